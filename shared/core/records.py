@@ -1,0 +1,92 @@
+"""The nouns: what a record is, on which side it stands, and what a field can hold.
+
+A field of a record is in one of three states, and the difference carries the whole meaning of a sync:
+
+- *present*: the app says it holds this value;
+- *cleared*: the app says it holds nothing there;
+- *unknown*: the app did not say (not asked for, not readable, masked). Unknown never means empty.
+
+`Fields` spells them as a mapping: a value, ``None``, and an absent key.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+Value: TypeAlias = str | bool | tuple[str, ...]
+"""A canonical value: text, a decimal number as text, an ISO date or datetime as text, a truth value, or several texts."""
+
+Fields: TypeAlias = Mapping[str, Value | None]
+"""Field name to value; ``None`` is known to be empty, an absent key is not known."""
+
+Side: TypeAlias = Literal["L", "R"]
+SIDES: Final[tuple[Side, Side]] = ("L", "R")
+
+
+def opposite(side: Side) -> Side:
+    """Name the other side."""
+    return "R" if side == "L" else "L"
+
+
+class Frozen(BaseModel):
+    """A value that crosses a wire: immutable, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FieldType(StrEnum):
+    """What kind of values a field holds, in canonical form."""
+
+    TEXT = "text"
+    EMAIL = "email"
+    PHONE = "phone"
+    NAME = "name"
+    COUNTRY = "country"
+    NUMBER = "number"
+    DATE = "date"
+    DATETIME = "datetime"
+    BOOL = "bool"
+    ENUM = "enum"
+    MULTI = "multi"
+    OWNER = "owner"
+
+
+class Life(StrEnum):
+    """What is known of a record's existence."""
+
+    ALIVE = "alive"
+    ARCHIVED = "archived"  # in the app's bin; may come back under the same id
+    GONE = "gone"
+    MERGED = "merged"  # lives on under another id
+
+
+class Version(Frozen):
+    """Where a report stands in a record's life: a number that only grows, or a token that only differs."""
+
+    order: int | None = None
+    """Grows with every change (``ordered`` connectors); None when the connector's versions are opaque."""
+    token: str = ""
+    """What the app calls this state (an ETag, a modification time); compared for equality only."""
+
+
+class Report(Frozen):
+    """One record as one account was seen to hold it."""
+
+    connection: str
+    object: str
+    id: str
+    version: Version
+    life: Life = Life.ALIVE
+    merged_into: str | None = None
+    """The surviving record's id when `life` is ``merged``."""
+    aliases: tuple[str, ...] = ()
+    """Ids of records that were merged into this one."""
+    fields: Fields = {}
+    marker: str | None = None
+    """The create id that this record carries, when one of our creates made it."""
+    created: str = ""
+    """When the app says the record was made (ISO 8601, UTC), for choosing the oldest of duplicates."""
+    links: Mapping[str, str | None] = {}
+    """Association label to the other record's id; ``None`` is known to be unset, an absent label is not known."""
