@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 Value: TypeAlias = str | bool | tuple[str, ...]
-"""A canonical value: text, a decimal number as text, an ISO date or datetime as text, a truth value, or several texts."""
+"""A canonical value: text (numbers, dates and datetimes in one canonical spelling), a truth value, or several texts."""
 
 Fields: TypeAlias = Mapping[str, Value | None]
 """Field name to value; ``None`` is known to be empty, an absent key is not known."""

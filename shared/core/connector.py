@@ -1,0 +1,396 @@
+"""The words an app is declared in: data plus pure functions, nothing here opens a connection.
+
+Terminology:
+
+- *App*: the declaration of one product (HubSpot, CardDAV). *Binding*: how it holds one object type.
+- *Exchange*: a generator that yields `HttpRequest` values and is sent `HttpResponse` values; it returns the
+  result or raises `AppError`. Whoever drives it owns the socket, the clock, the budget and the retries, so an app
+  is tested with recorded answers and never sleeps, signs or logs.
+- *Feed*: a way to learn that records changed. A *hint* may miss or repeat; *truth* feeds together cover create,
+  update and delete.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, TypeVar
+
+from shared.core.records import Fields, FieldType, Report, Version
+
+T = TypeVar("T")
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "REPORT", "PROPFIND", "MKCOL", "OPTIONS"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A request as a value."""
+
+    method: Method
+    path: str
+    """Below the connection's base URL, or an absolute URL on the same host."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    safe: bool = False
+    """True when sending it twice does no harm, so that the transport may repeat it on a broken connection."""
+    limit: str = "calls"
+    """Which of the app's limits it is counted against."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse:
+    """A response as a value."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    body: bytes = b""
+
+
+Exchange: TypeAlias = Generator[HttpRequest, HttpResponse, T]
+
+Retry: TypeAlias = Literal["never", "busy", "outage", "auth", "edit", "setup"]
+"""When it makes sense to try again: never; by itself soon (busy) or after a pause (outage); after somebody signs in
+(auth), edits the record (edit) or changes settings (setup)."""
+
+
+class AppError(Exception):
+    """The app refused a call, or could not be reached; `code` is a row of `shared.rules.errors`."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retry: Retry,
+        retry_after_s: float | None = None,
+        unknown: bool = False,
+        conflicting_id: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.retry: Retry = retry
+        self.retry_after_s = retry_after_s
+        self.unknown = unknown
+        """True when the call may have been executed although no answer came."""
+        self.conflicting_id = conflicting_id
+        self.status = status
+
+
+class FeedExpired(Exception):  # noqa: N818 - it is a fact about the cursor, not a failure of the program
+    """The app no longer knows the feed's cursor: everything has to be read again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What an exchange knows about the connection it runs for."""
+
+    connection: str
+    account: str
+    """The account id that the app reports."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Connection fields the user filled in, such as the path of an address book."""
+
+
+# Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A record that exists or existed, but may not be read: a connection problem, never a delete."""
+
+    id: str
+    code: str
+    message: str
+
+
+ReadResult: TypeAlias = Report | Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a full listing."""
+
+    reports: tuple[Report, ...]
+    next: str | None
+    """Cursor of the next page; None on the last."""
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """Look at this record."""
+
+    id: str
+    kind: Literal["changed", "deleted", "merged"] = "changed"
+    version: Version | None = None
+    """The version that the feed says it has now; a record known at this version need not be read."""
+    object: str = ""
+    """Object type, where a webhook tells; feeds leave it to the caller."""
+    account: str = ""
+    """The account it belongs to, where a webhook tells."""
+    occurred_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPage:
+    """What one poll of a feed brought."""
+
+    hints: tuple[Hint, ...]
+    cursor: str
+    """Where the next poll goes on; saved only after Kafka has the hints."""
+    more: bool = False
+    """True when another page is waiting already."""
+    complete_to_ms: int = 0
+    """All changes up to this moment of the app's clock have been told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """One way in which an app tells about changes."""
+
+    name: str
+    kind: Literal["modified_since", "sync_token", "delta_link", "activity_feed", "full_scan", "archived_list"]
+    role: Literal["hint", "truth"]
+    covers: frozenset[Literal["create", "update", "delete", "merge", "association"]]
+    poll: Callable[[Session, str | None], Exchange[FeedPage]]
+    """Start from now when the cursor is None; raises `FeedExpired` through the exchange."""
+    cursor_max_age_s: float | None = None
+    interval_s: float = 60.0
+    on_expired: Literal["full_scan"] = "full_scan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """How an app calls us."""
+
+    path: str
+    verify: Callable[[str, str, Mapping[str, str], bytes, str, int], bool]
+    """(method, public URL, headers in lower case, raw body, secret, now in ms) -> genuine and fresh."""
+    read: Callable[[bytes], Sequence[Hint]]
+    """Hints in the body; raises ValueError with a sentence when the body is not what the app sends."""
+
+
+# Writing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One write to one record, in the app's own field names."""
+
+    key: str
+    """The write's id, to match results with changes."""
+    id: str = ""
+    """The record; empty for a create."""
+    marker: str = ""
+    """The create id: carried by the record for ever, found again before any second try."""
+    fields: Fields = field(default_factory=dict)
+    before: Fields = field(default_factory=dict)
+    """What the same fields were last seen to hold; an app without a lock re-reads and compares."""
+    expected: Version | None = None
+    links: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Executed; `report` is the record as the app stored it."""
+
+    key: str
+    report: Report
+    found: bool = False
+    """True when a create found its own record there already (marker) and wrote nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """Not executed, because the record is no longer what the write expected; `report` says what it is."""
+
+    key: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Not executed: the app does not take it."""
+
+    key: str
+    code: str
+    message: str
+    retry: Retry = "edit"
+    field: str | None = None
+    conflicting_id: str | None = None
+
+
+WriteResult: TypeAlias = Written | Stale | Refused
+
+# Declarations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One choice of an enumeration."""
+
+    value: str
+    label: str
+    order: int = 0
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldInfo:
+    """What is known of one field of an app."""
+
+    name: str
+    type: FieldType
+    label: str = ""
+    canonical: str | None = None
+    """The canonical field of `shared.objects` that it holds, where there is one."""
+    multi: bool = False
+    options: tuple[Option, ...] = ()
+    readable: bool = True
+    creatable: bool = True
+    updatable: bool = True
+    required: bool = False
+    unique: bool = False
+    calculated: bool = False
+    sensitive: bool = False
+    max_length: int | None = None
+    scale: int | None = None
+    absent_means: Literal["unknown", "cleared"] = "unknown"
+    clear_as: Literal["null", "empty", "omit"] = "null"
+    write_as: Literal["plain", "child_rows", "link", "transition"] = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association:
+    """A link from records of this object to records of another."""
+
+    label: str
+    to: str
+    kind: Literal["lookup", "endpoint", "child_rows", "text"]
+    primary: bool = False
+    max_links: int | None = None
+    own_events: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit that the app puts on calls."""
+
+    name: str
+    kind: Literal["window", "rolling", "concurrency", "execution_time", "daily", "none"]
+    scope: Literal["user", "token", "account"]
+    amount: int
+    window_s: float
+    shared_with_strangers: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A permission to ask for."""
+
+    name: str
+    objects: tuple[str, ...]
+    access: Literal["read", "write"]
+    required: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """One way to sign in; `headers` turns opened secrets into request headers."""
+
+    kind: Literal["oauth2_code", "oauth2_client_credentials", "api_key", "basic", "session_login", "none"]
+    secrets: tuple[str, ...]
+    """Names of the secrets that a connection must hold for it."""
+    headers: Callable[[Mapping[str, str]], Mapping[str, str]]
+    refresh: Callable[[Mapping[str, str]], Exchange[Mapping[str, str]]] | None = None
+    """Given the old secrets, the new ones; ``expires_ms`` among them."""
+    own_client: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountInfo:
+    """Who the app says we are."""
+
+    id: str
+    name: str
+    zone: str = "UTC"
+    country: str | None = None
+    currencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """A person of the app who can own records."""
+
+    id: str
+    email: str
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """How one app holds one object type."""
+
+    object: str
+    """The canonical object type (`shared.objects`)."""
+    versions: Literal["ordered", "opaque"]
+    create: Literal["marker", "client_id", "hold", "never"]
+    lock: Literal["etag", "token", "none"]
+    update_kind: Literal["patch", "replace", "rpc"]
+    id_unique_within: Literal["object", "account"] = "object"
+    fields: tuple[FieldInfo, ...]
+    """Static hints; `discover` has the last word."""
+    associations: tuple[Association, ...] = ()
+    feeds: tuple[Feed, ...]
+    read_batch: int
+    write_batch: int
+    batch_result: Literal["per_item", "first_error", "all_or_nothing"]
+    read: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Sequence[ReadResult]]]
+    """(session, ids, field names) -> one result an id; a missing one is read alone before it is called gone. The
+    report of a merged record names its survivor, whose own report is among the results too."""
+    list_page: Callable[[Session, str | None, Sequence[str]], Exchange[Page]]
+    create_many: Callable[[Session, Sequence[Change]], Exchange[Sequence[WriteResult]]]
+    """Look for each marker first, then create; running it twice makes one record."""
+    update_many: Callable[[Session, Sequence[Change]], Exchange[Sequence[WriteResult]]]
+    archive_many: Callable[[Session, Sequence[Change]], Exchange[Sequence[WriteResult]]]
+    discover: Callable[[Session], Exchange[Sequence[FieldInfo]]]
+    prepare: Callable[[Session], Exchange[None]] | None = None
+    """Make what the app needs before the first write, such as the unique property that holds the marker."""
+    record_url: str = ""
+    """Web address of a record, with ``{account}`` and ``{id}``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionField:
+    """Something a user fills in when connecting."""
+
+    name: str
+    label: str
+    kind: Literal["url", "text"]
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One app, declared."""
+
+    key: str
+    title: str
+    docs_url: str
+    tested_versions: tuple[str, ...]
+    base_url: str | None
+    """The vendor's address; None when the user gives one."""
+    connection_fields: tuple[ConnectionField, ...] = ()
+    auth: tuple[Auth, ...]
+    scopes: tuple[Scope, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    objects: Mapping[str, Binding]
+    account: Callable[[Session], Exchange[AccountInfo]]
+    owners: Callable[[Session], Exchange[Sequence[Owner]]] | None = None
+    webhook: Webhook | None = None
+    max_parallel: int = 4
+    """Exchanges that may run at once for one account."""

@@ -1,0 +1,177 @@
+"""What a sync knows of one left and one right record, and what can happen to it.
+
+A *half pair* has one side only: unmatched, excluded, or waiting for its create. Every living record that a sync
+knows is in exactly one pair.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from shared.core.connector import Retry
+from shared.core.records import Fields, Frozen, Life, Report, Side, Value, Version
+
+Status: TypeAlias = Literal["pending", "in_sync", "failing", "excluded", "hidden", "closed", "absorbed"]
+"""`hidden`: a record of a side that this sync only writes to, indexed but without a row. `closed`: deleted on both
+sides. `absorbed`: its record moved into another pair."""
+
+
+class SideState(Frozen):
+    """A side as last reported."""
+
+    id: str
+    version: Version
+    fields: Fields = {}
+    life: Life = Life.ALIVE
+    merged_into: str | None = None
+    created: str = ""
+    links: Mapping[str, str | None] = {}
+    ask: str = ""
+    """Token of the second read that was asked for; only its answer is believed until then."""
+
+
+class Pending(Frozen):
+    """The one unanswered write of a side: its own journal entry."""
+
+    key: str
+    op: Literal["create", "update"]
+    fields: Fields = {}
+    source: Fields = {}
+    """The other side's values that it was computed from, by mapping key: the other side's base once it is answered."""
+    links: Mapping[str, str | None] = {}
+    link_source: Mapping[str, str | None] = {}
+    """Association label to the neighbour pair that the link stands for."""
+    before: Fields = {}
+    expected: Version | None = None
+    setup: int
+    accepted_ms: int = 0
+    """When the change that caused it was accepted, for the delay metric."""
+
+
+class Problem(Frozen):
+    """Why a field, or the whole pair (key ``*``), was not written."""
+
+    code: str
+    message: str = ""
+    field: str = ""
+    value: str = ""
+    """Fingerprint of what was refused: it is tried again when this changes."""
+    setup: int = 0
+    other: str = ""
+    """The record or pair that stands in the way."""
+
+
+class Match(Frozen):
+    """How the two records were found to be the same."""
+
+    by: str
+    """``marker``, ``create`` or the kind of key."""
+    key: str = ""
+    at_ms: int = 0
+
+
+class Trace(Frozen):
+    """One decision of the last step, in data: the console turns it into a sentence and keeps it as history."""
+
+    did: str
+    key: str = ""
+    side: Side | None = None
+    old: Value | None = None
+    new: Value | None = None
+    lost: Value | None = None
+    note: str = ""
+
+
+class Pair(Frozen):
+    """Everything a sync knows of one left and one right record."""
+
+    sync: str
+    pair: str
+    rev: int = 0
+    at: int = -1
+    """Offset on `pairs` that was applied last: a message at or below it is a redelivery."""
+    setup: int = 0
+    """Settings version that the state was last decided under."""
+    generation: Mapping[Side, int] = {}
+    """How often each side's record was created anew on purpose."""
+    n: int = 0
+    """Writes decided so far; makes update ids differ."""
+    L: SideState | None = None
+    R: SideState | None = None
+    base_l: Fields = {}
+    """By mapping key, where the left base differs from the left value now."""
+    base_r: Fields = {}
+    fresh: tuple[str, ...] = ()
+    """Mapping keys that have no base yet."""
+    link_base: Mapping[str, tuple[str | None, str | None]] = {}
+    """By association label: neighbour pair of the left and of the right side when last settled."""
+    pending: Mapping[Side, Pending] = {}
+    problems: Mapping[str, Problem] = {}
+    """By mapping key, ``@label`` for an association, ``*`` for the whole pair."""
+    notes: Mapping[str, str] = {}
+    """Things worth seeing that need nobody: by mapping key or ``@label``."""
+    waits: tuple[str, ...] = ()
+    """Associated records that are not linked yet: ``sync/side/id``."""
+    status: Status = "pending"
+    reason: str = ""
+    detail: str = ""
+    match: Match | None = None
+    absorbed_by: str = ""
+    pokes: tuple[str, ...] = ()
+    """Keys whose other half pairs must look again because of the last step."""
+    woken: bool = False
+    """True when the last step linked this pair, so that records waiting for it must look again."""
+    again: Literal["", "10s", "1m", "10m"] = ""
+    """The pair asks to be touched after this delay."""
+    tries: int = 0
+    """How often in a row a write had to wait."""
+    recent: Mapping[str, tuple[int, ...]] = {}
+    """Times (ms) of the latest writes by field, to notice one that is written back and forth."""
+    edits: int = 0
+    """Changes by people or other programs that were taken over, for the amplification metric."""
+    changed_ms: int = 0
+    """When the status last changed."""
+    synced_ms: int = 0
+    """When both sides were last known to be settled."""
+    seen_ms: int = 0
+    label: str = ""
+    """What people call the record."""
+    log: tuple[Trace, ...] = ()
+    """Decisions of the last step."""
+
+    def side(self, side: Side) -> SideState | None:
+        """Give what is known of one side."""
+        return self.L if side == "L" else self.R
+
+
+class Answer(Frozen):
+    """What became of one write."""
+
+    write: str
+    result: Literal["written", "found", "stale", "refused", "held", "dropped"]
+    """`found`: a create found its own record there. `held`: nothing was sent, or nothing is known; `dropped`: decided
+    under older settings."""
+    code: str = ""
+    message: str = ""
+    field: str = ""
+    retry: Retry = "edit"
+    conflicting_id: str = ""
+    retry_after_ms: int = 0
+
+
+class PairEvent(Frozen):
+    """One message to a pair."""
+
+    sync: str
+    pair: str
+    kind: Literal["report", "answer", "touch"]
+    side: Side | None = None
+    report: Report | None = None
+    asks: tuple[str, ...] = ()
+    answer: Answer | None = None
+    reason: str = ""
+    origin: Literal["live", "snapshot", "answer"] = "live"
+    matched: Match | None = None
+    """Set when a half pair hands its record over."""
+    surplus: bool = False
+    """The record carries our marker although its place is taken: it must never be copied."""
+    accepted_ms: int = 0

@@ -1,0 +1,165 @@
+"""What travels on each topic, versioned. A consumer accepts its own version and the one before."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from shared.core.pairs import Answer, Pair, PairEvent
+from shared.core.records import Fields, Frozen, Report, Side, Version
+from shared.core.syncs import Connection, Job, Phase, Sync
+
+Origin: TypeAlias = Literal["live", "snapshot", "answer"]
+
+
+class Notice(Frozen):
+    """Look at this record: a hint, never data."""
+
+    connection: str
+    object: str
+    id: str
+    kind: Literal["changed", "deleted", "merged"] = "changed"
+    version: Version | None = None
+    """The version that the app says it has now, where the source tells."""
+    ask: str = ""
+    """Set when a pair asks for a second read; the record that answers carries it back."""
+    occurred_ms: int = 0
+    accepted_ms: int = 0
+    """When we learned of it, for freshness."""
+
+
+class RecordSeen(Frozen):
+    """The record as the app holds it now, or the record as the app answered our write."""
+
+    report: Report
+    origin: Origin = "live"
+    asks: tuple[str, ...] = ()
+    """The second reads that this one answers."""
+    answers: tuple["PairAnswer", ...] = ()
+    accepted_ms: int = 0
+
+
+class PairAnswer(Frozen):
+    """Which pair's write a record answers."""
+
+    sync: str
+    pair: str
+    side: Side
+    answer: Answer
+
+
+class WriteCommand(Frozen):
+    """One create, update or archive of one record: changed fields only."""
+
+    sync: str
+    pair: str
+    side: Side
+    connection: str
+    object: str
+    op: Literal["create", "update", "archive"]
+    key: str
+    """The write's id, compared with the pair's pending mark before it is sent."""
+    id: str = ""
+    marker: str = ""
+    fields: Fields = {}
+    before: Fields = {}
+    expected: Version | None = None
+    links: Mapping[str, str | None] = {}
+    setup: int
+    """Settings version it was decided under."""
+    accepted_ms: int = 0
+
+
+class PhaseSet(Frozen):
+    """How far a sync's first sync is."""
+
+    sync: str
+    phase: Phase
+
+
+class JobProgress(Frozen):
+    """How far a job is."""
+
+    job: str
+    phase: Literal["reading", "indexing", "matching", "done", "failed"]
+    read: Mapping[str, int] = {}
+    """Records read, by side."""
+    totals: Mapping[str, int] = {}
+    touched: int = 0
+    error: str = ""
+    at_ms: int = 0
+    barrier: Mapping[str, int] = {}
+    """Partition of `records` (as text) to the offset that match must pass."""
+    cursors: Mapping[str, str] = {}
+    """Where each side's listing goes on after a restart."""
+
+
+class Rebuilt(Frozen):
+    """Redis was rebuilt for this sync: feeds go back by one hour."""
+
+    sync: str
+    at_ms: int
+
+
+class SetupDoc(Frozen):
+    """One document on the `setups` topic; exactly one part is set. A tombstone removes it."""
+
+    connection: Connection | None = None
+    sync: Sync | None = None
+    phase: PhaseSet | None = None
+    job: Job | None = None
+    progress: JobProgress | None = None
+    rebuilt: Rebuilt | None = None
+
+
+class Cursor(Frozen):
+    """Where a feed goes on."""
+
+    connection: str
+    object: str
+    feed: str
+    cursor: str
+    complete_to_ms: int = 0
+    at_ms: int = 0
+
+
+class Parked(Frozen):
+    """A message that nobody could handle, with its original bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    raw_base64: str
+    headers: Mapping[str, str] = {}
+    reason: str
+    detail: str = ""
+    at_ms: int = 0
+
+
+class Delayed(Frozen):
+    """A message to be published again."""
+
+    topic: str
+    key: str
+    raw_base64: str
+    headers: Mapping[str, str] = {}
+    due_ms: int
+
+
+RecordSeen.model_rebuild()
+
+__all__ = [
+    "Cursor",
+    "Delayed",
+    "JobProgress",
+    "Notice",
+    "Origin",
+    "Pair",
+    "PairAnswer",
+    "PairEvent",
+    "Parked",
+    "PhaseSet",
+    "Rebuilt",
+    "RecordSeen",
+    "SetupDoc",
+    "WriteCommand",
+]

@@ -1,0 +1,188 @@
+"""Every Kafka topic, in one table: its key, who writes and reads it, how long it keeps, what one message says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from shared import messages
+
+M = TypeVar("M", bound=BaseModel)
+
+DAY_MS: Final = 86_400_000
+
+
+class UnreadableMessage(Exception):  # noqa: N818 - a fact about the message; its handler parks it
+    """The bytes are no message of a version that this consumer knows."""
+
+    def __init__(self, reason: Literal["unknown_version", "malformed"], detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic(Generic[M]):
+    """A topic and the only message type it carries."""
+
+    name: str
+    model: type[M]
+    version: int
+    key: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    cleanup: Literal["delete", "compact"]
+    retention_ms: int
+    partitions: int | None
+    """None: as many as the setting says."""
+    doc: str
+
+    def encode(self, message: M) -> bytes:
+        """Write the message as it goes on the wire."""
+        return message.model_dump_json(exclude_defaults=True).encode()
+
+    def decode(self, raw: bytes, headers: Mapping[str, str]) -> M:
+        """Read a message from the wire; raises `UnreadableMessage`."""
+        stated = headers.get("ce_dataschema", str(self.version))
+        if stated not in (str(self.version), str(self.version - 1)):
+            raise UnreadableMessage(
+                "unknown_version", f"schema version {stated[:40]!r} on {self.name}; this worker reads {self.version}"
+            )
+        try:
+            return self.model.model_validate_json(raw)
+        except ValidationError as error:
+            raise UnreadableMessage("malformed", _summary(error)) from error
+
+
+def _summary(error: ValidationError) -> str:
+    """Name the first fields that are wrong, without their values: a value may be personal data."""
+    rows = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, row['loc'])) or 'message'}: {row['msg']}" for row in rows[:3])
+
+
+NOTICES: Final = Topic(
+    name="notices",
+    model=messages.Notice,
+    version=1,
+    key="connection/object/record",
+    producers=("ingest", "matcher"),
+    consumers=("ingest",),
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    partitions=None,
+    doc="Look at this record: changed, deleted or merged. A hint, never data.",
+)
+RECORDS: Final = Topic(
+    name="records",
+    model=messages.RecordSeen,
+    version=1,
+    key="connection/object/record",
+    producers=("ingest", "writer"),
+    consumers=("matcher",),
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    partitions=None,
+    doc="The record as the app holds it now; the answer to a write where it is one.",
+)
+PAIRS: Final = Topic(
+    name="pairs",
+    model=messages.PairEvent,
+    version=1,
+    key="pair",
+    producers=("matcher", "writer", "ingest", "console"),
+    consumers=("matcher",),
+    cleanup="delete",
+    retention_ms=7 * DAY_MS,
+    partitions=None,
+    doc="A report of one side, an answer without a record, or a touch with its reason.",
+)
+PAIR_STATE: Final = Topic(
+    name="pair-state",
+    model=messages.Pair,
+    version=1,
+    key="pair",
+    producers=("matcher",),
+    consumers=("console", "matcher"),
+    cleanup="compact",
+    retention_ms=0,
+    partitions=None,
+    doc="The pair's whole state and status: the journal from which Redis and the console's views are rebuilt.",
+)
+SETUPS: Final = Topic(
+    name="setups",
+    model=messages.SetupDoc,
+    version=1,
+    key="kind:id",
+    producers=("console", "ingest", "matcher"),
+    consumers=("ingest", "matcher", "writer", "console"),
+    cleanup="compact",
+    retention_ms=0,
+    partitions=1,
+    doc="Connections, syncs, phases and jobs; no secret in the clear.",
+)
+CURSORS: Final = Topic(
+    name="cursors",
+    model=messages.Cursor,
+    version=1,
+    key="connection/object/feed",
+    producers=("ingest",),
+    consumers=("ingest", "console"),
+    cleanup="compact",
+    retention_ms=0,
+    partitions=1,
+    doc="Where each feed goes on; written only after Kafka has the notices it brought.",
+)
+PARKED: Final = Topic(
+    name="parked",
+    model=messages.Parked,
+    version=1,
+    key="original key",
+    producers=("ingest", "matcher", "writer", "console"),
+    consumers=("console",),
+    cleanup="delete",
+    retention_ms=90 * DAY_MS,
+    partitions=1,
+    doc="A message nobody could handle: original bytes, headers, reason.",
+)
+
+
+def _later(delay: str) -> Topic[messages.Delayed]:
+    return Topic(
+        name=f"later.{delay}",
+        model=messages.Delayed,
+        version=1,
+        key="original key",
+        producers=("ingest", "matcher", "writer"),
+        consumers=("writer",),
+        cleanup="delete",
+        retention_ms=7 * DAY_MS,
+        partitions=1,
+        doc=f"A message to be published again after {delay}; the head is always due first.",
+    )
+
+
+LATER: Final = {delay: _later(delay) for delay in ("10s", "1m", "10m")}
+DELAYS_MS: Final = {"10s": 10_000, "1m": 60_000, "10m": 600_000}
+
+
+def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
+    """Give the topic of writes to one app: live ones, or the backfill that yields to them."""
+    return Topic(
+        name=f"writes.{app}.backfill" if backfill else f"writes.{app}",
+        model=messages.WriteCommand,
+        version=1,
+        key="connection/object/record (a create: pair)",
+        producers=("matcher",),
+        consumers=("writer",),
+        cleanup="delete",
+        retention_ms=7 * DAY_MS,
+        partitions=None,
+        doc="One create, update or archive of one record: changed fields only, the version expected.",
+    )
+
+
+def catalogue(apps: tuple[str, ...]) -> tuple[Topic[BaseModel], ...]:
+    """List every topic of an installation with these apps."""
+    per_app = tuple(writes(app, backfill=backfill) for app in apps for backfill in (False, True))
+    return (NOTICES, RECORDS, PAIRS, PAIR_STATE, SETUPS, CURSORS, PARKED, *LATER.values(), *per_app)  # type: ignore[return-value]  # Topic is read-only in M
