@@ -1,0 +1,122 @@
+"""Logs: one JSON object a line, and no secret in any of them."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from shared import logs
+
+SECRET = "zq7Xk2-Jw9"  # in no word of ours, so that finding it means a leak
+
+
+@pytest.fixture(name="stream")
+def _stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    logs.set_up("info", service="test", stream=stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_a_line_is_one_json_object(stream: io.StringIO) -> None:
+    """Level, time, service and the given keys are in one line, also with newlines in values."""
+    logs.get("x").info("published", topic="pairs", detail="two\nlines")
+    (line,) = stream.getvalue().splitlines()
+    row = json.loads(line)
+    assert row["event"] == "published"
+    assert row["topic"] == "pairs"
+    assert row["service"] == "test"
+    assert row["level"] == "info"
+    assert row["at"].endswith("Z")
+
+
+def test_lines_of_libraries_are_json_too(stream: io.StringIO) -> None:
+    """A library that logs through the standard module is scrubbed and formatted alike."""
+    logging.getLogger("some.library").warning("calling with Authorization: Bearer %s", SECRET)
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["level"] == "warning"
+    assert SECRET not in line
+
+
+def test_noisy_libraries_are_quiet(stream: io.StringIO) -> None:
+    """INFO of Faust and of the Kafka clients is off."""
+    for name in ("faust", "aiokafka", "kafka", "kafka.coordinator"):
+        logging.getLogger(name).info("heartbeat")
+    assert stream.getvalue() == ""
+
+
+def test_an_exception_is_scrubbed(stream: io.StringIO) -> None:
+    """A secret inside an exception's message does not get out through its traceback."""
+    try:
+        int(f"https://user:{SECRET}@example.org/x?access_token={SECRET}")
+    except ValueError:
+        logs.get("x").exception("failed")
+    assert "ValueError" in stream.getvalue()
+    assert SECRET not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Authorization: Bearer {SECRET}",
+        f"authorization=Basic {SECRET}",
+        f"{{'Authorization': 'Bearer {SECRET}'}}",
+        f'{{"refresh_token": "{SECRET}"}}',
+        f"client_secret={SECRET}&grant_type=x",
+        f"password: {SECRET}",
+        f"redis://:{SECRET}@127.0.0.1:6379/0",
+        f"https://anna:{SECRET}@example.org/",
+        "pat-eu1-0f9a8b7c-1234-5678-9abc-def012345678",
+        f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----",
+        f"X-Api-Key: {SECRET}",
+    ],
+)
+def test_texts_that_look_like_secrets_are_hidden(text: str) -> None:
+    """Known shapes are replaced wherever they stand."""
+    hidden = logs.scrub_text(f"before {text} after")
+    assert SECRET not in hidden
+    assert "0f9a8b7c" not in hidden
+    assert hidden.startswith("before")
+
+
+def test_plain_text_stays() -> None:
+    """An ordinary sentence is not touched."""
+    text = "pair 12ab: 3 fields written to hubspot in 20 ms (https://example.org/contacts/7)"
+    assert logs.scrub_text(text) == text
+
+
+NAMES = st.sampled_from(["password", "token", "client_secret", "Authorization", "x-api-key", "Set-Cookie", "apiKey"])
+SHAPES = st.recursive(
+    st.one_of(
+        st.just(SecretStr(SECRET)),
+        st.builds(lambda name: {name: SECRET}, NAMES),
+        st.builds(lambda name: {name: [SECRET]}, NAMES),
+        st.just(f"Bearer {SECRET}"),
+        st.integers(),
+        st.none(),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        st.tuples(inner, inner),
+    ),
+    max_leaves=12,
+)
+
+
+@given(SHAPES)
+def test_no_shape_leaks_a_secret(value: Any) -> None:
+    """However deep a secret is nested, and whichever net must catch it, it never comes out."""
+    event = logs.hide_secrets(None, "info", {"event": "x", "value": value})
+    assert SECRET not in json.dumps(event, default=str)
