@@ -1,0 +1,178 @@
+"""The lines of a vCard, kept as they came.
+
+A card belongs to its owner and to every program that writes into it. Libraries that build an object from a card and
+write the object back re-order it and re-spell what they do not know (the comma in a ``data:`` photo, the ``;`` of
+``GENDER:M;text``), so a line that no change touches is passed on here byte for byte, folds included.
+
+Terminology (RFC 6350 §3.3): a *content line* is ``group.NAME;PARAM=VALUE:value``; it is folded over several
+*physical lines*. Understood are vCards 4.0 and 3.0, and what is left of 2.1 in both: quoted-printable, character sets,
+and parameters without a name.
+"""
+
+import quopri
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+FOLD: Final = 75
+"""Octets in a physical line (RFC 6350 §3.2)."""
+
+_HEAD: Final = re.compile(
+    r'(?:(?P<group>[A-Za-z0-9-]+)\.)?(?P<name>[A-Za-z0-9-]+)(?P<params>(?:;(?:[^";:]|"[^"]*")*)*):',
+)
+_PARAM: Final = re.compile(r';((?:[^";:]|"[^"]*")*)')
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_SOFT_BREAK: Final = re.compile(r";(?:ENCODING=)?QUOTED-PRINTABLE[;:]", re.IGNORECASE)
+
+
+class NotACard(ValueError):  # noqa: N818 - says what the text is
+    """The text is no vCard; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One content line."""
+
+    raw: str
+    """Its physical lines as they came, joined by CRLF."""
+    group: str = ""
+    name: str = ""
+    """In upper case; empty for a line that cannot be understood, which is passed on as it is."""
+    params: tuple[str, ...] = ()
+    """As written, such as ``TYPE=work``."""
+    value: str = ""
+    """Unfolded, not yet unescaped."""
+
+    def param(self, name: str) -> tuple[str, ...]:
+        """Give the values of a parameter in lower case; a nameless one (``TEL;CELL:``) counts as a type."""
+        found: list[str] = []
+        for param in self.params:
+            key, equals, value = param.partition("=")
+            if not equals:
+                key, value = "TYPE", key
+            if key.upper() == name:
+                found += [part.strip().lower() for part in value.replace('"', "").split(",")]
+        return tuple(part for part in found if part)
+
+    def parts(self) -> list[str]:
+        """Give the components of a structured value, still escaped."""
+        return _split(self.decoded(), ";")
+
+    def text(self) -> str:
+        """Give the whole value as one text."""
+        return unescape(self.decoded())
+
+    def decoded(self) -> str:
+        """Give the value without its transfer encoding, still escaped."""
+        if "quoted-printable" not in (*self.param("ENCODING"), *self.param("TYPE")):
+            return self.value
+        octets = quopri.decodestring(self.value.encode("utf-8"))
+        charset = (self.param("CHARSET") or ("utf-8",))[0]
+        try:
+            text = octets.decode(charset)
+        except (LookupError, UnicodeDecodeError):
+            text = octets.decode("latin-1")
+        return text.replace("\r\n", "\\n").replace("\n", "\\n")
+
+    def holding(self, value: str, *, without: Sequence[str] = ()) -> "Line":
+        """Give this line with another value (escaped already), less the named parameters and the old encoding."""
+        drop = {"ENCODING", "CHARSET", *without}
+        kept = tuple(p for p in self.params if p.partition("=")[0].upper() not in {*drop, "QUOTED-PRINTABLE"})
+        return make(self.name, value, group=self.group, params=kept)
+
+
+def make(name: str, value: str, *, group: str = "", params: Sequence[str] = ()) -> Line:
+    """Build a line from an escaped value."""
+    head = f"{group}.{name}" if group else name
+    raw = fold(f"{';'.join((head, *params))}:{value}")
+    return Line(raw=raw, group=group, name=name, params=tuple(params), value=value)
+
+
+def parse(text: str) -> tuple[Line, ...]:
+    """Read the lines of one card, ``BEGIN`` and ``END`` included.
+
+    Raises:
+        NotACard: it is not exactly one vCard.
+    """
+    lines = tuple(_read(physical) for physical in _logical(text.lstrip("\ufeff")))
+    lines = tuple(line for line in lines if line.raw.strip())
+    marks = [(line.name, line.text().strip().upper()) for line in lines if line.name in ("BEGIN", "END")]
+    if marks[:1] != [("BEGIN", "VCARD")] or lines[0].name != "BEGIN":
+        raise NotACard("the text does not begin with BEGIN:VCARD")
+    if marks != [("BEGIN", "VCARD"), ("END", "VCARD")] or lines[-1].name != "END":
+        raise NotACard("the text is not one vCard from BEGIN:VCARD to END:VCARD")
+    return lines
+
+
+def render(lines: Iterable[Line]) -> str:
+    """Write lines as the text of a card."""
+    return "".join(f"{line.raw}\r\n" for line in lines)
+
+
+def escape(text: str) -> str:
+    """Escape a text for a value or a component of one."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for plain, written in (("\\", "\\\\"), ("\n", "\\n"), (",", "\\,"), (";", "\\;")):
+        text = text.replace(plain, written)
+    return text
+
+
+def unescape(text: str) -> str:
+    r"""Undo `escape`; a needless escape, such as the ``\:`` of some programs, is undone too."""
+    return _ESCAPE.sub(lambda found: "\n" if found[1] in "nN" else found[1], text)
+
+
+def fold(line: str) -> str:
+    """Fold a content line, never inside a character."""
+    if len(line.encode()) <= FOLD:
+        return line
+    lines, room, current = [], FOLD, ""
+    for character in line:
+        size = len(character.encode())
+        if size > room:
+            lines.append(current)
+            current, room = " ", FOLD - 1
+        current += character
+        room -= size
+    return "\r\n".join([*lines, current])
+
+
+def _logical(text: str) -> list[list[str]]:
+    """Group physical lines: a fold begins with white space, quoted-printable text goes on after a ``=``."""
+    groups: list[list[str]] = []
+    soft = False
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        if groups and (soft or line[:1] in (" ", "\t")):
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+        soft = line.endswith("=") and bool(_SOFT_BREAK.search(groups[-1][0]))
+    return groups
+
+
+def _read(physical: list[str]) -> Line:
+    raw = "\r\n".join(physical)
+    soft = bool(_SOFT_BREAK.search(physical[0]))
+    if soft:
+        whole = "".join(line.removesuffix("=") for line in physical[:-1]) + physical[-1]
+    else:
+        whole = physical[0] + "".join(line[1:] for line in physical[1:])
+    head = _HEAD.match(whole)
+    if head is None:
+        return Line(raw)
+    params = tuple(_PARAM.findall(head["params"]))
+    return Line(raw, head["group"] or "", head["name"].upper(), params, whole[head.end() :])
+
+
+def _split(value: str, separator: str) -> list[str]:
+    parts, start, escaped = [], 0, False
+    for at, character in enumerate(value):
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == separator:
+            parts.append(value[start:at])
+            start = at + 1
+    return [*parts, value[start:]]

@@ -1,0 +1,209 @@
+"""Reading cards: by id, page by page, and what changed since a sync token."""
+
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Final
+
+from shared.apps.carddav.card import FIELDS, Card, read_card, read_fields
+from shared.apps.carddav.content import NotACard
+from shared.apps.carddav.dav import (
+    DAV,
+    ask,
+    book_of,
+    date_ms,
+    href_of,
+    id_of,
+    multiget,
+    multistatus,
+    precondition,
+    propfind,
+    refusal,
+    sync_collection,
+)
+from shared.core.connector import (
+    AccountInfo,
+    AppError,
+    Exchange,
+    FeedExpired,
+    FeedPage,
+    FieldInfo,
+    Hint,
+    HttpRequest,
+    Page,
+    ReadResult,
+    Session,
+    Unreadable,
+)
+from shared.core.records import Life, Report, Version
+
+OBJECT: Final = "contact"
+BATCH: Final = 50
+"""Cards in one multiget: photos make cards large."""
+PAGE: Final = 200
+"""Cards in one page of the full listing, which asks for all hrefs anew: the names are cheap, the cards are not."""
+
+
+def report_of(session: Session, record: str, card: Card, etag: str, names: Sequence[str]) -> Report:
+    """Say what a card holds."""
+    return Report(
+        connection=session.connection,
+        object=OBJECT,
+        id=record,
+        version=Version(token=etag),
+        fields=read_fields(card, names),
+        marker=card.marker,
+    )
+
+
+def gone(session: Session, record: str) -> Report:
+    """Say that there is no such card."""
+    return Report(connection=session.connection, object=OBJECT, id=record, version=Version(), life=Life.GONE)
+
+
+def judge(session: Session, record: str, body: bytes, etag: str, names: Sequence[str]) -> ReadResult:
+    """Say what a resource is: a contact, no contact (which is as good as gone for this object), or no vCard."""
+    try:
+        card = read_card(body)
+    except NotACard as error:
+        return Unreadable(id=record, code="invalid_value", message=f"{record} is not a vCard: {error}")
+    return report_of(session, record, card, etag, names) if card.is_contact else gone(session, record)
+
+
+def read(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[ReadResult]]:
+    """Read cards by id; one that a multiget does not know is asked for alone before it is called gone."""
+    results: list[ReadResult] = []
+    for start in range(0, len(ids), BATCH):
+        wanted = ids[start : start + BATCH]
+        found = yield from _multiget(session, wanted, names)
+        for record in wanted:
+            if record not in found:
+                found[record] = yield from read_alone(session, record, names)
+        results += [found[record] for record in wanted]
+    return results
+
+
+def read_alone(session: Session, record: str, names: Sequence[str]) -> Exchange[ReadResult]:
+    """Read one card by its address."""
+    request = HttpRequest(method="GET", path=href_of(session, record), safe=True)
+    response = yield request
+    if response.status == 200:
+        return judge(session, record, response.body, response.headers.get("etag", ""), names)
+    if response.status in (404, 410):
+        return gone(session, record)
+    if response.status == 403:
+        return Unreadable(id=record, code="not_readable", message=f"this user may not read the card {record}")
+    raise refusal(request, response)
+
+
+def _multiget(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exchange[dict[str, ReadResult]]:
+    answer = yield from ask(multiget(book_of(session), [href_of(session, record) for record in ids]))
+    found: dict[str, ReadResult] = {}
+    for entry in answer.entries:
+        if entry.status == 200 and entry.data is not None:
+            record = id_of(session, entry.href)
+            found[record] = judge(session, record, entry.data.encode(), entry.etag, names)
+    return found
+
+
+def list_page(session: Session, cursor: str | None, names: Sequence[str]) -> Exchange[Page]:
+    """Read one page of the book in the order of ids; cards that are no contacts, or no vCards, are not in it."""
+    ids = yield from _ids(session)
+    start = bisect_right(ids, cursor) if cursor is not None else 0
+    page = ids[start : start + PAGE]
+    reports: list[Report] = []
+    for first in range(0, len(page), BATCH):
+        found = yield from _multiget(session, page[first : first + BATCH], names)
+        reports += [x for x in found.values() if isinstance(x, Report) and x.life is Life.ALIVE]
+    more = start + PAGE < len(ids)
+    return Page(reports=tuple(sorted(reports, key=lambda x: x.id)), next=page[-1] if more else None, total=len(ids))
+
+
+def _ids(session: Session) -> Exchange[list[str]]:
+    answer = yield from ask(propfind(book_of(session), ("getetag", "resourcetype"), 1))
+    ids = (
+        id_of(session, entry.href)
+        for entry in answer.entries
+        if not _is_collection(entry.properties.get(f"{DAV}resourcetype"))
+    )
+    return sorted({record for record in ids if record})
+
+
+def _is_collection(kind: object) -> bool:
+    find = getattr(kind, "find", None)
+    return find is not None and find(f"{DAV}collection") is not None
+
+
+def poll(session: Session, cursor: str | None) -> Exchange[FeedPage]:
+    """Tell what changed since the sync token in the cursor.
+
+    Raises:
+        FeedExpired: the server no longer knows the token (403 or 412 with ``valid-sync-token``).
+    """
+    if cursor is None:
+        return (yield from _start(session))
+    request = sync_collection(book_of(session), _token(cursor))
+    response = yield request
+    if response.status >= 400 and precondition(response, "valid-sync-token"):
+        raise FeedExpired(f"the server answered {response.status}: it no longer knows this sync token")
+    if response.status != 207:
+        raise refusal(request, response)
+    answer = multistatus(response)
+    hints = []
+    more = False
+    for entry in answer.entries:
+        record = id_of(session, entry.href)
+        if not record:
+            more = more or entry.status == 507
+        elif entry.status == 404:
+            hints.append(Hint(id=record, kind="deleted"))
+        else:
+            hints.append(Hint(id=record, version=Version(token=entry.etag) if entry.etag else None))
+    if not answer.sync_token:
+        raise AppError("app_unavailable", "the server sent no sync token with the changes", retry="outage")
+    next_cursor = json.dumps({"token": answer.sync_token})
+    complete_to_ms = 0 if more else date_ms(response)
+    return FeedPage(hints=tuple(hints), cursor=next_cursor, more=more, complete_to_ms=complete_to_ms)
+
+
+def _start(session: Session) -> Exchange[FeedPage]:
+    request = propfind(book_of(session), ("sync-token",), 0)
+    response = yield request
+    if response.status != 207:
+        raise refusal(request, response)
+    for entry in multistatus(response).entries:
+        token = entry.properties.get(f"{DAV}sync-token")
+        if token is not None and token.text:
+            return FeedPage(
+                hints=(), cursor=json.dumps({"token": token.text.strip()}), complete_to_ms=date_ms(response)
+            )
+    message = "this address book has no sync token, so its changes cannot be followed (RFC 6578)"
+    raise AppError("permission_denied", message, retry="setup")
+
+
+def _token(cursor: str) -> str:
+    try:
+        return str(json.loads(cursor)["token"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FeedExpired("the stored cursor is not one of this feed") from error
+
+
+def account(session: Session) -> Exchange[AccountInfo]:
+    """Name the account: the user's principal, and the book."""
+    book = book_of(session)
+    answer = yield from ask(propfind(book, ("current-user-principal", "displayname", "resourcetype"), 0))
+    principal, name = "", ""
+    for entry in answer.entries:
+        found = entry.properties.get(f"{DAV}current-user-principal")
+        principal = (found.findtext(f"{DAV}href") or "").strip() if found is not None else principal
+        shown = entry.properties.get(f"{DAV}displayname")
+        name = (shown.text or "").strip() if shown is not None else name
+        if _is_collection(entry.properties.get(f"{DAV}resourcetype")) is False:
+            raise AppError("permission_denied", f"{book} is no address book", retry="setup")
+    return AccountInfo(id=f"{principal or '/'} {book}", name=name or book)
+
+
+def discover(_session: Session) -> Exchange[Sequence[FieldInfo]]:
+    """Give the fields of a card: RFC 6350 fixes them, so no server is asked."""
+    yield from ()
+    return FIELDS
