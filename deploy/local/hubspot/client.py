@@ -1,0 +1,111 @@
+"""A small client of the admin API, for tests, `make run` and the bench."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import requests
+
+
+class AdminClient:
+    """Speaks to the admin API of a running simulator; not to be shared between threads."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["X-Admin-Token"] = token
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> dict[str, Any]:
+        """Make one admin call and return its answer.
+
+        Raises:
+            RuntimeError: the simulator refused; the message says why.
+        """
+        answer = self._session.request(method, f"{self.url}/_admin/{path}", json=body, params=query, timeout=120)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{method} /_admin/{path} answered {answer.status_code}: {answer.text}")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def add_account(self, portal: int, **fields: Any) -> dict[str, Any]:
+        """Create an account; `fields` are `token`, `scopes`, `settings`, `owners`, `clientSecret`, `appId`."""
+        return self.call("POST", "accounts", {"portalId": portal, **fields})
+
+    def settings(self, portal: int, **changes: Any) -> dict[str, Any]:
+        """Change settings of an account."""
+        return self.call("PATCH", f"accounts/{portal}", changes)
+
+    def add_property(self, portal: int, kind: str, *, name: str, unique: bool = False, **fields: Any) -> dict[str, Any]:
+        """Create a property; a text unless `type` and `fieldType` say otherwise."""
+        body = {"name": name, "label": name, "type": "string", "fieldType": "text", "hasUniqueValue": unique, **fields}
+        return self.call("POST", f"accounts/{portal}/properties/{kind}", body)
+
+    def set_webhooks(
+        self, portal: int, url: str, events: Iterable[str], *, signature: str = "v3", **fields: Any
+    ) -> dict[str, Any]:
+        """Subscribe the account's private app.
+
+        Args:
+            portal: the account.
+            url: the target; blank ends the subscriptions.
+            events: event types, each perhaps with `:property`; `object.creation@0-1` is the generic form.
+            signature: `v1`, `v2` or `v3`.
+            fields: `appId`, `publicUrl`, `redact`.
+        """
+        rows = []
+        for event in events:
+            name, _, property_name = event.partition(":")
+            event_type, _, type_id = name.partition("@")
+            rows.append({"eventType": event_type, "propertyName": property_name, "objectTypeId": type_id})
+        body = {"url": url, "signature": signature, "subscriptions": rows, **fields}
+        return self.call("PUT", f"accounts/{portal}/webhooks", body)
+
+    def set_faults(self, portal: int, *rules: dict[str, Any], seed: int = 0) -> dict[str, Any]:
+        """Replace the fault rules of an account; none ends all faults."""
+        return self.call("PUT", f"accounts/{portal}/faults", {"seed": seed, "rules": list(rules)})
+
+    def edit(self, portal: int, op: str, kind: str, record_id: str = "", **fields: Any) -> str:
+        """Make one edit as a person, and return the record's id."""
+        row = {"op": op, "type": kind, "id": record_id, **fields}
+        results = self.call("POST", f"accounts/{portal}/edits", {"edits": [row]})["results"]
+        return str(results[0]["id"])
+
+    def load(self, portal: int, **body: Any) -> dict[str, list[str]]:
+        """Load records, or a `dataset`, and return their ids by object type."""
+        ids: dict[str, list[str]] = self.call("POST", f"accounts/{portal}/load", body)["ids"]
+        return ids
+
+    def audit(self, portal: int, after: int = 0) -> list[dict[str, Any]]:
+        """Return the writes above a sequence number."""
+        entries: list[dict[str, Any]] = self.call("GET", f"accounts/{portal}/audit", after=after)["entries"]
+        return entries
+
+    def calls(self, portal: int) -> dict[str, Any]:
+        """Return the counters of calls."""
+        return self.call("GET", f"accounts/{portal}/calls")
+
+    def records(self, portal: int, kind: str) -> dict[str, dict[str, Any]]:
+        """Return every record of a type by id."""
+        rows = self.call("GET", f"accounts/{portal}/records/{kind}")["records"]
+        return {row["id"]: row for row in rows}
+
+    def webhooks(self, portal: int) -> dict[str, Any]:
+        """Return hooks, pending events, counts and the last requests."""
+        return self.call("GET", f"accounts/{portal}/webhooks")
+
+    def wait_delivered(self, portal: int, seconds: float = 30) -> None:
+        """Wait until no webhook event is pending.
+
+        Raises:
+            TimeoutError: some still are.
+        """
+        deadline = time.monotonic() + seconds
+        while (pending := self.webhooks(portal)["pending"]) > 0:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{pending} webhook events of account {portal} were not delivered in {seconds} s")
+            time.sleep(0.02)
