@@ -6,8 +6,9 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import pytest
@@ -29,8 +30,25 @@ time.sleep(60)
 """
 
 
-def _child(tmp_path: Path, name: str, code: str = _SLEEP) -> Child:
-    return Child(name, [sys.executable, "-c", code, name], log=tmp_path / f"{name}.log")
+class NewChild(Protocol):
+    """Make a child from Python code; it is told its name as its first argument."""
+
+    def __call__(self, name: str, code: str = _SLEEP) -> Child: ...
+
+
+@pytest.fixture(name="new_child")
+def _new_child(tmp_path: Path) -> Iterator[NewChild]:
+    """Make children, and end what a failing test leaves of them."""
+    children: list[Child] = []
+
+    def make(name: str, code: str = _SLEEP) -> Child:
+        children.append(Child(name, [sys.executable, "-c", code, name], log=tmp_path / f"{name}.log"))
+        return children[-1]
+
+    yield make
+    for child in children:
+        if child.is_running():
+            child.kill()
 
 
 def _until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -44,9 +62,9 @@ def _says_ready(child: Child) -> None:
     _until(lambda: "ready" in child.log_tail())
 
 
-def test_a_child_starts_stops_and_starts_again(tmp_path: Path) -> None:
+def test_a_child_starts_stops_and_starts_again(new_child: NewChild) -> None:
     """A restart is a new process on the same log."""
-    child = _child(tmp_path, "a", "print('hello', flush=True); import time; time.sleep(60)")
+    child = new_child("a", "print('hello', flush=True); import time; time.sleep(60)")
     child.start()
     first = child.pid
     _until(lambda: child.log_tail() == "hello")
@@ -60,9 +78,9 @@ def test_a_child_starts_stops_and_starts_again(tmp_path: Path) -> None:
     assert child.exit_code == -signal.SIGTERM
 
 
-def test_a_paused_child_runs_no_further_until_resumed_and_stops_when_asked(tmp_path: Path) -> None:
+def test_a_paused_child_runs_no_further_until_resumed_and_stops_when_asked(new_child: NewChild) -> None:
     """Pausing freezes the process; asking it to stop reaches it all the same."""
-    child = _child(tmp_path, "a")
+    child = new_child("a")
     child.start()
     child.pause()
     _until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_STOPPED)
@@ -73,10 +91,12 @@ def test_a_paused_child_runs_no_further_until_resumed_and_stops_when_asked(tmp_p
     assert child.stop(5)
 
 
-def test_a_kill_ends_what_the_child_started_too(tmp_path: Path) -> None:
+def test_a_kill_ends_what_the_child_started_too(new_child: NewChild) -> None:
     """Grandchildren in the child's own group do not survive its kill."""
-    child = _child(
-        tmp_path, "a", "import subprocess as s; p = s.Popen(['sleep', '60']); print(p.pid, flush=True); p.wait()"
+    child = new_child(
+        "a",
+        "import subprocess as s, sys; p = s.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        " print(p.pid, flush=True); p.wait()",
     )
     child.start()
     _until(lambda: child.log_tail().isdecimal())
@@ -85,18 +105,18 @@ def test_a_kill_ends_what_the_child_started_too(tmp_path: Path) -> None:
     _until(lambda: not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE)
 
 
-def test_a_child_is_out_of_reach_of_the_terminal(tmp_path: Path) -> None:
+def test_a_child_is_out_of_reach_of_the_terminal(new_child: NewChild) -> None:
     """Ctrl-C goes to the terminal's process group, and a child is not in ours."""
-    child = _child(tmp_path, "a")
+    child = new_child("a")
     child.start()
     assert os.getpgid(child.pid) == child.pid != os.getpgid(0)
     assert os.getsid(child.pid) != os.getsid(0)
     child.kill()
 
 
-def test_a_group_stops_its_stages_in_reverse(tmp_path: Path) -> None:
+def test_a_group_stops_its_stages_in_reverse(new_child: NewChild) -> None:
     """The last stage has ended before the first is asked to."""
-    server, service = _child(tmp_path, "server", _TELLS), _child(tmp_path, "service", _TELLS)
+    server, service = new_child("server", _TELLS), new_child("service", _TELLS)
     group = Group([[server], [service]])
     group.start()
     _says_ready(server)
@@ -106,9 +126,9 @@ def test_a_group_stops_its_stages_in_reverse(tmp_path: Path) -> None:
     assert sorted(ends) == ends
 
 
-def test_a_member_that_ignores_the_request_is_killed_and_costs_the_others_nothing(tmp_path: Path) -> None:
+def test_a_member_that_ignores_the_request_is_killed_and_costs_the_others_nothing(new_child: NewChild) -> None:
     """The deadline holds for the whole group, and the stage below still ends cleanly."""
-    server, stubborn = _child(tmp_path, "server", _TELLS), _child(tmp_path, "stubborn", _STUBBORN)
+    server, stubborn = new_child("server", _TELLS), new_child("stubborn", _STUBBORN)
     group = Group([[server], [stubborn]])
     group.start()
     _says_ready(server)
@@ -119,18 +139,18 @@ def test_a_member_that_ignores_the_request_is_killed_and_costs_the_others_nothin
     assert "server ended" in server.log_tail()
 
 
-def test_a_group_that_cannot_start_leaves_nothing_running(tmp_path: Path) -> None:
+def test_a_group_that_cannot_start_leaves_nothing_running(tmp_path: Path, new_child: NewChild) -> None:
     """When one member fails to start, those before it are stopped, and its error is raised."""
-    good = _child(tmp_path, "good")
+    good = new_child("good")
     bad = Child("bad", [str(tmp_path / "no-such-program")], log=tmp_path / "bad.log")
     with pytest.raises(FileNotFoundError):
         Group([[good], [bad]]).start()
     assert not good.is_running()
 
 
-def test_a_child_that_exits_comes_back_after_growing_delays(tmp_path: Path) -> None:
+def test_a_child_that_exits_comes_back_after_growing_delays(new_child: NewChild) -> None:
     """Restarts wait 1, 2, then at most 3 seconds; one that lived long enough begins with the first delay again."""
-    child = _child(tmp_path, "a", "")
+    child = new_child("a", "")
     policy = RestartPolicy(first_seconds=1, longest_seconds=3, forgive_after_seconds=60)
     group = Group([[child]], policy=policy)
     group.start()
