@@ -1,0 +1,11 @@
+"""The wall clock. Tests and the protocol simulator pass one that they move by hand (`shared.io.memory`)."""
+
+import time
+
+
+class SystemClock:
+    """Tells the time of this machine."""
+
+    def now_ms(self) -> int:
+        """Give wall-clock milliseconds since 1970."""
+        return time.time_ns() // 1_000_000

@@ -1,0 +1,170 @@
+"""The form of a message on the wire: CloudEvents attributes, schema version and W3C trace context, in Kafka's headers.
+
+The Kafka bus, the matcher's bus inside Faust and the memory bus all wrap and unwrap here, so that no two of them can
+differ.
+"""
+
+import random
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from pydantic import BaseModel
+
+from shared.io.ports import Inbound, Outbound
+from shared.topics import LATER, PARKED, UnreadableMessage
+
+M = TypeVar("M", bound=BaseModel)
+
+SCHEMA: Final = "ce_dataschema"
+TRACE: Final = "traceparent"
+SETUPS: Final = "setups"
+"""Offset of the `setups` topic up to which the sender had read: a receiver that is behind catches up first."""
+
+MAX_MESSAGE_BYTES: Final = 1_000_000
+"""Most bytes of a message with key and headers, as its topic is configured."""
+MAX_WRAPPED_BYTES: Final = 2_000_000
+"""The same for `parked` and `later.*`, which carry a whole message in base64."""
+
+_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
+_WRAPPING: Final = frozenset({PARKED.name, *(topic.name for topic in LATER.values())})
+
+RandomBits: TypeAlias = random.Random
+"""Where ids come from: `random.SystemRandom()` in a process, a seeded one in a test."""
+
+
+class MessageTooLarge(Exception):  # noqa: N818 - a fact about the message; the loop parks its cause
+    """A message does not fit into its topic; nothing of its batch was published."""
+
+    def __init__(self, topic: str, key: str, size: int, limit: int) -> None:
+        super().__init__(f"a message of {size} bytes for {topic} (key {key[:80]!r}) is over its limit of {limit}")
+        self.topic = topic
+        self.size = size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """A message ready for the wire."""
+
+    topic: str
+    key: str
+    value: bytes | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Estimate its bytes on the wire."""
+        headers = sum(len(name) + len(value) + 4 for name, value in self.headers.items())
+        return len(self.key.encode()) + len(self.value or b"") + headers + 64
+
+    def check(self) -> None:
+        """Raise `MessageTooLarge` when its topic does not take it."""
+        limit = limit_of(self.topic)
+        if self.size > limit:
+            raise MessageTooLarge(self.topic, self.key, self.size, limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A message as it came off the wire."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored(Generic[M]):
+    """One message of a topic that is read from its beginning; without a message, its key was removed."""
+
+    partition: int
+    offset: int
+    key: str
+    message: M | None
+    headers: Mapping[str, str]
+
+
+def limit_of(topic: str) -> int:
+    """Give the largest message that a topic takes, in bytes."""
+    return MAX_WRAPPED_BYTES if topic in _WRAPPING else MAX_MESSAGE_BYTES
+
+
+def wrap(message: Outbound, *, source: str, now_ms: int, setups: int, bits: RandomBits) -> Raw:
+    """Put a message into its envelope.
+
+    Args:
+        message: What to send.
+        source: The sending service.
+        now_ms: Wall-clock milliseconds.
+        setups: Offset of the `setups` topic that the sender has seen; -1 for none.
+        bits: Source of ids.
+    """
+    topic = message.topic
+    span = f"{bits.getrandbits(64):016x}"
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": span,
+        "ce_source": f"/syncline/{source}",
+        "ce_type": f"syncline.{topic.name}",
+        "ce_time": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        SCHEMA: str(topic.version),
+        "content-type": "application/json",
+        TRACE: child_trace(message.cause, span, bits),
+        SETUPS: str(setups),
+    }
+    value = None if message.message is None else topic.encode(message.message)
+    return Raw(topic=topic.name, key=message.key, value=value, headers=headers)
+
+
+def child_trace(cause: Inbound[Any] | None, span: str, bits: RandomBits) -> str:
+    """Go on with the trace of *cause* in a new span; begin a trace where there is none."""
+    match = _TRACEPARENT.fullmatch(cause.headers.get(TRACE, "")) if cause else None
+    if match is None:
+        return f"00-{bits.getrandbits(128):032x}-{span}-01"
+    return f"00-{match[1]}-{span}-{match[2]}"
+
+
+def trace_id(headers: Mapping[str, str]) -> str:
+    """Give the trace that a message belongs to, for logs; empty when it has none."""
+    match = _TRACEPARENT.fullmatch(headers.get(TRACE, ""))
+    return match[1] if match else ""
+
+
+def setups_seen(headers: Mapping[str, str]) -> int:
+    """Give the offset of `setups` that the sender had seen; -1 when it does not say."""
+    stated = headers.get(SETUPS, "")
+    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 19 else -1
+
+
+def wire_headers(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    """Encode headers as the Kafka clients take them."""
+    return [(name, value.encode()) for name, value in headers.items()]
+
+
+def read_headers(items: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Decode headers; bytes that are no UTF-8 are replaced, never refused: the message may still be readable."""
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in items}
+
+
+def unwrap(received: Received, topics: Mapping[str, Any]) -> Inbound[Any]:
+    """Decode a message by its topic; raises `UnreadableMessage`."""
+    if received.value is None:
+        raise UnreadableMessage("malformed", f"a message without a value on {received.topic}")
+    try:
+        message = topics[received.topic].decode(received.value, received.headers)
+    except RecursionError as error:
+        raise UnreadableMessage("malformed", "nested too deeply") from error
+    return Inbound(
+        topic=received.topic,
+        partition=received.partition,
+        offset=received.offset,
+        key=received.key,
+        message=message,
+        raw=received.value,
+        headers=received.headers,
+    )

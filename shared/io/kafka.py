@@ -1,0 +1,41 @@
+"""How to reach Kafka: what all clients of this process have in common."""
+
+from typing import Any, Final
+
+from kafka import errors
+
+from shared.settings import Settings
+
+REBALANCE: Final[tuple[type[Exception], ...]] = (
+    errors.CommitFailedError,
+    errors.RebalanceInProgressError,
+    errors.IllegalGenerationError,
+    errors.UnknownMemberIdError,
+    errors.RetriableError,
+)
+"""What a rebalance, a broker that moves or a broker that is away looks like to a consumer: drop and poll again."""
+
+
+class KafkaFault(Exception):  # noqa: N818 - read by an operator as a sentence
+    """A consumer cannot go on: the process has to end, with nothing committed that was not finished."""
+
+
+WITHOUT_METRICS: Final[dict[str, Any]] = {"metrics_enabled": False}
+"""For producers and consumers: their own metrics are not ours, and cost time for each record."""
+
+
+def client_config(settings: Settings) -> dict[str, Any]:
+    """Give the arguments that every kafka-python client takes."""
+    config: dict[str, Any] = {
+        "bootstrap_servers": [part.strip() for part in settings.kafka_bootstrap.split(",")],
+        "client_id": settings.kafka_client_id,
+        "security_protocol": settings.kafka_security,
+        "reconnect_backoff_max_ms": 1000,  # the default of 30 s would be longer than most restarts of a broker
+    }
+    if settings.kafka_ca_file:
+        config["ssl_cafile"] = str(settings.kafka_ca_file)
+    if settings.kafka_security.startswith("SASL"):
+        config["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        config["sasl_plain_username"] = settings.kafka_username
+        config["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    return config

@@ -1,0 +1,203 @@
+"""The supervised consumer: takes batches, has them handled, and commits when everything that follows is published."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from kafka import KafkaConsumer, OffsetAndMetadata
+from kafka.errors import FencedInstanceIdError, KafkaError
+from pydantic import BaseModel
+
+from shared import logs
+from shared.io.handling import Handler, by_name, process
+from shared.io.health import Progress
+from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config
+from shared.io.kafka_reader import received
+from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, run_blocking
+from shared.metrics import Metrics
+from shared.settings import Settings
+from shared.topics import Topic
+
+M = TypeVar("M", bound=BaseModel)
+
+_POLL_MS: Final = 250
+_COMMIT_MS: Final = 5000
+_CLOSE_MS: Final = 2000
+_PAUSE_S: Final = (0.2, 0.4, 0.7, 1.0)
+_log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription(Generic[M]):
+    """What one consumer takes, and who handles it."""
+
+    group: str
+    topics: tuple[Topic[M], ...]
+    handle: Handler[M]
+    batch: int
+    """Most messages handed over at once."""
+    span: Literal["partition", "all"] = "partition"
+    """Hand over each partition by itself, or all that a poll brought as one batch."""
+    member: str = ""
+    """Tells apart several consumers of one group in one process."""
+
+
+class SupervisedConsumer(Generic[M]):
+    """Runs one subscription in the thread that calls `run`.
+
+    What it promises: an offset is committed only after its message's outcome, and every message that follows from it,
+    is acknowledged by Kafka; a message that cannot be read is parked; a batch that met `NotReady` or `BusUnavailable`
+    comes again, whole; any other exception of a handler stops the process with nothing committed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        subscription: Subscription[M],
+        *,
+        bus: Bus,
+        metrics: Metrics,
+        clock: Clock,
+        progress: Progress,
+    ) -> None:
+        self._settings = settings
+        self._plan = subscription
+        self._bus = bus
+        self._metrics = metrics
+        self._clock = clock
+        self._progress = progress
+        self._topics = by_name(subscription.topics)
+        self._assigned: frozenset[tuple[str, int]] | None = None
+        self._failures = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until *stop* is set, then finish the batch in hand; raises `KafkaFault` or the handler's bug."""
+        consumer = self._connect()
+        try:
+            while not stop.is_set():
+                self._round(consumer, stop)
+        except KafkaError as error:
+            raise KafkaFault(f"group {self._plan.group} cannot go on: {error!r}") from error
+        finally:
+            self._progress.assigned(self._plan.group, ())
+            consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+
+    def ready(self) -> str:
+        """Tell why the consumer takes no messages yet; nothing once it has joined its group."""
+        return "" if self._assigned is not None else f"has not joined group {self._plan.group}"
+
+    def _connect(self) -> Any:
+        session_ms = int(self._settings.session_timeout_s * 1000)
+        names = [topic.name for topic in self._plan.topics]
+        member = f"-{self._plan.member}" if self._plan.member else ""
+        try:
+            consumer = KafkaConsumer(
+                **client_config(self._settings),
+                **WITHOUT_METRICS,
+                group_id=self._plan.group,
+                group_instance_id=f"{self._settings.instance_id}{member}",
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",  # a new group must not miss what came before it
+                allow_auto_create_topics=False,
+                max_poll_records=self._plan.batch,
+                session_timeout_ms=session_ms,
+                heartbeat_interval_ms=session_ms // 4,
+                max_poll_interval_ms=int(1000 * (self._settings.watchdog_s + 30)),  # the watchdog bites first
+                fetch_max_wait_ms=_POLL_MS,
+            )
+        except KafkaError as error:
+            raise KafkaFault(f"no Kafka at {self._settings.kafka_bootstrap}: {error!r}") from error
+        missing = [name for name in names if not consumer.partitions_for_topic(name)]
+        if missing:
+            consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+            raise KafkaFault(
+                f"the topics {', '.join(missing)} do not exist: create them with `python -m shared.io.kafka_topics`"
+            )
+        consumer.subscribe(names)
+        return consumer
+
+    def _round(self, consumer: Any, stop: threading.Event) -> None:
+        try:
+            found = consumer.poll(timeout_ms=_POLL_MS)
+        except FencedInstanceIdError:
+            raise
+        except REBALANCE as error:
+            self._rebalanced("poll", error)
+            stop.wait(_PAUSE_S[0])
+            return
+        self._note_assignment(consumer)
+        batches = [{part: records} for part, records in found.items()]
+        if self._plan.span == "all" and found:
+            batches = [found]
+        for number, batch in enumerate(batches):
+            if stop.is_set() or not self._settle(consumer, batch, stop):
+                for undone in batches[number:]:
+                    self._put_back(consumer, undone)
+                return
+
+    def _settle(self, consumer: Any, batch: dict[Any, list[Any]], stop: threading.Event) -> bool:
+        """Handle one batch and commit it; False when it, and all after it, has to come again."""
+        items = [received(record) for part in sorted(batch) for record in batch[part]]
+        work = process(items, self._topics, self._plan.handle, bus=self._bus, clock=self._clock, metrics=self._metrics)
+        try:
+            run_blocking(work)
+        except (NotReady, BusUnavailable) as error:
+            self._hold(error, items[0].topic, stop)
+            return False
+        except Exception:
+            _log.exception("handler_failed", group=self._plan.group, topic=items[0].topic, offset=items[0].offset)
+            raise
+        self._failures = 0
+        self._progress.working(self._plan.group)
+        return self._commit(consumer, batch)
+
+    def _hold(self, error: NotReady | BusUnavailable, topic: str, stop: threading.Event) -> None:
+        not_ready = isinstance(error, NotReady)
+        self._metrics.count("retries_total", topic=topic, cause="not_ready" if not_ready else "bus_unavailable")
+        if not self._failures:
+            _log.warning("batch_put_back", group=self._plan.group, topic=topic, detail=str(error))
+        if not_ready:
+            self._progress.waiting(self._plan.group)
+        stop.wait(_PAUSE_S[min(self._failures, len(_PAUSE_S) - 1)])
+        self._failures += 1
+
+    def _commit(self, consumer: Any, batch: dict[Any, list[Any]]) -> bool:
+        offsets = {part: OffsetAndMetadata(records[-1].offset + 1, "", -1) for part, records in batch.items()}
+        try:
+            consumer.commit(offsets, timeout_ms=_COMMIT_MS)
+        except FencedInstanceIdError as error:
+            raise KafkaFault(
+                f"another process runs as {self._settings.instance_id!r} in group {self._plan.group}: "
+                "give each process its own SYNCLINE_INSTANCE"
+            ) from error
+        except REBALANCE as error:
+            self._rebalanced("commit", error)
+            return False
+        return True
+
+    def _rebalanced(self, where: str, error: Exception) -> None:
+        _log.info("dropped_and_polling_again", group=self._plan.group, where=where, detail=repr(error))
+        self._metrics.count("retries_total", topic=self._plan.topics[0].name, cause="rebalance")
+
+    def _put_back(self, consumer: Any, batch: dict[Any, list[Any]]) -> None:
+        """Have a batch fetched again. Partitions that went elsewhere start there at the committed offset."""
+        mine = consumer.assignment()
+        for part, records in batch.items():
+            if part in mine:
+                consumer.seek(part, records[0].offset)
+
+    def _note_assignment(self, consumer: Any) -> None:
+        now = frozenset((part.topic, part.partition) for part in consumer.assignment())
+        if now != self._assigned and (now or self._assigned is not None or _joined(consumer)):
+            self._assigned = now
+            self._progress.assigned(self._plan.group, now)
+            _log.info("assigned", group=self._plan.group, partitions=_named(now))
+
+
+def _joined(consumer: Any) -> bool:
+    return bool(consumer.group_metadata().generation_id >= 0)
+
+
+def _named(partitions: frozenset[tuple[str, int]]) -> Sequence[str]:
+    return [f"{topic}/{number}" for topic, number in sorted(partitions)]

@@ -1,0 +1,222 @@
+"""Reading topics without a group: `setups`, `cursors` and `pair-state` to their end and on, and offsets of groups."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from pydantic import BaseModel
+
+from shared.io.envelope import Received, Stored, read_headers
+from shared.io.kafka import WITHOUT_METRICS, KafkaFault, client_config
+from shared.io.ports import BusUnavailable
+from shared.settings import Settings
+from shared.topics import Topic, UnreadableMessage
+
+M = TypeVar("M", bound=BaseModel)
+
+_PATIENCE_S: Final = 30.0
+_TIMEOUT_MS: Final = 10_000
+
+
+class TopicReader(Generic[M]):
+    """Reads one topic from its beginning, or from given offsets, without a consumer group. For one thread.
+
+    Args:
+        settings: Where Kafka is.
+        topic: What to read.
+        start: First offset of each partition; those not named start at their beginning.
+        unreadable: Told of each message that cannot be decoded. Without it such a message is raised: to go on
+            without it could mean to forget a pair.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topic: Topic[M],
+        *,
+        start: Mapping[int, int] | None = None,
+        unreadable: Callable[[Received, UnreadableMessage], None] | None = None,
+    ) -> None:
+        self._topic = topic
+        self._unreadable = unreadable
+        try:
+            self._consumer: Any = KafkaConsumer(
+                **client_config(settings),
+                **WITHOUT_METRICS,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                allow_auto_create_topics=False,
+                max_poll_records=5000,
+                request_timeout_ms=_TIMEOUT_MS,
+                bootstrap_timeout_ms=_TIMEOUT_MS,
+                fetch_max_wait_ms=200,
+            )
+            self._parts = _partitions(self._consumer, topic.name)
+            self._consumer.assign(self._parts)
+            beginnings = self._consumer.beginning_offsets(self._parts, timeout_ms=_TIMEOUT_MS)
+            self.positions: dict[int, int] = {}
+            for part in self._parts:
+                first = max(beginnings[part], (start or {}).get(part.partition, 0))
+                self._consumer.seek(part, first)
+                self.positions[part.partition] = first
+        except KafkaError as error:
+            raise BusUnavailable(f"{topic.name} cannot be read: {error!r}") from error
+
+    @property
+    def position(self) -> int:
+        """Give the next offset to read of partition 0, for topics with a single one."""
+        return self.positions[0]
+
+    def read_to_end(self) -> Iterator[Stored[M]]:
+        """Yield everything that the topic holds now, then stop; what is written meanwhile is for `poll`."""
+        try:
+            ends = self._consumer.end_offsets(self._parts, timeout_ms=_TIMEOUT_MS)
+        except KafkaError as error:
+            raise BusUnavailable(f"the end of {self._topic.name} is not known: {error!r}") from error
+        moved = time.monotonic()
+        while any(self._position(part) < ends[part] for part in self._parts):
+            before = dict(self.positions)
+            yield from self.poll(0.5)
+            if self.positions != before:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > _PATIENCE_S:
+                raise BusUnavailable(f"{self._topic.name} gave nothing for {_PATIENCE_S:.0f} s before its end")
+
+    def poll(self, timeout_s: float) -> Sequence[Stored[M]]:
+        """Give what was written since, waiting at most *timeout_s* for the first message."""
+        try:
+            found = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+        except KafkaError as error:
+            raise BusUnavailable(f"{self._topic.name} cannot be read: {error!r}") from error
+        stored: list[Stored[M]] = []
+        for part, records in found.items():
+            stored += [one for record in records if (one := self._decode(part, record)) is not None]
+            self.positions[part.partition] = records[-1].offset + 1
+        return stored
+
+    def _position(self, part: Any) -> int:
+        """Take the consumer's word: in a compacted topic the last offsets may belong to no message."""
+        position = self._consumer.position(part, timeout_ms=_TIMEOUT_MS)
+        self.positions[part.partition] = max(self.positions[part.partition], position or 0)
+        return self.positions[part.partition]
+
+    def _decode(self, part: Any, record: Any) -> Stored[M] | None:
+        headers = read_headers(record.headers)
+        key = (record.key or b"").decode("utf-8", "replace")
+        message: M | None = None
+        if record.value is not None:
+            try:
+                message = self._topic.decode(record.value, headers)
+            except UnreadableMessage as error:
+                if self._unreadable is None:
+                    raise
+                self._unreadable(received(record), error)
+                return None
+        return Stored(partition=part.partition, offset=record.offset, key=key, message=message, headers=headers)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close(autocommit=False, timeout_ms=1000)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_to_end(settings: Settings, topic: Topic[M], *, start: Mapping[int, int] | None = None) -> Iterator[Stored[M]]:
+    """Yield everything that a topic holds now, from its beginning or from *start*."""
+    with TopicReader(settings, topic, start=start) as reader:
+        yield from reader.read_to_end()
+
+
+def received(record: Any) -> Received:
+    """Turn kafka-python's record into ours."""
+    return Received(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=(record.key or b"").decode("utf-8", "replace"),
+        value=record.value,
+        headers=read_headers(record.headers),
+    )
+
+
+def _partitions(consumer: Any, topic: str) -> list[Any]:
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise KafkaFault(
+            f"the topic {topic} does not exist: create it with `python -m shared.io.kafka_topics` "
+            "or as your platform creates topics"
+        )
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+class KafkaOffsets:
+    """Asks the brokers about offsets. Safe to use from several threads; each call raises `BusUnavailable`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._admin: Any = None
+        self._consumer: Any = None
+
+    def committed(self, group: str, topic: str) -> Mapping[int, int]:
+        """Give the committed offset of each partition, the first offset where nothing was committed."""
+        with self._lock, _translated(f"offsets of {group}"):
+            admin, consumer = self._clients()
+            parts = _partitions(consumer, topic)
+            stored = admin.list_group_offsets({group: parts})[group]
+            found = {part.partition: stored[part].offset for part in parts if part in stored}
+            if any(found.get(part.partition, -1) < 0 for part in parts):
+                first = consumer.beginning_offsets(parts, timeout_ms=_TIMEOUT_MS)
+                return {part.partition: max(found.get(part.partition, -1), first[part]) for part in parts}
+            return found
+
+    def end_offsets(self, topic: str) -> Mapping[int, int]:
+        """Give the offset that each partition's next message will have."""
+        with self._lock, _translated(f"the end of {topic}"):
+            _, consumer = self._clients()
+            ends = consumer.end_offsets(_partitions(consumer, topic), timeout_ms=_TIMEOUT_MS)
+            return {part.partition: end for part, end in ends.items()}
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        with self._lock:
+            if self._admin is not None:
+                self._admin.close()
+                self._consumer.close(autocommit=False, timeout_ms=1000)
+                self._admin = self._consumer = None
+
+    def _clients(self) -> tuple[Any, Any]:
+        if self._admin is None:
+            config = {**client_config(self._settings), "bootstrap_timeout_ms": _TIMEOUT_MS}
+            config["request_timeout_ms"] = _TIMEOUT_MS
+            consumer = KafkaConsumer(
+                **config, **WITHOUT_METRICS, enable_auto_commit=False, allow_auto_create_topics=False
+            )
+            self._admin, self._consumer = KafkaAdminClient(**config), consumer
+        return self._admin, self._consumer
+
+
+class _translated:  # noqa: N801 - reads as a word after `with`
+    """Turns the client's errors into `BusUnavailable`."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KafkaError):
+            raise BusUnavailable(f"{self._what}: {error!r}") from error

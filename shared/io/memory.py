@@ -1,0 +1,227 @@
+"""The outside in memory: broker, bus, reader, caller and clock that pass the same suites as the real ones.
+
+Nothing here starts a thread, sleeps or suspends by itself. The protocol simulator passes *pause*, which is awaited
+before and after each effect: at each of these points a crash can strike.
+"""
+
+import functools
+import random
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from kafka.partitioner.default import murmur2
+from pydantic import BaseModel
+
+from shared.core.connector import Exchange, HttpRequest, HttpResponse
+from shared.io.envelope import RandomBits, Raw, Received, Stored, wrap
+from shared.io.exchanges import drive, refusal
+from shared.io.ports import BusUnavailable, Clock, Outbound
+from shared.topics import Topic, UnreadableMessage
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+Pause: TypeAlias = Callable[[], Awaitable[None]]
+Server: TypeAlias = Callable[[str, HttpRequest], HttpResponse]
+"""Answers a connection's request; raises `AppError` for a broken connection or a lost answer."""
+
+
+async def no_pause() -> None:
+    """Go on at once."""
+
+
+class ManualClock:
+    """A wall clock that is moved by hand."""
+
+    def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        """Give the time it was set to."""
+        return self._now_ms
+
+    def advance(self, ms: int) -> None:
+        """Move by *ms* milliseconds, also backwards."""
+        self._now_ms += ms
+
+
+@functools.lru_cache(maxsize=65_536)
+def partition_of(key: str, partitions: int) -> int:
+    """Give the partition of a key, as the Kafka clients choose it."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+class MemoryBroker:
+    """Topics, partitions, offsets and what groups committed."""
+
+    def __init__(self, topics: Sequence[Topic[Any]] = (), *, partitions: int = 4) -> None:
+        self.available = True
+        self._logs: dict[str, list[list[Received]]] = {}
+        self._committed: dict[tuple[str, str, int], int] = {}
+        for topic in topics:
+            self.create(topic.name, topic.partitions or partitions)
+
+    def create(self, topic: str, partitions: int) -> None:
+        """Add an empty topic."""
+        self._logs[topic] = [[] for _ in range(partitions)]
+
+    def partitions(self, topic: str) -> range:
+        """Give a topic's partitions."""
+        return range(len(self._topic(topic)))
+
+    def append(self, raw: Raw) -> tuple[int, int]:
+        """Add a message, and give its partition and offset."""
+        parts = self._topic(raw.topic)
+        number = partition_of(raw.key, len(parts))
+        offset = len(parts[number])
+        parts[number].append(
+            Received(
+                topic=raw.topic,
+                partition=number,
+                offset=offset,
+                key=raw.key,
+                value=raw.value,
+                headers=dict(raw.headers),
+            )
+        )
+        return number, offset
+
+    def fetch(self, topic: str, partition: int, offset: int, most: int) -> Sequence[Received]:
+        """Give at most *most* messages from *offset* on."""
+        return self._topic(topic)[partition][offset : offset + most]
+
+    def end_offsets(self, topic: str) -> Mapping[int, int]:
+        """Give the offset that each partition's next message will have."""
+        return {number: len(log) for number, log in enumerate(self._topic(topic))}
+
+    def commit(self, group: str, topic: str, partition: int, offset: int) -> None:
+        """Remember the offset at which a group goes on."""
+        self._topic(topic)
+        self._committed[group, topic, partition] = offset
+
+    def committed(self, group: str, topic: str) -> Mapping[int, int]:
+        """Give the committed offset of each partition; 0 where nothing was committed."""
+        return {number: self._committed.get((group, topic, number), 0) for number in self.partitions(topic)}
+
+    def _topic(self, topic: str) -> list[list[Received]]:
+        if not self.available:
+            raise BusUnavailable("the broker is away")
+        try:
+            return self._logs[topic]
+        except KeyError:
+            raise BusUnavailable(f"the topic {topic} does not exist") from None
+
+
+class MemoryBus:
+    """Publishes to a broker in memory."""
+
+    def __init__(
+        self,
+        broker: MemoryBroker,
+        *,
+        clock: Clock,
+        source: str = "memory",
+        setups: Callable[[], int] = lambda: -1,
+        bits: RandomBits | None = None,
+        pause: Pause = no_pause,
+    ) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._source = source
+        self._setups = setups
+        self._bits = bits or random.Random(0)  # noqa: S311 - ids of a simulation must repeat
+        self._pause = pause
+
+    async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
+        """Return each message's offset. A crash between two messages leaves the first ones published, as in Kafka."""
+        now_ms, setups = self._clock.now_ms(), self._setups()
+        return await self.publish_raw(
+            [wrap(message, source=self._source, now_ms=now_ms, setups=setups, bits=self._bits) for message in messages]
+        )
+
+    async def publish_raw(self, raws: Sequence[Raw]) -> Sequence[int]:
+        """Publish messages that are in their envelopes already, as `publish` does."""
+        for raw in raws:
+            raw.check()
+        offsets = []
+        for raw in raws:
+            await self._pause()
+            offsets.append(self._broker.append(raw)[1])
+        await self._pause()
+        return offsets
+
+
+class MemoryReader(Generic[M]):
+    """Reads one topic of a broker in memory, as `shared.io.kafka_reader.TopicReader` reads Kafka's."""
+
+    def __init__(
+        self,
+        broker: MemoryBroker,
+        topic: Topic[M],
+        *,
+        start: Mapping[int, int] | None = None,
+        unreadable: Callable[[Received, UnreadableMessage], None] | None = None,
+    ) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._unreadable = unreadable
+        self.positions = {number: (start or {}).get(number, 0) for number in broker.partitions(topic.name)}
+
+    @property
+    def position(self) -> int:
+        """Give the next offset to read of partition 0, for topics with a single one."""
+        return self.positions[0]
+
+    def read_to_end(self) -> Iterator[Stored[M]]:
+        """Yield everything that the topic holds now."""
+        yield from self.poll(0.0)
+
+    def poll(self, timeout_s: float) -> Sequence[Stored[M]]:
+        """Give what was written since; *timeout_s* is not waited for."""
+        del timeout_s
+        found: list[Stored[M]] = []
+        for number, end in self._broker.end_offsets(self._topic.name).items():
+            first = self.positions[number]
+            for item in self._broker.fetch(self._topic.name, number, first, end - first):
+                stored = self._decode(item)
+                if stored is not None:
+                    found.append(stored)
+            self.positions[number] = max(first, end)
+        return found
+
+    def _decode(self, item: Received) -> Stored[M] | None:
+        message: M | None = None
+        if item.value is not None:
+            try:
+                message = self._topic.decode(item.value, item.headers)
+            except UnreadableMessage as error:
+                if self._unreadable is None:
+                    raise
+                self._unreadable(item, error)
+                return None
+        return Stored(partition=item.partition, offset=item.offset, key=item.key, message=message, headers=item.headers)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+
+class MemoryCaller:
+    """Runs exchanges against a server in memory."""
+
+    def __init__(self, server: Server, *, pause: Pause = no_pause) -> None:
+        self._server = server
+        self._pause = pause
+
+    async def run(self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0) -> T:
+        """Drive *exchange* to its result; raises `AppError` as `shared.io.ports.Caller` says."""
+        del share, wait_s
+
+        async def send(request: HttpRequest) -> HttpResponse:
+            await self._pause()
+            response = self._server(connection, request)
+            await self._pause()
+            error = refusal(request, response)
+            if error is not None:
+                raise error
+            return response
+
+        return await drive(exchange, send)
