@@ -1,4 +1,4 @@
-"""Drives an exchange against a server, for tests: what `shared.io.http` does in the product, less budgets and guards."""
+"""Drives an exchange against a server: what `shared.io.http` does in the product, less budgets and guards."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,199 @@
+"""HubSpot: contacts and companies, and which company a contact belongs to.
+
+What is particular here:
+
+- **No lock.** An update reads its records again in the same exchange and compares (see `writing`).
+- **Creates** carry their id in our own unique property ``syncline_id``, which `prepare` makes. They go out as an upsert
+  by that property; there is no partial upsert by e-mail, so never that one.
+- **Merges** make a new record id. The old ids still resolve when read alone, not in a batch; the new record lists them.
+- **Archived** records can be restored for 90 days under their id; privacy deletions are final.
+- **Search** lags behind the writes: it tells what changed (see `feeds`), never whether a record exists.
+- **Values** are strings; an empty one clears (see `values`).
+- Secondary e-mails are readable in one property, and writable only by an endpoint that HubSpot retired: read only.
+- HubSpot may rewrite what it is sent (e-mails in lower case) or keep its own (``lifecyclestage`` moves only forward):
+  results carry what it stored.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from shared.apps.hubspot.account import account, bearer, discover, owners, prepare, refresh
+from shared.apps.hubspot.feeds import poll_archived, poll_modified
+from shared.apps.hubspot.objects import KINDS, Kind
+from shared.apps.hubspot.reading import BATCH, list_page, read
+from shared.apps.hubspot.webhook import read as read_webhook
+from shared.apps.hubspot.webhook import verify
+from shared.apps.hubspot.writing import archive_many, create_many, update_many
+from shared.core.connector import (
+    App,
+    Auth,
+    Binding,
+    Change,
+    ConnectionField,
+    Exchange,
+    Feed,
+    FeedPage,
+    FieldInfo,
+    Limit,
+    Page,
+    ReadResult,
+    Scope,
+    Session,
+    Webhook,
+    WriteResult,
+)
+
+__all__ = ["HUBSPOT"]
+
+
+def _feeds(kind: Kind) -> tuple[Feed, ...]:
+    def modified(session: Session, cursor: str | None) -> Exchange[FeedPage]:
+        return poll_modified(session, kind, cursor)
+
+    def archived(session: Session, cursor: str | None) -> Exchange[FeedPage]:
+        return poll_archived(session, kind, cursor)
+
+    return (
+        Feed(
+            name="modified",
+            kind="modified_since",
+            role="truth",
+            covers=frozenset({"create", "update", "merge"}),
+            poll=modified,
+        ),
+        Feed(
+            name="archived",
+            kind="archived_list",
+            role="truth",
+            covers=frozenset({"delete"}),
+            poll=archived,
+            # A round reads the whole bin, and a webhook tells of a delete at once where there are webhooks.
+            interval_s=300.0,
+        ),
+    )
+
+
+def _binding(kind: Kind) -> Binding:
+    def read_(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[ReadResult]]:
+        return read(session, kind, ids, names)
+
+    def list_(session: Session, cursor: str | None, names: Sequence[str]) -> Exchange[Page]:
+        return list_page(session, kind, cursor, names)
+
+    def create(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
+        return create_many(session, kind, changes)
+
+    def update(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
+        return update_many(session, kind, changes)
+
+    def archive(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
+        return archive_many(session, kind, changes)
+
+    def discover_(session: Session) -> Exchange[Sequence[FieldInfo]]:
+        return discover(session, kind)
+
+    def prepare_(session: Session) -> Exchange[None]:
+        return prepare(session, kind)
+
+    return Binding(
+        object=kind.object,
+        versions="ordered",
+        create="marker",
+        lock="none",
+        update_kind="patch",
+        fields=kind.fields,
+        associations=kind.associations,
+        feeds=_feeds(kind),
+        read_batch=BATCH,
+        write_batch=BATCH,
+        batch_result="per_item",
+        read=read_,
+        list_page=list_,
+        create_many=create,
+        update_many=update,
+        archive_many=archive,
+        discover=discover_,
+        prepare=prepare_,
+        record_url=f"https://app.hubspot.com/contacts/{{account}}/record/{kind.type_id}/{{id}}",
+    )
+
+
+def _scopes(kind: Kind) -> tuple[Scope, ...]:
+    what = kind.path
+    return (
+        Scope(
+            name=f"crm.objects.{what}.read",
+            objects=(kind.object,),
+            access="read",
+            required=True,
+            reason=f"To read {what} and to notice when they change.",
+        ),
+        Scope(
+            name=f"crm.objects.{what}.write",
+            objects=(kind.object,),
+            access="write",
+            required=False,
+            reason=f"To create and update {what}; not needed when the sync only reads from HubSpot.",
+        ),
+        Scope(
+            name=f"crm.schemas.{what}.read",
+            objects=(kind.object,),
+            access="read",
+            required=True,
+            reason=f"To list the properties of {what} in the mapping table.",
+        ),
+        Scope(
+            name=f"crm.schemas.{what}.write",
+            objects=(kind.object,),
+            access="write",
+            required=False,
+            reason=f"To add the property that marks the {what} that Syncline created, so that none is created twice.",
+        ),
+    )
+
+
+HUBSPOT: Final = App(
+    key="hubspot",
+    title="HubSpot",
+    docs_url="https://developers.hubspot.com/docs/api/overview",
+    tested_versions=("v3 objects, v4 associations",),
+    base_url="https://api.hubapi.com",
+    connection_fields=(
+        ConnectionField(name="objects_path", label="Path of the objects API", kind="text", required=False),
+        ConnectionField(name="properties_path", label="Path of the properties API", kind="text", required=False),
+        ConnectionField(name="owners_path", label="Path of the owners API", kind="text", required=False),
+        ConnectionField(name="associations_path", label="Path of the associations API", kind="text", required=False),
+    ),
+    auth=(
+        Auth(
+            kind="oauth2_code",
+            secrets=("client_id", "client_secret", "access_token", "refresh_token"),
+            headers=bearer,
+            refresh=refresh,
+            own_client=True,
+        ),
+        Auth(kind="api_key", secrets=("access_token",), headers=bearer),
+    ),
+    scopes=(
+        *(scope for kind in KINDS for scope in _scopes(kind)),
+        Scope(
+            name="crm.objects.owners.read",
+            objects=tuple(kind.object for kind in KINDS),
+            access="read",
+            required=False,
+            reason="To match the owners of records by e-mail address.",
+        ),
+    ),
+    limits=(
+        # A private app of a Professional account; a public app has 110 for each installing account.
+        Limit(name="calls", kind="rolling", scope="token", amount=190, window_s=10),
+        Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1, shared_with_strangers=True),
+        Limit(name="token", kind="rolling", scope="token", amount=10, window_s=10),
+        Limit(name="daily", kind="daily", scope="account", amount=625_000, window_s=86_400, shared_with_strangers=True),
+    ),
+    objects={kind.object: _binding(kind) for kind in KINDS},
+    account=account,
+    owners=owners,
+    webhook=Webhook(path="/webhooks/hubspot", verify=verify, read=read_webhook),
+    max_parallel=8,
+)

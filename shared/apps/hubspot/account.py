@@ -1,0 +1,182 @@
+"""What HubSpot tells about an account: who it is, its owners and its properties; signing in; and what we add to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from shared.apps.hubspot.calls import after, ask, date_ms, get, inner, path, post, read_json, rows
+from shared.apps.hubspot.errors import refuse
+from shared.apps.hubspot.objects import MARKER, Kind
+from shared.core.connector import AccountInfo, AppError, Exchange, FieldInfo, HttpRequest, Option, Owner, Session
+from shared.core.records import FieldType
+
+TOKEN_PATH: Final = "/oauth/v1/token"  # noqa: S105 - a path
+
+_TYPES: Final[Mapping[str, FieldType]] = {
+    "string": FieldType.TEXT,
+    "number": FieldType.NUMBER,
+    "date": FieldType.DATE,
+    "datetime": FieldType.DATETIME,
+    "bool": FieldType.BOOL,
+    "enumeration": FieldType.ENUM,
+}
+_FIELD_TYPES: Final[Mapping[str, FieldType]] = {
+    "phonenumber": FieldType.PHONE,
+    "booleancheckbox": FieldType.BOOL,
+    "checkbox": FieldType.MULTI,
+}
+
+
+def account(session: Session) -> Exchange[AccountInfo]:
+    """Name the account: its portal."""
+    body = yield from ask(get(path(session, "account_path")))
+    portal = body.get("portalId")
+    if portal is None:
+        raise AppError("app_unavailable", "HubSpot's account details name no portalId", retry="outage")
+    more = body.get("additionalCurrencies")
+    currencies = [body.get("companyCurrency"), *(more if isinstance(more, list) else [])]
+    return AccountInfo(
+        id=str(portal),
+        name=f"HubSpot {portal}",
+        zone=str(body.get("timeZone") or "UTC"),
+        currencies=tuple(str(currency) for currency in currencies if currency),
+    )
+
+
+def owners(session: Session) -> Exchange[Sequence[Owner]]:
+    """List the owners: the active ones, then those who left. An owner's id is not the id of their user."""
+    found: list[Owner] = []
+    for archived in ("false", "true"):
+        query = {"limit": "500", "archived": archived}
+        while True:
+            body = yield from ask(get(path(session, "owners_path"), **query))
+            found += [
+                Owner(id=str(row.get("id")), email=str(row.get("email") or "").lower(), active=archived == "false")
+                for row in rows(body)
+            ]
+            cursor = after(body)
+            if cursor is None:
+                break
+            query["after"] = cursor
+    return found
+
+
+def discover(session: Session, kind: Kind) -> Exchange[Sequence[FieldInfo]]:
+    """List the properties of an object type."""
+    body = yield from ask(get(path(session, "properties_path", kind.path), archived="false"))
+    known = {info.name: info for info in kind.fields}
+    return [_field(row, known.get(str(row.get("name")))) for row in rows(body)]
+
+
+def _field(row: Mapping[str, Any], known: FieldInfo | None) -> FieldInfo:
+    owner = row.get("referencedObjectType") == "OWNER"
+    wire_type, shown_as = str(row.get("type")), str(row.get("fieldType"))
+    told = FieldType.OWNER if owner else _FIELD_TYPES.get(shown_as) or _TYPES.get(wire_type, FieldType.TEXT)
+    # HubSpot says "string" of texts that we know more about, such as names and countries.
+    type_ = known.type if known is not None and told is FieldType.TEXT else told
+    writable = not inner(row, "modificationMetadata", "readOnlyValue") and not row.get("calculated")
+    options = tuple(
+        Option(
+            value=str(option.get("value")),
+            label=str(option.get("label") or option.get("value")),
+            order=number,
+            hidden=bool(option.get("hidden")),
+        )
+        for number, option in enumerate(rows(row, "options"))
+    )
+    return FieldInfo(
+        name=str(row.get("name")),
+        type=type_,
+        label=str(row.get("label") or row.get("name")),
+        canonical=known.canonical if known else None,
+        multi=type_ is FieldType.MULTI,
+        options=() if owner else options,
+        creatable=writable,
+        updatable=writable,
+        unique=bool(row.get("hasUniqueValue")) or bool(known and known.unique),
+        calculated=bool(row.get("calculated")),
+        sensitive=str(row.get("dataSensitivity") or "non_sensitive") != "non_sensitive",
+        max_length=65_536 if wire_type == "string" else None,
+        clear_as="empty",
+    )
+
+
+def prepare(session: Session, kind: Kind) -> Exchange[None]:
+    """Create our unique property where it is missing.
+
+    Raises:
+        AppError: a property of this name is there, but is not unique, so it cannot hold our marker.
+    """
+    where = path(session, "properties_path", kind.path)
+    if (yield from _marker_is_there(session, kind)):
+        return
+    body = {
+        "name": MARKER,
+        "label": "Syncline ID",
+        "description": "Names the record to Syncline, which created it. Do not edit.",
+        "groupName": kind.group,
+        "type": "string",
+        "fieldType": "text",
+        "hasUniqueValue": True,
+        "formField": False,
+        "hidden": True,
+    }
+    request = post(where, body)
+    response = yield request
+    if response.status != 409:  # somebody else has just created it
+        read_json(request, response)
+    elif not (yield from _marker_is_there(session, kind)):
+        raise refuse(request, response)
+
+
+def _marker_is_there(session: Session, kind: Kind) -> Exchange[bool]:
+    request = get(path(session, "properties_path", kind.path, MARKER))
+    response = yield request
+    if response.status == 404:
+        return False
+    if not read_json(request, response).get("hasUniqueValue"):
+        message = f"the property {MARKER} of {kind.path} is not unique: archive it in HubSpot's settings, and try again"
+        raise AppError("permission_denied", message, retry="setup")
+    return True
+
+
+def bearer(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    """Sign calls with an access token."""
+    return {"Authorization": f"Bearer {secrets['access_token']}"}
+
+
+def refresh(secrets: Mapping[str, str]) -> Exchange[Mapping[str, str]]:
+    """Get a new access token.
+
+    ``expires_ms`` is the moment when it ends by HubSpot's own clock (`Date`), epoch milliseconds.
+    """
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": secrets["client_id"],
+        "client_secret": secrets["client_secret"],
+        "refresh_token": secrets["refresh_token"],
+    }
+    request = HttpRequest(
+        method="POST",
+        path=TOKEN_PATH,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        body=urlencode(form).encode(),
+        safe=True,
+        limit="token",
+    )
+    response = yield request
+    if response.status in (400, 401, 403):
+        error = refuse(request, response)
+        raise AppError(
+            "auth_expired", f"HubSpot refused to refresh: {error.message}", retry="auth", status=response.status
+        )
+    body = read_json(request, response)
+    lives_s = body.get("expires_in")
+    if not isinstance(body.get("access_token"), str) or not isinstance(lives_s, int):
+        raise AppError("app_unavailable", "HubSpot's token answer has no access_token or expires_in", retry="outage")
+    return {
+        **secrets,
+        "access_token": str(body["access_token"]),
+        "refresh_token": str(body.get("refresh_token") or secrets["refresh_token"]),
+        "expires_ms": str(date_ms(response) + lives_s * 1000),
+    }

@@ -1,0 +1,176 @@
+"""What HubSpot's refusals mean, row by row; the first row that fits counts.
+
+Every field of its error envelope is optional, and one refusal may be an answer of its own or one entry of a
+multi-status answer: rows look at the status where there is one, at the category, and at the codes and the message.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.core.connector import AppError, HttpRequest, HttpResponse, Retry
+
+_EXISTING: Final = re.compile(r"Existing ID:\s*(\d+)")
+_HOLDER: Final = re.compile(r"(\d+) already has that value")
+_NAMED: Final = re.compile(r"propertyName=([A-Za-z0-9_]+)|Property \\?\"([A-Za-z0-9_]+)\\?\"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A refusal, read."""
+
+    status: int
+    """0 for one entry of a multi-status answer."""
+    category: str
+    codes: frozenset[str]
+    message: str
+    """What a person is told: the sentences about the values where there are some, else the one about the call."""
+    text: str
+    """All that was said."""
+    field: str | None
+    policy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One kind of refusal."""
+
+    fits: Callable[[Refusal], bool]
+    code: str
+    retry: Retry
+    wait_s: float | None = None
+    """How long to wait when the answer does not say."""
+
+
+def _status(*statuses: int) -> Callable[[Refusal], bool]:
+    return lambda refusal: refusal.status in statuses
+
+
+def _category(*names: str) -> Callable[[Refusal], bool]:
+    return lambda refusal: refusal.category in names
+
+
+def _code(*names: str) -> Callable[[Refusal], bool]:
+    return lambda refusal: bool(refusal.codes & {*names})
+
+
+def _says(*patterns: str) -> Callable[[Refusal], bool]:
+    found = re.compile("|".join(patterns), re.IGNORECASE)
+    return lambda refusal: bool(found.search(refusal.text))
+
+
+def _limit(policy: str) -> Callable[[Refusal], bool]:
+    return lambda refusal: refusal.status == 429 and policy in refusal.policy
+
+
+def _any(*tests: Callable[[Refusal], bool]) -> Callable[[Refusal], bool]:
+    return lambda refusal: any(test(refusal) for test in tests)
+
+
+ROWS: Final = (
+    Row(fits=_any(_status(401), _category("EXPIRED_AUTHENTICATION")), code="auth_expired", retry="auth"),
+    Row(fits=_says("BAD_REFRESH_TOKEN", "refresh token"), code="auth_expired", retry="auth"),
+    Row(fits=_category("MISSING_SCOPES"), code="scope_missing", retry="auth"),
+    Row(fits=_limit("DAILY"), code="rate_limited", retry="busy", wait_s=900),
+    Row(fits=_limit("TEN_SECONDLY"), code="rate_limited", retry="busy", wait_s=10),
+    Row(fits=_any(_status(429), _category("RATE_LIMITS")), code="rate_limited", retry="busy", wait_s=1),
+    Row(fits=_status(423), code="record_locked", retry="busy", wait_s=2),
+    Row(fits=_status(477), code="app_unavailable", retry="outage", wait_s=3_600),
+    Row(fits=lambda refusal: refusal.status >= 500, code="app_unavailable", retry="outage"),
+    Row(
+        fits=_any(_says("already exists", "already has that value"), _code("CONFLICTING_UNIQUE_VALUE")),
+        code="duplicate_in_target",
+        retry="edit",
+    ),
+    Row(
+        fits=_any(_code("MISSING_REQUIRED_PROPERTY"), _says("required propert")),
+        code="required_missing",
+        retry="edit",
+    ),
+    Row(fits=_any(_code("PROPERTY_VALUE_TOO_LONG"), _says("too long")), code="too_long", retry="edit"),
+    Row(
+        fits=_any(_code("READ_ONLY_VALUE", "READ_ONLY_PROPERTY"), _says("read.only")),
+        code="read_only_field",
+        retry="setup",
+    ),
+    Row(fits=_code("INVALID_OPTION", "INVALID_OWNER_ID"), code="option_unknown", retry="setup"),
+    Row(fits=_code("INVALID_INTEGER", "INVALID_LONG", "INVALID_DATE"), code="type_mismatch", retry="edit"),
+    Row(fits=_code("INVALID_EMAIL", "INVALID_VALUE"), code="invalid_value", retry="edit"),
+    # A property that is hidden from this user is one that does not exist, as far as HubSpot tells.
+    Row(fits=_code("PROPERTY_DOESNT_EXIST"), code="permission_denied", retry="setup"),
+    Row(
+        fits=_any(_category("OBJECT_LIMIT_EXCEEDED"), _says("association.*limit", "limit.*association")),
+        code="association_limit",
+        retry="edit",
+    ),
+    Row(fits=_any(_status(409), _category("CONFLICT")), code="duplicate_in_target", retry="edit"),
+    Row(fits=_any(_status(403), _category("FORBIDDEN")), code="permission_denied", retry="setup"),
+    Row(fits=_any(_status(404), _category("OBJECT_NOT_FOUND")), code="not_readable", retry="setup"),
+    Row(fits=_status(413, 414), code="too_long", retry="edit"),
+    Row(fits=_any(_status(400, 422), _category("VALIDATION_ERROR")), code="invalid_value", retry="edit"),
+    Row(fits=lambda _refusal: True, code="app_unavailable", retry="outage"),
+)
+
+
+def read_refusal(body: object, status: int = 0) -> Refusal:
+    """Read an error envelope, or one entry of ``errors`` of a multi-status answer."""
+    envelope = body if isinstance(body, Mapping) else {}
+    details = [row for row in _list(envelope.get("errors")) if isinstance(row, Mapping)]
+    message = str(envelope.get("message") or "")
+    told = list(dict.fromkeys(str(row["message"]) for row in details if row.get("message")))
+    codes = {str(row[name]) for row in details for name in ("code", "subCategory") if row.get(name)}
+    codes |= {str(envelope[name]) for name in ("errorType", "subCategory") if envelope.get(name)}
+    return Refusal(
+        status=status,
+        category=str(envelope.get("category") or ""),
+        codes=frozenset(codes),
+        message=" ".join(told) or message or f"HubSpot answered {status} without a message",
+        text=" ".join((message, *told)),
+        field=_field(details, message),
+        policy=str(envelope.get("policyName") or ""),
+    )
+
+
+def as_error(refusal: Refusal, *, retry_after_s: float | None = None, unknown: bool = False) -> AppError:
+    """Give the error that a refusal stands for."""
+    row = next(row for row in ROWS if row.fits(refusal))
+    holder = _EXISTING.search(refusal.text) or _HOLDER.search(refusal.text)
+    return AppError(
+        row.code,
+        refusal.message,
+        retry=row.retry,
+        retry_after_s=row.wait_s if retry_after_s is None else max(retry_after_s, 2 if refusal.status == 423 else 0),
+        unknown=unknown,
+        conflicting_id=holder[1] if holder else None,
+        status=refusal.status or None,
+    )
+
+
+def refuse(request: HttpRequest, response: HttpResponse) -> AppError:
+    """Give the error that an answer stands for; a failing server may have carried the call out."""
+    try:
+        body: Any = json.loads(response.body)
+    except (ValueError, RecursionError):
+        body = None
+    wait = response.headers.get("retry-after", "")
+    return as_error(
+        read_refusal(body, response.status),
+        retry_after_s=float(wait) if wait.isdigit() else None,
+        unknown=not request.safe and (response.status >= 500 or response.status < 400),
+    )
+
+
+def _field(details: Iterable[Mapping[str, Any]], message: str) -> str | None:
+    for row in details:
+        context = row.get("context")
+        names = _list(context.get("propertyName")) if isinstance(context, Mapping) else []
+        if names:
+            return str(names[0])
+    found = _NAMED.search(message)
+    return (found[1] or found[2]) if found else None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,186 @@
+"""The object types of HubSpot that can be synced, one row each. A new type is a new row.
+
+Record ids are unique within a type only. Contacts tell their last change in ``lastmodifieddate``, every other type in
+``hs_lastmodifieddate``; asking for the other name finds nothing, without an error.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shared.core.connector import Association, FieldInfo, Option
+from shared.core.records import FieldType
+
+MARKER: Final = "syncline_id"
+"""Our own unique property: it holds the create id."""
+MERGED: Final = "hs_merged_object_ids"
+CREATED: Final = "createdate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An association with a primary label."""
+
+    label: str
+    to: str
+    """Object type at the other end."""
+    path: str
+    """The other end as paths spell it."""
+    primary: int
+    """Association type id of the primary one."""
+    plain: int
+    """Association type id of the unlabelled one, which a primary one always comes with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One object type."""
+
+    object: str
+    path: str
+    """As paths spell it."""
+    type_id: str
+    modified: str
+    """The property that holds the time of the last change."""
+    group: str
+    """The property group that our marker is put in."""
+    fields: tuple[FieldInfo, ...]
+    links: tuple[Link, ...] = ()
+    types: Mapping[str, FieldType] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "types", {info.name: info.type for info in self.fields})
+
+    @property
+    def system(self) -> tuple[str, ...]:
+        """Give the properties that every reading asks for."""
+        return (MARKER, self.modified, CREATED, MERGED)
+
+    @property
+    def associations(self) -> tuple[Association, ...]:
+        """Declare the links."""
+        return tuple(
+            Association(label=x.label, to=x.to, kind="endpoint", primary=True, max_links=1, own_events=True)
+            for x in self.links
+        )
+
+
+def _field(
+    name: str,
+    type_: FieldType,
+    label: str,
+    canonical: str | None = None,
+    *,
+    writable: bool = True,
+    unique: bool = False,
+    options: tuple[Option, ...] = (),
+) -> FieldInfo:
+    return FieldInfo(
+        name=name,
+        type=type_,
+        label=label,
+        canonical=canonical,
+        multi=type_ is FieldType.MULTI,
+        options=options,
+        creatable=writable,
+        updatable=writable,
+        calculated=not writable,
+        unique=unique,
+        max_length=65_536 if type_ in (FieldType.TEXT, FieldType.NAME) else None,
+        clear_as="empty",
+    )
+
+
+_STAGES: Final = tuple(
+    Option(value=value, label=label, order=order)
+    for order, (value, label) in enumerate(
+        (
+            ("subscriber", "Subscriber"),
+            ("lead", "Lead"),
+            ("marketingqualifiedlead", "Marketing Qualified Lead"),
+            ("salesqualifiedlead", "Sales Qualified Lead"),
+            ("opportunity", "Opportunity"),
+            ("customer", "Customer"),
+            ("evangelist", "Evangelist"),
+            ("other", "Other"),
+        )
+    )
+)
+
+_SYSTEM: Final = (
+    _field("hs_object_id", FieldType.TEXT, "Record ID", writable=False),
+    _field(CREATED, FieldType.DATETIME, "Create date", writable=False),
+    _field(MERGED, FieldType.MULTI, "Merged record IDs", writable=False),
+)
+
+CONTACT: Final = Kind(
+    object="contact",
+    path="contacts",
+    type_id="0-1",
+    modified="lastmodifieddate",
+    group="contactinformation",
+    fields=(
+        _field("email", FieldType.EMAIL, "Email", "email", unique=True),
+        _field("hs_additional_emails", FieldType.MULTI, "Additional emails", "emails", writable=False),
+        _field("firstname", FieldType.NAME, "First name", "first_name"),
+        _field("lastname", FieldType.NAME, "Last name", "last_name"),
+        _field("salutation", FieldType.TEXT, "Salutation"),
+        _field("phone", FieldType.PHONE, "Phone number", "phone"),
+        _field("mobilephone", FieldType.PHONE, "Mobile phone number", "mobile"),
+        _field("fax", FieldType.PHONE, "Fax number"),
+        _field("jobtitle", FieldType.TEXT, "Job title", "job_title"),
+        _field("company", FieldType.TEXT, "Company name", "company_name"),
+        _field("website", FieldType.TEXT, "Website URL", "website"),
+        _field("address", FieldType.TEXT, "Street address", "street"),
+        _field("city", FieldType.TEXT, "City", "city"),
+        _field("state", FieldType.TEXT, "State/Region", "region"),
+        _field("zip", FieldType.TEXT, "Postal code", "postal_code"),
+        _field("country", FieldType.COUNTRY, "Country/Region", "country"),
+        _field("date_of_birth", FieldType.TEXT, "Date of birth"),
+        _field("message", FieldType.TEXT, "Message", "note"),
+        _field("closedate", FieldType.DATETIME, "Close date"),
+        _field("hs_email_optout", FieldType.BOOL, "Unsubscribed from all email", writable=False),
+        _field("lifecyclestage", FieldType.ENUM, "Lifecycle stage", options=_STAGES),
+        _field("hs_lead_status", FieldType.ENUM, "Lead status"),
+        _field("hubspot_owner_id", FieldType.OWNER, "Owner", "owner"),
+        _field("lastmodifieddate", FieldType.DATETIME, "Last modified", writable=False),
+        *_SYSTEM,
+    ),
+    links=(Link(label="company", to="company", path="companies", primary=1, plain=279),),
+)
+
+COMPANY: Final = Kind(
+    object="company",
+    path="companies",
+    type_id="0-2",
+    modified="hs_lastmodifieddate",
+    group="companyinformation",
+    fields=(
+        _field("name", FieldType.TEXT, "Company name", "name"),
+        _field("domain", FieldType.TEXT, "Company domain name", "domain"),
+        _field("hs_additional_domains", FieldType.MULTI, "Additional domains", "domains", writable=False),
+        _field("phone", FieldType.PHONE, "Phone number", "phone"),
+        _field("website", FieldType.TEXT, "Website URL", "website"),
+        _field("address", FieldType.TEXT, "Street address", "street"),
+        _field("address2", FieldType.TEXT, "Street address 2"),
+        _field("city", FieldType.TEXT, "City", "city"),
+        _field("state", FieldType.TEXT, "State/Region", "region"),
+        _field("zip", FieldType.TEXT, "Postal code", "postal_code"),
+        _field("country", FieldType.COUNTRY, "Country/Region", "country"),
+        _field("description", FieldType.TEXT, "Description", "note"),
+        _field("about_us", FieldType.TEXT, "About us"),
+        _field("founded_year", FieldType.TEXT, "Year founded"),
+        _field("timezone", FieldType.TEXT, "Time zone"),
+        _field("numberofemployees", FieldType.NUMBER, "Number of employees", "employees"),
+        _field("annualrevenue", FieldType.NUMBER, "Annual revenue"),
+        _field("is_public", FieldType.BOOL, "Is public"),
+        _field("industry", FieldType.ENUM, "Industry"),
+        _field("type", FieldType.ENUM, "Type"),
+        _field("lifecyclestage", FieldType.ENUM, "Lifecycle stage", options=_STAGES),
+        _field("hubspot_owner_id", FieldType.OWNER, "Owner", "owner"),
+        _field("hs_lastmodifieddate", FieldType.DATETIME, "Last modified", writable=False),
+        *_SYSTEM,
+    ),
+)
+
+KINDS: Final = (CONTACT, COMPANY)

@@ -1,0 +1,169 @@
+"""HubSpot's webhooks: is a call genuine, and which records does it say to look at.
+
+Events come in any order, more than once, and an `eventId` is not unique, so they are hints and nothing else. One that
+we have no use for is passed over: an answer of 4xx would make HubSpot send the whole body again for a day.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from shared.apps.hubspot.objects import KINDS
+from shared.core.connector import Hint
+
+MAX_BODY: Final = 1_048_576
+MAX_AGE_MS: Final = 300_000
+
+_OBJECTS: Final[Mapping[str, str]] = {
+    spelling: kind.object for kind in KINDS for spelling in (kind.object, kind.path, kind.type_id)
+}
+_DECODED: Final = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
+"""What version 3 decodes in the URI before signing; every other escape stays."""
+
+
+def verify(method: str, url: str, headers: Mapping[str, str], body: bytes, secret: str, now_ms: int) -> bool:
+    """Tell whether HubSpot signed this call: version 3, within five minutes, or the older 1 and 2, which have no time.
+
+    *url* is the public one, as HubSpot called it. When version 3 is there, it alone counts.
+    """
+    if not secret:
+        return False
+    v3 = headers.get("x-hubspot-signature-v3")
+    if v3 is not None:
+        return _verify_v3(method, url, v3, headers.get("x-hubspot-request-timestamp", ""), body, secret, now_ms)
+    signature = headers.get("x-hubspot-signature", "")
+    signed = {"v1": secret.encode() + body, "v2": f"{secret}{method}{url}".encode("utf-8", "surrogatepass") + body}
+    text = signed.get(headers.get("x-hubspot-signature-version", "v1").lower())
+    return text is not None and _same(hashlib.sha256(text).hexdigest(), signature)
+
+
+def _verify_v3(method: str, url: str, signature: str, timestamp: str, body: bytes, secret: str, now_ms: int) -> bool:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
+        return False
+    if abs(now_ms - int(timestamp)) > MAX_AGE_MS:
+        return False
+    uri = _DECODED.sub(lambda found: chr(int(found[1], 16)), url)
+    digest = hmac.new(
+        secret.encode(), f"{method}{uri}".encode("utf-8", "surrogatepass") + body + timestamp.encode(), hashlib.sha256
+    ).digest()
+    return _same(base64.b64encode(digest).decode(), signature)
+
+
+def _same(ours: str, theirs: str) -> bool:
+    # As octets: compare_digest raises on a text that is not ASCII, and a forger chooses the text.
+    return hmac.compare_digest(ours.encode(), theirs.encode("utf-8", "surrogatepass"))
+
+
+def read(body: bytes) -> Sequence[Hint]:
+    """Give the hints in a body.
+
+    Raises:
+        ValueError: the body is not an array of events; the sentence says what is wrong with it.
+    """
+    if len(body) > MAX_BODY:
+        raise ValueError(f"the body has {len(body)} bytes; HubSpot sends at most 100 events, far below {MAX_BODY}")
+    try:
+        events = json.loads(body.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("the body is nested deeper than any event") from error
+    except UnicodeDecodeError as error:
+        raise ValueError("the body is not UTF-8") from error
+    except ValueError as error:
+        raise ValueError(f"the body is not JSON: {error}") from error
+    if not isinstance(events, list):
+        raise _wrong(f"the body must be a JSON array of events, not {_kind(events)}")
+    return tuple(hint for number, event in enumerate(events) for hint in _hints(number, event))
+
+
+def _hints(number: int, event: object) -> Iterator[Hint]:
+    if not isinstance(event, dict):
+        raise _wrong(f"event {number} must be an object, not {_kind(event)}")
+    name = event.get("subscriptionType", event.get("eventType"))
+    if not isinstance(name, str):
+        raise _wrong(f"event {number} needs a text subscriptionType")
+    spelling, _, what = name.partition(".")
+    if spelling == "object":
+        spelling = str(event.get("objectTypeId"))
+    read_as = _EVENTS.get(what)
+    if read_as is None:
+        return
+    account, occurred_ms = _id(number, event, "portalId"), _moment(number, event)
+    for object_, record, kind in read_as(number, event, _OBJECTS.get(spelling, "")):
+        if object_:
+            yield Hint(id=record, kind=kind, object=object_, account=account, occurred_ms=occurred_ms)
+
+
+def _changed(number: int, event: Mapping[str, Any], object_: str) -> Iterator[tuple[str, str, Any]]:
+    yield object_, _id(number, event, "objectId"), "changed"
+
+
+def _deleted(number: int, event: Mapping[str, Any], object_: str) -> Iterator[tuple[str, str, Any]]:
+    yield object_, _id(number, event, "objectId"), "deleted"
+
+
+def _merged(number: int, event: Mapping[str, Any], object_: str) -> Iterator[tuple[str, str, Any]]:
+    """A merge makes a new record; the old ids lead to it."""
+    names = ("newObjectId", "primaryObjectId", "objectId")
+    survivor = _id(number, event, next((name for name in names if event.get(name) is not None), "objectId"))
+    merged = event.get("mergedObjectIds") or []
+    if not isinstance(merged, list):
+        raise _wrong(f"event {number}: mergedObjectIds must be an array, not {_kind(merged)}")
+    losers = [_id(number, {"mergedObjectIds": one}, "mergedObjectIds") for one in merged]
+    if event.get("primaryObjectId") is not None:
+        losers.append(_id(number, event, "primaryObjectId"))
+    yield object_, survivor, "changed"
+    for loser in dict.fromkeys(losers):
+        if loser != survivor:
+            yield object_, loser, "merged"
+
+
+def _associated(number: int, event: Mapping[str, Any], _object: str) -> Iterator[tuple[str, str, Any]]:
+    """An association changes both of its ends."""
+    spelt = str(event.get("associationType") or "").lower().partition("_to_")
+    ends = (
+        ("fromObjectTypeId", spelt[0], "fromObjectId"),
+        ("toObjectTypeId", spelt[2].removesuffix("_unlabeled"), "toObjectId"),
+    )
+    for type_id, spelling, name in ends:
+        object_ = _OBJECTS.get(str(event.get(type_id))) or _OBJECTS.get(spelling, "")
+        yield object_, _id(number, event, name), "changed"
+
+
+_EVENTS: Final = {
+    "creation": _changed,
+    "propertyChange": _changed,
+    "restore": _changed,
+    "deletion": _deleted,
+    "privacyDeletion": _deleted,
+    "merge": _merged,
+    "associationChange": _associated,
+}
+
+
+def _id(number: int, event: Mapping[str, Any], name: str) -> str:
+    value = event.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**20:
+        return str(value)
+    raise _wrong(f"event {number}: {name} must be an id, which is a whole number, not {_kind(value)}")
+
+
+def _moment(number: int, event: Mapping[str, Any]) -> int:
+    value = event.get("occurredAt", 0)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 10**15:
+        raise _wrong(f"event {number}: occurredAt must be epoch milliseconds, not {_kind(value)}")
+    return value
+
+
+def _wrong(sentence: str) -> ValueError:
+    return ValueError(sentence)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "an array", str: "a text", bool: "a truth value", int: "that number"}
+    return "nothing" if value is None else names.get(type(value), "that")

@@ -1,0 +1,296 @@
+"""Writing records in batches.
+
+HubSpot has no lock, so an update reads its records again and compares them with what the write was computed from, in
+the same exchange; what a person changes in the instant between the two is overwritten, and no API of HubSpot's can
+prevent that. A create is found again by its marker, so making it twice makes one record.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from shared.apps.hubspot.associations import write_links
+from shared.apps.hubspot.batches import Answer, Item, send_batch
+from shared.apps.hubspot.calls import chunks, inner, inputs, objects, post, read_json, rows
+from shared.apps.hubspot.objects import MARKER, Kind
+from shared.apps.hubspot.reading import ASKS_LINK, BATCH, fields_of, order_of, read, read_batch, report_of, with_links
+from shared.apps.hubspot.values import wire
+from shared.core.connector import (
+    Change,
+    Exchange,
+    ReadResult,
+    Refused,
+    Session,
+    Stale,
+    Unreadable,
+    WriteResult,
+    Written,
+)
+from shared.core.records import Fields, Life, Report, Version
+
+_TRACE: Final = "objectWriteTraceId"
+
+
+def create_many(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
+    """Create the records that no marker finds."""
+    _refuse_twice(change.marker for change in changes)
+    results: list[WriteResult] = []
+    for chunk in chunks(changes, BATCH):
+        results += yield from _create_batch(session, kind, chunk)
+    return results
+
+
+def update_many(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
+    """Change the records that still hold what the writes were computed from."""
+    _refuse_twice(change.id for change in changes)
+    results: list[WriteResult] = []
+    for chunk in chunks(changes, BATCH):
+        results += yield from _update_batch(session, kind, chunk)
+    return results
+
+
+def archive_many(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
+    """Put records that are still what the writes expect into HubSpot's bin, from which people can restore them."""
+    _refuse_twice(change.id for change in changes)
+    results: list[WriteResult] = []
+    for chunk in chunks(changes, BATCH):
+        results += yield from _archive_batch(session, kind, chunk)
+    return results
+
+
+def _refuse_twice(ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for one in ids:
+        if not one:
+            raise ValueError("a change names neither a record nor a marker")
+        if one in seen:
+            raise ValueError(f"a batch must not hold {one!r} twice: the order of its writes would be lost")
+        seen.add(one)
+
+
+# Create
+
+
+def _create_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[list[WriteResult]]:
+    names = _names(changes)
+    markers = [change.marker for change in changes]
+    held = yield from read_batch(session, kind, markers, names, idProperty=MARKER)
+    found = {str(inner(body, "properties", MARKER)): report_of(session, kind, body, names) for body in held}
+    items = [_new(change) for change in changes if change.marker not in found]
+    answers = yield from send_batch(objects(session, kind, "batch", "upsert"), items, _marker_of)
+    results = [_created(session, kind, change, found, answers) for change in changes]
+    return (yield from _link_created(session, kind, changes, results))
+
+
+def _new(change: Change) -> Item:
+    values = {name: wire(value) for name, value in change.fields.items() if value is not None}
+    body = {"idProperty": MARKER, "id": change.marker, _TRACE: change.marker}
+    return Item(change.marker, {**body, "properties": {**values, MARKER: change.marker}})
+
+
+def _marker_of(row: Mapping[str, Any]) -> str:
+    return str(inner(row, "properties", MARKER) or row.get(_TRACE) or "")
+
+
+def _created(
+    session: Session, kind: Kind, change: Change, found: Mapping[str, Report], answers: Mapping[str, Answer]
+) -> WriteResult:
+    if change.marker in found:
+        return Written(key=change.key, report=found[change.marker], found=True)
+    answer = answers[change.marker]
+    if isinstance(answer, Refused):
+        return _for(change, answer)
+    return Written(key=change.key, report=_answered(session, kind, change, answer, None))
+
+
+def _link_created(
+    session: Session, kind: Kind, changes: Sequence[Change], results: list[WriteResult]
+) -> Exchange[list[WriteResult]]:
+    """Associate what was created. The record stands whatever comes of it; its report tells which links it has."""
+    made = {change.key: change for change in changes if any(change.links.values())}
+    fresh = [x for x in results if isinstance(x, Written) and x.key in made]
+    if not fresh:
+        return results
+    asked = [f"{ASKS_LINK}{label}" for label in {label for x in fresh for label in made[x.key].links}]
+    before = yield from with_links(session, kind, [x.report for x in fresh], asked)
+    by_id = {x.report.id: made[x.key] for x in fresh}
+    yield from _write_links(session, kind, by_id, before)
+    linked = yield from with_links(session, kind, [x.report for x in fresh], asked)
+    reports = {x.id: x for x in linked if isinstance(x, Report)}
+    return [
+        Written(key=x.key, report=reports.get(x.report.id, x.report), found=x.found) if isinstance(x, Written) else x
+        for x in results
+    ]
+
+
+# Update
+
+
+def _update_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[list[WriteResult]]:
+    names = [*_names(changes), *(f"{ASKS_LINK}{label}" for label in {x for change in changes for x in change.links})]
+    held = {x.id: x for x in (yield from read(session, kind, [change.id for change in changes], names))}
+    results: dict[str, WriteResult] = {}
+    for change in changes:
+        verdict = _judge(change, held[change.id])
+        if verdict is not None:
+            results[change.key] = verdict
+    going = {change.id: change for change in changes if change.key not in results}
+    before = {record: x for record in going if isinstance(x := held[record], Report)}
+    refused = yield from _write_links(session, kind, going, list(before.values()))
+    results |= {going[record].key: _for(going[record], answer) for record, answer in refused.items()}
+    items = [
+        Item(
+            change.id,
+            {"id": change.id, _TRACE: change.id, "properties": {k: wire(v) for k, v in change.fields.items()}},
+        )
+        for change in going.values()
+        if change.fields and change.key not in results
+    ]
+    answers = yield from send_batch(objects(session, kind, "batch", "update"), items, lambda row: str(row.get("id")))
+    for record, change in going.items():
+        answer = answers.get(record, {})
+        if isinstance(answer, Refused):
+            results[change.key] = _for(change, answer)
+        elif change.key not in results:
+            report = _answered(session, kind, change, answer, before[record])
+            results[change.key] = Written(key=change.key, report=report)
+    return (yield from _complete(session, kind, changes, [results[change.key] for change in changes]))
+
+
+def _judge(change: Change, held: ReadResult) -> WriteResult | None:
+    """Say what becomes of a write before it is sent; None when it may go out."""
+    if isinstance(held, Unreadable):
+        return Refused(key=change.key, code=held.code, message=held.message, retry="setup")
+    if held.life is not Life.ALIVE:
+        return Stale(key=change.key, report=held)
+    if _holds(held.fields, change.fields) and all(held.links.get(k) == v for k, v in change.links.items()):
+        return Written(key=change.key, report=held)
+    moved = change.expected is not None and held.version.order != change.expected.order
+    compared = {name: change.before[name] for name in change.fields if name in change.before and name in held.fields}
+    if any(held.fields[name] != value for name, value in compared.items()):
+        return Stale(key=change.key, report=held)
+    # What cannot be compared is believed only while the record has not moved at all.
+    if moved and len(compared) < len(change.fields):
+        return Stale(key=change.key, report=held)
+    return None
+
+
+def _holds(held: Fields, wanted: Fields) -> bool:
+    return all(name in held and held[name] == value for name, value in wanted.items())
+
+
+def _write_links(
+    session: Session, kind: Kind, changes: Mapping[str, Change], held: Sequence[ReadResult]
+) -> Exchange[dict[str, Refused]]:
+    """Write the associations of changes by record id, and give the refusals."""
+    refused: dict[str, Refused] = {}
+    reports = [x for x in held if isinstance(x, Report)]
+    for label in sorted({label for change in changes.values() for label in change.links}):
+        wanted = {x: change.links[label] for x, change in changes.items() if label in change.links}
+        current = {x.id: x.links.get(label) for x in reports}
+        answers = yield from write_links(session, kind, label, wanted, current)
+        refused |= {record: _at(answer, f"{ASKS_LINK}{label}") for record, answer in answers.items()}
+    return refused
+
+
+def _answered(session: Session, kind: Kind, change: Change, answer: Mapping[str, Any], before: Report | None) -> Report:
+    """Give the record after a write: what was read before it, and what the answer says now.
+
+    An answer names the properties that hold something, so a cleared one that it does not name is cleared.
+    """
+    cleared = {name: None for name, value in change.fields.items() if value is None}
+    if not answer and before is not None:  # only associations were written
+        return before.model_copy(update={"links": {**before.links, **change.links}})
+    held = inner(answer, "properties") or {}
+    stored = {**cleared, **fields_of(kind, held, change.fields)}
+    report = report_of(session, kind, answer, ())
+    if before is None:
+        return report.model_copy(update={"fields": stored, "marker": change.marker})
+    order = order_of(kind, answer)
+    return before.model_copy(
+        update={
+            "fields": {**{k: v for k, v in before.fields.items() if k not in change.fields}, **stored},
+            "links": {**before.links, **change.links},
+            "version": Version(order=order) if order is not None else before.version,
+        }
+    )
+
+
+def _complete(
+    session: Session, kind: Kind, changes: Sequence[Change], results: list[WriteResult]
+) -> Exchange[list[WriteResult]]:
+    """Read again what an answer did not tell: a value that was sent, but not answered, may have been rewritten."""
+    written = {x.key: x for x in results if isinstance(x, Written)}
+    untold = [x for x in changes if x.key in written and x.fields.keys() - written[x.key].report.fields.keys()]
+    if not untold:
+        return results
+    asked = _names(untold)
+    bodies = yield from read_batch(session, kind, [change.id for change in untold], asked)
+    fresh = {report.id: report for report in (report_of(session, kind, body, asked) for body in bodies)}
+    for change in untold:
+        told = written[change.key].report
+        if change.id in fresh:
+            report = fresh[change.id].model_copy(update={"links": told.links})
+            written[change.key] = Written(key=change.key, report=report)
+    return [written.get(x.key, x) for x in results]
+
+
+# Archive
+
+
+def _archive_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[list[WriteResult]]:
+    ids = [change.id for change in changes]
+    held = {x.id: x for x in (yield from read(session, kind, ids, ()))}
+    results: dict[str, WriteResult] = {}
+    for change in changes:
+        was = held[change.id]
+        if isinstance(was, Unreadable):
+            results[change.key] = Refused(key=change.key, code=was.code, message=was.message, retry="setup")
+        elif was.life in (Life.ARCHIVED, Life.GONE):
+            results[change.key] = Written(key=change.key, report=was)
+        elif was.life is Life.MERGED or (change.expected is not None and was.version != change.expected):
+            results[change.key] = Stale(key=change.key, report=was)
+    items = [Item(change.id, {"id": change.id}) for change in changes if change.key not in results]
+    answers = yield from send_batch(objects(session, kind, "batch", "archive"), items, lambda row: str(row.get("id")))
+    bin_ = yield from _read_bin(session, kind, [x for x, answer in answers.items() if not isinstance(answer, Refused)])
+    for change in changes:
+        if change.key not in results:
+            answer = answers[change.id]
+            gone = Report(
+                connection=session.connection, object=kind.object, id=change.id, version=Version(), life=Life.GONE
+            )
+            done = Written(key=change.key, report=bin_.get(change.id, gone))
+            results[change.key] = _for(change, answer) if isinstance(answer, Refused) else done
+    return [results[change.key] for change in changes]
+
+
+def _read_bin(session: Session, kind: Kind, ids: Sequence[str]) -> Exchange[dict[str, Report]]:
+    if not ids:
+        return {}
+    body = inputs(ids, properties=list(kind.system))
+    request = post(objects(session, kind, "batch", "read"), body, safe=True, archived="true")
+    response = yield request
+    found = [] if response.status == 404 else rows(read_json(request, response))
+    return {report.id: report for report in (report_of(session, kind, row, ()) for row in found)}
+
+
+def _names(changes: Sequence[Change]) -> list[str]:
+    return list(dict.fromkeys(name for change in changes for name in change.fields))
+
+
+def _for(change: Change, refused: Refused) -> Refused:
+    return _with(refused, key=change.key, field=refused.field)
+
+
+def _at(refused: Refused, field: str) -> Refused:
+    return _with(refused, key=refused.key, field=field)
+
+
+def _with(refused: Refused, *, key: str, field: str | None) -> Refused:
+    return Refused(
+        key=key,
+        code=refused.code,
+        message=refused.message,
+        retry=refused.retry,
+        field=field,
+        conflicting_id=refused.conflicting_id,
+    )
