@@ -55,9 +55,9 @@ async def process(
         try:
             readable.append(unwrap(item, topics))
         except UnreadableMessage as error:
-            outcome = Park(error.reason, error.detail)
-            settled[item.topic, item.partition, item.offset] = outcome
-            follow_ups.append(_park(item, item.value, outcome, clock.now_ms(), None))
+            park = Park(error.reason, error.detail)
+            settled[item.topic, item.partition, item.offset] = park
+            follow_ups.append(_park(item, item.value, park, clock.now_ms(), None))
     outcomes = await _handle(readable, handle, metrics)
     for inbound, outcome in zip(readable, outcomes, strict=True):
         settled[inbound.topic, inbound.partition, inbound.offset] = outcome

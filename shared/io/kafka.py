@@ -1,5 +1,6 @@
 """How to reach Kafka: what all clients of this process have in common."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from kafka import errors
@@ -39,3 +40,14 @@ def client_config(settings: Settings) -> dict[str, Any]:
         config["sasl_plain_username"] = settings.kafka_username
         config["sasl_plain_password"] = settings.kafka_password.get_secret_value()
     return config
+
+
+def subscribe(consumer: Any, topics: Sequence[str]) -> None:
+    """Subscribe a consumer to topics that exist; close it and raise `KafkaFault` when one does not."""
+    missing = [name for name in topics if not consumer.partitions_for_topic(name)]
+    if missing:
+        consumer.close(autocommit=False, timeout_ms=2000)
+        raise KafkaFault(
+            f"the topics {', '.join(missing)} do not exist: create them with `python -m shared.io.kafka_topics`"
+        )
+    consumer.subscribe(list(topics))

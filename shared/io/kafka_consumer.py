@@ -7,12 +7,13 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from kafka import KafkaConsumer, OffsetAndMetadata
 from kafka.errors import FencedInstanceIdError, KafkaError
+from kafka.structs import MemberState
 from pydantic import BaseModel
 
 from shared import logs
 from shared.io.handling import Handler, by_name, process
 from shared.io.health import Progress
-from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config
+from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, subscribe
 from shared.io.kafka_reader import received
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, run_blocking
 from shared.metrics import Metrics
@@ -108,13 +109,7 @@ class SupervisedConsumer(Generic[M]):
             )
         except KafkaError as error:
             raise KafkaFault(f"no Kafka at {self._settings.kafka_bootstrap}: {error!r}") from error
-        missing = [name for name in names if not consumer.partitions_for_topic(name)]
-        if missing:
-            consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
-            raise KafkaFault(
-                f"the topics {', '.join(missing)} do not exist: create them with `python -m shared.io.kafka_topics`"
-            )
-        consumer.subscribe(names)
+        subscribe(consumer, names)
         return consumer
 
     def _round(self, consumer: Any, stop: threading.Event) -> None:
@@ -196,7 +191,7 @@ class SupervisedConsumer(Generic[M]):
 
 
 def _joined(consumer: Any) -> bool:
-    return bool(consumer.group_metadata().generation_id >= 0)
+    return consumer.group_metadata().state == MemberState.STABLE
 
 
 def _named(partitions: frozenset[tuple[str, int]]) -> Sequence[str]:

@@ -20,7 +20,7 @@ from shared.core.outcomes import Done, Outcome, Park
 from shared.io.envelope import Raw, Received, unwrap
 from shared.io.handling import follow_up, report
 from shared.io.health import Progress
-from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config
+from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, subscribe
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import received
 from shared.io.ports import BusUnavailable, Clock, Inbound, Outbound
@@ -152,7 +152,7 @@ class LaterLoop:
             )
         except KafkaError as error:
             raise KafkaFault(f"no Kafka at {self._settings.kafka_bootstrap}: {error!r}") from error
-        consumer.subscribe(sorted(_TOPICS))
+        subscribe(consumer, sorted(_TOPICS))
         return consumer
 
     def _round(self, consumer: Any, stop: threading.Event) -> None:

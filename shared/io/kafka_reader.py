@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, RetriableError
 from pydantic import BaseModel
 
 from shared.io.envelope import Received, Stored, read_headers
@@ -173,7 +173,7 @@ class KafkaOffsets:
         with self._lock, _translated(f"offsets of {group}"):
             admin, consumer = self._clients()
             parts = _partitions(consumer, topic)
-            stored = admin.list_group_offsets({group: parts})[group]
+            stored = _patiently(lambda: admin.list_group_offsets({group: parts})[group])
             found = {part.partition: stored[part].offset for part in parts if part in stored}
             if any(found.get(part.partition, -1) < 0 for part in parts):
                 first = consumer.beginning_offsets(parts, timeout_ms=_TIMEOUT_MS)
@@ -204,6 +204,18 @@ class KafkaOffsets:
             )
             self._admin, self._consumer = KafkaAdminClient(**config), consumer
         return self._admin, self._consumer
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:
+    """Ask again while a coordinator moves, or while the first group of a new cluster makes it create one."""
+    deadline = time.monotonic() + _TIMEOUT_MS / 1000
+    while True:
+        try:
+            return ask()
+        except RetriableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 class _translated:  # noqa: N801 - reads as a word after `with`

@@ -1,0 +1,283 @@
+"""The supervised consumer and the later loop on a real broker: nothing is lost, whatever happens in between."""
+
+import base64
+import dataclasses
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from shared.core.outcomes import Done, Later, Outcome, Park
+from shared.io.clock import SystemClock
+from shared.io.envelope import Raw
+from shared.io.health import Progress
+from shared.io.kafka import KafkaFault
+from shared.io.kafka_consumer import Subscription, SupervisedConsumer
+from shared.io.kafka_later import LaterLoop
+from shared.io.kafka_producer import KafkaBus
+from shared.io.kafka_reader import KafkaOffsets, read_to_end
+from shared.io.kafka_topics import create_topics
+from shared.io.ports import BusUnavailable, Inbound, NotReady, Outbound, run_blocking
+from shared.messages import Delayed, Notice
+from shared.metrics import Metrics
+from shared.settings import Settings, load
+from shared.topics import LATER, NOTICES, PARKED, Topic
+
+pytestmark = pytest.mark.server
+
+
+class World:
+    """One broker, a topic and a group of its own, and consumers in threads."""
+
+    def __init__(self, bootstrap: str) -> None:
+        suffix = uuid.uuid4().hex[:10]
+        self.topic: Topic[Notice] = dataclasses.replace(NOTICES, name=f"notices-{suffix}", partitions=3)
+        self.group = f"group-{suffix}"
+        self.settings = load(kafka_bootstrap=bootstrap, kafka_replication=1, instance=f"i-{suffix}")
+        create_topics(self.settings, (self.topic, PARKED, *LATER.values()))
+        self.metrics, self.clock = Metrics(), SystemClock()
+        self.bus = KafkaBus(self.settings, source="test", clock=self.clock, metrics=self.metrics)
+        self.offsets = KafkaOffsets(self.settings)
+        self.handled: list[str] = []
+        self.rule: Callable[[str], Outcome] = lambda _: Done()
+        self.threads: list[tuple[threading.Thread, threading.Event]] = []
+        self.errors: list[BaseException] = []
+
+    async def handle(self, batch: Sequence[Inbound[Notice]]) -> Sequence[Outcome]:
+        made = [self.rule(item.message.id) for item in batch]
+        self.handled += [item.message.id for item in batch]
+        return made
+
+    def publish(self, *ids: str) -> None:
+        run_blocking(
+            self.bus.publish(
+                [
+                    Outbound(topic=self.topic, key=name, message=Notice(connection="hub", object="contact", id=name))
+                    for name in ids
+                ]
+            )
+        )
+
+    def start(self, instance: str = "", *, batch: int = 50, span: Any = "partition") -> threading.Event:
+        """Run one more consumer in a thread, and give the event that stops it."""
+        settings = self.settings.model_copy(update={"instance": instance}) if instance else self.settings
+        consumer = SupervisedConsumer(
+            settings,
+            Subscription(group=self.group, topics=(self.topic,), handle=self.handle, batch=batch, span=span),
+            bus=self.bus,
+            metrics=self.metrics,
+            clock=self.clock,
+            progress=Progress(limit_s=60),
+        )
+        return self.spawn(consumer.run)
+
+    def spawn(self, run: Callable[[threading.Event], None]) -> threading.Event:
+        stop = threading.Event()
+
+        def body() -> None:
+            try:
+                run(stop)
+            except BaseException as error:  # noqa: BLE001 - the test looks at it
+                self.errors.append(error)
+
+        thread = threading.Thread(target=body, daemon=True)
+        thread.start()
+        self.threads.append((thread, stop))
+        return stop
+
+    def stop_all(self) -> None:
+        for _, stop in self.threads:
+            stop.set()
+        for thread, _ in self.threads:
+            thread.join(timeout=15)
+            assert not thread.is_alive()
+        self.threads.clear()
+
+    def committed(self) -> int:
+        return sum(self.offsets.committed(self.group, self.topic.name).values())
+
+    def parked(self) -> list[Any]:
+        return [
+            item.message
+            for item in read_to_end(self.settings, PARKED)
+            if item.message and item.message.topic == self.topic.name
+        ]
+
+
+@pytest.fixture(name="world")
+def _world(kafka: Any) -> Iterator[World]:
+    world = World(kafka.bootstrap)
+    yield world
+    world.stop_all()
+    world.bus.close()
+    world.offsets.close()
+
+
+def _until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("span", ["partition", "all"])
+def test_everything_is_handled_once_and_committed(world: World, span: str) -> None:
+    """In a quiet world each message is handled exactly once, and the offsets say so."""
+    names = [f"r{number}" for number in range(200)]
+    world.publish(*names)
+    world.start(batch=30, span=span)
+    _until(lambda: world.committed() == 200)
+    assert sorted(world.handled) == sorted(names)
+    world.stop_all()
+    assert world.errors == []
+
+
+def test_outcomes_become_messages_before_the_offset_moves(world: World) -> None:
+    """Parked and delayed copies are there when the commit is."""
+    world.rule = lambda name: Park("invalid_value") if name == "p" else Later("busy", "1m") if name == "l" else Done()
+    world.publish("a", "p", "l")
+    run_blocking(world.bus.publish_raw([Raw(topic=world.topic.name, key="x", value=b"{poison")]))
+    world.start()
+    _until(lambda: world.committed() == 4)
+    assert sorted(parked.reason for parked in world.parked()) == ["invalid_value", "malformed"]
+    delayed = [
+        item.message
+        for item in read_to_end(world.settings, LATER["1m"])
+        if item.message and item.message.topic == world.topic.name
+    ]
+    assert [item.key for item in delayed] == ["l"]
+
+
+def test_not_ready_commits_nothing_and_comes_again(world: World) -> None:
+    """While a rebuild is under way the same messages come again, in their order, until they are handled."""
+    ready, tries = threading.Event(), []
+
+    def rule(name: str) -> Outcome:
+        tries.append(name)
+        if not ready.is_set():
+            raise NotReady("s1") if len(tries) % 2 else BusUnavailable("away")
+        return Done()
+
+    world.rule = rule
+    world.publish(*["k"] * 3)
+    world.start()
+    _until(lambda: len(tries) >= 3)
+    assert world.committed() == 0
+    ready.set()
+    _until(lambda: world.committed() == 3)
+    assert world.handled == ["k"] * 3
+    assert world.metrics.value("retries_total", topic=world.topic.name, cause="not_ready") >= 1
+    assert world.metrics.value("retries_total", topic=world.topic.name, cause="bus_unavailable") >= 1
+
+
+def test_a_bug_stops_the_process_and_loses_nothing(world: World) -> None:
+    """An exception nobody planned for ends the loop with nothing committed; the next start handles all of it."""
+
+    def broken(name: str) -> Outcome:
+        raise ZeroDivisionError(name)
+
+    world.rule = broken
+    world.publish("a", "b")
+    world.start()
+    _until(lambda: bool(world.errors))
+    assert isinstance(world.errors[0], ZeroDivisionError)
+    assert world.committed() == 0
+    world.rule = lambda _: Done()
+    world.start()
+    _until(lambda: world.committed() == 2)
+    assert sorted(world.handled) == ["a", "b"]
+
+
+def test_stop_finishes_the_batch_in_hand(world: World) -> None:
+    """After a stop during a batch, the batch is committed and the rest is left for the next start."""
+    inside = threading.Event()
+
+    def slow(_: str) -> Outcome:
+        inside.set()
+        time.sleep(0.05)
+        return Done()
+
+    world.rule = slow
+    world.publish(*["k"] * 40)
+    world.start(batch=10)
+    assert inside.wait(20)
+    started = time.monotonic()
+    world.stop_all()
+    assert time.monotonic() - started < 10
+    assert world.errors == []
+    assert world.committed() == len(world.handled) > 0
+    world.rule = lambda _: Done()
+    world.start()
+    _until(lambda: world.committed() == 40)
+    assert len(world.handled) == 40
+
+
+def test_a_rebalance_under_load_loses_nothing(world: World) -> None:
+    """Workers that come and go may handle a message twice, but each one at least once."""
+    names = [f"r{number}" for number in range(1500)]
+
+    def slow(_: str) -> Outcome:
+        time.sleep(0.002)
+        return Done()
+
+    world.rule = slow
+    world.publish(*names)
+    first = world.start("one", batch=20)
+    _until(lambda: len(world.handled) > 50)
+    world.start("two", batch=20)
+    _until(lambda: len(world.handled) > 500)
+    first.set()
+    world.start("three", batch=20)
+    _until(lambda: world.committed() == 1500, timeout_s=60)
+    assert set(world.handled) == set(names)
+    world.stop_all()
+    assert world.errors == []
+
+
+def test_a_missing_topic_is_named(world: World) -> None:
+    """A consumer of a topic that nobody created says so at once, and how to create it."""
+    world.topic = dataclasses.replace(world.topic, name="never-created")
+    world.start()
+    _until(lambda: bool(world.errors))
+    assert isinstance(world.errors[0], KafkaFault)
+    assert "kafka_topics" in str(world.errors[0])
+
+
+def _delayed(world: World, name: str, due_in_ms: int) -> Outbound:
+    message = Notice(connection="hub", object="contact", id=name)
+    delayed = Delayed(
+        topic=world.topic.name,
+        key=f"key-{name}",
+        raw_base64=base64.b64encode(world.topic.encode(message)).decode(),
+        headers={"ce_dataschema": "1", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+        due_ms=world.clock.now_ms() + due_in_ms,
+    )
+    return Outbound(topic=LATER["10s"], key=f"key-{name}", message=delayed)
+
+
+def test_the_later_loop_publishes_when_due_and_not_before(world: World) -> None:
+    """What is due goes out at once; what is not waits, with its key and headers kept; an unreadable one is parked."""
+    run_blocking(world.bus.publish([_delayed(world, "now", -1), _delayed(world, "soon", 3000)]))
+    run_blocking(world.bus.publish_raw([Raw(topic=LATER["10m"].name, key=world.group, value=b"nonsense")]))
+    settings: Settings = world.settings
+    loop = LaterLoop(settings, bus=world.bus, metrics=world.metrics, clock=world.clock, progress=Progress(limit_s=60))
+    published = time.monotonic()
+    world.spawn(loop.run)
+
+    def arrived() -> list[Any]:
+        return sorted(read_to_end(settings, world.topic), key=lambda item: item.message.id)
+
+    _until(lambda: len(arrived()) == 1)
+    assert arrived()[0].message.id == "now"
+    _until(lambda: len(arrived()) == 2)
+    assert time.monotonic() - published >= 2.9
+    now, soon = arrived()
+    assert (soon.key, soon.message.id) == ("key-soon", "soon")
+    assert soon.headers["traceparent"] == f"00-{'a' * 32}-{'b' * 16}-01"
+    assert now.key == "key-now"
+    _until(lambda: any(item.key == world.group for item in read_to_end(settings, PARKED)))
+    world.stop_all()
+    assert world.errors == []

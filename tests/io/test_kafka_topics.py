@@ -1,0 +1,91 @@
+"""Topics from the catalogue, and keys that mean the same partition to every client."""
+
+import asyncio
+import dataclasses
+import subprocess
+import sys
+import uuid
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.io.kafka_topics import configs_of, create_topics, main
+from shared.io.memory import partition_of
+from shared.settings import load
+from shared.topics import NOTICES, PAIR_STATE, PARKED, catalogue
+
+
+@given(st.text(min_size=1, max_size=80), st.integers(min_value=1, max_value=64))
+def test_every_client_chooses_the_same_partition(key: str, partitions: int) -> None:
+    """Faust's producer and ours agree on each key, or one record's changes would pass each other."""
+    every = list(range(partitions))
+    assert DefaultPartitioner()(key.encode(), every, every) == partition_of(key, partitions)
+
+
+def test_compacted_topics_keep_their_keys_and_others_their_days() -> None:
+    """Cleanup follows the catalogue; acknowledged means two brokers where there are three."""
+    assert configs_of(PAIR_STATE, 1)["cleanup.policy"] == "compact"
+    assert configs_of(NOTICES, 1)["retention.ms"] == str(7 * 86_400_000)
+    assert configs_of(NOTICES, 3)["min.insync.replicas"] == "2"
+    assert int(configs_of(PARKED, 1)["max.message.bytes"]) > int(configs_of(NOTICES, 1)["max.message.bytes"])
+
+
+@pytest.mark.server
+def test_creating_topics_twice_changes_nothing(kafka: Any) -> None:
+    """The second run keeps all; a setting that drifted is brought back; partitions stay as they are."""
+    suffix = uuid.uuid4().hex[:8]
+    topics = [dataclasses.replace(topic, name=f"{topic.name}-{suffix}") for topic in catalogue(("hubspot",))]
+    settings = load(kafka_bootstrap=kafka.bootstrap, kafka_replication=1, kafka_partitions=2)
+    planned = create_topics(settings, topics, apply=False)
+    assert {action.kind for action in planned} == {"create"}
+    assert {action.kind for action in create_topics(settings, topics)} == {"create"}
+    assert {action.kind for action in create_topics(settings, topics)} == {"keep"}
+    changed = [dataclasses.replace(topics[0], retention_ms=1_000_000), *topics[1:]]
+    more = load(kafka_bootstrap=kafka.bootstrap, kafka_replication=1, kafka_partitions=5)
+    first, *rest = create_topics(more, changed)
+    assert (first.kind, dict(first.configs)) == ("configure", {"retention.ms": "1000000"})
+    assert "has 2 partitions, which stay" in first.note
+    assert {action.kind for action in rest} == {"keep"}
+    assert create_topics(more, changed)[0].kind == "keep"
+
+
+@pytest.mark.server
+def test_the_command_says_what_it_does(kafka: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--plan` lists every topic of the installation, one a line."""
+    arguments = ["--bootstrap", kafka.bootstrap, "--apps", "hubspot,carddav", "--replication", "1", "--plan"]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(catalogue(("hubspot", "carddav")))
+    assert any("writes.carddav.backfill" in line for line in lines)
+
+
+def test_the_command_fails_with_a_sentence_when_kafka_is_away() -> None:
+    """Nothing listens on the discard port: exit code 1, and no traceback."""
+    command = [sys.executable, "-m", "shared.io.kafka_topics", "--bootstrap", "127.0.0.1:9", "--plan"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "could not be created" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.server
+def test_faust_s_producer_puts_keys_where_ours_does(kafka: Any) -> None:
+    """The same on a real broker, with the client inside Faust as it is."""
+    topic = dataclasses.replace(NOTICES, name=f"notices-{uuid.uuid4().hex[:8]}", partitions=7)
+    create_topics(load(kafka_bootstrap=kafka.bootstrap, kafka_replication=1), [topic])
+
+    async def send() -> dict[str, int]:
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
+        await producer.start()
+        try:
+            keys = [f"hub/contact/{number}" for number in range(40)]
+            return {key: (await producer.send_and_wait(topic.name, b"{}", key=key.encode())).partition for key in keys}
+        finally:
+            await producer.stop()
+
+    for key, partition in asyncio.run(send()).items():
+        assert partition == partition_of(key, 7)
