@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -11,6 +11,8 @@ from shared import messages
 M = TypeVar("M", bound=BaseModel)
 
 DAY_MS: Final = 86_400_000
+MATCHER_GROUP: Final = "matcher"
+"""Consumer group of match and resolve; snapshots and rebuilds read how far it has committed."""
 
 
 class UnreadableMessage(Exception):  # noqa: N818 - a fact about the message; its handler parks it
@@ -182,7 +184,7 @@ def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
     )
 
 
-def catalogue(apps: tuple[str, ...]) -> tuple[Topic[BaseModel], ...]:
+def catalogue(apps: tuple[str, ...]) -> tuple[Topic[Any], ...]:
     """List every topic of an installation with these apps."""
     per_app = tuple(writes(app, backfill=backfill) for app in apps for backfill in (False, True))
-    return (NOTICES, RECORDS, PAIRS, PAIR_STATE, SETUPS, CURSORS, PARKED, *LATER.values(), *per_app)  # type: ignore[return-value]  # Topic is read-only in M
+    return (NOTICES, RECORDS, PAIRS, PAIR_STATE, SETUPS, CURSORS, PARKED, *LATER.values(), *per_app)

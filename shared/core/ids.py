@@ -52,3 +52,8 @@ def update_id(
         repr(sorted(links.items())),
         str(n),
     )
+
+
+def second_read_token(pair: str, side: Side, rev: int, offset: int) -> str:
+    """Name one request to read a record again; a later request has another name."""
+    return _digest("ask", pair, side, str(rev), str(offset))

@@ -1,0 +1,186 @@
+"""The matcher's two Faust agents: match on `records`, resolve on `pairs`.
+
+No decision lives here. An agent gathers what has arrived, has it handled completely, outputs acknowledged, and only
+then acknowledges the messages themselves.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import faust
+
+from services.matcher.faust_fast import FastApp
+from services.matcher.match import Match
+from services.matcher.resolve import Resolve
+from shared import logs, topics
+from shared.io.envelope import Raw, Received, read_headers, setups_seen, wire_headers, wrap
+from shared.io.handling import process
+from shared.io.health import Progress
+from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound
+from shared.io.store import Store
+from shared.metrics import Metrics
+from shared.settings import Settings
+from shared.setups import Setups
+
+_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+_log = logs.get(__name__)
+
+
+class FaustBus:
+    """Publishes through the app's own producer."""
+
+    def __init__(self, app: faust.App, settings: Settings, clock: Clock, setups: Setups) -> None:
+        self._app = app
+        self._settings = settings
+        self._clock = clock
+        self._setups = setups
+        self._bits = random.SystemRandom()
+
+    async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
+        """Send all, and return their offsets once Kafka has acknowledged each."""
+        now_ms, seen = self._clock.now_ms(), self._setups.offset
+        raws = [wrap(message, source="matcher", now_ms=now_ms, setups=seen, bits=self._bits) for message in messages]
+        for raw in raws:
+            raw.check()
+        try:
+            async with asyncio.timeout(self._settings.publish_timeout_s):
+                producer = await self._app.maybe_start_producer()
+                sent = [await self._send(producer, raw) for raw in raws]
+                answers = await asyncio.gather(*sent)
+        except (TimeoutError, faust.exceptions.ProducerSendError) as error:
+            raise BusUnavailable(f"Kafka acknowledged nothing for {self._settings.publish_timeout_s} s") from error
+        except Exception as error:
+            if type(error).__module__.startswith(("aiokafka", "kafka")):
+                raise BusUnavailable(repr(error)) from error
+            raise
+        return [answer.offset for answer in answers]
+
+    @staticmethod
+    async def _send(producer: Any, raw: Raw) -> Awaitable[Any]:
+        sending: Awaitable[Any] = await producer.send(
+            raw.topic, raw.key.encode(), raw.value, None, None, wire_headers(raw.headers)
+        )
+        return sending
+
+
+def make_app(settings: Settings, member: str) -> faust.App:
+    """Make the app with the settings that were measured: fast, static membership, nothing declared, no web."""
+    return FastApp(
+        topics.MATCHER_GROUP,
+        broker=[f"kafka://{address.strip()}" for address in settings.kafka_bootstrap.split(",")],
+        store="memory://",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        value_serializer="raw",
+        key_serializer="raw",
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=member,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=min(1.0, settings.session_timeout_s / 4),
+        broker_commit_interval=1.0,
+        broker_max_poll_interval=600.0,
+        producer_linger=0.0,
+        producer_acks=-1,
+        producer_max_batch_size=262_144,
+        producer_max_request_size=2_200_000,
+        # Faust sleeps for a whole second when all its buffers are full.
+        stream_buffer_maxsize=65_536,
+        stream_wait_empty=False,
+    )
+
+
+class Agents:
+    """Wires the handlers to the app."""
+
+    def __init__(
+        self, app: faust.App, settings: Settings, store: Store, bus: Bus, setups: Setups, clock: Clock, metrics: Metrics,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._bus = bus
+        self._setups = setups
+        self._clock = clock
+        self._metrics = metrics
+        self._progress = progress
+        match = Match(store, bus, setups)
+        resolve = Resolve(store, bus, setups, clock)
+        app.agent(_source(app, topics.RECORDS.name), concurrency=1)(self._agent(topics.RECORDS, match.handle))
+        app.agent(_source(app, topics.PAIRS.name), concurrency=1)(self._agent(topics.PAIRS, resolve.handle))
+        app.on_partitions_assigned.connect(self._assigned)
+
+    async def _assigned(self, _app: Any, assigned: Any, **_kwargs: Any) -> None:
+        self._progress.assigned(topics.MATCHER_GROUP, ((part.topic, part.partition) for part in assigned))
+
+    def _agent(self, topic: topics.Topic[Any], handle: Callable[..., Any]) -> Callable[[Any], Awaitable[None]]:
+        async def agent(stream: Any) -> None:
+            batch: list[Any] = []
+            queue = stream.channel.queue
+            # Batches grow under load, and nothing waits when idle.
+            async for event in stream.noack().events():
+                batch.append(event)
+                if len(batch) >= self._settings.match_batch or queue.empty():
+                    await self._settle(topic, handle, [received(event.message) for event in batch])
+                    for done in batch:
+                        await stream.ack(done)
+                    batch = []
+
+        agent.__name__ = f"{topic.name}_agent"
+        agent.__qualname__ = agent.__name__
+        return agent
+
+    async def _settle(self, topic: topics.Topic[Any], handle: Callable[..., Any], batch: list[Received]) -> None:
+        """Have a batch handled, however long its stores are away; end the process on a bug."""
+        attempt = 0
+        try:
+            await self._catch_up(batch)
+            while True:
+                try:
+                    await process(
+                        batch, {topic.name: topic}, handle, bus=self._bus, clock=self._clock, metrics=self._metrics
+                    )
+                except (NotReady, BusUnavailable) as error:
+                    self._progress.waiting(topics.MATCHER_GROUP)
+                    self._metrics.count("retries_total", topic=topic.name, cause=_cause(error))
+                    if attempt in (0, 10) or attempt % 60 == 0:
+                        _log.warning("batch_waits", topic=topic.name, detail=str(error), attempt=attempt)
+                    await asyncio.sleep(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)])
+                    attempt += 1
+                else:
+                    self._progress.working(topics.MATCHER_GROUP)
+                    return
+        except Exception:
+            # An exception that leaves an agent acknowledges its message. Nothing may be lost to a bug: stop here.
+            _log.exception("handler_failed", topic=topic.name, first=batch[0].offset, messages=len(batch))
+            os._exit(1)
+
+    async def _catch_up(self, batch: Sequence[Received]) -> None:
+        """Wait until the settings that the senders had seen are known here too."""
+        wanted = max(setups_seen(item.headers) for item in batch)
+        while self._setups.offset < wanted:
+            await asyncio.sleep(0.01)
+
+
+def _cause(error: NotReady | BusUnavailable) -> str:
+    return "not_ready" if isinstance(error, NotReady) else "bus_unavailable"
+
+
+def _source(app: faust.App, name: str) -> Any:
+    return app.topic(name, value_type=bytes, key_type=bytes, value_serializer="raw", key_serializer="raw")
+
+
+def received(message: Any) -> Received:
+    """Spell a Faust message as ours."""
+    headers = message.headers or {}
+    items = headers.items() if hasattr(headers, "items") else headers
+    return Received(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=(message.key or b"").decode("utf-8", "replace"),
+        value=message.value,
+        headers=read_headers(items),
+    )

@@ -1,0 +1,52 @@
+"""Looks for the other half of a half pair among all records that share keys with it."""
+
+from shared.compiling import read_identity
+from shared.core.matching import Ambiguous, Create, Duplicate, Link, Member, TooCommon, choose
+from shared.core.policies import Counterpart, Policy
+from shared.core.records import Side, opposite
+from shared.io.store import Component, LinkedRecord
+
+
+def counterpart_of(policy: Policy, side: Side, record: str, pair: str, component: Component) -> Counterpart | None:
+    """Say what matching found; None while the pair's other record is on its way."""
+    by_node = {(row.side, row.id): row for row in component.members if not row.surplus}
+    own = by_node.get((side, record))
+    if own is None or own.pair != pair or own.slots.of(opposite(side)).startswith((":", "-")):
+        return None
+    members = [_member(row, own) for row in by_node.values()]
+    if len(members) == 1:
+        return Counterpart(what="create")
+    verdict = choose(policy.match, members, policy.match_settings)[side, record]
+    match verdict:
+        case Link(partner, by, key):
+            row = by_node[partner]
+            return Counterpart(
+                what="join", pair=row.pair, creating=row.slots.of(side) == "*", other=row.id, by=by, key=key
+            )
+        case Duplicate(holder, key):
+            return Counterpart(what="duplicate", pair=by_node[holder].pair, other=_name(by_node[holder]), key=key)
+        case Ambiguous(candidates):
+            return Counterpart(
+                what="ambiguous", other=", ".join(f"{_name(by_node[node])} ({score:g})" for node, score in candidates)
+            )
+        case TooCommon():
+            return Counterpart(what="common", other=f"{len(members)} records or more share it")
+        case Create():
+            return Counterpart(what="create")
+
+
+def _member(row: LinkedRecord, own: LinkedRecord) -> Member:
+    other = row.slots.of(opposite(row.side))
+    return Member(
+        side=row.side,
+        id=row.id,
+        identity=read_identity(row.identity),
+        pair=row.pair,
+        created=row.created,
+        held=other.startswith((":", "-")),
+        creating=other == "*" and row is not own,
+    )
+
+
+def _name(row: LinkedRecord) -> str:
+    return f"{'left' if row.side == 'L' else 'right'} {row.id}"

@@ -1,0 +1,76 @@
+"""Match: say for every sync that a record takes part in to which pair it belongs, and report it there."""
+
+from collections.abc import Sequence
+
+from shared import topics
+from shared.core.outcomes import Done, Drop, Later, Outcome
+from shared.core.pairs import Answer, PairEvent
+from shared.core.policies import Policy
+from shared.core.records import Report, Side
+from shared.io.places import as_claim
+from shared.io.ports import Bus, Inbound, Outbound
+from shared.io.store import Claim, Claimed, Store
+from shared.messages import RecordSeen
+from shared.setups import Setups
+
+
+class Match:
+    """The handler of `records`."""
+
+    def __init__(self, store: Store, bus: Bus, setups: Setups) -> None:
+        self._store = store
+        self._bus = bus
+        self._setups = setups
+
+    async def handle(self, batch: Sequence[Inbound[RecordSeen]]) -> list[Outcome]:
+        """Claim all records of the batch, report them to their pairs, and say what became of each message."""
+        wanted = [(inbound, sync, side) for inbound in batch for sync, side in self._sides(inbound.message.report)]
+        claims: dict[str, list[Claim]] = {}
+        for inbound, policy, side in wanted:
+            claims.setdefault(policy.sync, []).append(as_claim(policy, side, inbound.message.report))
+        claimed = await self._store.claim(claims)
+        queues = {sync: iter(rows) for sync, rows in claimed.items()}
+        found: dict[int, list[Claimed]] = {}
+        out: list[Outbound] = []
+        for inbound, policy, side in wanted:
+            claim = next(queues[policy.sync])
+            found.setdefault(id(inbound), []).append(claim)
+            if claim.what not in ("dead", "hold"):
+                out += _events(inbound, policy.sync, side, claim)
+        await self._bus.publish(out)
+        return [_outcome(found.get(id(inbound), [])) for inbound in batch]
+
+    def _sides(self, report: Report) -> list[tuple[Policy, Side]]:
+        return self._setups.sides_of(report.connection, report.object)
+
+
+def _events(inbound: Inbound[RecordSeen], sync: str, side: Side, claim: Claimed) -> list[Outbound]:
+    seen = inbound.message
+    answers = [row for row in seen.answers if row.sync == sync and row.side == side]
+    own = next((row.answer for row in answers if row.pair == claim.pair), None)
+    event = PairEvent(
+        sync=sync, pair=claim.pair, kind="report", side=side, report=seen.report, asks=seen.asks, answer=own,
+        origin=seen.origin, surplus=claim.what == "surplus", accepted_ms=seen.accepted_ms,
+    )  # fmt: skip
+    out = [Outbound(topic=topics.PAIRS, key=claim.pair, message=event, cause=inbound)]
+    for row in answers:
+        if row.pair != claim.pair:  # the record turned out to belong elsewhere; whoever asked must not wait for ever
+            dropped = PairEvent(
+                sync=sync,
+                pair=row.pair,
+                kind="answer",
+                side=side,
+                answer=Answer(write=row.answer.write, result="dropped"),
+            )
+            out.append(Outbound(topic=topics.PAIRS, key=row.pair, message=dropped, cause=inbound))
+    return out
+
+
+def _outcome(claims: Sequence[Claimed]) -> Outcome:
+    if not claims:
+        return Drop("no_sync")
+    if any(claim.what == "hold" for claim in claims):
+        return Later("creates_in_flight", "1m")
+    if all(claim.what == "dead" for claim in claims):
+        return Drop("unknown_and_gone")
+    return Done("surplus" if any(claim.what == "surplus" for claim in claims) else "matched")

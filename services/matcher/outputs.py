@@ -1,0 +1,138 @@
+"""What the state of a pair makes the matcher publish.
+
+Outputs are a function of the new state (and of the old one, to leave out what was published before), so that a
+redelivered message publishes again what a crash may have swallowed.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from shared import topics
+from shared.core.pairs import Pair, PairEvent, Pending, SideState
+from shared.core.policies import Policy
+from shared.core.records import SIDES, Life, Report, Side
+from shared.io.ports import Inbound, Outbound
+from shared.messages import Delayed, Notice, WriteCommand
+
+
+def outputs(
+    new: Pair,
+    old: Pair,
+    policy: Policy,
+    *,
+    again: bool,
+    poked: Sequence[str],
+    waiting: Sequence[tuple[str, str]],
+    cause: Inbound[Any],
+    now_ms: int,
+) -> list[Outbound]:
+    """List what to publish for a pair that went from *old* to *new*; with *again*, all that is still open."""
+    out = [Outbound(topic=topics.PAIR_STATE, key=new.pair, message=new, cause=cause)]
+    if new.absorbed_by:
+        out += _hand_over(new, policy, cause)
+    for side in SIDES:
+        pending = new.pending.get(side)
+        if pending is not None and (again or old.pending.get(side) != pending):
+            out.append(_write(new, side, pending, policy, cause, backfill=_is_backfill(cause)))
+        end, before = new.side(side), old.side(side)
+        if end is not None and end.ask and (again or before is None or before.ask != end.ask):
+            out.append(_second_read(policy, side, end, cause, now_ms))
+    problem = new.problems.get("*")
+    if problem is not None and problem.code == "duplicate_in_target" and problem.other and new.log:
+        out += [
+            _read_holder(policy, trace.side, problem.other, cause, now_ms)
+            for trace in new.log
+            if trace.did == "refused" and trace.side
+        ]
+    if new.again:
+        out.append(_touch_later(new, cause, now_ms))
+    out += [_touch(new.sync, pair, "rematch", cause) for pair in poked]
+    if new.woken:
+        out += [_touch(sync, pair, "woken", cause) for sync, pair in waiting]
+    return out
+
+
+def _is_backfill(cause: Inbound[Any]) -> bool:
+    message = cause.message
+    return isinstance(message, PairEvent) and (message.origin == "snapshot" or message.reason == "backfill")
+
+
+def _hand_over(pair: Pair, policy: Policy, cause: Inbound[Any]) -> list[Outbound]:
+    """Report an absorbed pair's record to the pair that it belongs to now."""
+    out = []
+    for side in SIDES:
+        end = pair.side(side)
+        if end is None:
+            continue
+        report = as_report(policy, side, end)
+        event = PairEvent(
+            sync=pair.sync, pair=pair.absorbed_by, kind="report", side=side, report=report, matched=pair.match,
+            origin="snapshot" if _is_backfill(cause) else "live", accepted_ms=_accepted(cause),
+        )  # fmt: skip
+        out.append(Outbound(topic=topics.PAIRS, key=pair.absorbed_by, message=event, cause=cause))
+    return out
+
+
+def _accepted(cause: Inbound[Any]) -> int:
+    return cause.message.accepted_ms if isinstance(cause.message, PairEvent) else 0
+
+
+def as_report(policy: Policy, side: Side, end: SideState) -> Report:
+    """Spell what is known of a side as a report of it."""
+    return Report(
+        connection=policy.side(side).connection, object=policy.side(side).object, id=end.id, version=end.version,
+        life=end.life, merged_into=end.merged_into, fields=end.fields, created=end.created, links=end.links,
+    )  # fmt: skip
+
+
+def _write(
+    pair: Pair, side: Side, pending: Pending, policy: Policy, cause: Inbound[Any], *, backfill: bool
+) -> Outbound:
+    target = policy.side(side)
+    end = pair.side(side)
+    record = end.id if end is not None and pending.op == "update" else ""
+    command = WriteCommand(
+        sync=pair.sync, pair=pair.pair, side=side, connection=target.connection, object=target.object, op=pending.op,
+        key=pending.key, id=record, marker=pending.key if pending.op == "create" else "", fields=pending.fields,
+        before=pending.before, expected=pending.expected, links=pending.links, setup=pending.setup,
+        accepted_ms=pending.accepted_ms,
+    )  # fmt: skip
+    key = f"{target.connection}/{target.object}/{record}" if record else pair.pair
+    return Outbound(topic=topics.writes(target.app, backfill=backfill), key=key, message=command, cause=cause)
+
+
+def _second_read(policy: Policy, side: Side, end: SideState, cause: Inbound[Any], now_ms: int) -> Outbound:
+    part = policy.side(side)
+    kind = "changed" if end.life is Life.ALIVE else "deleted"
+    notice = Notice(
+        connection=part.connection,
+        object=part.object,
+        id=end.id,
+        kind=kind,
+        ask=end.ask,
+        accepted_ms=_accepted(cause) or now_ms,
+    )
+    return Outbound(topic=topics.NOTICES, key=f"{part.connection}/{part.object}/{end.id}", message=notice, cause=cause)
+
+
+def _read_holder(policy: Policy, side: Side, record: str, cause: Inbound[Any], now_ms: int) -> Outbound:
+    part = policy.side(side)
+    notice = Notice(connection=part.connection, object=part.object, id=record, accepted_ms=now_ms)
+    return Outbound(topic=topics.NOTICES, key=f"{part.connection}/{part.object}/{record}", message=notice, cause=cause)
+
+
+def _touch(sync: str, pair: str, reason: str, cause: Inbound[Any]) -> Outbound:
+    event = PairEvent(
+        sync=sync, pair=pair, kind="touch", reason="backfill" if reason == "rematch" and _is_backfill(cause) else reason
+    )
+    return Outbound(topic=topics.PAIRS, key=pair, message=event, cause=cause)
+
+
+def _touch_later(pair: Pair, cause: Inbound[Any], now_ms: int) -> Outbound:
+    event = PairEvent(sync=pair.sync, pair=pair.pair, kind="touch", reason="again")
+    delayed = Delayed(
+        topic=topics.PAIRS.name, key=pair.pair, raw_base64=base64.b64encode(topics.PAIRS.encode(event)).decode(),
+        due_ms=now_ms + topics.DELAYS_MS[pair.again],
+    )  # fmt: skip
+    return Outbound(topic=topics.LATER[pair.again], key=pair.pair, message=delayed, cause=cause)

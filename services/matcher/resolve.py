@@ -1,0 +1,319 @@
+"""Resolve: bring each pair that has messages one step further.
+
+Load, step, compare-and-set, publish, and only then let the offsets be committed. The order is the promise: what was
+decided is in the store before anybody hears of it, and is published again from there when a crash comes in between.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import ValidationError
+
+from services.matcher.counterparts import counterpart_of
+from services.matcher.outputs import outputs
+from shared import topics
+from shared.core.outcomes import Done, Drop, Later, Outcome, Park
+from shared.core.pairing import Step, Stepped, open_step
+from shared.core.pairs import Pair, PairEvent
+from shared.core.policies import Counterpart, Neighbour, Neighbours, Policy
+from shared.core.records import SIDES, Side
+from shared.io.places import places
+from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
+from shared.io.store import Component, Loaded, Slots, Store, Swap, Swapped, ref
+from shared.setups import Setups
+
+ATTEMPTS: Final = 4
+"""Loads and steps of one pair before the partition stops: somebody else keeps changing it."""
+_REEMIT: Final = ("resync", "again", "rebuilt", "retry")
+"""Reasons of a touch that publish open writes again."""
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One pair of the batch."""
+
+    key: Key
+    policy: Policy
+    messages: list[Inbound[PairEvent]]
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    old: Pair | None = None
+    slots: Slots = field(default_factory=Slots)
+    step: Step | None = None
+    stepped: Stepped | None = None
+    component: Component | None = None
+    counterpart: Counterpart | None = None
+    neighbours: Neighbours = field(default_factory=dict)
+    again: bool = False
+    redelivered: bool = False
+
+    def finish(self, outcome: Outcome) -> None:
+        for message in self.messages:
+            self.outcomes.setdefault(id(message), outcome)
+
+
+class Resolve:
+    """The handler of `pairs`."""
+
+    def __init__(self, store: Store, bus: Bus, setups: Setups, clock: Clock) -> None:
+        self._store = store
+        self._bus = bus
+        self._setups = setups
+        self._clock = clock
+
+    async def handle(self, batch: Sequence[Inbound[PairEvent]]) -> list[Outcome]:
+        """Step every pair of the batch, and say what became of each message."""
+        works: dict[Key, _Work] = {}
+        outcomes: dict[int, Outcome] = {}
+        for inbound in batch:
+            event = inbound.message
+            policy = self._setups.policy(event.sync)
+            if policy is None:
+                outcomes[id(inbound)] = Drop("no_sync")
+                continue
+            key = (event.sync, event.pair)
+            works.setdefault(key, _Work(key=key, policy=policy, messages=[])).messages.append(inbound)
+        await self._settle(list(works.values()))
+        for work in works.values():
+            outcomes.update(work.outcomes)
+        return [outcomes[id(inbound)] for inbound in batch]
+
+    async def _settle(self, works: list[_Work]) -> None:
+        """Step, compare and set; losers load and step again."""
+        for _ in range(ATTEMPTS):
+            if not works:
+                return
+            await self._gather(works)
+            out: list[Outbound] = []
+            ready = [work for work in works if self._decide(work, out)]
+            swapped = await self._swap(ready)
+            losers = []
+            for work in ready:
+                result = swapped[work.key]
+                if result.what == "ok":
+                    out += self._publishable(work, result)
+                    _tell(work)
+                elif result.what == "taken":
+                    out += _forward(work, result.owner)
+                    await self._give_up(work, result)
+                elif result.what == "occupied":
+                    # The partner's own report is on its way to this pair; it decides.
+                    work.finish(Drop("partner_on_its_way"))
+                else:
+                    losers.append(work)
+            await self._publish(out)
+            await self._stop_waiting(ready)
+            works = losers
+        raise NotReady(works[0].key[0])
+
+    # Gather
+
+    async def _gather(self, works: Iterable[_Work]) -> None:
+        works = list(works)
+        loaded = await self._store.load(work.key for work in works)
+        for work in works:
+            self._open(work, loaded[work.key])
+        matching = [work for work in works if work.step is not None and work.step.wants_match]
+        if matching:
+            origins = {work.key: _origin(work) for work in matching}
+            found = await self._store.components((key[0], side, record) for key, (side, record) in origins.items())
+            for work in matching:
+                side, record = origins[work.key]
+                work.component = found[work.key[0], side, record]
+                work.counterpart = counterpart_of(work.policy, side, record, work.key[1], work.component)
+        await self._look_at_neighbours(works)
+
+    def _open(self, work: _Work, loaded: Loaded) -> None:
+        work.step = work.stepped = work.component = work.counterpart = None
+        work.slots = loaded.slots
+        sync, pair = work.key
+        try:
+            work.old = Pair.model_validate_json(loaded.state) if loaded.state else Pair(sync=sync, pair=pair)
+        except ValidationError as error:
+            work.finish(Park("unreadable_state", str(error.errors(include_input=False)[:3])))
+            return
+        if work.old.absorbed_by:
+            return
+        at = work.old.at
+        fresh = [(message.offset, message.message) for message in work.messages if message.offset > at]
+        if not loaded.state and all(event.kind != "report" for _, event in fresh):
+            work.finish(Drop("no_state"))
+            return
+        if work.policy.setup < work.old.setup:
+            raise NotReady(sync)  # this worker has not read the newest settings yet
+        work.redelivered = len(fresh) < len(work.messages)
+        work.again = work.redelivered or any(event.kind == "touch" and event.reason in _REEMIT for _, event in fresh)
+        work.step = open_step(work.old, work.policy)
+        work.step.take(fresh)
+
+    async def _look_at_neighbours(self, works: Sequence[_Work]) -> None:
+        """Find the other ends of associations, registering first who waits for them."""
+        items: list[tuple[str, Side, str, Key | None]] = []
+        owners: list[tuple[_Work, Side, str]] = []
+        for work in works:
+            if work.step is None or not work.policy.associations:
+                continue
+            for rule in work.policy.associations:
+                for side in SIDES:
+                    end = work.step.draft.ends[side]
+                    record = end.links.get(rule.label) if end is not None else None
+                    if not record:
+                        continue
+                    if self._setups.policy(rule.to) is None:
+                        work.neighbours[side, rule.label] = Neighbour(off=True)
+                        continue
+                    items.append((rule.to, side, record, work.key))
+                    owners.append((work, side, rule.label))
+        if not items:
+            return
+        for (work, side, label), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
+            work.neighbours[side, label] = Neighbour(pair=pair, left=_living(slots.L), right=_living(slots.R))
+
+    # Decide
+
+    def _decide(self, work: _Work, out: list[Outbound]) -> bool:
+        """Decide a pair; False when there is nothing to set."""
+        if work.old is not None and work.old.absorbed_by:
+            out += _forward(work, work.old.absorbed_by)
+            out += outputs(
+                work.old, work.old, work.policy, again=False, poked=(), waiting=(), cause=work.messages[-1],
+                now_ms=self._clock.now_ms(),
+            )  # fmt: skip
+            work.finish(Done("forwarded"))
+            return False
+        if work.step is None:
+            return False
+        work.stepped = work.step.decide(
+            work.counterpart, work.neighbours, self._clock.now_ms(), redelivered=work.redelivered
+        )
+        return True
+
+    # Apply
+
+    async def _swap(self, works: Sequence[_Work]) -> dict[Key, Swapped]:
+        swaps: dict[str, list[Swap]] = {}
+        for work in works:
+            swaps.setdefault(work.key[0], []).append(_as_swap(work))
+        return await self._store.swap(swaps) if swaps else {}
+
+    def _publishable(self, work: _Work, result: Swapped) -> list[Outbound]:
+        if work.stepped is None or work.old is None:
+            raise ValueError("only a decided pair can be published")
+        return outputs(
+            work.stepped.pair, work.old, work.policy, again=work.again, poked=result.poked, waiting=result.waiting,
+            cause=work.messages[-1], now_ms=self._clock.now_ms(),
+        )  # fmt: skip
+
+    async def _publish(self, out: Sequence[Outbound]) -> None:
+        if out:
+            await self._bus.publish(out)
+
+    async def _stop_waiting(self, works: Sequence[_Work]) -> None:
+        """Forget waits that are over."""
+        over: list[tuple[str, Side, str, Key]] = []
+        for work in works:
+            if work.stepped is not None and work.old is not None and work.outcomes:
+                for wait in set(work.old.waits) - set(work.stepped.pair.waits):
+                    sync, side, record = wait.split("/", 2)
+                    over.append((sync, "L" if side == "L" else "R", record, work.key))
+        if over:
+            await self._store.unwait(over)
+
+    async def _give_up(self, work: _Work, result: Swapped) -> None:
+        """Close a pair whose record turned out to belong to another one."""
+        if work.old is None or work.old.rev == 0:
+            work.finish(Done("forwarded"))
+            return
+        if work.old.L is not None and work.old.R is not None:
+            raise RuntimeError(f"two linked pairs hold one record: {work.old.pair} and {result.owner} of {work.key[0]}")
+        closed = work.old.model_copy(
+            update={
+                "rev": work.old.rev + 1,
+                "absorbed_by": result.owner,
+                "status": "absorbed",
+                "pending": {},
+                "pokes": (),
+            }
+        )
+        swap = Swap(
+            pair=closed.pair,
+            expected=work.old.rev,
+            rev=closed.rev,
+            state=closed.model_dump_json(exclude_defaults=True),
+            ends={},
+        )
+        answer = (await self._store.swap({closed.sync: [swap]}))[work.key]
+        if answer.what != "ok":
+            raise NotReady(closed.sync)
+        await self._publish(
+            [Outbound(topic=topics.PAIR_STATE, key=closed.pair, message=closed, cause=work.messages[-1])]
+        )
+        work.finish(Done("forwarded"))
+
+
+def _tell(work: _Work) -> None:
+    """Say what became of each message of a pair that was stepped."""
+    taken = {id(event): result for event, result in work.step.results} if work.step is not None else {}
+    for inbound in work.messages:
+        result = taken.get(id(inbound.message), "redelivered")
+        event = inbound.message
+        outcome: Outcome = Done("stepped") if result in ("taken", "redelivered") else Drop(result)
+        if (
+            result == "linked_elsewhere"
+            and event.side
+            and event.report
+            and work.slots.of(event.side) == f":{event.report.id}"
+        ):
+            # The links gave the place to this record, but the report that frees it has not come by yet.
+            outcome = Later("place_not_free_yet")
+        work.outcomes.setdefault(id(inbound), outcome)
+
+
+def _origin(work: _Work) -> tuple[Side, str]:
+    if work.step is None:
+        raise ValueError("a pair without a step has no origin")
+    for side in SIDES:
+        end = work.step.draft.ends[side]
+        if end is not None:
+            return side, end.id
+    raise ValueError("a pair that wants a match has a record")
+
+
+def _living(slot: str) -> str:
+    return slot[1:] if slot.startswith(":") else ""
+
+
+def _as_swap(work: _Work) -> Swap:
+    stepped, old = work.stepped, work.old
+    if stepped is None or old is None:
+        raise ValueError("only a decided pair can be set")
+    pair = stepped.pair
+    bound = stepped.create is not None or bool(pair.absorbed_by)
+    origin = _origin(work) if bound else None
+    return Swap(
+        pair=pair.pair,
+        expected=old.rev,
+        rev=pair.rev,
+        state=pair.model_dump_json(exclude_defaults=True),
+        ends=places(work.policy, pair),
+        create=stepped.create,
+        release=stepped.release,
+        give_to=pair.absorbed_by,
+        digest=work.component.digest if bound and work.component is not None else "",
+        origin=ref(*origin) if origin else "",
+        pokes=pair.pokes,
+    )
+
+
+def _forward(work: _Work, owner: str) -> list[Outbound]:
+    """Pass messages on to the pair that holds the record now."""
+    out = []
+    for inbound in work.messages:
+        event = inbound.message
+        if event.kind != "report":
+            continue
+        moved = event.model_copy(update={"pair": owner, "answer": None, "surplus": False})
+        out.append(Outbound(topic=topics.PAIRS, key=owner, message=moved, cause=inbound))
+    return out

@@ -1,0 +1,157 @@
+"""Turns a sync's settings into a policy that is ready to run."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from shared.core.connector import App, Binding
+from shared.core.mapping import FieldMapping
+from shared.core.matching import Identity, Rule
+from shared.core.merging import Choice, FieldRule
+from shared.core.policies import AssociationRule, Identified, Policy, SidePolicy
+from shared.core.records import SIDES, Fields, Side, Value, opposite
+from shared.core.syncs import AssociationMapping, Connection, Sync
+from shared.objects import OBJECTS
+from shared.rules import match_rules
+from shared.rules.conflict_policies import POLICIES, Conflict
+from shared.rules.identifiers import person_name, texts
+from shared.rules.lenses import LENS, LensContext
+
+_REQUIRED_TOGETHER: Final = "|"
+
+
+def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App], *, live: bool) -> Policy:
+    """Look everything up once; raises KeyError when the settings name what does not exist."""
+    sides: dict[Side, SidePolicy] = {}
+    for side in SIDES:
+        end = sync.side(side)
+        connection = connections[end.connection]
+        sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
+    left, right = connections[sync.left.connection], connections[sync.right.connection]
+    context = LensContext(country=left.country or right.country, zone=left.zone)
+    return Policy(
+        sync=sync.id,
+        setup=sync.version,
+        enabled=sync.enabled,
+        live=live,
+        left=sides["L"],
+        right=sides["R"],
+        rules=tuple(_rule(sync, mapping, context) for mapping in sync.mappings if mapping.on),
+        match=_match_rule(sync, sides["L"].object),
+        match_settings=sync.match,
+        associations=tuple(_association(sync, row) for row in sync.associations),
+    )
+
+
+def _match_rule(sync: Sync, object_: str) -> Rule:
+    if sync.match.mode == "none":
+        return match_rules.NONE
+    return match_rules.BY_KEY if sync.match.mode == "fields" else OBJECTS[object_].rule(sync.match)
+
+
+def _open(direction: str, target: Side) -> bool:
+    return direction == "two_way" or direction == ("to_left" if target == "L" else "to_right")
+
+
+def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> SidePolicy:
+    target_of_other = _open(sync.direction, side)
+    create = sync.create.to_left if side == "L" else sync.create.to_right
+    object_type = OBJECTS[binding.object]
+    native = {info.canonical: info.name for info in binding.fields if info.canonical}
+    identifying = {name: native[name] for name in object_type.identifiers if name in native}
+    mapped = {mapping.left if side == "L" else mapping.right for mapping in sync.mappings if mapping.on}
+    chosen = sync.match.left_field if side == "L" else sync.match.right_field
+    if sync.match.mode == "fields":
+        identifying = {**identifying, "": chosen}
+    required = tuple(
+        tuple(info.name.split(_REQUIRED_TOGETHER)) for info in binding.fields if info.required and info.creatable
+    )
+    return SidePolicy(
+        connection=connection.id,
+        object=binding.object,
+        app=connection.app,
+        ordered=binding.versions == "ordered",
+        carries_markers=binding.create in ("marker", "client_id"),
+        create=target_of_other and create and binding.create != "never",
+        write=target_of_other,
+        enters=_open(sync.direction, opposite(side)),
+        fields=frozenset(mapped | set(identifying.values())),
+        identifiers=frozenset(identifying.values()),
+        required=required,
+        identify=_identifier(sync, binding.object, identifying),
+        label=_labeller(binding.object, native),
+    )
+
+
+def _identifier(sync: Sync, object_: str, identifying: Mapping[str, str]) -> Callable[[Fields], Identified]:
+    """Make the function that says what a record is recognised by; answers for the same values are remembered."""
+    object_type = OBJECTS[object_]
+    names = tuple(identifying)
+    natives = tuple(identifying.values())
+
+    @lru_cache(maxsize=32_768)
+    def of(values: tuple[Value | None, ...]) -> Identified:
+        canonical = dict(zip(names, values, strict=True))
+        identity, reason = object_type.identify(canonical, sync.match)
+        keys = object_type.keys(identity, sync.match)
+        if sync.match.mode == "fields":
+            found = texts(canonical[""])
+            key = person_name(found[0]) if found else None
+            identity = Identity.model_construct(p=key or "", s=(), e=(), n="", c=())
+            keys = (f"f:{key}",) if key else ()
+        elif sync.match.mode == "none":
+            keys = ()
+        if reason in object_type.waivable and not sync.email_required:
+            reason = ""
+        return Identified(identity=identity.model_dump_json(exclude_defaults=True), keys=keys, excluded=reason)
+
+    def identify(fields: Fields) -> Identified:
+        return of(tuple(fields.get(native) for native in natives))
+
+    return identify
+
+
+@lru_cache(maxsize=32_768)
+def read_identity(text: str) -> Identity:
+    """Read an identity back from the links."""
+    return Identity.model_validate_json(text) if text else Identity()
+
+
+def _labeller(object_: str, native: Mapping[str, str]) -> Callable[[Fields], str]:
+    object_type = OBJECTS[object_]
+
+    def label(fields: Fields) -> str:
+        return object_type.label({canonical: fields.get(name) for canonical, name in native.items()})
+
+    return label
+
+
+def _rule(sync: Sync, mapping: FieldMapping, context: LensContext) -> FieldRule:
+    lens = LENS[mapping.lens]
+    policy = POLICIES[mapping.policy]
+
+    def choose(left: Value, right: Value) -> Choice:
+        return policy(Conflict(left=left, right=right, default=sync.default_app))
+
+    return FieldRule(
+        key=mapping.key,
+        left=mapping.left,
+        right=mapping.right,
+        get=lambda value: lens.get(value, context),
+        put=lambda value, old: lens.put(value, old, context),
+        same=lambda one, other: lens.same(one, other, context),
+        to_left=_open(sync.direction, "L") and _open(mapping.direction, "L"),
+        to_right=_open(sync.direction, "R") and _open(mapping.direction, "R"),
+        clears=mapping.clears,
+        choose=choose,
+    )
+
+
+def _association(sync: Sync, row: AssociationMapping) -> AssociationRule:
+    return AssociationRule(
+        label=row.label,
+        to=row.to,
+        to_left=_open(sync.direction, "L") and _open(row.direction, "L"),
+        to_right=_open(sync.direction, "R") and _open(row.direction, "R"),
+        clears=row.clears,
+    )

@@ -1,0 +1,373 @@
+"""The second half of a step: from what is known of a pair, decide what is written, and what people are told."""
+
+from typing import Final, assert_never
+
+from shared.core.draft import Draft
+from shared.core.ids import create_id, update_id
+from shared.core.merging import UNKNOWN, Ask, FieldRule, InvalidValue, Keep, Send, Settle, Unknown, merge
+from shared.core.pairs import Match, Pending, Problem, Trace
+from shared.core.policies import Counterpart, Neighbour, Neighbours
+from shared.core.records import SIDES, Life, Side, Value, opposite
+
+FLAP_WRITES: Final = 5
+"""Writes of one field within `FLAP_MS` beyond which it is frozen: two programs are fighting over it."""
+FLAP_MS: Final = 600_000
+_GONE: Final = {"L": "deleted_in_left", "R": "deleted_in_right"}
+
+
+def half_side(draft: Draft) -> Side | None:
+    """Name the only side that a pair has; None when it has both or none."""
+    left, right = draft.ends["L"], draft.ends["R"]
+    if (left is None) == (right is None):
+        return None
+    return "L" if left is not None else "R"
+
+
+def wants_match(draft: Draft) -> bool:
+    """Tell whether the step needs to know which other records share keys with the pair's only record."""
+    side = half_side(draft)
+    if side is None or not draft.policy.enabled or not draft.policy.live or draft.absorbed_by:
+        return False
+    end = draft.ends[side]
+    surplus = draft.match is not None and draft.match.by == "surplus"
+    return end is not None and end.life is Life.ALIVE and not surplus and opposite(side) not in draft.pending
+
+
+def decide(draft: Draft, counterpart: Counterpart | None, neighbours: Neighbours, now_ms: int) -> None:
+    """Decide writes and status."""
+    draft.waits = ()
+    if draft.absorbed_by or not (draft.ends["L"] or draft.ends["R"]):
+        return
+    side = half_side(draft)
+    if side is not None:
+        _decide_half(draft, side, counterpart, now_ms)
+    else:
+        _decide_linked(draft, neighbours, now_ms)
+
+
+def _set(draft: Draft, status: str, reason: str = "", detail: str = "") -> None:
+    draft.status = status  # type: ignore[assignment]  # callers pass the words of `Status`
+    draft.reason, draft.detail = reason, detail
+
+
+def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_ms: int) -> None:
+    """Decide a pair with one record: match it, create its partner, or say why not."""
+    end, target = draft.ends[side], opposite(side)
+    if end is None:
+        raise ValueError("a half pair has a record")
+    if end.life is not Life.ALIVE:
+        draft.pending.pop(target, None)
+        return _set(draft, "closed", end.life.value)
+    if draft.match is not None and draft.match.by == "surplus":
+        return _set(draft, "excluded", "duplicate_identifier", "it carries the mark of a record that is linked already")
+    if not draft.policy.enabled:
+        return None
+    if not draft.policy.live:
+        return _set(draft, "pending", "first_sync")
+    if target in draft.pending:
+        return _set(draft, "pending", "queued")
+    if counterpart is None:
+        return None
+    match counterpart.what:
+        case "join":
+            draft.absorbed_by = counterpart.pair
+            draft.match = Match(by=counterpart.by, key=counterpart.key, at_ms=now_ms)
+            return _set(draft, "absorbed")
+        case "duplicate":
+            return _one_sided(draft, side, "excluded", "duplicate_identifier", counterpart.other or counterpart.pair)
+        case "ambiguous":
+            return _one_sided(draft, side, "failing", "ambiguous_match", counterpart.other)
+        case "common":
+            return _one_sided(draft, side, "failing", "key_too_common", counterpart.key)
+        case "create":
+            return _decide_create(draft, side, now_ms)
+        case _:
+            assert_never(counterpart.what)
+
+
+def _one_sided(draft: Draft, side: Side, status: str, reason: str, detail: str) -> None:
+    """Set the status of an unmatched record; one of a side we only write to has no row."""
+    if draft.policy.side(side).enters:
+        _set(draft, status, reason, detail)
+    else:
+        _set(draft, "hidden")
+
+
+def _decide_create(draft: Draft, side: Side, now_ms: int) -> None:
+    """Create the partner of an unmatched record, unless something stands against it."""
+    end, target = draft.ends[side], opposite(side)
+    if end is None:
+        raise ValueError("a half pair has a record")
+    excluded = draft.policy.side(side).identify(end.fields).excluded
+    if not draft.policy.side(side).enters:
+        return _set(draft, "hidden")
+    if excluded:
+        return _set(draft, "excluded", excluded)
+    if not draft.policy.side(target).create:
+        return _set(draft, "excluded", "create_off")
+    if draft.again and draft.tries:
+        return _set(draft, "pending", draft.reason, draft.detail)
+    fields, source = _fields_for(draft, side)
+    for group in draft.policy.side(target).required:
+        if not any(fields.get(name) is not None for name in group):
+            return _set(draft, "failing", "required_missing", " or ".join(group))
+    marker = create_id(draft.was.sync, draft.was.pair, target, draft.was.generation.get(target, 0))
+    pending = Pending(
+        key=marker, op="create", fields=fields, source=source, setup=draft.policy.setup, accepted_ms=draft.accepted_ms
+    )
+    if _refused_before(draft, "*", repr(sorted(fields.items())) + repr([])):
+        return _set(draft, "failing", draft.problems["*"].code, _about(draft.problems["*"]))
+    draft.problems.pop("*", None)
+    draft.n += 1
+    draft.pending[target] = pending
+    draft.created_sides.add(target)
+    draft.trace.append(Trace(did="create", side=target, note=",".join(sorted(fields))))
+    return _set(draft, "pending", "queued")
+
+
+def _fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[str, Value | None]]:
+    """Translate a record's values for a create on the other side; a value that does not fit is left out and told."""
+    target = opposite(side)
+    fields: dict[str, Value | None] = {}
+    source: dict[str, Value | None] = {}
+    for rule in draft.policy.rules:
+        value = draft.value(side, rule.field(side))
+        if not rule.flows_to(target) or isinstance(value, Unknown):
+            continue
+        source[rule.key] = value
+        if value is None:
+            continue
+        try:
+            sent = rule.get(value) if side == "L" else rule.put(value, None)
+        except InvalidValue as error:
+            draft.problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.field(side))
+            continue
+        if sent is not None:
+            fields[rule.field(target)] = sent
+    return fields, source
+
+
+def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
+    """Decide a pair with two records: merge field by field."""
+    lives = {side: end.life for side in SIDES if (end := draft.ends[side]) is not None}
+    gone = [side for side in SIDES if lives[side] is not Life.ALIVE]
+    if gone:
+        for side in gone:
+            draft.pending.pop(side, None)
+        if len(gone) == 2:  # noqa: PLR2004 - both sides
+            return _set(draft, "closed", "deleted_in_both")
+        if lives[gone[0]] is Life.MERGED:
+            end = draft.ends[gone[0]]
+            return _set(draft, "failing", "partner_merged", end.merged_into or "" if end else "")
+        return _set(draft, "failing", _GONE[gone[0]], "")
+    if not draft.policy.enabled:
+        return None
+    wants: dict[Side, dict[str, Send]] = {"L": {}, "R": {}}
+    notes: dict[str, str] = {}
+    problems = {key: problem for key, problem in draft.problems.items() if problem.value}
+    for rule in draft.policy.rules:
+        _decide_field(draft, rule, wants, problems, notes)
+    links = _decide_links(draft, neighbours, notes)
+    if not any(wants[side] or links[side] for side in SIDES):
+        problems.pop("*", None)
+    draft.problems, draft.notes = problems, notes
+    for side in SIDES:
+        if side not in draft.pending and not (draft.again and draft.tries):
+            _write(draft, side, wants[side], links[side], now_ms)
+    waiting = bool(draft.again and draft.tries) and any(wants[side] or links[side] for side in SIDES)
+    return _linked_status(draft, waiting)
+
+
+def _decide_field(
+    draft: Draft,
+    rule: FieldRule,
+    wants: dict[Side, dict[str, Send]],
+    problems: dict[str, Problem],
+    notes: dict[str, str],
+) -> None:
+    if is_in_flight(draft, rule):
+        return
+    left, right = draft.value("L", rule.left), draft.value("R", rule.right)
+    try:
+        decision = merge(rule, left, right, draft.base_of("L", rule.key), draft.base_of("R", rule.key))
+    except InvalidValue as error:
+        problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.key)
+        return
+    match decision:
+        case Settle(settled_left, settled_right, note):
+            draft.settle(rule.key, settled_left, settled_right)
+            problems.pop(rule.key, None)
+            if note:
+                notes[rule.key] = note
+        case Send(target):
+            wants[target][rule.key] = decision
+        case Keep(drift):
+            problems.pop(rule.key, None)
+            if drift:
+                notes[rule.key] = "drift"
+            elif draft.notes.get(rule.key) and not isinstance(left, Unknown):
+                notes[rule.key] = draft.notes[rule.key]
+        case Ask():
+            problems[rule.key] = Problem(code="conflict_manual", message=f"{left!r} or {right!r}", field=rule.key)
+        case _:
+            assert_never(decision)
+
+
+def is_in_flight(draft: Draft, rule: FieldRule) -> bool:
+    """Tell whether a write of this field is unanswered on either side.
+
+    Such a field is not decided: answering a swap of two values with two writes would swap them for ever.
+    """
+    return any(
+        rule.field(side) in pending.fields or pending.op == "create" and rule.key in pending.source
+        for side, pending in draft.pending.items()
+    )
+
+
+def _write(draft: Draft, side: Side, wants: dict[str, Send], links: dict[str, str], now_ms: int) -> None:
+    """Turn what is wanted on a side into its one pending write."""
+    end = draft.ends[side]
+    if end is None or not draft.policy.side(side).write:
+        return
+    fields: dict[str, Value | None] = {}
+    source: dict[str, Value | None] = {}
+    by_key = {rule.key: rule for rule in draft.policy.rules}
+    for key, send in wants.items():
+        name = by_key[key].field(side)
+        if _refused_before(draft, key, repr(send.value)) or _flaps(draft, key, side, now_ms):
+            continue
+        draft.problems.pop(key, None)
+        fields[name], source[key] = send.value, send.source
+    targets = {}
+    link_source: dict[str, str | None] = {}
+    for label, neighbour in links.items():
+        target, _, pair = neighbour.partition("\t")
+        targets[label], link_source[label] = target or None, pair or None
+    if not fields and not targets:
+        return
+    if _refused_before(draft, "*", repr(sorted(fields.items())) + repr(sorted(targets.items()))):
+        return
+    draft.problems.pop("*", None)
+    before = {name: value for name in fields if not isinstance(value := draft.value(side, name), Unknown)}
+    draft.n += 1
+    key = update_id(draft.was.pair, side, end.version, fields, targets, draft.n)
+    draft.pending[side] = Pending(
+        key=key, op="update", fields=fields, source=source, links=targets, link_source=link_source, before=before,
+        expected=end.version, setup=draft.policy.setup, accepted_ms=draft.accepted_ms,
+    )  # fmt: skip
+    for rule_key, send in wants.items():
+        if rule_key not in source:
+            continue
+        draft.recent[f"{side}{rule_key}"] = (*_lately(draft, rule_key, side, now_ms), now_ms)
+        draft.edits += 1 if send.edit else 0
+        old = before.get(by_key[rule_key].field(side))
+        draft.trace.append(Trace(did="write", key=rule_key, side=side, old=old, new=send.value, lost=send.lost))
+
+
+def _lately(draft: Draft, key: str, side: Side, now_ms: int) -> tuple[int, ...]:
+    return tuple(at for at in draft.recent.get(f"{side}{key}", ()) if now_ms - at < FLAP_MS)
+
+
+def _flaps(draft: Draft, key: str, side: Side, now_ms: int) -> bool:
+    """Tell whether a field was written too often lately, and freeze it."""
+    if len(_lately(draft, key, side, now_ms)) < FLAP_WRITES:
+        return False
+    other = len(_lately(draft, key, opposite(side), now_ms))
+    if other < FLAP_WRITES - 1:
+        return False  # one busy person on one side is no loop
+    draft.problems[key] = Problem(code="flapping", message=f"written {FLAP_WRITES} times in 10 minutes", field=key)
+    return True
+
+
+def _refused_before(draft: Draft, key: str, value: str) -> bool:
+    problem = draft.problems.get(key)
+    return bool(problem and problem.value == value and problem.setup == draft.policy.setup)
+
+
+def _decide_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) -> dict[Side, dict[str, str]]:
+    """Decide associations: fields whose values are the pairs of the other ends.
+
+    Gives, by side and label, the record to associate and its pair, joined by a tab; empty to remove it.
+    """
+    wants: dict[Side, dict[str, str]] = {"L": {}, "R": {}}
+    waits: list[str] = []
+    for rule in draft.policy.associations:
+        if any(rule.label in pending.links for pending in draft.pending.values()):
+            continue
+        values: dict[Side, str | None | Unknown] = {}
+        for side in SIDES:
+            values[side] = _linked_pair(draft, side, rule.label, neighbours, rule.to, waits, notes)
+        left, right = values["L"], values["R"]
+        if isinstance(left, Unknown) or isinstance(right, Unknown):
+            continue
+        base = draft.link_base.get(rule.label)
+        target = _link_target(left, right, base)
+        if left == right:
+            draft.link_base[rule.label] = (left, right)
+            continue
+        if target is None:
+            continue
+        value = right if target == "L" else left
+        if value is None and rule.clears == "keep" and base is not None:
+            draft.link_base[rule.label] = (None, base[1]) if target == "R" else (base[0], None)
+            notes[f"@{rule.label}"] = "kept_clear"
+            continue
+        if not rule.flows_to(target):
+            continue
+        neighbour = neighbours.get((opposite(target), rule.label), Neighbour())
+        other = neighbour.left if target == "L" else neighbour.right
+        if value is not None and not other:
+            end = draft.ends[opposite(target)]
+            waits.append(f"{rule.to}/{opposite(target)}/{end.links.get(rule.label) if end else ''}")
+            notes[f"@{rule.label}"] = "object_sync_off" if neighbour.off else "waiting_parent"
+            continue
+        wants[target][rule.label] = f"{other}\t{value}" if value is not None else "\t"
+    draft.waits = tuple(sorted(set(waits)))
+    return wants
+
+
+def _linked_pair(
+    draft: Draft, side: Side, label: str, neighbours: Neighbours, to: str, waits: list[str], notes: dict[str, str]
+) -> str | None | Unknown:
+    """Give the pair that a side's association points to; unknown while that record is not known yet."""
+    end = draft.ends[side]
+    if end is None or label not in end.links:
+        return UNKNOWN
+    record = end.links[label]
+    if record is None:
+        return None
+    neighbour = neighbours.get((side, label), Neighbour())
+    if not neighbour.pair:
+        waits.append(f"{to}/{side}/{record}")
+        notes[f"@{label}"] = "object_sync_off" if neighbour.off else "waiting_parent"
+        return UNKNOWN
+    return neighbour.pair
+
+
+def _link_target(left: str | None, right: str | None, base: tuple[str | None, str | None] | None) -> Side | None:
+    """Say on which side an association must change; None when nothing changed since it was settled."""
+    if base is None:  # first link: the empty side is filled, else the left one stands
+        return "L" if left is None else "R"
+    left_changed, right_changed = left != base[0], right != base[1]
+    if left_changed and right_changed:
+        return "L" if left is None else "R"
+    if left_changed or right_changed:
+        return "R" if left_changed else "L"
+    return None
+
+
+def _linked_status(draft: Draft, waiting: bool) -> None:  # noqa: FBT001 - one fact, named at the only call
+    if draft.problems:
+        key, problem = next(iter(sorted(draft.problems.items())))
+        return _set(draft, "failing", problem.code, f"{problem.field or key}: {_about(problem)}")
+    if waiting:
+        return _set(draft, "pending", draft.reason or "queued", draft.detail)
+    if draft.pending and draft.was.synced_ms == 0:
+        return _set(draft, "pending", "queued")
+    if not draft.pending:
+        draft.tries = 0
+    return _set(draft, "in_sync")
+
+
+def _about(problem: Problem) -> str:
+    return f"{problem.message} ({problem.other})" if problem.other else problem.message

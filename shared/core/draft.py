@@ -1,0 +1,123 @@
+"""A pair while one step changes it: bases spelled out per field, what must be asked, what was decided."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.core.merging import UNKNOWN, Held
+from shared.core.pairs import Match, Pair, Pending, Problem, SideState, Status, Trace
+from shared.core.policies import Policy
+from shared.core.records import SIDES, Side, Value
+
+
+@dataclass(slots=True)
+class Draft:
+    """A pair being changed."""
+
+    was: Pair
+    policy: Policy
+    ends: dict[Side, SideState | None]
+    base: dict[Side, dict[str, Value | None]]
+    link_base: dict[str, tuple[str | None, str | None]]
+    pending: dict[Side, Pending]
+    problems: dict[str, Problem]
+    notes: dict[str, str]
+    recent: dict[str, tuple[int, ...]]
+    status: Status
+    reason: str
+    detail: str
+    match: Match | None
+    absorbed_by: str = ""
+    waits: tuple[str, ...] = ()
+    again: str = ""
+    tries: int = 0
+    n: int = 0
+    edits: int = 0
+    accepted_ms: int = 0
+    trace: list[Trace] = field(default_factory=list)
+    created_sides: set[Side] = field(default_factory=set)
+    """Sides on which this step asks for a create."""
+    released: set[Side] = field(default_factory=set)
+    """Sides whose create was granted and is certain not to have happened."""
+    reported: bool = False
+    """True when a side's record is new or differs from what was known."""
+
+    @classmethod
+    def of(cls, pair: Pair, policy: Policy) -> "Draft":
+        """Open a pair for changes."""
+        base: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
+        if pair.L and pair.R:
+            for rule in policy.rules:
+                if rule.key in pair.fresh:
+                    continue
+                for side, kept in (("L", pair.base_l), ("R", pair.base_r)):
+                    end = pair.L if side == "L" else pair.R
+                    name = rule.field("L" if side == "L" else "R")
+                    if rule.key in kept:
+                        base["L" if side == "L" else "R"][rule.key] = kept[rule.key]
+                    elif end is not None and name in end.fields:
+                        base["L" if side == "L" else "R"][rule.key] = end.fields[name]
+        return cls(
+            was=pair, policy=policy, ends={"L": pair.L, "R": pair.R}, base=base, link_base=dict(pair.link_base),
+            pending=dict(pair.pending), problems=dict(pair.problems), notes=dict(pair.notes), recent=dict(pair.recent),
+            status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
+            absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, n=pair.n, edits=pair.edits,
+        )  # fmt: skip
+
+    def value(self, side: Side, name: str) -> Held:
+        """Give what a side holds in a field."""
+        end = self.ends[side]
+        if end is None or name not in end.fields:
+            return UNKNOWN
+        return end.fields[name]
+
+    def base_of(self, side: Side, key: str) -> Held:
+        """Give a side's base of a mapping."""
+        return self.base[side].get(key, UNKNOWN) if key in self.base[side] else UNKNOWN
+
+    def settle(self, key: str, left: Value | None, right: Value | None) -> None:
+        """Set both bases of a mapping."""
+        self.base["L"][key] = left
+        self.base["R"][key] = right
+
+    def forget_bases(self) -> None:
+        """Drop all bases: one side is another record now."""
+        self.base = {"L": {}, "R": {}}
+        self.link_base = {}
+
+    def close(self, *, at: int, now_ms: int, pokes: tuple[str, ...]) -> Pair:
+        """Give the changed pair, with its next revision."""
+        left, right = self.ends["L"], self.ends["R"]
+        kept: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
+        fresh: list[str] = []
+        linked = left is not None and right is not None
+        for rule in self.policy.rules if linked else ():
+            if rule.key not in self.base["L"] or rule.key not in self.base["R"]:
+                fresh.append(rule.key)
+                continue
+            for side in SIDES:
+                base = self.base[side][rule.key]
+                if self.value(side, rule.field(side)) != base:
+                    kept[side][rule.key] = base
+        settled = linked and not self.pending and not fresh and self.status == "in_sync"
+        changed = (self.status, self.reason) != (self.was.status, self.was.reason)
+        fields: dict[str, Any] = dict(
+            sync=self.was.sync, pair=self.was.pair, rev=self.was.rev + 1, at=at, setup=self.policy.setup,
+            generation=self.was.generation, n=self.n, L=left, R=right, base_l=kept["L"], base_r=kept["R"],
+            fresh=tuple(fresh), link_base=self.link_base, pending=self.pending, problems=self.problems,
+            notes=self.notes, waits=self.waits, status=self.status, reason=self.reason, detail=self.detail,
+            match=self.match, absorbed_by=self.absorbed_by, pokes=pokes,
+            woken=linked and not (self.was.L and self.was.R), again=self.again, tries=self.tries, recent=self.recent,
+            edits=self.edits, changed_ms=now_ms if changed or not self.was.rev else self.was.changed_ms,
+            synced_ms=now_ms if settled else self.was.synced_ms, seen_ms=now_ms, label=self._label(),
+            log=tuple(self.trace[:20]),
+        )  # fmt: skip
+        return Pair.model_construct(**fields)
+
+    def _label(self) -> str:
+        for side in SIDES:
+            end = self.ends[side]
+            if end is not None:
+                label = self.policy.side(side).label(end.fields)
+                if label:
+                    return label
+        return self.was.label

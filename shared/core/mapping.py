@@ -1,0 +1,21 @@
+"""The mapping of one field on each side, as settings."""
+
+from typing import Literal
+
+from shared.core.records import Frozen
+
+
+class FieldMapping(Frozen):
+    """A left field, a right field, a lens between them."""
+
+    key: str
+    """Stable name of the mapping within its sync."""
+    left: str
+    right: str
+    lens: str = "text"
+    direction: Literal["two_way", "to_left", "to_right"] = "two_way"
+    policy: Literal["inherit", "left", "right", "most_recent", "manual"] = "inherit"
+    clears: Literal["keep", "propagate"] = "keep"
+    on: bool = True
+    origin: Literal["default", "custom"] = "default"
+    required: bool = False

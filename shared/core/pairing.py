@@ -1,0 +1,95 @@
+"""The life of one matched pair, as a pure step: messages in, a new pair and its writes out.
+
+``take`` believes or doubts what is reported, ``decide`` says what follows. A pair's outputs are derived from its new
+state alone (`outputs`), so a redelivered message publishes again exactly what the first delivery did.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.core.deciding import decide, wants_match
+from shared.core.draft import Draft
+from shared.core.pairs import Pair, PairEvent
+from shared.core.policies import Counterpart, Neighbours, Policy
+from shared.core.records import SIDES, Side
+from shared.core.taking import Taken, take
+
+__all__ = ["Stepped", "open_step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """What a step led to."""
+
+    pair: Pair
+    create: Side | None
+    """The side on which a create must be granted."""
+    release: tuple[Side, ...]
+    """Sides whose granted create is certain not to happen."""
+
+
+class Step:
+    """One step of one pair: take all waiting messages in order, learn what is needed, decide once."""
+
+    def __init__(self, pair: Pair, policy: Policy) -> None:
+        self._draft = Draft.of(pair, policy)
+        self._at = pair.at
+        self.results: list[tuple[PairEvent, Taken]] = []
+
+    def take(self, events: Sequence[tuple[int, PairEvent]]) -> None:
+        """Take messages that were not applied before, each with its offset."""
+        for offset, event in events:
+            self.results.append((event, take(self._draft, event, offset)))
+            self._at = max(self._at, offset)
+
+    @property
+    def wants_match(self) -> bool:
+        """Whether deciding needs a `Counterpart`."""
+        return wants_match(self._draft)
+
+    @property
+    def draft(self) -> Draft:
+        """The pair as it stands within the step."""
+        return self._draft
+
+    def decide(
+        self, counterpart: Counterpart | None, neighbours: Neighbours, now_ms: int, *, redelivered: bool = False
+    ) -> Stepped:
+        """Decide, and close the step; of a redelivery, what the stored step had to tell others is told again."""
+        draft = self._draft
+        before = keys_of(draft.was, draft.policy)
+        decide(draft, counterpart, neighbours, now_ms)
+        pair = draft.close(at=self._at, now_ms=now_ms, pokes=())
+        after = keys_of(pair, draft.policy)
+        if draft.policy.live and (_standing(draft.was) != _standing(pair) or before != after):
+            pair = pair.model_copy(update={"pokes": tuple(sorted(before | after))})
+        if redelivered:
+            pokes = tuple(sorted({*pair.pokes, *draft.was.pokes}))
+            pair = pair.model_copy(update={"pokes": pokes, "woken": pair.woken or draft.was.woken})
+        create = next(iter(draft.created_sides), None)
+        return Stepped(
+            pair, create, tuple(side for side in SIDES if side in draft.released and side not in draft.pending)
+        )
+
+
+def open_step(pair: Pair, policy: Policy) -> Step:
+    """Begin a step."""
+    return Step(pair, policy)
+
+
+def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
+    """Collect the keys that a pair's living records carry."""
+    keys: set[str] = set()
+    for side in SIDES:
+        end = pair.side(side)
+        if end is not None and end.life == "alive":
+            keys.update(policy.side(side).identify(end.fields).keys)
+    return frozenset(keys)
+
+
+def _standing(pair: Pair) -> tuple[object, ...]:
+    """Tell what other records' matching can see of a pair: which places are held, and whether a create is open."""
+    return (
+        pair.absorbed_by,
+        tuple((end.id, end.life) if (end := pair.side(side)) else (side in pair.pending) for side in SIDES),
+    )

@@ -1,0 +1,117 @@
+"""A sync's settings, ready to run: functions instead of names, looked up once instead of at every step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from shared.core.matching import MatchSettings, Rule
+from shared.core.merging import FieldRule
+from shared.core.records import Fields, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """What matching needs to know of a record, and whether it may enter the sync."""
+
+    identity: str
+    """As text, for the links."""
+    keys: tuple[str, ...]
+    excluded: str = ""
+    """Why it may not enter by itself; empty when it may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidePolicy:
+    """What a sync may do on one side, and how that side behaves."""
+
+    connection: str
+    object: str
+    app: str
+    ordered: bool
+    """Versions of this side's records are numbers that grow."""
+    carries_markers: bool
+    """A record that we created there tells which pair it belongs to."""
+    create: bool
+    """Records may be created there."""
+    write: bool
+    """Records may be changed there."""
+    enters: bool
+    """Records of this side may enter by themselves (the sync writes to the other side)."""
+    fields: frozenset[str]
+    """Fields worth keeping: mapped ones and identifiers."""
+    identifiers: frozenset[str] = frozenset()
+    """The fields that `identify` reads."""
+    required: tuple[tuple[str, ...], ...] = ()
+    """For each group, one of these fields must hold a value before a record is created there."""
+    identify: Callable[[Fields], Identified]
+    label: Callable[[Fields], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationRule:
+    """An association that travels with its records."""
+
+    label: str
+    to: str
+    to_left: bool = True
+    to_right: bool = True
+    clears: Literal["keep", "propagate"] = "keep"
+
+    def flows_to(self, side: Side) -> bool:
+        """Tell whether the association may be written on that side."""
+        return self.to_left if side == "L" else self.to_right
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One sync's settings, ready to run."""
+
+    sync: str
+    setup: int
+    """Settings version."""
+    enabled: bool
+    live: bool
+    """False while both sides are still being read for the first time: nothing is matched or created yet."""
+    left: SidePolicy
+    right: SidePolicy
+    rules: tuple[FieldRule, ...]
+    match: Rule
+    """How records are compared."""
+    match_settings: MatchSettings
+    associations: tuple[AssociationRule, ...] = ()
+
+    def side(self, side: Side) -> SidePolicy:
+        """Give one side's part."""
+        return self.left if side == "L" else self.right
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterpart:
+    """What matching found for a half pair."""
+
+    what: Literal["join", "create", "duplicate", "ambiguous", "common"]
+    pair: str = ""
+    """The pair to join, or the one that holds the identifier."""
+    creating: bool = False
+    """The pair to join has its create in flight."""
+    other: str = ""
+    """The record that stands in the way, or the candidates, for people."""
+    by: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """The other end of an association, as the sync it belongs to knows it."""
+
+    pair: str = ""
+    """Empty when that record is not known there yet."""
+    left: str = ""
+    right: str = ""
+    """Record ids; empty while that side is not linked."""
+    off: bool = False
+    """True when the sync it belongs to is off or missing."""
+
+
+Neighbours: TypeAlias = dict[tuple[Side, str], Neighbour]
+"""By side and association label."""

@@ -1,0 +1,245 @@
+"""The first half of a step: take a message into account, without deciding anything yet.
+
+What may be believed, and what a report or an answer does to bases and pending marks, is all here.
+"""
+
+from typing import Literal, TypeAlias
+
+from shared.core.draft import Draft
+from shared.core.ids import create_id, read_marker, second_read_token
+from shared.core.merging import UNKNOWN
+from shared.core.pairs import Answer, Match, PairEvent, Pending, Problem, SideState, Trace
+from shared.core.records import Life, Report, Side, opposite
+
+Taken: TypeAlias = Literal["taken", "known", "stale_version", "asked_again", "linked_elsewhere", "no_state"]
+
+
+def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
+    """Take one message into account and say what became of it."""
+    if event.kind == "touch":
+        if event.reason == "resync":  # a person asks: what was refused may be tried again
+            draft.problems = {}
+            draft.recent = {}
+        return "taken"
+    if event.side is None:
+        raise ValueError(f"a {event.kind} without a side cannot belong to a pair")
+    if event.kind == "answer":
+        return _take_answer(draft, event.side, event.answer)
+    if event.report is None:
+        raise ValueError("a report event must carry its report")
+    draft.accepted_ms = max(draft.accepted_ms, event.accepted_ms)
+    return _take_report(draft, event.side, event.report, event, offset)
+
+
+def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, offset: int) -> Taken:
+    current = draft.ends[side]
+    pending = draft.pending.get(side)
+    own = event.answer if event.answer and pending and event.answer.write == pending.key else None
+    if current is None or current.id != report.id:
+        return _take_new_record(draft, side, report, event, own)
+    verdict = _believe(draft, side, current, report, event, own, offset)
+    if verdict in ("taken", "known"):
+        _note_arrival(draft, side, report, pending)
+        if verdict == "taken":
+            draft.ends[side] = _overlay(draft, side, current, report)
+            draft.reported = True
+        if own is None and report.life is not Life.ALIVE:
+            _drop_pending(draft, side)
+    if own is not None and pending is not None:
+        _settle_answer(draft, side, pending, own, report)
+    return verdict
+
+
+def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent, own: Answer | None) -> Taken:
+    """Take a record that this pair did not hold: its first, its created one, or a survivor of a merge."""
+    current = draft.ends[side]
+    pending = draft.pending.get(side)
+    replaces = current is not None
+    if current is not None and current.life is Life.ALIVE and current.id not in report.aliases:
+        return "linked_elsewhere"
+    ours = (
+        pending is not None
+        and pending.op == "create"
+        and report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
+    )
+    if replaces:
+        draft.forget_bases()
+        _drop_pending(draft, opposite(side))
+        if not ours:
+            _drop_pending(draft, side)
+            pending = None
+        draft.trace.append(Trace(did="replaced", side=side, old=current.id if current else None, new=report.id))
+    if pending is not None and not ours:
+        # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.
+        _drop_pending(draft, side)
+        pending = None
+    draft.ends[side] = _overlay(draft, side, None, report)
+    draft.reported = True
+    draft.problems = {}  # what was refused concerned a pair that looked otherwise
+    if event.surplus:
+        draft.match = Match(by="surplus", key=report.marker or "")
+    elif event.matched is not None:
+        draft.match = event.matched
+    elif ours or read_marker(report.marker, draft.was.sync) is not None:
+        draft.match = draft.match or Match(by="create", key=report.marker or "")
+    if pending is not None:
+        _note_arrival(draft, side, report, pending)
+        if own is not None:
+            _settle_answer(draft, side, pending, own, report)
+    return "taken"
+
+
+def _believe(
+    draft: Draft, side: Side, current: SideState, report: Report, event: PairEvent, own: Answer | None, offset: int
+) -> Taken:
+    """Judge a report against what is known of the same record."""
+    confirmed = bool(current.ask) and current.ask in event.asks
+    same = _same_content(draft, side, current, report)
+    if own is not None and own.result != "stale" and report.life is Life.ALIVE and not draft.policy.side(side).ordered:
+        # The app's lock says that our write followed directly on what it expected; any other state that was
+        # believed since must be a later one.
+        pending = draft.pending[side]
+        return "taken" if pending.expected == current.version else "known"
+    if draft.policy.side(side).ordered and report.version.order is not None and current.version.order is not None:
+        if report.version.order < current.version.order:
+            return "stale_version"
+        if report.version.order > current.version.order:
+            return "taken"
+    elif report.version == current.version and same:
+        return "known"
+    if same and report.life is current.life:
+        return "taken" if report.version != current.version else "known"
+    if confirmed:
+        return "taken"
+    # Two states, and no telling which is newer: read again, and believe only that reading.
+    draft.ends[side] = current.model_copy(
+        update={"ask": second_read_token(draft.was.pair, side, draft.was.rev, offset)}
+    )
+    return "asked_again"
+
+
+def _same_content(draft: Draft, side: Side, current: SideState, report: Report) -> bool:
+    kept = draft.policy.side(side).fields
+    return (
+        report.life is current.life
+        and all(current.fields.get(name, UNKNOWN) == value for name, value in report.fields.items() if name in kept)
+        and all(current.links.get(label, UNKNOWN) == other for label, other in report.links.items())
+    )
+
+
+def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report) -> SideState:
+    """Put what the report says over what was known; what it does not say stays."""
+    kept = draft.policy.side(side).fields
+    fields = {name: value for name, value in report.fields.items() if name in kept}
+    if current is not None:
+        fields = {**current.fields, **fields}
+    return SideState.model_construct(
+        id=report.id,
+        version=report.version
+        if report.version.order is not None or report.version.token or current is None
+        else current.version,
+        fields=fields,
+        life=report.life,
+        merged_into=report.merged_into,
+        created=report.created or (current.created if current else ""),
+        links={**(current.links if current else {}), **report.links},
+        ask="",
+    )
+
+
+def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | None) -> None:
+    """Move the base where a newer report shows the pending value: the write arrived, whatever its answer says.
+
+    Without this an edit that undoes our write before its answer comes would count as no change, and the old value of
+    the other side would come back.
+    """
+    if pending is None:
+        return
+    for rule in draft.policy.rules:
+        name = rule.field(side)
+        if name in pending.fields and name in report.fields and report.fields[name] == pending.fields[name]:
+            _settle_one(draft, side, rule.key, pending, report.fields[name])
+
+
+def _settle_one(draft: Draft, side: Side, key: str, pending: Pending, stored: object) -> None:
+    draft.base[side][key] = stored  # type: ignore[assignment]  # a value out of a report or a pending mark
+    draft.base[opposite(side)][key] = pending.source.get(key)
+
+
+def _settle_answer(draft: Draft, side: Side, pending: Pending, answer: Answer, report: Report) -> None:
+    """Clear the pending mark that *answer* answers, and move the bases of what was written."""
+    if answer.result in ("written", "found"):
+        for rule in draft.policy.rules:
+            name = rule.field(side)
+            if name in pending.fields and rule.key in pending.source:
+                # A record that was found there may have been edited since it was created: its base is what we sent.
+                stored = (
+                    report.fields.get(name, pending.fields[name])
+                    if answer.result == "written"
+                    else pending.fields[name]
+                )
+                _settle_one(draft, side, rule.key, pending, stored)
+                if stored != pending.fields[name]:
+                    draft.trace.append(
+                        Trace(did="rewritten", key=rule.key, side=side, old=pending.fields[name], new=stored)
+                    )
+        for label, neighbour in pending.link_source.items():
+            draft.link_base[label] = (neighbour, neighbour)
+        draft.trace.append(Trace(did=answer.result, side=side, note=pending.op))
+        draft.tries = 0
+    del draft.pending[side]
+
+
+def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
+    """Take what became of a write when there is no record to show."""
+    if answer is None:
+        raise ValueError("an answer event must carry its answer")
+    pending = draft.pending.get(side)
+    if pending is None or pending.key != answer.write:
+        return "known"  # the mark moved on: a newer edit replaced this write
+    if answer.result in ("held", "dropped"):
+        del draft.pending[side]
+        if answer.result == "held":
+            draft.tries += 1
+            draft.again = "10s" if draft.tries <= 6 else "1m" if draft.tries <= 30 else "10m"
+            draft.reason = _waiting(answer)
+            draft.detail = answer.message
+            draft.trace.append(Trace(did="held", side=side, note=answer.code))
+        return "taken"
+    if answer.result != "refused":
+        raise ValueError(f"the answer {answer.result!r} must come with its record")
+    del draft.pending[side]
+    if pending.op == "create":
+        draft.released.add(side)
+    key = (
+        next((rule.key for rule in draft.policy.rules if rule.field(side) == answer.field), "*")
+        if answer.field
+        else "*"
+    )
+    draft.problems[key] = Problem(
+        code=answer.code, message=answer.message, field=answer.field, other=answer.conflicting_id,
+        setup=draft.policy.setup, value=fingerprint(pending, answer.field),
+    )  # fmt: skip
+    draft.trace.append(Trace(did="refused", side=side, key=key, note=answer.code))
+    if answer.code == "duplicate_in_target":
+        draft.again = "10s"  # the record that is in the way is read meanwhile and may turn out to be the partner
+    return "taken"
+
+
+def fingerprint(pending: Pending, name: str = "") -> str:
+    """Name what was refused, so that it is tried again only when it changes."""
+    if name:
+        return repr(pending.fields.get(name))
+    return repr(sorted(pending.fields.items())) + repr(sorted(pending.links.items()))
+
+
+def _waiting(answer: Answer) -> str:
+    if answer.retry == "auth":
+        return "connection_paused"
+    return "waiting_limit" if answer.retry == "busy" else "app_unavailable"
+
+
+def _drop_pending(draft: Draft, side: Side) -> None:
+    if side in draft.pending:
+        draft.trace.append(Trace(did="superseded", side=side, note=draft.pending[side].op))
+        del draft.pending[side]

@@ -1,0 +1,62 @@
+"""Follows the `setups` topic into a `Setups` view: to its end before any work begins, then for ever."""
+
+import threading
+from typing import Final
+
+from shared import logs, topics
+from shared.io.envelope import Received
+from shared.io.kafka_reader import TopicReader
+from shared.io.ports import BusUnavailable
+from shared.messages import SetupDoc
+from shared.settings import Settings
+from shared.setups import Setups
+from shared.topics import UnreadableMessage
+
+_POLL_S: Final = 0.5
+_PAUSE_S: Final = 1.0
+_log = logs.get(__name__)
+
+
+class SetupsFollower:
+    """Keeps a view of the settings up to date, in the thread that calls `run`."""
+
+    def __init__(self, settings: Settings, setups: Setups) -> None:
+        self._settings = settings
+        self._setups = setups
+        self._reader: TopicReader[SetupDoc] | None = None
+
+    def catch_up(self) -> None:
+        """Read everything that is set up now; raises `BusUnavailable`."""
+        self._reader = self._open()
+        for stored in self._reader.read_to_end():
+            self._setups.apply(stored.offset, stored.key, stored.message)
+        # Tombstones and offsets skipped by compaction end the topic too: nothing before its end is missing here.
+        self._setups.offset = max(self._setups.offset, self._reader.position - 1)
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until *stop* is set; a broker that is away is waited for."""
+        while not stop.is_set():
+            try:
+                if self._reader is None:
+                    self._reader = self._open()
+                for stored in self._reader.poll(_POLL_S):
+                    if stored.offset > self._setups.offset:
+                        self._setups.apply(stored.offset, stored.key, stored.message)
+            except BusUnavailable as error:
+                _log.warning("settings_not_followed", detail=str(error))
+                self._close()
+                stop.wait(_PAUSE_S)
+        self._close()
+
+    def _open(self) -> TopicReader[SetupDoc]:
+        return TopicReader(self._settings, topics.SETUPS, unreadable=_unreadable)
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def _unreadable(item: Received, error: UnreadableMessage) -> None:
+    """Leave a document out that this version cannot read: what it sets up does not run here, everything else does."""
+    _log.error("settings_unreadable", key=item.key, offset=item.offset, detail=str(error))

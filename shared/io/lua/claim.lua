@@ -1,0 +1,58 @@
+-- Say to which pair each record belongs, making a half pair for one never seen. Nine arguments an item:
+-- side, id, alive, created, identity ("?" when the report does not tell all identifiers: then what is known stays),
+-- keys, marker pair, aliases, new pair. ARGV[1] = "1" when the side's app carries no markers.
+-- Returns for each item {what, pair}: linked, joined, new, surplus, dead, hold.
+if not ready() then return {{'notready'}} end
+local out = {}
+for at = 2, #ARGV, 9 do
+  local side, id, alive, created = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3]
+  local identity, keys, marked, aliases, fresh = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8]
+  local ref = side .. id
+  local known = rget(ref)
+  if identity == '?' then
+    identity = known and known.identity or ''
+    keys = known and known.keys or ''
+  end
+  if known then
+    -- A record that left keeps its link, so that it can come back, but no longer its keys.
+    place(ref, {pair = known.pair, flags = known.flags, created = created ~= '' and created or known.created,
+                identity = identity ~= '' and identity or known.identity, keys = alive and keys or ''}, known)
+    local c = cget(known.pair)
+    if c and (c[side] == ':' .. id or c[side] == '-' .. id) then
+      c[side] = (alive and ':' or '-') .. id
+      cset(known.pair, c)
+    end
+    out[#out + 1] = {known.flags == 's' and 'surplus' or 'linked', known.pair}
+  elseif not alive and marked == '' then
+    out[#out + 1] = {'dead', ''}
+  else
+    local what, pair = 'new', fresh
+    if marked ~= '' then
+      local c = cget(marked)
+      if not c or free(c[side]) or c[side] == ':' .. id then what, pair = 'joined', marked else what = 'surplus' end
+    end
+    if what == 'new' then
+      for _, alias in ipairs(split(aliases)) do
+        local old = rget(side .. alias)
+        if old and what == 'new' then
+          local c = cget(old.pair)
+          if c and (c[side] == ':' .. alias or c[side] == '-' .. alias) then
+            what, pair = 'joined', old.pair
+            place(side .. alias, {pair = old.pair, flags = old.flags, created = old.created, identity = old.identity, keys = ''}, old)
+          end
+        end
+      end
+    end
+    if what == 'new' and ARGV[1] == '1' and redis.call('SCARD', S .. 'h:' .. side) > 0 then
+      out[#out + 1] = {'hold', ''}
+    else
+      local c = cget(pair) or {L = '', R = ''}
+      c[side] = (alive and ':' or '-') .. id
+      cset(pair, c)
+      place(ref, {pair = pair, flags = what == 'surplus' and 's' or '', created = created, identity = identity,
+                  keys = alive and keys or ''}, nil)
+      out[#out + 1] = {what, pair}
+    end
+  end
+end
+return out

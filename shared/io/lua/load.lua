@@ -1,0 +1,9 @@
+-- Give state and slots of each pair in ARGV: {state or '', left slot, right slot}.
+if not ready() then return {{'notready'}} end
+local out = {}
+for at = 1, #ARGV do
+  local c = cget(ARGV[at]) or {L = '', R = ''}
+  local value = redis.call('GET', S .. 'p:' .. ARGV[at])
+  out[#out + 1] = {value and string.match(value, '^%d+\t(.*)$') or '', c.L, c.R}
+end
+return out

@@ -1,0 +1,165 @@
+-- What every script of a sync begins with. KEYS[1] is "{sync}e"; all keys of a sync share its hash tag, so that
+-- Redis Cluster keeps them on one node although most names are computed here.
+--
+--   e          epoch: the replication id under which the last rebuild ended
+--   l          who rebuilds at the moment (expires)
+--   p:<pair>   "<rev>\t<state>"
+--   r:<bucket> hash: side..id -> "<pair>\t<flags>\t<created>\t<identity>\t<keys>"
+--   c:<bucket> hash: pair -> "<left>\t<right>"; a slot is "" free, "*" create granted, ":id" living, "-id" gone
+--   i:<bucket> hash: key -> side..id list in the order of claim; "#" when it moved to the set k:<key>
+--   w:<ref>    set of "<sync>\t<pair>" that wait for this record to be linked
+--   h:<side>   set of pairs with an open create on a side whose app cannot carry markers
+local S = string.sub(KEYS[1], 1, -2)
+local SEP = '\31'
+local LONG = 64 -- refs under one key before the list becomes a set
+
+local function replid()
+  return string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+end
+
+local function ready()
+  return redis.call('GET', S .. 'e') == replid()
+end
+
+local function split(text)
+  local parts = {}
+  for part in string.gmatch(text, '[^\31]+') do parts[#parts + 1] = part end
+  return parts
+end
+
+local function bucket(text)
+  return string.sub(redis.sha1hex(text), 1, 3)
+end
+
+local function rget(ref)
+  local value = redis.call('HGET', S .. 'r:' .. bucket(ref), ref)
+  if not value then return nil end
+  local pair, flags, created, identity, keys = string.match(value, '^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
+  return {pair = pair, flags = flags, created = created, identity = identity, keys = keys}
+end
+
+local function rset(ref, r)
+  redis.call('HSET', S .. 'r:' .. bucket(ref), ref,
+    r.pair .. '\t' .. r.flags .. '\t' .. r.created .. '\t' .. r.identity .. '\t' .. r.keys)
+end
+
+local function cget(pair)
+  local value = redis.call('HGET', S .. 'c:' .. bucket(pair), pair)
+  if not value then return nil end
+  local left, right = string.match(value, '^([^\t]*)\t(.*)$')
+  return {L = left, R = right}
+end
+
+local function cset(pair, c)
+  redis.call('HSET', S .. 'c:' .. bucket(pair), pair, c.L .. '\t' .. c.R)
+end
+
+local function cdel(pair)
+  redis.call('HDEL', S .. 'c:' .. bucket(pair), pair)
+end
+
+local function refs_of(key)
+  local value = redis.call('HGET', S .. 'i:' .. bucket(key), key)
+  if not value then return {} end
+  if value == '#' then
+    local refs = redis.call('SMEMBERS', S .. 'k:' .. key)
+    table.sort(refs)
+    return refs
+  end
+  return split(value)
+end
+
+local function index_add(key, ref)
+  local name = S .. 'i:' .. bucket(key)
+  local value = redis.call('HGET', name, key)
+  if not value then
+    redis.call('HSET', name, key, ref)
+  elseif value == '#' then
+    redis.call('SADD', S .. 'k:' .. key, ref)
+  else
+    local refs = split(value)
+    for _, known in ipairs(refs) do if known == ref then return end end
+    if #refs >= LONG then
+      for _, known in ipairs(refs) do redis.call('SADD', S .. 'k:' .. key, known) end
+      redis.call('SADD', S .. 'k:' .. key, ref)
+      redis.call('HSET', name, key, '#')
+    else
+      redis.call('HSET', name, key, value .. SEP .. ref)
+    end
+  end
+end
+
+local function index_remove(key, ref)
+  local name = S .. 'i:' .. bucket(key)
+  local value = redis.call('HGET', name, key)
+  if not value then return end
+  if value == '#' then
+    redis.call('SREM', S .. 'k:' .. key, ref)
+    if redis.call('SCARD', S .. 'k:' .. key) == 0 then redis.call('HDEL', name, key) end
+    return
+  end
+  local left = {}
+  for _, known in ipairs(split(value)) do if known ~= ref then left[#left + 1] = known end end
+  if #left == 0 then redis.call('HDEL', name, key) else redis.call('HSET', name, key, table.concat(left, SEP)) end
+end
+
+-- Write a record's link and bring its index entries in step with its keys.
+local function place(ref, new, old)
+  if old and old.keys ~= new.keys then
+    local wanted = {}
+    for _, key in ipairs(split(new.keys)) do wanted[key] = true end
+    for _, key in ipairs(split(old.keys)) do if not wanted[key] then index_remove(key, ref) end end
+  end
+  if not old or old.keys ~= new.keys then
+    for _, key in ipairs(split(new.keys)) do index_add(key, ref) end
+  end
+  rset(ref, new)
+end
+
+local function free(slot)
+  return slot == '' or slot == '*' or string.sub(slot, 1, 1) == '-'
+end
+
+-- All records that share keys, directly or through others, with the record `origin`; at most `limit` + 1 of them.
+local function component(origin, limit)
+  local seen, queue, out, at = {[origin] = true}, {origin}, {}, 1
+  while at <= #queue and at <= limit + 1 do
+    local ref = queue[at]
+    at = at + 1
+    local r = rget(ref)
+    if r then
+      local c = cget(r.pair) or {L = '', R = ''}
+      out[#out + 1] = {ref, r.pair, r.flags, r.created, r.identity, c.L, c.R}
+      for _, key in ipairs(split(r.keys)) do
+        for _, other in ipairs(refs_of(key)) do
+          if not seen[other] and #queue <= limit then
+            seen[other] = true
+            queue[#queue + 1] = other
+          end
+        end
+      end
+    end
+  end
+  local lines = {}
+  for _, member in ipairs(out) do lines[#lines + 1] = table.concat(member, '\t') end
+  table.sort(lines)
+  return out, redis.sha1hex(table.concat(lines, '\n'))
+end
+
+-- Half pairs, other than `self`, one of whose records carries one of the keys; at most `most`.
+local function half_holders(keys, self, most)
+  local found, out = {}, {}
+  for _, key in ipairs(split(keys)) do
+    for _, ref in ipairs(refs_of(key)) do
+      local r = rget(ref)
+      if r and r.pair ~= self and not found[r.pair] and #out < most then
+        local c = cget(r.pair)
+        if c and (free(c.L) or free(c.R)) then
+          found[r.pair] = true
+          out[#out + 1] = r.pair
+        end
+      end
+    end
+  end
+  return out
+end

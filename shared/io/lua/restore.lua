@@ -1,0 +1,47 @@
+-- Put back what the journal says, only where it is newer. ARGV[1] = token, ARGV[2] = milliseconds the rebuild may
+-- take until its next call, then fourteen arguments an item: pair, rev, state, kind; for L and R each: id, alive,
+-- created, identity, keys. Kinds: "full" and "half" states, "absorbed", "tail" (a claim that no state tells yet).
+-- A slot that awaits its create comes as id "*".
+if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. ARGV[1] or redis.call('GET', S .. 'l') ~= ARGV[1] then
+  return {{'lost'}}
+end
+redis.call('PEXPIRE', S .. 'l', ARGV[2])
+for at = 3, #ARGV, 14 do
+  local pair, rev, state, kind = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  local current = redis.call('GET', S .. 'p:' .. pair)
+  local known = current and tonumber(string.match(current, '^%d+')) or 0
+  if kind == 'tail' or rev >= known then
+    local c = cget(pair) or {L = '', R = ''}
+    for n, side in ipairs({'L', 'R'}) do
+      local from = at + 4 + (n - 1) * 5
+      local id, alive, created, identity, keys = ARGV[from], ARGV[from + 1] == '1', ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]
+      local ref = side .. id
+      if kind == 'absorbed' then
+        if id ~= '' then
+          local old = rget(ref)
+          if old and old.pair == pair then
+            for _, key in ipairs(split(old.keys)) do index_remove(key, ref) end
+            redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
+          end
+        end
+      elseif id == '*' then
+        if c[side] == '' then c[side] = '*' end
+        redis.call('SADD', S .. 'h:' .. side, pair)
+      elseif id ~= '' then
+        local old = rget(ref)
+        local other = old and old.pair ~= pair and cget(old.pair)
+        -- Two pairs may claim one record when the worker died between two topics: the linked one keeps it.
+        local weaker = other and kind == 'full' and not (string.sub(other.L, 1, 1) == ':' and string.sub(other.R, 1, 1) == ':')
+        if not old or old.pair == pair or weaker or not other and old.pair ~= pair then
+          if kind ~= 'tail' or not old and free(c[side]) then
+            place(ref, {pair = pair, flags = old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
+            c[side] = (alive and ':' or '-') .. id
+          end
+        end
+      end
+    end
+    if kind == 'absorbed' or (c.L == '' and c.R == '') then cdel(pair) else cset(pair, c) end
+    if kind ~= 'tail' and rev > known then redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state) end
+  end
+end
+return {{'ok'}}

@@ -1,0 +1,82 @@
+-- Replace the state of pairs, each only if its revision is the expected one. ARGV[1] = component limit, then twenty
+-- arguments an item: pair, expected rev, new rev, state; for L and R each: id, alive, created, identity, keys;
+-- create side, release sides, give to, digest, origin, pokes.
+-- Returns for each item {"ok", poked pairs..., "", waiting...} or {"stale"}, {"changed"}, {"taken", side, pair}, {"occupied"}.
+if not ready() then return {{'notready'}} end
+local limit = tonumber(ARGV[1])
+local out = {}
+
+local function swap(at)
+  local pair, expected, rev, state = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  local ends = {}
+  for n, side in ipairs({'L', 'R'}) do
+    local from = at + 4 + (n - 1) * 5
+    if ARGV[from] ~= '' then
+      ends[side] = {ref = side .. ARGV[from], id = ARGV[from], alive = ARGV[from + 1] == '1', created = ARGV[from + 2],
+                    identity = ARGV[from + 3], keys = ARGV[from + 4]}
+    end
+  end
+  local create, release, give = ARGV[at + 14], ARGV[at + 15], ARGV[at + 16]
+  local digest, origin, pokes = ARGV[at + 17], ARGV[at + 18], ARGV[at + 19]
+
+  local current = redis.call('GET', S .. 'p:' .. pair)
+  if (current and tonumber(string.match(current, '^%d+')) or 0) ~= expected then return {'stale'} end
+  for side, e in pairs(ends) do
+    e.old = rget(e.ref)
+    if e.old and e.old.pair ~= pair then return {'taken', side, e.old.pair} end
+  end
+  if digest ~= '' then
+    local _, now = component(origin, limit)
+    if now ~= digest then return {'changed'} end
+  end
+  local c = cget(pair) or {L = '', R = ''}
+  if create ~= '' and not free(c[create]) then return {'occupied'} end
+  local target
+  if give ~= '' then
+    target = cget(give)
+    for side in pairs(ends) do
+      if not target or not free(target[side]) then return {'changed'} end
+    end
+  end
+
+  local was_linked = string.sub(c.L, 1, 1) == ':' and string.sub(c.R, 1, 1) == ':'
+  for side, e in pairs(ends) do
+    local old = e.old
+    place(e.ref, {pair = target and give or pair, flags = old and old.flags or '', created = e.created,
+                  identity = e.identity, keys = e.alive and e.keys or ''}, old)
+    local slot = (e.alive and ':' or '-') .. e.id
+    if target then target[side] = slot else c[side] = slot end
+    redis.call('SREM', S .. 'h:' .. side, pair)
+  end
+  for side in string.gmatch(release, '[LR]') do
+    if c[side] == '*' then c[side] = '' end
+    redis.call('SREM', S .. 'h:' .. side, pair)
+  end
+  if create ~= '' then
+    if c[create] == '' then c[create] = '*' end
+    redis.call('SADD', S .. 'h:' .. create, pair)
+  end
+  if target then
+    cset(give, target)
+    cdel(pair)
+  elseif c.L == '' and c.R == '' then
+    cdel(pair)
+  else
+    cset(pair, c)
+  end
+  redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state)
+
+  local result = half_holders(pokes, pair, 50)
+  table.insert(result, 1, 'ok')
+  result[#result + 1] = ''
+  local linked = string.sub(c.L, 1, 1) == ':' and string.sub(c.R, 1, 1) == ':'
+  if not target and linked then
+    for _, e in pairs(ends) do
+      for _, waiting in ipairs(redis.call('SMEMBERS', S .. 'w:' .. e.ref)) do result[#result + 1] = waiting end
+    end
+  end
+  return result
+end
+
+for at = 2, #ARGV, 20 do out[#out + 1] = swap(at) end
+return out

@@ -1,0 +1,141 @@
+"""Put the links of a sync back after Redis lost them: from the journal, and from the claims it does not tell yet.
+
+The journal alone is not enough: a record that match had claimed, but resolve had not stepped, would be forgotten and
+could be created a second time. So the `pairs` messages beyond resolve's committed offsets are read as well.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Protocol, TypeVar
+
+import structlog
+
+from shared import topics
+from shared.core.pairs import Pair, PairEvent
+from shared.core.policies import Policy
+from shared.core.records import SIDES, Side
+from shared.io.envelope import Stored
+from shared.io.places import place_of, places
+from shared.io.ports import Bus, Clock, Outbound
+from shared.io.store import Place, Restored, Store, new_token
+from shared.messages import Rebuilt, SetupDoc
+from shared.setups import Setups
+
+T = TypeVar("T")
+TTL_MS: Final = 30_000
+"""Silence after which another worker may take a rebuild over."""
+_CHUNK: Final = 200
+
+_log = structlog.get_logger(__name__)
+
+
+class Journal(Protocol):
+    """Where a rebuild reads from."""
+
+    def states(self) -> Iterable[Stored[Pair]]:
+        """Yield all of `pair-state`, in the order of each partition."""
+        ...
+
+    def unstepped(self) -> Iterable[Stored[PairEvent]]:
+        """Yield `pairs` from resolve's committed offsets to the end."""
+        ...
+
+
+class Rebuilder:
+    """Rebuilds the links of syncs whose Redis was lost."""
+
+    def __init__(self, store: Store, bus: Bus, setups: Setups, journal: Journal, clock: Clock) -> None:
+        self._store = store
+        self._bus = bus
+        self._setups = setups
+        self._journal = journal
+        self._clock = clock
+
+    async def rebuild_lost(self) -> list[str]:
+        """Rebuild every sync that needs it, and name those that are whole again."""
+        done = []
+        for sync in self._setups.syncs():
+            policy = self._setups.policy(sync.id)
+            if policy is not None and await self._store.is_ready(sync.id) == "lost" and await self.rebuild(policy):
+                done.append(sync.id)
+        return done
+
+    async def rebuild(self, policy: Policy) -> bool:
+        """Rebuild one sync; False when another worker does it, or Redis was lost once more meanwhile."""
+        token = new_token()
+        if await self._store.begin_rebuild(policy.sync, token, TTL_MS) != "begun":
+            return False
+        _log.warning("rebuild_begun", sync=policy.sync)
+        open_pairs: dict[str, None] = {}
+        entries = 0
+        for chunk in _chunks(self._restorable(policy, open_pairs)):
+            entries += len(chunk)
+            if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
+                return False
+        for chunk in _chunks(self._claims(policy)):
+            entries += len(chunk)
+            if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
+                return False
+        if not await self._store.finish_rebuild(policy.sync, token):
+            return False
+        await self._tell(policy.sync, list(open_pairs))
+        _log.warning("rebuild_ended", sync=policy.sync, entries=entries, open=len(open_pairs))
+        return True
+
+    def _restorable(self, policy: Policy, open_pairs: dict[str, None]) -> Iterator[Restored]:
+        for stored in self._journal.states():
+            pair = stored.message
+            if pair is None or pair.sync != policy.sync:
+                continue
+            if pair.pending or pair.again or any(end.ask for side in SIDES if (end := pair.side(side)) is not None):
+                open_pairs[pair.pair] = None
+            else:
+                open_pairs.pop(pair.pair, None)
+            yield as_restored(policy, pair)
+
+    def _claims(self, policy: Policy) -> Iterator[Restored]:
+        for stored in self._journal.unstepped():
+            event = stored.message
+            if event is None or event.sync != policy.sync or event.report is None or event.side is None:
+                continue
+            place = place_of(policy.side(event.side), event.report)
+            yield Restored(pair=event.pair, rev=0, state="", kind="tail", ends={event.side: place})
+
+    async def _tell(self, sync: str, open_pairs: Sequence[str]) -> None:
+        """Send feeds back by an hour, and let pairs with something open look again."""
+        doc = SetupDoc(rebuilt=Rebuilt(sync=sync, at_ms=self._clock.now_ms()))
+        await self._bus.publish([Outbound(topic=topics.SETUPS, key=f"rebuilt:{sync}", message=doc)])
+        for chunk in _chunks(open_pairs):
+            await self._bus.publish(
+                [
+                    Outbound(
+                        topic=topics.PAIRS,
+                        key=pair,
+                        message=PairEvent(sync=sync, pair=pair, kind="touch", reason="rebuilt"),
+                    )
+                    for pair in chunk
+                ]
+            )
+
+
+def as_restored(policy: Policy, pair: Pair) -> Restored:
+    """Spell a journal entry as the restore script takes it."""
+    ends: dict[Side, Place] = dict(places(policy, pair))
+    if not pair.absorbed_by:
+        for side in SIDES:
+            pending = pair.pending.get(side)
+            if pair.side(side) is None and pending is not None and pending.op == "create":
+                ends[side] = Place(id="*", alive=True)
+    kind = "absorbed" if pair.absorbed_by else "full" if pair.L is not None and pair.R is not None else "half"
+    state = pair.model_dump_json(exclude_defaults=True)
+    return Restored(pair=pair.pair, rev=pair.rev, state=state, kind=kind, ends=ends)  # type: ignore[arg-type]  # one of three words
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    chunk: list[T] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) >= _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,144 @@
+"""Runs the store's scripts on a real Redis, blocking or in an event loop."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+from redis.retry import Retry
+
+from shared.io.ports import NotReady
+from shared.io.store import Call, ScriptName, load_scripts
+
+_TIMEOUT_S: Final = 5.0
+"""Longest wait for an answer; a script of the store takes a few milliseconds."""
+
+
+class UnsafeRedis(Exception):  # noqa: N818 - names the state of the world
+    """This Redis may forget keys by itself, so no worker may start on it."""
+
+
+def connect(url: str) -> "redis.Redis":
+    """Open a blocking client; no command is ever repeated by the client, since not every script may run twice."""
+    return redis.Redis.from_url(
+        url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 0), decode_responses=True
+    )
+
+
+def connect_async(url: str) -> "redis.asyncio.Redis":
+    """Open a client for an event loop, under the same rules."""
+    return redis.asyncio.Redis.from_url(
+        url,
+        socket_timeout=_TIMEOUT_S,
+        socket_connect_timeout=2.0,
+        retry=AsyncRetry(NoBackoff(), 0),
+        decode_responses=True,
+    )
+
+
+def check_policy(client: "redis.Redis") -> None:
+    """Refuse a Redis that evicts keys, or is too old; raises `UnsafeRedis` with what to change."""
+    info: Any = client.info()
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise UnsafeRedis(f"Redis evicts keys ({policy}): set maxmemory-policy to noeviction; links must not vanish")
+    version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+    if version < (6, 2):
+        raise UnsafeRedis(f"Redis {info['redis_version']} is too old: 6.2 or newer is needed")
+
+
+class _Hashes:
+    """The scripts' digests, as Redis computed them."""
+
+    def __init__(self) -> None:
+        self.texts: Mapping[ScriptName, str] = load_scripts()
+        self.known: dict[ScriptName, str] = {}
+
+    def missing(self) -> list[ScriptName]:
+        return [name for name in self.texts if name not in self.known]
+
+
+def _parts(call: Call, sha: str) -> tuple[str, int, str, list[str | bytes]]:
+    return sha, 1, "{" + call.sync + "}e", list(call.args)
+
+
+def _raise(answers: Sequence[Any], calls: Sequence[Call]) -> None:
+    for call, answer in zip(calls, answers, strict=True):
+        if isinstance(answer, NoScriptError):
+            raise answer
+        if isinstance(answer, RedisError):
+            if "LOADING" in str(answer) or "READONLY" in str(answer) or "MASTERDOWN" in str(answer):
+                raise NotReady(call.sync) from answer
+            raise answer
+
+
+class BlockingScripts:
+    """Scripts on a blocking client: completes without suspending."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self._hashes = _Hashes()
+
+    async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
+        """Run all calls in one round trip."""
+        if not calls:
+            return []
+        try:
+            for name in self._hashes.missing():
+                self._hashes.known[name] = str(self._client.script_load(self._hashes.texts[name]))
+            try:
+                return self._once(calls)
+            except NoScriptError:  # Redis was restarted or flushed: its script cache is empty
+                for name, text in self._hashes.texts.items():
+                    self._hashes.known[name] = str(self._client.script_load(text))
+                return self._once(calls)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise NotReady(calls[0].sync) from error
+
+    def _once(self, calls: Sequence[Call]) -> list[list[list[str]]]:
+        pipeline = self._client.pipeline(transaction=False)
+        for call in calls:
+            pipeline.evalsha(*_flat(_parts(call, self._hashes.known[call.script])))
+        answers: list[Any] = pipeline.execute(raise_on_error=False)
+        _raise(answers, calls)
+        return answers
+
+
+class AsyncScripts:
+    """Scripts on a client of an event loop."""
+
+    def __init__(self, client: "redis.asyncio.Redis") -> None:
+        self._client = client
+        self._hashes = _Hashes()
+
+    async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
+        """Run all calls in one round trip."""
+        if not calls:
+            return []
+        try:
+            for name in self._hashes.missing():
+                self._hashes.known[name] = str(await self._client.script_load(self._hashes.texts[name]))
+            try:
+                return await self._once(calls)
+            except NoScriptError:  # Redis was restarted or flushed: its script cache is empty
+                for name, text in self._hashes.texts.items():
+                    self._hashes.known[name] = str(await self._client.script_load(text))
+                return await self._once(calls)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise NotReady(calls[0].sync) from error
+
+    async def _once(self, calls: Sequence[Call]) -> list[list[list[str]]]:
+        pipeline = self._client.pipeline(transaction=False)
+        for call in calls:
+            pipeline.evalsha(*_flat(_parts(call, self._hashes.known[call.script])))
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        _raise(answers, calls)
+        return answers
+
+
+def _flat(parts: tuple[str, int, str, list[str | bytes]]) -> tuple[Any, ...]:
+    sha, count, key, args = parts
+    return (sha, count, key, *args)

@@ -1,0 +1,414 @@
+"""The links of every sync: which record belongs to which pair, who carries which key, and each pair's state.
+
+Redis is a view of the `pair-state` journal that workers can search fast. All decisions that must be atomic are
+scripts (`lua/`), and each of them first checks that this is the Redis on which the last rebuild ended; otherwise the
+operation raises `NotReady` and has changed nothing.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+from shared.core.records import SIDES, Side
+from shared.io.ports import NotReady
+
+_SEP = "\x1f"
+_CHUNK = 200
+"""Items one script call takes, so that Redis is never busy with one call for more than some milliseconds."""
+COMPONENT_LIMIT: Final = 50
+"""Records that may share keys before their whole component is held as too common (semantics of matching)."""
+BUCKETS: Final = tuple(f"{n:03x}" for n in range(4096))
+
+ScriptName: TypeAlias = Literal[
+    "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore"
+]
+
+
+def load_scripts() -> Mapping[ScriptName, str]:
+    """Read the scripts, each with what they have in common before it."""
+    folder = Path(__file__).parent / "lua"
+    prelude = (folder / "prelude.lua").read_text()
+    names: tuple[ScriptName, ...] = (
+        "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore",
+    )  # fmt: skip
+    return {name: prelude + "\n" + (folder / f"{name}.lua").read_text() for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One script call."""
+
+    script: ScriptName
+    sync: str
+    args: Sequence[str | bytes]
+
+
+class Scripts(Protocol):
+    """Runs scripts on a Redis; results are nested lists of text."""
+
+    async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
+        """Run all calls in one round trip; raises `NotReady` when Redis cannot be reached."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A record as the links know it."""
+
+    id: str
+    alive: bool
+    created: str = ""
+    identity: str = ""
+    """What matching needs to know of it, as text."""
+    keys: tuple[str, ...] = ()
+
+    def args(self) -> list[str]:
+        """Spell it for a script."""
+        return [self.id, "1" if self.alive else "0", self.created, self.identity, _SEP.join(self.keys)]
+
+
+_NOBODY = ["", "0", "", "", ""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A record that asks for its pair."""
+
+    side: Side
+    place: Place
+    marked: str = ""
+    """The pair that its marker names, when it is a marker of this sync and side."""
+    aliases: tuple[str, ...] = ()
+    fresh: str
+    """The pair it founds when it belongs to none."""
+    hold: bool = False
+    """True when its app carries no markers: wait while creates are open there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim led to."""
+
+    what: Literal["linked", "joined", "new", "surplus", "dead", "hold"]
+    pair: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Which records hold a pair's places: empty, ``*`` for a create in flight, ``:id`` living, ``-id`` gone."""
+
+    L: str = ""
+    R: str = ""
+
+    def of(self, side: Side) -> str:
+        """Give one side's slot."""
+        return self.L if side == "L" else self.R
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A pair's state, empty when it has none yet, and its slots."""
+
+    state: str
+    slots: Slots
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedRecord:
+    """A member of a key component."""
+
+    side: Side
+    id: str
+    pair: str
+    surplus: bool
+    created: str
+    identity: str
+    slots: Slots
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """All records that share keys with one record, directly or through others."""
+
+    digest: str
+    members: tuple[LinkedRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swap:
+    """A new state for a pair, valid only if nobody else changed what it was decided from."""
+
+    pair: str
+    expected: int
+    rev: int
+    state: str
+    ends: Mapping[Side, Place]
+    create: Side | None = None
+    """Ask for the grant to create on this side."""
+    release: tuple[Side, ...] = ()
+    """Give granted creates back."""
+    give_to: str = ""
+    """Hand the pair's records over to this pair."""
+    digest: str = ""
+    """The component that the decision rests on; it must not have changed."""
+    origin: str = ""
+    pokes: tuple[str, ...] = ()
+
+    def args(self) -> list[str | bytes]:
+        """Spell it for the script."""
+        args: list[str | bytes] = [self.pair, str(self.expected), str(self.rev), self.state]
+        for side in SIDES:
+            end = self.ends.get(side)
+            args += end.args() if end else _NOBODY
+        args += [
+            self.create or "",
+            "".join(self.release),
+            self.give_to,
+            self.digest,
+            self.origin,
+            _SEP.join(self.pokes),
+        ]
+        return args
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """What a swap led to; only ``ok`` changed anything."""
+
+    what: Literal["ok", "stale", "changed", "taken", "occupied"]
+    poked: tuple[str, ...] = ()
+    """Half pairs that must look again."""
+    waiting: tuple[tuple[str, str], ...] = ()
+    """(sync, pair) that waited for one of the records."""
+    side: Side | None = None
+    owner: str = ""
+    """The pair that holds the record, when ``taken``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """One journal entry, or one claim that no journal entry tells yet, to put back."""
+
+    pair: str
+    rev: int
+    state: str
+    kind: Literal["full", "half", "absorbed", "tail"]
+    ends: Mapping[Side, Place] = field(default_factory=dict)
+
+    def args(self) -> list[str | bytes]:
+        """Spell it for the script."""
+        args: list[str | bytes] = [self.pair, str(self.rev), self.state, self.kind]
+        for side in SIDES:
+            end = self.ends.get(side)
+            args += end.args() if end else _NOBODY
+        return args
+
+
+class Store:
+    """The links of all syncs."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+
+    async def claim(self, items: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claimed]]:
+        """Find or make the pair of each record, by sync, in one round trip."""
+        calls, syncs = [], []
+        for sync, claims in items.items():
+            for hold in (False, True):
+                for chunk in _chunks([claim for claim in claims if claim.hold is hold]):
+                    args: list[str | bytes] = ["1" if hold else "0"]
+                    for claim in chunk:
+                        args += [claim.side, *claim.place.args(), claim.marked, _SEP.join(claim.aliases), claim.fresh]
+                    calls.append(Call("claim", sync, args))
+                    syncs.append((sync, chunk))
+        found: dict[int, Claimed] = {}
+        for (sync, chunk), rows in zip(syncs, await self._run(calls), strict=True):
+            del sync
+            for claim, row in zip(chunk, rows, strict=True):
+                found[id(claim)] = Claimed(row[0], row[1])  # type: ignore[arg-type]  # the script's own words
+        return {sync: [found[id(claim)] for claim in claims] for sync, claims in items.items()}
+
+    async def load(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Loaded]:
+        """Read states and slots, by (sync, pair), in one round trip."""
+        by_sync = _by_sync(pairs)
+        calls = [Call("load", sync, chunk) for sync, names in by_sync.items() for chunk in _chunks(names)]
+        loaded = {}
+        for call, rows in zip(calls, await self._run(calls), strict=True):
+            for pair, row in zip(call.args, rows, strict=True):
+                loaded[call.sync, str(pair)] = Loaded(row[0], Slots(row[1], row[2]))
+        return loaded
+
+    async def components(self, records: Iterable[tuple[str, Side, str]]) -> dict[tuple[str, Side, str], Component]:
+        """Read the key component of each (sync, side, record id), in one round trip."""
+        by_sync = _by_sync((sync, side + record) for sync, side, record in records)
+        calls = [
+            Call("component", sync, [str(COMPONENT_LIMIT), *chunk])
+            for sync, refs in by_sync.items()
+            for chunk in _chunks(refs)
+        ]
+        found: dict[tuple[str, Side, str], Component] = {}
+        for call, rows in zip(calls, await self._run(calls), strict=True):
+            for ref, row in zip(call.args[1:], rows, strict=True):
+                side, record = _unref(str(ref))
+                members = tuple(_member(member) for member in row[1:])
+                found[call.sync, side, record] = Component(row[0], members)
+        return found
+
+    async def swap(self, items: Mapping[str, Sequence[Swap]]) -> dict[tuple[str, str], Swapped]:
+        """Compare and set, by sync, in one round trip; at most one swap a pair."""
+        calls, chunks = [], []
+        for sync, swaps in items.items():
+            for chunk in _chunks(swaps):
+                args: list[str | bytes] = [str(COMPONENT_LIMIT)]
+                for swap in chunk:
+                    args += swap.args()
+                calls.append(Call("swap", sync, args))
+                chunks.append(chunk)
+        done = {}
+        for call, chunk, rows in zip(calls, chunks, await self._run(calls), strict=True):
+            for swap, row in zip(chunk, rows, strict=True):
+                done[call.sync, swap.pair] = _swapped(row)
+        return done
+
+    async def holders(
+        self, items: Iterable[tuple[str, str, Sequence[str], Sequence[str]]]
+    ) -> dict[tuple[str, str], Swapped]:
+        """Read again, by (sync, pair, keys, refs), whom a stored step must poke and wake."""
+        by_sync: dict[str, list[tuple[str, Sequence[str], Sequence[str]]]] = {}
+        for sync, pair, keys, refs in items:
+            by_sync.setdefault(sync, []).append((pair, keys, refs))
+        calls, chunks = [], []
+        for sync, rows in by_sync.items():
+            for chunk in _chunks(rows):
+                calls.append(
+                    Call(
+                        "holders",
+                        sync,
+                        [x for pair, keys, refs in chunk for x in (pair, _SEP.join(keys), _SEP.join(refs))],
+                    )
+                )
+                chunks.append(chunk)
+        done = {}
+        for call, chunk, answers in zip(calls, chunks, await self._run(calls), strict=True):
+            for (pair, _, _), answer in zip(chunk, answers, strict=True):
+                done[call.sync, pair] = _swapped(["ok", *answer])
+        return done
+
+    async def look(self, items: Sequence[tuple[str, Side, str, tuple[str, str] | None]]) -> list[tuple[str, Slots]]:
+        """Look at the pair and slots of each (sync, side, record, waiting (sync, pair) or None).
+
+        Whoever waits is registered in the same script when the record is not linked yet: looking first and registering
+        afterwards would lose the wake of a link made in between.
+        """
+        return await self._grouped(
+            "wait",
+            [(sync, [side + record, "\t".join(waiting) if waiting else ""]) for sync, side, record, waiting in items],
+            lambda row: (row[0], Slots(row[1], row[2])),
+        )
+
+    async def unwait(self, items: Sequence[tuple[str, Side, str, tuple[str, str]]]) -> None:
+        """Forget who waited for a record."""
+        calls = [Call("unwait", sync, [side + record, "\t".join(waiting)]) for sync, side, record, waiting in items]
+        await self._run(calls)
+
+    async def pairs_in(self, sync: str, buckets: Sequence[str]) -> list[tuple[str, Slots]]:
+        """List the pairs in some of the `BUCKETS`; all buckets together list every pair that existed throughout."""
+        answers = await self._run([Call("scan", sync, [bucket]) for bucket in buckets])
+        return [(row[0], Slots(row[1], row[2])) for rows in answers for row in rows]
+
+    async def is_ready(self, sync: str) -> Literal["ready", "lost", "busy"]:
+        """Tell whether the links are whole, lost, or being rebuilt."""
+        return await self._epoch(sync, "look", "", 0)  # type: ignore[return-value]  # the script's own words
+
+    async def begin_rebuild(self, sync: str, token: str, ttl_ms: int) -> Literal["begun", "busy", "ready"]:
+        """Take the rebuild of a sync on, for *ttl_ms* until the next sign of life."""
+        return await self._epoch(sync, "begin", token, ttl_ms)  # type: ignore[return-value]  # the script's own words
+
+    async def restore(self, sync: str, token: str, ttl_ms: int, entries: Sequence[Restored]) -> bool:
+        """Put entries back where they are newer; False when the rebuild was lost to another Redis or worker."""
+        for chunk in _chunks(entries):
+            args: list[str | bytes] = [token, str(ttl_ms)]
+            for entry in chunk:
+                args += entry.args()
+            answers = await self._scripts.run([Call("restore", sync, args)])
+            if answers[0][0][0] != "ok":
+                return False
+        return True
+
+    async def finish_rebuild(self, sync: str, token: str) -> bool:
+        """Declare the links whole; False when the rebuild was lost."""
+        return await self._epoch(sync, "finish", token, 0) == "finished"
+
+    async def _epoch(self, sync: str, what: str, token: str, ttl_ms: int) -> str:
+        answers = await self._scripts.run([Call("epoch", sync, [what, token, str(ttl_ms)])])
+        return answers[0][0][0]
+
+    async def _grouped(self, script: ScriptName, items: Sequence[tuple[str, list[str]]], read: Any) -> list[Any]:
+        by_sync: dict[str, list[int]] = {}
+        for n, (sync, _) in enumerate(items):
+            by_sync.setdefault(sync, []).append(n)
+        calls, owners = [], []
+        for sync, numbers in by_sync.items():
+            for chunk in _chunks(numbers):
+                calls.append(Call(script, sync, [arg for n in chunk for arg in items[n][1]]))
+                owners.append(chunk)
+        results: list[Any] = [None] * len(items)
+        for chunk, rows in zip(owners, await self._run(calls), strict=True):
+            for n, row in zip(chunk, rows, strict=True):
+                results[n] = read(row)
+        return results
+
+    async def _run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
+        if not calls:
+            return []
+        answers = await self._scripts.run(calls)
+        for call, rows in zip(calls, answers, strict=True):
+            if rows and rows[0] and rows[0][0] == "notready":
+                raise NotReady(call.sync)
+        return answers
+
+
+def new_token() -> str:
+    """Name one attempt to rebuild."""
+    return uuid.uuid4().hex
+
+
+def ref(side: Side, record: str) -> str:
+    """Name a record within a sync's links."""
+    return side + record
+
+
+def _unref(text: str) -> tuple[Side, str]:
+    return ("L" if text[0] == "L" else "R"), text[1:]
+
+
+def _member(row: Sequence[str]) -> LinkedRecord:
+    side, record = _unref(row[0])
+    return LinkedRecord(side, record, row[1], row[2] == "s", row[3], row[4], Slots(row[5], row[6]))
+
+
+def _swapped(row: Sequence[str]) -> Swapped:
+    if row[0] == "taken":
+        return Swapped("taken", side="L" if row[1] == "L" else "R", owner=row[2])
+    if row[0] != "ok":
+        return Swapped(row[0])  # type: ignore[arg-type]  # the script's own words
+    gap = row.index("")
+    waiting = []
+    for text in dict.fromkeys(row[gap + 1 :]):
+        sync, _, pair = text.partition("\t")
+        waiting.append((sync, pair))
+    return Swapped("ok", tuple(row[1:gap]), tuple(waiting))
+
+
+def _by_sync(items: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, dict[str, None]] = {}
+    for sync, name in items:
+        grouped.setdefault(sync, {})[name] = None
+    return {sync: list(names) for sync, names in grouped.items()}
+
+
+def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]

@@ -1,0 +1,154 @@
+"""What is set up: connections, syncs, phases and jobs, as the `setups` topic tells, ready to run.
+
+Every service follows the topic from its beginning, before it takes any message. Offsets on it are the settings' own
+clock: messages carry the offset that their sender had seen, and a worker that is behind catches up first.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from shared.apps import APPS
+from shared.compiling import compile_policy
+from shared.core.connector import App, Binding, Session
+from shared.core.policies import Policy
+from shared.core.records import SIDES, Side
+from shared.core.syncs import Connection, Job, Phase, Sync
+from shared.messages import JobProgress, PhaseSet, Rebuilt, SetupDoc
+
+
+class UnknownSetup(LookupError):  # noqa: N818 - names what is missing
+    """A connection, object or sync that is not set up (any more)."""
+
+
+class Setups:
+    """The current settings; `apply` is called by one thread, everything else by any."""
+
+    def __init__(self, apps: Mapping[str, App] = APPS) -> None:
+        self.apps = apps
+        self.offset = -1
+        self._connections: dict[str, Connection] = {}
+        self._syncs: dict[str, Sync] = {}
+        self._phases: dict[str, Phase] = {}
+        self._jobs: dict[str, Job] = {}
+        self._progress: dict[str, JobProgress] = {}
+        self._rebuilt: dict[str, int] = {}
+        self._policies: dict[str, Policy] = {}
+        self._sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
+        self._watchers: list[Callable[[str, SetupDoc | None], None]] = []
+
+    def watch(self, watcher: Callable[[str, SetupDoc | None], None]) -> None:
+        """Call *watcher* with key and document after each change."""
+        self._watchers.append(watcher)
+
+    def apply(self, offset: int, key: str, doc: SetupDoc | None) -> None:
+        """Take one document of the topic; None is its tombstone."""
+        kind, _, name = key.partition(":")
+        store: dict[str, object] | None = {
+            "connection": self._connections,
+            "sync": self._syncs,
+            "phase": self._phases,
+            "job": self._jobs,
+            "progress": self._progress,
+            "rebuilt": self._rebuilt,
+        }.get(kind)  # type: ignore[assignment]  # one table of tables that hold different things
+        if store is None:
+            raise ValueError(f"unknown kind of settings document: {key!r}")
+        value = part_of(doc, kind) if doc is not None else None
+        if value is None:
+            store.pop(name, None)
+        else:
+            store[name] = value
+        if kind in ("connection", "sync", "phase"):
+            self._compile()
+        self.offset = offset
+        for watcher in self._watchers:
+            watcher(key, doc)
+
+    def _compile(self) -> None:
+        policies = {
+            sync.id: compile_policy(sync, self._connections, self.apps, live=self._phases.get(sync.id) == "live")
+            for sync in self._syncs.values()
+            if sync.left.connection in self._connections and sync.right.connection in self._connections
+        }
+        sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
+        for policy in policies.values():
+            for side in SIDES:
+                part = policy.side(side)
+                sides.setdefault((part.connection, part.object), []).append((policy, side))
+        self._policies, self._sides = policies, sides
+
+    def connection(self, name: str) -> Connection:
+        """Give a connection; raises `UnknownSetup`."""
+        try:
+            return self._connections[name]
+        except KeyError:
+            raise UnknownSetup(f"connection {name!r} is not set up") from None
+
+    def connections(self) -> list[Connection]:
+        """List the connections."""
+        return list(self._connections.values())
+
+    def app_of(self, connection: str) -> App:
+        """Give the app of a connection."""
+        return self.apps[self.connection(connection).app]
+
+    def binding(self, connection: str, object_: str) -> Binding:
+        """Say how a connection's app holds an object type; raises `UnknownSetup`."""
+        app = self.app_of(connection)
+        if object_ not in app.objects:
+            raise UnknownSetup(f"{app.title} has no object {object_!r}")
+        return app.objects[object_]
+
+    def session(self, connection: str) -> Session:
+        """Tell an exchange for which connection it runs."""
+        row = self.connection(connection)
+        return Session(connection=row.id, account=row.account, options=row.options)
+
+    def sync(self, name: str) -> Sync | None:
+        """Give a sync's settings."""
+        return self._syncs.get(name)
+
+    def syncs(self) -> list[Sync]:
+        """List the syncs."""
+        return list(self._syncs.values())
+
+    def policy(self, sync: str) -> Policy | None:
+        """Give a sync ready to run; None when it, or one of its connections, is not set up."""
+        return self._policies.get(sync)
+
+    def phase(self, sync: str) -> Phase:
+        """Say how far a sync's first sync is."""
+        return self._phases.get(sync, "indexing")
+
+    def sides_of(self, connection: str, object_: str) -> list[tuple[Policy, Side]]:
+        """List the syncs that a connection's object takes part in, and on which side."""
+        return self._sides.get((connection, object_), [])
+
+    def objects_in_use(self) -> list[tuple[str, str]]:
+        """List the (connection, object) that take part in a sync that is on."""
+        return [key for key, rows in self._sides.items() if any(policy.enabled for policy, _ in rows)]
+
+    def fields_of(self, connection: str, object_: str) -> tuple[str, ...]:
+        """List what must be read of a record: fields of all its syncs, associations as ``@label``."""
+        names: set[str] = set()
+        for policy, side in self.sides_of(connection, object_):
+            names |= policy.side(side).fields
+            names |= {f"@{rule.label}" for rule in policy.associations}
+        return tuple(sorted(names))
+
+    def jobs(self) -> Iterable[tuple[Job, JobProgress | None]]:
+        """List jobs with their progress."""
+        return [(job, self._progress.get(job.id)) for job in self._jobs.values()]
+
+    def rebuilt_ms(self, sync: str) -> int:
+        """Tell when Redis was last rebuilt for a sync; 0 for never."""
+        return self._rebuilt.get(sync, 0)
+
+
+def part_of(doc: SetupDoc, kind: str) -> object | None:
+    """Take the part out of a document that its key announces."""
+    if kind == "phase":
+        return doc.phase.phase if isinstance(doc.phase, PhaseSet) else None
+    if kind == "rebuilt":
+        return doc.rebuilt.at_ms if isinstance(doc.rebuilt, Rebuilt) else None
+    part: object | None = getattr(doc, kind)
+    return part
