@@ -193,7 +193,7 @@ class Account:
             "portal_id": self.portal_id,
             "settings": asdict(self.settings),
             "properties": [
-                {"type": kind, **asdict(self.properties[kind][name])} for kind, name in sorted(self._custom)
+                {"object": kind, **asdict(self.properties[kind][name])} for kind, name in sorted(self._custom)
             ],
             "groups": self.groups,
             "owners": list(self.owners.values()),
@@ -202,7 +202,7 @@ class Account:
 
     def restore_config(self, config: dict[str, Any]) -> None:
         """Take back what `config` returned."""
-        rows = [(row.pop("type"), _property(row)) for row in config["properties"]]
+        rows = [(row.pop("object"), _property(row)) for row in config["properties"]]
         for kind, name in self._custom - {(kind, prop.name) for kind, prop in rows}:
             self.remove_property(kind, name)
         for kind, prop in rows:

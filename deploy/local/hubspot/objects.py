@@ -201,8 +201,8 @@ def merge(call: Call) -> Answer:
     """POST two ids to become one new record."""
     table = call.table()
     body = call.mapping()
-    winner = records.find_live(table, need_text(body, "primaryObjectId"))
-    loser = records.find_live(table, need_text(body, "objectIdToMerge"))
+    ids = need_text(body, "primaryObjectId"), need_text(body, "objectIdToMerge")
+    winner, loser = records.find_live(table, ids[0]), records.find_live(table, ids[1])
     return Answer(200, written(table, records.merge(call.account, table, winner, loser, call.author)))
 
 

@@ -356,8 +356,9 @@ class HubSpotServer:
 
 
 def listen(port: int) -> socket.socket:
-    """Return a socket bound to a port of 127.0.0.1."""
+    """Return a socket that listens on a port of 127.0.0.1: callers wait in line until the server runs."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
+    sock.listen(256)
     return sock

@@ -1,0 +1,186 @@
+"""OAuth: consent, code, tokens, expiry, and what HubSpot's client makes of them."""
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import hubspot
+import pytest
+import requests
+from hubspot import oauth
+from hubspot.crm import contacts
+from hubspot.utils.oauth import get_auth_url
+
+from deploy.local.hubspot import Clock, HubSpotServer
+from tests.hubspot_simulator.conftest import Portal, open_portal
+
+BACK = "http://127.0.0.1:9/back"
+SCOPES = ["oauth", "crm.objects.contacts.read"]
+
+
+class Form(HTMLParser):
+    """Reads the consent page as a browser would."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.action = ""
+        self.choices: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the form's address and the accounts offered."""
+        found = dict(attrs)
+        if tag == "form":
+            self.action = found["action"] or ""
+        if tag == "option":
+            self.choices.append(found["value"] or "")
+
+
+@pytest.fixture(name="portal")
+def _portal() -> Iterator[Portal]:
+    with HubSpotServer(clock=Clock()) as server, open_portal(server) as portal:
+        yield portal
+
+
+def _app(portal: Portal) -> dict[str, Any]:
+    scopes = [*SCOPES, "crm.objects.contacts.write"]
+    return portal.admin.call("POST", "apps", {"name": "Sync <&>", "redirect_uris": [BACK], "scopes": scopes})
+
+
+def _authorize(portal: Portal, app: dict[str, Any], decision: str = "allow", **changes: str) -> requests.Response:
+    address = get_auth_url(client_id=app["client_id"], redirect_uri=BACK, scope=tuple(SCOPES), state="s 1")
+    query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()} | changes
+    page = requests.get(f"{portal.server.url}/oauth/authorize?{urlencode(query)}", timeout=5)
+    if page.status_code != 200:
+        return page
+    assert "Sync &lt;&amp;&gt;" in page.text
+    form = Form(page.text)
+    assert form.choices == [str(portal.number)]
+    return requests.post(
+        portal.server.url + form.action,
+        data={"portal_id": form.choices[0], "decision": decision},
+        allow_redirects=False,
+        timeout=5,
+    )
+
+
+def _code(portal: Portal, app: dict[str, Any]) -> str:
+    back = _authorize(portal, app)
+    assert back.status_code == 302
+    query = parse_qs(urlsplit(back.headers["location"]).query)
+    assert query["state"] == ["s 1"]
+    return query["code"][0]
+
+
+def _tokens(portal: Portal) -> Any:
+    client: Any = hubspot.HubSpot(host=portal.server.url)
+    return client.oauth.tokens_api
+
+
+def _exchange(portal: Portal, app: dict[str, Any], granted: str, **changes: str) -> Any:
+    fields = {
+        "grant_type": "authorization_code",
+        "code": granted,
+        "redirect_uri": BACK,
+        "client_id": app["client_id"],
+        "client_secret": app["client_secret"],
+    }
+    return _tokens(portal).create(**{**fields, **changes})
+
+
+def test_consent_code_token_expiry_and_refresh(portal: Portal) -> None:
+    """A person agrees, the code becomes a token that works for half an hour, and the refresh token gives another."""
+    app = _app(portal)
+    code = _code(portal, app)
+    token = _exchange(portal, app, code)
+    assert (token.token_type, token.expires_in) == ("bearer", 1800)
+
+    client: Any = hubspot.HubSpot(access_token=token.access_token, host=portal.server.url)
+    assert client.crm.contacts.basic_api.get_page().results == []
+    with pytest.raises(contacts.ApiException) as scope:
+        client.crm.contacts.basic_api.create(contacts.SimplePublicObjectInputForCreate(properties={}))
+    assert (scope.value.status, "MISSING_SCOPES" in scope.value.body) == (403, True)
+
+    about = client.oauth.access_tokens_api.get(token.access_token)
+    assert (about.hub_id, about.scopes, about.app_id) == (portal.number, SCOPES, app["app_id"])
+    assert 0 < about.expires_in <= 1800
+    assert client.oauth.refresh_tokens_api.get(token.refresh_token).client_id == app["client_id"]
+
+    portal.admin.call("POST", "clock", {"advanceMs": 1_800_001})
+    with pytest.raises(contacts.ApiException) as expired:
+        client.crm.contacts.basic_api.get_page()
+    assert (expired.value.status, "EXPIRED_AUTHENTICATION" in expired.value.body) == (401, True)
+
+    fresh = _tokens(portal).create(
+        grant_type="refresh_token",
+        refresh_token=token.refresh_token,
+        client_id=app["client_id"],
+        client_secret=app["client_secret"],
+    )
+    assert fresh.refresh_token == token.refresh_token
+    assert fresh.access_token != token.access_token
+    client = hubspot.HubSpot(access_token=fresh.access_token, host=portal.server.url)
+    assert client.crm.contacts.basic_api.get_page().results == []
+
+
+def test_codes_and_secrets_are_checked(portal: Portal) -> None:
+    """A code works once, for its app, its secret and its address, for ten minutes."""
+    app = _app(portal)
+    code = _code(portal, app)
+    for changes, status in (
+        ({"client_secret": "x"}, "BAD_CLIENT_SECRET"),
+        ({"client_id": "x"}, "BAD_CLIENT_ID"),
+        ({"redirect_uri": BACK + "/other"}, "MISMATCH_REDIRECT_URI_AUTH_CODE"),
+        ({"code": "x"}, "BAD_AUTH_CODE"),
+        ({"grant_type": "password"}, "BAD_GRANT_TYPE"),
+    ):
+        with pytest.raises((oauth.ApiException, ValueError)) as caught:
+            _exchange(portal, app, code, **changes)
+        if isinstance(caught.value, oauth.ApiException):
+            assert (caught.value.status, status in caught.value.body) == (400, True)
+    _exchange(portal, app, code)
+    with pytest.raises(oauth.ApiException):
+        _exchange(portal, app, code)
+    late = _code(portal, app)
+    portal.admin.call("POST", "clock", {"advanceMs": 600_001})
+    with pytest.raises(oauth.ApiException):
+        _exchange(portal, app, late)
+
+
+def test_consent_refused_or_asked_wrongly(portal: Portal) -> None:
+    """A refusal goes back with an error; a foreign address or an unknown scope never goes back at all."""
+    app = _app(portal)
+    back = _authorize(portal, app, "deny")
+    assert parse_qs(urlsplit(back.headers["location"]).query)["error"] == ["access_denied"]
+    for changes in (
+        {"redirect_uri": "http://127.0.0.1:9/evil"},
+        {"scope": "crm.objects.deals.write"},
+        {"client_id": "x"},
+    ):
+        assert _authorize(portal, app, **changes).status_code == 400
+
+
+def test_revoked_refresh_token(portal: Portal) -> None:
+    """After the person removed the app no new token is given."""
+    app = _app(portal)
+    token = _exchange(portal, app, _code(portal, app))
+    client: Any = hubspot.HubSpot(host=portal.server.url)
+    client.oauth.refresh_tokens_api.archive(token.refresh_token)
+    with pytest.raises(oauth.ApiException) as caught:
+        _tokens(portal).create(
+            grant_type="refresh_token",
+            refresh_token=token.refresh_token,
+            client_id=app["client_id"],
+            client_secret=app["client_secret"],
+        )
+    assert "BAD_REFRESH_TOKEN" in caught.value.body
+
+
+def test_token_expired_or_revoked_by_the_admin_api(portal: Portal) -> None:
+    """A private token can be made to expire or vanish."""
+    token = {"token": portal.token}
+    portal.admin.call("POST", "expire", token)
+    assert portal.send("GET", "/crm/v3/objects/contacts").json()["category"] == "EXPIRED_AUTHENTICATION"
+    portal.admin.call("POST", "expire", {**token, "revoke": True})
+    assert portal.send("GET", "/crm/v3/objects/contacts").json()["category"] == "INVALID_AUTHENTICATION"
