@@ -1,4 +1,4 @@
-"""Drives an exchange against a server: what `shared.io.http` does in the product, less budgets and guards."""
+"""Drives an exchange with the product's own loop, against a server without budgets and guards, or with recorded answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from urllib.parse import urljoin
 import requests
 
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse
+from shared.io.exchanges import drive
+from shared.io.ports import run_blocking
 
 T = TypeVar("T")
 
@@ -21,29 +23,26 @@ class Driver:
     calls: list[HttpRequest] = field(default_factory=list)
     """Everything that was sent."""
     drop: Callable[[HttpRequest], bool] | None = None
-    """The answer to a request that fits is lost after the server has executed it."""
-    before: Callable[[HttpRequest], None] | None = None
-    """Called before a request goes out, so that a test can change the world in between."""
+    """The answer to the first request that fits is lost after the server has executed it."""
+    instead: Callable[[HttpRequest], HttpResponse | None] | None = None
+    """Answers in place of the server; it can also change the world before a request goes out."""
 
     def run(self, exchange: Exchange[T]) -> T:
         """Drive *exchange* to its result."""
-        with requests.Session() as session:
-            session.trust_env = False
-            try:
-                request = next(exchange)
-                while True:
-                    request = exchange.send(self._send(session, request))
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            finally:
-                exchange.close()
+        with requests.Session() as http:
+            http.trust_env = False
 
-    def _send(self, session: requests.Session, request: HttpRequest) -> HttpResponse:
-        if self.before is not None:
-            self.before(request)
+            async def send(request: HttpRequest) -> HttpResponse:
+                return self._send(http, request)
+
+            return run_blocking(drive(exchange, send))
+
+    def _send(self, http: requests.Session, request: HttpRequest) -> HttpResponse:
+        answer = self.instead(request) if self.instead is not None else None
+        if answer is not None:
+            return answer
         self.calls.append(request)
-        reply = session.request(
+        reply = http.request(
             request.method,
             urljoin(self.base_url, request.path),
             params=dict(request.query),
@@ -59,15 +58,16 @@ class Driver:
         return HttpResponse(status=reply.status_code, headers=headers, body=reply.content)
 
 
-def replay(exchange: Exchange[T], *responses: HttpResponse) -> tuple[T, list[HttpRequest]]:
-    """Drive *exchange* with recorded answers, all of which it must use up."""
+def replay(exchange: Exchange[T], *answers: HttpResponse) -> tuple[T, list[HttpRequest]]:
+    """Drive *exchange* with recorded answers, all of which it must use up; give its result and what it sent."""
     sent: list[HttpRequest] = []
-    waiting = list(responses)
-    try:
-        sent.append(next(exchange))
-        while waiting:
-            sent.append(exchange.send(waiting.pop(0)))
-    except StopIteration as stop:
-        assert not waiting, f"{len(waiting)} recorded answers were not asked for"
-        return stop.value, sent
-    raise AssertionError(f"the exchange asks for more than was recorded: {sent[-1]}")
+    waiting = list(answers)
+
+    async def send(request: HttpRequest) -> HttpResponse:
+        sent.append(request)
+        assert waiting, f"the exchange asks for more than was recorded: {request}"
+        return waiting.pop(0)
+
+    result = run_blocking(drive(exchange, send))
+    assert not waiting, f"{len(waiting)} recorded answers were not asked for"
+    return result, sent

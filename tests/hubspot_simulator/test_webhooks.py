@@ -77,7 +77,7 @@ def _receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook?app=1&x=a%3Ab"
     yield receiver

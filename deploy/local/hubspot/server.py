@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -88,7 +89,9 @@ class Application:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, correlation = unquote(scope["path"]), self.world.new_id()
-        headers = {"x-hubspot-correlation-id": correlation}
+        # The Date of an answer is HubSpot's clock to its clients, so it must be the simulator's own.
+        date = formatdate(self.world.clock() / 1000, usegmt=True)
+        headers = {"date": date, "x-hubspot-correlation-id": correlation}
         try:
             body = await _read(receive)
             if body is None:
@@ -272,6 +275,7 @@ def configure(application: Application, *, log_level: str = "warning") -> uvicor
         application,
         log_level=log_level,
         access_log=False,
+        date_header=False,
         lifespan="on",
         http=_Protocol,
         ws="none",

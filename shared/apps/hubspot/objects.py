@@ -108,7 +108,7 @@ _STAGES: Final = tuple(
 )
 
 _SYSTEM: Final = (
-    _field("hs_object_id", FieldType.TEXT, "Record ID", writable=False),
+    _field("hs_object_id", FieldType.NUMBER, "Record ID", writable=False),
     _field(CREATED, FieldType.DATETIME, "Create date", writable=False),
     _field(MERGED, FieldType.MULTI, "Merged record IDs", writable=False),
 )
@@ -139,7 +139,6 @@ CONTACT: Final = Kind(
         _field("date_of_birth", FieldType.TEXT, "Date of birth"),
         _field("message", FieldType.TEXT, "Message", "note"),
         _field("closedate", FieldType.DATETIME, "Close date"),
-        _field("hs_email_optout", FieldType.BOOL, "Unsubscribed from all email", writable=False),
         _field("lifecyclestage", FieldType.ENUM, "Lifecycle stage", options=_STAGES),
         _field("hs_lead_status", FieldType.ENUM, "Lead status"),
         _field("hubspot_owner_id", FieldType.OWNER, "Owner", "owner"),

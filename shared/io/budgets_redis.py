@@ -1,0 +1,190 @@
+"""Budgets shared through Redis: one script a request, by Redis' own clock, so that no two machines' clocks matter."""
+
+import random
+from typing import Any, Final
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared.io.budgets import (
+    ASK_AGAIN_MS,
+    BUCKETS,
+    FIRST_PAUSE_MS,
+    FORGET_MS,
+    HOLD_MS,
+    LISTED,
+    LIVE_FIRST_MS,
+    LONGEST_PAUSE_MS,
+    Ask,
+    BudgetsUnavailable,
+    Denied,
+    Grant,
+    Reason,
+)
+from shared.io.envelope import RandomBits
+
+_NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+
+_TAKE: Final = (
+    _NOW
+    + """
+local pause, live, lanes = KEYS[1], KEYS[2], KEYS[3]
+local slot, share, room = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local hold, live_first, again = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local listed, buckets = tonumber(ARGV[7]), tonumber(ARGV[8])
+
+local held = redis.call('HMGET', pause, 'until', 'reason', 'probe')
+if held[1] then
+  if now < tonumber(held[1]) then return {0, held[2], tonumber(held[1]) - now} end
+  if now < tonumber(held[3] or 0) then return {0, held[2], again} end
+end
+if share == 'backfill' then
+  local wait = redis.call('PTTL', live)
+  if wait > 0 then return {0, 'live_first', wait} end
+end
+
+local function refused()
+  redis.call('ZREMRANGEBYSCORE', lanes, '-inf', now)
+  if redis.call('ZCARD', lanes) >= room then return {0, 'parallel', 50} end
+  for i = 4, #KEYS do
+    local amount = tonumber(ARGV[9 + (i - 4) * 3])
+    local window = tonumber(ARGV[10 + (i - 4) * 3])
+    local allowed = tonumber(ARGV[11 + (i - 4) * 3])
+    if amount <= listed then
+      redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
+      local n = redis.call('ZCARD', KEYS[i])
+      if n >= allowed then
+        local freed = redis.call('ZRANGE', KEYS[i], n - allowed, n - allowed, 'WITHSCORES')
+        return {0, 'quota', tonumber(freed[2]) - now}
+      end
+    else
+      local width = math.floor(window / buckets)
+      local current = math.floor(now / width)
+      local oldest, sum = current, 0
+      local rows = redis.call('HGETALL', KEYS[i])
+      for r = 1, #rows, 2 do
+        local at = tonumber(rows[r])
+        if at > current - buckets - 1 then
+          sum = sum + tonumber(rows[r + 1])
+          oldest = math.min(oldest, at)
+        else
+          redis.call('HDEL', KEYS[i], rows[r])
+        end
+      end
+      if sum >= allowed then return {0, 'quota', (oldest + buckets + 1) * width - now} end
+    end
+  end
+  return nil
+end
+
+local no = refused()
+if no then
+  if share == 'live' then redis.call('SET', live, 1, 'PX', live_first) end
+  return no
+end
+for i = 4, #KEYS do
+  local amount = tonumber(ARGV[9 + (i - 4) * 3])
+  local window = tonumber(ARGV[10 + (i - 4) * 3])
+  if amount <= listed then
+    redis.call('ZADD', KEYS[i], now + hold + window, slot)
+  else
+    redis.call('HINCRBY', KEYS[i], math.floor(now / math.floor(window / buckets)), 1)
+  end
+  redis.call('PEXPIRE', KEYS[i], 2 * (hold + window))
+end
+redis.call('ZADD', lanes, now + hold, slot)
+redis.call('PEXPIRE', lanes, 2 * hold)
+if held[1] then redis.call('HSET', pause, 'probe', now + hold) end
+if share == 'live' then redis.call('DEL', live) end
+return {1, tostring(now), 0}
+"""
+)
+
+_SETTLE: Final = (
+    _NOW
+    + """
+local pause, lanes = KEYS[1], KEYS[2]
+redis.call('ZREM', lanes, ARGV[1])
+for i = 3, #KEYS do
+  redis.call('ZADD', KEYS[i], 'XX', tonumber(ARGV[3]) + tonumber(ARGV[i + 1]), ARGV[1])
+end
+if ARGV[2] == '1' then
+  local held = redis.call('HGET', pause, 'until')
+  if held and now >= tonumber(held) then redis.call('DEL', pause) end
+end
+return 1
+"""
+)
+
+_PAUSE: Final = (
+    _NOW
+    + """
+local first, longest, forget = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local held = redis.call('HMGET', KEYS[1], 'until', 'streak')
+local known, streak = tonumber(held[1] or 0), tonumber(held[2] or 0)
+local under_way = now < known
+if not under_way then streak = streak + 1 end
+local asked = tonumber(ARGV[2])
+local length = asked
+if asked < 0 then length = math.min(longest, first * 2 ^ math.min(streak - 1, 16)) end
+local stop = now + length
+if under_way then
+  if asked < 0 then stop = known else stop = math.max(known, stop) end
+end
+redis.call('HSET', KEYS[1], 'until', stop, 'reason', ARGV[1], 'streak', streak, 'probe', 0)
+redis.call('PEXPIRE', KEYS[1], stop - now + forget)
+return stop - now
+"""
+)
+
+
+class RedisBudgets:
+    """Budgets of all processes that share a Redis. Safe to use from several threads.
+
+    Args:
+        client: A client that repeats no command by itself: a repeated `take` would count twice.
+        backfill_share: Share of each quota that backfill may use.
+        bits: Source of the names of requests under way.
+    """
+
+    def __init__(self, client: "Redis", *, backfill_share: float = 0.99, bits: RandomBits | None = None) -> None:
+        self._client: Any = client
+        self._backfill_share = backfill_share
+        self._bits = bits or random.SystemRandom()
+
+    def take(self, ask: Ask) -> Grant | Denied:
+        """Grant a request, or say when to ask again."""
+        slot = f"{self._bits.getrandbits(64):016x}"
+        head = f"budget:{{{ask.account}}}:"
+        keys = [f"{head}pause", f"{head}live", f"{head}lanes", *(f"{head}q:{quota.name}" for quota in ask.quotas)]
+        arguments: list[str | int] = [slot, ask.share, ask.lanes(), HOLD_MS, LIVE_FIRST_MS, ASK_AGAIN_MS]
+        arguments += [LISTED, BUCKETS]
+        for quota in ask.quotas:
+            arguments += [quota.amount, quota.window_ms, quota.for_share(ask.share, self._backfill_share)]
+        granted, told, wait = self._run(_TAKE, keys, arguments)
+        text = told.decode() if isinstance(told, bytes) else str(told)
+        if granted:
+            return Grant(slot=slot, ask=ask, at_ms=int(text))
+        reason: Reason = text  # type: ignore[assignment]  # the script gives back reasons alone
+        return Denied(reason=reason, retry_after_s=max(1, int(wait)) / 1000)
+
+    def settle(self, grant: Grant, *, late_s: float, ok: bool) -> None:
+        """Free a request's lane, and its quota one window after it can have been counted."""
+        head = f"budget:{{{grant.ask.account}}}:"
+        listed = [quota for quota in grant.ask.quotas if quota.amount <= LISTED]
+        keys = [f"{head}pause", f"{head}lanes", *(f"{head}q:{quota.name}" for quota in listed)]
+        latest = grant.at_ms + int(late_s * 1000) + 1
+        self._run(_SETTLE, keys, [grant.slot, int(ok), latest, *(quota.window_ms for quota in listed)])
+
+    def pause(self, account: str, *, reason: Reason, retry_after_s: float | None) -> float:
+        """Stop an account; several refusals of one moment are one pause."""
+        asked = -1 if retry_after_s is None else max(1, int(retry_after_s * 1000))
+        keys = [f"budget:{{{account}}}:pause"]
+        wait = self._run(_PAUSE, keys, [reason, asked, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, FORGET_MS])
+        return int(wait) / 1000
+
+    def _run(self, script: str, keys: list[str], arguments: list[str | int]) -> Any:
+        try:
+            return self._client.eval(script, len(keys), *keys, *arguments)
+        except RedisError as error:
+            raise BudgetsUnavailable(f"the shared budgets cannot be read: {error!r}") from error

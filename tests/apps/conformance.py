@@ -1,0 +1,430 @@
+"""What every app must do, whatever it is: one suite that each binding passes against a server that can really be asked.
+
+A subclass offers a `world`: a binding, signed in to an empty account, and hands that are not ours to edit it with.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from shared.core.connector import (
+    AppError,
+    Binding,
+    Change,
+    Feed,
+    FeedExpired,
+    Hint,
+    HttpRequest,
+    HttpResponse,
+    Refused,
+    Session,
+    Stale,
+    Unreadable,
+    WriteResult,
+    Written,
+)
+from shared.core.ids import create_id, pair_id, read_marker
+from shared.core.records import Fields, Life, Report
+from tests.apps.driver import Driver
+
+SYNC = "people"
+
+
+def marker(number: int) -> str:
+    """Give the create id of some pair."""
+    return create_id(SYNC, pair_id(SYNC, "L", str(number)), "R", 0)
+
+
+@dataclass(kw_only=True)
+class World(ABC):
+    """One binding in an account of its own."""
+
+    binding: Binding
+    session: Session
+    driver: Driver
+    text: str
+    """A text field, empty in samples."""
+    bad: Fields
+    """Fields that the app refuses, or cannot hold."""
+    cursors: dict[str, str] = field(default_factory=dict)
+
+    @abstractmethod
+    def sample(self, number: int) -> Fields:
+        """Give the fields of one record, different from those of any other number."""
+
+    @abstractmethod
+    def person_creates(self, fields: Sequence[Fields]) -> list[str]:
+        """Create records as somebody else."""
+
+    @abstractmethod
+    def person_edits(self, record: str, field: str, value: str) -> None:
+        """Change one field as somebody else."""
+
+    @abstractmethod
+    def person_deletes(self, record: str) -> None:
+        """Delete a record as somebody else."""
+
+    def person_merges(self, one: str, other: str) -> str:
+        """Merge two records as somebody else, and give the survivor's id."""
+        raise NotImplementedError
+
+    @property
+    def names(self) -> list[str]:
+        """Name the fields that tests look at."""
+        return [*self.sample(0), self.text]
+
+    def create(self, *changes: Change) -> Sequence[WriteResult]:
+        """Run a create exchange."""
+        return self.driver.run(self.binding.create_many(self.session, changes))
+
+    def made(self, number: int = 1) -> Report:
+        """Create one record of ours."""
+        (result,) = self.create(Change(key="k", marker=marker(number), fields=self.sample(number)))
+        assert isinstance(result, Written)
+        return result.report
+
+    def update(self, *changes: Change) -> Sequence[WriteResult]:
+        """Run an update exchange."""
+        return self.driver.run(self.binding.update_many(self.session, changes))
+
+    def edit(self, report: Report, **values: str | None) -> WriteResult:
+        """Update one record that was read before."""
+        before = {name: report.fields.get(name) for name in values}
+        change = Change(key="e", id=report.id, fields=values, before=before, expected=report.version)
+        (result,) = self.update(change)
+        return result
+
+    def read(self, *ids: str) -> dict[str, Report | Unreadable]:
+        """Read records."""
+        return {x.id: x for x in self.driver.run(self.binding.read(self.session, ids, self.names))}
+
+    def one(self, record: str) -> Report:
+        """Read one record that is readable."""
+        found = self.read(record)[record]
+        assert isinstance(found, Report)
+        return found
+
+    def listed(self) -> list[Report]:
+        """Read all pages."""
+        found: list[Report] = []
+        cursor: str | None = None
+        for _ in range(100):
+            page = self.driver.run(self.binding.list_page(self.session, cursor, self.names))
+            found += page.reports
+            cursor = page.next
+            if cursor is None:
+                return found
+        raise AssertionError("the listing does not end")
+
+    def start_feeds(self) -> None:
+        """Begin to follow every feed."""
+        for feed in self.binding.feeds:
+            self.cursors[feed.name] = self.driver.run(feed.poll(self.session, None)).cursor
+
+    def poll(self, feed: Feed) -> list[Hint]:
+        """Follow one feed to where it is now."""
+        found: list[Hint] = []
+        for _ in range(100):
+            page = self.driver.run(feed.poll(self.session, self.cursors[feed.name]))
+            self.cursors[feed.name] = page.cursor
+            found += page.hints
+            if not page.more:
+                assert page.complete_to_ms > 0
+                return found
+        raise AssertionError("the feed does not end")
+
+    def hints(self) -> dict[str, Hint]:
+        """Follow every truth feed, and give what was told by id."""
+        return {hint.id: hint for feed in self.binding.feeds if feed.role == "truth" for hint in self.poll(feed)}
+
+
+class Conformance:
+    """The rules. Each says in its docstring what a user may rely on."""
+
+    def test_truth_feeds_cover_create_update_and_delete(self, world: World) -> None:
+        """Nothing depends on webhooks alone."""
+        covered = frozenset[str]().union(*(feed.covers for feed in world.binding.feeds if feed.role == "truth"))
+        assert {"create", "update", "delete"} <= covered
+
+    def test_discover_knows_the_declared_fields(self, world: World) -> None:
+        """What discovery says of a field agrees with the static hint."""
+        found = {info.name: info for info in world.driver.run(world.binding.discover(world.session))}
+        for info in world.binding.fields:
+            assert info.name in found, f"{info.name} is declared, but not discovered"
+            assert found[info.name].type == info.type
+            assert found[info.name].updatable == info.updatable
+
+    def test_a_create_run_twice_makes_one_record(self, world: World) -> None:
+        """The second run finds the record of the first."""
+        change = Change(key="k", marker=marker(1), fields=world.sample(1))
+        (first,), (second,) = world.create(change), world.create(change)
+        assert isinstance(first, Written)
+        assert isinstance(second, Written)
+        assert (first.found, second.found) == (False, True)
+        assert [first.report.id] == [x.id for x in world.listed()] == [second.report.id]
+
+    def test_a_create_whose_answer_was_lost_makes_one_record(self, world: World) -> None:
+        """The unknown outcome is said, and the retry finds the record."""
+        world.driver.drop = lambda request: not request.safe
+        change = Change(key="k", marker=marker(1), fields=world.sample(1))
+        with pytest.raises(AppError) as caught:
+            world.create(change)
+        assert caught.value.unknown
+        (again,) = world.create(change)
+        assert isinstance(again, Written)
+        assert again.found
+        assert len(world.listed()) == 1
+
+    def test_a_create_that_is_noticed_before_its_answer_names_its_pair(self, world: World) -> None:
+        """The record carries the marker, so a report that overtakes the answer is not taken for a stranger's."""
+        world.start_feeds()
+        world.driver.drop = lambda request: not request.safe
+        with pytest.raises(AppError):
+            world.create(Change(key="k", marker=marker(7), fields=world.sample(7)))
+        (record,) = world.hints()
+        assert world.one(record).marker == marker(7)
+        assert read_marker(world.one(record).marker, SYNC) == (pair_id(SYNC, "L", "7"), "R")
+
+    def test_a_stranger_carries_no_marker(self, world: World) -> None:
+        """Only our own creates are recognised as ours."""
+        (record,) = world.person_creates([world.sample(1)])
+        assert read_marker(world.one(record).marker, SYNC) is None
+
+    def test_an_update_writes_and_reports_what_is_stored(self, world: World) -> None:
+        """The answer carries the new value and the version that the feed will tell, so the echo is recognised."""
+        report = world.made()
+        world.start_feeds()
+        done = world.edit(report, **{world.text: "new"})
+        assert isinstance(done, Written)
+        assert done.report.fields[world.text] == "new"
+        assert done.report.version != report.version
+        assert world.one(report.id).fields[world.text] == "new"
+        assert world.one(report.id).version == done.report.version
+        assert world.hints()[report.id].version == done.report.version
+
+    def test_the_report_of_a_create_equals_what_was_sent(self, world: World) -> None:
+        """An echo of our own write is no change."""
+        report = world.made()
+        assert {name: report.fields[name] for name in world.sample(1)} == world.sample(1)
+        assert world.one(report.id).fields.items() >= world.sample(1).items()
+        assert world.one(report.id).version == report.version
+
+    def test_an_update_leaves_other_fields_alone(self, world: World) -> None:
+        """Only changed fields are written."""
+        report = world.made()
+        world.edit(report, **{world.text: "new"})
+        assert world.one(report.id).fields == {**world.sample(1), world.text: "new"}
+
+    def test_an_update_run_twice_is_harmless(self, world: World) -> None:
+        """After a lost answer, the same write is answered without doing damage."""
+        report = world.made()
+        world.driver.drop = lambda request: not request.safe
+        with pytest.raises(AppError) as caught:
+            world.edit(report, **{world.text: "new"})
+        assert caught.value.unknown
+        again = world.edit(report, **{world.text: "new"})
+        assert isinstance(again, Written | Stale)
+        assert again.report.fields[world.text] == "new"
+
+    def test_a_field_can_be_cleared(self, world: World) -> None:
+        """Cleared is reported as known to be empty."""
+        report = world.made()
+        filled = world.edit(report, **{world.text: "x"})
+        assert isinstance(filled, Written)
+        emptied = world.edit(filled.report, **{world.text: None})
+        assert isinstance(emptied, Written)
+        assert emptied.report.fields[world.text] is None
+        assert world.one(report.id).fields[world.text] is None
+
+    def test_a_field_that_was_not_asked_for_is_not_known(self, world: World) -> None:
+        """Unknown is not empty."""
+        report = world.made()
+        (found,) = world.driver.run(world.binding.read(world.session, [report.id], [world.text]))
+        assert isinstance(found, Report)
+        assert found.fields == {world.text: None}
+
+    def test_an_update_that_expects_an_older_state_is_stale(self, world: World) -> None:
+        """What somebody else wrote meanwhile is not overwritten, and is reported."""
+        report = world.made()
+        world.person_edits(report.id, world.text, "theirs")
+        done = world.edit(report, **{world.text: "ours"})
+        assert isinstance(done, Stale)
+        assert done.report.fields[world.text] == "theirs"
+        assert world.one(report.id).fields[world.text] == "theirs"
+
+    def test_an_update_of_a_deleted_record_does_not_bring_it_back(self, world: World) -> None:
+        """The answer says that it is gone."""
+        report = world.made()
+        world.person_deletes(report.id)
+        done = world.edit(report, **{world.text: "ours"})
+        assert isinstance(done, Stale)
+        assert done.report.life in (Life.GONE, Life.ARCHIVED)
+        assert world.listed() == []
+
+    def test_archiving_deletes_once_and_only_what_was_expected(self, world: World) -> None:
+        """A delete of a record that somebody changed meanwhile is stale; a repeated one is done."""
+        report = world.made()
+        world.person_edits(report.id, world.text, "theirs")
+        archive = world.binding.archive_many
+        change = Change(key="a", id=report.id, expected=report.version)
+        (stale,) = world.driver.run(archive(world.session, [change]))
+        assert isinstance(stale, Stale)
+        assert stale.report.life is Life.ALIVE
+        change = Change(key="a", id=report.id, expected=world.one(report.id).version)
+        for _ in range(2):
+            (done,) = world.driver.run(archive(world.session, [change]))
+            assert isinstance(done, Written)
+            assert done.report.life in (Life.GONE, Life.ARCHIVED)
+        assert world.listed() == []
+
+    def test_a_truth_feed_tells_creates_and_updates(self, world: World) -> None:
+        """With the version that a reading gives, so that known records need not be read."""
+        (old,) = world.person_creates([world.sample(1)])
+        world.start_feeds()
+        (new,) = world.person_creates([world.sample(2)])
+        world.person_edits(old, world.text, "x")
+        hints = world.hints()
+        assert {hints[x].version for x in (old, new)} == {world.one(x).version for x in (old, new)}
+        assert hints[old].kind == hints[new].kind == "changed"
+
+    def test_a_truth_feed_tells_a_delete(self, world: World) -> None:
+        """The hint leads to a reading that says it is gone."""
+        (record, other) = world.person_creates([world.sample(1), world.sample(2)])
+        world.start_feeds()
+        world.person_deletes(record)
+        assert world.hints()[record].kind == "deleted"
+        assert world.one(record).life in (Life.GONE, Life.ARCHIVED)
+        assert [x.id for x in world.listed()] == [other]
+
+    def test_a_merge_is_seen_or_the_app_knows_none(self, world: World) -> None:
+        """The old ids lead to the survivor, whose report lists them."""
+        if not any("merge" in feed.covers for feed in world.binding.feeds):
+            return
+        ids = world.person_creates([world.sample(1), world.sample(2)])
+        world.start_feeds()
+        survivor = world.person_merges(*ids)
+        assert survivor in world.hints()
+        found = world.read(*ids)
+        for old in ids:
+            loser = found[old]
+            assert isinstance(loser, Report)
+            assert (loser.life, loser.merged_into) == (Life.MERGED, survivor)
+        kept = found[survivor]
+        assert isinstance(kept, Report)
+        assert set(kept.aliases) == {*ids}
+        assert kept.life is Life.ALIVE
+
+    def test_a_cursor_that_the_app_forgot_is_said_to_be_expired(self, world: World) -> None:
+        """A full scan then shows every record: nothing is taken for deleted."""
+        records = world.person_creates([world.sample(1), world.sample(2)])
+        for feed in world.binding.feeds:
+            with pytest.raises(FeedExpired):
+                world.driver.run(feed.poll(world.session, '{"token": "http://radicale.org/ns/sync/00", "at": "x"}'))
+        assert {x.id for x in world.listed()} == {*records}
+        assert all(x.life is Life.ALIVE for x in world.listed())
+
+    def test_one_bad_item_of_a_batch_is_refused_alone(self, world: World) -> None:
+        """The others are written; the refusal names the field and a row of the error registry."""
+        changes = [Change(key=str(n), marker=marker(n), fields=world.sample(n)) for n in range(1, 6)]
+        changes[2] = Change(key="3", marker=marker(3), fields={**world.sample(3), **world.bad})
+        results = {x.key: x for x in world.create(*changes)}
+        refused = results.pop("3")
+        assert isinstance(refused, Refused)
+        assert refused.code in ("invalid_value", "type_mismatch")
+        assert all(isinstance(x, Written) for x in results.values())
+        assert len(world.listed()) == 4
+
+    def test_a_batch_of_updates_with_one_bad_item(self, world: World) -> None:
+        """Updates are told apart as creates are."""
+        reports = [world.made(n) for n in range(1, 5)]
+        values: list[Fields] = [{world.text: f"t{n}"} for n in range(4)]
+        values[1] = world.bad
+        changes = [
+            Change(key=x.id, id=x.id, fields=v, before=dict.fromkeys(v), expected=x.version)
+            for x, v in zip(reports, values, strict=True)
+        ]
+        kinds = [type(x) for x in world.update(*changes)]
+        assert kinds == [Written, Refused, Written, Written]
+
+    def test_a_page_follows_a_page_and_a_feed_tells_many_changes(self, world: World) -> None:
+        """250 records are listed once each in the order of ids, and told once each by the feed."""
+        world.start_feeds()
+        records = world.person_creates([world.sample(n) for n in range(250)])
+        told = [hint for feed in world.binding.feeds for hint in world.poll(feed)]
+        assert sorted(hint.id for hint in told) == sorted(records)
+        listed = [x.id for x in world.listed()]
+        assert len(listed) == len({*listed}) == 250
+        assert {*listed} == {*records}
+        assert listed == [x.id for x in world.listed()], "two listings of an unchanged account must agree"
+        first = world.driver.run(world.binding.list_page(world.session, None, world.names))
+        assert first.next is not None
+        assert world.hints() == {}, "what was told once is not told again while nothing changes"
+
+    def test_many_ids_are_read_with_one_result_each(self, world: World) -> None:
+        """More ids than fit a batch, a repeated one, and one that never was."""
+        records = world.person_creates([world.sample(n) for n in range(world.binding.read_batch + 5)])
+        missing = "987654321"
+        found = world.read(*records, records[0], missing)
+        assert {*found} == {*records, missing}
+        gone = found.pop(missing)
+        assert isinstance(gone, Report)
+        assert gone.life is Life.GONE
+        assert all(isinstance(x, Report) and x.life is Life.ALIVE for x in found.values())
+
+    def test_a_limit_is_said_to_be_one(self, world: World) -> None:
+        """The caller may wait and go on; nothing is refused for good."""
+        world.driver.instead = lambda _request: HttpResponse(status=429, headers={"retry-after": "3"})
+        with pytest.raises(AppError) as caught:
+            world.made()
+        assert (caught.value.code, caught.value.retry, caught.value.retry_after_s) == ("rate_limited", "busy", 3.0)
+        assert not caught.value.unknown
+
+    def test_a_record_that_may_not_be_read_is_not_deleted(self, world: World) -> None:
+        """Lost permission is a connection problem or an unreadable record, never a deletion."""
+        report = world.made()
+
+        def forbid(_request: HttpRequest) -> HttpResponse:
+            return HttpResponse(status=403)
+
+        world.driver.instead = forbid
+        with pytest.raises(AppError) as caught:
+            world.read(report.id)
+        assert caught.value.code == "permission_denied"
+        assert caught.value.retry == "setup"
+
+        def forbid_one(request: HttpRequest) -> HttpResponse | None:
+            # The batch is answered without the record; alone, it is forbidden.
+            if request.method == "GET":
+                return HttpResponse(status=403)
+            empty = b'<multistatus xmlns="DAV:"/>' if request.method == "REPORT" else b'{"results": []}'
+            return HttpResponse(status=207, body=empty)
+
+        world.driver.instead = forbid_one
+        assert isinstance(world.read(report.id)[report.id], Unreadable)
+        world.driver.instead = None
+        assert world.one(report.id).life is Life.ALIVE
+
+    def test_a_server_that_fails_leaves_the_outcome_of_a_write_open(self, world: World) -> None:
+        """Only a write that may have been executed is unknown; a read is not."""
+        report = world.made()
+
+        def fail(request: HttpRequest) -> HttpResponse | None:
+            return None if request.safe else HttpResponse(status=500, body=b"<html>oops</html>")
+
+        world.driver.instead = fail
+        with pytest.raises(AppError) as caught:
+            world.edit(report, **{world.text: "new"})
+        assert (caught.value.code, caught.value.retry, caught.value.unknown) == ("app_unavailable", "outage", True)
+        world.driver.instead = lambda _request: HttpResponse(status=500)
+        with pytest.raises(AppError) as caught:
+            world.read(report.id)
+        assert (caught.value.code, caught.value.unknown) == ("app_unavailable", False)
+
+    def test_fields_name_what_the_app_can_do(self, world: World) -> None:
+        """Names are plain, and unique."""
+        names = [info.name for info in world.binding.fields]
+        assert len(names) == len({*names})
+        assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)

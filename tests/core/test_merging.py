@@ -1,0 +1,99 @@
+"""Every row of the merge table, and what no combination of values may ever do."""
+
+import itertools
+
+import pytest
+
+from shared.core.merging import UNKNOWN, Ask, Decision, FieldRule, Held, Keep, Send, Settle, merge
+
+TEXTS = (None, "1", "2", "3")
+
+
+def rule(**changes: object) -> FieldRule:
+    """Make a mapping that travels unchanged."""
+    fields: dict[str, object] = {
+        "key": "phone", "left": "phone", "right": "tel", "get": lambda value: value, "put": lambda value, _old: value,
+        "same": lambda one, other: one == other,
+    }  # fmt: skip
+    return FieldRule(**{**fields, **changes})  # type: ignore[arg-type]  # a table of test cases
+
+
+def right_wins(_left: object, _right: object) -> str:
+    return "R"
+
+
+@pytest.mark.parametrize(
+    ("case", "held", "expected"),
+    [
+        ("a side is unknown", ("1", UNKNOWN, "1", "1"), Keep()),
+        ("the other side is unknown", (UNKNOWN, "1", "1", "1"), Keep()),
+        ("equal by meaning", ("2", "2", "1", "1"), Settle("2", "2")),
+        ("both empty", (None, None, "1", "1"), Settle(None, None)),
+        ("only left changed", ("2", "1", "1", "1"), Send("R", "2", "2")),
+        ("only right changed", ("1", "2", "1", "1"), Send("L", "2", "2")),
+        ("left cleared, kept", (None, "1", "1", "1"), Settle(None, "1", "kept_clear")),
+        ("right cleared, kept", ("1", None, "1", "1"), Settle("1", None, "kept_clear")),
+        ("both changed, left is default", ("2", "3", "1", "1"), Send("R", "2", "2", lost="3")),
+        ("left cleared, right changed", (None, "2", "1", "1"), Send("L", "2", "2")),
+        ("right cleared, left changed", ("2", None, "1", "1"), Send("R", "2", "2")),
+        ("a settled difference", ("1", "2", "1", "2"), Keep()),
+        ("no base, left empty", (None, "1", UNKNOWN, UNKNOWN), Send("L", "1", "1", edit=False)),
+        ("no base, right empty", ("1", None, UNKNOWN, UNKNOWN), Send("R", "1", "1", edit=False)),
+        ("no base, both filled", ("1", "2", UNKNOWN, UNKNOWN), Send("R", "1", "1", lost="2", edit=False)),
+        ("no base, equal", ("1", "1", UNKNOWN, UNKNOWN), Settle("1", "1")),
+        ("kept clear, then the other side is edited", (None, "7", None, "1"), Send("L", "7", "7")),
+    ],
+)
+def test_each_row_of_the_table(case: str, held: tuple[Held, Held, Held, Held], expected: Decision) -> None:
+    """Each row of the table decides as written."""
+    assert expected == merge(rule(), *held), case
+
+
+def test_a_clear_is_written_only_where_the_mapping_propagates_clears() -> None:
+    """`clears: propagate` writes the clear."""
+    assert Send("R", None, None) == merge(rule(clears="propagate"), None, "1", "1", "1")
+
+
+def test_a_blank_never_wins_a_conflict_even_where_clears_travel() -> None:
+    """A blank in the default app changes nothing in the other one."""
+    assert Send("L", "2", "2") == merge(rule(clears="propagate"), None, "2", "1", "1")
+
+
+def test_a_person_decides_under_the_manual_policy() -> None:
+    """`manual` writes nothing."""
+    assert Ask() == merge(rule(choose=lambda _left, _right: "ask"), "2", "3", "1", "1")
+
+
+def test_one_way_first_link_with_the_target_as_default_keeps_its_value() -> None:
+    """The closed side is never written, and the target's own value stands."""
+    one_way = rule(to_left=False, choose=right_wins)
+    assert Settle("1", "2", "settled_difference") == merge(one_way, "1", "2", UNKNOWN, UNKNOWN)
+    assert Send("R", "9", "9") == merge(one_way, "9", "2", "1", "2")
+
+
+def test_an_edit_of_the_one_way_target_is_drift_and_wins_when_the_target_is_default() -> None:
+    """An edit there is not reverted, and stays an edit for the next conflict."""
+    one_way = rule(to_left=False, choose=right_wins)
+    assert Keep(drift=True) == merge(one_way, "1", "5", "1", "1")
+    assert Settle("9", "5", "settled_difference") == merge(one_way, "9", "5", "1", "1")
+
+
+@pytest.mark.parametrize("clears", ["keep", "propagate"])
+@pytest.mark.parametrize("winner", ["L", "R"])
+@pytest.mark.parametrize(("to_left", "to_right"), [(True, True), (True, False), (False, True)])
+def test_one_decision_settles_every_combination(clears: str, winner: str, to_left: bool, to_right: bool) -> None:  # noqa: FBT001
+    """After its write is answered a field asks for nothing more, and a closed side is never written."""
+    a_rule = rule(clears=clears, choose=lambda _left, _right: winner, to_left=to_left, to_right=to_right)
+    for left, right, base_left, base_right in itertools.product(TEXTS, TEXTS, (*TEXTS, UNKNOWN), (*TEXTS, UNKNOWN)):
+        if (base_left is UNKNOWN) != (base_right is UNKNOWN):
+            continue
+        decision = merge(a_rule, left, right, base_left, base_right)
+        match decision:
+            case Send(side, value):
+                assert to_left if side == "L" else to_right
+                left, right = (value, right) if side == "L" else (left, value)
+                base_left, base_right = left, right
+            case Settle(settled_left, settled_right):
+                base_left, base_right = settled_left, settled_right
+        after = merge(a_rule, left, right, base_left, base_right)
+        assert not isinstance(after, Send), (left, right, base_left, base_right, decision, after)
