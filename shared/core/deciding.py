@@ -154,7 +154,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     if gone:
         for side in gone:
             draft.pending.pop(side, None)
-        if len(gone) == 2:  # noqa: PLR2004 - both sides
+        if len(gone) == 2:
             return _set(draft, "closed", "deleted_in_both")
         if lives[gone[0]] is Life.MERGED:
             end = draft.ends[gone[0]]
@@ -219,7 +219,7 @@ def is_in_flight(draft: Draft, rule: FieldRule) -> bool:
     Such a field is not decided: answering a swap of two values with two writes would swap them for ever.
     """
     return any(
-        rule.field(side) in pending.fields or pending.op == "create" and rule.key in pending.source
+        rule.field(side) in pending.fields or (pending.op == "create" and rule.key in pending.source)
         for side, pending in draft.pending.items()
     )
 
@@ -294,7 +294,7 @@ def _decide_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) -
     for rule in draft.policy.associations:
         if any(rule.label in pending.links for pending in draft.pending.values()):
             continue
-        values: dict[Side, str | None | Unknown] = {}
+        values: dict[Side, str | Unknown | None] = {}
         for side in SIDES:
             values[side] = _linked_pair(draft, side, rule.label, neighbours, rule.to, waits, notes)
         left, right = values["L"], values["R"]

@@ -206,7 +206,7 @@ class _Choice:
         rights = sorted({right for _, right in group}, key=self._age)
         edges = [self._edges[left][right] for left, right in group]
         one_value = bool(edges[0].keys) and all(edge.keys == edges[0].keys for edge in edges)
-        if len(lefts) + len(rights) > 2 and not one_value and self._settings.ambiguous == "hold":  # noqa: PLR2004
+        if len(lefts) + len(rights) > 2 and not one_value and self._settings.ambiguous == "hold":
             for node in (*lefts, *rights):
                 others = self._edges[node]
                 found = tuple(sorted(((other, edge.score) for other, edge in others.items()), key=lambda row: row[0]))

@@ -19,8 +19,8 @@ from shared.core.connector import (
     Binding,
     Change,
     Exchange,
-    FeedPage,
     Feed,
+    FeedPage,
     FieldInfo,
     HttpRequest,
     HttpResponse,
@@ -166,9 +166,7 @@ def declare(kind: Kind) -> App:
 
     def result(session: Session, change: Change, row: dict[str, Any]) -> WriteResult:
         if "conflict" in row:
-            return Refused(
-                key=change.key, code="duplicate_in_target", message="taken", conflicting_id=row["conflict"]
-            )
+            return Refused(key=change.key, code="duplicate_in_target", message="taken", conflicting_id=row["conflict"])
         if row.get("stale"):
             return Stale(key=change.key, report=report(session, row["row"]))
         return Written(key=change.key, report=report(session, row["row"]), found=row.get("found", False))
@@ -212,12 +210,22 @@ def declare(kind: Kind) -> App:
         lock="none" if kind == "ordered" else "etag",
         update_kind="patch",
         fields=tuple(
-            FieldInfo(name=name, type=FieldType.EMAIL if name == "email" else FieldType.TEXT, canonical="email" if name == "email" else None)
+            FieldInfo(
+                name=name,
+                type=FieldType.EMAIL if name == "email" else FieldType.TEXT,
+                canonical="email" if name == "email" else None,
+            )
             for name in FIELDS
         ),
         associations=(Association(label="company", to="company", kind="endpoint"),),
         feeds=(
-            Feed(name="all", kind="full_scan", role="truth", covers=frozenset(("create", "update", "delete")), poll=unused_poll),
+            Feed(
+                name="all",
+                kind="full_scan",
+                role="truth",
+                covers=frozenset(("create", "update", "delete")),
+                poll=unused_poll,
+            ),
         ),
         read_batch=3,
         write_batch=2,
