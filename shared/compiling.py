@@ -50,7 +50,7 @@ def _match_rule(sync: Sync, object_: str) -> Rule:
 
 
 def _open(direction: str, target: Side) -> bool:
-    return direction == "two_way" or direction == ("to_left" if target == "L" else "to_right")
+    return direction in ("two_way", "to_left" if target == "L" else "to_right")
 
 
 def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> SidePolicy:

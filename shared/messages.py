@@ -59,8 +59,8 @@ class WriteCommand(Frozen):
     """The write's id, compared with the pair's pending mark before it is sent."""
     id: str = ""
     marker: str = ""
-    fields: Fields = {}
-    before: Fields = {}
+    fields: Fields = {}  # noqa: RUF012 - pydantic copies defaults
+    before: Fields = {}  # noqa: RUF012 - pydantic copies defaults
     expected: Version | None = None
     links: Mapping[str, str | None] = {}
     setup: int

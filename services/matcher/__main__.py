@@ -59,7 +59,7 @@ def _run(settings: Settings, url: str) -> int:
     follower.catch_up()
 
     blocking = Store(BlockingScripts(connect(url)))
-    bus = KafkaBus(settings, source="matcher", clock=clock, setups=lambda: setups.offset)
+    bus = KafkaBus(settings, source="matcher", clock=clock, setups=lambda: setups.offset, metrics=metrics)
     watch = RebuildWatch(
         Rebuilder(blocking, bus, setups, KafkaJournal(settings), clock),
         metrics,
@@ -121,7 +121,7 @@ def _start(run: Callable[[threading.Event], None], stop: threading.Event) -> thr
     def guarded() -> None:
         try:
             run(stop)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug must end the process
             _log.exception("thread_failed")
             os._exit(1)
 

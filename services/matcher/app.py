@@ -97,7 +97,7 @@ class Agents:
     """Wires the handlers to the app."""
 
     def __init__(
-        self, app: faust.App, settings: Settings, store: Store, bus: Bus, setups: Setups, clock: Clock, metrics: Metrics,
+        self, app: faust.App, settings: Settings, store: Store, bus: Bus, setups: Setups, clock: Clock, metrics: Metrics,  # noqa: E501 - one row reads better whole
         progress: Progress,
     ) -> None:  # fmt: skip
         self._settings = settings
@@ -152,7 +152,7 @@ class Agents:
                 else:
                     self._progress.working(topics.MATCHER_GROUP)
                     return
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug must end the process
             # An exception that leaves an agent acknowledges its message. Nothing may be lost to a bug: stop here.
             _log.exception("handler_failed", topic=topic.name, first=batch[0].offset, messages=len(batch))
             os._exit(1)
@@ -160,7 +160,7 @@ class Agents:
     async def _catch_up(self, batch: Sequence[Received]) -> None:
         """Wait until the settings that the senders had seen are known here too."""
         wanted = max(setups_seen(item.headers) for item in batch)
-        while self._setups.offset < wanted:
+        while self._setups.offset < wanted:  # noqa: ASYNC110 - another thread moves the offset
             await asyncio.sleep(0.01)
 
 

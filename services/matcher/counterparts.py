@@ -7,7 +7,7 @@ from shared.core.records import Side, opposite
 from shared.io.store import Component, LinkedRecord
 
 
-def counterpart_of(policy: Policy, side: Side, record: str, pair: str, component: Component) -> Counterpart | None:
+def counterpart_of(policy: Policy, side: Side, record: str, pair: str, component: Component) -> Counterpart | None:  # noqa: PLR0911 - one decision table, read from top to bottom
     """Say what matching found; None while the pair's other record is on its way."""
     by_node = {(row.side, row.id): row for row in component.members if not row.surplus}
     own = by_node.get((side, record))

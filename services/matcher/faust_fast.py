@@ -52,7 +52,7 @@ async def _finish(resume: _Resume) -> Any:
 class FastConsumer(driver.Consumer):  # type: ignore[misc]  # Faust ships no types
     """Delivers inline while there is room."""
 
-    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:  # noqa: ASYNC109 - the signature is Faust's
         """Run the first coroutine until it suspends; only then wait as Faust does."""
         if len(coros) == 2 and timeout is None and inspect.iscoroutine(coros[0]) and inspect.iscoroutine(coros[1]):
             try:

@@ -109,7 +109,7 @@ def _second_read(policy: Policy, side: Side, end: SideState, cause: Inbound[Any]
         connection=part.connection,
         object=part.object,
         id=end.id,
-        kind=kind,
+        kind=kind,  # type: ignore[arg-type]  # the value is narrower than its declared type
         ask=end.ask,
         accepted_ms=_accepted(cause) or now_ms,
     )

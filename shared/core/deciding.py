@@ -50,7 +50,7 @@ def _set(draft: Draft, status: str, reason: str = "", detail: str = "") -> None:
     draft.reason, draft.detail = reason, detail
 
 
-def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_ms: int) -> None:
+def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_ms: int) -> None:  # noqa: C901, PLR0911, PLR0912 - one decision table, read from top to bottom
     """Decide a pair with one record: match it, create its partner, or say why not."""
     end, target = draft.ends[side], opposite(side)
     if end is None:
@@ -93,7 +93,7 @@ def _one_sided(draft: Draft, side: Side, status: str, reason: str, detail: str) 
         _set(draft, "hidden")
 
 
-def _decide_create(draft: Draft, side: Side, now_ms: int) -> None:
+def _decide_create(draft: Draft, side: Side, now_ms: int) -> None:  # noqa: ARG001, PLR0911 - one signature for all decisions
     """Create the partner of an unmatched record, unless something stands against it."""
     end, target = draft.ends[side], opposite(side)
     if end is None:
@@ -328,7 +328,7 @@ def _decide_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) -
 
 def _linked_pair(
     draft: Draft, side: Side, label: str, neighbours: Neighbours, to: str, waits: list[str], notes: dict[str, str]
-) -> str | None | Unknown:
+) -> str | Unknown | None:
     """Give the pair that a side's association points to; unknown while that record is not known yet."""
     end = draft.ends[side]
     if end is None or label not in end.links:

@@ -19,7 +19,7 @@ class Unknown:
 
 
 UNKNOWN: Final = Unknown()
-Held: TypeAlias = Value | None | Unknown
+Held: TypeAlias = Value | Unknown | None
 Choice: TypeAlias = Literal["L", "R", "ask"]
 
 
@@ -98,7 +98,7 @@ class Ask:
 Decision: TypeAlias = Keep | Settle | Send | Ask
 
 
-def merge(rule: FieldRule, left: Held, right: Held, base_left: Held, base_right: Held) -> Decision:
+def merge(rule: FieldRule, left: Held, right: Held, base_left: Held, base_right: Held) -> Decision:  # noqa: PLR0911 - one decision table, read from top to bottom
     """Decide one field; raises `InvalidValue` when the value to write does not fit the other side."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return Keep()  # a field we may not read is never "cleared"

@@ -20,7 +20,7 @@ class SideState(Frozen):
 
     id: str
     version: Version
-    fields: Fields = {}
+    fields: Fields = {}  # noqa: RUF012 - pydantic copies defaults
     life: Life = Life.ALIVE
     merged_into: str | None = None
     created: str = ""
@@ -34,13 +34,13 @@ class Pending(Frozen):
 
     key: str
     op: Literal["create", "update"]
-    fields: Fields = {}
-    source: Fields = {}
+    fields: Fields = {}  # noqa: RUF012 - pydantic copies defaults
+    source: Fields = {}  # noqa: RUF012 - pydantic copies defaults
     """The other side's values that it was computed from, by mapping key: the other side's base once it is answered."""
     links: Mapping[str, str | None] = {}
     link_source: Mapping[str, str | None] = {}
     """Association label to the neighbour pair that the link stands for."""
-    before: Fields = {}
+    before: Fields = {}  # noqa: RUF012 - pydantic copies defaults
     expected: Version | None = None
     setup: int
     accepted_ms: int = 0
@@ -97,9 +97,9 @@ class Pair(Frozen):
     """Writes decided so far; makes update ids differ."""
     L: SideState | None = None
     R: SideState | None = None
-    base_l: Fields = {}
+    base_l: Fields = {}  # noqa: RUF012 - pydantic copies defaults
     """By mapping key, where the left base differs from the left value now."""
-    base_r: Fields = {}
+    base_r: Fields = {}  # noqa: RUF012 - pydantic copies defaults
     fresh: tuple[str, ...] = ()
     """Mapping keys that have no base yet."""
     link_base: Mapping[str, tuple[str | None, str | None]] = {}

@@ -70,7 +70,7 @@ def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent,
             pending = None
         draft.trace.append(Trace(did="replaced", side=side, old=current.id if current else None, new=report.id))
     if pending is not None and not ours:
-        # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.
+        # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.  # noqa: E501 - one row reads better whole
         _drop_pending(draft, side)
         pending = None
     draft.ends[side] = _overlay(draft, side, None, report)
@@ -89,7 +89,7 @@ def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent,
     return "taken"
 
 
-def _believe(
+def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom
     draft: Draft, side: Side, current: SideState, report: Report, event: PairEvent, own: Answer | None, offset: int
 ) -> Taken:
     """Judge a report against what is known of the same record."""

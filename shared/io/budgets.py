@@ -109,7 +109,7 @@ def pause_ms(streak: int, retry_after_s: float | None) -> int:
     """Give how long the pause number *streak* lasts."""
     if retry_after_s is not None:
         return max(1, int(retry_after_s * 1000))
-    return min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(streak - 1, 16))
+    return int(min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(streak - 1, 16)))
 
 
 @dataclass(slots=True)

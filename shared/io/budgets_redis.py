@@ -1,9 +1,8 @@
 """Budgets shared through Redis: one script a request, by Redis' own clock, so that no two machines' clocks matter."""
 
-import random
-from typing import Any, Final
+import random  # noqa: I001 - see the text above
+from typing import Any, Final, TYPE_CHECKING
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from shared.io.budgets import (
@@ -22,6 +21,9 @@ from shared.io.budgets import (
     Reason,
 )
 from shared.io.envelope import RandomBits
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 _NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 

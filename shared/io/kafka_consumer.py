@@ -191,7 +191,7 @@ class SupervisedConsumer(Generic[M]):
 
 
 def _joined(consumer: Any) -> bool:
-    return consumer.group_metadata().state == MemberState.STABLE
+    return bool(consumer.group_metadata().state == MemberState.STABLE)
 
 
 def _named(partitions: frozenset[tuple[str, int]]) -> Sequence[str]:

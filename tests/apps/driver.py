@@ -1,4 +1,4 @@
-"""Drives an exchange with the product's own loop, against a server without budgets and guards, or with recorded answers."""
+"""Drives an exchange with the product's own loop, against a server without budgets and guards, or with recorded answers."""  # noqa: E501 - one row reads better whole
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,61 @@
+"""Which of two values stands when both sides changed one field."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.core.merging import Choice
+from shared.core.records import Side, Value
+
+_CLOCKS_AGREE_MS: Final = 5000
+"""Two apps' clocks cannot tell which of two edits within this time came first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Two differing values that both count as new."""
+
+    left: Value
+    right: Value
+    default: Side
+    """The side that wins where nothing else decides."""
+    left_ms: int | None = None
+    """When the left value was edited, in milliseconds since 1970; None when nobody knows."""
+    right_ms: int | None = None
+    granularity_ms: int = 0
+    """The coarser resolution of the two clocks."""
+
+
+def _most_recent(conflict: Conflict) -> Choice:
+    if conflict.left_ms is None or conflict.right_ms is None:
+        return conflict.default
+    ahead = conflict.left_ms - conflict.right_ms
+    if abs(ahead) <= max(_CLOCKS_AGREE_MS, conflict.granularity_ms):
+        return conflict.default
+    return "L" if ahead > 0 else "R"
+
+
+def _inherit(conflict: Conflict) -> Choice:
+    return conflict.default
+
+
+def _left(_conflict: Conflict) -> Choice:
+    return "L"
+
+
+def _right(_conflict: Conflict) -> Choice:
+    return "R"
+
+
+def _manual(_conflict: Conflict) -> Choice:
+    return "ask"
+
+
+POLICIES: Final[Mapping[str, Callable[[Conflict], Choice]]] = {
+    "inherit": _inherit,
+    "left": _left,
+    "right": _right,
+    "most_recent": _most_recent,
+    "manual": _manual,
+}
+"""The policies by the name that mappings use."""

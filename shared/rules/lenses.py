@@ -1,0 +1,234 @@
+"""How a value of one side is spelled on the other, and when two spellings mean the same.
+
+Laws, each tested: what `get` made of a left value, `put` gives back unchanged (an edit of the spelling alone never
+travels back); what `put` wrote, `get` reads with the same meaning; `same` is an equivalence, because it compares one
+key per value. A lens sends what the source has, never a form of our own: formatting is the user's.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from phonenumbers.geodata.locale import LOCALE_DATA
+
+from shared.core.merging import InvalidValue
+from shared.core.records import Value
+from shared.rules import identifiers
+from shared.rules.identifiers import texts
+
+_YEARS: Final = range(1900, 2201)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_EXTENSION: Final = re.compile(r"(?:;ext=|\bext\.?|\bx)\s*(\d{1,7})\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LensContext:
+    """What a value's meaning depends on, beyond the value."""
+
+    country: str | None = None
+    """ISO 3166 code of the country whose local phone numbers are meant."""
+    zone: str = "UTC"
+    """Where a day begins, when a date meets a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """One way to carry values between two fields."""
+
+    key: Callable[[Value, LensContext], Hashable]
+    """What a value means; equal keys mean the same."""
+    spell: Callable[[Value, Value | None, LensContext], Value | None]
+    """(source value, value that stands on the target or None) to what is written there; raises `InvalidValue`."""
+
+    def get(self, value: Value, context: LensContext) -> Value | None:
+        """Spell a left value for the right; raises `InvalidValue`."""
+        return self.spell(value, None, context)
+
+    def put(self, new: Value, old: Value | None, context: LensContext) -> Value | None:
+        """Spell a right value for the left, where *old* stands; keeps *old* when it means the same."""
+        if old is not None and self._reads_as(old, new, context):
+            return old
+        return self.spell(new, old, context)
+
+    def same(self, one: Value, other: Value, context: LensContext) -> bool:
+        """Tell whether two values mean the same."""
+        return self.key(one, context) == self.key(other, context)
+
+    def _reads_as(self, old: Value, new: Value, context: LensContext) -> bool:
+        try:
+            seen = self.spell(old, None, context)
+        except InvalidValue:
+            return False
+        return seen is not None and self.same(seen, new, context)
+
+
+def _tidy(text: str) -> str:
+    """Compose characters and unify line ends and outer space: apps change these on their own."""
+    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(line.rstrip() for line in lines).strip()
+
+
+def _first(value: Value) -> str:
+    found = texts(value)
+    return found[0] if found else ""
+
+
+def _plain_key(value: Value, _context: LensContext) -> Hashable:
+    if isinstance(value, bool):
+        return value
+    return tuple(_tidy(text) for text in texts(value))
+
+
+def _plain(value: Value, _old: Value | None, _context: LensContext) -> Value:
+    return value
+
+
+def _name_key(value: Value, _context: LensContext) -> Hashable:
+    # Letter case stays: a corrected "anna" is an edit that people want to see travel.
+    return tuple(" ".join(_tidy(text).split()) for text in texts(value))
+
+
+def _first_of_several(value: Value, old: Value | None, _context: LensContext) -> Value | None:
+    """Send the first text; where the target holds several, the others stay behind it."""
+    text = _first(value)
+    if isinstance(old, tuple):
+        return (text, *(other for other in old[1:] if other != text)) if text else old[1:]
+    return text or None
+
+
+def _email_key(value: Value, _context: LensContext) -> Hashable:
+    text = _first(value)
+    return identifiers.email(text) or _tidy(text).lower()
+
+
+def _email(value: Value, old: Value | None, context: LensContext) -> Value | None:
+    text = _first(value)
+    if text and identifiers.email(text) is None:
+        raise InvalidValue("invalid_value", f"{text[:80]!r} is no e-mail address; correct it where it was typed.")
+    return _first_of_several(value, old, context)
+
+
+def _phone_key(value: Value, context: LensContext) -> Hashable:
+    return phone_meaning(_first(value), context.country)
+
+
+@lru_cache(maxsize=65_536)
+def phone_meaning(text: str, country: str | None) -> str:
+    """Give a phone number for comparing: E.164 with its extension; the bare digits where it cannot be read."""
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_possible_number(number):
+        found = _EXTENSION.search(text)
+        body = text[: found.start()] if found else text
+        digits = "".join(str(unicodedata.digit(sign)) for sign in body if sign.isdigit())
+        lead = "+" if body.strip().startswith("+") else ""
+        return f"{lead}{digits}" + (f";ext={found[1]}" if found else "") if digits else f"text:{_tidy(text)}"
+    plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"{plain};ext={number.extension}" if number.extension else plain
+
+
+def _country_key(value: Value, _context: LensContext) -> Hashable:
+    text = _first(value)
+    return country_code(text) or f"text:{identifiers.person_name(text) or ''}"
+
+
+@lru_cache(maxsize=4096)
+def country_code(text: str) -> str | None:
+    """Give the ISO 3166 code of a country named by its code or by its name in a common language."""
+    bare = text.strip()
+    if len(bare) == 2 and bare.upper() in LOCALE_DATA:
+        return bare.upper()
+    folded = identifiers.person_name(bare)
+    return _countries().get(folded) if folded else None
+
+
+@lru_cache(maxsize=1)
+def _countries() -> Mapping[str, str]:
+    names: dict[str, str] = {
+        "uk": "GB", "great britain": "GB", "england": "GB", "usa": "US", "u.s.a": "US", "u.s": "US", "us": "US",
+        "united states of america": "US", "czech republic": "CZ", "holland": "NL",
+    }  # fmt: skip
+    clash: set[str] = set()
+    for code, spelled in LOCALE_DATA.items():
+        for name in spelled.values():
+            folded = identifiers.person_name(name) if not name.startswith("*") else None
+            if folded and names.setdefault(folded, code) != code:
+                clash.add(folded)  # one name, two countries: it tells nothing
+    return {name: code for name, code in names.items() if name not in clash}
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _is_day(value: Value) -> bool:
+    return bool(_DAY.fullmatch(_first(value).strip()))
+
+
+def _day_of(value: Value, context: LensContext) -> date | None:
+    text = _first(value).strip()
+    if _DAY.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            return None
+    found = _instant(text)
+    try:
+        return None if found is None else found.astimezone(ZoneInfo(context.zone)).date()
+    except OverflowError:
+        return None
+
+
+def _date_key(value: Value, context: LensContext) -> Hashable:
+    return _day_of(value, context) or _tidy(_first(value))
+
+
+def _date(value: Value, old: Value | None, context: LensContext) -> Value:
+    """Send the local day; where the target holds a time, the day begins at 00:00 there."""
+    day = _day_of(value, context)
+    if day is None or day.year not in _YEARS:
+        raise InvalidValue("invalid_value", f"{_first(value)[:40]!r} is no date between the years 1900 and 2200.")
+    if old is None or _is_day(old) or _day_of(old, context) is None:
+        return day.isoformat()
+    start = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(context.zone))
+    return _spelled(start)
+
+
+def _spelled(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _datetime_key(value: Value, _context: LensContext) -> Hashable:
+    found = _instant(_first(value))
+    return _tidy(_first(value)) if found is None else found.timestamp()
+
+
+def _datetime(value: Value, _old: Value | None, _context: LensContext) -> Value:
+    found = _instant(_first(value))
+    if found is None or found.year not in _YEARS:
+        raise InvalidValue("invalid_value", f"{_first(value)[:40]!r} is no time between the years 1900 and 2200.")
+    return value
+
+
+LENS: Final[Mapping[str, Lens]] = {
+    "text": Lens(_plain_key, _plain),
+    "name": Lens(_name_key, _plain),
+    "email": Lens(_email_key, _email),
+    "phone": Lens(_phone_key, _first_of_several),
+    "country": Lens(_country_key, _plain),
+    "date": Lens(_date_key, _date),
+    "datetime": Lens(_datetime_key, _datetime),
+}
+"""The lenses by the name that mappings use."""
