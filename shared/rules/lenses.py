@@ -97,9 +97,9 @@ def _name_key(value: Value, _context: LensContext) -> Hashable:
 def _first_of_several(value: Value, old: Value | None, _context: LensContext) -> Value | None:
     """Send the first text; where the target holds several, the others stay behind it."""
     text = _first(value)
-    if isinstance(old, tuple):
-        return (text, *(other for other in old[1:] if other != text)) if text else old[1:]
-    return text or None
+    if not text:
+        return None
+    return (text, *(other for other in old[1:] if other != text)) if isinstance(old, tuple) else text
 
 
 def _email_key(value: Value, _context: LensContext) -> Hashable:

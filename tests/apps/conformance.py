@@ -346,8 +346,9 @@ class Conformance:
             Change(key=x.id, id=x.id, fields=v, before=dict.fromkeys(v), expected=x.version)
             for x, v in zip(reports, values, strict=True)
         ]
-        kinds = [type(x) for x in world.update(*changes)]
-        assert kinds == [Written, Refused, Written, Written]
+        results = {x.key: x for x in world.update(*changes)}
+        kinds = [type(results[x.key]) for x in changes]
+        assert kinds == [Written, Refused, Written, Written], results
 
     def test_a_page_follows_a_page_and_a_feed_tells_many_changes(self, world: World) -> None:
         """250 records are listed once each in the order of ids, and told once each by the feed."""

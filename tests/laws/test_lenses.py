@@ -100,7 +100,7 @@ def test_further_addresses_stay_behind_the_one_that_changed() -> None:
 def test_what_does_not_fit_says_so_in_a_word_of_the_registry(name: str, value: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         LENS[name].get(value, ITALY)
-    assert caught.value.code in ERRORS  # type: ignore[comparison-overlap]  # the value is narrower than its declared type
+    assert caught.value.code in {row.code for row in ERRORS}
 
 
 def test_a_day_put_on_a_time_keeps_the_time_of_day_only_while_the_day_is_the_same() -> None:
