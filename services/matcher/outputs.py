@@ -104,12 +104,11 @@ def _write(
 
 def _second_read(policy: Policy, side: Side, end: SideState, cause: Inbound[Any], now_ms: int) -> Outbound:
     part = policy.side(side)
-    kind = "changed" if end.life is Life.ALIVE else "deleted"
     notice = Notice(
         connection=part.connection,
         object=part.object,
         id=end.id,
-        kind=kind,  # type: ignore[arg-type]  # the value is narrower than its declared type
+        kind="changed" if end.life is Life.ALIVE else "deleted",
         ask=end.ask,
         accepted_ms=_accepted(cause) or now_ms,
     )

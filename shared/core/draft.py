@@ -102,11 +102,14 @@ class Draft:
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
         fields: dict[str, Any] = {
             "sync": self.was.sync, "pair": self.was.pair, "rev": self.was.rev + 1, "at": at, "setup": self.policy.setup,
-            "generation": self.was.generation, "n": self.n, "L": left, "R": right, "base_l": kept["L"], "base_r": kept["R"],  # noqa: E501 - one row reads better whole
+            "generation": self.was.generation, "n": self.n, "L": left, "R": right,
+            "base_l": kept["L"], "base_r": kept["R"],
             "fresh": tuple(fresh), "link_base": self.link_base, "pending": self.pending, "problems": self.problems,
-            "notes": self.notes, "waits": self.waits, "status": self.status, "reason": self.reason, "detail": self.detail,  # noqa: E501 - one row reads better whole
+            "notes": self.notes, "waits": self.waits,
+            "status": self.status, "reason": self.reason, "detail": self.detail,
             "match": self.match, "absorbed_by": self.absorbed_by, "pokes": pokes,
-            "woken": linked and not (self.was.L and self.was.R), "again": self.again, "tries": self.tries, "recent": self.recent,  # noqa: E501 - one row reads better whole
+            "woken": linked and not (self.was.L and self.was.R), "again": self.again,
+            "tries": self.tries, "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
             "log": tuple(self.trace[:20]),

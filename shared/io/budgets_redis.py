@@ -1,7 +1,7 @@
 """Budgets shared through Redis: one script a request, by Redis' own clock, so that no two machines' clocks matter."""
 
-import random  # noqa: I001 - see the text above
-from typing import Any, Final, TYPE_CHECKING
+import random
+from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
 

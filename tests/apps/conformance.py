@@ -343,7 +343,7 @@ class Conformance:
         values: list[Fields] = [{world.text: f"t{n}"} for n in range(4)]
         values[1] = world.bad
         changes = [
-            Change(key=x.id, id=x.id, fields=v, before=dict.fromkeys(v), expected=x.version)
+            Change(key=x.id, id=x.id, fields=v, before={name: x.fields.get(name) for name in v}, expected=x.version)
             for x, v in zip(reports, values, strict=True)
         ]
         results = {x.key: x for x in world.update(*changes)}

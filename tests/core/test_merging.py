@@ -81,19 +81,21 @@ def test_an_edit_of_the_one_way_target_is_drift_and_wins_when_the_target_is_defa
 @pytest.mark.parametrize("clears", ["keep", "propagate"])
 @pytest.mark.parametrize("winner", ["L", "R"])
 @pytest.mark.parametrize(("to_left", "to_right"), [(True, True), (True, False), (False, True)])
-def test_one_decision_settles_every_combination(clears: str, winner: str, to_left: bool, to_right: bool) -> None:  # noqa: FBT001 - see the text above
+def test_one_decision_settles_every_combination(clears: str, winner: str, to_left: bool, to_right: bool) -> None:  # noqa: FBT001 - columns of the table
     """After its write is answered a field asks for nothing more, and a closed side is never written."""
     a_rule = rule(clears=clears, choose=lambda _left, _right: winner, to_left=to_left, to_right=to_right)
     for left, right, base_left, base_right in itertools.product(TEXTS, TEXTS, (*TEXTS, UNKNOWN), (*TEXTS, UNKNOWN)):
         if (base_left is UNKNOWN) != (base_right is UNKNOWN):
             continue
         decision = merge(a_rule, left, right, base_left, base_right)
+        now: tuple[Held, Held] = (left, right)
+        bases: tuple[Held, Held] = (base_left, base_right)
         match decision:
             case Send(side, value):
                 assert to_left if side == "L" else to_right
-                left, right = (value, right) if side == "L" else (left, value)  # type: ignore[assignment]  # noqa: PLW2901 - the case is narrowed in place
-                base_left, base_right = left, right  # noqa: PLW2901 - the case is narrowed in place
+                now = (value, right) if side == "L" else (left, value)
+                bases = now
             case Settle(settled_left, settled_right):
-                base_left, base_right = settled_left, settled_right  # type: ignore[assignment]  # noqa: PLW2901 - the case is narrowed in place
-        after = merge(a_rule, left, right, base_left, base_right)
+                bases = (settled_left, settled_right)
+        after = merge(a_rule, *now, *bases)
         assert not isinstance(after, Send), (left, right, base_left, base_right, decision, after)

@@ -328,7 +328,7 @@ def test_the_quota_is_used(share: Share, latency_ms: int) -> None:
         for due, grant in [row for row in busy if row[0] <= now.ms]:
             budgets.settle(grant, late_s=min(latency_ms / 1000, JITTER_S), ok=True)
             busy.remove((due, grant))
-        while isinstance(grant := budgets.take(ask(190, 10_000, share=share, parallel=lanes)), Grant):  # type: ignore[assignment]  # the value is narrower than its declared type
-            busy.append((now.ms + latency_ms, grant))
+        while isinstance(taken := budgets.take(ask(190, 10_000, share=share, parallel=lanes)), Grant):
+            busy.append((now.ms + latency_ms, taken))
             sent += 1
     assert sent >= 0.97 * 190 * 10

@@ -14,16 +14,16 @@ from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader
 from shared.io.ports import BusUnavailable, Inbound, NotReady, Outbound, run_blocking
 from shared.messages import Delayed, Notice, Parked
 from shared.metrics import Metrics
-from shared.topics import LATER, NOTICES, PARKED, RECORDS
+from shared.topics import LATER, NOTICES, PARKED, RECORDS, Topic
 
-TOPICS = (NOTICES, RECORDS, PARKED, *LATER.values())
+TOPICS: tuple[Topic[Any], ...] = (NOTICES, RECORDS, PARKED, *LATER.values())
 
 
 class World:
     """A broker in memory, and a handler whose outcomes a test chooses by record id."""
 
     def __init__(self) -> None:
-        self.broker = MemoryBroker(TOPICS, partitions=2)  # type: ignore[arg-type]  # the value is narrower than its declared type
+        self.broker = MemoryBroker(TOPICS, partitions=2)
         self.clock = ManualClock(1_000_000)
         self.bus = MemoryBus(self.broker, clock=self.clock)
         self.metrics = Metrics()
@@ -75,7 +75,7 @@ def test_done_and_drop_publish_nothing() -> None:
     world = World()
     world.outcomes = {"b": Drop("out_of_scope")}
     assert world.run(_received("a", "b")) == [Done(), Drop("out_of_scope")]
-    assert sum(sum(world.broker.end_offsets(topic.name).values()) for topic in TOPICS) == 0  # type: ignore[arg-type, attr-defined, misc]  # the value is narrower than its declared type
+    assert sum(sum(world.broker.end_offsets(topic.name).values()) for topic in TOPICS) == 0
     assert world.metrics.value("messages_total", topic="notices", outcome="done", reason="done") == 1
     assert world.metrics.value("messages_total", topic="notices", outcome="drop", reason="out_of_scope") == 1
 
