@@ -1,0 +1,133 @@
+"""Hydrate: read the records that notices point at, in batches, and report them as they are now."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from shared import topics
+from shared.core.connector import AppError, Binding, Unreadable
+from shared.core.outcomes import Delay, Done, Drop, Later, Outcome, Park
+from shared.core.pairs import Pair
+from shared.core.records import Report, Side
+from shared.io.ports import Bus, Caller, Inbound, Outbound
+from shared.io.store import Store
+from shared.messages import Notice, RecordSeen
+from shared.setups import Setups, UnknownSetup
+
+_WAIT_S: Final = 5.0
+"""How long a batch may wait for budget: well below what a consumer may hold a message for."""
+_AGAIN: Final[Mapping[str, Delay]] = {"busy": "10s", "outage": "1m", "auth": "10m", "setup": "10m"}
+"""When a read that the app did not serve is tried again, by the error's class."""
+
+Notices = dict[str, list[Inbound[Notice]]]
+"""Notices of one connection and object by record."""
+
+
+class Hydrate:
+    """The handler of `notices`."""
+
+    def __init__(self, store: Store, bus: Bus, setups: Setups, caller: Caller) -> None:
+        self._store = store
+        self._bus = bus
+        self._setups = setups
+        self._caller = caller
+
+    async def handle(self, batch: Sequence[Inbound[Notice]]) -> list[Outcome]:
+        """Read what the batch points at, report it, and say what became of each notice."""
+        outcomes: dict[int, Outcome] = {}
+        known = await self._known(batch)
+        groups: dict[tuple[str, str], Notices] = {}
+        for inbound in batch:
+            notice = inbound.message
+            if id(inbound) in known:
+                outcomes[id(inbound)] = Drop("known_version")
+            elif not self._setups.sides_of(notice.connection, notice.object):
+                outcomes[id(inbound)] = Drop("no_sync")
+            else:
+                group = groups.setdefault((notice.connection, notice.object), {})
+                group.setdefault(notice.id, []).append(inbound)
+        for (connection, object_), notices in groups.items():
+            outcomes |= await self._read_all(connection, object_, notices)
+        return [outcomes[id(inbound)] for inbound in batch]
+
+    async def _read_all(self, connection: str, object_: str, notices: Notices) -> dict[int, Outcome]:
+        try:
+            binding = self._setups.binding(connection, object_)
+        except UnknownSetup:
+            return _all(notices, Drop("no_sync"))
+        outcomes: dict[int, Outcome] = {}
+        ids = list(notices)
+        for start in range(0, len(ids), binding.read_batch):
+            chunk = {record: notices[record] for record in ids[start : start + binding.read_batch]}
+            outcomes |= await self._read(connection, object_, binding, chunk)
+        return outcomes
+
+    async def _read(self, connection: str, object_: str, binding: Binding, notices: Notices) -> dict[int, Outcome]:
+        session = self._setups.session(connection)
+        exchange = binding.read(session, list(notices), self._setups.fields_of(connection, object_))
+        try:
+            results = await self._caller.run(connection, exchange, wait_s=_WAIT_S)
+        except AppError as error:
+            if error.retry in _AGAIN:
+                return _all(notices, Later(error.code, _AGAIN[error.retry]))
+            if len(notices) == 1:
+                return _all(notices, Park(error.code, error.message))
+            ids = list(notices)
+            halves = (ids[: len(ids) // 2], ids[len(ids) // 2 :])
+            parts = [
+                await self._read(connection, object_, binding, {record: notices[record] for record in half})
+                for half in halves
+            ]
+            return parts[0] | parts[1]
+        outcomes: dict[int, Outcome] = _all(notices, Done("read"))
+        out: list[Outbound] = []
+        for result in results:
+            if isinstance(result, Unreadable):
+                outcomes |= _all({result.id: notices.get(result.id, [])}, Park(result.code, result.message))
+            else:
+                out.append(_seen(result, notices.get(result.id, ()), next(iter(notices.values()))[0]))
+        await self._bus.publish(out)
+        return outcomes
+
+    async def _known(self, batch: Sequence[Inbound[Notice]]) -> set[int]:
+        """Find the notices of versions that every sync has taken already; most are echoes of our own writes."""
+        wanted: list[tuple[Inbound[Notice], str, Side]] = []
+        for inbound in batch:
+            notice = inbound.message
+            if notice.ask or notice.kind != "changed" or notice.version is None or notice.version.order is None:
+                continue
+            wanted += [
+                (inbound, policy.sync, side)
+                for policy, side in self._setups.sides_of(notice.connection, notice.object)
+                if policy.side(side).ordered
+            ]
+        if not wanted:
+            return set()
+        places = await self._store.look([(sync, side, inbound.message.id, None) for inbound, sync, side in wanted])
+        pairs = await self._store.load({(sync, pair) for (_, sync, _), (pair, _) in zip(wanted, places, strict=True)})
+        fresh: set[int] = set()
+        for (inbound, sync, side), (pair, _) in zip(wanted, places, strict=True):
+            state = pairs[sync, pair].state if pair else ""
+            if not state or not _has(Pair.model_validate_json(state), side, inbound.message):
+                fresh.add(id(inbound))
+        return {id(inbound) for inbound, _, _ in wanted} - fresh
+
+
+def _has(pair: Pair, side: Side, notice: Notice) -> bool:
+    end = pair.side(side)
+    if end is None or end.id != notice.id or end.version.order is None:
+        return False
+    return notice.version is not None and notice.version.order is not None and end.version.order >= notice.version.order
+
+
+def _seen(report: Report, notices: Sequence[Inbound[Notice]], cause: Inbound[Notice]) -> Outbound:
+    seen = RecordSeen(
+        report=report,
+        asks=tuple(dict.fromkeys(inbound.message.ask for inbound in notices if inbound.message.ask)),
+        accepted_ms=min((inbound.message.accepted_ms for inbound in notices), default=cause.message.accepted_ms),
+    )
+    key = f"{report.connection}/{report.object}/{report.id}"
+    return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=notices[0] if notices else cause)
+
+
+def _all(notices: Notices, outcome: Outcome) -> dict[int, Outcome]:
+    return {id(inbound): outcome for rows in notices.values() for inbound in rows}

@@ -1,0 +1,341 @@
+"""A whole installation in one thread: the product's own handlers over broker, Redis, apps and clock in memory.
+
+Every handler runs step by step: at each effect it may be cut off (its offsets stay uncommitted), or it may become a
+zombie whose partitions others took over. Everything is drawn from one seed.
+"""
+
+import base64
+import random
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.ingest.hydrate import Hydrate
+from services.matcher.match import Match
+from services.matcher.resolve import Resolve
+from services.writer.write import Write
+from shared import topics
+from shared.core.connector import AppError, HttpRequest, HttpResponse
+from shared.core.mapping import FieldMapping
+from shared.core.pairs import Pair, PairEvent
+from shared.core.records import Value
+from shared.core.syncs import Connection, Sync, SyncSide
+from shared.io.envelope import Raw, Stored
+from shared.io.handling import process
+from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
+from shared.io.memory_redis import MemoryScripts
+from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
+from shared.io.rebuild import Rebuilder
+from shared.io.store import Store
+from shared.messages import Notice, PhaseSet, SetupDoc
+from shared.metrics import Metrics
+from shared.setups import Setups
+from shared.topics import MATCHER_GROUP, Topic
+from tests.simulator.apps import MemoryApp, Row, declare, lost_answer
+
+SYNC: Final = "people"
+_APPS: Final = ("ordered", "opaque")
+_PARTITIONS: Final = 3
+_STEPS_MOST: Final = 200_000
+
+
+class _Suspend:
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+async def _pause() -> None:
+    await _Suspend()
+
+
+@dataclass
+class _Task:
+    """One handler at work on one batch."""
+
+    run: Coroutine[Any, Any, Any]
+    topic: str = ""
+    partition: int = 0
+    group: str = ""
+    end: int = 0
+    zombie: bool = False
+
+
+@dataclass(frozen=True)
+class Faults:
+    """How often things go wrong, as shares of the points where they can."""
+
+    crash: float = 0.01
+    zombie: float = 0.01
+    lost_answer: float = 0.1
+    outage: float = 0.05
+    flush: float = 0.002
+    failover: float = 0.004
+
+
+CALM: Final = Faults(crash=0, zombie=0, lost_answer=0, outage=0, flush=0, failover=0)
+
+
+class _Journal:
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+
+    def states(self) -> Iterable[Stored[Pair]]:
+        return MemoryReader(self._broker, topics.PAIR_STATE).read_to_end()
+
+    def unstepped(self) -> Iterable[Stored[PairEvent]]:
+        start = self._broker.committed(MATCHER_GROUP, topics.PAIRS.name)
+        return MemoryReader(self._broker, topics.PAIRS, start=start).read_to_end()
+
+
+class World:
+    """Two apps, one sync, and everything between them."""
+
+    def __init__(self, seed: int, faults: Faults | None = None) -> None:
+        self.rng = random.Random(seed)
+        self.faults = faults or Faults()
+        self.clock = ManualClock()
+        self.broker = MemoryBroker(topics.catalogue(_APPS), partitions=_PARTITIONS)
+        self.apps = {
+            "a": MemoryApp("a", "ordered", unique_email=True),
+            "b": MemoryApp("b", "opaque", unique_email=self.rng.random() < 0.5),
+        }
+        self.setups = Setups({kind: declare(kind) for kind in ("ordered", "opaque")})
+        self._set_up()
+        self.scripts = MemoryScripts(_pause)
+        self.bus = MemoryBus(self.broker, clock=self.clock, pause=_pause)
+        self.metrics = Metrics()
+        store = Store(self.scripts)
+        caller = MemoryCaller(self._serve, pause=_pause)
+        self.rebuilder = Rebuilder(store, self.bus, self.setups, _Journal(self.broker), self.clock)
+        write = Write(store, self.bus, self.setups, caller).handle
+        self._handlers: list[tuple[str, Topic[Any], Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]]] = [
+            ("hydrate", topics.NOTICES, Hydrate(store, self.bus, self.setups, caller).handle),
+            (MATCHER_GROUP, topics.RECORDS, Match(store, self.bus, self.setups).handle),
+            (MATCHER_GROUP, topics.PAIRS, Resolve(store, self.bus, self.setups, self.clock).handle),
+            *(("write", topics.writes(app, backfill=late), write) for app in _APPS for late in (False, True)),
+        ]
+        self._tasks: list[_Task] = []
+        self.edits = 0
+        self.log: list[str] = []
+
+    def _set_up(self) -> None:
+        sync = Sync(
+            id=SYNC,
+            left=SyncSide(connection="a", object="contact"),
+            right=SyncSide(connection="b", object="contact"),
+            mappings=tuple(
+                FieldMapping(key=name, left=name, right=name, lens="email" if name == "email" else "text")
+                for name in ("email", "f", "g")
+            ),
+        )
+        docs = [
+            (f"connection:{name}", SetupDoc(connection=_connection(name, app.kind))) for name, app in self.apps.items()
+        ]
+        docs += [
+            (f"sync:{SYNC}", SetupDoc(sync=sync)),
+            (f"phase:{SYNC}", SetupDoc(phase=PhaseSet(sync=SYNC, phase="live"))),
+        ]
+        for offset, (key, doc) in enumerate(docs):
+            self.setups.apply(offset, key, doc)
+
+    # What people do
+
+    def act(self) -> None:
+        """Let somebody create or edit a record on one of the sides."""
+        app = self.apps[self.rng.choice("ab")]
+        living = [row for row in app.rows.values() if not row.dead]
+        self.edits += 1
+        if not living or self.rng.random() < 0.3:
+            email = f"p{self.rng.randrange(12)}@x.example"
+            if any(row.values.get("email") == email for row in living):
+                return
+            app.insert({"email": email, "f": self._word(), "g": self._word()})
+            return
+        row = self.rng.choice(living)
+        row.values[self.rng.choice("fg")] = self._word()
+        app.touch(row)
+
+    def _word(self) -> Value | None:
+        return self.rng.choice(("x", "y", "z", None)) and f"{self.rng.choice('xyz')}{self.edits}"
+
+    def tell(self) -> None:
+        """Let the apps tell about changes: some twice, in any order."""
+        for name, app in self.apps.items():
+            self.rng.shuffle(app.changed)
+            while app.changed:
+                record = app.changed.pop()
+                self._notice(name, record)
+                if self.rng.random() < 0.1:
+                    self._notice(name, record)
+
+    def _notice(self, connection: str, record: str) -> None:
+        now = self.clock.now_ms()
+        notice = Notice(connection=connection, object="contact", id=record, accepted_ms=now)
+        bus = MemoryBus(self.broker, clock=self.clock)
+        run_blocking(
+            bus.publish([Outbound(topic=topics.NOTICES, key=f"{connection}/contact/{record}", message=notice)])
+        )
+
+    def _serve(self, connection: str, request: HttpRequest) -> HttpResponse:
+        if self.rng.random() < self.faults.outage:
+            raise AppError("app_unavailable", "away", retry="outage")
+        response = self.apps[connection].serve(request)
+        if self.rng.random() < self.faults.lost_answer:
+            raise lost_answer()
+        return response
+
+    # Time
+
+    def step(self) -> bool:
+        """Let one thing happen; False when there was nothing to do."""
+        self.clock.advance(self.rng.randrange(20))
+        self._hurt()
+        self._start_something()
+        if not self._tasks:
+            return self._deliver_later()
+        task = self.rng.choice(self._tasks)
+        draw = self.rng.random()
+        if draw < self.faults.crash:
+            self._end(task)
+            task.run.close()
+            return True
+        if draw < self.faults.crash + self.faults.zombie:
+            task.zombie = True
+        self._advance(task)
+        return True
+
+    def _hurt(self) -> None:
+        draw = self.rng.random()
+        if draw < self.faults.flush:
+            self.scripts.flush()
+        elif draw < self.faults.flush + self.faults.failover:
+            self.scripts.failover(self.rng.randrange(4))
+
+    def _start_something(self) -> None:
+        busy = {(task.topic, task.partition) for task in self._tasks if not task.zombie}
+        ready = [
+            (group, topic, handle, partition, at, end)
+            for group, topic, handle in self._handlers
+            for (partition, at), end in zip(
+                self.broker.committed(group, topic.name).items(),
+                self.broker.end_offsets(topic.name).values(),
+                strict=True,
+            )
+            if at < end and (topic.name, partition) not in busy
+        ]
+        if not ready:
+            return
+        group, topic, handle, partition, at, _ = self.rng.choice(ready)
+        batch = self.broker.fetch(topic.name, partition, at, self.rng.randrange(1, 6))
+        run = process(batch, {topic.name: topic}, handle, bus=self.bus, clock=self.clock, metrics=self.metrics)
+        self._tasks.append(_Task(run, topic.name, partition, group, at + len(batch)))
+
+    def _advance(self, task: _Task) -> None:
+        try:
+            task.run.send(None)
+        except StopIteration:
+            self._end(task)
+            if task.topic and not task.zombie:
+                self.broker.commit(task.group, task.topic, task.partition, task.end)
+        except (NotReady, BusUnavailable):
+            self._end(task)
+            if not any(other.topic == "" for other in self._tasks):
+                self._tasks.append(_Task(self.rebuilder.rebuild_lost()))
+
+    def _end(self, task: _Task) -> None:
+        self._tasks.remove(task)
+        if task.topic == "":  # whoever rebuilt and died leaves its claim to run out
+            self.clock.advance(1)
+
+    def _deliver_later(self) -> bool:
+        """Publish what is due; when everything else rests, time passes until something is."""
+        moved = False
+        for topic in topics.LATER.values():
+            at = self.broker.committed("later", topic.name)[0]
+            for item in self.broker.fetch(topic.name, 0, at, 1):
+                if item.value is None:
+                    continue
+                delayed = topic.decode(item.value, item.headers)
+                self.clock.advance(max(0, delayed.due_ms - self.clock.now_ms()))
+                raw = Raw(
+                    topic=delayed.topic,
+                    key=delayed.key,
+                    value=base64.b64decode(delayed.raw_base64),
+                    headers=dict(delayed.headers),
+                )
+                self.broker.append(raw)
+                self.broker.commit("later", topic.name, 0, at + 1)
+                moved = True
+        return moved
+
+    def settle(self) -> None:
+        """End all faults, look at every record once more, and run until nothing moves."""
+        self.faults = CALM
+        for _ in range(2):
+            for name, app in self.apps.items():
+                app.changed.clear()
+                for record in app.rows:
+                    self._notice(name, record)
+            for steps in range(_STEPS_MOST):
+                if not self.step() and not self._tasks:
+                    break
+                assert steps < _STEPS_MOST - 1, "it never comes to rest"
+
+    # What must hold
+
+    def states(self) -> dict[str, Pair]:
+        """Give the newest state of each pair, as the journal tells it."""
+        newest: dict[str, Pair] = {}
+        for stored in MemoryReader(self.broker, topics.PAIR_STATE).read_to_end():
+            if stored.message is not None:
+                newest[stored.key] = stored.message
+        return newest
+
+    def check(self) -> None:
+        """Assert that nothing was lost, nothing made twice, and both sides are the same."""
+        pairs = [pair for pair in self.states().values() if not pair.absorbed_by]
+        seats: dict[tuple[str, str], Pair] = {}
+        for pair in pairs:
+            for side, name in (("L", "a"), ("R", "b")):
+                end = pair.L if side == "L" else pair.R
+                if end is not None:
+                    assert (name, end.id) not in seats, f"{name}/{end.id} is in two pairs"
+                    seats[name, end.id] = pair
+        for name, app in self.apps.items():
+            assert len(set(app.created_by_us)) == len(app.created_by_us), f"created twice in {name}"
+            emails = [row.values["email"] for row in app.rows.values() if not row.dead]
+            assert len(set(emails)) == len(emails), f"a person is in {name} twice: {sorted(map(str, emails))}"
+            for row in app.rows.values():
+                self._check_row(name, row, seats)
+        assert sum(app.writes for app in self.apps.values()) <= 4 * self.edits + 20, "writes go round in circles"
+        parked = sum(self.broker.end_offsets(topics.PARKED.name).values())
+        assert parked == 0, f"{parked} messages were parked"
+
+    def _check_row(self, name: str, row: Row, seats: dict[tuple[str, str], Pair]) -> None:
+        pair = seats.get((name, row.id))
+        assert pair is not None, f"{name}/{row.id} is in no pair"
+        assert pair.L is not None, f"{name}/{row.id} has no partner: {pair.status} {pair.reason}"
+        assert pair.R is not None, f"{name}/{row.id} has no partner: {pair.status} {pair.reason}"
+        left, right = self.apps["a"].rows[pair.L.id].values, self.apps["b"].rows[pair.R.id].values
+        kept_clear = {key for key in ("f", "g") if left[key] is None or right[key] is None}
+        for key in {"email", "f", "g"} - kept_clear:
+            assert left[key] == right[key], f"{pair.pair}: {key} is {left[key]!r} and {right[key]!r}; {pair.status}"
+        assert not pair.pending, f"{pair.pair} still waits for an answer"
+
+
+def _connection(name: str, kind: str) -> Connection:
+    return Connection(id=name, app=kind, label=name, account=name, base_url="http://memory", auth="none")
+
+
+def run(seed: int, faults: Faults | None = None, *, steps: int = 1500) -> World:
+    """Run one seed to its end, and check it."""
+    world = World(seed, faults)
+    for _ in range(steps):
+        if world.rng.random() < 0.03:
+            world.act()
+        if world.rng.random() < 0.03:
+            world.tell()
+        world.step()
+    world.settle()
+    world.check()
+    return world
