@@ -111,6 +111,10 @@ def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom
         return "taken" if report.version != current.version else "known"
     if confirmed:
         return "taken"
+    if current.ask and event.asks:
+        # It answers an older question. The newer one stands behind it in the same partition, so it is read later;
+        # asking once more would let the two chase each other for ever.
+        return "asked_again"
     # Two states, and no telling which is newer: read again, and believe only that reading.
     draft.ends[side] = current.model_copy(
         update={"ask": second_read_token(draft.was.pair, side, draft.was.rev, offset)}

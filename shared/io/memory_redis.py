@@ -13,7 +13,7 @@ from lupa import lua51
 from shared.io.store import Call, load_scripts
 
 _COMMANDS = """
-local data, log, script = {}, {}, 0
+local data, log, script, volatile = {}, {}, 0, {}
 local replid = 'a1'
 local function set(key, value)
   log[#log + 1] = {key, data[key], script}
@@ -23,9 +23,12 @@ local function copy(t) local n = {} for k, v in pairs(t) do n[k] = v end return 
 local function keys_of(t) local n = {} for k in pairs(t) do n[#n + 1] = k end table.sort(n) return n end
 local commands = {
   GET = function(key) return data[key] or false end,
-  SET = function(key, value) set(key, tostring(value)) end,
+  SET = function(key, value, px)
+    set(key, tostring(value))
+    volatile[key] = px and true or nil
+  end,
   DEL = function(key) set(key, nil) end,
-  PEXPIRE = function() return 1 end,
+  PEXPIRE = function(key) volatile[key] = true return 1 end,
   INFO = function() return 'role:master\\r\\nmaster_replid:' .. replid .. '\\r\\n' end,
   HGET = function(key, name) return data[key] and data[key][name] or false end,
   HSET = function(key, name, value) local t = data[key] and copy(data[key]) or {} t[name] = value set(key, t) end,
@@ -60,6 +63,10 @@ redis = {
 }
 function begin() script = script + 1 end
 function flush() data, log = {}, {} end
+function run_out()
+  for key in pairs(volatile) do data[key] = nil end
+  volatile = {}
+end
 function failover(name)
   -- Whole scripts are lost, never half of one: replication sends a script's effects together.
   replid = name
@@ -106,6 +113,10 @@ class MemoryScripts:
     def flush(self) -> None:
         """Forget everything, as FLUSHALL does: the replication id stays."""
         self._lua.globals().flush()
+
+    def run_out(self) -> None:
+        """Let everything that may expire do so, as if nobody had renewed it for long."""
+        self._lua.globals().run_out()
 
     def failover(self, lost_scripts: int) -> None:
         """Lose the newest scripts and go on under another replication id."""
