@@ -106,7 +106,8 @@ class Resolve:
             await self._publish(out)
             await self._stop_waiting(ready)
             works = losers
-        raise NotReady(works[0].key[0])
+        if works:
+            raise NotReady(works[0].key[0])
 
     # Gather
 

@@ -4,7 +4,7 @@ The journal alone is not enough: a record that match had claimed, but resolve ha
 could be created a second time. So the `pairs` messages beyond resolve's committed offsets are read as well.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -67,11 +67,12 @@ class Rebuilder:
         _log.warning("rebuild_begun", sync=policy.sync)
         open_pairs: dict[str, None] = {}
         entries = 0
-        for chunk in _chunks(self._restorable(policy, open_pairs)):
+        given_away: dict[str, Pair] = {}
+        for chunk in _chunks(self._restorable(policy, open_pairs, given_away)):
             entries += len(chunk)
             if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
                 return False
-        for chunk in _chunks(self._claims(policy)):
+        for chunk in _chunks(self._claims(policy, given_away)):
             entries += len(chunk)
             if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
                 return False
@@ -81,7 +82,9 @@ class Rebuilder:
         _log.warning("rebuild_ended", sync=policy.sync, entries=entries, open=len(open_pairs))
         return True
 
-    def _restorable(self, policy: Policy, open_pairs: dict[str, None]) -> Iterator[Restored]:
+    def _restorable(
+        self, policy: Policy, open_pairs: dict[str, None], given_away: dict[str, Pair]
+    ) -> Iterator[Restored]:
         for stored in self._journal.states():
             pair = stored.message
             if pair is None or pair.sync != policy.sync:
@@ -90,15 +93,28 @@ class Rebuilder:
                 open_pairs[pair.pair] = None
             else:
                 open_pairs.pop(pair.pair, None)
+            if pair.absorbed_by:
+                given_away[pair.pair] = pair
+            else:
+                given_away.pop(pair.pair, None)
             yield as_restored(policy, pair)
+        for pair in in_circles(given_away):
+            open_pairs[pair.pair] = None
+            del given_away[pair.pair]
+            yield as_restored(
+                policy, pair.model_copy(update={"absorbed_by": "", "status": "pending", "rev": pair.rev + 1})
+            )
 
-    def _claims(self, policy: Policy) -> Iterator[Restored]:
+    def _claims(self, policy: Policy, given_away: Mapping[str, Pair]) -> Iterator[Restored]:
         for stored in self._journal.unstepped():
             event = stored.message
             if event is None or event.sync != policy.sync or event.report is None or event.side is None:
                 continue
             place = place_of(policy.side(event.side), event.report)
-            yield Restored(pair=event.pair, rev=0, state="", kind="tail", ends={event.side: place})
+            holder = event.pair
+            while holder in given_away:  # resolve passes its messages on to whoever took its record
+                holder = given_away[holder].absorbed_by
+            yield Restored(pair=holder, rev=0, state="", kind="tail", ends={event.side: place})
 
     async def _tell(self, sync: str, open_pairs: Sequence[str]) -> None:
         """Send feeds back by an hour, and let pairs with something open look again."""
@@ -115,6 +131,26 @@ class Rebuilder:
                     for pair in chunk
                 ]
             )
+
+
+def in_circles(given_away: Mapping[str, Pair]) -> list[Pair]:
+    """Find one pair of each circle of pairs that gave their records to one another.
+
+    Redis may forget that a pair gave itself away after Kafka was told, and the receiver may then give itself back.
+    Nobody would hold either record: the first of them, by id, takes its own back, and is matched again.
+    """
+    done: set[str] = set()
+    found: list[Pair] = []
+    for start in sorted(given_away):
+        path: list[str] = []
+        at = start
+        while at in given_away and at not in done:
+            done.add(at)
+            path.append(at)
+            at = given_away[at].absorbed_by
+        if at in path:
+            found.append(given_away[min(path[path.index(at) :])])
+    return found
 
 
 def as_restored(policy: Policy, pair: Pair) -> Restored:
