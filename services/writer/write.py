@@ -21,6 +21,9 @@ from shared.setups import Setups
 _WAITS: Final[frozenset[Retry]] = frozenset({"busy", "outage", "auth"})
 """Classes of errors after which the write was not executed and may be decided anew."""
 
+_ANSWERED: Final = frozenset({"older_settings", "place_taken"})
+"""Why a write that its pair still waits for is not sent: the pair must hear of it, and decide anew."""
+
 Command = Inbound[WriteCommand]
 
 
@@ -55,7 +58,7 @@ class Write:
             verdict = self._verdict(command, loaded[command.sync, command.pair])
             if verdict is not None:
                 outcomes[id(inbound)] = verdict
-                if verdict.reason == "older_settings":
+                if verdict.reason in _ANSWERED:
                     out.append(_answer(inbound, Answer(write=command.key, result="dropped")))
                 continue
             share = "backfill" if inbound.topic.endswith(".backfill") else "live"
@@ -78,7 +81,7 @@ class Write:
             return Drop("not_pending")
         if command.setup < policy.setup or not policy.enabled:
             return Drop("older_settings")
-        if command.op == "create" and loaded.slots.of(command.side) != "*":
+        if command.op == "create" and not _place_kept(command, pair, loaded):
             return Drop("place_taken")
         return None
 
@@ -130,6 +133,17 @@ class Write:
             return [*first, *(_held(row, stopped) for row in chunk[half:])], stopped
         second, stopped = await self._send(group, binding, chunk[half:])
         return [*first, *second], stopped
+
+
+def _place_kept(command: WriteCommand, pair: Pair | None, loaded: Loaded) -> bool:
+    """Tell whether a create may be sent: its place is kept for it, or holds what it made.
+
+    A record may be seen before the create's own answer comes. The pair waits on, because the answer says what was
+    sent; the procedure finds the record by its marker and makes no other.
+    """
+    slot = loaded.slots.of(command.side)
+    end = pair.side(command.side) if pair is not None else None
+    return slot == "*" or (end is not None and slot == f":{end.id}")
 
 
 def _operation(binding: Binding, op: str) -> Callable[[Session, Sequence[Change]], Exchange[Sequence[WriteResult]]]:
