@@ -4,135 +4,266 @@ The pending mark of the pair is the only journal: a command whose mark is gone i
 twice runs the same procedure twice, which finds its own first effect.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
 
-from shared import topics
-from shared.core.connector import AppError, Binding, Change, Exchange, Refused, Retry, Session, Stale, WriteResult
-from shared.core.outcomes import Done, Drop, Outcome
-from shared.core.pairs import Answer, Pair, PairEvent
-from shared.core.records import Report
-from shared.io.ports import Bus, Caller, Inbound, NotReady, Outbound
+from services.writer.answers import (
+    WAITS,
+    Command,
+    Told,
+    all_refused,
+    not_sent,
+    not_yet,
+    outcome_unknown,
+    put_off,
+    told,
+)
+from services.writer.plan import Call, Target, calls, change, lanes, target_of, waves
+from shared.core.connector import AppError, Binding, Change, Exchange, Session, WriteResult
+from shared.core.outcomes import Drop, Outcome
+from shared.core.pairs import Pair
+from shared.io.envelope import setups_seen
+from shared.io.ports import Bus, Caller, Clock, NotReady
 from shared.io.store import Loaded, Store
-from shared.messages import PairAnswer, RecordSeen, WriteCommand
-from shared.setups import Setups
+from shared.messages import WriteCommand
+from shared.metrics import Metrics
+from shared.setups import Setups, UnknownSetup
 
-_WAITS: Final[frozenset[Retry]] = frozenset({"busy", "outage", "auth"})
-"""Classes of errors after which the write was not executed and may be decided anew."""
+_FRESH_MS: Final = 500
+"""How long a look at a pair may be ago when a create is sent for it; a record may be found for the place meanwhile."""
+_WHOLE: Final = frozenset({401, 403})
+"""Statuses that concern the connection: halving the batch would only find each item refused for the same reason."""
 
-_ANSWERED: Final = frozenset({"older_settings", "place_taken"})
-"""Why a write that its pair still waits for is not sent: the pair must hear of it, and decide anew."""
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, list[Told]]]
+Together: TypeAlias = Callable[[Sequence[Work]], Awaitable[list[list[Told]]]]
+"""Runs pieces of work, at the same time where it can, and gives their results when all have ended."""
 
-Command = Inbound[WriteCommand]
+
+async def one_by_one(works: Sequence[Work]) -> list[list[Told]]:
+    """Run pieces of work in turn."""
+    return [await work() for work in works]
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Writes that one call may carry."""
+@dataclass(slots=True)
+class _Run:
+    """One batch under way."""
 
-    connection: str
-    object: str
-    op: str
-    share: str
+    until_ms: int
+    looked_ms: int
+    stopped: dict[str, AppError] = field(default_factory=dict)
+    """Connections that take no more calls for now, and why."""
 
 
 class Write:
-    """The handler of `writes.*`."""
+    """The handler of `writes.*`.
 
-    def __init__(self, store: Store, bus: Bus, setups: Setups, caller: Caller, *, wait_s: float = 5.0) -> None:
+    Args:
+        store: The links, asked whether a write still stands.
+        bus: Where answers go.
+        setups: The current settings.
+        caller: Runs exchanges, within the budget of their account.
+        clock: Wall clock.
+        metrics: Where writes are counted.
+        together: How calls that may run at the same time are run.
+        stop: Tells that the process ends: what was not begun is left for later.
+        wait_s: Seconds a call may wait for its account's budget.
+        hold_s: Seconds after which no further call of a batch is begun.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        setups: Setups,
+        caller: Caller,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        together: Together = one_by_one,
+        stop: Callable[[], bool] = lambda: False,
+        wait_s: float = 5.0,
+        hold_s: float = 8.0,
+    ) -> None:
         self._store = store
         self._bus = bus
         self._setups = setups
         self._caller = caller
+        self._clock = clock
+        self._metrics = metrics
+        self._together = together
+        self._stop = stop
         self._wait_s = wait_s
+        self._hold_s = hold_s
 
     async def handle(self, batch: Sequence[Command]) -> list[Outcome]:
         """Execute the writes of the batch that still stand, answer them, and say what became of each command."""
+        now = self._clock.now_ms()
+        run = _Run(until_ms=now + int(self._hold_s * 1000), looked_ms=now)
         outcomes: dict[int, Outcome] = {}
-        loaded = await self._store.load({(row.message.sync, row.message.pair) for row in batch})
-        groups: dict[_Group, list[Command]] = {}
-        out: list[Outbound] = []
-        for inbound in batch:
-            command = inbound.message
-            verdict = self._verdict(command, loaded[command.sync, command.pair])
-            if verdict is not None:
-                outcomes[id(inbound)] = verdict
-                if verdict.reason in _ANSWERED:
-                    out.append(_answer(inbound, Answer(write=command.key, result="dropped")))
-                continue
-            share = "backfill" if inbound.topic.endswith(".backfill") else "live"
-            groups.setdefault(_Group(command.connection, command.object, command.op, share), []).append(inbound)
-        await self._bus.publish(out)
-        for group, commands in groups.items():
-            outcomes |= await self._run(group, commands)
-        return [outcomes[id(inbound)] for inbound in batch]
+        once: dict[str, Command] = {}
+        for command in batch:
+            if once.setdefault(command.message.key, command) is not command:
+                outcomes[id(command)] = Drop("twice")
+        standing, dropped = await self._sift(list(once.values()))
+        await self._publish(dropped)
+        done = dropped
+        for wave in waves(standing):
+            works = [self._work(lane, run) for lane in lanes(calls(wave, self._most), self._width)]
+            done += [row for rows in await self._together(works) for row in rows]
+        outcomes |= {id(row.command): row.outcome for row in done}
+        return [outcomes[id(command)] for command in batch]
 
-    def _verdict(self, command: WriteCommand, loaded: Loaded) -> Drop | None:
+    # Whether a write still stands
+
+    async def _sift(self, commands: Sequence[Command]) -> tuple[list[Command], list[Told]]:
+        """Divide commands into those that still stand and those that must not be sent."""
+        loaded = await self._store.load({(row.message.sync, row.message.pair) for row in commands})
+        standing: list[Command] = []
+        dropped: list[Told] = []
+        for command in commands:
+            drop = self._verdict(command, loaded[command.message.sync, command.message.pair])
+            if drop is None:
+                standing.append(command)
+            else:
+                dropped.append(not_sent(command, drop))
+        return standing, dropped
+
+    def _verdict(self, command: Command, loaded: Loaded) -> Drop | None:
         """Say why a command must not be sent; None when it stands."""
-        policy = self._setups.policy(command.sync)
-        if policy is None:
+        write = command.message
+        policy = self._setups.policy(write.sync)
+        if (policy is None or write.setup > policy.setup) and self._behind(command):
+            raise NotReady(write.sync)
+        if policy is None or not self._is_set_up(write):
             return Drop("no_sync")
-        if command.setup > policy.setup:
-            raise NotReady(command.sync)  # this worker has not read the newest settings yet
         pair = Pair.model_validate_json(loaded.state) if loaded.state else None
-        pending = pair.pending.get(command.side) if pair is not None else None
-        if pending is None or pending.key != command.key:
+        pending = pair.pending.get(write.side) if pair is not None else None
+        if pending is None or pending.key != write.key:
             return Drop("not_pending")
-        if command.setup < policy.setup or not policy.enabled:
+        if write.setup > policy.setup:
+            return Drop("newer_settings")  # of a sync that was deleted, and set up again under its name
+        if write.setup < policy.setup or not policy.enabled:
             return Drop("older_settings")
-        if command.op == "create" and not _place_kept(command, pair, loaded):
+        if write.op == "create" and not _place_kept(write, pair, loaded):
             return Drop("place_taken")
         return None
 
-    async def _run(self, group: _Group, commands: Sequence[Command]) -> dict[int, Outcome]:
-        """Execute the writes of one group: each call acknowledged by Kafka before the next is made."""
-        binding = self._setups.binding(group.connection, group.object)
-        outcomes: dict[int, Outcome] = {}
-        stopped: AppError | None = None
-        for chunk in _chunks(commands, binding.write_batch):
-            if stopped is None:
-                results, stopped = await self._send(group, binding, chunk)
-            else:
-                results = [_held(row, stopped) for row in chunk]
-            await self._bus.publish([row for row, _ in results])
-            outcomes |= {id(inbound): outcome for inbound, (_, outcome) in zip(chunk, results, strict=True)}
-            if stopped is not None and stopped.retry not in _WAITS:
-                stopped = None
-        return outcomes
+    def _behind(self, command: Command) -> bool:
+        """Tell whether the sender knew newer settings than this worker has read."""
+        seen = setups_seen(command.headers)
+        return seen > self._setups.offset or (seen < 0 and self._setups.policy(command.message.sync) is not None)
 
-    async def _send(
-        self, group: _Group, binding: Binding, chunk: Sequence[Command]
-    ) -> tuple[list[tuple[Outbound, Outcome]], AppError | None]:
-        """Make one call; halve the batch when the app refuses it whole, until the bad item stands alone."""
-        call = _operation(binding, group.op)
-        changes = [_change(row.message) for row in chunk]
-        session = self._setups.session(group.connection)
+    def _is_set_up(self, write: WriteCommand) -> bool:
+        try:
+            self._setups.binding(write.connection, write.object)
+        except UnknownSetup:
+            return False
+        return True
+
+    # Calls
+
+    def _most(self, target: Target) -> int:
+        return self._setups.binding(target.connection, target.object).write_batch
+
+    def _width(self, target: Target) -> int:
+        """Give how many calls an account takes at once; backfill leaves one of them to live writes."""
+        most = self._setups.app_of(target.connection).max_parallel
+        return most - 1 if target.share == "backfill" else most
+
+    def _work(self, lane: Sequence[Call], run: _Run) -> Work:
+        async def work() -> list[Told]:
+            done: list[Told] = []
+            for call in lane:
+                rows = await self._call(call, run)
+                await self._publish(rows)
+                done += rows
+            return done
+
+        return work
+
+    async def _call(self, call: Call, run: _Run) -> list[Told]:
+        """Make one call, unless its account stopped or the batch has no time left."""
+        error = run.stopped.get(call.target.connection)
+        if error is not None:
+            return [put_off(command, error) for command in call.commands]
+        now = self._clock.now_ms()
+        if now >= run.until_ms or self._stop():
+            return [not_yet(command) for command in call.commands]
+        dropped: list[Told] = []
+        if call.target.op == "create" and now - run.looked_ms > _FRESH_MS:
+            standing, dropped = await self._sift(call.commands)
+            call = replace(call, commands=tuple(standing))
+        if not call.commands:
+            return dropped
+        binding = self._setups.binding(call.target.connection, call.target.object)
+        return [*dropped, *await self._send(call, binding, run)]
+
+    async def _send(self, call: Call, binding: Binding, run: _Run) -> list[Told]:
+        """Send a call; halve it when the app refuses it whole, until the bad item stands alone."""
+        results, error, unknown = await self._attempt(call, binding, run)
+        if error is None:
+            by_key = {result.key: result for result in results}
+            return [told(command, by_key[command.message.key]) for command in call.commands]
+        if error.retry in WAITS and not error.unknown:
+            run.stopped[call.target.connection] = error
+        if unknown:
+            now = self._clock.now_ms()
+            return [outcome_unknown(command, now) for command in call.commands]
+        if error.retry in WAITS:
+            return [put_off(command, error) for command in call.commands]
+        if len(call.commands) == 1 or error.status in _WHOLE:
+            return all_refused(call.commands, error)
+        half = len(call.commands) // 2
+        done = await self._call(replace(call, commands=call.commands[:half]), run)
+        return done + await self._call(replace(call, commands=call.commands[half:]), run)
+
+    async def _attempt(
+        self, call: Call, binding: Binding, run: _Run
+    ) -> tuple[Sequence[WriteResult], AppError | None, bool]:
+        """Run the procedure, once more where its outcome is unknown: it looks before it writes.
+
+        Gives the results; or the last error, and whether any try of it may have been executed.
+        """
+        session = self._setups.session(call.target.connection)
+        changes = [change(command.message) for command in call.commands]
         error: AppError | None = None
-        for _ in range(2):  # an unknown outcome is found out by the same procedure, which looks before it writes
+        for _ in range(2):
+            left_s = (run.until_ms - self._clock.now_ms()) / 1000
+            if error is not None and (not error.unknown or left_s <= 0 or self._stop()):
+                break
             try:
                 results = await self._caller.run(
-                    group.connection, call(session, changes), share=group.share, wait_s=self._wait_s
+                    call.target.connection,
+                    _operation(binding, call.target)(session, changes),
+                    share=call.target.share,
+                    wait_s=max(0.0, min(self._wait_s, left_s)),
                 )
             except AppError as caught:
+                unknown = caught.unknown or (error is not None and error.unknown)
                 error = caught
-                if not caught.unknown:
-                    break
             else:
-                by_key = {result.key: result for result in results}
-                return [_told(row, by_key[row.message.key]) for row in chunk], None
-        if error is None:
-            raise RuntimeError("a call ended with neither results nor an error")
-        if error.retry in _WAITS or error.unknown:
-            return [_held(row, error) for row in chunk], error
-        if len(chunk) == 1:
-            return [_refused(chunk[0], _as_refused(chunk[0].message.key, error))], None
-        half = len(chunk) // 2
-        first, stopped = await self._send(group, binding, chunk[:half])
-        if stopped is not None:
-            return [*first, *(_held(row, stopped) for row in chunk[half:])], stopped
-        second, stopped = await self._send(group, binding, chunk[half:])
-        return [*first, *second], stopped
+                return results, None, False
+        return (), error, unknown
+
+    # Answers
+
+    async def _publish(self, rows: Sequence[Told]) -> None:
+        """Have answers acknowledged, then count them."""
+        messages = [row.message for row in rows if row.message is not None]
+        if messages:
+            await self._bus.publish(messages)
+        for row in rows:
+            if row.result:
+                self._count(row)
+
+    def _count(self, row: Told) -> None:
+        write = row.command.message
+        self._metrics.count("writes_total", connection=write.connection, op=write.op, result=row.result)
+        live = target_of(row.command).share == "live"
+        if live and write.accepted_ms and row.result in ("written", "found"):
+            delay_s = max(0, self._clock.now_ms() - write.accepted_ms) / 1000
+            self._metrics.observe("change_delay_seconds", delay_s, connection=write.connection)
 
 
 def _place_kept(command: WriteCommand, pair: Pair | None, loaded: Loaded) -> bool:
@@ -146,102 +277,7 @@ def _place_kept(command: WriteCommand, pair: Pair | None, loaded: Loaded) -> boo
     return slot == "*" or (end is not None and slot == f":{end.id}")
 
 
-def _operation(binding: Binding, op: str) -> Callable[[Session, Sequence[Change]], Exchange[Sequence[WriteResult]]]:
-    return {"create": binding.create_many, "update": binding.update_many, "archive": binding.archive_many}[op]
-
-
-def _change(command: WriteCommand) -> Change:
-    return Change(
-        key=command.key,
-        id=command.id,
-        marker=command.marker,
-        fields=command.fields,
-        before=command.before,
-        expected=command.expected,
-        links=command.links,
-    )
-
-
-def _chunks(commands: Sequence[Command], most: int) -> Iterable[list[Command]]:
-    """Cut into batches that never hold a record, or a write, twice; a second write to a record follows the first."""
-    waiting = list(commands)
-    while waiting:
-        chunk: list[Command] = []
-        left: list[Command] = []
-        taken: set[str] = set()
-        for row in waiting:
-            name = row.message.id or row.message.marker
-            if len(chunk) < most and name not in taken:
-                chunk.append(row)
-            else:
-                left.append(row)
-            taken.add(name)
-        yield chunk
-        waiting = left
-
-
-def _told(inbound: Command, result: WriteResult) -> tuple[Outbound, Outcome]:
-    """Spell a result as the message that answers the write."""
-    command = inbound.message
-    if isinstance(result, Refused):
-        if result.retry in _WAITS:
-            error = AppError(result.code, result.message, retry=result.retry)
-            return _held(inbound, error)
-        return _refused(inbound, result)
-    if isinstance(result, Stale):
-        return _with_record(inbound, result.report, Answer(write=command.key, result="stale")), Done("stale")
-    answer = Answer(write=command.key, result="found" if result.found else "written")
-    return _with_record(inbound, result.report, answer), Done(answer.result)
-
-
-def _refused(inbound: Command, refused: Refused) -> tuple[Outbound, Outcome]:
-    answer = Answer(
-        write=inbound.message.key,
-        result="refused",
-        code=refused.code,
-        message=refused.message,
-        field=refused.field or "",
-        retry=refused.retry,
-        conflicting_id=refused.conflicting_id or "",
-    )
-    return _answer(inbound, answer), Done("refused")
-
-
-def _as_refused(key: str, error: AppError) -> Refused:
-    return Refused(
-        key=key, code=error.code, message=error.message, retry=error.retry, conflicting_id=error.conflicting_id
-    )
-
-
-def _held(inbound: Command, error: AppError) -> tuple[Outbound, Outcome]:
-    answer = Answer(
-        write=inbound.message.key,
-        result="held",
-        code=error.code,
-        message=error.message,
-        retry=error.retry,
-        retry_after_ms=int((error.retry_after_s or 0) * 1000),
-    )
-    return _answer(inbound, answer), Done("held")
-
-
-def _answer(inbound: Command, answer: Answer) -> Outbound:
-    command = inbound.message
-    event = PairEvent(
-        sync=command.sync,
-        pair=command.pair,
-        kind="answer",
-        side=command.side,
-        answer=answer,
-        accepted_ms=command.accepted_ms,
-    )
-    return Outbound(topic=topics.PAIRS, key=command.pair, message=event, cause=inbound)
-
-
-def _with_record(inbound: Command, report: Report, answer: Answer) -> Outbound:
-    """Answer through `records`, so that match links a record that a create made before anybody else sees it."""
-    command = inbound.message
-    row = PairAnswer(sync=command.sync, pair=command.pair, side=command.side, answer=answer)
-    seen = RecordSeen(report=report, origin="answer", answers=(row,), accepted_ms=command.accepted_ms)
-    key = f"{report.connection}/{report.object}/{report.id}"
-    return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=inbound)
+def _operation(
+    binding: Binding, target: Target
+) -> Callable[[Session, Sequence[Change]], Exchange[Sequence[WriteResult]]]:
+    return {"create": binding.create_many, "update": binding.update_many, "archive": binding.archive_many}[target.op]

@@ -107,7 +107,7 @@ class World:
         store = Store(self.scripts)
         caller = MemoryCaller(self._serve, pause=_pause)
         self.rebuilder = Rebuilder(store, self.bus, self.setups, _Journal(self.broker), self.clock)
-        write = Write(store, self.bus, self.setups, caller).handle
+        write = Write(store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics).handle
         self._handlers: list[tuple[str, Topic[Any], Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]]] = [
             ("hydrate", topics.NOTICES, Hydrate(store, self.bus, self.setups, caller).handle),
             (MATCHER_GROUP, topics.RECORDS, Match(store, self.bus, self.setups).handle),

@@ -1,0 +1,165 @@
+"""Spelling what an app said about a write as the message that answers it, and as the outcome of its command."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from shared import topics
+from shared.core.connector import AppError, Refused, Retry, Stale, WriteResult
+from shared.core.outcomes import Delay, Done, Drop, Later, Outcome
+from shared.core.pairs import Answer, PairEvent
+from shared.core.records import Report
+from shared.io.ports import Inbound, Outbound
+from shared.messages import Delayed, PairAnswer, RecordSeen, WriteCommand
+
+WAITS: Final[frozenset[Retry]] = frozenset({"busy", "outage", "auth"})
+"""Classes of errors after which the write was not executed and may be decided anew."""
+MAYBE_SENT: Final = "maybe-sent"
+"""Header of a command that comes again: how often it was sent without our learning what became of it."""
+_ANSWERED: Final = frozenset({"older_settings", "newer_settings", "place_taken"})
+"""Why a write that its pair still waits for is not sent: the pair must hear of it, and decide anew."""
+
+Command: TypeAlias = Inbound[WriteCommand]
+Result: TypeAlias = Literal["", "written", "found", "stale", "refused", "held", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of one command."""
+
+    command: Command
+    outcome: Outcome
+    message: Outbound | None = None
+    """To be acknowledged by Kafka before the outcome counts."""
+    result: Result = ""
+    """How the app took the write; empty when it was not asked."""
+
+
+def tries(command: Command) -> int:
+    """Tell how often a command was sent already without our learning what became of it."""
+    stated = command.headers.get(MAYBE_SENT, "")
+    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 6 else 0
+
+
+def not_sent(command: Command, drop: Drop) -> Told:
+    """Drop a command, and tell its pair where that still waits for it."""
+    message = None
+    if drop.reason in _ANSWERED:
+        message = _answer(command, Answer(write=command.message.key, result="dropped"))
+    return Told(command=command, outcome=drop, message=message)
+
+
+def not_yet(command: Command) -> Told:
+    """Bring a command again, untouched, because this batch has no time left for it."""
+    return Told(command=command, outcome=Later("no_time"))
+
+
+def told(command: Command, result: WriteResult) -> Told:
+    """Tell what the app said about one write."""
+    key = command.message.key
+    if isinstance(result, Refused):
+        if result.retry in WAITS:
+            return put_off(command, AppError(result.code, result.message, retry=result.retry))
+        return _refused(command, result)
+    if isinstance(result, Stale):
+        answer = Answer(write=key, result="stale")
+        return Told(
+            command=command,
+            outcome=Done("stale"),
+            message=_with_record(command, result.report, answer),
+            result="stale",
+        )
+    named: Literal["found", "written"] = "found" if result.found else "written"
+    message = _with_record(command, result.report, Answer(write=key, result=named))
+    return Told(command=command, outcome=Done(named), message=message, result=named)
+
+
+def all_refused(commands: Sequence[Command], error: AppError) -> list[Told]:
+    """Tell that the app refuses each of these writes for the same reason."""
+    return [
+        _refused(
+            command,
+            Refused(
+                key=command.message.key,
+                code=error.code,
+                message=error.message,
+                retry=error.retry,
+                conflicting_id=error.conflicting_id,
+            ),
+        )
+        for command in commands
+    ]
+
+
+def put_off(command: Command, error: AppError) -> Told:
+    """Answer a write that the app does not take now, so that its pair decides anew when it is time.
+
+    One that may have been executed earlier keeps its pending mark instead: were that cleared, what we wrote would look
+    like somebody's edit.
+    """
+    if tries(command):
+        return Told(command=command, outcome=Later("outcome_unknown", _delay(tries(command))), result="held")
+    answer = Answer(
+        write=command.message.key,
+        result="held",
+        code=error.code,
+        message=error.message,
+        retry=error.retry,
+        retry_after_ms=int((error.retry_after_s or 0) * 1000),
+    )
+    return Told(command=command, outcome=Done("held"), message=_answer(command, answer), result="held")
+
+
+def outcome_unknown(command: Command, now_ms: int) -> Told:
+    """Bring a write again that may have been executed; the same procedure looks before it writes."""
+    number = tries(command) + 1
+    delay = _delay(number)
+    again = Delayed(
+        topic=command.topic,
+        key=command.key,
+        raw_base64=base64.b64encode(command.raw).decode(),
+        headers={**command.headers, MAYBE_SENT: str(number)},
+        due_ms=now_ms + topics.DELAYS_MS[delay],
+    )
+    message = Outbound(topic=topics.LATER[delay], key=command.key, message=again, cause=command)
+    return Told(command=command, outcome=Done("outcome_unknown"), message=message, result="unknown")
+
+
+def _delay(number: int) -> Delay:
+    return "10s" if number <= 6 else "1m" if number <= 30 else "10m"
+
+
+def _refused(command: Command, refused: Refused) -> Told:
+    answer = Answer(
+        write=command.message.key,
+        result="refused",
+        code=refused.code,
+        message=refused.message,
+        field=refused.field or "",
+        retry=refused.retry,
+        conflicting_id=refused.conflicting_id or "",
+    )
+    return Told(command=command, outcome=Done("refused"), message=_answer(command, answer), result="refused")
+
+
+def _answer(command: Command, answer: Answer) -> Outbound:
+    write = command.message
+    event = PairEvent(
+        sync=write.sync,
+        pair=write.pair,
+        kind="answer",
+        side=write.side,
+        answer=answer,
+        accepted_ms=write.accepted_ms,
+    )
+    return Outbound(topic=topics.PAIRS, key=write.pair, message=event, cause=command)
+
+
+def _with_record(command: Command, report: Report, answer: Answer) -> Outbound:
+    """Answer through `records`, so that match links a record that a create made before anybody else sees it."""
+    write = command.message
+    row = PairAnswer(sync=write.sync, pair=write.pair, side=write.side, answer=answer)
+    seen = RecordSeen(report=report, origin="answer", answers=(row,), accepted_ms=write.accepted_ms)
+    key = f"{report.connection}/{report.object}/{report.id}"
+    return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=command)
