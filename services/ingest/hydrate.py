@@ -1,6 +1,7 @@
 """Hydrate: read the records that notices point at, in batches, and report them as they are now."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from shared import topics
@@ -8,7 +9,7 @@ from shared.core.connector import AppError, Binding, Unreadable
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome, Park
 from shared.core.pairs import Pair
 from shared.core.records import Report, Side
-from shared.io.ports import Bus, Caller, Inbound, Outbound
+from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
 from shared.io.store import Store
 from shared.messages import Notice, RecordSeen
 from shared.setups import Setups, UnknownSetup
@@ -25,7 +26,10 @@ Notices = dict[str, list[Inbound[Notice]]]
 class Hydrate:
     """The handler of `notices`."""
 
-    def __init__(self, store: Store, bus: Bus, setups: Setups, caller: Caller) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, setups: Setups, caller: Caller, *, together: Together = one_by_one
+    ) -> None:
+        self._together = together
         self._store = store
         self._bus = bus
         self._setups = setups
@@ -45,8 +49,11 @@ class Hydrate:
             else:
                 group = groups.setdefault((notice.connection, notice.object), {})
                 group.setdefault(notice.id, []).append(inbound)
-        for (connection, object_), notices in groups.items():
-            outcomes |= await self._read_all(connection, object_, notices)
+        works = [
+            partial(self._read_all, connection, object_, notices) for (connection, object_), notices in groups.items()
+        ]
+        for found in await self._together(works):
+            outcomes |= found
         return [outcomes[id(inbound)] for inbound in batch]
 
     async def _read_all(self, connection: str, object_: str, notices: Notices) -> dict[int, Outcome]:

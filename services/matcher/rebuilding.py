@@ -69,7 +69,7 @@ class RebuildWatch:
         """Rebuild what is lost; an outage is waited for."""
         try:
             for sync in run_blocking(self._rebuilder.rebuild_lost()):
-                self._metrics.count("rebuilds_total")
+                self._metrics.count("rebuilds_total", sync=sync)
                 self._progress.working(topics.MATCHER_GROUP)
                 _log.info("rebuilt", sync=sync)
             waiting = [

@@ -4,7 +4,7 @@ The pending mark of the pair is the only journal: a command whose mark is gone i
 twice runs the same procedure twice, which finds its own first effect.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
@@ -24,7 +24,7 @@ from shared.core.connector import AppError, Binding, Change, Exchange, Session, 
 from shared.core.outcomes import Drop, Outcome
 from shared.core.pairs import Pair
 from shared.io.envelope import setups_seen
-from shared.io.ports import Bus, Caller, Clock, NotReady
+from shared.io.ports import Bus, Caller, Clock, NotReady, Together, one_by_one
 from shared.io.store import Loaded, Store
 from shared.messages import WriteCommand
 from shared.metrics import Metrics
@@ -36,13 +36,6 @@ _WHOLE: Final = frozenset({401, 403})
 """Statuses that concern the connection: halving the batch would only find each item refused for the same reason."""
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, list[Told]]]
-Together: TypeAlias = Callable[[Sequence[Work]], Awaitable[list[list[Told]]]]
-"""Runs pieces of work, at the same time where it can, and gives their results when all have ended."""
-
-
-async def one_by_one(works: Sequence[Work]) -> list[list[Told]]:
-    """Run pieces of work in turn."""
-    return [await work() for work in works]
 
 
 @dataclass(slots=True)

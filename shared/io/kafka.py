@@ -1,9 +1,11 @@
 """How to reach Kafka: what all clients of this process have in common."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Final
 
 from kafka import errors
+from kafka.partitioner.default import murmur2
 
 from shared.settings import Settings
 
@@ -51,3 +53,9 @@ def subscribe(consumer: Any, topics: Sequence[str]) -> None:
             f"the topics {', '.join(missing)} do not exist: create them with `python -m shared.io.kafka_topics`"
         )
     consumer.subscribe(list(topics))
+
+
+@functools.lru_cache(maxsize=65_536)
+def partition_of(key: str, partitions: int) -> int:
+    """Give the partition of a key, as the Kafka clients choose it."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions

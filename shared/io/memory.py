@@ -4,17 +4,16 @@ Nothing here starts a thread, sleeps or suspends by itself. The protocol simulat
 before and after each effect: at each of these points a crash can strike.
 """
 
-import functools
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from kafka.partitioner.default import murmur2
 from pydantic import BaseModel
 
 from shared.core.connector import Exchange, HttpRequest, HttpResponse
 from shared.io.envelope import RandomBits, Raw, Received, Stored, wrap
 from shared.io.exchanges import drive, refusal
+from shared.io.kafka import partition_of
 from shared.io.ports import BusUnavailable, Clock, Outbound
 from shared.topics import Topic, UnreadableMessage
 
@@ -42,12 +41,6 @@ class ManualClock:
     def advance(self, ms: int) -> None:
         """Move by *ms* milliseconds, also backwards."""
         self._now_ms += ms
-
-
-@functools.lru_cache(maxsize=65_536)
-def partition_of(key: str, partitions: int) -> int:
-    """Give the partition of a key, as the Kafka clients choose it."""
-    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
 class MemoryBroker:

@@ -5,7 +5,7 @@ complete without suspending, see `run_blocking`), and under the protocol simulat
 wherever a crash could strike.
 """
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -66,6 +66,19 @@ class Caller(Protocol):
         exchange itself raised.
         """
         ...
+
+
+class Together(Protocol):
+    """Runs pieces of work, at the same time where it can, and gives their results when all have ended."""
+
+    async def __call__(self, works: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
+        """Give the results in the order of the works; the first error is raised when all have ended."""
+        ...
+
+
+async def one_by_one(works: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
+    """Run pieces of work in turn."""
+    return [await work() for work in works]
 
 
 class Clock(Protocol):

@@ -1,0 +1,106 @@
+"""Run ingest: ``python -m services.ingest``."""
+
+import socket
+import sys
+import threading
+
+import uvicorn
+
+from services.ingest.cursors import Cursors, follow
+from services.ingest.feeds import Feeds
+from services.ingest.hydrate import Hydrate
+from services.ingest.jobs import Jobs
+from services.ingest.webhooks import Webhooks, make_app
+from shared import topics
+from shared.io.http import make_caller
+from shared.io.kafka import partition_of
+from shared.io.kafka_consumer import Subscription, SupervisedConsumer
+from shared.io.kafka_producer import KafkaBus
+from shared.io.service import Service, serve
+from shared.io.threads import InThreads
+from shared.io.vault import Vault
+
+GROUP = "hydrate"
+
+
+def wire(service: Service) -> None:
+    """Start the webhook server, the hydrator, the feeds and the jobs."""
+    settings = service.settings
+    caller = make_caller(settings, service.setups, service.metrics, service.clock, sleep=service.pause)
+    hydrate = Hydrate(service.store, service.bus, service.setups, caller, together=InThreads("hydrate", width=8))
+    consumer = SupervisedConsumer(
+        settings,
+        Subscription(
+            group=GROUP, topics=(topics.NOTICES,), handle=hydrate.handle, batch=settings.poll_batch, span="all"
+        ),
+        bus=service.bus,
+        metrics=service.metrics,
+        clock=service.clock,
+        progress=service.progress,
+    )
+    service.health.require(GROUP, consumer.ready)
+    service.start(GROUP, consumer.run)
+
+    partitions = len(service.offsets.end_offsets(topics.NOTICES.name))
+
+    def owns(name: str) -> bool:
+        part = (topics.NOTICES.name, partition_of(name, partitions))
+        return read.is_set() and part in service.progress.owned(GROUP)
+
+    cursors, read = Cursors(service.bus), threading.Event()
+    service.start("cursors", lambda stop: follow(settings, cursors, read, stop))
+    feeds = Feeds(
+        setups=service.setups,
+        caller=caller,
+        bus=service.bus,
+        clock=service.clock,
+        metrics=service.metrics,
+        cursors=cursors,
+        owns=owns,
+    )
+    service.start("feeds", feeds.run)
+    jobs = Jobs(
+        setups=service.setups,
+        caller=caller,
+        bus=service.bus,
+        clock=service.clock,
+        store=service.store,
+        offsets=service.offsets,
+        cursors=cursors,
+        owns=owns,
+    )
+    service.start("jobs", jobs.run)
+    _serve_webhooks(service)
+
+
+def _serve_webhooks(service: Service) -> None:
+    settings = service.settings
+    quick = KafkaBus(
+        settings,
+        source=service.name,
+        clock=service.clock,
+        metrics=service.metrics,
+        timeout_s=settings.webhook_ack_timeout_s,
+        setups=lambda: service.setups.offset,
+    )
+    vault = Vault.from_file(settings.key_file)
+    webhooks = Webhooks(service.setups, vault, quick, service.clock, public_url=settings.public_url)
+    config = uvicorn.Config(
+        make_app(webhooks, service.setups.apps), log_config=None, access_log=False, timeout_graceful_shutdown=3
+    )
+    server = uvicorn.Server(config)
+    listener = socket.create_server((settings.ingest_host, settings.ingest_port), backlog=1024)
+
+    def run(stop: threading.Event) -> None:
+        def end() -> None:
+            stop.wait()
+            server.should_exit = True
+
+        threading.Thread(target=end, daemon=True).start()
+        server.run(sockets=[listener])
+
+    service.start("webhooks", run)
+
+
+if __name__ == "__main__":
+    sys.exit(serve("ingest", wire))

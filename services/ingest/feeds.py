@@ -1,0 +1,192 @@
+"""Asks the feeds of every connection what changed, and turns it into notices.
+
+A feed belongs to the worker that owns its connection's partition of `notices`. Its cursor moves only when Kafka has
+the notices that it brought.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from services.ingest.cursors import Cursors
+from shared import logs, topics
+from shared.core.connector import AppError, Feed, FeedExpired, FeedPage
+from shared.core.syncs import Job
+from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
+from shared.messages import Cursor, Notice, SetupDoc
+from shared.metrics import Metrics
+from shared.setups import Setups, UnknownSetup
+
+_TICK_S: Final = 0.1
+_PARALLEL: Final = 8
+_LONGEST_PAUSE_S: Final = 300.0
+_FIRST_PAUSE_S: Final = 2.0
+_USUAL_S: Final = 60.0
+"""The interval that a connection's own setting replaces; feeds that are slower stay slower in proportion."""
+_log = logs.get(__name__)
+
+
+@dataclass(slots=True)
+class _State:
+    """One feed under way."""
+
+    due: float = 0.0
+    busy: bool = False
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    connection: str
+    object: str
+    feed: Feed
+    interval_s: float
+
+    @property
+    def key(self) -> str:
+        return Cursors.key(self.connection, self.object, self.feed.name)
+
+
+@dataclass(slots=True, kw_only=True)
+class Feeds:
+    """Polls in the thread that calls `run`, several feeds at once.
+
+    Args:
+        owns: Tells whether this worker looks after a connection.
+    """
+
+    setups: Setups
+    caller: Caller
+    bus: Bus
+    clock: Clock
+    metrics: Metrics
+    cursors: Cursors
+    owns: Callable[[str], bool]
+    _states: dict[str, _State] = field(default_factory=dict)
+
+    def run(self, stop: threading.Event) -> None:
+        """Poll what is due until *stop* is set."""
+        pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="feed")
+        while not stop.wait(_TICK_S):
+            now = time.monotonic()
+            for poll in self._polls():
+                state = self._states.setdefault(poll.key, _State())
+                if not state.busy and now >= state.due:
+                    state.busy = True
+                    pool.submit(self._guarded, poll, state)
+        pool.shutdown(wait=False, cancel_futures=True)
+
+    def _polls(self) -> list[_Poll]:
+        found = []
+        for connection, object_ in self.setups.objects_in_use():
+            if not self.owns(connection):
+                continue
+            try:
+                row, binding = self.setups.connection(connection), self.setups.binding(connection, object_)
+            except UnknownSetup:
+                continue  # removed at this very moment
+            found += [
+                _Poll(connection, object_, feed, row.poll_interval_s * feed.interval_s / _USUAL_S)
+                for feed in binding.feeds
+            ]
+        return found
+
+    def _guarded(self, poll: _Poll, state: _State) -> None:
+        reason, pause = "failed", _LONGEST_PAUSE_S
+        try:
+            reason, pause = self._once(poll, state)
+        except Exception:  # noqa: BLE001 - a feed that fails in a new way must not stop the others; it is tried again
+            _log.exception("feed_failed", feed=poll.key)
+        finally:
+            self.metrics.count("feed_polls_total", connection=poll.connection, feed=poll.feed.name, reason=reason)
+            state.due = time.monotonic() + pause
+            state.busy = False
+
+    def _once(self, poll: _Poll, state: _State) -> tuple[str, float]:
+        """Poll until the feed has no more; gives how it ended, and the seconds until the next time."""
+        try:
+            while self.poll(poll):
+                state.failures = 0
+        except FeedExpired as error:
+            _log.warning("feed_expired", feed=poll.key, detail=str(error))
+            self._start_anew(poll)
+            return "expired", 0.0
+        except (AppError, BusUnavailable, NotReady) as error:
+            state.failures += 1
+            pause = min(_LONGEST_PAUSE_S, max(poll.interval_s, _FIRST_PAUSE_S * 2 ** min(state.failures, 8)))
+            if isinstance(error, AppError) and error.retry == "busy":
+                pause = max(0.2, min(pause, error.retry_after_s or 1.0))
+            _log.warning("feed_waits", feed=poll.key, detail=str(error), seconds=round(pause, 1))
+            self._show_age(poll)
+            return (error.code if isinstance(error, AppError) else "bus_unavailable"), pause
+        state.failures = 0
+        return "done", poll.interval_s
+
+    def poll(self, poll: _Poll) -> bool:
+        """Poll once; True when another page is waiting already."""
+        known = self.cursors.get(poll.key)
+        exchange = poll.feed.poll(self.setups.session(poll.connection), known.cursor if known else None)
+        page = run_blocking(self.caller.run(poll.connection, exchange, wait_s=2.0))
+        run_blocking(self.bus.publish(self._notices(poll, page)))
+        complete = page.complete_to_ms or (known.complete_to_ms if known else 0)
+        if known is None or page.cursor != known.cursor or complete > known.complete_to_ms + 60_000:
+            self.cursors.save(self._cursor(poll, page.cursor, complete))
+        self._show_age(poll, complete)
+        return page.more
+
+    def _notices(self, poll: _Poll, page: FeedPage) -> list[Outbound]:
+        now_ms = self.clock.now_ms()
+        return [
+            Outbound(
+                topic=topics.NOTICES,
+                key=f"{poll.connection}/{poll.object}/{hint.id}",
+                message=Notice(
+                    connection=poll.connection,
+                    object=poll.object,
+                    id=hint.id,
+                    kind=hint.kind,
+                    version=hint.version,
+                    occurred_ms=hint.occurred_ms,
+                    accepted_ms=now_ms,
+                ),
+            )
+            for hint in page.hints
+        ]
+
+    def _cursor(self, poll: _Poll, cursor: str, complete_to_ms: int) -> Cursor:
+        return Cursor(
+            connection=poll.connection,
+            object=poll.object,
+            feed=poll.feed.name,
+            cursor=cursor,
+            complete_to_ms=complete_to_ms,
+            at_ms=self.clock.now_ms(),
+        )
+
+    def _start_anew(self, poll: _Poll) -> None:
+        """Begin the feed now, and have everything read again: what it would have told is lost."""
+        exchange = poll.feed.poll(self.setups.session(poll.connection), None)
+        page = run_blocking(self.caller.run(poll.connection, exchange, wait_s=2.0))
+        now_ms = self.clock.now_ms()
+        jobs = [
+            Job(id=f"expired-{policy.sync}-{now_ms}", kind="resync", sync=policy.sync, asked_at_ms=now_ms)
+            for policy, _ in self.setups.sides_of(poll.connection, poll.object)
+        ]
+        run_blocking(
+            self.bus.publish(
+                [Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job)) for job in jobs]
+            )
+        )
+        self.cursors.save(self._cursor(poll, page.cursor, page.complete_to_ms))
+
+    def _show_age(self, poll: _Poll, complete_to_ms: int = 0) -> None:
+        """Show how old a change may be that the feed has not told yet; its app's clock counts, where it tells one."""
+        if not complete_to_ms:
+            known = self.cursors.get(poll.key)
+            complete_to_ms = known.complete_to_ms if known else 0
+        if complete_to_ms:
+            age = max(0, self.clock.now_ms() - complete_to_ms) / 1000
+            self.metrics.set("feed_age_seconds", age, connection=poll.connection, feed=poll.feed.name)

@@ -1,0 +1,289 @@
+"""Long work: the first sync of two sides, and looking again at all or some pairs.
+
+The order of a first sync is its promise. The feeds have their cursors before the first page is read, so that no change
+falls between; match has passed the last page before the sync goes live, so that nobody is created who was only not
+read yet; and every pair is touched afterwards, because until then nothing was written.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from services.ingest.cursors import Cursors
+from shared import logs, topics
+from shared.core.connector import AppError
+from shared.core.pairs import Pair, PairEvent
+from shared.core.records import SIDES, Side
+from shared.core.syncs import Job, Sync
+from shared.io.health import Offsets
+from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
+from shared.io.store import BUCKETS, Slots, Store
+from shared.messages import JobProgress, Notice, PhaseSet, RecordSeen, SetupDoc
+from shared.setups import Setups
+
+_TICK_S: Final = 0.2
+_LAG: Final = 500
+"""Messages of one partition that may wait for the matcher before more is read: live changes come after them."""
+_CHUNK: Final = 500
+_PATIENCE_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
+_log = logs.get(__name__)
+
+Listed: TypeAlias = dict[Side, set[str]]
+
+
+class Stopped(Exception):  # noqa: N818 - the process ends; another one goes on
+    """The process was asked to stop, or no longer looks after this job."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Jobs:
+    """Starts each job that this worker looks after in a thread of its own.
+
+    Args:
+        owns: Tells whether this worker looks after a sync.
+    """
+
+    setups: Setups
+    caller: Caller
+    bus: Bus
+    clock: Clock
+    store: Store
+    offsets: Offsets
+    cursors: Cursors
+    owns: Callable[[str], bool]
+    _running: dict[str, threading.Thread] = field(default_factory=dict)
+
+    def run(self, stop: threading.Event) -> None:
+        """Look for jobs until *stop* is set; one a sync at a time."""
+        while not stop.wait(_TICK_S):
+            self._running = {sync: thread for sync, thread in self._running.items() if thread.is_alive()}
+            for job, progress in sorted(self.setups.jobs(), key=lambda row: (row[0].asked_at_ms, row[0].id)):
+                if progress is not None and progress.phase in ("done", "failed"):
+                    continue
+                if job.sync not in self._running and self.owns(job.sync):
+                    thread = threading.Thread(target=self._guarded, args=(job, stop), name=job.id, daemon=True)
+                    self._running[job.sync] = thread
+                    thread.start()
+
+    def _guarded(self, job: Job, stop: threading.Event) -> None:
+        failures = 0
+        while True:
+            work = _Work(self, job, stop)
+            try:
+                work.run()
+            except Stopped:
+                return
+            except (AppError, BusUnavailable, NotReady) as error:
+                pause = _PATIENCE_S[min(failures, len(_PATIENCE_S) - 1)]
+                failures += 1
+                _log.warning("job_waits", job=job.id, detail=str(error), seconds=pause)
+                work.tell_error(str(error))
+                if stop.wait(pause):
+                    return
+            except Exception as error:  # noqa: BLE001 - the job is marked as failed, with the reason; the worker goes on
+                _log.exception("job_failed", job=job.id)
+                work.tell_error(repr(error), failed=True)
+                return
+            else:
+                _log.info("job_done", job=job.id)
+                return
+
+
+class _Work:
+    """One job, from where its progress says."""
+
+    def __init__(self, jobs: Jobs, job: Job, stop: threading.Event) -> None:
+        self._jobs = jobs
+        self._job = job
+        self._stop = stop
+        known = next((progress for row, progress in jobs.setups.jobs() if row.id == job.id), None)
+        self._progress = known or JobProgress(job=job.id, phase="reading")
+        self._listed: Listed = {"L": set(), "R": set()}
+
+    def run(self) -> None:
+        """Do what is left of the job; raises what stands in its way."""
+        sync = self._jobs.setups.sync(self._job.sync)
+        if sync is None:
+            self._tell(phase="failed", error=f"there is no sync {self._job.sync!r}")
+            return
+        first = self._job.kind == "first_sync"
+        if self._progress.phase == "reading" and (first or not self._job.statuses):
+            self._prepare(sync)
+            self._wait(lambda: self._feeds_begun(sync))
+            for side in SIDES:
+                self._read(sync, side)
+            self._tell(phase="indexing", barrier=self._ends())
+        if self._progress.phase == "indexing":
+            self._wait(self._passed_barrier)
+            if first:
+                live = SetupDoc(phase=PhaseSet(sync=sync.id, phase="live"))
+                self._publish([Outbound(topic=topics.SETUPS, key=f"phase:{sync.id}", message=live)])
+            else:
+                self._notice_missing(sync)
+        if self._progress.phase != "matching":
+            self._tell(phase="matching")
+        self._touch(sync)
+        self._tell(phase="done", error="")
+
+    # Reading
+
+    def _prepare(self, sync: Sync) -> None:
+        """Have each app made ready for what the sync may create there."""
+        policy = self._jobs.setups.policy(sync.id)
+        for side in SIDES:
+            end = sync.side(side)
+            prepare = self._jobs.setups.binding(end.connection, end.object).prepare
+            if prepare is not None and policy is not None and policy.side(side).create:
+                session = self._jobs.setups.session(end.connection)
+                run_blocking(self._jobs.caller.run(end.connection, prepare(session), wait_s=10.0))
+
+    def _feeds_begun(self, sync: Sync) -> bool:
+        for side in SIDES:
+            end = sync.side(side)
+            for feed in self._jobs.setups.binding(end.connection, end.object).feeds:
+                if self._jobs.cursors.get(Cursors.key(end.connection, end.object, feed.name)) is None:
+                    return False
+        return True
+
+    def _read(self, sync: Sync, side: Side) -> None:
+        end = sync.side(side)
+        setups = self._jobs.setups
+        binding, session = setups.binding(end.connection, end.object), setups.session(end.connection)
+        cursor = self._progress.cursors.get(side)
+        if cursor == "":
+            return
+        while True:
+            self._wait(self._has_room)
+            exchange = binding.list_page(session, cursor, setups.fields_of(end.connection, end.object))
+            page = run_blocking(self._jobs.caller.run(end.connection, exchange, share="backfill", wait_s=10.0))
+            now_ms = self._jobs.clock.now_ms()
+            self._publish(
+                [
+                    Outbound(
+                        topic=topics.RECORDS,
+                        key=f"{report.connection}/{report.object}/{report.id}",
+                        message=RecordSeen(report=report, origin="snapshot", accepted_ms=now_ms),
+                    )
+                    for report in page.reports
+                ]
+            )
+            self._listed[side].update(report.id for report in page.reports)
+            cursor = page.next
+            read = self._progress.read.get(side, 0) + len(page.reports)
+            totals = {side: page.total} if page.total is not None else {}
+            self._tell(
+                read={**self._progress.read, side: read},
+                totals={**self._progress.totals, **totals},
+                cursors={**self._progress.cursors, side: cursor or ""},
+            )
+            if cursor is None:
+                return
+
+    # Waiting for the matcher
+
+    def _ends(self) -> dict[str, int]:
+        return {str(part): end for part, end in self._jobs.offsets.end_offsets(topics.RECORDS.name).items()}
+
+    def _passed_barrier(self) -> bool:
+        done = self._jobs.offsets.committed(topics.MATCHER_GROUP, topics.RECORDS.name)
+        return all(done.get(int(part), 0) >= end for part, end in self._progress.barrier.items())
+
+    def _has_room(self) -> bool:
+        for topic in (topics.RECORDS.name, topics.PAIRS.name):
+            done = self._jobs.offsets.committed(topics.MATCHER_GROUP, topic)
+            ends = self._jobs.offsets.end_offsets(topic)
+            if any(end - done.get(part, 0) > _LAG for part, end in ends.items()):
+                return False
+        return True
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        while not ready():
+            if self._stop.wait(_TICK_S):
+                raise Stopped
+            if not self._jobs.owns(self._job.sync):
+                raise Stopped
+
+    # Looking again
+
+    def _notice_missing(self, sync: Sync) -> None:
+        """Have the records looked at that are linked but were not listed: each is read alone before it is called gone.
+
+        A listing that was interrupted is not complete, so it says nothing about what is missing.
+        """
+        if any(len(self._listed[side]) < self._progress.read.get(side, 0) for side in SIDES):
+            _log.info("missing_not_looked_for", job=self._job.id)
+            return
+        for rows in self._pairs(sync.id):
+            notices = []
+            for _, slots in rows:
+                for side in SIDES:
+                    record = slots.of(side)[1:] if slots.of(side).startswith(":") else ""
+                    if record and record not in self._listed[side]:
+                        end = sync.side(side)
+                        notices.append(self._notice(end.connection, end.object, record))
+            self._publish(notices)
+
+    def _notice(self, connection: str, object_: str, record: str) -> Outbound:
+        notice = Notice(
+            connection=connection, object=object_, id=record, kind="deleted", accepted_ms=self._jobs.clock.now_ms()
+        )
+        return Outbound(topic=topics.NOTICES, key=f"{connection}/{object_}/{record}", message=notice)
+
+    def _touch(self, sync: Sync) -> None:
+        reason = "backfill" if self._job.kind == "first_sync" else "resync"
+        touched = 0
+        for rows in self._pairs(sync.id):
+            self._wait(self._has_room)
+            names = self._chosen(sync.id, [pair for pair, slots in rows if slots.L or slots.R])
+            self._publish(
+                [
+                    Outbound(
+                        topic=topics.PAIRS,
+                        key=pair,
+                        message=PairEvent(sync=sync.id, pair=pair, kind="touch", reason=reason),
+                    )
+                    for pair in names
+                ]
+            )
+            touched += len(names)
+            self._tell(touched=touched)
+
+    def _chosen(self, sync: str, names: Sequence[str]) -> Sequence[str]:
+        if not self._job.statuses:
+            return names
+        loaded = run_blocking(self._jobs.store.load([(sync, name) for name in names]))
+        return [
+            name
+            for (_, name), row in loaded.items()
+            if row.state and Pair.model_validate_json(row.state).status in self._job.statuses
+        ]
+
+    def _pairs(self, sync: str) -> Iterable[Sequence[tuple[str, Slots]]]:
+        for bucket in BUCKETS:
+            rows = run_blocking(self._jobs.store.pairs_in(sync, [bucket]))
+            for start in range(0, len(rows), _CHUNK):
+                yield rows[start : start + _CHUNK]
+
+    # Telling
+
+    def _publish(self, messages: Sequence[Outbound]) -> None:
+        for start in range(0, len(messages), _CHUNK):
+            run_blocking(self._jobs.bus.publish(messages[start : start + _CHUNK]))
+
+    def _tell(self, **changes: object) -> None:
+        if self._stop.is_set():
+            raise Stopped
+        made: Mapping[str, object] = {**changes, "at_ms": self._jobs.clock.now_ms()}
+        self._progress = self._progress.model_copy(update=dict(made))
+        doc = SetupDoc(progress=self._progress)
+        self._publish([Outbound(topic=topics.SETUPS, key=f"progress:{self._job.id}", message=doc)])
+
+    def tell_error(self, sentence: str, *, failed: bool = False) -> None:
+        """Show why the job waits, or failed; Kafka's absence is not reported to Kafka."""
+        try:
+            self._tell(error=sentence[:500], **({"phase": "failed"} if failed else {}))
+        except (BusUnavailable, Stopped) as error:
+            _log.warning("job_error_not_told", job=self._job.id, detail=str(error))
+            time.sleep(0.1)

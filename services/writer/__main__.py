@@ -1,0 +1,51 @@
+"""Run the writer: ``python -m services.writer``."""
+
+import sys
+
+from services.writer.write import Write
+from shared import topics
+from shared.io.http import make_caller
+from shared.io.kafka_consumer import Subscription, SupervisedConsumer
+from shared.io.kafka_later import LaterLoop
+from shared.io.service import Service, serve
+from shared.io.threads import InThreads
+
+BATCH = 2000
+"""Commands taken at once: enough to fill the calls of all lanes of an account."""
+
+
+def wire(service: Service) -> None:
+    """Start a consumer for each app's live writes and one for its backfill, so that neither waits for the other."""
+    settings = service.settings
+    caller = make_caller(settings, service.setups, service.metrics, service.clock, sleep=service.pause)
+    for app in settings.apps:
+        for backfill in (False, True):
+            topic = topics.writes(app, backfill=backfill)
+            write = Write(
+                service.store,
+                service.bus,
+                service.setups,
+                caller,
+                clock=service.clock,
+                metrics=service.metrics,
+                together=InThreads(topic.name, width=16),
+                stop=service.stop.is_set,
+            )
+            consumer = SupervisedConsumer(
+                settings,
+                Subscription(group=topic.name, topics=(topic,), handle=write.handle, batch=BATCH, span="all"),
+                bus=service.bus,
+                metrics=service.metrics,
+                clock=service.clock,
+                progress=service.progress,
+            )
+            service.health.require(topic.name, consumer.ready)
+            service.start(topic.name, consumer.run)
+    later = LaterLoop(
+        settings, bus=service.bus, metrics=service.metrics, clock=service.clock, progress=service.progress
+    )
+    service.start("later", later.run)
+
+
+if __name__ == "__main__":
+    sys.exit(serve("writer", wire))

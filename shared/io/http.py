@@ -1,0 +1,403 @@
+"""The only place that sends requests to apps: signed, within the budget, past the guard, and never twice by accident.
+
+What a caller must know after a failure is whether the app may have executed something. So every error that comes from
+here says so (`AppError.unknown`): a request that may have left and changes something, or an earlier one of the same
+exchange that did.
+"""
+
+import http.cookiejar
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NoReturn, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from shared import logs
+from shared.core.connector import App, AppError, Auth, Exchange, HttpRequest, HttpResponse
+from shared.core.syncs import Connection
+from shared.io.budgets import JITTER_S, Ask, Budgets, BudgetsUnavailable, Denied, Grant, Quota, Reason, Share
+from shared.io.budgets_redis import RedisBudgets
+from shared.io.exchanges import UNAVAILABLE, drive, harmless, refusal, retry_after
+from shared.io.ports import Clock, NotReady
+from shared.io.redis_scripts import connect
+from shared.io.ssrf import AddressGuard, BlockedAddress, GuardedAdapter
+from shared.io.vault import Vault, VaultError
+from shared.metrics import Metrics
+from shared.settings import Settings
+from shared.setups import Setups, UnknownSetup
+
+T = TypeVar("T")
+
+CONNECT_S: Final = 5.0
+READ_S: Final = 20.0
+MAX_BODY: Final = 64 * 1024 * 1024
+_EARLY_MS: Final = 60_000
+"""A token is renewed so long before it ends."""
+_log = logs.get(__name__)
+
+
+class BudgetsAway(NotReady):
+    """The shared budgets cannot be read: stop in place, as when the links are away."""
+
+    def __init__(self) -> None:
+        super().__init__("*")
+        self.args = ("the shared budgets cannot be read: Redis does not answer",)
+
+
+@dataclass(slots=True)
+class _SignedIn:
+    """One connection, ready to call."""
+
+    connection: Connection
+    app: App
+    auth: Auth
+    secrets: Mapping[str, str]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def account(self) -> str:
+        return f"{self.app.key}/{self.connection.account or self.connection.id}"
+
+
+@dataclass(slots=True)
+class _Run:
+    """One exchange under way."""
+
+    signed: _SignedIn
+    share: Share
+    wait_s: float
+    changed: bool = False
+    """A request that changes something was sent."""
+
+
+class HttpCaller:
+    """Runs exchanges with apps (`shared.io.ports.Caller`), blocking. Safe to use from several threads.
+
+    Args:
+        setups: The connections.
+        vault: Opens their secrets.
+        budgets: Grants each request.
+        guard: Decides where connections may go.
+        metrics: Where calls are counted.
+        clock: Wall clock, for tokens that end.
+        ca_file: Certificates that vouch for apps.
+        sleep: Waits; returns early when the process stops.
+    """
+
+    def __init__(
+        self,
+        *,
+        setups: Setups,
+        vault: Vault,
+        budgets: Budgets,
+        guard: AddressGuard,
+        metrics: Metrics,
+        clock: Clock,
+        ca_file: str | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._setups = setups
+        self._vault = vault
+        self._budgets = budgets
+        self._guard = guard
+        self._metrics = metrics
+        self._clock = clock
+        self._verify: str | bool = ca_file or True
+        self._sleep = sleep
+        self._signed: dict[str, _SignedIn] = {}
+        self._local = threading.local()
+
+    async def run(self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0) -> T:
+        """Drive *exchange* to its result, waiting at most *wait_s* for the budget of each request."""
+        run = _Run(self._sign_in(connection), "backfill" if share == "backfill" else "live", wait_s)
+
+        async def send(request: HttpRequest) -> HttpResponse:
+            return self._send(run, request)
+
+        try:
+            return await drive(exchange, send)
+        except AppError as error:
+            if run.changed and error.retry in ("busy", "outage"):
+                error.unknown = True  # an earlier request of this exchange may have been executed
+            raise
+
+    # Signing in
+
+    def _sign_in(self, name: str) -> _SignedIn:
+        try:
+            row = self._setups.connection(name)
+        except UnknownSetup as error:
+            raise AppError("permission_denied", str(error), retry="setup") from error
+        signed = self._signed.get(name)
+        if signed is None or signed.connection is not row:
+            signed = self._signed[name] = self._open(row)
+        if signed.auth.refresh is not None and self._ends_soon(signed):
+            self._refresh(signed, signed.secrets)
+        return signed
+
+    def _open(self, row: Connection) -> _SignedIn:
+        app = self._setups.apps[row.app]
+        auth = next((one for one in app.auth if one.kind == row.auth), None)
+        if auth is None:
+            raise AppError("auth_expired", f"{app.title} knows no sign-in {row.auth!r}: reconnect", retry="auth")
+        try:
+            secrets = {
+                key: self._vault.open(sealed, connection=row.id, name=key) for key, sealed in row.secrets.items()
+            }
+        except VaultError as error:
+            raise AppError("auth_expired", str(error), retry="auth") from error
+        missing = [key for key in auth.secrets if key not in secrets and key != "access_token"]
+        if missing or ("access_token" in auth.secrets and "access_token" not in secrets and auth.refresh is None):
+            names = ", ".join(missing or ["access_token"])
+            raise AppError("auth_expired", f"connection {row.id!r} lacks {names}: reconnect it", retry="auth")
+        return _SignedIn(row, app, auth, secrets)
+
+    def _ends_soon(self, signed: _SignedIn) -> bool:
+        ends = signed.secrets.get("expires_ms", "")
+        return "access_token" not in signed.secrets or (ends.isdigit() and int(ends) - _EARLY_MS < self._clock.now_ms())
+
+    def _refresh(self, signed: _SignedIn, before: Mapping[str, str]) -> None:
+        """Get a new token, once for all threads that found the old one ended."""
+        with signed.lock:
+            if signed.secrets is not before or signed.auth.refresh is None:
+                return
+            exchange = signed.auth.refresh(before)
+            try:
+                request = next(exchange)
+                while True:
+                    request = exchange.send(self._transfer(signed, request, {}))
+            except StopIteration as end:
+                signed.secrets = end.value
+
+    # Sending
+
+    def _send(self, run: _Run, request: HttpRequest) -> HttpResponse:
+        before = run.signed.secrets
+        response = self._granted(run, request)
+        if response.status == 401 and run.signed.auth.refresh is not None:
+            self._refresh(run.signed, before)  # a refused call was not executed: sign it anew
+            response = self._granted(run, request)
+        return response
+
+    def _granted(self, run: _Run, request: HttpRequest) -> HttpResponse:
+        signed = run.signed
+        grant = self._grant(run, request)
+        started = time.monotonic()
+        run.changed = run.changed or not harmless(request)
+        ok = False
+        try:
+            response = self._transfer(signed, request, signed.auth.headers(signed.secrets))
+            ok = response.status not in UNAVAILABLE and response.status != 429
+        except AppError as error:
+            if error.retry == "outage":
+                self._pause(signed, "app_unavailable", error.retry_after_s)
+            raise
+        finally:
+            self._settle(signed, grant, started, ok=ok)
+        error = refusal(request, response)
+        if error is not None:
+            if response.status == 429:
+                self._metrics.count("own_429_total", connection=signed.connection.id)
+                self._pause(signed, "rate_limited", retry_after(response))
+            elif response.status in UNAVAILABLE:
+                self._pause(signed, "app_unavailable", retry_after(response))
+            raise error
+        return response
+
+    def _grant(self, run: _Run, request: HttpRequest) -> Grant:
+        signed = run.signed
+        ask = Ask(
+            account=signed.account,
+            quotas=quotas(signed.app, signed.connection, request.limit),
+            parallel=signed.app.max_parallel,
+            share=run.share,
+        )
+        started = time.monotonic()
+        while True:
+            try:
+                answer = self._budgets.take(ask)
+            except BudgetsUnavailable as error:
+                raise BudgetsAway from error
+            waited = time.monotonic() - started
+            if isinstance(answer, Grant):
+                self._metrics.observe("budget_wait_seconds", waited, connection=signed.connection.id, share=run.share)
+                return answer
+            left = run.wait_s - waited
+            if left <= 0 or (answer.reason in ("rate_limited", "app_unavailable") and answer.retry_after_s > left):
+                self._metrics.count(
+                    "http_calls_total", connection=signed.connection.id, share=run.share, status="denied"
+                )
+                _deny(answer)
+            self._sleep(max(0.001, min(answer.retry_after_s, left, 0.5)))
+
+    def _settle(self, signed: _SignedIn, grant: Grant, started: float, *, ok: bool) -> None:
+        now = time.monotonic()
+        left_at = max(started, self._adapter(signed).connected_at)
+        try:
+            self._budgets.settle(grant, late_s=min(now - started, left_at - started + JITTER_S), ok=ok)
+        except BudgetsUnavailable as error:
+            _log.warning("budget_not_settled", connection=signed.connection.id, detail=str(error))  # it ends by itself
+
+    def _pause(self, signed: _SignedIn, reason: Reason, seconds: float | None) -> None:
+        try:
+            length = self._budgets.pause(signed.account, reason=reason, retry_after_s=seconds)
+        except BudgetsUnavailable as error:
+            _log.warning("pause_not_told", connection=signed.connection.id, detail=str(error))
+        else:
+            _log.info("paused", connection=signed.connection.id, reason=reason, seconds=round(length, 3))
+
+    # The wire
+
+    def _transfer(self, signed: _SignedIn, request: HttpRequest, headers: Mapping[str, str]) -> HttpResponse:
+        """Send one request; once more where a kept connection had died and sending twice does no harm."""
+        try:
+            return self._once(signed, request, headers)
+        except requests.ConnectionError as error:
+            cause = _cause(error)
+            if isinstance(cause, BlockedAddress):
+                raise AppError("permission_denied", str(cause), retry="setup") from error
+            if isinstance(error, requests.exceptions.SSLError):
+                raise AppError("app_unavailable", f"no secure connection: {cause}", retry="outage") from error
+            sent = not isinstance(cause, NewConnectionError | ConnectTimeoutError)
+            if not sent or not harmless(request):
+                self._broken(signed, request, "refused" if not sent else "broken", cause, sent=sent)
+        except requests.Timeout as error:
+            self._broken(signed, request, "timeout", error, sent=True)
+        except requests.RequestException as error:
+            self._broken(signed, request, "broken", error, sent=True)
+        try:
+            return self._once(signed, request, headers)
+        except requests.RequestException as error:
+            self._broken(signed, request, "broken", error, sent=True)
+
+    def _broken(
+        self, signed: _SignedIn, request: HttpRequest, status: str, error: BaseException, *, sent: bool
+    ) -> NoReturn:
+        self._metrics.count("http_calls_total", connection=signed.connection.id, share="live", status=status)
+        what = {"refused": "accepts no connection", "timeout": "did not answer in time"}.get(status, "broke off")
+        host = urlsplit(signed.connection.base_url).netloc.rpartition("@")[2]
+        raise AppError(
+            "app_unavailable", f"{host} {what}", retry="outage", unknown=sent and not harmless(request)
+        ) from error
+
+    def _once(self, signed: _SignedIn, request: HttpRequest, headers: Mapping[str, str]) -> HttpResponse:
+        row = signed.connection
+        url = _below(row.base_url, request.path)
+        started = time.monotonic()
+        try:
+            with self._session(signed).request(
+                request.method,
+                url,
+                params=dict(request.query),
+                headers={"User-Agent": "syncline", **headers, **request.headers},
+                data=request.body or None,
+                timeout=(CONNECT_S, READ_S),
+                allow_redirects=False,
+                stream=True,
+                verify=self._verify,
+            ) as reply:
+                body = _body(reply, started + CONNECT_S + READ_S)
+        except BlockedAddress as error:
+            raise AppError("permission_denied", str(error), retry="setup") from error
+        self._metrics.observe("http_seconds", time.monotonic() - started, connection=row.id)
+        self._metrics.count("http_calls_total", connection=row.id, share="live", status=_status(reply.status_code))
+        names = {name.lower(): value for name, value in reply.headers.items()}
+        return HttpResponse(status=reply.status_code, headers=names, body=body)
+
+    def _session(self, signed: _SignedIn) -> requests.Session:
+        """Give this thread's session; sessions are not made to be shared between threads."""
+        return self._kept(signed)[0]
+
+    def _adapter(self, signed: _SignedIn) -> GuardedAdapter:
+        return self._kept(signed)[1]
+
+    def _kept(self, signed: _SignedIn) -> tuple[requests.Session, GuardedAdapter]:
+        kept: dict[str, tuple[requests.Session, GuardedAdapter]] = self._local.__dict__.setdefault("sessions", {})
+        if signed.connection.id not in kept:
+            session, adapter = requests.Session(), GuardedAdapter(self._guard)
+            session.trust_env = False  # proxies and .netrc of the machine are not meant for us
+            session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+            session.mount("http://", adapter)
+            session.mount("https://", adapter)
+            kept[signed.connection.id] = session, adapter
+        return kept[signed.connection.id]
+
+
+def quotas(app: App, connection: Connection, name: str) -> tuple[Quota, ...]:
+    """List the limits that a request counts against: the one it names, and the day's."""
+    found = []
+    for limit in app.limits:
+        if limit.kind not in ("rolling", "window", "daily") or (limit.name != name and limit.kind != "daily"):
+            continue
+        amount = connection.limits.get(limit.name, limit.amount)
+        if amount > 0:
+            found.append(Quota(name=limit.name, amount=amount, window_ms=int(limit.window_s * 1000)))
+    return tuple(found)
+
+
+def make_caller(
+    settings: Settings, setups: Setups, metrics: Metrics, clock: Clock, *, sleep: Callable[[float], object] = time.sleep
+) -> HttpCaller:
+    """Make the caller of a process; raises `VaultError`."""
+    budgets = RedisBudgets(connect(settings.redis_url.get_secret_value()), backfill_share=settings.backfill_share)
+    return HttpCaller(
+        setups=setups,
+        vault=Vault.from_file(settings.key_file),
+        budgets=budgets,
+        guard=AddressGuard(settings.allow_private_addresses),
+        metrics=metrics,
+        clock=clock,
+        ca_file=str(settings.http_ca_file) if settings.http_ca_file else None,
+        sleep=sleep,
+    )
+
+
+def _deny(answer: Denied) -> NoReturn:
+    if answer.reason == "rate_limited":
+        raise AppError(
+            "rate_limited", "the app asked us to slow down", retry="busy", retry_after_s=answer.retry_after_s
+        )
+    if answer.reason == "app_unavailable":
+        raise AppError(
+            "app_unavailable", "the app did not answer lately", retry="outage", retry_after_s=answer.retry_after_s
+        )
+    raise AppError(
+        "budget_spent", f"no call is left now ({answer.reason})", retry="busy", retry_after_s=answer.retry_after_s
+    )
+
+
+def _below(base: str, path: str) -> str:
+    """Give the address of a request: below the base, or on its very host."""
+    url = urljoin(base, path) if "://" in path or base.count("/") <= 3 else base.rstrip("/") + path
+    if urlsplit(url)[:2] != urlsplit(base)[:2]:
+        raise AppError("permission_denied", f"{urlsplit(url).netloc} is not the host of this connection", retry="setup")
+    return url
+
+
+def _body(reply: requests.Response, deadline: float) -> bytes:
+    """Read an answer that neither grows nor drips without end."""
+    parts: list[bytes] = []
+    size = 0
+    for part in reply.iter_content(65_536):
+        size += len(part)
+        if size > MAX_BODY:
+            raise requests.exceptions.ContentDecodingError(f"the answer has more than {MAX_BODY} bytes")
+        if time.monotonic() > deadline:
+            raise requests.exceptions.ReadTimeout("the answer came too slowly")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _cause(error: requests.RequestException) -> BaseException:
+    inner: Any = error.args[0] if error.args else error
+    if isinstance(inner, MaxRetryError) and inner.reason is not None:
+        return inner.reason
+    return inner if isinstance(inner, BaseException) else error
+
+
+def _status(status: int) -> str:
+    return str(status) if status in (404, 412, 423, 429) else f"{status // 100}xx"

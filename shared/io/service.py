@@ -1,0 +1,146 @@
+"""What every process does around its own work: settings, logs, probes, threads, and a clean stop."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from redis.exceptions import RedisError
+
+from shared import logs
+from shared.io.clock import SystemClock
+from shared.io.following import SetupsFollower
+from shared.io.health import ProcessHealth, Progress, Watchdog
+from shared.io.kafka import KafkaFault
+from shared.io.kafka_producer import KafkaBus
+from shared.io.kafka_reader import KafkaOffsets
+from shared.io.ports import BusUnavailable
+from shared.io.redis_scripts import BlockingScripts, UnsafeRedis, check_policy, connect
+from shared.io.store import Store
+from shared.io.vault import VaultError
+from shared.metrics import Metrics
+from shared.metrics_server import start_metrics_server
+from shared.settings import Settings, SettingsError, load
+from shared.setups import Setups
+
+_AGAIN_S: Final = 1.0
+_log = logs.get(__name__)
+
+
+class Service:
+    """The parts that the workers of one process share."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.clock = SystemClock()
+        self.metrics = Metrics()
+        self.setups = Setups()
+        self.stop = threading.Event()
+        self.progress = Progress(limit_s=settings.watchdog_s)
+        self.health = ProcessHealth(self.progress)
+        self.bus = KafkaBus(
+            settings, source=name, clock=self.clock, metrics=self.metrics, setups=lambda: self.setups.offset
+        )
+        self.offsets = KafkaOffsets(settings)
+        self.store = Store(BlockingScripts(connect(settings.redis_url.get_secret_value())))
+        self._follower = SetupsFollower(settings, self.setups)
+        self._threads: list[threading.Thread] = []
+
+    def start(self, name: str, run: Callable[[threading.Event], Any]) -> None:
+        """Run something in a thread until the process stops; when it fails, the process ends to be started anew."""
+
+        def guarded() -> None:
+            try:
+                run(self.stop)
+            except KafkaFault as error:
+                _log.critical("cannot_go_on", thread=name, detail=str(error))
+                os._exit(1)
+            except Exception:  # noqa: BLE001 - a bug must end the process, and nothing uncommitted is lost by it
+                _log.exception("thread_failed", thread=name)
+                os._exit(1)
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, or return at once when the process stops."""
+        self.stop.wait(seconds)
+
+    def prepare(self) -> bool:
+        """Wait for Kafka and Redis and read all settings; False when the process was stopped meanwhile."""
+        while not self.stop.is_set():
+            try:
+                check_policy(connect(self.settings.redis_url.get_secret_value()))
+                self._follower.catch_up()
+            except (BusUnavailable, RedisError) as error:
+                _log.warning("waiting_for_servers", detail=repr(error))
+                self.stop.wait(_AGAIN_S)
+            else:
+                return True
+        return False
+
+    def watch(self) -> None:
+        """Follow the settings and watch over the process' progress."""
+        self.start("settings", self._follower.run)
+        self.start("watchdog", Watchdog(self.progress, self.offsets, self.metrics).run)
+
+    def join(self, deadline: float) -> list[str]:
+        """Wait for the threads until a moment of the monotonic clock, and name those that did not end."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return [thread.name for thread in self._threads if thread.is_alive()]
+
+
+Wire: TypeAlias = Callable[[Service], Callable[[], int] | None]
+"""Starts the work of a process; may give a main loop that ends by itself when the process is asked to stop."""
+
+
+def serve(name: str, wire: Wire) -> int:
+    """Run a service until SIGTERM; gives its exit code: 0 stopped, 2 when it is set up so that it cannot run."""
+    try:
+        settings = load()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    logs.set_up(settings.log_level, service=name)
+    try:
+        service = Service(name, settings)
+        server = start_metrics_server(
+            service.metrics, service.health, host=settings.metrics_host, port=settings.metrics_port
+        )
+    except (OSError, ValueError) as error:
+        _log.critical("cannot_start", detail=str(error))
+        return 2
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop.set())
+    starting = ["reads its settings"]
+    service.health.require("start", lambda: starting[0] if starting else "")
+    code = 0
+    try:
+        if service.prepare():
+            service.watch()
+            main = wire(service)
+            starting.clear()
+            _log.info("started", instance=settings.instance_id)
+            if main is not None:
+                code = main()
+            else:
+                service.stop.wait()
+    except (UnsafeRedis, VaultError, KafkaFault, SettingsError, OSError) as error:
+        _log.critical("cannot_start", detail=str(error))
+        code = 2
+    deadline = time.monotonic() + settings.stop_timeout_s - 1.5
+    service.stop.set()
+    left = service.join(deadline)
+    server.close()
+    service.bus.close(timeout_s=0.5)
+    _log.info("stopped", code=code, cut_short=left)
+    sys.stderr.flush()
+    os._exit(
+        code
+    )  # threads of a call that still waits for an app must not hold the process; nothing of it is committed
