@@ -13,6 +13,8 @@ NAMES = (
     "kafka_controller",
     "matcher",
     "writer",
+    "ingest_metrics",
+    "console_metrics",
 )
 """In the order of their ports; a new name goes to the end, so that the others stay where users know them."""
 

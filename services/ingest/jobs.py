@@ -27,6 +27,8 @@ _TICK_S: Final = 0.2
 _LAG: Final = 500
 """Messages of one partition that may wait for the matcher before more is read: live changes come after them."""
 _CHUNK: Final = 500
+_BUCKETS: Final = 64
+"""Buckets of pairs read in one round trip."""
 _PATIENCE_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 _log = logs.get(__name__)
 
@@ -172,7 +174,7 @@ class _Work:
             self._listed[side].update(report.id for report in page.reports)
             cursor = page.next
             read = self._progress.read.get(side, 0) + len(page.reports)
-            totals = {side: page.total} if page.total is not None else {}
+            totals: dict[str, int] = {side: page.total} if page.total is not None else {}
             self._tell(
                 read={**self._progress.read, side: read},
                 totals={**self._progress.totals, **totals},
@@ -261,8 +263,8 @@ class _Work:
         ]
 
     def _pairs(self, sync: str) -> Iterable[Sequence[tuple[str, Slots]]]:
-        for bucket in BUCKETS:
-            rows = run_blocking(self._jobs.store.pairs_in(sync, [bucket]))
+        for first in range(0, len(BUCKETS), _BUCKETS):
+            rows = run_blocking(self._jobs.store.pairs_in(sync, BUCKETS[first : first + _BUCKETS]))
             for start in range(0, len(rows), _CHUNK):
                 yield rows[start : start + _CHUNK]
 

@@ -24,10 +24,11 @@ def default_mappings(left: Binding, right: Binding) -> tuple[FieldMapping, ...]:
     others = {info.canonical: info for info in right.fields if info.canonical}
     found = []
     for info in left.fields:
-        other = others.get(info.canonical)
-        lens = _lens(info, other) if other is not None else None
-        direction = _direction(info, other) if other is not None else None
-        if other is None or lens is None or direction is None or info.canonical is None:
+        other = others.get(info.canonical) if info.canonical else None
+        if info.canonical is None or other is None:
+            continue
+        lens, direction = _lens(info, other), _direction(info, other)
+        if lens is None or direction is None:
             continue
         found.append(FieldMapping(key=info.canonical, left=info.name, right=other.name, lens=lens, direction=direction))
     return tuple(found)

@@ -198,14 +198,14 @@ class HttpCaller:
             raise
         finally:
             self._settle(signed, grant, started, ok=ok)
-        error = refusal(request, response)
-        if error is not None:
+        refused = refusal(request, response)
+        if refused is not None:
             if response.status == 429:
                 self._metrics.count("own_429_total", connection=signed.connection.id)
                 self._pause(signed, "rate_limited", retry_after(response))
             elif response.status in UNAVAILABLE:
                 self._pause(signed, "app_unavailable", retry_after(response))
-            raise error
+            raise refused
         return response
 
     def _grant(self, run: _Run, request: HttpRequest) -> Grant:

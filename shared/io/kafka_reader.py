@@ -71,14 +71,19 @@ class TopicReader(Generic[M]):
         """Give the next offset to read of partition 0, for topics with a single one."""
         return self.positions[0]
 
-    def read_to_end(self) -> Iterator[Stored[M]]:
-        """Yield everything that the topic holds now, then stop; what is written meanwhile is for `poll`."""
+    def ends(self) -> Mapping[int, int]:
+        """Give the offset that each partition's next message will have."""
         try:
-            ends = self._consumer.end_offsets(self._parts, timeout_ms=_TIMEOUT_MS)
+            found = self._consumer.end_offsets(self._parts, timeout_ms=_TIMEOUT_MS)
         except KafkaError as error:
             raise BusUnavailable(f"the end of {self._topic.name} is not known: {error!r}") from error
+        return {part.partition: end for part, end in found.items()}
+
+    def read_to_end(self) -> Iterator[Stored[M]]:
+        """Yield everything that the topic holds now, then stop; what is written meanwhile is for `poll`."""
+        ends = self.ends()
         moved = time.monotonic()
-        while any(self._position(part) < ends[part] for part in self._parts):
+        while any(self._position(part) < ends[part.partition] for part in self._parts):
             before = dict(self.positions)
             yield from self.poll(0.5)
             if self.positions != before:

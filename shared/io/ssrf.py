@@ -87,7 +87,7 @@ class GuardedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make pools whose connections ask the guard."""
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]  # requests' stubs leave it out
+        super().init_poolmanager(*args, **kwargs)
         adapter, guard = self, self._guard
 
         def connect(connection: HTTPConnection) -> socket.socket:

@@ -17,7 +17,8 @@ from shared.io.envelope import (
     setups_seen,
     trace_id,
 )
-from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader, partition_of
+from shared.io.kafka import partition_of
+from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader
 from shared.io.ports import BusUnavailable, Inbound, Outbound, run_blocking
 from shared.messages import Notice, SetupDoc
 from shared.metrics import Metrics

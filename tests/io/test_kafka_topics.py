@@ -13,8 +13,8 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.io.kafka import partition_of
 from shared.io.kafka_topics import configs_of, create_topics, main
-from shared.io.memory import partition_of
 from shared.settings import load
 from shared.topics import NOTICES, PAIR_STATE, PARKED, catalogue
 

@@ -1,0 +1,338 @@
+"""The console's views: what the journal says of every pair, in SQLite, so that lists and counts are quick.
+
+They hold nothing of their own. A file that is lost or broken, or a journal that is shorter than the file believes
+(another cluster, a topic made anew), means building them again from the beginning.
+"""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from shared import logs, topics
+from shared.core.pairs import Pair
+from shared.io.envelope import Received, Stored
+from shared.io.kafka_reader import TopicReader
+from shared.io.ports import BusUnavailable
+from shared.messages import Cursor, Parked
+from shared.settings import Settings
+from shared.topics import Topic, UnreadableMessage
+
+FORM: Final = 1
+"""Raised when the tables change: views of another form are built again."""
+KEPT_STEPS: Final = 50
+"""Steps of one pair that the history keeps."""
+SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
+_PAUSE_S: Final = 1.0
+_log = logs.get(__name__)
+
+_TABLES: Final = """
+CREATE TABLE pairs (
+  sync TEXT NOT NULL, pair TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, label TEXT NOT NULL,
+  left_id TEXT NOT NULL, right_id TEXT NOT NULL, changed_ms INTEGER NOT NULL, synced_ms INTEGER NOT NULL,
+  state TEXT NOT NULL, PRIMARY KEY (sync, pair)) WITHOUT ROWID;
+CREATE INDEX pairs_status ON pairs (sync, status, reason, changed_ms);
+CREATE INDEX pairs_pair ON pairs (pair);
+CREATE INDEX pairs_left ON pairs (left_id);
+CREATE INDEX pairs_right ON pairs (right_id);
+CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT NULL, log TEXT NOT NULL,
+  PRIMARY KEY (pair, rev)) WITHOUT ROWID;
+CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE parked (at INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
+  detail TEXT NOT NULL, at_ms INTEGER NOT NULL);
+CREATE TABLE positions (topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (topic, part))
+  WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which rows to list."""
+
+    sync: str = ""
+    status: str = ""
+    reason: str = ""
+    text: str = ""
+    since_ms: int = 0
+    after: tuple[str, str] = ("", "")
+    limit: int = 50
+
+
+class Views:
+    """The SQLite file. Safe to use from several threads; one of them writes."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._local = threading.local()
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            _log.warning("views_built_again", detail=str(error))
+            self.clear()
+
+    def _open(self) -> None:
+        with self._transaction() as database:
+            form = database.execute("PRAGMA user_version").fetchone()[0]
+            if form not in (0, FORM):
+                raise sqlite3.DatabaseError(f"the views have form {form}, not {FORM}")
+            if form == 0:
+                for statement in _TABLES.split(";"):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {FORM}")
+
+    def clear(self) -> None:
+        """Forget everything, to be read again from the journal."""
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        self._open()
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        database = getattr(self._local, "database", None)
+        if database is not None:
+            database.close()
+            self._local.database = None
+
+    def _connection(self) -> sqlite3.Connection:
+        database: sqlite3.Connection | None = getattr(self._local, "database", None)
+        if database is None:
+            database = sqlite3.connect(self._path, timeout=10, isolation_level=None)
+            database.row_factory = sqlite3.Row
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            self._local.database = database
+        return database
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        database = self._connection()
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+        except BaseException:
+            database.execute("ROLLBACK")
+            raise
+        database.execute("COMMIT")
+
+    # Writing
+
+    def positions(self, topic: str) -> dict[int, int]:
+        """Tell where reading a topic goes on."""
+        rows = self._connection().execute("SELECT part, next FROM positions WHERE topic = ?", (topic,))
+        return {row["part"]: row["next"] for row in rows}
+
+    def take(self, topic: str, stored: Sequence[Stored[Any]], positions: Mapping[int, int]) -> None:
+        """Take messages of a topic, and remember how far it was read, in one transaction."""
+        with self._transaction() as database:
+            for one in stored:
+                _WRITERS[topic](database, one)
+            database.executemany(
+                "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
+                [(topic, part, offset) for part, offset in positions.items()],
+            )
+
+    # Reading
+
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Count pairs by sync, status and reason."""
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for row in self._connection().execute(
+            "SELECT sync, status, reason, count(*) AS n FROM pairs GROUP BY sync, status, reason"
+        ):
+            if row["status"] in SHOWN:
+                found.setdefault(row["sync"], {}).setdefault(row["status"], {})[row["reason"]] = row["n"]
+        return found
+
+    def freshness(self) -> dict[str, tuple[int, int]]:
+        """Give, by sync, when a pair was settled last, and since when the oldest one waits (0 for none)."""
+        rows = self._connection().execute(
+            "SELECT sync, max(synced_ms) AS settled, min(CASE status WHEN 'pending' THEN changed_ms END) AS waits"
+            " FROM pairs GROUP BY sync"
+        )
+        return {row["sync"]: (row["settled"] or 0, row["waits"] or 0) for row in rows}
+
+    def feeds(self) -> dict[str, int]:
+        """Give, by feed, the moment up to which it has told everything."""
+        rows = self._connection().execute("SELECT feed, complete_to_ms FROM cursors")
+        return {row["feed"]: row["complete_to_ms"] for row in rows}
+
+    def parked(self) -> dict[str, int]:
+        """Count parked messages by reason."""
+        rows = self._connection().execute("SELECT reason, count(*) AS n FROM parked GROUP BY reason")
+        return {row["reason"]: row["n"] for row in rows}
+
+    def rows(self, query: Query) -> list[Pair]:
+        """List pairs in the order of sync and pair."""
+        where, given = ["(sync, pair) > (?, ?)"], list[object](query.after)
+        wanted = [query.status] if query.status else list(SHOWN)
+        where.append(f"status IN ({', '.join('?' * len(wanted))})")
+        given += wanted
+        for column, value in (("sync", query.sync), ("reason", query.reason)):
+            if value:
+                where.append(f"{column} = ?")
+                given.append(value)
+        if query.since_ms:
+            where.append("changed_ms >= ?")
+            given.append(query.since_ms)
+        if query.text:
+            where.append("(label LIKE ? ESCAPE '\\' OR left_id = ? OR right_id = ?)")
+            escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            given += [f"%{escaped}%", query.text, query.text]
+        sql = f"SELECT state FROM pairs WHERE {' AND '.join(where)} ORDER BY sync, pair LIMIT ?"  # noqa: S608 - all values are bound
+        return [_pair(row) for row in self._connection().execute(sql, (*given, query.limit))]
+
+    def pair(self, name: str) -> Pair | None:
+        """Give one pair by its name, which is unique over all syncs."""
+        row = self._connection().execute("SELECT state FROM pairs WHERE pair = ?", (name,)).fetchone()
+        return _pair(row) if row else None
+
+    def holding(self, sync: str, side: str, record: str) -> Pair | None:
+        """Give the pair that holds a record; one that gave it away only when nobody else does."""
+        column = "left_id" if side == "L" else "right_id"
+        row = (
+            self._connection()
+            .execute(
+                f"SELECT state FROM pairs WHERE sync = ? AND {column} = ? ORDER BY status = 'absorbed' LIMIT 1",  # noqa: S608 - one of two columns
+                (sync, record),
+            )
+            .fetchone()
+        )
+        return _pair(row) if row else None
+
+    def steps(self, pair: str) -> list[dict[str, Any]]:
+        """Give what was decided about a pair, the newest first."""
+        rows = self._connection().execute(
+            "SELECT rev, at_ms, log FROM steps WHERE pair = ? ORDER BY rev DESC LIMIT ?", (pair, KEPT_STEPS)
+        )
+        return [{"rev": row["rev"], "at_ms": row["at_ms"], "log": json.loads(row["log"])} for row in rows]
+
+
+def _pair(row: sqlite3.Row) -> Pair:
+    return Pair.model_validate_json(row["state"])
+
+
+def _take_pair(database: sqlite3.Connection, stored: Stored[Pair]) -> None:
+    pair = stored.message
+    if pair is None:
+        database.execute("DELETE FROM pairs WHERE pair = ?", (stored.key,))
+        database.execute("DELETE FROM steps WHERE pair = ?", (stored.key,))
+        return
+    database.execute(
+        "INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            pair.sync, pair.pair, pair.status, pair.reason, pair.label, pair.L.id if pair.L else "",
+            pair.R.id if pair.R else "", pair.changed_ms, pair.synced_ms, pair.model_dump_json(exclude_defaults=True),
+        ),
+    )  # fmt: skip
+    if pair.log:
+        database.execute(
+            "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?)",
+            (
+                pair.pair,
+                pair.rev,
+                pair.seen_ms,
+                json.dumps([row.model_dump(exclude_defaults=True) for row in pair.log]),
+            ),
+        )
+        database.execute(
+            "DELETE FROM steps WHERE pair = ? AND rev <= (SELECT rev FROM steps WHERE pair = ?"
+            " ORDER BY rev DESC LIMIT 1 OFFSET ?)",
+            (pair.pair, pair.pair, KEPT_STEPS),
+        )
+
+
+def _take_cursor(database: sqlite3.Connection, stored: Stored[Cursor]) -> None:
+    if stored.message is None:
+        database.execute("DELETE FROM cursors WHERE feed = ?", (stored.key,))
+    else:
+        row = stored.message
+        database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (stored.key, row.complete_to_ms, row.at_ms))
+
+
+def _take_parked(database: sqlite3.Connection, stored: Stored[Parked]) -> None:
+    if stored.message is not None:
+        row = stored.message
+        database.execute(
+            "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
+            (stored.offset, row.topic, row.key, row.reason, row.detail, row.at_ms),
+        )
+
+
+_WRITERS: Final[Mapping[str, Any]] = {
+    topics.PAIR_STATE.name: _take_pair,
+    topics.CURSORS.name: _take_cursor,
+    topics.PARKED.name: _take_parked,
+}
+_FOLLOWED: Final[tuple[Topic[Any], ...]] = (topics.PAIR_STATE, topics.CURSORS, topics.PARKED)
+
+
+class Follower:
+    """Keeps the views up to date, in the thread that calls `run`."""
+
+    def __init__(self, settings: Settings, views: Views) -> None:
+        self._settings = settings
+        self._views = views
+        self._readers: dict[str, TopicReader[Any]] = {}
+        self.caught_up = threading.Event()
+        self.moved = time.monotonic()
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until *stop* is set; a broker that is away is waited for."""
+        while not stop.is_set():
+            try:
+                for topic in _FOLLOWED:
+                    self._follow(topic)
+                self.caught_up.set()
+                self.moved = time.monotonic()
+            except BusUnavailable as error:
+                _log.warning("views_not_followed", detail=str(error))
+                self._close()
+                stop.wait(_PAUSE_S)
+        self._close()
+        self._views.close()
+
+    def _follow(self, topic: Topic[Any]) -> None:
+        reader = self._readers.get(topic.name)
+        if reader is None:
+            reader = self._open(topic)
+            batch: list[Stored[Any]] = []
+            for stored in reader.read_to_end():
+                batch.append(stored)
+                if len(batch) >= 5000:
+                    self._views.take(topic.name, batch, {})
+                    batch = []
+            self._views.take(topic.name, batch, reader.positions)
+            return
+        found = reader.poll(0.2 if topic is topics.PAIR_STATE else 0.02)
+        if found:
+            self._views.take(topic.name, found, reader.positions)
+
+    def _open(self, topic: Topic[Any]) -> TopicReader[Any]:
+        start = self._views.positions(topic.name)
+        reader: TopicReader[Any] = TopicReader(self._settings, topic, start=start, unreadable=_unreadable)
+        ends = reader.ends()
+        if any(offset > ends.get(part, 0) for part, offset in start.items()):
+            _log.warning("journal_is_shorter", topic=topic.name, detail="the views are built again")
+            reader.close()
+            self._close()
+            self._views.clear()
+            reader = TopicReader(self._settings, topic, unreadable=_unreadable)
+        self._readers[topic.name] = reader
+        return reader
+
+    def _close(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+
+
+def _unreadable(item: Received, error: UnreadableMessage) -> None:
+    """Show everything else: a state of a newer version is shown by a newer console."""
+    _log.error("not_shown", topic=item.topic, key=item.key, offset=item.offset, detail=str(error))
