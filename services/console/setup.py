@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError
 from shared import topics
 from shared.apps.defaults import default_mappings
 from shared.compiling import compile_policy
-from shared.core.connector import AppError
+from shared.core.connector import AppError, Binding
 from shared.core.mapping import FieldMapping
 from shared.core.matching import MatchSettings
 from shared.core.records import Frozen, Side
@@ -24,7 +24,6 @@ from shared.io.ports import Outbound, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 from shared.messages import SetupDoc
-from shared.rules.conflict_policies import POLICIES
 from shared.rules.lenses import LENS
 from shared.setups import Setups
 
@@ -144,7 +143,7 @@ class Changes:
         if old is not None and old.account and old.account != info.id:
             raise SetupError(
                 f"connection {row.id!r} leads to account {info.id!r} now, and was made for {old.account!r}: "
-                "its records would be taken for those of the other account. Give the new account a connection of its own."
+                "its records would be taken for those of the other account. Give the new account its own connection."
             )
         return row.model_copy(update={"account": info.id, "zone": info.zone, "version": old.version + 1 if old else 1})
 
@@ -162,32 +161,18 @@ class Changes:
         return self._vault.seal(value.get_secret_value(), connection=connection, name=name)
 
     def _sync(self, wanted: SyncFile, connections: Mapping[str, Connection]) -> None:
-        apps = self._service.setups.apps
-        bindings = []
-        for end in (wanted.left, wanted.right):
-            row = connections.get(end.connection)
-            if row is None:
-                raise SetupError(f"sync {wanted.id!r}: there is no connection {end.connection!r}")
-            if end.object not in apps[row.app].objects:
-                known = ", ".join(apps[row.app].objects)
-                raise SetupError(f"sync {wanted.id!r}: {apps[row.app].title} has no {end.object!r}, only {known}")
-            bindings.append(apps[row.app].objects[end.object])
+        left, right = (self._binding(wanted.id, end, connections) for end in (wanted.left, wanted.right))
         old = self._service.setups.sync(wanted.id)
         mappings = wanted.mappings
         if mappings is None:
-            mappings = old.mappings if old else default_mappings(bindings[0], bindings[1])
-        for mapping in mappings:
-            if mapping.lens not in LENS or (mapping.policy != "inherit" and mapping.policy not in POLICIES):
-                raise SetupError(
-                    f"sync {wanted.id!r}, mapping {mapping.key!r}: unknown lens {mapping.lens!r} or policy "
-                    f"{mapping.policy!r}; lenses are {', '.join(LENS)}"
-                )
+            mappings = old.mappings if old else default_mappings(left, right)
+        _check_mappings(wanted.id, mappings)
         if old is not None and (old.left != wanted.left or old.right != wanted.right):
             raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
         values = {**wanted.model_dump(), "mappings": mappings, "version": old.version if old else 1}
         made = Sync.model_validate(values)
         try:
-            compile_policy(made, connections, apps, live=False)
+            compile_policy(made, connections, self._service.setups.apps, live=False)
         except KeyError as error:
             raise SetupError(f"sync {wanted.id!r} names {error}, which does not exist") from error
         if made == old:
@@ -195,18 +180,38 @@ class Changes:
         if old is not None:
             made = made.model_copy(update={"version": old.version + 1})
         self._add("sync", wanted.id, SetupDoc(sync=made), old is None, _differences(old, made))
-        if not any(job.sync == wanted.id and job.kind == "first_sync" for job, _ in self._service.setups.jobs()):
-            now = self._service.clock.now_ms()
-            job = Job(id=f"first-{wanted.id}", kind="first_sync", sync=wanted.id, asked_at_ms=now)
-            self.messages.append(Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job)))
-        elif old is not None:
-            now = self._service.clock.now_ms()
-            job = Job(id=f"edited-{wanted.id}-{made.version}", kind="resync", sync=wanted.id, asked_at_ms=now)
-            self.messages.append(Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job)))
+        self._job(made, old)
+
+    def _binding(self, sync: str, end: SyncSide, connections: Mapping[str, Connection]) -> Binding:
+        row = connections.get(end.connection)
+        if row is None:
+            raise SetupError(f"sync {sync!r}: there is no connection {end.connection!r}")
+        app = self._service.setups.apps[row.app]
+        if end.object not in app.objects:
+            raise SetupError(f"sync {sync!r}: {app.title} has no {end.object!r}, only {', '.join(app.objects)}")
+        return app.objects[end.object]
+
+    def _job(self, made: Sync, old: Sync | None) -> None:
+        """Have a new sync read everything, and one that changed look at all its pairs again."""
+        now = self._service.clock.now_ms()
+        job = Job(id=f"first-{made.id}", kind="first_sync", sync=made.id, asked_at_ms=now)
+        if old is not None:
+            job = Job(id=f"edited-{made.id}-{made.version}", kind="resync", sync=made.id, asked_at_ms=now)
+        self.messages.append(Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job)))
 
     def _add(self, kind: str, name: str, doc: SetupDoc, new: bool, what: Sequence[str]) -> None:  # noqa: FBT001 - one fact
         self.messages.append(Outbound(topic=topics.SETUPS, key=f"{kind}:{name}", message=doc))
         self.lines.append(f"{'+' if new else '~'} {kind} {name}" + ("" if new else f": {', '.join(what)}"))
+
+
+def _check_mappings(sync: str, mappings: Sequence[FieldMapping]) -> None:
+    for mapping in mappings:
+        if mapping.lens not in LENS:
+            known = ", ".join(LENS)
+            raise SetupError(f"sync {sync!r}, mapping {mapping.key!r}: no lens {mapping.lens!r}; there are {known}")
+    doubled = {row.key for row in mappings if sum(row.key == other.key for other in mappings) > 1}
+    if doubled:
+        raise SetupError(f"sync {sync!r}: several mappings have the key {', '.join(sorted(doubled))}")
 
 
 def _differences(old: Frozen | None, new: Frozen) -> list[str]:

@@ -20,6 +20,9 @@ FIELDS: Final = (
     CanonicalField(name="region", type=FieldType.TEXT, label="State or region"),
     CanonicalField(name="postal_code", type=FieldType.TEXT, label="Postal code"),
     CanonicalField(name="country", type=FieldType.COUNTRY, label="Country"),
+    CanonicalField(name="employees", type=FieldType.NUMBER, label="Employees"),
+    CanonicalField(name="note", type=FieldType.TEXT, label="Note"),
+    CanonicalField(name="owner", type=FieldType.OWNER, label="Owner"),
 )
 
 

@@ -27,6 +27,7 @@ FIELDS: Final = (
     CanonicalField(name="website", type=FieldType.TEXT, label="Website"),
     CanonicalField(name="birthday", type=FieldType.DATE, label="Birthday"),
     CanonicalField(name="note", type=FieldType.TEXT, label="Note"),
+    CanonicalField(name="owner", type=FieldType.OWNER, label="Owner"),
 )
 
 

@@ -293,11 +293,11 @@ def _is(name: str) -> Callable[[Line], bool]:
 _WORK: Final = ("TYPE=WORK",)
 _COLUMNS: Final = (
     _row("email", FieldType.EMAIL, "E-mail", _plain(_is("EMAIL"), "EMAIL", ("TYPE=INTERNET",)), "email"),
-    _row("emails", FieldType.MULTI, "All e-mails", (_emails, None), "emails"),
+    _row("emails", FieldType.MULTI, "All e-mails", (_emails, None), "other_emails"),
     _row("given_name", FieldType.NAME, "First name", _part("N", 1, 5, keep=True), "first_name"),
     _row("family_name", FieldType.NAME, "Last name", _part("N", 0, 5, keep=True), "last_name"),
     _row("full_name", FieldType.NAME, "Displayed name", (lambda lines: _text(lines, "FN"), None), None),
-    _row("org", FieldType.TEXT, "Company", _part("ORG", 0, 1), "company_name"),
+    _row("org", FieldType.TEXT, "Company", _part("ORG", 0, 1), "company"),
     _row("department", FieldType.TEXT, "Department", _part("ORG", 1, 1), None),
     _row("title", FieldType.TEXT, "Job title", _plain(_is("TITLE"), "TITLE"), "job_title"),
     _row("phone", FieldType.PHONE, "Phone", _plain(_is_phone, "TEL", ("TYPE=WORK,VOICE",), shown=_number), "phone"),

@@ -121,7 +121,7 @@ CONTACT: Final = Kind(
     group="contactinformation",
     fields=(
         _field("email", FieldType.EMAIL, "Email", "email", unique=True),
-        _field("hs_additional_emails", FieldType.MULTI, "Additional emails", "emails", writable=False),
+        _field("hs_additional_emails", FieldType.MULTI, "Additional emails", "other_emails", writable=False),
         _field("firstname", FieldType.NAME, "First name", "first_name"),
         _field("lastname", FieldType.NAME, "Last name", "last_name"),
         _field("salutation", FieldType.TEXT, "Salutation"),
@@ -129,7 +129,7 @@ CONTACT: Final = Kind(
         _field("mobilephone", FieldType.PHONE, "Mobile phone number", "mobile"),
         _field("fax", FieldType.PHONE, "Fax number"),
         _field("jobtitle", FieldType.TEXT, "Job title", "job_title"),
-        _field("company", FieldType.TEXT, "Company name", "company_name"),
+        _field("company", FieldType.TEXT, "Company name", "company"),
         _field("website", FieldType.TEXT, "Website URL", "website"),
         _field("address", FieldType.TEXT, "Street address", "street"),
         _field("city", FieldType.TEXT, "City", "city"),
@@ -157,7 +157,7 @@ COMPANY: Final = Kind(
     fields=(
         _field("name", FieldType.TEXT, "Company name", "name"),
         _field("domain", FieldType.TEXT, "Company domain name", "domain"),
-        _field("hs_additional_domains", FieldType.MULTI, "Additional domains", "domains", writable=False),
+        _field("hs_additional_domains", FieldType.MULTI, "Additional domains", "other_domains", writable=False),
         _field("phone", FieldType.PHONE, "Phone number", "phone"),
         _field("website", FieldType.TEXT, "Website URL", "website"),
         _field("address", FieldType.TEXT, "Street address", "street"),

@@ -1,0 +1,280 @@
+"""The REST API: what stands how, why, and long work to be done."""
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from services.console import projection
+from services.console.explain import explain, summary
+from services.console.projection import SHOWN, Views
+from shared import topics
+from shared.core.pairs import Pair
+from shared.core.records import SIDES, Side
+from shared.core.syncs import Job
+from shared.io.ports import Bus, BusUnavailable, Clock, Outbound, run_blocking
+from shared.messages import JobProgress, SetupDoc
+from shared.rules.errors import ERRORS
+from shared.setups import Setups
+
+_PAGE: Final = 500
+_bearer: Final = HTTPBearer(auto_error=False)
+
+
+class Problem(HTTPException):
+    """An answer that says what is wrong (RFC 9457)."""
+
+    def __init__(self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.title = title
+
+
+class JobRequest(BaseModel):
+    """Long work to be done."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["resync"] = "resync"
+    sync: str
+    statuses: tuple[Literal["in_sync", "pending", "failing", "excluded"], ...] = Field(
+        default=(), description="Which pairs to look at again; all, and all records of both sides, when empty."
+    )
+
+
+class Api:
+    """What the routes need.
+
+    Args:
+        ready: Tells whether the views have caught up with the journal once.
+    """
+
+    def __init__(
+        self, views: Views, setups: Setups, bus: Bus, clock: Clock, *, token: str, ready: Callable[[], bool]
+    ) -> None:
+        self.views = views
+        self.setups = setups
+        self.bus = bus
+        self.clock = clock
+        self._token = token
+        self._ready = ready
+
+    def authorize(self, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+        """Refuse a call without the token."""
+        if given is None or not hmac.compare_digest(given.credentials.encode(), self._token.encode()):
+            raise Problem(
+                401,
+                "Sign in",
+                "Send `Authorization: Bearer …` with SYNCLINE_CONSOLE_TOKEN.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+
+    def health(self) -> dict[str, Any]:
+        """Count pairs by sync and status, and say how fresh everything is."""
+        counts, fresh, now = self.views.counts(), self.views.freshness(), self.clock.now_ms()
+        syncs = []
+        for sync in self.setups.syncs():
+            by_status = counts.get(sync.id, {})
+            settled, waits = fresh.get(sync.id, (0, 0))
+            syncs.append(
+                {
+                    "id": sync.id,
+                    "enabled": sync.enabled,
+                    "phase": self.setups.phase(sync.id),
+                    "counts": {status: sum(by_status.get(status, {}).values()) for status in SHOWN},
+                    "reasons": {status: rows for status, rows in by_status.items() if any(rows)},
+                    "last_settled_ms": settled,
+                    "oldest_pending_s": round((now - waits) / 1000, 3) if waits else 0.0,
+                    "jobs": [_job(job, told) for job, told in self.setups.jobs() if job.sync == sync.id],
+                }
+            )
+        feeds = [
+            {"feed": name, "complete_to_ms": at, "age_s": round(max(0, now - at) / 1000, 1) if at else None}
+            for name, at in sorted(self.views.feeds().items())
+        ]
+        return {"ready": self._ready(), "syncs": syncs, "feeds": feeds, "parked": self.views.parked(), "at_ms": now}
+
+    def row(self, pair: Pair) -> dict[str, Any]:
+        """Show one pair as a row of a list."""
+        names: dict[Side, str] = {"L": "the left app", "R": "the right app"}
+        return {
+            "id": pair.pair,
+            "sync": pair.sync,
+            "label": pair.label,
+            "status": pair.status,
+            "reason": pair.reason,
+            "summary": summary(pair, names),
+            "left": pair.L.id if pair.L else None,
+            "right": pair.R.id if pair.R else None,
+            "changed_ms": pair.changed_ms,
+            "synced_ms": pair.synced_ms,
+        }
+
+    def find(self, name: str) -> Pair:
+        """Give a pair; raises a problem when there is none."""
+        pair = self.views.pair(name)
+        if pair is None:
+            raise Problem(404, "No such record", f"There is no row {name!r}. Look it up by GET /api/v1/records?q=…")
+        return pair
+
+    def explain(self, pair: Pair) -> dict[str, Any]:
+        """Explain a pair; one that gave its record away, by the pair that holds it now."""
+        for _ in range(8):
+            if not pair.absorbed_by:
+                break
+            pair = self.find(pair.absorbed_by)
+        return explain(pair, self.setups, self.views.steps(pair.pair))
+
+    def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
+        """Ask for a job; the same key asks for the same job."""
+        if self.setups.sync(wanted.sync) is None:
+            known = ", ".join(sync.id for sync in self.setups.syncs()) or "none"
+            raise Problem(404, "No such sync", f"There is no sync {wanted.sync!r}; there are: {known}.")
+        now = self.clock.now_ms()
+        job = Job(
+            id=f"{wanted.kind}-{wanted.sync}-{key or now}",
+            kind=wanted.kind,
+            sync=wanted.sync,
+            statuses=wanted.statuses,
+            asked_at_ms=now,
+        )
+        known_job = next((row for row, _ in self.setups.jobs() if row.id == job.id), None)
+        if known_job is None:
+            try:
+                doc = SetupDoc(job=job)
+                run_blocking(self.bus.publish([Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=doc)]))
+            except BusUnavailable as error:
+                raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
+        return _job(known_job or job, None)
+
+
+def _job(job: Job, told: JobProgress | None) -> dict[str, Any]:
+    shown = told.model_dump(exclude={"barrier", "cursors", "job"}) if told else {"phase": "waiting"}
+    return {"id": job.id, "kind": job.kind, "sync": job.sync, "asked_at_ms": job.asked_at_ms, **shown}
+
+
+def _after(cursor: str) -> tuple[str, str]:
+    if not cursor:
+        return "", ""
+    try:
+        sync, pair = json.loads(base64.urlsafe_b64decode(cursor))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise Problem(400, "Not a cursor", "Take `cursor` from the `next` of the page before.") from error
+    return str(sync), str(pair)
+
+
+def _cursor(rows: Sequence[Pair], limit: int) -> str | None:
+    if len(rows) < limit:
+        return None
+    return base64.urlsafe_b64encode(json.dumps([rows[-1].sync, rows[-1].pair]).encode()).decode()
+
+
+def routes(api: Api) -> APIRouter:
+    """Make the routes below /api/v1."""
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(api.authorize)])
+
+    @router.get("/health", summary="Counts by sync and status, and freshness")
+    def health() -> dict[str, Any]:
+        return api.health()
+
+    @router.get("/records", summary="Rows, filtered, in pages")
+    def records(
+        sync: str = "",
+        status: Literal["", "in_sync", "pending", "failing", "excluded"] = "",
+        category: Annotated[str, Query(description="Reason of the status, such as an error category.")] = "",
+        q: Annotated[str, Query(description="Part of the label, or the id of a record.", max_length=200)] = "",
+        since: Annotated[int, Query(ge=0, description="Changed since, epoch milliseconds.")] = 0,
+        cursor: str = "",
+        limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
+    ) -> dict[str, Any]:
+        wanted = projection.Query(
+            sync=sync, status=status, reason=category, text=q, since_ms=since, after=_after(cursor), limit=limit
+        )
+        rows = api.views.rows(wanted)
+        return {"records": [api.row(pair) for pair in rows], "next": _cursor(rows, limit)}
+
+    @router.get("/records/{name}", summary="One row")
+    def record(name: str) -> dict[str, Any]:
+        return api.row(api.find(name))
+
+    @router.get("/records/{name}/explanation", summary="Why a record is as it is")
+    def explanation(name: str) -> dict[str, Any]:
+        return api.explain(api.find(name))
+
+    @router.get("/explanations", summary="Why a record of an app is as it is, by its id there")
+    def explanations(connection: str, object: str, record_id: str) -> dict[str, Any]:  # noqa: A002 - the API's word
+        found = []
+        for sync in api.setups.syncs():
+            for side in SIDES:
+                end = sync.side(side)
+                if (end.connection, end.object) == (connection, object):
+                    pair = api.views.holding(sync.id, side, record_id)
+                    if pair is not None:
+                        found.append(api.explain(pair))
+        if not found:
+            raise Problem(404, "Not seen", f"No sync has seen {object} {record_id!r} of connection {connection!r} yet.")
+        return {"explanations": found}
+
+    @router.get("/jobs", summary="Jobs and how far they are")
+    def jobs() -> dict[str, Any]:
+        return {"jobs": [_job(job, told) for job, told in api.setups.jobs()]}
+
+    @router.get("/jobs/{name}", summary="One job")
+    def job(name: str) -> dict[str, Any]:
+        found = next((_job(row, told) for row, told in api.setups.jobs() if row.id == name), None)
+        if found is None:
+            raise Problem(404, "No such job", f"There is no job {name!r}.")
+        return found
+
+    @router.post("/jobs", status_code=202, summary="Look again at all pairs of a sync, or at those of some statuses")
+    def add_job(
+        wanted: JobRequest,
+        idempotency_key: Annotated[str, Header(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = "",
+    ) -> dict[str, Any]:
+        return api.add_job(wanted, idempotency_key)
+
+    @router.get("/error-categories", summary="What can go wrong with a record, who acts, and what to do")
+    def categories() -> dict[str, Any]:
+        return {
+            "categories": [
+                {"code": row.code, "title": row.title, "who": row.who, "retry": row.retry, "remedy": row.remedy}
+                for row in ERRORS
+            ]
+        }
+
+    return router
+
+
+def make_app(api: Api) -> FastAPI:
+    """Make the web application; its description too is behind the token."""
+    web = FastAPI(title="Syncline", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    web.include_router(routes(api))
+
+    @web.get("/api/v1/openapi.json", dependencies=[Depends(api.authorize)], include_in_schema=False)
+    def openapi() -> dict[str, Any]:
+        return web.openapi()
+
+    @web.exception_handler(HTTPException)
+    async def problem(_: Request, error: HTTPException) -> JSONResponse:
+        title = error.title if isinstance(error, Problem) else "Not possible"
+        return _problem(error.status_code, title, str(error.detail), error.headers)
+
+    @web.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        rows = (f"{'.'.join(map(str, row['loc'][1:]))}: {row['msg']}" for row in error.errors())
+        return _problem(422, "Not understood", "; ".join(rows), None)
+
+    return web
+
+
+def _problem(status: int, title: str, detail: str, headers: Mapping[str, str] | None) -> JSONResponse:
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")

@@ -1,0 +1,193 @@
+"""Why a pair is as it is, in plain words: from its state and from what was decided about it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from shared.core.pairs import Pair, Pending, Problem
+from shared.core.records import SIDES, Side, Value, opposite
+from shared.core.syncs import Connection, Sync
+from shared.rules.errors import CODES, EXCLUDED, WAITING
+from shared.setups import Setups
+
+_NOTES: Final = {
+    "kept_clear": "was emptied on one side; the other side keeps its value, as the mapping says",
+    "settled_difference": "differs on purpose: the mapping does not write in that direction",
+    "drift": "was changed on the side that this mapping only writes to; it is not carried back",
+    "waiting_parent": "waits for the other record to be linked",
+    "object_sync_off": "is not carried over: the other object is not synced",
+}
+_MATCHED: Final = {
+    "marker": "Syncline created one of them from the other",
+    "create": "Syncline created one of them from the other",
+    "surplus": "the record carries the mark of a create whose place is taken",
+}
+
+
+def explain(pair: Pair, setups: Setups, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Explain a pair: one sentence, the reasons in order, both records, what waits, and what was decided before."""
+    sync = setups.sync(pair.sync)
+    names = {side: _name(setups, sync, side) for side in SIDES}
+    return {
+        "id": pair.pair,
+        "sync": pair.sync,
+        "label": pair.label,
+        "status": pair.status,
+        "reason": pair.reason,
+        "summary": summary(pair, names),
+        "why": _why(pair, sync, names),
+        "hint": _hint(pair),
+        "sides": {side: _side(pair, sync, setups, side) for side in SIDES},
+        "pending": [_pending(side, row, names) for side, row in pair.pending.items()],
+        "history": [
+            {"rev": step["rev"], "at": _time(step["at_ms"]), "decisions": [_decided(row, names) for row in step["log"]]}
+            for step in steps
+        ],
+    }
+
+
+def summary(pair: Pair, names: Mapping[Side, str]) -> str:
+    """Say in one sentence how a pair stands."""
+    if pair.status == "in_sync":
+        return f"Both records hold the same values; last settled {_time(pair.synced_ms)}."
+    if pair.status == "pending":
+        return WAITING.get(pair.reason, "A decision is on its way.")
+    if pair.status == "excluded":
+        row = EXCLUDED.get(pair.reason)
+        return f"Takes no part: {row.title.lower() if row else pair.reason}."
+    if pair.status == "failing":
+        problem = _first_problem(pair)
+        code = problem.code if problem else pair.reason
+        row_ = CODES.get(code)
+        return f"Not synced: {row_.title.lower() if row_ else code}."
+    if pair.status == "closed":
+        return "Deleted on both sides."
+    if pair.status == "absorbed":
+        return f"Its record belongs to pair {pair.absorbed_by} now."
+    return f"Indexed, and not shown: this sync does not take records out of {names['L']} or {names['R']}."
+
+
+def _why(pair: Pair, sync: Sync | None, names: Mapping[Side, str]) -> list[str]:
+    found = []
+    if pair.L is not None and pair.R is not None:
+        found.append(_how_matched(pair))
+    else:
+        side: Side = "L" if pair.L is not None else "R"
+        found.append(f"The record of {names[side]} has no partner in {names[opposite(side)]}.")
+    if pair.detail:
+        found.append(pair.detail)
+    for problem in pair.problems.values():
+        found.append(_problem(problem))
+    for key, note in pair.notes.items():
+        found.append(f"{key} {_NOTES.get(note, note)}.")
+    if pair.waits:
+        found.append(f"Waits for: {', '.join(pair.waits)}.")
+    if sync is not None and not sync.enabled:
+        found.append("The sync is switched off.")
+    return found
+
+
+def _how_matched(pair: Pair) -> str:
+    match = pair.match
+    if match is None:
+        return "The two records are linked."
+    if match.by in _MATCHED:
+        return f"Linked because {_MATCHED[match.by]}."
+    return f"Linked because their {match.by} is the same: {match.key}." if match.key else f"Linked by {match.by}."
+
+
+def _problem(problem: Problem) -> str:
+    row = CODES.get(problem.code)
+    title = row.title if row else problem.code
+    where = f" ({problem.field})" if problem.field else ""
+    other = f" It stands in the way: {problem.other}." if problem.other else ""
+    return f"{title}{where}: {problem.message}.{other}" if problem.message else f"{title}{where}.{other}"
+
+
+def _hint(pair: Pair) -> str:
+    if pair.status == "excluded" and pair.reason in EXCLUDED:
+        return EXCLUDED[pair.reason].hint
+    problem = _first_problem(pair)
+    code = problem.code if problem else pair.reason
+    return CODES[code].remedy if pair.status == "failing" and code in CODES else ""
+
+
+def _first_problem(pair: Pair) -> Problem | None:
+    return next((problem for _, problem in sorted(pair.problems.items())), None)
+
+
+def _side(pair: Pair, sync: Sync | None, setups: Setups, side: Side) -> dict[str, Any] | None:
+    end = pair.side(side)
+    if end is None:
+        return None
+    base: Mapping[str, Value | None] = pair.base_l if side == "L" else pair.base_r
+    named = {}
+    if sync is not None:
+        named = {row.key: row.left if side == "L" else row.right for row in sync.mappings}
+    return {
+        "connection": sync.side(side).connection if sync else "",
+        "record": end.id,
+        "url": _url(setups, sync, side, end.id),
+        "life": end.life,
+        "fields": dict(end.fields),
+        "settled": {named.get(key, key): value for key, value in base.items()},
+        "links": dict(end.links),
+    }
+
+
+def _url(setups: Setups, sync: Sync | None, side: Side, record: str) -> str:
+    row = _connection(setups, sync, side)
+    if sync is None or row is None:
+        return ""
+    template = setups.apps[row.app].objects[sync.side(side).object].record_url
+    return template.format(account=row.account, id=record) if template else ""
+
+
+def _connection(setups: Setups, sync: Sync | None, side: Side) -> Connection | None:
+    wanted = sync.side(side).connection if sync else ""
+    return next((row for row in setups.connections() if row.id == wanted), None)
+
+
+def _name(setups: Setups, sync: Sync | None, side: Side) -> str:
+    row = _connection(setups, sync, side)
+    return row.label if row else ("the left app" if side == "L" else "the right app")
+
+
+def _pending(side: Side, row: Pending, names: Mapping[Side, str]) -> dict[str, Any]:
+    return {
+        "side": side,
+        "op": row.op,
+        "fields": dict(row.fields),
+        "sentence": f"A{'n update' if row.op == 'update' else ' create'} is on its way to {names[side]}.",
+    }
+
+
+def _decided(row: Mapping[str, Any], names: Mapping[Side, str]) -> str:  # noqa: PLR0911 - one sentence for each kind of decision
+    side: Side = "R" if row.get("side") == "R" else "L"
+    app, did, key = names[side], row["did"], row.get("key", "")
+    if did == "write":
+        lost = f"; {row['lost']!r} was replaced" if row.get("lost") is not None else ""
+        return f"{key}: {row.get('new')!r} is written to {app} (it held {row.get('old')!r}){lost}."
+    if did == "create":
+        return f"A record is created in {app}."
+    if did == "rewritten":
+        return f"{key}: {app} stored {row.get('new')!r} where {row.get('old')!r} was sent."
+    if did in ("written", "found"):
+        return (
+            f"{app} took the {row.get('note') or 'write'}." if did == "written" else f"{app} held the record already."
+        )
+    if did == "stale":
+        return f"The record in {app} had changed before the write: decided anew."
+    if did == "held":
+        return f"The write to {app} waits: {row.get('note') or 'it was not sent'}."
+    if did == "refused":
+        return f"{app} refused the write: {row.get('note')}."
+    if did == "replaced":
+        return f"The record {row.get('new')!r} of {app} took the place of {row.get('old')!r}."
+    if did == "superseded":
+        return f"The {row.get('note') or 'write'} to {app} is not needed any more."
+    return f"{did} {key} {row.get('note', '')}".strip()
+
+
+def _time(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds") if at_ms else "never"
