@@ -46,7 +46,7 @@ def explain(pair: Pair, setups: Setups, steps: Sequence[Mapping[str, Any]]) -> d
     }
 
 
-def summary(pair: Pair, names: Mapping[Side, str]) -> str:
+def summary(pair: Pair, names: Mapping[Side, str]) -> str:  # noqa: PLR0911 - one sentence for each status
     """Say in one sentence how a pair stands."""
     if pair.status == "in_sync":
         return f"Both records hold the same values; last settled {_time(pair.synced_ms)}."
@@ -76,10 +76,8 @@ def _why(pair: Pair, sync: Sync | None, names: Mapping[Side, str]) -> list[str]:
         found.append(f"The record of {names[side]} has no partner in {names[opposite(side)]}.")
     if pair.detail:
         found.append(pair.detail)
-    for problem in pair.problems.values():
-        found.append(_problem(problem))
-    for key, note in pair.notes.items():
-        found.append(f"{key} {_NOTES.get(note, note)}.")
+    found += [_problem(problem) for problem in pair.problems.values()]
+    found += [f"{key} {_NOTES.get(note, note)}." for key, note in pair.notes.items()]
     if pair.waits:
         found.append(f"Waits for: {', '.join(pair.waits)}.")
     if sync is not None and not sync.enabled:
