@@ -39,13 +39,16 @@ def main() -> int:
     if not path.exists():
         sys.exit(f"{path} is not there: start `make run` first")
     where = json.loads(path.read_text())
-    row = _row(where, given.name)
+    try:
+        row = _row(where, given.name)
+    except requests.ConnectionError:
+        sys.exit(f"nothing answers at {where['console']}: start `make run` first")
     if given.what == "why":
         print(json.dumps(_get(where, f"records/{row['id']}/explanation"), indent=2, ensure_ascii=False))  # noqa: T201
         return 0
     card = f"{where['carddav']}{row['right']}"
     auth = (where["carddav_user"], where["carddav_password"])
-    title = f"Title of {time.strftime('%H:%M:%S')}"
+    title = f"Title {time.time_ns() % 10**9}"
     started = time.monotonic()
     admin = AdminClient(where["hubspot"], where["hubspot_admin_token"])
     portal = where["hubspot_portal"]

@@ -341,38 +341,48 @@ def _things_to_try(stack: Stack) -> Sequence[str]:
     )
 
 
+def _preflight(data: Path) -> doctor.Needs | None:
+    """Say what this machine lacks, or return what the run uses."""
+    try:
+        needs = doctor.needs_from(os.environ, data)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return None
+    wrong = [finding for finding in doctor.examine(needs) if not finding.ok]
+    for finding in wrong:
+        sys.stderr.write(f"{finding.title}. {finding.advice}\n")
+    return None if wrong else needs
+
+
+def _run(stack: Stack, display: Display, stop: threading.Event) -> None:
+    started = time.monotonic()
+    stack.start(display.line, empty=bool(os.environ.get("EMPTY")))
+    display.first_sync(lambda: stack.api("health"), stop)
+    if not stop.is_set():
+        display.line(f"live after {time.monotonic() - started:.0f} s")
+        display.health(stack.api("health"), stack.endpoints())
+        for line in _things_to_try(stack):
+            display.line(line)
+    while not stop.wait(1.0):
+        for name in stack.revive():
+            display.line(f"{name} had ended and was started again; see its log")
+
+
 def main() -> int:
     """Run until Ctrl-C; returns the exit code."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    data = Path(os.environ.get("SYNCLINE_RUN_DIR") or ROOT / ".run")
-    try:
-        needs = doctor.needs_from(os.environ, data)
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    wrong = [finding for finding in doctor.examine(needs) if not finding.ok]
-    for finding in wrong:
-        sys.stderr.write(f"{finding.title}. {finding.advice}\n")
-    if wrong:
+    data = ROOT / ".run"
+    needs = _preflight(data)
+    if needs is None:
         return 1
     ports = port_layout(int(os.environ.get("PORT_BASE") or port_layout()["console"]))
     display = Display()
-    started = time.monotonic()
     stack = Stack(data, ports, kafka=needs.kafka, redis=needs.redis)
     code = 0
     try:
-        stack.start(display.line, empty=bool(os.environ.get("EMPTY")))
-        display.first_sync(lambda: stack.api("health"), stop)
-        if not stop.is_set():
-            display.line(f"live after {time.monotonic() - started:.0f} s")
-            display.health(stack.api("health"), stack.endpoints())
-            for line in _things_to_try(stack):
-                display.line(line)
-        while not stop.wait(1.0):
-            for name in stack.revive():
-                display.line(f"{name} had ended and was started again; see its log")
+        _run(stack, display, stop)
     except (StackError, ServerError) as error:
         sys.stderr.write(f"{error}\n")
         code = 1
