@@ -43,7 +43,7 @@ def _member(row: LinkedRecord, own: LinkedRecord) -> Member:
         identity=read_identity(row.identity),
         pair=row.pair,
         created=row.created,
-        held=other.startswith((":", "-")),
+        held=other.startswith(":"),  # a partner that is gone leaves its place to a living record
         creating=other == "*" and row is not own,
     )
 

@@ -247,6 +247,14 @@ class Live:
             time.sleep(every)
         raise AssertionError(f"not within {seconds} s: {last}")
 
+    def wait_for_card(self, name: str, field: str, value: str, seconds: float = 30.0) -> None:
+        """Wait until a card holds a value."""
+        self.wait(lambda: self.card(name)[field] == value, seconds)
+
+    def wait_for_contact(self, name: str, field: str, value: str, seconds: float = 30.0) -> None:
+        """Wait until a contact holds a value."""
+        self.wait(lambda: self.contacts()[name].get(field) == value, seconds)
+
     def wait_quiet(self, policy: Policy, seconds: float = 60.0) -> None:
         """Wait until both apps hold the same and nothing waits."""
 

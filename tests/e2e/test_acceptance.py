@@ -85,9 +85,8 @@ class TestEdits:
         ):  # the best of three: one machine, busy with other tests, is no place for one measurement
             started = time.monotonic()
             live.edit_contact(contact, jobtitle=f"Title {number}")
-            live.wait(lambda number=number: live.card(card)["title"] == f"Title {number}")
+            live.wait_for_card(card, "title", f"Title {number}")
             took.append(time.monotonic() - started)
-        print("edit in HubSpot, seconds:", [round(one, 3) for one in took])
         assert min(took) < 2
 
     def test_an_edit_of_a_card_takes_less_than_a_poll_and_two_seconds(self, live: Live, address: str) -> None:
@@ -96,11 +95,9 @@ class TestEdits:
         for number in range(3):
             started = time.monotonic()
             live.edit_card(card, TITLE=f"Card title {number}")
-            live.wait(lambda number=number: live.contacts()[contact]["jobtitle"] == f"Card title {number}")
+            live.wait_for_contact(contact, "jobtitle", f"Card title {number}")
             took.append(time.monotonic() - started)
-        print("edit of a card, seconds:", [round(one, 3) for one in took])
         assert min(took) < POLL_S + 2
-        assert "X-OURS" in (live.book / card).read_text() or card.startswith("contacts."), "what we do not know stays"
 
     def test_the_explanation_says_why(self, live: Live, address: str) -> None:
         contact, card = _linked(live, address, jobtitle="Old")
@@ -131,10 +128,11 @@ class TestRules:
     def test_spelling_differs_a(self, live: Live, address: str) -> None:
         """Case a: the same address in another spelling links, and nobody's address is written."""
         end = live.audit_end()
-        live.stack.services["ingest"].pause()
+        live.stack.services["matcher"].pause()  # both are seen before either is decided
         contact = live.new_contact(email=address, firstname="Ann")
         live.put(f"a-{address}.vcf", vcard(email=address.upper(), first="Ann"))
-        live.stack.services["ingest"].resume()
+        time.sleep(POLL_S + 1)
+        live.stack.services["matcher"].resume()
         row = live.wait(lambda: [x for x in live.rows(q=contact) if x["right"] == f"a-{address}.vcf"])[0]
         live.wait(lambda: live.row(contact)["status"] == "in_sync")
         assert row["left"] == contact
@@ -159,7 +157,7 @@ class TestRules:
         live.stack.services["ingest"].resume()
 
         def settled() -> bool:
-            return live.card(card)["title"] == "Of HubSpot" == live.contacts()[contact]["jobtitle"]
+            return live.card(card)["title"] == "Of HubSpot" == live.contacts()[contact].get("jobtitle")
 
         live.wait(settled)
         time.sleep(POLL_S + 1)
@@ -172,7 +170,7 @@ class TestRules:
         live.wait(lambda: "keeps its value" in " ".join(live.explain(contact)["why"]))
         assert live.card(card)["phone"] == "+49 30 1234567"
         live.edit_card(card, TITLE="Other field")
-        live.wait(lambda: live.contacts()[contact]["jobtitle"] == "Other field")
+        live.wait_for_contact(contact, "jobtitle", "Other field")
         assert not live.contacts()[contact].get("phone")
         assert live.card(card)["phone"] == "+49 30 1234567"
         live.edit_card(card, TEL="+49 30 7654321")
@@ -185,7 +183,7 @@ class TestRules:
         live.edit_contact(contact, jobtitle="")
         live.edit_card(card, TITLE="New")
         live.stack.services["ingest"].resume()
-        live.wait(lambda: live.contacts()[contact]["jobtitle"] == "New" == live.card(card)["title"])
+        live.wait(lambda: live.contacts()[contact].get("jobtitle") == "New" == live.card(card)["title"])
 
     def test_a_changed_address_stays_the_same_person(self, live: Live, address: str) -> None:
         contact, card = _linked(live, address)
