@@ -102,10 +102,9 @@ class TestEdits:
     def test_the_explanation_says_why(self, live: Live, address: str) -> None:
         contact, card = _linked(live, address, jobtitle="Old")
         live.edit_contact(contact, jobtitle="New")
-        live.wait(lambda: live.card(card)["title"] == "New")
-        told = live.wait(
-            lambda: [x for x in [live.explain(contact)] if x["status"] == "in_sync" and "New" in str(x["history"])]
-        )[0]
+        live.wait_for_card(card, "title", "New")
+        live.wait(lambda: live.explain(contact)["sides"]["R"]["fields"]["title"] == "New")
+        told = live.explain(contact)
         assert "same values" in told["summary"]
         assert told["why"][0] == "Linked because Syncline created one of them from the other."
         decisions = [text for step in told["history"] for text in step["decisions"]]

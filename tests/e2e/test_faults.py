@@ -1,4 +1,4 @@
-"""Real processes die, hang, lose answers and memory under a stream of edits on both sides; nothing is lost or doubled."""
+"""Processes die, hang, lose answers and memory under a stream of edits on both sides; nothing is lost or doubled."""
 
 import itertools
 import random
@@ -44,7 +44,7 @@ class Editors(threading.Thread):
         super().__init__(name="editors", daemon=True)
         self._live = live
         self._draw = random.Random(seed)
-        self._pairs = [(row["left"], row["right"]) for row in live.rows()]
+        self._pairs = [(row["left"], row["right"]) for row in live.rows() if row["left"] and row["right"]]
         self._halt = threading.Event()
         self.contacts: dict[str, str] = {}
         """Job title by contact."""
