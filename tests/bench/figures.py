@@ -1,0 +1,100 @@
+"""Figures, and how they are written down."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+ROOT: Final = Path(__file__).parents[2]
+RESULTS: Final = ROOT / ".bench" / "results.json"
+PAGE: Final = ROOT / "docs" / "benchmarks.md"
+_BEGIN: Final = "<!-- figures: written by `make bench` -->"
+_END: Final = "<!-- end of figures -->"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One measured value, beside what it is compared with."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: str
+    baseline_value: float
+    ratio: float
+    """Value divided by the baseline's value."""
+    goal: str
+    met: bool | None
+    """None where no goal is set."""
+
+
+def figure(
+    name: str, value: float, unit: str, *, baseline: str, baseline_value: float, goal: str = "", met: bool | None = None
+) -> Figure:
+    """Make a figure, rounded to what can be told apart."""
+    return Figure(
+        name=name,
+        value=_round(value),
+        unit=unit,
+        baseline=baseline,
+        baseline_value=_round(baseline_value),
+        ratio=_round(value / baseline_value) if baseline_value else 0.0,
+        goal=goal,
+        met=met,
+    )
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def machine() -> str:
+    """Describe this machine without naming it."""
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}, {platform.system()}"
+
+
+def commit() -> str:
+    """Name the commit that is measured."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def write(figures: Sequence[Figure]) -> None:
+    """Write the results, those of figures not measured this time kept, and the table in the docs."""
+    known: dict[str, dict[str, object]] = {}
+    if RESULTS.exists():
+        known = {row["name"]: row for row in json.loads(RESULTS.read_text())["figures"]}
+    known |= {row.name: asdict(row) for row in figures}
+    RESULTS.parent.mkdir(exist_ok=True)
+    found = {"machine": machine(), "commit": commit(), "figures": list(known.values())}
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    text = PAGE.read_text()
+    head, _, rest = text.partition(_BEGIN)
+    tail = rest.partition(_END)[2]
+    PAGE.write_text(f"{head}{_BEGIN}\n{table(found)}{_END}{tail}")
+
+
+def table(found: dict[str, object]) -> str:
+    """Write results as a Markdown table."""
+    rows = [
+        f"\nMeasured on {found['machine']}, commit {found['commit']}.\n",
+        "| figure | value | beside it, in the same run | ratio | goal | met |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    figures: list[dict[str, object]] = found["figures"]  # type: ignore[assignment]  # as `write` makes it
+    for row in figures:
+        met = {True: "yes", False: "no", None: ""}[row["met"]]  # type: ignore[index]  # a truth value or nothing
+        rows.append(
+            f"| {row['name']} | {row['value']} {row['unit']} | {row['baseline']}: {row['baseline_value']} {row['unit']} "
+            f"| {row['ratio']} | {row['goal']} | {met} |"
+        )
+    return "\n".join(rows) + "\n"
