@@ -15,7 +15,7 @@ from services.matcher.outputs import outputs
 from shared import topics
 from shared.core.outcomes import Done, Drop, Later, Outcome, Park
 from shared.core.pairing import Step, Stepped, open_step
-from shared.core.pairs import Pair, PairEvent
+from shared.core.pairs import Pair, PairEvent, SideState
 from shared.core.policies import Counterpart, Neighbour, Neighbours, Policy
 from shared.core.records import SIDES, Side
 from shared.io.places import places
@@ -96,7 +96,11 @@ class Resolve:
                     out += self._publishable(work, result)
                     _tell(work)
                 elif result.what == "taken":
-                    out += _forward(work, result.owner)
+                    if not _holds_already(work, result):
+                        out += _pass_on(work, result)
+                        losers += [work] if work.messages else []
+                        continue
+                    out += _forward(work.messages, result.owner)
                     await self._give_up(work, result)
                 elif result.what == "occupied":
                     # The partner's own report is on its way to this pair; it decides.
@@ -177,7 +181,7 @@ class Resolve:
     def _decide(self, work: _Work, out: list[Outbound]) -> bool:
         """Decide a pair; False when there is nothing to set."""
         if work.old is not None and work.old.absorbed_by:
-            out += _forward(work, work.old.absorbed_by)
+            out += _forward(work.messages, work.old.absorbed_by)
             out += outputs(
                 work.old, work.old, work.policy, again=False, poked=(), waiting=(), cause=work.messages[-1],
                 now_ms=self._clock.now_ms(),
@@ -308,10 +312,55 @@ def _as_swap(work: _Work) -> Swap:
     )
 
 
-def _forward(work: _Work, owner: str) -> list[Outbound]:
+def _holds_already(work: _Work, result: Swapped) -> bool:
+    """Tell whether the pair held the record before this step, although the links say that another one does."""
+    before, now = _ends_at(work, result)
+    return before is not None and now is not None and before.id == now.id
+
+
+def _ends_at(work: _Work, result: Swapped) -> tuple[SideState | None, SideState | None]:
+    if result.side is None or work.old is None or work.stepped is None:
+        raise ValueError("only a decided pair can find its record taken")
+    return work.old.side(result.side), work.stepped.pair.side(result.side)
+
+
+def _pass_on(work: _Work, result: Swapped) -> list[Outbound]:
+    """Send the messages that brought another pair's record to that pair; this one steps again without them.
+
+    It keeps the record that it has: were it given away as well, nobody would hold it.
+    """
+    now = _ends_at(work, result)[1]
+    passed = [
+        inbound
+        for inbound in work.messages
+        if inbound.message.side == result.side
+        and inbound.message.report is not None
+        and now is not None
+        and inbound.message.report.id == now.id
+    ]
+    if not passed:
+        raise RuntimeError(f"{work.key[1]} of {work.key[0]} took a record that no message brought")
+    out = _forward(passed, result.owner)
+    for inbound in passed:
+        work.messages.remove(inbound)
+        work.outcomes[id(inbound)] = Done("forwarded")
+        event = inbound.message
+        if event.answer is not None:  # the pair must not wait for it for ever
+            dropped = event.model_copy(
+                update={
+                    "kind": "answer",
+                    "report": None,
+                    "answer": event.answer.model_copy(update={"result": "dropped"}),
+                }
+            )
+            out.append(Outbound(topic=topics.PAIRS, key=work.key[1], message=dropped, cause=inbound))
+    return out
+
+
+def _forward(messages: Sequence[Inbound[PairEvent]], owner: str) -> list[Outbound]:
     """Pass messages on to the pair that holds the record now."""
     out = []
-    for inbound in work.messages:
+    for inbound in messages:
         event = inbound.message
         if event.kind != "report":
             continue
