@@ -5,6 +5,9 @@ counts arrivals, and an arrival may come late: a busy machine, a new connection.
 the answer came, or after the request left and `JITTER_S` passed, whichever is earlier. However grants and arrivals are
 spread, no window of the app then holds more than the quota; what that costs is `JITTER_S` of each window at most.
 
+A large quota could be spent in its window's first moments, and every later change would wait for the window's end. So
+once half of it is used, requests are spaced out, a little closer than the quota's own rate.
+
 Live requests go before backfill: backfill may use its share of the quota only, and stands back for a moment whenever a
 live request was refused. After a 429 the whole account pauses; then one request probes, and the others follow when it
 is answered.
@@ -29,6 +32,12 @@ BUCKETS: Final = 96
 """Quotas too large to list each request are counted in so many parts of their window."""
 LISTED: Final = 5000
 """Largest quota whose requests are listed one by one."""
+PACED: Final = 50
+"""Smallest quota whose requests are spaced out."""
+PACE_FROM: Final = 0.5
+"""Share of a quota that may be used at once."""
+PACE: Final = 0.8
+"""Least distance of two requests after that, as a part of window divided by amount."""
 FIRST_PAUSE_MS: Final = 1000
 LONGEST_PAUSE_MS: Final = 60_000
 FORGET_MS: Final = 600_000
@@ -125,6 +134,8 @@ class _Account:
     listed: dict[str, dict[str, int]] = field(default_factory=dict)
     counted: dict[str, dict[int, int]] = field(default_factory=dict)
     lanes: dict[str, int] = field(default_factory=dict)
+    latest: dict[str, int] = field(default_factory=dict)
+    """When each quota granted last."""
     pause: _Pause | None = None
     live_until_ms: int = 0
 
@@ -173,6 +184,7 @@ class MemoryBudgets:
         self._slots += 1
         slot = str(self._slots)
         for quota in ask.quotas:
+            account.latest[quota.name] = now
             if quota.amount > LISTED:
                 bucket = now // (quota.window_ms // BUCKETS)
                 counts = account.counted.setdefault(quota.name, {})
@@ -234,8 +246,15 @@ def _wait_listed(account: _Account, quota: Quota, room: int, now: int) -> int | 
     entries = {slot: free for slot, free in account.listed.get(quota.name, {}).items() if free > now}
     account.listed[quota.name] = entries
     if len(entries) < room:
-        return None
+        return _pace(account, quota, room, len(entries), now)
     return sorted(entries.values())[len(entries) - room] - now
+
+
+def _pace(account: _Account, quota: Quota, room: int, used: int, now: int) -> int | None:
+    if quota.amount < PACED or used < PACE_FROM * room:
+        return None
+    wait = account.latest.get(quota.name, 0) + int(PACE * quota.window_ms / room) - now
+    return wait if wait > 0 else None
 
 
 def _wait_counted(account: _Account, quota: Quota, room: int, now: int) -> int | None:

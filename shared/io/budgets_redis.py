@@ -14,6 +14,9 @@ from shared.io.budgets import (
     LISTED,
     LIVE_FIRST_MS,
     LONGEST_PAUSE_MS,
+    PACE,
+    PACE_FROM,
+    PACED,
     Ask,
     BudgetsUnavailable,
     Denied,
@@ -30,10 +33,11 @@ _NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floo
 _TAKE: Final = (
     _NOW
     + """
-local pause, live, lanes = KEYS[1], KEYS[2], KEYS[3]
+local pause, live, lanes, latest = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local slot, share, room = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local hold, live_first, again = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local listed, buckets = tonumber(ARGV[7]), tonumber(ARGV[8])
+local paced, pace_from, pace = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 
 local held = redis.call('HMGET', pause, 'until', 'reason', 'probe')
 if held[1] then
@@ -48,16 +52,20 @@ end
 local function refused()
   redis.call('ZREMRANGEBYSCORE', lanes, '-inf', now)
   if redis.call('ZCARD', lanes) >= room then return {0, 'parallel', 50} end
-  for i = 4, #KEYS do
-    local amount = tonumber(ARGV[9 + (i - 4) * 3])
-    local window = tonumber(ARGV[10 + (i - 4) * 3])
-    local allowed = tonumber(ARGV[11 + (i - 4) * 3])
+  for i = 5, #KEYS do
+    local amount = tonumber(ARGV[12 + (i - 5) * 3])
+    local window = tonumber(ARGV[13 + (i - 5) * 3])
+    local allowed = tonumber(ARGV[14 + (i - 5) * 3])
     if amount <= listed then
       redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
       local n = redis.call('ZCARD', KEYS[i])
       if n >= allowed then
         local freed = redis.call('ZRANGE', KEYS[i], n - allowed, n - allowed, 'WITHSCORES')
         return {0, 'quota', tonumber(freed[2]) - now}
+      end
+      if amount >= paced and n >= pace_from * allowed then
+        local wait = tonumber(redis.call('HGET', latest, KEYS[i]) or 0) + math.floor(pace * window / allowed) - now
+        if wait > 0 then return {0, 'quota', wait} end
       end
     else
       local width = math.floor(window / buckets)
@@ -84,18 +92,20 @@ if no then
   if share == 'live' then redis.call('SET', live, 1, 'PX', live_first) end
   return no
 end
-for i = 4, #KEYS do
-  local amount = tonumber(ARGV[9 + (i - 4) * 3])
-  local window = tonumber(ARGV[10 + (i - 4) * 3])
+for i = 5, #KEYS do
+  local amount = tonumber(ARGV[12 + (i - 5) * 3])
+  local window = tonumber(ARGV[13 + (i - 5) * 3])
   if amount <= listed then
     redis.call('ZADD', KEYS[i], now + hold + window, slot)
   else
     redis.call('HINCRBY', KEYS[i], math.floor(now / math.floor(window / buckets)), 1)
   end
   redis.call('PEXPIRE', KEYS[i], 2 * (hold + window))
+  redis.call('HSET', latest, KEYS[i], now)
 end
 redis.call('ZADD', lanes, now + hold, slot)
 redis.call('PEXPIRE', lanes, 2 * hold)
+redis.call('PEXPIRE', latest, 2 * hold)
 if held[1] then redis.call('HSET', pause, 'probe', now + hold) end
 if share == 'live' then redis.call('DEL', live) end
 return {1, tostring(now), 0}
@@ -158,9 +168,10 @@ class RedisBudgets:
         """Grant a request, or say when to ask again."""
         slot = f"{self._bits.getrandbits(64):016x}"
         head = f"budget:{{{ask.account}}}:"
-        keys = [f"{head}pause", f"{head}live", f"{head}lanes", *(f"{head}q:{quota.name}" for quota in ask.quotas)]
+        keys = [f"{head}pause", f"{head}live", f"{head}lanes", f"{head}latest"]
+        keys += [f"{head}q:{quota.name}" for quota in ask.quotas]
         arguments: list[str | int] = [slot, ask.share, ask.lanes(), HOLD_MS, LIVE_FIRST_MS, ASK_AGAIN_MS]
-        arguments += [LISTED, BUCKETS]
+        arguments += [LISTED, BUCKETS, PACED, str(PACE_FROM), str(PACE)]
         for quota in ask.quotas:
             arguments += [quota.amount, quota.window_ms, quota.for_share(ask.share, self._backfill_share)]
         granted, told, wait = self._run(_TAKE, keys, arguments)

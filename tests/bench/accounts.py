@@ -20,8 +20,9 @@ SYNC: Final = "contacts"
 class Accounts(Stack):
     """The stack with a second account instead of cards."""
 
-    def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None) -> None:
-        super().__init__(folder, free_ports(), env=env)
+    def __init__(self, folder: Path, *, limits: Mapping[str, int] | None = None) -> None:
+        super().__init__(folder, free_ports())
+        self._limits = dict(limits or {})
         self.hubspot.accounts[OTHER] = f"{self.secrets['hubspot_token']}-other"
         self.hook = ""
 
@@ -31,7 +32,7 @@ class Accounts(Stack):
         connections = [
             {
                 "id": name, "app": "hubspot", "base_url": self.hubspot.url, "auth": "api_key",
-                "secrets": {"access_token": self.hubspot.accounts[portal]}, "poll_interval_s": 30,
+                "secrets": {"access_token": self.hubspot.accounts[portal]}, "poll_interval_s": 30, "limits": self._limits,
                 **({"webhook_secret": hook} if portal == PORTAL else {}),
             }
             for name, portal in (("one", PORTAL), ("two", OTHER))
@@ -62,9 +63,9 @@ class Accounts(Stack):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             health = self.health()
-            if health and health["phase"] == "live" and health["counts"]["in_sync"] >= pairs:
-                if health["counts"]["pending"] == 0 and all(job["phase"] == "done" for job in health["jobs"]):
-                    return
+            settled = health and health["phase"] == "live" and health["counts"]["in_sync"] >= pairs
+            if settled and not health["counts"]["pending"] and all(job["phase"] == "done" for job in health["jobs"]):
+                return
             time.sleep(0.5)
         raise TimeoutError(f"{pairs} pairs were not in sync within {seconds} s: {self.health()}")
 

@@ -75,7 +75,7 @@ def write(figures: Sequence[Figure]) -> None:
         known = {row["name"]: row for row in json.loads(RESULTS.read_text())["figures"]}
     known |= {row.name: asdict(row) for row in figures}
     RESULTS.parent.mkdir(exist_ok=True)
-    found = {"machine": machine(), "commit": commit(), "figures": list(known.values())}
+    found: dict[str, object] = {"machine": machine(), "commit": commit(), "figures": list(known.values())}
     RESULTS.write_text(json.dumps(found, indent=2) + "\n")
     text = PAGE.read_text()
     head, _, rest = text.partition(_BEGIN)
@@ -94,7 +94,7 @@ def table(found: dict[str, object]) -> str:
     for row in figures:
         met = {True: "yes", False: "no", None: ""}[row["met"]]  # type: ignore[index]  # a truth value or nothing
         rows.append(
-            f"| {row['name']} | {row['value']} {row['unit']} | {row['baseline']}: {row['baseline_value']} {row['unit']} "
-            f"| {row['ratio']} | {row['goal']} | {met} |"
+            f"| {row['name']} | {row['value']} {row['unit']} | {row['baseline']}: "
+            f"{row['baseline_value']} {row['unit']} | {row['ratio']} | {row['goal']} | {met} |"
         )
     return "\n".join(rows) + "\n"

@@ -1,4 +1,4 @@
-"""How long a change takes from the accepted webhook to the write that the other account received, at 50 edits a second."""
+"""How long a change takes from the accepted webhook to the write in the other account, at 50 edits a second."""
 
 import json
 import statistics
@@ -23,39 +23,51 @@ CONTACTS: Final = 500
 
 
 def measure() -> list[Figure]:
-    """Measure on a stack of its own; raises what kept it from measuring."""
+    """Measure on stacks of their own, without the accounts' limits and under them; raises what kept it from measuring."""
+    free, hops = _run(limited=False)
+    limited, _ = _run(limited=True)
+    found = []
+    for percent, goal in ((50, ""), (99, "p99 at most 250 ms (goal 100)")):
+        hop = _percentile(hops, percent)
+        beside = f"one acknowledged Kafka hop, produce to poll, p{percent}"
+        took, held = _percentile(free, percent), _percentile(limited, percent)
+        found += [
+            figure(
+                f"webhook accepted to write received at {RATE} edits/s, p{percent}", took, "ms",
+                baseline=beside, baseline_value=hop, goal=goal, met=took <= 250 if goal else None,
+            ),
+            figure(
+                f"the same with 190 calls/10 s on each account, p{percent}", held, "ms", baseline="without limits",
+                baseline_value=took,
+            ),
+        ]  # fmt: skip
+    return found
+
+
+def _run(*, limited: bool) -> tuple[list[float], list[float]]:
+    """Give the delays of edits, and those of bare Kafka hops, in ms."""
+    limits = {} if limited else {"calls": 100_000}
     with tempfile.TemporaryDirectory() as folder:
-        stack = Accounts(Path(folder))
+        stack = Accounts(Path(folder), limits=limits)
         try:
             stack.start(print, empty=True)
             stack.silence()
             admin = stack.hubspot.admin()
-            admin.settings(OTHER, ten_secondly=100_000, daily=0)
-            admin.settings(PORTAL, ten_secondly=100_000, daily=0)
+            for portal in (PORTAL, OTHER):
+                admin.settings(portal, daily=0, **({} if limited else {"ten_secondly": 0}))
             stack.wait_settled(0, 60)
-            made = dataset.make(3, CONTACTS, 20)
-            ids = admin.load(PORTAL, contacts=made.as_load()["contacts"])["contacts"]
+            ids = admin.load(PORTAL, contacts=dataset.make(3, CONTACTS, 20).as_load()["contacts"])["contacts"]
+            admin.close()
             _notify(stack, ids)
             stack.wait_settled(CONTACTS, 180)
+            time.sleep(10 if limited else 0)  # the window of the accounts' limit
             delays, lost = _edit(stack, ids)
             hops = _hops(stack.bootstrap)
-            admin.close()
         finally:
             stack.stop()
     if lost:
         raise RuntimeError(f"{lost} of {RATE * SECONDS} edits never arrived")
-    p50, p99 = _percentile(delays, 50), _percentile(delays, 99)
-    beside = "one acknowledged Kafka hop, produce to poll, p{}"
-    return [
-        figure(
-            "webhook accepted to write received at 50 edits/s, p50", p50, "ms",
-            baseline=beside.format(50), baseline_value=_percentile(hops, 50),
-        ),
-        figure(
-            "webhook accepted to write received at 50 edits/s, p99", p99, "ms",
-            baseline=beside.format(99), baseline_value=_percentile(hops, 99), goal="≤ 250 ms (goal 100)", met=p99 <= 250,
-        ),
-    ]  # fmt: skip
+    return delays, hops
 
 
 def _event(record: str) -> dict[str, object]:

@@ -73,7 +73,7 @@ async def _aiokafka(settings: Settings, setups: Setups, clock: SystemClock, metr
         topics.RECORDS.name: Match(store, bus, setups).handle,
         topics.PAIRS.name: Resolve(store, bus, setups, clock).handle,
     }
-    known = {topic.name: topic for topic in (topics.RECORDS, topics.PAIRS)}
+    known: dict[str, topics.Topic[Any]] = {topic.name: topic for topic in (topics.RECORDS, topics.PAIRS)}
     committed = time.monotonic()
     while True:
         found = await consumer.getmany(timeout_ms=100, max_records=settings.match_batch)

@@ -23,6 +23,8 @@ from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import KafkaOffsets
 from shared.io.kafka_topics import create_topics
 from shared.io.ports import Outbound, run_blocking
+from shared.io.redis_scripts import BlockingScripts, connect
+from shared.io.store import Store
 from shared.messages import PhaseSet, RecordSeen, SetupDoc
 from shared.metrics import Metrics
 from shared.settings import Settings, load
@@ -41,7 +43,7 @@ def measure() -> list[Figure]:
     two = _run(["services.matcher"], workers=2)
     return [
         figure("matcher, full work", ours, "messages/s", baseline="the same work in a plain aiokafka loop",
-               baseline_value=plain, goal="≥ 0.6 × (goal 0.8)", met=ours / plain >= 0.6),
+               baseline_value=plain, goal="at least 0.6 (goal 0.8)", met=ours / plain >= 0.6),
         figure("matcher, full work, beside Faust's own batches", ours, "messages/s",
                baseline="the same work with take_events", baseline_value=slow),
         figure("two matchers", two, "messages/s", baseline="one matcher", baseline_value=ours),
@@ -102,6 +104,9 @@ def _fill(settings: Settings) -> None:
         "phase:contacts": SetupDoc(phase=PhaseSet(sync=sync.id, phase="live")),
     }
     run_blocking(bus.publish([Outbound(topic=topics.SETUPS, key=key, message=doc) for key, doc in docs.items()]))
+    store = Store(BlockingScripts(connect(settings.redis_url.get_secret_value())))
+    run_blocking(store.begin_rebuild(sync.id, "bench", 60_000))  # nothing is lost: the links begin empty
+    run_blocking(store.finish_rebuild(sync.id, "bench"))
     draw = random.Random(1)
     people = [(side, number) for side in ("one", "two") for number in range(RECORDS // 2)]
     draw.shuffle(people)

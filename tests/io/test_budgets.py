@@ -212,6 +212,16 @@ def test_two_quotas_must_both_have_room(world: World) -> None:
     world.denied(calls)
 
 
+def test_a_large_quota_is_spaced_out_when_half_of_it_is_used(world: World) -> None:
+    """A change that comes late in the window waits for a moment, not for the window's end."""
+    world.use(ask(100, 2000), 50)
+    denied = world.denied(ask(100, 2000))
+    assert denied.reason == "quota"
+    assert denied.retry_after_s <= 0.016
+    world.wait(denied.retry_after_s + 0.002)
+    world.use(ask(100, 2000), 1)
+
+
 @pytest.mark.server
 def test_threads_and_clients_share_one_quota(redis_url: str) -> None:
     """Eight threads with clients of their own, asking as fast as they can: no window holds more than the quota."""
