@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from services.matcher.counterparts import counterpart_of
 from services.matcher.outputs import outputs
 from shared import topics
+from shared.core.draft import next_rev
 from shared.core.outcomes import Done, Drop, Later, Outcome, Park
 from shared.core.pairing import Step, Stepped, open_step
 from shared.core.pairs import Pair, PairEvent, SideState
@@ -235,7 +236,7 @@ class Resolve:
             raise RuntimeError(f"two linked pairs hold one record: {work.old.pair} and {result.owner} of {work.key[0]}")
         closed = work.old.model_copy(
             update={
-                "rev": work.old.rev + 1,
+                "rev": next_rev(work.old, self._clock.now_ms()),
                 "absorbed_by": result.owner,
                 "status": "absorbed",
                 "pending": {},

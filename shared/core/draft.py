@@ -9,6 +9,15 @@ from shared.core.policies import Policy
 from shared.core.records import SIDES, Side, Value
 
 
+def next_rev(pair: Pair, now_ms: int) -> int:
+    """Number a pair's next state.
+
+    The clock is in it because Redis may forget a state that is on its way to the journal: whatever was decided after
+    the rebuild must stand above it there, although it was counted from the same state.
+    """
+    return max(pair.rev + 1, now_ms)
+
+
 @dataclass(slots=True)
 class Draft:
     """A pair being changed."""
@@ -101,7 +110,8 @@ class Draft:
         settled = linked and not self.pending and not fresh and self.status == "in_sync"
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
         fields: dict[str, Any] = {
-            "sync": self.was.sync, "pair": self.was.pair, "rev": self.was.rev + 1, "at": at, "setup": self.policy.setup,
+            "sync": self.was.sync, "pair": self.was.pair, "rev": next_rev(self.was, now_ms), "at": at,
+            "setup": self.policy.setup,
             "generation": self.was.generation, "n": self.n, "L": left, "R": right,
             "base_l": kept["L"], "base_r": kept["R"],
             "fresh": tuple(fresh), "link_base": self.link_base, "pending": self.pending,

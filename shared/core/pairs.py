@@ -87,6 +87,7 @@ class Pair(Frozen):
     sync: str
     pair: str
     rev: int = 0
+    """Grows with every state, and is no less than the time (ms) at which the state was decided."""
     at: int = -1
     """Offset on `pairs` that was applied last: a message at or below it is a redelivery."""
     setup: int = 0

@@ -145,7 +145,7 @@ class World:
         """Read both sides, and only then let records be matched and created."""
         faults, self.faults = self.faults, CALM
         self.tell()
-        self._rest()
+        self.rest()
         doc = SetupDoc(phase=PhaseSet(sync=SYNC, phase="live"))
         self.setups.apply(self.setups.offset + 1, f"phase:{SYNC}", doc)
         touches = [
@@ -326,9 +326,10 @@ class World:
                 app.changed.clear()
                 for record in app.rows:
                     self._notice(name, record)
-            self._rest()
+            self.rest()
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
+        """Run until nothing moves."""
         for _ in range(_STEPS_MOST):
             if not self.step() and not self._tasks:
                 return

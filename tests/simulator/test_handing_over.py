@@ -1,0 +1,49 @@
+"""Two halves that become one pair, while Redis forgets that they did."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from shared.io.memory_redis import MemoryScripts
+from shared.io.store import Call
+from tests.simulator.world import CALM, World
+
+_ITEM = 20
+_GIVE_TO = 16
+
+
+class _Forgetful(MemoryScripts):
+    """Loses everything when a pair gave its record away, and is rebuilt before anybody is told of that."""
+
+    world: World | None = None
+
+    async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
+        answers = await super().run(calls)
+        gives = any(call.args[at + _GIVE_TO] for call in calls if call.script == "swap" for at in _items(call))
+        if gives and self.world is not None:
+            world, self.world = self.world, None
+            self.flush()
+            await world.rebuilder.rebuild_lost()
+        return answers
+
+
+def _items(call: Call) -> range:
+    return range(1, len(call.args), _ITEM)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_both_records_stay_known_when_a_hand_over_is_forgotten(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.simulator.world.MemoryScripts", _Forgetful)
+    world = World(seed, CALM)
+    for app in world.apps.values():
+        app.rows.clear()
+        app.changed.clear()
+        app.insert({"email": "ada@x.example", "f": "x", "g": "y"})
+    world.first_sync()
+    world.scripts.world = world  # type: ignore[attr-defined]  # it was replaced above
+    world.rest()
+    for _ in range(2):  # what the journal tells must suffice, too
+        world.scripts.flush()
+        world.settle()
+    world.check()
+    assert [len(app.rows) for app in world.apps.values()] == [1, 1]
