@@ -38,6 +38,7 @@ class Match:
             if claim.what not in ("dead", "hold"):
                 out += _events(inbound, policy.sync, side, claim)
         await self._bus.publish(out)
+        await self._store.check_epochs({sync: rows[0].epoch for sync, rows in claimed.items()})
         return [_outcome(found.get(id(inbound), [])) for inbound in batch]
 
     def _sides(self, report: Report) -> list[tuple[Policy, Side]]:

@@ -2,6 +2,7 @@
 
 Load, step, compare-and-set, publish, and only then let the offsets be committed. The order is the promise: what was
 decided is in the store before anybody hears of it, and is published again from there when a crash comes in between.
+Before the commit the store is asked whether it is still the one that was set: it may have been lost and rebuilt.
 """
 
 from collections.abc import Iterable, Sequence
@@ -76,17 +77,19 @@ class Resolve:
                 continue
             key = (event.sync, event.pair)
             works.setdefault(key, _Work(key=key, policy=policy, messages=[])).messages.append(inbound)
-        await self._settle(list(works.values()))
+        epochs: dict[str, str] = {}
+        await self._settle(list(works.values()), epochs)
+        await self._store.check_epochs(epochs)
         for work in works.values():
             outcomes.update(work.outcomes)
         return [outcomes[id(inbound)] for inbound in batch]
 
-    async def _settle(self, works: list[_Work]) -> None:
+    async def _settle(self, works: list[_Work], epochs: dict[str, str]) -> None:
         """Step, compare and set; losers load and step again."""
         for _ in range(ATTEMPTS):
             if not works:
                 return
-            await self._gather(works)
+            await self._gather(works, epochs)
             out: list[Outbound] = []
             ready = [work for work in works if self._decide(work, out)]
             swapped = await self._swap(ready)
@@ -116,10 +119,11 @@ class Resolve:
 
     # Gather
 
-    async def _gather(self, works: Iterable[_Work]) -> None:
+    async def _gather(self, works: Iterable[_Work], epochs: dict[str, str]) -> None:
         works = list(works)
         loaded = await self._store.load(work.key for work in works)
         for work in works:
+            epochs.setdefault(work.key[0], loaded[work.key].epoch)
             self._open(work, loaded[work.key])
         matching = [work for work in works if work.step is not None and work.step.wants_match]
         if matching:

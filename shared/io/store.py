@@ -93,6 +93,7 @@ class Claimed:
 
     what: Literal["linked", "joined", "new", "surplus", "dead", "hold"]
     pair: str
+    epoch: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class Loaded:
 
     state: str
     slots: Slots
+    epoch: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,7 @@ class Store:
         for (sync, chunk), rows in zip(syncs, await self._run(calls), strict=True):
             del sync
             for claim, row in zip(chunk, rows, strict=True):
-                found[id(claim)] = Claimed(row[0], row[1])  # type: ignore[arg-type]  # the script's own words
+                found[id(claim)] = Claimed(row[0], row[1], row[2])  # type: ignore[arg-type]  # the script's own words
         return {sync: [found[id(claim)] for claim in claims] for sync, claims in items.items()}
 
     async def load(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Loaded]:
@@ -237,7 +239,7 @@ class Store:
         loaded = {}
         for call, rows in zip(calls, await self._run(calls), strict=True):
             for pair, row in zip(call.args, rows, strict=True):
-                loaded[call.sync, str(pair)] = Loaded(row[0], Slots(row[1], row[2]))
+                loaded[call.sync, str(pair)] = Loaded(row[0], Slots(row[1], row[2]), row[3])
         return loaded
 
     async def components(self, records: Iterable[tuple[str, Side, str]]) -> dict[tuple[str, Side, str], Component]:
@@ -317,6 +319,19 @@ class Store:
         """List the pairs in some of the `BUCKETS`; all buckets together list every pair that existed throughout."""
         answers = await self._run([Call("scan", sync, [bucket]) for bucket in buckets])
         return [(row[0], Slots(row[1], row[2])) for rows in answers for row in rows]
+
+    async def check_epochs(self, epochs: Mapping[str, str]) -> None:
+        """Make sure that the links, by sync, were not lost since an epoch was read; raises `NotReady` when they were.
+
+        Whoever changed the links and then published calls this before the offsets are committed: a rebuild that ended
+        in between did not know what was published, and only the same messages can tell the links once more.
+        """
+        syncs = list(epochs)
+        for sync, rows in zip(
+            syncs, await self._run([Call("epoch", sync, ["look", "", "0"]) for sync in syncs]), strict=True
+        ):
+            if rows[0][1] != epochs[sync]:
+                raise NotReady(sync)
 
     async def is_ready(self, sync: str) -> Literal["ready", "lost", "busy"]:
         """Tell whether the links are whole, lost, or being rebuilt."""

@@ -91,6 +91,18 @@ class TestEpoch:
         assert run(store.begin_rebuild(sync, "three", 60_000)) == "ready"
         assert not run(store.finish_rebuild(sync, "one"))
 
+    def test_an_epoch_ends_when_the_links_are_lost_even_when_they_are_whole_again(self, links: Links) -> None:
+        epochs = {links.load("p").epoch, links.claim(claim("La"))[0].epoch}
+        assert len(epochs) == 1
+        held = {links.sync: epochs.pop()}
+        links.run(links.store.check_epochs(held))
+        links.flush()
+        with pytest.raises(NotReady):
+            links.run(links.store.check_epochs(held))
+        links.ready("another")
+        with pytest.raises(NotReady):
+            links.run(links.store.check_epochs(held))
+
     def test_a_flush_is_noticed_in_the_middle_of_a_rebuild(self, empty: Links) -> None:
         empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000))
         empty.flush()

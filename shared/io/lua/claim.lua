@@ -1,8 +1,9 @@
 -- Say to which pair each record belongs, making a half pair for one never seen. Nine arguments an item:
 -- side, id, alive, created, identity ("?" when the report does not tell all identifiers: then what is known stays),
 -- keys, marker pair, aliases, new pair. ARGV[1] = "1" when the side's app carries no markers.
--- Returns for each item {what, pair}: linked, joined, new, surplus, dead, hold.
+-- Returns for each item {what, pair, epoch}: linked, joined, new, surplus, dead, hold.
 if not ready() then return {{'notready'}} end
+local epoch = redis.call('GET', S .. 'e')
 local out = {}
 for at = 2, #ARGV, 9 do
   local side, id, alive, created = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3]
@@ -22,9 +23,9 @@ for at = 2, #ARGV, 9 do
       c[side] = (alive and ':' or '-') .. id
       cset(known.pair, c)
     end
-    out[#out + 1] = {known.flags == 's' and 'surplus' or 'linked', known.pair}
+    out[#out + 1] = {known.flags == 's' and 'surplus' or 'linked', known.pair, epoch}
   elseif not alive and marked == '' then
-    out[#out + 1] = {'dead', ''}
+    out[#out + 1] = {'dead', '', epoch}
   else
     local what, pair = 'new', fresh
     if marked ~= '' then
@@ -44,14 +45,14 @@ for at = 2, #ARGV, 9 do
       end
     end
     if what == 'new' and ARGV[1] == '1' and redis.call('SCARD', S .. 'h:' .. side) > 0 then
-      out[#out + 1] = {'hold', ''}
+      out[#out + 1] = {'hold', '', epoch}
     else
       local c = cget(pair) or {L = '', R = ''}
       c[side] = (alive and ':' or '-') .. id
       cset(pair, c)
       place(ref, {pair = pair, flags = what == 'surplus' and 's' or '', created = created, identity = identity,
                   keys = alive and keys or ''}, nil)
-      out[#out + 1] = {what, pair}
+      out[#out + 1] = {what, pair, epoch}
     end
   end
 end

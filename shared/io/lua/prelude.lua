@@ -1,7 +1,7 @@
 -- What every script of a sync begins with. KEYS[1] is "{sync}e"; all keys of a sync share its hash tag, so that
 -- Redis Cluster keeps them on one node although most names are computed here.
 --
---   e          epoch: the replication id under which the last rebuild ended
+--   e          epoch: "<replication id>:<token>" of the Redis on which the last rebuild ended, and of that rebuild
 --   l          who rebuilds at the moment (expires)
 --   p:<pair>   "<rev>\t<state>"
 --   r:<bucket> hash: side..id -> "<pair>\t<flags>\t<created>\t<identity>\t<keys>"
@@ -17,8 +17,10 @@ local function replid()
   return string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 end
 
+-- The epoch, when the links are whole on this Redis.
 local function ready()
-  return redis.call('GET', S .. 'e') == replid()
+  local epoch, id = redis.call('GET', S .. 'e'), replid()
+  return epoch and string.sub(epoch, 1, #id + 1) == id .. ':' and epoch
 end
 
 local function split(text)
