@@ -8,6 +8,7 @@ from shared import topics
 from shared.core.connector import AppError, Binding, Unreadable
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome, Park
 from shared.core.pairs import Pair
+from shared.core.policies import Policy
 from shared.core.records import Report, Side
 from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
 from shared.io.store import Store
@@ -97,31 +98,34 @@ class Hydrate:
 
     async def _known(self, batch: Sequence[Inbound[Notice]]) -> set[int]:
         """Find the notices of versions that every sync has taken already; most are echoes of our own writes."""
-        wanted: list[tuple[Inbound[Notice], str, Side]] = []
+        wanted: list[tuple[Inbound[Notice], Policy, Side]] = []
         for inbound in batch:
             notice = inbound.message
             if notice.ask or notice.kind != "changed" or notice.version is None or notice.version.order is None:
                 continue
             wanted += [
-                (inbound, policy.sync, side)
+                (inbound, policy, side)
                 for policy, side in self._setups.sides_of(notice.connection, notice.object)
                 if policy.side(side).ordered
             ]
         if not wanted:
             return set()
-        places = await self._store.look([(sync, side, inbound.message.id, None) for inbound, sync, side in wanted])
-        pairs = await self._store.load({(sync, pair) for (_, sync, _), (pair, _) in zip(wanted, places, strict=True)})
+        places = await self._store.look([(policy.sync, side, inbound.message.id, None) for inbound, policy, side in wanted])
+        pairs = await self._store.load({(policy.sync, pair) for (_, policy, _), (pair, _) in zip(wanted, places, strict=True)})
         fresh: set[int] = set()
-        for (inbound, sync, side), (pair, _) in zip(wanted, places, strict=True):
-            state = pairs[sync, pair].state if pair else ""
-            if not state or not _has(Pair.model_validate_json(state), side, inbound.message):
+        for (inbound, policy, side), (pair, _) in zip(wanted, places, strict=True):
+            state = pairs[policy.sync, pair].state if pair else ""
+            if not state or not _has(Pair.model_validate_json(state), policy, side, inbound.message):
                 fresh.add(id(inbound))
         return {id(inbound) for inbound, _, _ in wanted} - fresh
 
 
-def _has(pair: Pair, side: Side, notice: Notice) -> bool:
+def _has(pair: Pair, policy: Policy, side: Side, notice: Notice) -> bool:
+    """Tell whether a pair knows this version, and all fields of it: an app may tell only some of a record it created."""
     end = pair.side(side)
     if end is None or end.id != notice.id or end.version.order is None:
+        return False
+    if not policy.side(side).fields <= end.fields.keys():
         return False
     return notice.version is not None and notice.version.order is not None and end.version.order >= notice.version.order
 

@@ -20,7 +20,7 @@ from services.writer.answers import (
     told,
 )
 from services.writer.plan import Call, Target, calls, change, lanes, target_of, waves
-from shared.core.connector import AppError, Binding, Change, Exchange, Session, WriteResult
+from shared.core.connector import AppError, Binding, Change, Exchange, Session, WriteResult, Written
 from shared.core.outcomes import Drop, Outcome
 from shared.core.pairs import Pair
 from shared.io.envelope import setups_seen
@@ -197,7 +197,7 @@ class Write:
         results, error, unknown = await self._attempt(call, binding, run)
         if error is None:
             by_key = {result.key: result for result in results}
-            return [told(command, by_key[command.message.key]) for command in call.commands]
+            return [told(row, self._whole(row.message, by_key[row.message.key], binding)) for row in call.commands]
         if error.retry in WAITS and not error.unknown:
             run.stopped[call.target.connection] = error
         if unknown:
@@ -210,6 +210,15 @@ class Write:
         half = len(call.commands) // 2
         done = await self._call(replace(call, commands=call.commands[:half]), run)
         return done + await self._call(replace(call, commands=call.commands[half:]), run)
+
+    def _whole(self, write: WriteCommand, result: WriteResult, binding: Binding) -> WriteResult:
+        """Say of a new record that the fields its app did not tell are empty, where the app tells all that are not."""
+        policy = self._setups.policy(write.sync)
+        new = isinstance(result, Written) and write.op == "create" and not result.found
+        if not new or policy is None or binding.create_answer != "whole" or not isinstance(result, Written):
+            return result
+        fields = {**dict.fromkeys(policy.side(write.side).fields), **result.report.fields}
+        return replace(result, report=result.report.model_copy(update={"fields": fields}))
 
     async def _attempt(
         self, call: Call, binding: Binding, run: _Run

@@ -349,6 +349,9 @@ class Binding:
     read_batch: int
     write_batch: int
     batch_result: Literal["per_item", "first_error", "all_or_nothing"]
+    create_answer: Literal["whole", "sent"] = "sent"
+    """Whether the answer to a create holds every field that has a value, so that an absent one is empty; or only some
+    fields, so that an absent one is unknown until the record is read."""
     read: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Sequence[ReadResult]]]
     """(session, ids, field names) -> one result an id; a missing one is read alone before it is called gone. The
     report of a merged record names its survivor, whose own report is among the results too."""

@@ -107,6 +107,7 @@ def _binding(kind: Kind) -> Binding:
         read_batch=BATCH,
         write_batch=BATCH,
         batch_result="per_item",
+        create_answer="whole",
         read=read_,
         list_page=list_,
         create_many=create,
