@@ -32,7 +32,8 @@ class Accounts(Stack):
         connections = [
             {
                 "id": name, "app": "hubspot", "base_url": self.hubspot.url, "auth": "api_key",
-                "secrets": {"access_token": self.hubspot.accounts[portal]}, "poll_interval_s": 30, "limits": self._limits,
+                "secrets": {"access_token": self.hubspot.accounts[portal]}, "poll_interval_s": 30,
+                "limits": self._limits,
                 **({"webhook_secret": hook} if portal == PORTAL else {}),
             }
             for name, portal in (("one", PORTAL), ("two", OTHER))

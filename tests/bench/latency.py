@@ -23,7 +23,7 @@ CONTACTS: Final = 500
 
 
 def measure() -> list[Figure]:
-    """Measure on stacks of their own, without the accounts' limits and under them; raises what kept it from measuring."""
+    """Measure on stacks of their own, without the accounts' limits and under them; raises what kept it from it."""
     free, hops = _run(limited=False)
     limited, _ = _run(limited=True)
     found = []

@@ -95,8 +95,8 @@ def _fill(settings: Settings) -> None:
         for name in ("one", "two")
     ]
     sync = Sync(
-        id="contacts", left=SyncSide(connection="one", object="contact"), right=SyncSide(connection="two", object="contact"),
-        mappings=default_mappings(binding, binding),
+        id="contacts", left=SyncSide(connection="one", object="contact"),
+        right=SyncSide(connection="two", object="contact"), mappings=default_mappings(binding, binding),
     )  # fmt: skip
     docs = {f"connection:{row.id}": SetupDoc(connection=row) for row in connections}
     docs |= {
