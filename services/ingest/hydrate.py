@@ -110,8 +110,12 @@ class Hydrate:
             ]
         if not wanted:
             return set()
-        places = await self._store.look([(policy.sync, side, inbound.message.id, None) for inbound, policy, side in wanted])
-        pairs = await self._store.load({(policy.sync, pair) for (_, policy, _), (pair, _) in zip(wanted, places, strict=True)})
+        places = await self._store.look(
+            [(policy.sync, side, inbound.message.id, None) for inbound, policy, side in wanted]
+        )
+        pairs = await self._store.load(
+            {(policy.sync, pair) for (_, policy, _), (pair, _) in zip(wanted, places, strict=True)}
+        )
         fresh: set[int] = set()
         for (inbound, policy, side), (pair, _) in zip(wanted, places, strict=True):
             state = pairs[policy.sync, pair].state if pair else ""

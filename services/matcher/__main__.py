@@ -10,8 +10,10 @@ import faust
 import uvloop
 
 from services.matcher.app import Agents, FaustBus, make_app
+from services.matcher.match import Match
 from services.matcher.rebuilding import KafkaJournal, RebuildWatch
-from shared import logs
+from services.matcher.resolve import Resolve
+from shared import logs, topics
 from shared.io.rebuild import Rebuilder
 from shared.io.redis_scripts import AsyncScripts, connect_async
 from shared.io.service import Service, serve
@@ -46,7 +48,9 @@ def wire(service: Service) -> Callable[[], int]:
     app = make_app(settings, f"matcher-{settings.instance_id}")
     store = Store(AsyncScripts(connect_async(settings.redis_url.get_secret_value())))
     bus = FaustBus(app, settings, service.clock, service.setups)
-    Agents(app, settings, store, bus, service.setups, service.clock, service.metrics, service.progress)
+    agents = Agents(app, settings, bus, service.setups, service.clock, service.metrics, service.progress)
+    agents.add(topics.RECORDS, Match(store, bus, service.setups).handle)
+    agents.add(topics.PAIRS, Resolve(store, bus, service.setups, service.clock).handle)
     worker = _Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True)
     return lambda: _execute(worker, service.stop)
 
