@@ -125,7 +125,7 @@ class Hydrate:
 
 
 def _has(pair: Pair, policy: Policy, side: Side, notice: Notice) -> bool:
-    """Tell whether a pair knows this version, and all fields of it: an app may tell only some of a record it created."""
+    """Tell whether a pair knows this version with all its fields; an app may tell only some of what it created."""
     end = pair.side(side)
     if end is None or end.id != notice.id or end.version.order is None:
         return False

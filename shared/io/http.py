@@ -187,12 +187,13 @@ class HttpCaller:
         signed = run.signed
         grant = self._grant(run, request)
         started = time.monotonic()
-        run.changed = run.changed or not harmless(request)
         ok = False
         try:
             response = self._transfer(signed, request, signed.auth.headers(signed.secrets))
+            run.changed = run.changed or not harmless(request)
             ok = response.status not in UNAVAILABLE and response.status != 429
         except AppError as error:
+            run.changed = run.changed or error.unknown
             if error.retry == "outage":
                 self._pause(signed, "app_unavailable", error.retry_after_s)
             raise

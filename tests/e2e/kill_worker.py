@@ -1,6 +1,6 @@
 """A worker for the kill test: the matcher's recipe over a slow handler, or the same work acknowledged too early.
 
-Run as ``python -m tests.e2e.kill_worker recipe|control``. Each notice becomes one record, `WINDOW_S` after it was taken.
+Run as ``python -m tests.e2e.kill_worker recipe|control``. Each notice becomes a record, `WINDOW_S` after it was taken.
 """
 
 import asyncio

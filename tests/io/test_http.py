@@ -117,9 +117,10 @@ class Calls:
 
     def send(self, *requests: HttpRequest, wait_s: float = 0.0) -> list[HttpResponse]:
         def exchange() -> Exchange[list[HttpResponse]]:
-            found = []
+            found: list[HttpResponse] = []
             for request in requests:
-                found.append((yield request))
+                response = yield request
+                found += [response]
             return found
 
         return run_blocking(self.caller.run("c", exchange(), wait_s=wait_s))

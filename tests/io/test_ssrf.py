@@ -16,7 +16,11 @@ def _answering(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
     """Have names resolve to these addresses, one list after the other, the last one for ever."""
     asked: list[str] = []
 
-    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+    real = socket.getaddrinfo
+
+    def resolve(host: str, port: int, *more: Any, **options: Any) -> Any:
+        if host.replace(".", "").isdigit():
+            return real(host, port, *more, **options)
         found = answers[min(len(asked), len(answers) - 1)]
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
@@ -26,7 +30,8 @@ def _answering(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
 
 
 PRIVATE = [
-    "127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
+    "127.0.0.1",
+    "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
     "fe80::1", "fc00::1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a00:1", "2002:a00:1::",
 ]  # fmt: skip
 
@@ -97,8 +102,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest
     """A name that turns private after the check is asked once only, so there is no second answer to follow."""
     asked = _answering(monkeypatch, ["127.0.0.1"], ["203.0.113.9"])
     assert _get(AddressGuard([f"crm.example:{port}"]), f"http://crm.example:{port}/") == 204
-    assert asked[0] == "crm.example"
-    assert "crm.example" not in asked[1:]
+    assert asked == ["crm.example"]
 
 
 def test_an_address_in_the_url_is_checked_too(port: int) -> None:
