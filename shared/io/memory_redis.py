@@ -86,8 +86,13 @@ function snapshot() return data end
 class MemoryScripts:
     """Runs the scripts in this process."""
 
-    def __init__(self, pause: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self,
+        pause: Callable[[], Awaitable[None]] | None = None,
+        watch: Callable[[Call, list[list[str]]], None] | None = None,
+    ) -> None:
         self._pause = pause
+        self._watch = watch
         self._lua = lua51.LuaRuntime(encoding="utf-8", unpack_returned_tuples=True)
         self._lua.globals().sha1 = lambda text: hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - a name, not a secret
         self._lua.execute(_COMMANDS)
@@ -106,6 +111,8 @@ class MemoryScripts:
             keys = self._lua.table_from(["{" + call.sync + "}e"])
             result = self._scripts[call.script](keys, self._lua.table_from([_text(arg) for arg in call.args]))
             answers.append(_plain(result))
+            if self._watch:
+                self._watch(call, answers[-1])
         if self._pause:
             await self._pause()
         return answers

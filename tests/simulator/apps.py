@@ -34,7 +34,8 @@ from shared.core.connector import (
 )
 from shared.core.records import FieldType, Life, Report, Value, Version
 
-FIELDS: Final = ("email", "f", "g")
+FIELDS: Final = ("email", "f", "g", "h")
+"""An address, a field that people edit in one app only, one for the other app, and one that they edit in both."""
 Kind = Literal["ordered", "opaque"]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from shared.io.memory_redis import MemoryScripts
 from shared.io.store import Call
+from tests.simulator.checks import check
 from tests.simulator.world import CALM, World
 
 _ITEM = 20
@@ -45,5 +46,5 @@ def test_both_records_stay_known_when_a_hand_over_is_forgotten(seed: int, monkey
     for _ in range(2):  # what the journal tells must suffice, too
         world.scripts.flush()
         world.settle()
-    world.check()
+    check(world)
     assert [len(app.rows) for app in world.apps.values()] == [1, 1]

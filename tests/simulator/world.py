@@ -18,9 +18,8 @@ from shared import topics
 from shared.core.connector import AppError, HttpRequest, HttpResponse
 from shared.core.mapping import FieldMapping
 from shared.core.pairs import Pair, PairEvent
-from shared.core.records import Value
 from shared.core.syncs import Connection, Sync, SyncSide
-from shared.io.envelope import Raw, Stored
+from shared.io.envelope import Raw, Received, Stored
 from shared.io.handling import process
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
 from shared.io.memory_redis import MemoryScripts
@@ -31,7 +30,10 @@ from shared.messages import Notice, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import MATCHER_GROUP, Topic
-from tests.simulator.apps import MemoryApp, Row, declare, lost_answer
+from tests.simulator.apps import FIELDS, MemoryApp, declare, lost_answer
+from tests.simulator.checks import check
+from tests.simulator.grants import Grants
+from tests.simulator.people import MILD, Habits, People
 
 SYNC: Final = "people"
 _APPS: Final = ("ordered", "opaque")
@@ -57,6 +59,7 @@ class _Task:
     partition: int = 0
     group: str = ""
     end: int = 0
+    batch: Sequence[Received] = ()
     zombie: bool = False
 
 
@@ -90,7 +93,7 @@ class _Journal:
 class World:
     """Two apps, one sync, and everything between them."""
 
-    def __init__(self, seed: int, faults: Faults | None = None) -> None:
+    def __init__(self, seed: int, faults: Faults | None = None, habits: Habits = MILD) -> None:
         self.rng = random.Random(seed)
         self.faults = faults or Faults()
         self.clock = ManualClock()
@@ -101,7 +104,8 @@ class World:
         }
         self.setups = Setups({kind: declare(kind) for kind in ("ordered", "opaque")})
         self._set_up()
-        self.scripts = MemoryScripts(_pause)
+        self.grants = Grants()
+        self.scripts = MemoryScripts(_pause, self.grants.watch)
         self.bus = MemoryBus(self.broker, clock=self.clock, pause=_pause)
         self.metrics = Metrics()
         store = Store(self.scripts)
@@ -115,11 +119,8 @@ class World:
             *(("write", topics.writes(app, backfill=late), write) for app in _APPS for late in (False, True)),
         ]
         self._tasks: list[_Task] = []
-        self.edits = 0
-        self.expected: dict[tuple[str, str, str], Value | None] = {}
-        for app in self.apps.values():
-            for number in self.rng.sample(range(12), 5):
-                app.insert({"email": f"p{number}@x.example", "f": self._word(), "g": self._word()})
+        self.people = People(self.rng, self.apps, habits, self.states)
+        self.people.begin()
 
     def _set_up(self) -> None:
         sync = Sync(
@@ -128,7 +129,7 @@ class World:
             right=SyncSide(connection="b", object="contact"),
             mappings=tuple(
                 FieldMapping(key=name, left=name, right=name, lens="email" if name == "email" else "text")
-                for name in ("email", "f", "g")
+                for name in FIELDS
             ),
         )
         docs = [
@@ -158,53 +159,6 @@ class World:
         ]
         run_blocking(MemoryBus(self.broker, clock=self.clock).publish(touches))
         self.faults = faults
-
-    # What people do
-
-    def act(self) -> None:
-        """Let somebody create or edit a record on one of the sides."""
-        app = self.apps[self.rng.choice("ab")]
-        living = [row for row in app.rows.values() if not row.dead]
-        self.edits += 1
-        if not living or self.rng.random() < 0.3:
-            email = f"p{self.rng.randrange(12)}@x.example"
-            if self._lives(email) or any(row.values.get("email") == email for row in living):
-                return
-            app.insert({"email": email, "f": self._word(), "g": self._word()})
-            return
-        row = self.rng.choice(living)
-        # Each field is edited on one side only: then no edit may lose against another, and the last one must stand.
-        field = "f" if app.name == "a" else "g"
-        row.values[field] = self._word()
-        app.touch(row)
-        if self._is_settled(row, field):
-            self.expected[app.name, row.id, field] = row.values[field]
-
-    def _is_settled(self, row: Row, field: str) -> bool:
-        """Tell whether an edit now meets settled values: before that, the default app's values win."""
-        return any(
-            {row.id} < {end.id for end in (pair.L, pair.R) if end is not None}
-            and field not in pair.fresh
-            and all(pending.op != "create" for pending in pair.pending.values())
-            for pair in self.states().values()
-        )
-
-    def _lives(self, email: str) -> bool:
-        """Tell whether a person may not be entered now.
-
-        Where an app lets two records have one address, a person whom somebody enters by hand in the moment of our
-        create is there twice, and no protocol can prevent that.
-        """
-        strict = all(app.unique_email for app in self.apps.values())
-        return any(
-            row.values.get("email") == email
-            for app in self.apps.values()
-            for row in app.rows.values()
-            if not row.dead and not strict
-        )
-
-    def _word(self) -> Value | None:
-        return self.rng.choice(("x", "y", "z", None)) and f"{self.rng.choice('xyz')}{self.edits}"
 
     def tell(self) -> None:
         """Let the apps tell about changes: some twice, in any order."""
@@ -278,7 +232,7 @@ class World:
         group, topic, handle, partition, at, _ = self.rng.choice(ready)
         batch = self.broker.fetch(topic.name, partition, at, self.rng.randrange(1, 6))
         run = process(batch, {topic.name: topic}, handle, bus=self.bus, clock=self.clock, metrics=self.metrics)
-        self._tasks.append(_Task(run, topic.name, partition, group, at + len(batch)))
+        self._tasks.append(_Task(run, topic.name, partition, group, at + len(batch), batch))
 
     def _advance(self, task: _Task) -> None:
         try:
@@ -287,6 +241,8 @@ class World:
             self._end(task)
             if task.topic and not task.zombie:
                 self.broker.commit(task.group, task.topic, task.partition, task.end)
+                if task.topic == topics.RECORDS.name:
+                    self.grants.passed(task.batch)
         except (NotReady, BusUnavailable):
             self._end(task)
             if not any(not other.topic and not other.zombie for other in self._tasks):
@@ -335,8 +291,6 @@ class World:
                 return
         raise AssertionError("it never comes to rest")
 
-    # What must hold
-
     def states(self) -> dict[str, Pair]:
         """Give the newest state of each pair, as the journal tells it."""
         newest: dict[str, Pair] = {}
@@ -345,55 +299,21 @@ class World:
                 newest[stored.key] = stored.message
         return newest
 
-    def check(self) -> None:
-        """Assert that nothing was lost, nothing made twice, and both sides are the same."""
-        pairs = [pair for pair in self.states().values() if not pair.absorbed_by]
-        seats: dict[tuple[str, str], Pair] = {}
-        for pair in pairs:
-            for side, name in (("L", "a"), ("R", "b")):
-                end = pair.L if side == "L" else pair.R
-                if end is not None:
-                    assert (name, end.id) not in seats, f"{name}/{end.id} is in two pairs"
-                    seats[name, end.id] = pair
-        for name, app in self.apps.items():
-            assert len(set(app.created_by_us)) == len(app.created_by_us), f"created twice in {name}"
-            emails = [row.values["email"] for row in app.rows.values() if not row.dead]
-            assert len(set(emails)) == len(emails), f"a person is in {name} twice: {sorted(map(str, emails))}"
-            for row in app.rows.values():
-                self._check_row(name, row, seats)
-        assert sum(app.writes for app in self.apps.values()) <= 4 * self.edits + 20, "writes go round in circles"
-        for (name, record, field), value in self.expected.items():
-            now = self.apps[name].rows[record].values[field]
-            assert value is None or now == value, f"the edit of {name}/{record}.{field} to {value} was lost: {now}"
-        parked = sum(self.broker.end_offsets(topics.PARKED.name).values())
-        assert parked == 0, f"{parked} messages were parked"
-
-    def _check_row(self, name: str, row: Row, seats: dict[tuple[str, str], Pair]) -> None:
-        pair = seats.get((name, row.id))
-        assert pair is not None, f"{name}/{row.id} is in no pair"
-        assert pair.L is not None, f"{name}/{row.id} has no partner: {pair.status} {pair.reason}"
-        assert pair.R is not None, f"{name}/{row.id} has no partner: {pair.status} {pair.reason}"
-        left, right = self.apps["a"].rows[pair.L.id].values, self.apps["b"].rows[pair.R.id].values
-        kept_clear = {key for key in ("f", "g") if left[key] is None or right[key] is None}
-        for key in {"email", "f", "g"} - kept_clear:
-            assert left[key] == right[key], f"{pair.pair}: {key} is {left[key]!r} and {right[key]!r}; {pair.status}"
-        assert not pair.pending, f"{pair.pair} still waits for an answer"
-
 
 def _connection(name: str, kind: str) -> Connection:
     return Connection(id=name, app=kind, label=name, account=name, base_url="http://memory", auth="none")
 
 
-def run(seed: int, faults: Faults | None = None, *, steps: int = 1500) -> World:
+def run(seed: int, faults: Faults | None = None, habits: Habits = MILD, *, steps: int = 1500) -> World:
     """Run one seed to its end, and check it."""
-    world = World(seed, faults)
+    world = World(seed, faults, habits)
     world.first_sync()
     for _ in range(steps):
         if world.rng.random() < 0.03:
-            world.act()
+            world.people.act()
         if world.rng.random() < 0.03:
             world.tell()
         world.step()
     world.settle()
-    world.check()
+    check(world)
     return world

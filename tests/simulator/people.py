@@ -1,0 +1,128 @@
+"""What people do in the two apps, and what must therefore stand there in the end."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared.core.pairs import Pair
+from shared.core.records import Value
+from tests.simulator.apps import MemoryApp, Row
+
+_PEOPLE: Final = 12
+_BEGINNING: Final = 5
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How often people do what makes a sync hard, as shares of their acts."""
+
+    twins: float = 0.0
+    """Somebody is entered in both apps at once. Only where both refuse a second record with an address: elsewhere a
+    person whom somebody enters in the moment of our create is there twice, and no protocol can prevent that."""
+    shared: float = 0.0
+    """A field is edited that is edited in the other app as well."""
+    undo: float = 0.0
+    """An edit puts back what the field held before."""
+
+
+MILD: Final = Habits()
+HARD: Final = Habits(twins=0.15, shared=0.4, undo=0.3)
+
+
+class People:
+    """The users of both apps."""
+
+    def __init__(
+        self,
+        rng: random.Random,
+        apps: Mapping[str, MemoryApp],
+        habits: Habits,
+        states: Callable[[], Mapping[str, Pair]],
+    ) -> None:
+        self._rng = rng
+        self._apps = apps
+        self._habits = habits
+        self._states = states
+        self._strict = all(app.unique_email for app in apps.values())
+        self.edits = 0
+        self.expected: dict[tuple[str, str, str], Value | None] = {}
+        """App, record and field whose last edit must stand, because nobody edited it elsewhere."""
+        self.last: dict[tuple[str, str], Value | None] = {}
+        """What a person last put into the shared field, by app and record."""
+        self.held: dict[tuple[str, str, str], list[Value | None]] = {}
+
+    def begin(self) -> None:
+        """Enter some people before anything is synced."""
+        for app in self._apps.values():
+            for number in self._rng.sample(range(_PEOPLE), _BEGINNING):
+                self._enter(app, _address(number))
+
+    def act(self) -> None:
+        """Let somebody create or edit a record on one of the sides."""
+        app = self._apps[self._rng.choice("ab")]
+        living = [row for row in app.rows.values() if not row.dead]
+        self.edits += 1
+        if self._strict and self._likely(self._habits.twins):
+            email = _address(self._rng.randrange(_PEOPLE))
+            for each in self._apps.values():
+                if each.holder(email) is None:
+                    self._enter(each, email)
+            return
+        if not living or self._rng.random() < 0.3:
+            email = _address(self._rng.randrange(_PEOPLE))
+            if not self._lives(email) and app.holder(email) is None:
+                self._enter(app, email)
+            return
+        self._edit(app, self._rng.choice(living))
+
+    def _enter(self, app: MemoryApp, email: str) -> None:
+        values: dict[str, Value | None] = {"email": email, "f": self._word(), "g": self._word()}
+        if self._habits.shared:
+            values["h"] = f"h{app.name}{self.edits}"
+        row = app.insert(values)
+        self.last[app.name, row.id] = values.get("h")
+
+    def _edit(self, app: MemoryApp, row: Row) -> None:
+        shared = self._likely(self._habits.shared)
+        # Else each field is edited in one app only: no edit may lose against another, and the last one must stand.
+        field = "h" if shared else "f" if app.name == "a" else "g"
+        before = row.values.get(field)
+        row.values[field] = self._value(app, row, field)
+        if row.values[field] == before:
+            return
+        self.held.setdefault((app.name, row.id, field), []).append(before)
+        app.touch(row)
+        if shared:
+            self.last[app.name, row.id] = row.values[field]
+        elif self._is_settled(row, field):
+            self.expected[app.name, row.id, field] = row.values[field]
+
+    def _value(self, app: MemoryApp, row: Row, field: str) -> Value | None:
+        held = [value for value in self.held.get((app.name, row.id, field), ()) if value is not None]
+        if held and self._likely(self._habits.undo):
+            return self._rng.choice(held[-2:])
+        return f"h{app.name}{self.edits}" if field == "h" else self._word()
+
+    def _likely(self, share: float) -> bool:
+        return bool(share) and self._rng.random() < share
+
+    def _is_settled(self, row: Row, field: str) -> bool:
+        """Tell whether an edit now meets settled values: before that, the default app's values win."""
+        return any(
+            {row.id} < {end.id for end in (pair.L, pair.R) if end is not None}
+            and field not in pair.fresh
+            and all(pending.op != "create" for pending in pair.pending.values())
+            for pair in self._states().values()
+        )
+
+    def _lives(self, email: str) -> bool:
+        """Tell whether a person may not be entered now, because a second one could not be prevented."""
+        return not self._strict and any(app.holder(email) is not None for app in self._apps.values())
+
+    def _word(self) -> Value | None:
+        return self._rng.choice(("x", "y", "z", None)) and f"{self._rng.choice('xyz')}{self.edits}"
+
+
+def _address(number: int) -> str:
+    return f"p{number}@x.example"
