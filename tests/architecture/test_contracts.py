@@ -1,0 +1,83 @@
+"""Each import contract bites: one forbidden import in a copy breaks it, and nothing else does."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOST_LINES = 460
+"""A file that grows beyond this holds more than one thing."""
+
+BREACHES = {
+    "Lower layers know nothing of higher ones": ("shared/core/ids.py", "import shared.topics"),
+    "Services know nothing of one another: they meet in Kafka and Redis": (
+        "services/writer/plan.py", "import services.ingest.hydrate",
+    ),
+    "What is shared does not know who uses it": ("shared/io/clock.py", "import services.writer.plan"),
+    "Apps know nothing of one another": ("shared/apps/carddav/dav.py", "import shared.apps.hubspot.calls"),
+    "The engine, its rules and the apps do no input or output": ("shared/rules/lenses.py", "import time"),
+    "Kafka, Redis and HTTP are spoken in shared.io alone": ("services/ingest/feeds.py", "import requests"),
+    "Faust runs the matcher and nothing else": ("shared/io/threads.py", "import faust"),
+}  # fmt: skip
+
+
+def _contracts() -> list[str]:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return [row["name"] for row in settings["tool"]["importlinter"]["contracts"]]
+
+
+def _broken(folder: Path) -> set[str]:
+    """Name the contracts that do not hold in a folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c(['--no-cache'])"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Contracts:" in done.stdout, done.stdout + done.stderr
+    return {line.removesuffix(" BROKEN").strip() for line in done.stdout.splitlines() if line.endswith(" BROKEN")}
+
+
+@pytest.fixture(name="copy", scope="module")
+def _copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("copy")
+    for name in ("shared", "services"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def test_every_contract_has_a_breach() -> None:
+    assert set(BREACHES) == set(_contracts())
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_a_contract_bites(copy: Path, name: str) -> None:
+    file, line = BREACHES[name]
+    path = copy / file
+    before = path.read_text()
+    path.write_text(f"{before}\n{line}\n")
+    try:
+        assert name in _broken(copy)
+    finally:
+        path.write_text(before)
+
+
+def test_the_matchers_handlers_never_block() -> None:
+    for name in ("app", "match", "resolve", "outputs", "counterparts"):
+        text = (ROOT / "services" / "matcher" / f"{name}.py").read_text()
+        assert "time.sleep" not in text
+        assert "BlockingScripts" not in text
+        assert "run_blocking" not in text
+
+
+@pytest.mark.parametrize("folder", ["shared", "services", "deploy"])
+def test_files_stay_small(folder: str) -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): count
+        for path in (ROOT / folder).rglob("*.py")
+        if (count := len(path.read_text().splitlines())) > MOST_LINES
+    }
+    assert not long

@@ -1,0 +1,54 @@
+"""Every document is true: links lead somewhere, commands exist, settings are settings, references are generated."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.settings import PREFIX, Settings
+from tests.docs.reference import FOLDER, PAGES
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
+documents = pytest.mark.parametrize("path", DOCUMENTS, ids=_NAMES)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_references_are_what_their_tables_say(name: str) -> None:
+    assert (FOLDER / name).read_text() == PAGES[name](), "run `python -m tests.docs.reference`"
+
+
+@documents
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+@documents
+def test_make_targets_exist(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z]+)", path.read_text(), re.MULTILINE))
+    assert named <= targets
+
+
+@documents
+def test_modules_exist(path: Path) -> None:
+    for name in set(re.findall(r"python -m ([a-z_.]+[a-z_])", path.read_text())):
+        assert importlib.util.find_spec(name) is not None, name
+
+
+@documents
+def test_settings_exist(path: Path) -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known |= {f"{name}_FILE" for name in known} | {f"{PREFIX}SECRETS_DIR"}
+    named = set(re.findall(rf"\b{PREFIX}[A-Z_]+[A-Z]", path.read_text()))
+    assert named <= known
+
+
+@documents
+def test_files_that_are_named_exist(path: Path) -> None:
+    for name in set(re.findall(r"`((?:shared|services|deploy|tests|docs)/[\w./-]+)`", path.read_text())):
+        assert (ROOT / name).exists(), name
