@@ -55,9 +55,8 @@ def _apps() -> str:
         for name, binding in app.objects.items():
             feeds = ", ".join(f"{feed.name} ({', '.join(sorted(feed.covers))})" for feed in binding.feeds)
             hook = "webhooks, " if app.webhook else ""
-            rows.append(
-                f"| {name} | {hook}{feeds} | {binding.create} | {binding.lock} | {binding.read_batch}, {binding.write_batch} |"
-            )
+            sizes = f"{binding.read_batch}, {binding.write_batch}"
+            rows.append(f"| {name} | {hook}{feeds} | {binding.create} | {binding.lock} | {sizes} |")
         limits = [
             f"{limit.amount} in {limit.window_s:g} s ({limit.name})" for limit in app.limits if limit.kind != "none"
         ]
