@@ -1,7 +1,7 @@
 """A pair while one step changes it: bases spelled out per field, what must be asked, what was decided."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from shared.core.merging import UNKNOWN, Held
 from shared.core.pairs import Match, Pair, Pending, Problem, SideState, Status, Trace
@@ -18,6 +18,10 @@ def next_rev(pair: Pair, now_ms: int) -> int:
     return max(pair.rev + 1, now_ms)
 
 
+UNSURE_MOST: Final = 5
+"""Values of one side that are remembered as perhaps sent; more edits than that within one outage are not told apart."""
+
+
 @dataclass(slots=True)
 class Draft:
     """A pair being changed."""
@@ -28,6 +32,7 @@ class Draft:
     base: dict[Side, dict[str, Value | None]]
     link_base: dict[str, tuple[str | None, str | None]]
     pending: dict[Side, Pending]
+    unsure: dict[Side, tuple[Pending, ...]]
     problems: dict[str, Problem]
     notes: dict[str, str]
     recent: dict[str, tuple[int, ...]]
@@ -67,7 +72,8 @@ class Draft:
                         base["L" if side == "L" else "R"][rule.key] = end.fields[name]
         return cls(
             was=pair, policy=policy, ends={"L": pair.L, "R": pair.R}, base=base, link_base=dict(pair.link_base),
-            pending=dict(pair.pending), problems=dict(pair.problems), notes=dict(pair.notes), recent=dict(pair.recent),
+            pending=dict(pair.pending), unsure=dict(pair.unsure), problems=dict(pair.problems),
+            notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
             absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, n=pair.n, edits=pair.edits,
         )  # fmt: skip
@@ -93,6 +99,12 @@ class Draft:
         self.base = {"L": {}, "R": {}}
         self.link_base = {}
 
+    def doubt(self, side: Side) -> None:
+        """Give a side's pending write up, but remember what it would have written."""
+        given_up = self.pending.pop(side)
+        others = [write for write in self.unsure.get(side, ()) if write.fields != given_up.fields]
+        self.unsure[side] = (*others, given_up)[-UNSURE_MOST:]
+
     def close(self, *, at: int, now_ms: int, pokes: tuple[str, ...]) -> Pair:
         """Give the changed pair, with its next revision."""
         left, right = self.ends["L"], self.ends["R"]
@@ -114,7 +126,7 @@ class Draft:
             "setup": self.policy.setup,
             "generation": self.was.generation, "n": self.n, "L": left, "R": right,
             "base_l": kept["L"], "base_r": kept["R"],
-            "fresh": tuple(fresh), "link_base": self.link_base, "pending": self.pending,
+            "fresh": tuple(fresh), "link_base": self.link_base, "pending": self.pending, "unsure": self.unsure,
             "problems": {} if self.absorbed_by else self.problems,
             "notes": self.notes, "waits": self.waits,
             "status": self.status, "reason": self.reason, "detail": self.detail,

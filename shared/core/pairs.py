@@ -106,6 +106,9 @@ class Pair(Frozen):
     link_base: Mapping[str, tuple[str | None, str | None]] = {}
     """By association label: neighbour pair of the left and of the right side when last settled."""
     pending: Mapping[Side, Pending] = {}
+    unsure: Mapping[Side, tuple[Pending, ...]] = {}
+    """Writes that were given up, although an earlier try may have been executed whose answer nobody heard: a value
+    that one of them sent is not somebody's edit. Kept until the side answers a later write."""
     problems: Mapping[str, Problem] = {}
     """By mapping key, ``@label`` for an association, ``*`` for the whole pair."""
     notes: Mapping[str, str] = {}

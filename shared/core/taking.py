@@ -46,7 +46,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side)
     if own is not None and pending is not None:
-        _settle_answer(draft, side, pending, own, report)
+        _settle_answer(draft, side, pending, own, report, believed=verdict in ("taken", "known"))
     return verdict
 
 
@@ -57,11 +57,10 @@ def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent,
     replaces = current is not None
     if current is not None and current.life is Life.ALIVE and current.id not in report.aliases:
         return "linked_elsewhere"
-    ours = (
-        pending is not None
-        and pending.op == "create"
-        and report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
-    )
+    made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
+    ours = made and pending is not None and pending.op == "create"
+    if not made:
+        draft.unsure = {}  # what may have been written was meant for another record
     if replaces:
         draft.forget_bases()
         _drop_pending(draft, opposite(side))
@@ -82,10 +81,9 @@ def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent,
         draft.match = event.matched
     elif ours or read_marker(report.marker, draft.was.sync) is not None:
         draft.match = draft.match or Match(by="create", key=report.marker or "")
-    if pending is not None:
-        _note_arrival(draft, side, report, pending)
-        if own is not None:
-            _settle_answer(draft, side, pending, own, report)
+    _note_arrival(draft, side, report, pending)
+    if pending is not None and own is not None:
+        _settle_answer(draft, side, pending, own, report, believed=True)
     return "taken"
 
 
@@ -152,17 +150,16 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
 
 
 def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | None) -> None:
-    """Move the base where a newer report shows the pending value: the write arrived, whatever its answer says.
+    """Move the base where a newer report shows the value of a write: it arrived, whatever its answer says.
 
     Without this an edit that undoes our write before its answer comes would count as no change, and the old value of
     the other side would come back.
     """
-    if pending is None:
-        return
-    for rule in draft.policy.rules:
-        name = rule.field(side)
-        if name in pending.fields and name in report.fields and report.fields[name] == pending.fields[name]:
-            _settle_one(draft, side, rule.key, pending, report.fields[name])
+    for write in (*draft.unsure.get(side, ()), *((pending,) if pending else ())):
+        for rule in draft.policy.rules:
+            name = rule.field(side)
+            if name in write.fields and name in report.fields and report.fields[name] == write.fields[name]:
+                _settle_one(draft, side, rule.key, write, report.fields[name])
 
 
 def _settle_one(draft: Draft, side: Side, key: str, pending: Pending, stored: object) -> None:
@@ -170,8 +167,14 @@ def _settle_one(draft: Draft, side: Side, key: str, pending: Pending, stored: ob
     draft.base[opposite(side)][key] = pending.source.get(key)
 
 
-def _settle_answer(draft: Draft, side: Side, pending: Pending, answer: Answer, report: Report) -> None:
+def _settle_answer(
+    draft: Draft, side: Side, pending: Pending, answer: Answer, report: Report, *, believed: bool
+) -> None:
     """Clear the pending mark that *answer* answers, and move the bases of what was written."""
+    if answer.result == "stale" and not believed:
+        draft.doubt(side)  # the report in which its earlier try might show is still to come
+        return
+    draft.unsure.pop(side, None)
     if answer.result in ("written", "found"):
         for rule in draft.policy.rules:
             name = rule.field(side)
@@ -202,7 +205,7 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
     if pending is None or pending.key != answer.write:
         return "known"  # the mark moved on: a newer edit replaced this write
     if answer.result in ("held", "dropped"):
-        del draft.pending[side]
+        draft.doubt(side)  # the app was not called this time; perhaps it was before a crash, or for a copy
         if answer.result == "held":
             draft.tries += 1
             draft.again = "10s" if draft.tries <= 6 else "1m" if draft.tries <= 30 else "10m"

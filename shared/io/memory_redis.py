@@ -64,8 +64,8 @@ redis = {
 function begin() script = script + 1 end
 function flush() data, log = {}, {} end
 function run_out()
+  -- They stay volatile: a failover may bring one back, and it expires there, too.
   for key in pairs(volatile) do data[key] = nil end
-  volatile = {}
 end
 function failover(name)
   -- Whole scripts are lost, never half of one: replication sends a script's effects together.
