@@ -23,8 +23,8 @@ from shared.io.store import BUCKETS, Slots, Store
 from shared.messages import JobProgress, Notice, PhaseSet, RecordSeen, SetupDoc
 from shared.setups import Setups
 
-_TICK_S: Final = 0.2
-_LAG: Final = 500
+_TICK_S: Final = 0.05
+_LAG: Final = 1000
 """Messages of one partition that may wait for the matcher before more is read: live changes come after them."""
 _CHUNK: Final = 500
 _BUCKETS: Final = 64

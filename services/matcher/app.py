@@ -78,7 +78,7 @@ def make_app(settings: Settings, member: str) -> faust.App:
         consumer_group_instance_id=member,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=min(1.0, settings.session_timeout_s / 4),
-        broker_commit_interval=1.0,
+        broker_commit_interval=0.25,
         broker_max_poll_interval=600.0,
         producer_linger=0.0,
         producer_acks=-1,

@@ -4,14 +4,24 @@ import sys
 
 from services.writer.write import Write
 from shared import topics
+from shared.core.connector import App
 from shared.io.http import make_caller
 from shared.io.kafka_consumer import Subscription, SupervisedConsumer
 from shared.io.kafka_later import LaterLoop
 from shared.io.service import Service, serve
 from shared.io.threads import InThreads
 
-BATCH = 2000
-"""Commands taken at once: enough to fill the calls of all lanes of an account."""
+MOST = 2000
+"""Most commands taken at once: enough to fill the calls of all lanes of an account."""
+ROUNDS = 20
+"""Calls of each lane that one batch is made for; more of a slow app's could not be finished in time."""
+LINGER_S = 1.0
+"""How long backfill waits for full calls."""
+
+
+def batch_of(app: App) -> int:
+    """Say how many commands of an app are taken at once."""
+    return min(MOST, ROUNDS * app.max_parallel * max(binding.write_batch for binding in app.objects.values()))
 
 
 def wire(service: Service) -> None:
@@ -33,7 +43,14 @@ def wire(service: Service) -> None:
             )
             consumer = SupervisedConsumer(
                 settings,
-                Subscription(group=topic.name, topics=(topic,), handle=write.handle, batch=BATCH, span="all"),
+                Subscription(
+                    group=topic.name,
+                    topics=(topic,),
+                    handle=write.handle,
+                    batch=batch_of(service.setups.apps[app]),
+                    span="all",
+                    linger_s=LINGER_S if backfill else 0.0,
+                ),  # fmt: skip
                 bus=service.bus,
                 metrics=service.metrics,
                 clock=service.clock,

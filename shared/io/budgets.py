@@ -21,7 +21,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 Share: TypeAlias = Literal["live", "backfill"]
 Reason: TypeAlias = Literal["quota", "parallel", "live_first", "rate_limited", "app_unavailable"]
 
-JITTER_S: Final = 0.25
+JITTER_S: Final = 0.5
 """Longest time from leaving this process to being counted by the app."""
 HOLD_MS: Final = 30_000
 """How long an unanswered request occupies its place: longer than any request may take."""

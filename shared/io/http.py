@@ -185,8 +185,7 @@ class HttpCaller:
 
     def _granted(self, run: _Run, request: HttpRequest) -> HttpResponse:
         signed = run.signed
-        grant = self._grant(run, request)
-        started = time.monotonic()
+        grant, started = self._grant(run, request)
         ok = False
         try:
             response = self._transfer(signed, request, signed.auth.headers(signed.secrets))
@@ -209,7 +208,8 @@ class HttpCaller:
             raise refused
         return response
 
-    def _grant(self, run: _Run, request: HttpRequest) -> Grant:
+    def _grant(self, run: _Run, request: HttpRequest) -> tuple[Grant, float]:
+        """Wait for leave to send; gives it with the latest moment (monotonic) that lies before it."""
         signed = run.signed
         ask = Ask(
             account=signed.account,
@@ -219,6 +219,7 @@ class HttpCaller:
         )
         started = time.monotonic()
         while True:
+            asked = time.monotonic()
             try:
                 answer = self._budgets.take(ask)
             except BudgetsUnavailable as error:
@@ -226,7 +227,7 @@ class HttpCaller:
             waited = time.monotonic() - started
             if isinstance(answer, Grant):
                 self._metrics.observe("budget_wait_seconds", waited, connection=signed.connection.id, share=run.share)
-                return answer
+                return answer, asked
             left = run.wait_s - waited
             if left <= 0 or (answer.reason in ("rate_limited", "app_unavailable") and answer.retry_after_s > left):
                 self._metrics.count(

@@ -1,6 +1,7 @@
 """The supervised consumer: takes batches, has them handled, and commits when everything that follows is published."""
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -40,6 +41,8 @@ class Subscription(Generic[M]):
     """Most messages handed over at once."""
     span: Literal["partition", "all"] = "partition"
     """Hand over each partition by itself, or all that a poll brought as one batch."""
+    linger_s: float = 0.0
+    """How long to wait for a batch to fill once its first message is there; for work where calls count, not time."""
     member: str = ""
     """Tells apart several consumers of one group in one process."""
 
@@ -115,6 +118,8 @@ class SupervisedConsumer(Generic[M]):
     def _round(self, consumer: Any, stop: threading.Event) -> None:
         try:
             found = consumer.poll(timeout_ms=_POLL_MS)
+            if found and self._plan.linger_s:
+                self._gather(consumer, found, stop)
         except FencedInstanceIdError:
             raise
         except REBALANCE as error:
@@ -130,6 +135,13 @@ class SupervisedConsumer(Generic[M]):
                 for undone in batches[number:]:
                     self._put_back(consumer, undone)
                 return
+
+    def _gather(self, consumer: Any, found: dict[Any, list[Any]], stop: threading.Event) -> None:
+        """Add to what a poll found until the batch is full, or the time is over."""
+        deadline = time.monotonic() + self._plan.linger_s
+        while sum(map(len, found.values())) < self._plan.batch and time.monotonic() < deadline and not stop.is_set():
+            for part, records in consumer.poll(timeout_ms=50).items():
+                found.setdefault(part, []).extend(records)
 
     def _settle(self, consumer: Any, batch: dict[Any, list[Any]], stop: threading.Event) -> bool:
         """Handle one batch and commit it; False when it, and all after it, has to come again."""

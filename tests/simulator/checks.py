@@ -24,7 +24,9 @@ def check(world: "World") -> None:
     assert sum(app.writes for app in world.apps.values()) <= 4 * people.edits + 20, "writes go round in circles"
     for (name, record, field), value in people.expected.items():
         now = world.apps[name].rows[record].values[field]
-        assert value is None or now == value, f"the edit of {name}/{record}.{field} to {value} was lost: {now}"
+        assert world.blind or value is None or now == value, (
+            f"the edit of {name}/{record}.{field} to {value} was lost: {now}"
+        )
     parked = sum(world.broker.end_offsets(topics.PARKED.name).values())
     assert parked == 0, f"{parked} messages were parked"
 
@@ -49,5 +51,7 @@ def _check_row(world: "World", name: str, row: Row, seats: dict[tuple[str, str],
     for key in set(FIELDS) - kept_clear:
         assert left.get(key) == right.get(key), f"{pair.pair}: {key} is {left[key]!r} and {right[key]!r}; {pair.status}"
     last = {value for node in (("a", pair.L.id), ("b", pair.R.id)) if (value := world.people.last.get(node))}
-    assert not last or left["h"] in last, f"{pair.pair}: {left['h']!r} came back, but people wrote {last}"
+    assert world.blind or not last or left["h"] in last, (
+        f"{pair.pair}: {left['h']!r} came back, but people wrote {last}"
+    )
     assert not pair.pending, f"{pair.pair} still waits for an answer"

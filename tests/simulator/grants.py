@@ -1,4 +1,4 @@
-"""Watches what Redis grants: no create for a person of whom match knows a living record on that side."""
+"""Watches what Redis grants: no create for a person whose living record on that side was claimed before."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,6 +10,8 @@ from shared.io.store import Call
 
 _ITEM: Final = 20
 """Arguments of one swap; the places below stand in the same order as in `swap.lua`."""
+_CLAIM: Final = 9
+"""Arguments of one claim."""
 _KEYS: Final[dict[Side, int]] = {"L": 8, "R": 13}
 _CREATE: Final = 14
 _SIDES: Final[dict[str, Side]] = {"a": "L", "b": "R"}
@@ -20,10 +22,11 @@ class Grants:
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
-        self.set: dict[str, int] = {}
-        """The revision that each pair was last set to."""
+        self._set: set[tuple[str, int]] = set()
         self._known: dict[tuple[Side, str], str] = {}
         """Addresses of living records that match passed on, by side and record."""
+        self._claimed: dict[tuple[Side, str], str] = {}
+        """Addresses of living records that were claimed since Redis was lost last."""
 
     def passed(self, batch: Sequence[Received]) -> None:
         """Note the records of a batch that match has committed."""
@@ -36,22 +39,39 @@ class Grants:
             if report.life is Life.ALIVE and report.fields.get("email"):
                 self._known[node] = f"e:{report.fields['email']}"
 
+    def lost(self) -> None:
+        """Note that Redis may have forgotten what was claimed and not passed on yet."""
+        self._claimed.clear()
+
+    def told(self, pair: str, rev: int) -> None:
+        """Note a state that the journal tells."""
+        if (pair, rev) not in self._set:
+            self.wrong.append(f"the journal tells a state of {pair} that was never set")
+
     def watch(self, call: Call, answers: list[list[str]]) -> None:
         """Note what a script did."""
+        if call.script == "claim" and answers[0][0] != "notready":
+            self._note_claims([str(arg) for arg in call.args[1:]], answers)
         if call.script != "swap" or answers[0][0] == "notready":
             return
         for at, answer in zip(range(1, len(call.args), _ITEM), answers, strict=True):
             if answer[0] != "ok":
                 continue
             item = [str(arg) for arg in call.args[at : at + _ITEM]]
-            self.set[item[0]] = int(item[2])
+            self._set.add((item[0], int(item[2])))
             if item[_CREATE]:
                 self._granted("L" if item[_CREATE] == "L" else "R", item)
+
+    def _note_claims(self, args: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
+        for at, answer in zip(range(0, len(args), _CLAIM), answers, strict=True):
+            side, record, alive, _, _, key = args[at : at + 6]
+            if alive == "1" and answer[0] not in ("dead", "hold"):
+                self._claimed["L" if side == "L" else "R", record] = key
 
     def _granted(self, side: Side, item: Sequence[str]) -> None:
         keys = item[_KEYS["R" if side == "L" else "L"]].split("\x1f")
         self.wrong += [
             f"{item[0]} may create {key} in {side} beside {known[1]}"
-            for known, key in self._known.items()
+            for known, key in {**self._known, **self._claimed}.items()
             if known[0] == side and key in keys
         ]

@@ -73,9 +73,26 @@ class Faults:
     outage: float = 0.05
     flush: float = 0.002
     failover: float = 0.004
+    blind: bool = False
+    """The apps write over whatever stands there. An edit in the moment of our write is lost then, and no protocol can
+    prevent that; but both sides must come to hold the same."""
 
 
 CALM: Final = Faults(crash=0, zombie=0, lost_answer=0, outage=0, flush=0, failover=0)
+
+
+class _Broker(MemoryBroker):
+    """Shows what the journal is told to whoever watches the grants."""
+
+    def __init__(self, catalogue: Sequence[Topic[Any]], *, partitions: int) -> None:
+        super().__init__(catalogue, partitions=partitions)
+        self.grants = Grants()
+
+    def append(self, raw: Raw) -> tuple[int, int]:
+        if raw.topic == topics.PAIR_STATE.name and raw.value is not None:
+            pair = topics.PAIR_STATE.decode(raw.value, raw.headers)
+            self.grants.told(pair.pair, pair.rev)
+        return super().append(raw)
 
 
 class _Journal:
@@ -96,15 +113,18 @@ class World:
     def __init__(self, seed: int, faults: Faults | None = None, habits: Habits = MILD) -> None:
         self.rng = random.Random(seed)
         self.faults = faults or Faults()
+        self.blind = self.faults.blind
         self.clock = ManualClock()
-        self.broker = MemoryBroker(topics.catalogue(_APPS), partitions=_PARTITIONS)
+        self.broker = _Broker(topics.catalogue(_APPS), partitions=_PARTITIONS)
         self.apps = {
             "a": MemoryApp("a", "ordered", unique_email=True),
             "b": MemoryApp("b", "opaque", unique_email=self.rng.random() < 0.5),
         }
+        for app in self.apps.values():
+            app.blind = self.faults.blind
         self.setups = Setups({kind: declare(kind) for kind in ("ordered", "opaque")})
         self._set_up()
-        self.grants = Grants()
+        self.grants = self.broker.grants
         self.scripts = MemoryScripts(_pause, self.grants.watch)
         self.bus = MemoryBus(self.broker, clock=self.clock, pause=_pause)
         self.metrics = Metrics()
@@ -212,8 +232,10 @@ class World:
         draw = self.rng.random()
         if draw < self.faults.flush:
             self.scripts.flush()
+            self.grants.lost()
         elif draw < self.faults.flush + self.faults.failover:
             self.scripts.failover(self.rng.randrange(4))
+            self.grants.lost()
 
     def _start_something(self) -> None:
         busy = {(task.topic, task.partition) for task in self._tasks if not task.zombie}

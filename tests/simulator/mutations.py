@@ -1,0 +1,131 @@
+"""The safety rules of the protocol, each switched off by itself."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.matcher import resolve
+from services.matcher.outputs import outputs
+from services.writer.write import Write
+from shared.core import deciding, draft, ids, taking
+from shared.core.outcomes import Drop
+from shared.core.pairs import Pair
+from shared.io import memory_redis, rebuild, store
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def no_epoch(patch: pytest.MonkeyPatch) -> None:
+    """Scripts run on whatever Redis there is."""
+    scripts = dict(store.load_scripts())
+
+    def mutated() -> Mapping[Any, str]:
+        return {name: text.replace("if not ready()", "if false") for name, text in scripts.items()}
+
+    patch.setattr(memory_redis, "load_scripts", mutated)
+
+
+def no_claims_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
+    """A rebuild reads the journal alone."""
+    patch.setattr(rebuild.Rebuilder, "_claims", lambda *_args: iter(()))
+
+
+def no_second_look_at_the_epoch(patch: pytest.MonkeyPatch) -> None:
+    """Offsets are committed although Redis was rebuilt since."""
+
+    async def unchecked(*_args: object) -> None:
+        return None
+
+    patch.setattr(store.Store, "check_epochs", unchecked)
+
+
+def no_digest(patch: pytest.MonkeyPatch) -> None:
+    """A create is granted although somebody appeared since the decision."""
+    original = resolve._as_swap
+    patch.setattr(resolve, "_as_swap", lambda work: replace(original(work), digest=""))
+
+
+def no_pending_check(patch: pytest.MonkeyPatch) -> None:
+    """The writer sends what no pair waits for any more."""
+    original = Write._verdict
+
+    def verdict(self: Write, command: Any, loaded: Any) -> Drop | None:
+        found = original(self, command, loaded)
+        return None if found == Drop("not_pending") else found
+
+    patch.setattr(Write, "_verdict", verdict)
+
+
+def no_quiet_field(patch: pytest.MonkeyPatch) -> None:
+    """A field is written on one side while its write on the other is unanswered."""
+    patch.setattr(deciding, "is_in_flight", lambda *_args: False)
+
+
+def no_own_values(patch: pytest.MonkeyPatch) -> None:
+    """What our own write put there counts as an edit until its answer comes."""
+    patch.setattr(taking, "_note_arrival", lambda *_args: None)
+
+
+def no_doubt(patch: pytest.MonkeyPatch) -> None:
+    """A write that was given up is forgotten."""
+    patch.setattr(draft.Draft, "doubt", lambda self, side: self.pending.pop(side))
+
+
+def publish_first(patch: pytest.MonkeyPatch) -> None:
+    """The world hears of a step before the store accepted it."""
+    original = resolve.Resolve._swap
+
+    async def swap(self: resolve.Resolve, works: Sequence[Any]) -> Any:
+        early = [
+            outbound
+            for work in works
+            for outbound in outputs(
+                work.stepped.pair, work.old, work.policy, again=work.again, poked=(), waiting=(),
+                cause=work.messages[-1], now_ms=self._clock.now_ms(),
+            )
+        ]  # fmt: skip
+        await self._publish(early)
+        return await original(self, works)
+
+    patch.setattr(resolve.Resolve, "_swap", swap)
+
+
+class _AnyContent(str):
+    """A create id that equals those of the same create with other content."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and other.startswith(str(self))
+
+    __hash__ = str.__hash__
+
+
+def create_id_of_the_content(patch: pytest.MonkeyPatch) -> None:
+    """A create that is recomputed after an edit is another create."""
+    original_id, original_decide = ids.create_id, deciding._decide_create
+    numbers: dict[str, int] = {}
+    count = itertools.count(10)
+
+    def decide_create(given: draft.Draft, side: Any, now_ms: int) -> None:
+        original_decide(given, side, now_ms)
+        for target in given.created_sides:
+            pending = given.pending[target]
+            number = numbers.setdefault(repr(sorted(pending.fields.items())), next(count))
+            given.pending[target] = pending.model_copy(update={"key": f"{pending.key}{number}"})
+
+    patch.setattr(deciding, "_decide_create", decide_create)
+    patch.setattr(taking, "create_id", lambda *args: _AnyContent(original_id(*args)))
+
+
+def states_are_counted(patch: pytest.MonkeyPatch) -> None:
+    """Revisions are counted, so that a lost history and the one after it share them."""
+
+    def counted(pair: Pair, _now_ms: int) -> int:
+        return pair.rev + 1
+
+    patch.setattr(draft, "next_rev", counted)
+    patch.setattr(resolve, "next_rev", counted)
