@@ -4,6 +4,7 @@ The journal alone is not enough: a record that match had claimed, but resolve ha
 could be created a second time. So the `pairs` messages beyond resolve's committed offsets are read as well.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
@@ -72,7 +73,8 @@ class Rebuilder:
             entries += len(chunk)
             if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
                 return False
-        for chunk in _chunks(self._claims(policy, given_away)):
+        told = itertools.chain(self._claims(policy, given_away), _handed_over(policy, given_away))
+        for chunk in _chunks(told):
             entries += len(chunk)
             if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
                 return False
@@ -111,9 +113,8 @@ class Rebuilder:
             if event is None or event.sync != policy.sync or event.report is None or event.side is None:
                 continue
             place = place_of(policy.side(event.side), event.report)
-            holder = event.pair
-            while holder in given_away:  # resolve passes its messages on to whoever took its record
-                holder = given_away[holder].absorbed_by
+            # Resolve passes the messages of a pair that gave itself away on to whoever took its record.
+            holder = _holder(event.pair, given_away)
             yield Restored(pair=holder, rev=0, state="", kind="tail", ends={event.side: place})
 
     async def _tell(self, sync: str, open_pairs: Sequence[str]) -> None:
@@ -131,6 +132,23 @@ class Rebuilder:
                     for pair in chunk
                 ]
             )
+
+
+def _handed_over(policy: Policy, given_away: Mapping[str, Pair]) -> Iterator[Restored]:
+    """Claim the records of pairs that gave themselves away for those who took them.
+
+    The journal may tell that a record was given before anybody was told to take it, when the worker died in between.
+    """
+    for pair in given_away.values():
+        yield Restored(
+            pair=_holder(pair.pair, given_away), rev=0, state="", kind="tail", ends=dict(places(policy, pair))
+        )
+
+
+def _holder(pair: str, given_away: Mapping[str, Pair]) -> str:
+    while pair in given_away:
+        pair = given_away[pair].absorbed_by
+    return pair
 
 
 def in_circles(given_away: Mapping[str, Pair]) -> list[Pair]:

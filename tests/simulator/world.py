@@ -270,6 +270,12 @@ class World:
             if not any(not other.topic and not other.zombie for other in self._tasks):
                 self._tasks.append(_Task(self.rebuilder.rebuild_lost()))
 
+    def crash(self) -> None:
+        """Cut everybody off at once."""
+        for task in list(self._tasks):
+            self._end(task)
+            task.run.close()
+
     def _end(self, task: _Task) -> None:
         self._tasks.remove(task)
         if not task.topic:  # whoever rebuilt and died leaves its claim to run out
