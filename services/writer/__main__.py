@@ -50,7 +50,7 @@ def wire(service: Service) -> None:
                     batch=batch_of(service.setups.apps[app]),
                     span="all",
                     linger_s=LINGER_S if backfill else 0.0,
-                ),  # fmt: skip
+                ),
                 bus=service.bus,
                 metrics=service.metrics,
                 clock=service.clock,
