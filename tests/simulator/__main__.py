@@ -4,8 +4,7 @@ import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulator.seeds import PROCESSES, failure
-from tests.simulator.world import run
+from tests.simulator.seeds import PROCESSES, failure, live
 
 
 def main() -> int:
@@ -16,7 +15,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="run this one alone, and show where it fails")
     given = parser.parse_args()
     if given.seed is not None:
-        run(given.seed)
+        live(given.seed)
         sys.stdout.write(f"seed {given.seed} holds\n")
         return 0
     bad = 0

@@ -9,7 +9,6 @@ from shared.core.pairs import Pair
 from shared.core.records import Value
 from tests.simulator.apps import MemoryApp, Row
 
-_PEOPLE: Final = 12
 _BEGINNING: Final = 5
 
 
@@ -22,6 +21,8 @@ class Habits:
     person whom somebody enters in the moment of our create is there twice, and no protocol can prevent that."""
     shared: float = 0.0
     """A field is edited that is edited in the other app as well."""
+    persons: int = 12
+    """How many people there may be; the fewer, the more often the same records are edited."""
     undo: float = 0.0
     """An edit puts back what the field held before."""
 
@@ -55,7 +56,7 @@ class People:
     def begin(self) -> None:
         """Enter some people before anything is synced."""
         for app in self._apps.values():
-            for number in self._rng.sample(range(_PEOPLE), _BEGINNING):
+            for number in self._rng.sample(range(self._habits.persons), min(_BEGINNING, self._habits.persons)):
                 self._enter(app, _address(number))
 
     def act(self) -> None:
@@ -64,13 +65,13 @@ class People:
         living = [row for row in app.rows.values() if not row.dead]
         self.edits += 1
         if self._strict and self._likely(self._habits.twins):
-            email = _address(self._rng.randrange(_PEOPLE))
+            email = _address(self._rng.randrange(self._habits.persons))
             for each in self._apps.values():
                 if each.holder(email) is None:
                     self._enter(each, email)
             return
         if not living or self._rng.random() < 0.3:
-            email = _address(self._rng.randrange(_PEOPLE))
+            email = _address(self._rng.randrange(self._habits.persons))
             if not self._lives(email) and app.holder(email) is None:
                 self._enter(app, email)
             return

@@ -1,33 +1,61 @@
-"""Each safety rule of the protocol, switched off, makes a seed fail: the simulator would notice its loss."""
+"""Each safety rule of the protocol, switched off, makes a seed fail that holds with it: its loss would be noticed."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 import pytest
 
-from shared.io import memory_redis, rebuild
-from shared.io.store import load_scripts
-from tests.simulator.seeds import failure
+from tests.simulator import mutations
+from tests.simulator.people import HARD, MILD, Habits
+from tests.simulator.scenarios import create_sent_and_forgotten
+from tests.simulator.seeds import quietly
+from tests.simulator.world import Faults, run
 
-Patch = Callable[[pytest.MonkeyPatch], None]
-MOST_SEEDS = 150
-
-
-def _no_epoch(patch: pytest.MonkeyPatch) -> None:
-    scripts = dict(load_scripts())
-
-    def mutated() -> Mapping[Any, str]:
-        return {name: text.replace("if not ready()", "if false") for name, text in scripts.items()}
-
-    patch.setattr(memory_redis, "load_scripts", mutated)
+_USUAL: Final = Faults()
+_UNLUCKY: Final = Faults(lost_answer=0.5, crash=0.04, zombie=0, outage=0.1, flush=0.006, failover=0.01)
+_BLIND: Final = Faults(blind=True, crash=0, zombie=0, lost_answer=0, outage=0, flush=0, failover=0)
 
 
-def _no_tail(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(rebuild.Rebuilder, "_claims", lambda *_args: iter(()))
+@dataclass(frozen=True)
+class Caught:
+    """A rule, and a seed that misses it."""
+
+    off: mutations.Patch
+    seed: int
+    faults: Faults = _USUAL
+    habits: Habits = MILD
+    story: Callable[[int], None] | None = None
+
+    def live(self) -> None:
+        """Run the seed."""
+        if self.story is not None:
+            self.story(self.seed)
+        else:
+            run(self.seed, self.faults, self.habits)
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("mutation", [_no_epoch, _no_tail])
-def test_a_rule_that_is_switched_off_is_missed(mutation: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
-    mutation(monkeypatch)
-    assert any(failure(seed)[1] for seed in range(MOST_SEEDS))
+CAUGHT: Final = (
+    Caught(mutations.no_epoch, 2),
+    Caught(mutations.no_claims_in_a_rebuild, 3),
+    Caught(mutations.no_digest, 4, habits=Habits(twins=0.6)),
+    Caught(mutations.no_pending_check, 10, _UNLUCKY, Habits(undo=0.8, persons=2)),
+    Caught(mutations.no_quiet_field, 17, _BLIND, Habits(twins=0.1, shared=0.9, undo=0.6)),
+    Caught(mutations.no_own_values, 45, habits=HARD),
+    Caught(mutations.no_doubt, 45, habits=HARD),
+    Caught(mutations.publish_first, 0),
+    Caught(mutations.create_id_of_the_content, 5, story=create_sent_and_forgotten),
+)
+
+
+def _name(caught: Caught) -> str:
+    return caught.off.__name__
+
+
+@pytest.mark.parametrize("caught", CAUGHT, ids=_name)
+def test_a_rule_that_is_switched_off_is_missed(caught: Caught, monkeypatch: pytest.MonkeyPatch) -> None:
+    quietly()
+    caught.live()
+    caught.off(monkeypatch)
+    with pytest.raises(AssertionError):
+        caught.live()

@@ -73,6 +73,8 @@ class Faults:
     outage: float = 0.05
     flush: float = 0.002
     failover: float = 0.004
+    lenient: bool = False
+    """Neither app refuses a second record with an address."""
     blind: bool = False
     """The apps write over whatever stands there. An edit in the moment of our write is lost then, and no protocol can
     prevent that; but both sides must come to hold the same."""
@@ -114,6 +116,7 @@ class World:
         self.rng = random.Random(seed)
         self.faults = faults or Faults()
         self.blind = self.faults.blind
+        self.away: set[str] = set()
         self.clock = ManualClock()
         self.broker = _Broker(topics.catalogue(_APPS), partitions=_PARTITIONS)
         self.apps = {
@@ -122,6 +125,7 @@ class World:
         }
         for app in self.apps.values():
             app.blind = self.faults.blind
+            app.unique_email = app.unique_email and not self.faults.lenient
         self.setups = Setups({kind: declare(kind) for kind in ("ordered", "opaque")})
         self._set_up()
         self.grants = self.broker.grants
@@ -199,7 +203,7 @@ class World:
         )
 
     def _serve(self, connection: str, request: HttpRequest) -> HttpResponse:
-        if self.rng.random() < self.faults.outage:
+        if self.rng.random() < self.faults.outage or connection in self.away:
             raise AppError("app_unavailable", "away", retry="outage")
         response = self.apps[connection].serve(request)
         if self.rng.random() < self.faults.lost_answer:
