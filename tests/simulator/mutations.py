@@ -12,7 +12,6 @@ from services.matcher.outputs import outputs
 from services.writer.write import Write
 from shared.core import deciding, draft, ids, taking
 from shared.core.outcomes import Drop
-from shared.core.pairs import Pair
 from shared.io import memory_redis, rebuild, store
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -119,13 +118,3 @@ def create_id_of_the_content(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(deciding, "_decide_create", decide_create)
     patch.setattr(taking, "create_id", lambda *args: _AnyContent(original_id(*args)))
-
-
-def states_are_counted(patch: pytest.MonkeyPatch) -> None:
-    """Revisions are counted, so that a lost history and the one after it share them."""
-
-    def counted(pair: Pair, _now_ms: int) -> int:
-        return pair.rev + 1
-
-    patch.setattr(draft, "next_rev", counted)
-    patch.setattr(resolve, "next_rev", counted)

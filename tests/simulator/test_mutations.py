@@ -14,6 +14,7 @@ from tests.simulator.world import Faults, run
 
 _USUAL: Final = Faults()
 _UNLUCKY: Final = Faults(lost_answer=0.5, crash=0.04, zombie=0, outage=0.1, flush=0.006, failover=0.01)
+_FORGETFUL: Final = Faults(crash=0.03, zombie=0, flush=0.006, failover=0.012)
 _BLIND: Final = Faults(blind=True, crash=0, zombie=0, lost_answer=0, outage=0, flush=0, failover=0)
 
 
@@ -38,6 +39,7 @@ class Caught:
 CAUGHT: Final = (
     Caught(mutations.no_epoch, 2),
     Caught(mutations.no_claims_in_a_rebuild, 3),
+    Caught(mutations.no_second_look_at_the_epoch, 1, _FORGETFUL, HARD),
     Caught(mutations.no_digest, 4, habits=Habits(twins=0.6)),
     Caught(mutations.no_pending_check, 10, _UNLUCKY, Habits(undo=0.8, persons=2)),
     Caught(mutations.no_quiet_field, 17, _BLIND, Habits(twins=0.1, shared=0.9, undo=0.6)),
