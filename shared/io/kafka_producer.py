@@ -18,6 +18,9 @@ from shared.metrics import Metrics
 from shared.settings import Settings
 
 _LINGER_MS: Final = 2
+_GIVEN_UP_S: Final = 4.0
+"""How long a producer may fail on end before it is replaced. After a broker's restart an idempotent producer can wait for
+ever for batches whose time is over; a new one delivers at once."""
 _log = logs.get(__name__)
 
 
@@ -56,6 +59,7 @@ class KafkaBus:
         self._bits = bits or random.SystemRandom()
         self._lock = threading.Lock()
         self._producer: Any = None
+        self._failing_since = 0.0
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Return each message's offset once Kafka has acknowledged all of them.
@@ -83,9 +87,12 @@ class KafkaBus:
             largest = max(raws, key=lambda raw: raw.size)
             raise MessageTooLarge(largest.topic, largest.key, largest.size, limit_of(largest.topic)) from error
         except KafkaError as error:
-            if not isinstance(error, RetriableError):
+            now = time.monotonic()
+            self._failing_since = self._failing_since or now
+            if not isinstance(error, RetriableError) or now - self._failing_since > _GIVEN_UP_S:
                 self._replace(producer, error)
             raise BusUnavailable(f"Kafka did not acknowledge within {self._timeout_s} s: {error!r}") from error
+        self._failing_since = 0.0
         for topic, number in Counter(raw.topic for raw in raws).items():
             self._metrics.count("published_total", number, topic=topic)
         return offsets
@@ -131,6 +138,8 @@ class KafkaBus:
         """Start anew after an error from which an idempotent producer does not recover by itself."""
         _log.warning("producer_replaced", error=repr(error))
         with self._lock:
-            if self._producer is producer:
-                self._producer = None
+            if self._producer is not producer:
+                return  # another thread was faster
+            self._producer = None
+            self._failing_since = 0.0
         producer.close(timeout=0)
