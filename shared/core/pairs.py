@@ -108,7 +108,8 @@ class Pair(Frozen):
     pending: Mapping[Side, Pending] = {}
     unsure: Mapping[Side, tuple[Pending, ...]] = {}
     """Writes that were given up, although an earlier try may have been executed whose answer nobody heard: a value
-    that one of them sent is not somebody's edit. Kept until the side answers a later write."""
+    that one of them sent is not somebody's edit. Kept until it is
+    seen to have arrived, or the side answers a later write."""
     problems: Mapping[str, Problem] = {}
     """By mapping key, ``@label`` for an association, ``*`` for the whole pair."""
     notes: Mapping[str, str] = {}

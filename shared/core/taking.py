@@ -155,11 +155,23 @@ def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | N
     Without this an edit that undoes our write before its answer comes would count as no change, and the old value of
     the other side would come back.
     """
-    for write in (*draft.unsure.get(side, ()), *((pending,) if pending else ())):
-        for rule in draft.policy.rules:
-            name = rule.field(side)
-            if name in write.fields and name in report.fields and report.fields[name] == write.fields[name]:
-                _settle_one(draft, side, rule.key, write, report.fields[name])
+    doubts = draft.unsure.pop(side, ())
+    missing = tuple(write for write in doubts if not _arrived(draft, side, report, write))
+    if missing:  # one that arrived has done so: should its value appear again, somebody put it there
+        draft.unsure[side] = missing
+    if pending is not None:
+        _arrived(draft, side, report, pending)
+
+
+def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:
+    """Move the bases of what a report shows of a write, and tell whether it shows anything."""
+    shown = False
+    for rule in draft.policy.rules:
+        name = rule.field(side)
+        if name in write.fields and name in report.fields and report.fields[name] == write.fields[name]:
+            _settle_one(draft, side, rule.key, write, report.fields[name])
+            shown = True
+    return shown
 
 
 def _settle_one(draft: Draft, side: Side, key: str, pending: Pending, stored: object) -> None:

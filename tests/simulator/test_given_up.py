@@ -74,6 +74,17 @@ def test_an_edit_after_a_write_that_was_held_is_an_edit() -> None:
     assert lived.pair.pending["R"].fields == {"g": "mine"}
 
 
+def test_a_value_that_arrived_and_is_put_back_later_is_an_edit() -> None:
+    lived = _Lived()
+    lived.believed("R", 2, "first")
+    lived.held("L")
+    lived.report("L", 2, "first")
+    lived.report("L", 3, "mine")
+    lived.report("R", 3, "mine", Answer(write=lived.pair.pending["R"].key, result="written"))
+    lived.report("L", 4, "first")
+    assert lived.pair.pending["R"].fields == {"g": "first"}
+
+
 def test_a_stale_answer_that_is_not_believed_yet_leaves_the_write_in_doubt() -> None:
     lived = _Lived()
     lived.report("L", 2, "first")
