@@ -19,8 +19,8 @@ from shared.settings import Settings
 
 _LINGER_MS: Final = 2
 _GIVEN_UP_S: Final = 4.0
-"""How long a producer may fail on end before it is replaced. After a broker's restart an idempotent producer can wait for
-ever for batches whose time is over; a new one delivers at once."""
+"""How long a producer may fail on end before it is replaced. After a broker's restart an idempotent producer can wait
+for ever for batches whose time is over; a new one delivers at once."""
 _log = logs.get(__name__)
 
 
