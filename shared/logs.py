@@ -117,6 +117,11 @@ def get(name: str) -> FilteringBoundLogger:
     return logger
 
 
+def tells_all() -> bool:
+    """Tell whether debug lines are written, for whoever would make one for each message."""
+    return logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
 def _number(level: str) -> int:
     return logging.getLevelNamesMapping()[level.upper()]
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from pydantic import Field
+
 from shared.core.pairs import Answer, Pair, PairEvent
 from shared.core.records import Fields, Frozen, Report, Side, Version
 from shared.core.syncs import Connection, Job, Phase, Sync
@@ -59,10 +61,10 @@ class WriteCommand(Frozen):
     """The write's id, compared with the pair's pending mark before it is sent."""
     id: str = ""
     marker: str = ""
-    fields: Fields = {}  # noqa: RUF012 - pydantic copies defaults
-    before: Fields = {}  # noqa: RUF012 - pydantic copies defaults
+    fields: Fields = Field(default_factory=dict)
+    before: Fields = Field(default_factory=dict)
     expected: Version | None = None
-    links: Mapping[str, str | None] = {}
+    links: Mapping[str, str | None] = Field(default_factory=dict)
     setup: int
     """Settings version it was decided under."""
     accepted_ms: int = 0
@@ -80,15 +82,15 @@ class JobProgress(Frozen):
 
     job: str
     phase: Literal["reading", "indexing", "matching", "done", "failed"]
-    read: Mapping[str, int] = {}
+    read: Mapping[str, int] = Field(default_factory=dict)
     """Records read, by side."""
-    totals: Mapping[str, int] = {}
+    totals: Mapping[str, int] = Field(default_factory=dict)
     touched: int = 0
     error: str = ""
     at_ms: int = 0
-    barrier: Mapping[str, int] = {}
+    barrier: Mapping[str, int] = Field(default_factory=dict)
     """Partition of `records` (as text) to the offset that match must pass."""
-    cursors: Mapping[str, str] = {}
+    cursors: Mapping[str, str] = Field(default_factory=dict)
     """Where each side's listing goes on after a restart."""
 
 
@@ -129,7 +131,7 @@ class Parked(Frozen):
     offset: int
     key: str
     raw_base64: str
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str] = Field(default_factory=dict)
     reason: str
     detail: str = ""
     at_ms: int = 0
@@ -141,7 +143,7 @@ class Delayed(Frozen):
     topic: str
     key: str
     raw_base64: str
-    headers: Mapping[str, str] = {}
+    headers: Mapping[str, str] = Field(default_factory=dict)
     due_ms: int
 
 

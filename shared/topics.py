@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -168,6 +169,7 @@ LATER: Final = {delay: _later(delay) for delay in ("10s", "1m", "10m")}
 DELAYS_MS: Final = {"10s": 10_000, "1m": 60_000, "10m": 600_000}
 
 
+@lru_cache(maxsize=256)
 def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
     """Give the topic of writes to one app: live ones, or the backfill that yields to them."""
     return Topic(

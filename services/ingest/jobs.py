@@ -24,6 +24,8 @@ from shared.messages import JobProgress, Notice, PhaseSet, RecordSeen, SetupDoc
 from shared.setups import Setups
 
 _TICK_S: Final = 0.05
+_LOOK_S: Final = 0.25
+"""Between two looks at how far the matcher is: each asks the brokers four times."""
 _LAG: Final = 1000
 """Messages of one partition that may wait for the matcher before more is read: live changes come after them."""
 _CHUNK: Final = 500
@@ -202,7 +204,7 @@ class _Work:
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         while not ready():
-            if self._stop.wait(_TICK_S):
+            if self._stop.wait(_LOOK_S):
                 raise Stopped
             if not self._jobs.owns(self._job.sync):
                 raise Stopped

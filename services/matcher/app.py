@@ -6,7 +6,6 @@ then acknowledges the messages themselves.
 
 import asyncio
 import os
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import faust
 
 from services.matcher.faust_fast import FastApp
 from shared import logs, topics
-from shared.io.envelope import Raw, Received, read_headers, setups_seen, wire_headers, wrap
+from shared.io.envelope import Raw, Received, fresh_bits, read_headers, setups_seen, wire_headers, wrap
 from shared.io.handling import process
 from shared.io.health import Progress
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound
@@ -34,7 +33,7 @@ class FaustBus:
         self._settings = settings
         self._clock = clock
         self._setups = setups
-        self._bits = random.SystemRandom()
+        self._bits = fresh_bits()
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Send all, and return their offsets once Kafka has acknowledged each."""

@@ -60,7 +60,8 @@ class Step:
         before = keys_of(draft.was, draft.policy)
         decide(draft, counterpart, neighbours, now_ms)
         pair = draft.close(at=self._at, now_ms=now_ms, pokes=())
-        after = keys_of(pair, draft.policy)
+        unmoved = pair.L is draft.was.L and pair.R is draft.was.R
+        after = before if unmoved else keys_of(pair, draft.policy)
         if draft.policy.live and (_standing(draft.was) != _standing(pair) or before != after):
             pair = pair.model_copy(update={"pokes": tuple(sorted(before | after))})
         if redelivered:

@@ -7,6 +7,8 @@ knows is in exactly one pair.
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from pydantic import Field
+
 from shared.core.connector import Retry
 from shared.core.records import Fields, Frozen, Life, Report, Side, Value, Version
 
@@ -20,11 +22,11 @@ class SideState(Frozen):
 
     id: str
     version: Version
-    fields: Fields = {}  # noqa: RUF012 - pydantic copies defaults
+    fields: Fields = Field(default_factory=dict)
     life: Life = Life.ALIVE
     merged_into: str | None = None
     created: str = ""
-    links: Mapping[str, str | None] = {}
+    links: Mapping[str, str | None] = Field(default_factory=dict)
     ask: str = ""
     """Token of the second read that was asked for; only its answer is believed until then."""
 
@@ -34,13 +36,13 @@ class Pending(Frozen):
 
     key: str
     op: Literal["create", "update"]
-    fields: Fields = {}  # noqa: RUF012 - pydantic copies defaults
-    source: Fields = {}  # noqa: RUF012 - pydantic copies defaults
+    fields: Fields = Field(default_factory=dict)
+    source: Fields = Field(default_factory=dict)
     """The other side's values that it was computed from, by mapping key: the other side's base once it is answered."""
-    links: Mapping[str, str | None] = {}
-    link_source: Mapping[str, str | None] = {}
+    links: Mapping[str, str | None] = Field(default_factory=dict)
+    link_source: Mapping[str, str | None] = Field(default_factory=dict)
     """Association label to the neighbour pair that the link stands for."""
-    before: Fields = {}  # noqa: RUF012 - pydantic copies defaults
+    before: Fields = Field(default_factory=dict)
     expected: Version | None = None
     setup: int
     accepted_ms: int = 0
@@ -92,27 +94,27 @@ class Pair(Frozen):
     """Offset on `pairs` that was applied last: a message at or below it is a redelivery."""
     setup: int = 0
     """Settings version that the state was last decided under."""
-    generation: Mapping[Side, int] = {}
+    generation: Mapping[Side, int] = Field(default_factory=dict)
     """How often each side's record was created anew on purpose."""
     n: int = 0
     """Writes decided so far; makes update ids differ."""
     L: SideState | None = None
     R: SideState | None = None
-    base_l: Fields = {}  # noqa: RUF012 - pydantic copies defaults
+    base_l: Fields = Field(default_factory=dict)
     """By mapping key, where the left base differs from the left value now."""
-    base_r: Fields = {}  # noqa: RUF012 - pydantic copies defaults
+    base_r: Fields = Field(default_factory=dict)
     fresh: tuple[str, ...] = ()
     """Mapping keys that have no base yet."""
-    link_base: Mapping[str, tuple[str | None, str | None]] = {}
+    link_base: Mapping[str, tuple[str | None, str | None]] = Field(default_factory=dict)
     """By association label: neighbour pair of the left and of the right side when last settled."""
-    pending: Mapping[Side, Pending] = {}
-    unsure: Mapping[Side, tuple[Pending, ...]] = {}
+    pending: Mapping[Side, Pending] = Field(default_factory=dict)
+    unsure: Mapping[Side, tuple[Pending, ...]] = Field(default_factory=dict)
     """Writes that were given up, although an earlier try may have been executed whose answer nobody heard: a value
     that one of them sent is not somebody's edit. Kept until it is
     seen to have arrived, or the side answers a later write."""
-    problems: Mapping[str, Problem] = {}
+    problems: Mapping[str, Problem] = Field(default_factory=dict)
     """By mapping key, ``@label`` for an association, ``*`` for the whole pair."""
-    notes: Mapping[str, str] = {}
+    notes: Mapping[str, str] = Field(default_factory=dict)
     """Things worth seeing that need nobody: by mapping key or ``@label``."""
     waits: tuple[str, ...] = ()
     """Associated records that are not linked yet: ``sync/side/id``."""
@@ -129,7 +131,7 @@ class Pair(Frozen):
     """The pair asks to be touched after this delay."""
     tries: int = 0
     """How often in a row a write had to wait."""
-    recent: Mapping[str, tuple[int, ...]] = {}
+    recent: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     """Times (ms) of the latest writes by field, to notice one that is written back and forth."""
     edits: int = 0
     """Changes by people or other programs that were taken over, for the amplification metric."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Value: TypeAlias = str | bool | tuple[str, ...]
 """A canonical value: text (numbers, dates and datetimes in one canonical spelling), a truth value, or several texts."""
@@ -83,10 +83,10 @@ class Report(Frozen):
     """The surviving record's id when `life` is ``merged``."""
     aliases: tuple[str, ...] = ()
     """Ids of records that were merged into this one."""
-    fields: Fields = {}
+    fields: Fields = Field(default_factory=dict)
     marker: str | None = None
     """The create id that this record carries, when one of our creates made it."""
     created: str = ""
     """When the app says the record was made (ISO 8601, UTC), for choosing the oldest of duplicates."""
-    links: Mapping[str, str | None] = {}
+    links: Mapping[str, str | None] = Field(default_factory=dict)
     """Association label to the other record's id; ``None`` is known to be unset, an absent label is not known."""

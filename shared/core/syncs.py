@@ -69,16 +69,16 @@ class Connection(Frozen):
     account: str
     """The account id that the app reports."""
     base_url: str
-    options: Mapping[str, str] = {}
+    options: Mapping[str, str] = Field(default_factory=dict)
     zone: str = "UTC"
     country: str | None = None
     auth: str
     """Which of the app's ways to sign in it uses."""
-    secrets: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = Field(default_factory=dict)
     """Sealed by the vault: never in the clear."""
     webhook_secret: str | None = None
     """Sealed; proves that a webhook is genuine."""
-    limits: Mapping[str, int] = {}
+    limits: Mapping[str, int] = Field(default_factory=dict)
     """Calls per window that we may use, by the app's limit name, where it differs from the app's default."""
     poll_interval_s: float = 60.0
     version: int = 1

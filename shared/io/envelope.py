@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -32,7 +33,12 @@ _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})"
 _WRAPPING: Final = frozenset({PARKED.name, *(topic.name for topic in LATER.values())})
 
 RandomBits: TypeAlias = random.Random
-"""Where ids come from: `random.SystemRandom()` in a process, a seeded one in a test."""
+"""Where ids come from: `fresh_bits()` in a process, a seeded one in a test."""
+
+
+def fresh_bits() -> RandomBits:
+    """Make a source of ids that no other process has; asking the system for each id would cost a call into it."""
+    return random.Random(random.SystemRandom().getrandbits(256))  # noqa: S311 - ids of messages are no secrets
 
 
 class MessageTooLarge(Exception):  # noqa: N818 - a fact about the message; the loop parks its cause
@@ -107,18 +113,26 @@ def wrap(message: Outbound, *, source: str, now_ms: int, setups: int, bits: Rand
     topic = message.topic
     span = f"{bits.getrandbits(64):016x}"
     headers = {
-        "ce_specversion": "1.0",
+        **_common(source, topic.name, topic.version, now_ms, setups),
         "ce_id": span,
-        "ce_source": f"/syncline/{source}",
-        "ce_type": f"syncline.{topic.name}",
-        "ce_time": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds"),
-        SCHEMA: str(topic.version),
-        "content-type": "application/json",
         TRACE: child_trace(message.cause, span, bits),
-        SETUPS: str(setups),
     }
     value = None if message.message is None else topic.encode(message.message)
     return Raw(topic=topic.name, key=message.key, value=value, headers=headers)
+
+
+@lru_cache(maxsize=256)
+def _common(source: str, topic: str, version: int, now_ms: int, setups: int) -> Mapping[str, str]:
+    """Spell the headers that all messages of one batch on one topic share."""
+    return {
+        "ce_specversion": "1.0",
+        "ce_source": f"/syncline/{source}",
+        "ce_type": f"syncline.{topic}",
+        "ce_time": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        SCHEMA: str(version),
+        "content-type": "application/json",
+        SETUPS: str(setups),
+    }
 
 
 def child_trace(cause: Inbound[Any] | None, span: str, bits: RandomBits) -> str:

@@ -126,6 +126,7 @@ def _park(
 def report(received: Sequence[Received], outcomes: Sequence[Outcome], metrics: Metrics) -> None:
     """Count outcomes and log them: what waits or is parked by itself, the rest at debug level."""
     counts: Counter[tuple[str, str, str]] = Counter()
+    everything = logs.tells_all()
     for item, outcome in zip(received, outcomes, strict=True):
         kind = _kind(outcome)
         counts[item.topic, kind, outcome.reason] += 1
@@ -141,7 +142,7 @@ def report(received: Sequence[Received], outcomes: Sequence[Outcome], metrics: M
                 key=item.key,
                 trace=trace_id(item.headers),
             )
-        else:
+        elif everything:
             _log.debug(kind, reason=outcome.reason, topic=item.topic, partition=item.partition, offset=item.offset)
     for (topic, kind, reason), number in counts.items():
         metrics.count("messages_total", number, topic=topic, outcome=kind, reason=reason)

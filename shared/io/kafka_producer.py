@@ -1,6 +1,5 @@
 """The bus of blocking processes: publishes to Kafka and returns when Kafka has acknowledged."""
 
-import random
 import threading
 import time
 from collections import Counter
@@ -11,7 +10,16 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RetriableError
 
 from shared import logs
-from shared.io.envelope import MAX_WRAPPED_BYTES, MessageTooLarge, RandomBits, Raw, limit_of, wire_headers, wrap
+from shared.io.envelope import (
+    MAX_WRAPPED_BYTES,
+    MessageTooLarge,
+    RandomBits,
+    Raw,
+    fresh_bits,
+    limit_of,
+    wire_headers,
+    wrap,
+)
 from shared.io.kafka import WITHOUT_METRICS, client_config
 from shared.io.ports import BusUnavailable, Clock, Outbound
 from shared.metrics import Metrics
@@ -56,7 +64,7 @@ class KafkaBus:
         self._metrics = metrics
         self._timeout_s = settings.publish_timeout_s if timeout_s is None else timeout_s
         self._setups = setups
-        self._bits = bits or random.SystemRandom()
+        self._bits = bits or fresh_bits()
         self._lock = threading.Lock()
         self._producer: Any = None
         self._failing_since = 0.0

@@ -5,7 +5,6 @@ Run as ``python -m tests.bench.loops aiokafka|take_events``; the settings are th
 
 import asyncio
 import logging
-import random
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from services.matcher.match import Match
 from services.matcher.resolve import Resolve
 from shared import logs, topics
 from shared.io.clock import SystemClock
-from shared.io.envelope import Received, read_headers, wire_headers, wrap
+from shared.io.envelope import Received, fresh_bits, read_headers, wire_headers, wrap
 from shared.io.following import SetupsFollower
 from shared.io.handling import process
 from shared.io.ports import Outbound
@@ -37,7 +36,7 @@ class AiokafkaBus:
     def __init__(self, producer: Any, setups: Setups) -> None:
         self._producer = producer
         self._setups = setups
-        self._bits = random.SystemRandom()
+        self._bits = fresh_bits()
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Send all, and wait for each acknowledgement."""
