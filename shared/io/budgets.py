@@ -9,8 +9,10 @@ A large quota could be spent in its window's first moments, and every later chan
 once half of it is used, requests are spaced out, a little closer than the quota's own rate.
 
 Live requests go before backfill: backfill may use its share of the quota only, and stands back for a moment whenever a
-live request was refused. After a 429 the whole account pauses; then one request probes, and the others follow when it
-is answered.
+live request was refused for want of something that both use. One that waits for a quota of its own, such as searches,
+would not come sooner for it.
+
+After a 429 the whole account pauses; then one request probes, and the others follow when it is answered.
 """
 
 import threading
@@ -28,6 +30,8 @@ HOLD_MS: Final = 30_000
 LIVE_FIRST_MS: Final = 750
 """How long backfill stands back after a live request was refused; who waits asks again within 500 ms."""
 ASK_AGAIN_MS: Final = 500
+LANES: Final = "lanes"
+"""What a request lacks that is refused because too many are under way; no quota has this name."""
 BUCKETS: Final = 96
 """Quotas too large to list each request are counted in so many parts of their window."""
 LISTED: Final = 5000
@@ -137,7 +141,8 @@ class _Account:
     latest: dict[str, int] = field(default_factory=dict)
     """When each quota granted last."""
     pause: _Pause | None = None
-    live_until_ms: int = 0
+    live_until_ms: dict[str, int] = field(default_factory=dict)
+    """Until when backfill leaves each quota, or the lanes (`LANES`), to live requests."""
 
 
 class MemoryBudgets:
@@ -158,26 +163,29 @@ class MemoryBudgets:
             paused = _paused(account, now)
             if paused is not None:
                 return paused
-            if ask.share == "backfill" and now < account.live_until_ms:
-                return _denied("live_first", account.live_until_ms - now)
-            denied = self._refused(account, ask, now)
-            if denied is not None:
+            if ask.share == "backfill":
+                until = max(account.live_until_ms.get(name, 0) for name in _needs(ask))
+                if now < until:
+                    return _denied("live_first", until - now)
+            refused = self._refused(account, ask, now)
+            if refused is not None:
+                lacks, denied = refused
                 if ask.share == "live":
-                    account.live_until_ms = now + LIVE_FIRST_MS
+                    account.live_until_ms[lacks] = now + LIVE_FIRST_MS
                 return denied
             return self._grant(account, ask, now)
 
-    def _refused(self, account: _Account, ask: Ask, now: int) -> Denied | None:
+    def _refused(self, account: _Account, ask: Ask, now: int) -> tuple[str, Denied] | None:
         account.lanes = {slot: until for slot, until in account.lanes.items() if until > now}
         if len(account.lanes) >= ask.lanes():
-            return _denied("parallel", 50)
+            return LANES, _denied("parallel", 50)
         for quota in ask.quotas:
             room = quota.for_share(ask.share, self._backfill_share)
             wait = _wait_counted(account, quota, room, now) if quota.amount > LISTED else None
             if quota.amount <= LISTED:
                 wait = _wait_listed(account, quota, room, now)
             if wait is not None:
-                return _denied("quota", wait)
+                return quota.name, _denied("quota", wait)
         return None
 
     def _grant(self, account: _Account, ask: Ask, now: int) -> Grant:
@@ -195,7 +203,8 @@ class MemoryBudgets:
         if account.pause is not None:
             account.pause.probe_until_ms = now + HOLD_MS
         if ask.share == "live":
-            account.live_until_ms = 0
+            for name in _needs(ask):
+                account.live_until_ms.pop(name, None)
         return Grant(slot=slot, ask=ask, at_ms=now)
 
     def settle(self, grant: Grant, *, late_s: float, ok: bool) -> None:
@@ -225,6 +234,10 @@ class MemoryBudgets:
                 until = max(known.until_ms, until if retry_after_s is not None else 0)
             state.pause = _Pause(until, reason, streak)
             return (until - now) / 1000
+
+
+def _needs(ask: Ask) -> tuple[str, ...]:
+    return (LANES, *(quota.name for quota in ask.quotas))
 
 
 def _denied(reason: Reason, wait_ms: int) -> Denied:

@@ -1,6 +1,5 @@
 """Budgets shared through Redis: one script a request, by Redis' own clock, so that no two machines' clocks matter."""
 
-import random
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
@@ -23,7 +22,7 @@ from shared.io.budgets import (
     Grant,
     Reason,
 )
-from shared.io.envelope import RandomBits
+from shared.io.envelope import RandomBits, fresh_bits
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -45,13 +44,15 @@ if held[1] then
   if now < tonumber(held[3] or 0) then return {0, held[2], again} end
 end
 if share == 'backfill' then
-  local wait = redis.call('PTTL', live)
+  local wait = tonumber(redis.call('HGET', live, lanes) or 0) - now
+  for i = 5, #KEYS do wait = math.max(wait, tonumber(redis.call('HGET', live, KEYS[i]) or 0) - now) end
   if wait > 0 then return {0, 'live_first', wait} end
 end
 
+-- The answer to a request that is refused, and what it lacks.
 local function refused()
   redis.call('ZREMRANGEBYSCORE', lanes, '-inf', now)
-  if redis.call('ZCARD', lanes) >= room then return {0, 'parallel', 50} end
+  if redis.call('ZCARD', lanes) >= room then return {0, 'parallel', 50}, lanes end
   for i = 5, #KEYS do
     local amount = tonumber(ARGV[12 + (i - 5) * 3])
     local window = tonumber(ARGV[13 + (i - 5) * 3])
@@ -61,11 +62,11 @@ local function refused()
       local n = redis.call('ZCARD', KEYS[i])
       if n >= allowed then
         local freed = redis.call('ZRANGE', KEYS[i], n - allowed, n - allowed, 'WITHSCORES')
-        return {0, 'quota', tonumber(freed[2]) - now}
+        return {0, 'quota', tonumber(freed[2]) - now}, KEYS[i]
       end
       if amount >= paced and n >= pace_from * allowed then
         local wait = tonumber(redis.call('HGET', latest, KEYS[i]) or 0) + math.floor(pace * window / allowed) - now
-        if wait > 0 then return {0, 'quota', wait} end
+        if wait > 0 then return {0, 'quota', wait}, KEYS[i] end
       end
     else
       local width = math.floor(window / buckets)
@@ -81,15 +82,18 @@ local function refused()
           redis.call('HDEL', KEYS[i], rows[r])
         end
       end
-      if sum >= allowed then return {0, 'quota', (oldest + buckets + 1) * width - now} end
+      if sum >= allowed then return {0, 'quota', (oldest + buckets + 1) * width - now}, KEYS[i] end
     end
   end
   return nil
 end
 
-local no = refused()
+local no, lacks = refused()
 if no then
-  if share == 'live' then redis.call('SET', live, 1, 'PX', live_first) end
+  if share == 'live' then
+    redis.call('HSET', live, lacks, now + live_first)
+    redis.call('PEXPIRE', live, 2 * live_first)
+  end
   return no
 end
 for i = 5, #KEYS do
@@ -107,7 +111,7 @@ redis.call('ZADD', lanes, now + hold, slot)
 redis.call('PEXPIRE', lanes, 2 * hold)
 redis.call('PEXPIRE', latest, 2 * hold)
 if held[1] then redis.call('HSET', pause, 'probe', now + hold) end
-if share == 'live' then redis.call('DEL', live) end
+if share == 'live' then redis.call('HDEL', live, lanes, unpack(KEYS, 5)) end
 return {1, tostring(now), 0}
 """
 )
@@ -162,7 +166,7 @@ class RedisBudgets:
     def __init__(self, client: "Redis", *, backfill_share: float = 0.99, bits: RandomBits | None = None) -> None:
         self._client: Any = client
         self._backfill_share = backfill_share
-        self._bits = bits or random.SystemRandom()
+        self._bits = bits or fresh_bits()
 
     def take(self, ask: Ask) -> Grant | Denied:
         """Grant a request, or say when to ask again."""

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -150,6 +150,27 @@ def test_a_waiting_live_request_goes_first(world: World) -> None:
     assert world.denied(ask(5, share="backfill")).reason == "live_first"
     world.use(ask(5), 1)
     world.use(ask(5, share="backfill"), 1)
+
+
+def test_a_live_request_that_waits_for_its_own_quota_holds_nobody_up(world: World) -> None:
+    """Backfill that uses no searches goes on while a live search waits; one that does stands back."""
+    calls, search = Quota(name="calls", amount=3, window_ms=1000), Quota(name="search", amount=1, window_ms=1000)
+    searching = Ask(account="a", quotas=(calls, search), parallel=10)
+    backfill = Ask(account="a", quotas=(calls,), parallel=10, share="backfill")
+    world.use(searching, 1)
+    assert world.denied(searching).reason == "quota"
+    world.use(backfill, 1)
+    assert world.denied(replace(backfill, quotas=(calls, search))).reason == "live_first"
+
+
+def test_a_live_request_that_waits_for_a_lane_goes_first(world: World) -> None:
+    """Backfill leaves the next free lane to it."""
+    held = world.granted(ask(100, parallel=1))
+    assert world.denied(ask(100, parallel=1)).reason == "parallel"
+    world.budgets.settle(held, late_s=0.0, ok=True)
+    assert world.denied(ask(100, parallel=1, share="backfill")).reason == "live_first"
+    world.use(ask(100, parallel=1), 1)
+    world.use(ask(100, parallel=1, share="backfill"), 1)
 
 
 def test_a_pause_stops_the_account_and_one_probes(world: World) -> None:
