@@ -47,7 +47,8 @@ class HubSpotProcess(Server):
     def argv(self) -> list[str]:
         """Return the simulator with its accounts."""
         rows = [f"--account={portal}:{token}" for portal, token in self.accounts.items()]
-        data = ["--data", str(self.folder / "data"), "--admin-token", self._admin_token]
+        # With "=", because a token may begin with a dash.
+        data = [f"--data={self.folder / 'data'}", f"--admin-token={self._admin_token}"]
         return [sys.executable, "-m", "deploy.local.hubspot", "--port", str(self.port), *data, *rows]
 
     def env(self) -> dict[str, str] | None:

@@ -62,6 +62,8 @@ def _measure(stack: Accounts, contacts: int) -> list[Figure]:
     span_s = (max(creates) - min(creates)) / 1000
     during = sum(1 for row in writing if min(creates) <= row["at"] <= max(creates))
     share = during / (QUOTA * span_s / WINDOW_S)
+    print("CPU ms a record:", {name: round(1000 * used_ / contacts * took, 2) for name, used_ in cores.items()})
+    print(f"writing: {span_s:.1f} s of {took:.1f} s")
     print("refused by policy:", {portal: calls[portal]["refused"] for portal in calls})
     refused = sum(calls[portal]["byStatus"].get("429", 0) for portal in calls)
     each = sum(calls[portal]["total"] for portal in calls) / contacts

@@ -24,6 +24,7 @@ from shared.io.following import SetupsFollower
 from shared.io.handling import process
 from shared.io.ports import Outbound
 from shared.io.redis_scripts import AsyncScripts, connect_async
+from shared.io.service import collect_rarely
 from shared.io.store import Store
 from shared.metrics import Metrics
 from shared.settings import Settings, load
@@ -126,6 +127,7 @@ def main() -> None:
     setups, clock, metrics = Setups(), SystemClock(), Metrics()
     SetupsFollower(settings, setups).catch_up()
     uvloop.install()
+    collect_rarely()
     if sys.argv[1] == "aiokafka":
         asyncio.run(_aiokafka(settings, setups, clock, metrics))
     else:
