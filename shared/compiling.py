@@ -106,7 +106,7 @@ def _identifier(sync: Sync, object_: str, identifying: Mapping[str, str]) -> Cal
         return Identified(identity=identity.model_dump_json(exclude_defaults=True), keys=keys, excluded=reason)
 
     def identify(fields: Fields) -> Identified:
-        return of(tuple(fields.get(native) for native in natives))
+        return of(tuple(map(fields.get, natives)))
 
     return identify
 

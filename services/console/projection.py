@@ -26,7 +26,9 @@ from shared.topics import Topic, UnreadableMessage
 FORM: Final = 2
 """Raised when the tables change: views of another form are built again."""
 KEPT_STEPS: Final = 50
-"""Steps of one pair that the history keeps."""
+"""Steps of one pair that the history shows."""
+_PRUNE_EVERY: Final = 16
+"""One step in so many has older ones removed: looking at each would cost more than the few that stay a while."""
 SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
 _PAUSE_S: Final = 1.0
 _GATHER_S: Final = 0.1
@@ -133,8 +135,7 @@ class Views:
     def take(self, topic: str, stored: Sequence[Stored[Any]], positions: Mapping[int, int]) -> None:
         """Take messages of a topic, and remember how far it was read, in one transaction."""
         with self._transaction() as database:
-            for one in stored:
-                _WRITERS[topic](database, one)
+            _WRITERS[topic](database, stored)
             database.executemany(
                 "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
                 [(topic, part, offset) for part, offset in positions.items()],
@@ -217,59 +218,74 @@ class Views:
 
 
 def _pair(row: sqlite3.Row) -> Pair:
-    return Pair.model_validate_json(row["state"])
+    return Pair.read(row["state"])
 
 
-def _take_pair(database: sqlite3.Connection, stored: Stored[Pair]) -> None:
-    pair = stored.message
-    if pair is None:
-        database.execute("DELETE FROM pairs WHERE pair = ?", (stored.key,))
-        database.execute("DELETE FROM steps WHERE pair = ?", (stored.key,))
-        return
-    database.execute(
+def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> None:
+    """Take states: of each pair the newest alone is kept, and what every one of them decided."""
+    newest = {stored.key: stored for stored in batch}
+    removed = {stored.key for stored in batch if stored.message is None}
+    for table in ("pairs", "steps"):
+        database.executemany(f"DELETE FROM {table} WHERE pair = ?", [(key,) for key in removed])  # noqa: S608 - one of two tables
+    database.executemany(
         "INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            pair.sync, pair.pair, pair.status, pair.reason, pair.label, pair.L.id if pair.L else "",
-            pair.R.id if pair.R else "", pair.changed_ms, pair.synced_ms, pair.model_dump_json(exclude_defaults=True),
-        ),
+        [_row(stored.message, stored.raw) for stored in newest.values() if stored.message is not None],
+    )
+    steps = [stored for stored in _since_removed(batch, removed) if stored.message is not None and stored.message.log]
+    database.executemany(
+        "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?)",
+        [(pair.pair, pair.rev, pair.seen_ms, _log_text(pair)) for stored in steps if (pair := stored.message)],
+    )
+    database.executemany(
+        "DELETE FROM steps WHERE pair = ? AND rev <= (SELECT rev FROM steps WHERE pair = ?"
+        " ORDER BY rev DESC LIMIT 1 OFFSET ?)",
+        [(stored.key, stored.key, KEPT_STEPS) for stored in steps if stored.offset % _PRUNE_EVERY == 0],
+    )
+
+
+def _row(pair: Pair, raw: bytes | None) -> tuple[object, ...]:
+    left, right = pair.L.id if pair.L else "", pair.R.id if pair.R else ""
+    return (
+        pair.sync, pair.pair, pair.status, pair.reason, pair.label, left, right, pair.changed_ms, pair.synced_ms,
+        (raw or b"").decode(),
     )  # fmt: skip
-    if pair.log:
-        database.execute(
-            "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?)",
-            (
-                pair.pair,
-                pair.rev,
-                pair.seen_ms,
-                json.dumps([row.model_dump(exclude_defaults=True) for row in pair.log]),
-            ),
-        )
-        database.execute(
-            "DELETE FROM steps WHERE pair = ? AND rev <= (SELECT rev FROM steps WHERE pair = ?"
-            " ORDER BY rev DESC LIMIT 1 OFFSET ?)",
-            (pair.pair, pair.pair, KEPT_STEPS),
-        )
 
 
-def _take_cursor(database: sqlite3.Connection, stored: Stored[Cursor]) -> None:
-    if stored.message is None:
-        database.execute("DELETE FROM cursors WHERE feed = ?", (stored.key,))
-    else:
-        row = stored.message
-        database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", (stored.key, row.complete_to_ms, row.at_ms))
+def _since_removed(batch: Sequence[Stored[Pair]], removed: set[str]) -> Sequence[Stored[Pair]]:
+    """Leave out what was decided about a pair before it was removed."""
+    if not removed:
+        return batch
+    last = {stored.key: number for number, stored in enumerate(batch) if stored.message is None}
+    return [stored for number, stored in enumerate(batch) if number > last.get(stored.key, -1)]
 
 
-def _take_parked(database: sqlite3.Connection, stored: Stored[Parked]) -> None:
-    if stored.message is not None:
-        row = stored.message
-        database.execute(
-            "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
-            (stored.offset, row.topic, row.key, row.reason, row.detail, row.at_ms),
-        )
+def _log_text(pair: Pair) -> str:
+    return json.dumps([row.model_dump(exclude_defaults=True) for row in pair.log])
+
+
+def _take_cursors(database: sqlite3.Connection, batch: Sequence[Stored[Cursor]]) -> None:
+    for stored in batch:
+        if stored.message is None:
+            database.execute("DELETE FROM cursors WHERE feed = ?", (stored.key,))
+        else:
+            row = (stored.key, stored.message.complete_to_ms, stored.message.at_ms)
+            database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", row)
+
+
+def _take_parked(database: sqlite3.Connection, batch: Sequence[Stored[Parked]]) -> None:
+    database.executemany(
+        "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (stored.offset, row.topic, row.key, row.reason, row.detail, row.at_ms)
+            for stored in batch
+            if (row := stored.message) is not None
+        ],
+    )
 
 
 _WRITERS: Final[Mapping[str, Any]] = {
-    topics.PAIR_STATE.name: _take_pair,
-    topics.CURSORS.name: _take_cursor,
+    topics.PAIR_STATE.name: _take_pairs,
+    topics.CURSORS.name: _take_cursors,
     topics.PARKED.name: _take_parked,
 }
 _FOLLOWED: Final[tuple[Topic[Any], ...]] = (topics.PAIR_STATE, topics.CURSORS, topics.PARKED)

@@ -119,7 +119,7 @@ class Hydrate:
         fresh: set[int] = set()
         for (inbound, policy, side), (pair, _) in zip(wanted, places, strict=True):
             state = pairs[policy.sync, pair].state if pair else ""
-            if not state or not _has(Pair.model_validate_json(state), policy, side, inbound.message):
+            if not state or not _has(Pair.read(state), policy, side, inbound.message):
                 fresh.add(id(inbound))
         return {id(inbound) for inbound, _, _ in wanted} - fresh
 

@@ -259,9 +259,7 @@ class _Work:
             return names
         loaded = run_blocking(self._jobs.store.load([(sync, name) for name in names]))
         return [
-            name
-            for (_, name), row in loaded.items()
-            if row.state and Pair.model_validate_json(row.state).status in self._job.statuses
+            name for (_, name), row in loaded.items() if row.state and Pair.read(row.state).status in self._job.statuses
         ]
 
     def _pairs(self, sync: str) -> Iterable[Sequence[tuple[str, Slots]]]:

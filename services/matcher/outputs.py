@@ -21,14 +21,18 @@ def outputs(
     old: Pair,
     policy: Policy,
     *,
+    text: str,
     again: bool,
     poked: Sequence[str],
     waiting: Sequence[tuple[str, str]],
     cause: Inbound[Any],
     now_ms: int,
 ) -> list[Outbound]:
-    """List what to publish for a pair that went from *old* to *new*; with *again*, all that is still open."""
-    out = [Outbound(topic=topics.PAIR_STATE, key=new.pair, message=new, cause=cause)]
+    """List what to publish for a pair that went from *old* to *new*; with *again*, all that is still open.
+
+    *text* is the new state as it was stored.
+    """
+    out = [Outbound(topic=topics.PAIR_STATE, key=new.pair, message=new, raw=text.encode(), cause=cause)]
     if new.absorbed_by:
         out += _hand_over(new, policy, cause)
     for side in SIDES:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from services.matcher.counterparts import counterpart_of
 from services.matcher.outputs import outputs
+from services.matcher.states import StateCache
 from shared import topics
 from shared.core.draft import next_rev
 from shared.core.outcomes import Done, Drop, Later, Outcome, Park
@@ -27,6 +28,8 @@ from shared.setups import Setups
 
 ATTEMPTS: Final = 4
 """Loads and steps of one pair before the partition stops: somebody else keeps changing it."""
+STATES_KEPT: Final = 8192
+"""Pairs whose states are remembered: more than have a write under way at a time."""
 _REEMIT: Final = ("resync", "again", "rebuilt", "retry")
 """Reasons of a touch that publish open writes again."""
 
@@ -45,6 +48,8 @@ class _Work:
     slots: Slots = field(default_factory=Slots)
     step: Step | None = None
     stepped: Stepped | None = None
+    text: str = ""
+    """The state as it is stored: as loaded, then as stepped."""
     component: Component | None = None
     counterpart: Counterpart | None = None
     neighbours: Neighbours = field(default_factory=dict)
@@ -64,6 +69,7 @@ class Resolve:
         self._bus = bus
         self._setups = setups
         self._clock = clock
+        self._states = StateCache(STATES_KEPT)
 
     async def handle(self, batch: Sequence[Inbound[PairEvent]]) -> list[Outcome]:
         """Step every pair of the batch, and say what became of each message."""
@@ -137,10 +143,10 @@ class Resolve:
 
     def _open(self, work: _Work, loaded: Loaded) -> None:
         work.step = work.stepped = work.component = work.counterpart = None
-        work.slots = loaded.slots
+        work.slots, work.text = loaded.slots, loaded.state
         sync, pair = work.key
         try:
-            work.old = Pair.model_validate_json(loaded.state) if loaded.state else Pair(sync=sync, pair=pair)
+            work.old = self._states.read(loaded.state) if loaded.state else Pair(sync=sync, pair=pair)
         except ValidationError as error:
             work.finish(Park("unreadable_state", str(error.errors(include_input=False)[:3])))
             return
@@ -188,8 +194,8 @@ class Resolve:
         if work.old is not None and work.old.absorbed_by:
             out += _forward(work.messages, work.old.absorbed_by)
             out += outputs(
-                work.old, work.old, work.policy, again=False, poked=(), waiting=(), cause=work.messages[-1],
-                now_ms=self._clock.now_ms(),
+                work.old, work.old, work.policy, text=work.text, again=False, poked=(), waiting=(),
+                cause=work.messages[-1], now_ms=self._clock.now_ms(),
             )  # fmt: skip
             work.finish(Done("forwarded"))
             return False
@@ -211,9 +217,10 @@ class Resolve:
     def _publishable(self, work: _Work, result: Swapped) -> list[Outbound]:
         if work.stepped is None or work.old is None:
             raise ValueError("only a decided pair can be published")
+        self._states.keep(work.text, work.stepped.pair)
         return outputs(
-            work.stepped.pair, work.old, work.policy, again=work.again, poked=result.poked, waiting=result.waiting,
-            cause=work.messages[-1], now_ms=self._clock.now_ms(),
+            work.stepped.pair, work.old, work.policy, text=work.text, again=work.again, poked=result.poked,
+            waiting=result.waiting, cause=work.messages[-1], now_ms=self._clock.now_ms(),
         )  # fmt: skip
 
     async def _publish(self, out: Sequence[Outbound]) -> None:
@@ -251,7 +258,7 @@ class Resolve:
             pair=closed.pair,
             expected=work.old.rev,
             rev=closed.rev,
-            state=closed.model_dump_json(exclude_defaults=True),
+            state=closed.text(),
             ends={},
         )
         answer = (await self._store.swap({closed.sync: [swap]}))[work.key]
@@ -300,13 +307,14 @@ def _as_swap(work: _Work) -> Swap:
     if stepped is None or old is None:
         raise ValueError("only a decided pair can be set")
     pair = stepped.pair
+    work.text = pair.text()
     bound = stepped.create is not None or bool(pair.absorbed_by)
     origin = _origin(work) if bound else None
     return Swap(
         pair=pair.pair,
         expected=old.rev,
         rev=pair.rev,
-        state=pair.model_dump_json(exclude_defaults=True),
+        state=work.text,
         ends=places(work.policy, pair),
         create=stepped.create,
         release=stepped.release,

@@ -130,7 +130,7 @@ class Write:
             raise NotReady(write.sync)
         if policy is None or not self._is_set_up(write):
             return Drop("no_sync")
-        pair = Pair.model_validate_json(loaded.state) if loaded.state else None
+        pair = Pair.read(loaded.state) if loaded.state else None
         pending = pair.pending.get(write.side) if pair is not None else None
         if pending is None or pending.key != write.key:
             return Drop("not_pending")

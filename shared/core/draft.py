@@ -6,7 +6,7 @@ from typing import Any, Final
 from shared.core.merging import UNKNOWN, Held
 from shared.core.pairs import Match, Pair, Pending, Problem, SideState, Status, Trace
 from shared.core.policies import Policy
-from shared.core.records import SIDES, Side, Value
+from shared.core.records import SIDES, Side, Value, put_together
 
 
 def next_rev(pair: Pair, now_ms: int) -> int:
@@ -105,7 +105,7 @@ class Draft:
         others = [write for write in self.unsure.get(side, ()) if write.fields != given_up.fields]
         self.unsure[side] = (*others, given_up)[-UNSURE_MOST:]
 
-    def close(self, *, at: int, now_ms: int, pokes: tuple[str, ...]) -> Pair:
+    def close(self, *, at: int, now_ms: int) -> Pair:
         """Give the changed pair, with its next revision."""
         left, right = self.ends["L"], self.ends["R"]
         kept: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
@@ -130,16 +130,18 @@ class Draft:
             "problems": {} if self.absorbed_by else self.problems,
             "notes": self.notes, "waits": self.waits,
             "status": self.status, "reason": self.reason, "detail": self.detail,
-            "match": self.match, "absorbed_by": self.absorbed_by, "pokes": pokes,
+            "match": self.match, "absorbed_by": self.absorbed_by, "pokes": (),
             "woken": linked and not (self.was.L and self.was.R), "again": "" if self.absorbed_by else self.again,
             "tries": self.tries, "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
             "log": tuple(self.trace[:20]),
         }  # fmt: skip
-        return Pair.model_construct(**fields)
+        return put_together(Pair, fields)
 
     def _label(self) -> str:
+        if self.was.label and self.ends["L"] is self.was.L and self.ends["R"] is self.was.R:
+            return self.was.label
         for side in SIDES:
             end = self.ends[side]
             if end is not None:

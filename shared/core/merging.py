@@ -102,6 +102,8 @@ def merge(rule: FieldRule, left: Held, right: Held, base_left: Held, base_right:
     """Decide one field; raises `InvalidValue` when the value to write does not fit the other side."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return Keep()  # a field we may not read is never "cleared"
+    if left == base_left and right == base_right:
+        return Keep()  # as it was left when the field was last settled
     if equal(rule, left, right):
         return Settle(left, right)
     if isinstance(base_left, Unknown) or isinstance(base_right, Unknown):

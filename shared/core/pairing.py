@@ -57,16 +57,15 @@ class Step:
     ) -> Stepped:
         """Decide, and close the step; of a redelivery, what the stored step had to tell others is told again."""
         draft = self._draft
-        before = keys_of(draft.was, draft.policy)
         decide(draft, counterpart, neighbours, now_ms)
-        pair = draft.close(at=self._at, now_ms=now_ms, pokes=())
-        unmoved = pair.L is draft.was.L and pair.R is draft.was.R
-        after = before if unmoved else keys_of(pair, draft.policy)
-        if draft.policy.live and (_standing(draft.was) != _standing(pair) or before != after):
-            pair = pair.model_copy(update={"pokes": tuple(sorted(before | after))})
+        pair = draft.close(at=self._at, now_ms=now_ms)
+        pokes = frozenset(_pokes(draft.was, pair, draft.policy)) if draft.policy.live else frozenset()
+        woken = pair.woken
         if redelivered:
-            pokes = tuple(sorted({*pair.pokes, *draft.was.pokes}))
-            pair = pair.model_copy(update={"pokes": pokes, "woken": pair.woken or draft.was.woken})
+            pokes |= frozenset(draft.was.pokes)
+            woken = woken or draft.was.woken
+        if pokes or woken != pair.woken:
+            pair = pair.model_copy(update={"pokes": tuple(sorted(pokes)), "woken": woken})
         create = next(iter(draft.created_sides), None)
         return Stepped(
             pair, create, tuple(side for side in SIDES if side in draft.released and side not in draft.pending)
@@ -86,6 +85,15 @@ def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
         if end is not None and end.life == "alive":
             keys.update(policy.side(side).identify(end.fields).keys)
     return frozenset(keys)
+
+
+def _pokes(was: Pair, pair: Pair, policy: Policy) -> frozenset[str]:
+    """Collect the keys under which other records must look again: what their matching sees of the pair changed."""
+    stands = _standing(was) == _standing(pair)
+    if stands and pair.L is was.L and pair.R is was.R:
+        return frozenset()
+    before, after = keys_of(was, policy), keys_of(pair, policy)
+    return frozenset() if stands and before == after else before | after
 
 
 def _standing(pair: Pair) -> tuple[object, ...]:

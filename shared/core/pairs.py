@@ -145,6 +145,15 @@ class Pair(Frozen):
     log: tuple[Trace, ...] = ()
     """Decisions of the last step."""
 
+    @classmethod
+    def read(cls, text: str) -> "Pair":
+        """Read a state as `text` spells it; raises pydantic's ValidationError."""
+        return cls.model_validate_json(text)
+
+    def text(self) -> str:
+        """Spell the state as Redis and the journal keep it."""
+        return self.model_dump_json(exclude_defaults=True)
+
     def side(self, side: Side) -> SideState | None:
         """Give what is known of one side."""
         return self.L if side == "L" else self.R

@@ -11,7 +11,7 @@ A field of a record is in one of three states, and the difference carries the wh
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,6 +34,23 @@ class Frozen(BaseModel):
     """A value that crosses a wire: immutable, and strict about names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+M = TypeVar("M", bound=Frozen)
+
+
+def put_together(model: type[M], values: dict[str, Any]) -> M:
+    """Make a model of values that are right already: each field must be given, and nothing is checked or copied.
+
+    `model_construct` does the same, but looks for each field's aliases and default first: on the matcher's way, where
+    every message makes two of the widest models, that took a tenth of its time.
+    """
+    made = model.__new__(model)
+    object.__setattr__(made, "__dict__", values)
+    object.__setattr__(made, "__pydantic_fields_set__", set(values))
+    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made
 
 
 class FieldType(StrEnum):

@@ -9,7 +9,7 @@ from shared.core.draft import Draft
 from shared.core.ids import create_id, read_marker, second_read_token
 from shared.core.merging import UNKNOWN
 from shared.core.pairs import Answer, Match, PairEvent, Pending, Problem, SideState, Trace
-from shared.core.records import Life, Report, Side, opposite
+from shared.core.records import Life, Report, Side, opposite, put_together
 
 Taken: TypeAlias = Literal["taken", "known", "stale_version", "asked_again", "linked_elsewhere", "no_state"]
 
@@ -135,17 +135,21 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
     fields = {name: value for name, value in report.fields.items() if name in kept}
     if current is not None:
         fields = {**current.fields, **fields}
-    return SideState.model_construct(
-        id=report.id,
-        version=report.version
-        if report.version.order is not None or report.version.token or current is None
-        else current.version,
-        fields=fields,
-        life=report.life,
-        merged_into=report.merged_into,
-        created=report.created or (current.created if current else ""),
-        links={**(current.links if current else {}), **report.links},
-        ask="",
+    version = report.version
+    if current is not None and version.order is None and not version.token:
+        version = current.version
+    return put_together(
+        SideState,
+        {
+            "id": report.id,
+            "version": version,
+            "fields": fields,
+            "life": report.life,
+            "merged_into": report.merged_into,
+            "created": report.created or (current.created if current else ""),
+            "links": {**(current.links if current else {}), **report.links},
+            "ask": "",
+        },
     )
 
 

@@ -92,6 +92,8 @@ class Stored(Generic[M]):
     offset: int
     key: str
     message: M | None
+    raw: bytes | None
+    """The message as it was written."""
     headers: Mapping[str, str]
 
 
@@ -117,7 +119,9 @@ def wrap(message: Outbound, *, source: str, now_ms: int, setups: int, bits: Rand
         "ce_id": span,
         TRACE: child_trace(message.cause, span, bits),
     }
-    value = None if message.message is None else topic.encode(message.message)
+    value = message.raw
+    if value is None and message.message is not None:
+        value = topic.encode(message.message)
     return Raw(topic=topic.name, key=message.key, value=value, headers=headers)
 
 

@@ -121,7 +121,9 @@ class TopicReader(Generic[M]):
                     raise
                 self._unreadable(received(record), error)
                 return None
-        return Stored(partition=part.partition, offset=record.offset, key=key, message=message, headers=headers)
+        return Stored(
+            partition=part.partition, offset=record.offset, key=key, message=message, raw=record.value, headers=headers
+        )
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -191,7 +191,10 @@ class MemoryReader(Generic[M]):
                     raise
                 self._unreadable(item, error)
                 return None
-        return Stored(partition=item.partition, offset=item.offset, key=item.key, message=message, headers=item.headers)
+        return Stored(
+            partition=item.partition, offset=item.offset, key=item.key, message=message, raw=item.value,
+            headers=item.headers,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Do nothing: there is no connection."""

@@ -41,6 +41,8 @@ class Outbound:
     """None writes a tombstone."""
     cause: Inbound[Any] | None = None
     """The message it follows from: its trace goes on."""
+    raw: bytes | None = None
+    """The message as its topic spells it, where that was done already."""
 
 
 class Bus(Protocol):

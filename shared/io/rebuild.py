@@ -180,7 +180,7 @@ def as_restored(policy: Policy, pair: Pair) -> Restored:
             if pair.side(side) is None and pending is not None and pending.op == "create":
                 ends[side] = Place(id="*", alive=True)
     kind = "absorbed" if pair.absorbed_by else "full" if pair.L is not None and pair.R is not None else "half"
-    state = pair.model_dump_json(exclude_defaults=True)
+    state = pair.text()
     return Restored(pair=pair.pair, rev=pair.rev, state=state, kind=kind, ends=ends)  # type: ignore[arg-type]  # one of three words
 
 

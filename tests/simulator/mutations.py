@@ -82,8 +82,8 @@ def publish_first(patch: pytest.MonkeyPatch) -> None:
             outbound
             for work in works
             for outbound in outputs(
-                work.stepped.pair, work.old, work.policy, again=work.again, poked=(), waiting=(),
-                cause=work.messages[-1], now_ms=self._clock.now_ms(),
+                work.stepped.pair, work.old, work.policy, text=work.stepped.pair.text(), again=work.again, poked=(),
+                waiting=(), cause=work.messages[-1], now_ms=self._clock.now_ms(),
             )
         ]  # fmt: skip
         await self._publish(early)
