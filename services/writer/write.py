@@ -30,8 +30,6 @@ from shared.messages import WriteCommand
 from shared.metrics import Metrics
 from shared.setups import Setups, UnknownSetup
 
-_FRESH_MS: Final = 500
-"""How long a look at a pair may be ago when a create is sent for it; a record may be found for the place meanwhile."""
 _WHOLE: Final = frozenset({401, 403})
 """Statuses that concern the connection: halving the batch would only find each item refused for the same reason."""
 
@@ -43,7 +41,6 @@ class _Run:
     """One batch under way."""
 
     until_ms: int
-    looked_ms: int
     stopped: dict[str, AppError] = field(default_factory=dict)
     """Connections that take no more calls for now, and why."""
 
@@ -92,16 +89,17 @@ class Write:
     async def handle(self, batch: Sequence[Command]) -> list[Outcome]:
         """Execute the writes of the batch that still stand, answer them, and say what became of each command."""
         now = self._clock.now_ms()
-        run = _Run(until_ms=now + int(self._hold_s * 1000), looked_ms=now)
+        run = _Run(until_ms=now + int(self._hold_s * 1000))
         outcomes: dict[int, Outcome] = {}
         once: dict[str, Command] = {}
         for command in batch:
             if once.setdefault(command.message.key, command) is not command:
                 outcomes[id(command)] = Drop("twice")
-        standing, dropped = await self._sift(list(once.values()))
-        await self._publish(dropped)
-        done = dropped
-        for wave in waves(standing):
+        strangers = [command for command in once.values() if not self._is_set_up(command.message)]
+        _, done = await self._sift(strangers)
+        await self._publish(done)
+        known = [command for command in once.values() if self._is_set_up(command.message)]
+        for wave in waves(known):
             works = [self._work(lane, run) for lane in lanes(calls(wave, self._most), self._width)]
             done += [row for rows in await self._together(works) for row in rows]
         outcomes |= {id(row.command): row.outcome for row in done}
@@ -176,21 +174,19 @@ class Write:
         return work
 
     async def _call(self, call: Call, run: _Run) -> list[Told]:
-        """Make one call, unless its account stopped or the batch has no time left."""
+        """Make one call of the writes that still stand, unless its account stopped or the batch has no time left."""
         error = run.stopped.get(call.target.connection)
         if error is not None:
             return [put_off(command, error) for command in call.commands]
-        now = self._clock.now_ms()
-        if now >= run.until_ms or self._stop():
+        if self._clock.now_ms() >= run.until_ms or self._stop():
             return [not_yet(command) for command in call.commands]
-        dropped: list[Told] = []
-        if call.target.op == "create" and now - run.looked_ms > _FRESH_MS:
-            standing, dropped = await self._sift(call.commands)
-            call = replace(call, commands=tuple(standing))
-        if not call.commands:
+        # Looked at as late as this, because a record may be found for the place of a create, and a newer edit may
+        # replace an update, while the batch is under way.
+        standing, dropped = await self._sift(call.commands)
+        if not standing:
             return dropped
         binding = self._setups.binding(call.target.connection, call.target.object)
-        return [*dropped, *await self._send(call, binding, run)]
+        return [*dropped, *await self._send(replace(call, commands=tuple(standing)), binding, run)]
 
     async def _send(self, call: Call, binding: Binding, run: _Run) -> list[Told]:
         """Send a call; halve it when the app refuses it whole, until the bad item stands alone."""
