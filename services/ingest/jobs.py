@@ -218,7 +218,7 @@ class _Work:
     # Looking again
 
     def _notice_missing(self, sync: Sync) -> None:
-        """Have the records looked at that are linked but were not listed: each is read alone before it is called gone."""
+        """Have whoever is linked but was not listed looked at: each is read alone before it is called gone."""
         for rows in self._pairs(sync.id):
             notices = []
             for _, slots in rows:

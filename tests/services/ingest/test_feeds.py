@@ -85,7 +85,12 @@ def test_all_pages_are_read_each_from_where_the_last_ended(station: Station) -> 
 
 def test_a_feed_that_belongs_to_another_worker_now_is_left_to_it(station: Station) -> None:
     """Not even its next page is read."""
-    station.desk.answers["poll"] = lambda _connection, _asked: (station.owned.clear(), {"cursor": "1", "more": True})[1]
+
+    def answer(_connection: str, _asked: Any) -> Any:
+        station.owned.clear()
+        return {"cursor": "1", "more": True}
+
+    station.desk.answers["poll"] = answer
     poll, state = station.due(), module._State()
     station.feeds._once(poll, state)
     assert len(station.desk.asked("poll")) == 1
@@ -185,7 +190,7 @@ def test_a_feed_that_fails_waits_longer_each_time(
 ) -> None:
     """What the app asks for counts, and otherwise a pause that doubles up to five minutes."""
     state = module._State()
-    station.desk.answers["poll"] = lambda name, asked: fails(**error)(name, asked)
+    station.desk.answers["poll"] = fails(**error)
     assert [station.once(state=state) for _ in pauses] == [(reason, pause) for pause in pauses]
     station.desk.answers["poll"] = pages({"cursor": "c"})
     assert station.once(state=state) == ("done", 60.0)

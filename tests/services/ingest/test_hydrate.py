@@ -1,6 +1,5 @@
 """Hydrate: few calls for many notices, and never a delete that the app did not tell."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -42,7 +41,7 @@ def seen(desk: Desk) -> dict[str, Any]:
 
 def known(desk: Desk, record: str = "1", order: int = 5, life: Life = Life.ALIVE, **fields: Any) -> None:
     """Have a pair know a record."""
-    held: Mapping[str, Any] = {**dict.fromkeys(FIELDS), **fields}
+    held: dict[str, Any] = {**dict.fromkeys(FIELDS), **fields}
     end = SideState(id=record, version=Version(order=order), fields=held, life=life)
     desk.keep(Pair(sync=SYNC, pair=f"p{record}", rev=1, L=end))
 
@@ -53,7 +52,11 @@ def known(desk: Desk, record: str = "1", order: int = 5, life: Life = Life.ALIVE
 def test_many_notices_of_one_record_become_one_read(desk: Desk) -> None:
     """The report says when the first of them was accepted, and answers all who asked."""
     outcomes = handle(
-        desk, notice("1", at_ms=30), notice("1", at_ms=20, ask="x"), notice("1", at_ms=40, ask="y"), notice("1", ask="x")
+        desk,
+        notice("1", at_ms=30),
+        notice("1", at_ms=20, ask="x"),
+        notice("1", at_ms=40, ask="y"),
+        notice("1", ask="x"),
     )
     assert outcomes == [Done("read")] * 4
     assert desk.asked("read") == [["1"]]

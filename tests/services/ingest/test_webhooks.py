@@ -83,9 +83,14 @@ def _setups(vault: Vault) -> Setups:
             f"connection:{name}",
             SetupDoc(
                 connection=Connection(
-                    id=name, app="hubspot", label=name, account=PORTALS[name], base_url="https://api.hubapi.com",
-                    auth="api_key", webhook_secret=vault.seal(secret, connection=name, name="webhook_secret"),
-                )  # fmt: skip
+                    id=name,
+                    app="hubspot",
+                    label=name,
+                    account=PORTALS[name],
+                    base_url="https://api.hubapi.com",
+                    auth="api_key",
+                    webhook_secret=vault.seal(secret, connection=name, name="webhook_secret"),
+                )
             ),
         )
         for name, secret in SECRETS.items()
@@ -174,7 +179,7 @@ def test_a_timestamp_that_is_none_is_refused(door: Door, stamp: str) -> None:
     """Only plain digits are a time."""
     made = Signature.get_signature("first secret", body(event()), "v3", f"{PUBLIC}{PATH}", "POST", stamp)
     headers = {"X-HubSpot-Signature-v3": made, "X-HubSpot-Request-Timestamp": stamp.encode()}
-    assert door.post(body(event()).encode(), headers).status_code == 401  # type: ignore[arg-type]  # header octets
+    assert door.post(body(event()).encode(), headers).status_code == 401
 
 
 @pytest.mark.parametrize(("age_ms", "status"), [(299_000, 200), (301_000, 401), (-299_000, 200), (-301_000, 401)])
@@ -224,7 +229,9 @@ def test_the_secret_decides_whose_call_it_is(door: Door) -> None:
 
 def test_a_portal_or_an_object_that_no_sync_knows_is_passed_over(door: Door) -> None:
     """HubSpot would send the whole body again for a day if it were refused."""
-    answer = door.call(body(event(portal=99), event("company.creation", portal=33), event("contact.creation", portal=33)))
+    answer = door.call(
+        body(event(portal=99), event("company.creation", portal=33), event("contact.creation", portal=33))
+    )
     assert (answer.status_code, answer.json()) == (200, {"detail": "1 accepted"})
 
 
