@@ -137,7 +137,7 @@ class Setups:
 
     def jobs(self) -> Iterable[tuple[Job, JobProgress | None]]:
         """List jobs with their progress."""
-        return [(job, self._progress.get(job.id)) for job in self._jobs.values()]
+        return [(job, self._progress.get(job.id)) for job in list(self._jobs.values())]  # `apply` may add one meanwhile
 
     def rebuilt_ms(self, sync: str) -> int:
         """Tell when Redis was last rebuilt for a sync; 0 for never."""

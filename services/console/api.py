@@ -1,17 +1,16 @@
 """The REST API: what stands how, why, and long work to be done."""
 
 import base64
-import binascii
 import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from services.console import projection
@@ -27,7 +26,10 @@ from shared.rules.errors import ERRORS
 from shared.setups import Setups
 
 _PAGE: Final = 500
+_MAX_BODY: Final = 65_536
+_LATEST_MS: Final = 2**53
 _bearer: Final = HTTPBearer(auto_error=False)
+_Place: Final = TypeAdapter(tuple[str, str])
 
 
 class Problem(HTTPException):
@@ -128,9 +130,10 @@ class Api:
     def explain(self, pair: Pair) -> dict[str, Any]:
         """Explain a pair; one that gave its record away, by the pair that holds it now."""
         for _ in range(8):
-            if not pair.absorbed_by:
+            owner = self.views.pair(pair.absorbed_by) if pair.absorbed_by else None
+            if owner is None:
                 break
-            pair = self.find(pair.absorbed_by)
+            pair = owner
         return explain(pair, self.setups, self.views.steps(pair.pair))
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
@@ -140,20 +143,23 @@ class Api:
             raise Problem(404, "No such sync", f"There is no sync {wanted.sync!r}; there are: {known}.")
         now = self.clock.now_ms()
         job = Job(
-            id=f"{wanted.kind}-{wanted.sync}-{key or now}",
+            id=f"{wanted.kind}-{wanted.sync}.{key or now}",  # neither part may hold a dot
             kind=wanted.kind,
             sync=wanted.sync,
             statuses=wanted.statuses,
             asked_at_ms=now,
         )
-        known_job = next((row for row, _ in self.setups.jobs() if row.id == job.id), None)
-        if known_job is None:
-            try:
-                doc = SetupDoc(job=job)
-                run_blocking(self.bus.publish([Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=doc)]))
-            except BusUnavailable as error:
-                raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
-        return _job(known_job or job, None)
+        for asked, told in self.setups.jobs():
+            if asked.id == job.id:
+                if set(asked.statuses) != set(job.statuses):
+                    raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
+                return _job(asked, told)
+        try:
+            doc = SetupDoc(job=job)
+            run_blocking(self.bus.publish([Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=doc)]))
+        except BusUnavailable as error:
+            raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
+        return _job(job, None)
 
 
 def _job(job: Job, told: JobProgress | None) -> dict[str, Any]:
@@ -165,10 +171,10 @@ def _after(cursor: str) -> tuple[str, str]:
     if not cursor:
         return "", ""
     try:
-        sync, pair = json.loads(base64.urlsafe_b64decode(cursor))
-    except (ValueError, TypeError, binascii.Error) as error:
+        sync, pair = _Place.validate_json(base64.urlsafe_b64decode(cursor))
+    except ValueError as error:
         raise Problem(400, "Not a cursor", "Take `cursor` from the `next` of the page before.") from error
-    return str(sync), str(pair)
+    return sync, pair
 
 
 def _cursor(rows: Sequence[Pair], limit: int) -> str | None:
@@ -191,7 +197,7 @@ def routes(api: Api) -> APIRouter:  # noqa: C901 - a list of routes, each a line
         status: Literal["", "in_sync", "pending", "failing", "excluded"] = "",
         category: Annotated[str, Query(description="Reason of the status, such as an error category.")] = "",
         q: Annotated[str, Query(description="Part of the label, or the id of a record.", max_length=200)] = "",
-        since: Annotated[int, Query(ge=0, description="Changed since, epoch milliseconds.")] = 0,
+        since: Annotated[int, Query(ge=0, le=_LATEST_MS, description="Changed since, epoch milliseconds.")] = 0,
         cursor: str = "",
         limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
     ) -> dict[str, Any]:
@@ -261,6 +267,16 @@ def make_app(api: Api) -> FastAPI:
     @web.get("/api/v1/openapi.json", dependencies=[Depends(api.authorize)], include_in_schema=False)
     def openapi() -> dict[str, Any]:
         return web.openapi()
+
+    @web.middleware("http")
+    async def small(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Refuse a body that no route takes: it would be read before anybody asks for the token."""
+        length = request.headers.get("content-length", "0")
+        if "transfer-encoding" in request.headers or not length.isascii() or not length.isdigit():
+            return _problem(411, "Length required", "Send the body with a Content-Length.", None)
+        if int(length) > _MAX_BODY:
+            return _problem(413, "Too large", f"A body may have {_MAX_BODY} bytes.", None)
+        return await go_on(request)
 
     @web.exception_handler(HTTPException)
     async def problem(_: Request, error: HTTPException) -> JSONResponse:

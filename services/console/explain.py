@@ -164,12 +164,11 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str]) -> str:  # noqa:
     side: Side = "R" if row.get("side") == "R" else "L"
     app, did, key = names[side], row["did"], row.get("key", "")
     if did == "write":
-        lost = f"; {row['lost']!r} was replaced" if row.get("lost") is not None else ""
-        return f"{key}: {row.get('new')!r} is written to {app} (it held {row.get('old')!r}){lost}."
+        return _change(row, app)
     if did == "create":
         return f"A record is created in {app}."
     if did == "rewritten":
-        return f"{key}: {app} stored {row.get('new')!r} where {row.get('old')!r} was sent."
+        return f"{key}: {app} stored {_said(row.get('new'))} where {_said(row.get('old'))} was sent."
     if did in ("written", "found"):
         return (
             f"{app} took the {row.get('note') or 'write'}." if did == "written" else f"{app} held the record already."
@@ -181,10 +180,27 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str]) -> str:  # noqa:
     if did == "refused":
         return f"{app} refused the write: {row.get('note')}."
     if did == "replaced":
-        return f"The record {row.get('new')!r} of {app} took the place of {row.get('old')!r}."
+        return f"The record {_said(row.get('new'))} of {app} took the place of {_said(row.get('old'))}."
     if did == "superseded":
         return f"The {row.get('note') or 'write'} to {app} is not needed any more."
     return f"{did} {key} {row.get('note', '')}".strip()
+
+
+def _change(row: Mapping[str, Any], app: str) -> str:
+    lost = f"; {_said(row['lost'])} was replaced" if row.get("lost") is not None else ""
+    what = "it is emptied in" if row.get("new") is None else f"{_said(row['new'])} is written to"
+    return f"{row.get('key', '')}: {what} {app} (it held {_said(row.get('old'))}){lost}."
+
+
+def _said(value: object) -> str:
+    """Spell a value for people."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_said, value)) or "nothing"
+    return f"'{value}'"
 
 
 def _time(at_ms: int) -> str:

@@ -86,16 +86,23 @@ class Views:
             if form not in (0, FORM):
                 raise sqlite3.DatabaseError(f"the views have form {form}, not {FORM}")
             if form == 0:
-                for statement in _TABLES.split(";"):
-                    database.execute(statement)
-                database.execute(f"PRAGMA user_version = {FORM}")
+                _make(database)
 
     def clear(self) -> None:
-        """Forget everything, to be read again from the journal."""
-        self.close()
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        self._open()
+        """Forget everything, to be read again from the journal.
+
+        The file stays where it can: other threads have it open, and would go on reading a removed one for ever.
+        """
+        try:
+            with self._transaction() as database:
+                for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                    database.execute(f"DROP TABLE {row['name']}")
+                _make(database)
+        except sqlite3.DatabaseError:
+            self.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._open()
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -215,6 +222,12 @@ class Views:
             "SELECT rev, at_ms, log FROM steps WHERE pair = ? ORDER BY rev DESC LIMIT ?", (pair, KEPT_STEPS)
         )
         return [{"rev": row["rev"], "at_ms": row["at_ms"], "log": json.loads(row["log"])} for row in rows]
+
+
+def _make(database: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";"):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {FORM}")
 
 
 def _pair(row: sqlite3.Row) -> Pair:

@@ -11,25 +11,21 @@ from pathlib import Path
 import yaml
 from pydantic import Field, SecretStr, ValidationError
 
+from services.console.checks import SetupError, check_graph, check_names, check_sync
 from shared import topics
 from shared.apps.defaults import default_mappings
 from shared.compiling import compile_policy
 from shared.core.connector import AppError, Binding
 from shared.core.mapping import FieldMapping
 from shared.core.matching import MatchSettings
-from shared.core.records import Frozen, Side
+from shared.core.records import SIDES, Frozen, Side
 from shared.core.syncs import AssociationMapping, Connection, Create, Direction, Job, Sync, SyncSide
 from shared.io.http import make_caller
-from shared.io.ports import Outbound, run_blocking
+from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 from shared.messages import SetupDoc
-from shared.rules.lenses import LENS
 from shared.setups import Setups
-
-
-class SetupError(Exception):
-    """The file cannot be applied; the message says where it is wrong, and what to write."""
 
 
 class ConnectionFile(Frozen):
@@ -74,9 +70,11 @@ class SetupFile(Frozen):
 def read(text: str) -> SetupFile:
     """Read a file; raises `SetupError`."""
     try:
-        return SetupFile.model_validate(yaml.safe_load(text) or {})
-    except yaml.YAMLError as error:
+        loaded = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-13-45 is a ValueError
         raise SetupError(f"the file is not YAML: {error}") from error
+    try:
+        return SetupFile.model_validate(loaded or {})
     except ValidationError as error:
         rows = (f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors(include_input=False))
         raise SetupError("the file is not right. " + "; ".join(rows)) from None
@@ -93,6 +91,8 @@ class Changes:
 
     def compare(self, wanted: SetupFile) -> None:
         """Compare; each new connection is called once, to learn its account. Raises `SetupError`."""
+        check_names("connection", [row.id for row in wanted.connections])
+        check_names("sync", [row.id for row in wanted.syncs])
         setups = self._service.setups
         trial = Setups(setups.apps)
         offset = 0
@@ -102,8 +102,16 @@ class Changes:
             offset += 1
             made = self._connection(one, trial)
             trial.apply(offset, f"connection:{one.id}", SetupDoc(connection=made))
-        for sync in wanted.syncs:
-            self._sync(sync, {row.id: row for row in trial.connections()})
+        connections = {row.id: row for row in trial.connections()}
+        syncs = {sync.id: sync for sync in setups.syncs()}
+        made_syncs = [self._made(sync, connections) for sync in wanted.syncs]
+        syncs |= {sync.id: sync for sync in made_syncs}  # an association may lead to a sync further down
+        linked = setups.syncs()
+        for sync in made_syncs:
+            if setups.sync(sync.id) is None:
+                check_graph(sync, linked)
+                linked.append(sync)
+            self._sync(sync, connections, syncs)
 
     def _connection(self, wanted: ConnectionFile, trial: Setups) -> Connection:
         app = trial.apps.get(wanted.app)
@@ -160,27 +168,34 @@ class Changes:
                 pass  # cannot be opened: it is sealed anew, from what the file says
         return self._vault.seal(value.get_secret_value(), connection=connection, name=name)
 
-    def _sync(self, wanted: SyncFile, connections: Mapping[str, Connection]) -> None:
+    def _made(self, wanted: SyncFile, connections: Mapping[str, Connection]) -> Sync:
+        """Make the settings of a sync, under the version that it has."""
         left, right = (self._binding(wanted.id, end, connections) for end in (wanted.left, wanted.right))
         old = self._service.setups.sync(wanted.id)
         mappings = wanted.mappings
         if mappings is None:
             mappings = old.mappings if old else default_mappings(left, right)
-        _check_mappings(wanted.id, mappings)
         if old is not None and (old.left != wanted.left or old.right != wanted.right):
             raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
         values = {**wanted.model_dump(), "mappings": mappings, "version": old.version if old else 1}
-        made = Sync.model_validate(values)
+        return Sync.model_validate(values)
+
+    def _sync(self, made: Sync, connections: Mapping[str, Connection], syncs: Mapping[str, Sync]) -> None:
+        old = self._service.setups.sync(made.id)
+        if made == old:
+            self._unasked(made)
+            return
+        others = {name: sync for name, sync in syncs.items() if name != made.id}
+        bindings: dict[Side, Binding] = {side: self._binding(made.id, made.side(side), connections) for side in SIDES}
+        check_sync(made, bindings, others)
         try:
             compile_policy(made, connections, self._service.setups.apps, live=False)
         except KeyError as error:
-            raise SetupError(f"sync {wanted.id!r} names {error}, which does not exist") from error
-        if made == old:
-            return
+            raise SetupError(f"sync {made.id!r} names {error}, which does not exist") from error
         if old is not None:
             made = made.model_copy(update={"version": old.version + 1})
-        self._add("sync", wanted.id, SetupDoc(sync=made), old is None, _differences(old, made))
-        self._job(made, old)
+        self._add("sync", made.id, SetupDoc(sync=made), old is None, _differences(old, made))
+        self.messages.append(_job(made, self._service.clock.now_ms()))
 
     def _binding(self, sync: str, end: SyncSide, connections: Mapping[str, Connection]) -> Binding:
         row = connections.get(end.connection)
@@ -191,27 +206,25 @@ class Changes:
             raise SetupError(f"sync {sync!r}: {app.title} has no {end.object!r}, only {', '.join(app.objects)}")
         return app.objects[end.object]
 
-    def _job(self, made: Sync, old: Sync | None) -> None:
-        """Have a new sync read everything, and one that changed look at all its pairs again."""
-        now = self._service.clock.now_ms()
-        job = Job(id=f"first-{made.id}", kind="first_sync", sync=made.id, asked_at_ms=now)
-        if old is not None:
-            job = Job(id=f"edited-{made.id}-{made.version}", kind="resync", sync=made.id, asked_at_ms=now)
-        self.messages.append(Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job)))
+    def _unasked(self, sync: Sync) -> None:
+        """Ask for the job of a sync again where Kafka took the sync and not the job."""
+        asked = {f"job:{job.id}" for job, _ in self._service.setups.jobs()}
+        message = _job(sync, self._service.clock.now_ms())
+        if message.key not in asked and (sync.version > 1 or self._service.setups.phase(sync.id) != "live"):
+            self.messages.append(message)
+            self.lines.append(f"+ {message.key.replace(':', ' ')}")
 
     def _add(self, kind: str, name: str, doc: SetupDoc, new: bool, what: Sequence[str]) -> None:  # noqa: FBT001 - one fact
         self.messages.append(Outbound(topic=topics.SETUPS, key=f"{kind}:{name}", message=doc))
         self.lines.append(f"{'+' if new else '~'} {kind} {name}" + ("" if new else f": {', '.join(what)}"))
 
 
-def _check_mappings(sync: str, mappings: Sequence[FieldMapping]) -> None:
-    for mapping in mappings:
-        if mapping.lens not in LENS:
-            known = ", ".join(LENS)
-            raise SetupError(f"sync {sync!r}, mapping {mapping.key!r}: no lens {mapping.lens!r}; there are {known}")
-    doubled = {row.key for row in mappings if sum(row.key == other.key for other in mappings) > 1}
-    if doubled:
-        raise SetupError(f"sync {sync!r}: several mappings have the key {', '.join(sorted(doubled))}")
+def _job(sync: Sync, now_ms: int) -> Outbound:
+    """Have a new sync read everything, and one that changed look at all its pairs again."""
+    job = Job(id=f"first-{sync.id}", kind="first_sync", sync=sync.id, asked_at_ms=now_ms)
+    if sync.version > 1:
+        job = Job(id=f"edited-{sync.id}-{sync.version}", kind="resync", sync=sync.id, asked_at_ms=now_ms)
+    return Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job))
 
 
 def _differences(old: Frozen | None, new: Frozen) -> list[str]:
@@ -226,7 +239,7 @@ def run(service: Service, command: str, path: Path) -> int:
         wanted = read(path.read_text())
         changes = Changes(service)
         changes.compare(wanted)
-    except (SetupError, VaultError, OSError) as error:
+    except (SetupError, VaultError, OSError, UnicodeDecodeError, NotReady) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     for line in changes.lines:
@@ -236,7 +249,11 @@ def run(service: Service, command: str, path: Path) -> int:
         return 0
     if command == "plan":
         return 2
-    run_blocking(service.bus.publish(changes.messages))
+    try:
+        run_blocking(service.bus.publish(changes.messages))
+    except BusUnavailable as error:
+        sys.stderr.write(f"{error}; apply the file again, what is there already changes nothing\n")
+        return 1
     sys.stdout.write(f"{len(changes.lines)} applied\n")
     return 0
 

@@ -25,6 +25,7 @@ class Cursors:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._rows: dict[str, Cursor] = {}
+        self._offsets: dict[str, int] = {}
         self._lock = threading.Lock()
 
     @staticmethod
@@ -40,12 +41,16 @@ class Cursors:
     def save(self, cursor: Cursor) -> None:
         """Store a cursor; its notices must be acknowledged already. Raises `BusUnavailable`."""
         key = self.key(cursor.connection, cursor.object, cursor.feed)
-        run_blocking(self._bus.publish([Outbound(topic=topics.CURSORS, key=key, message=cursor)]))
-        self.take(key, cursor)
-
-    def take(self, key: str, cursor: Cursor | None) -> None:
-        """Take what the topic tells."""
+        (offset,) = run_blocking(self._bus.publish([Outbound(topic=topics.CURSORS, key=key, message=cursor)]))
         with self._lock:
+            self._rows[key], self._offsets[key] = cursor, offset
+
+    def take(self, key: str, cursor: Cursor | None, offset: int) -> None:
+        """Take what the topic tells, unless it is older than what is known: a feed in haste is ahead of the reader."""
+        with self._lock:
+            if offset < self._offsets.get(key, -1):
+                return
+            self._offsets[key] = offset
             if cursor is None:
                 self._rows.pop(key, None)
             else:
@@ -60,10 +65,10 @@ def follow(settings: Settings, cursors: Cursors, ready: threading.Event, stop: t
             if reader is None:
                 reader = TopicReader(settings, topics.CURSORS, unreadable=_unreadable)
                 for stored in reader.read_to_end():
-                    cursors.take(stored.key, stored.message)
+                    cursors.take(stored.key, stored.message, stored.offset)
                 ready.set()
             for stored in reader.poll(0.5):
-                cursors.take(stored.key, stored.message)
+                cursors.take(stored.key, stored.message, stored.offset)
         except BusUnavailable as error:
             _log.warning("cursors_not_followed", detail=str(error))
             if reader is not None:

@@ -108,12 +108,7 @@ class Feeds:
     def _once(self, poll: _Poll, state: _State) -> tuple[str, float]:
         """Poll until the feed has no more; gives how it ended, and the seconds until the next time."""
         try:
-            while self.poll(poll):
-                state.failures = 0
-        except FeedExpired as error:
-            _log.warning("feed_expired", feed=poll.key, detail=str(error))
-            self._start_anew(poll)
-            return "expired", 0.0
+            reason = self._all_pages(poll, state)
         except (AppError, BusUnavailable, NotReady) as error:
             state.failures += 1
             pause = min(_LONGEST_PAUSE_S, max(poll.interval_s, _FIRST_PAUSE_S * 2 ** min(state.failures, 8)))
@@ -123,7 +118,18 @@ class Feeds:
             self._show_age(poll)
             return (error.code if isinstance(error, AppError) else "bus_unavailable"), pause
         state.failures = 0
-        return "done", poll.interval_s
+        return reason, poll.interval_s
+
+    def _all_pages(self, poll: _Poll, state: _State) -> str:
+        """Poll while more waits and the feed is ours; a feed that does not know its cursor any more begins anew."""
+        try:
+            while self.poll(poll) and self.owns(poll.connection):
+                state.failures = 0
+        except FeedExpired as error:
+            _log.warning("feed_expired", feed=poll.key, detail=str(error))
+            self._start_anew(poll)
+            return "expired"
+        return "done"
 
     def poll(self, poll: _Poll) -> bool:
         """Poll once; True when another page is waiting already."""

@@ -9,7 +9,7 @@ from shared.core.connector import AppError, Binding, Unreadable
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome, Park
 from shared.core.pairs import Pair
 from shared.core.policies import Policy
-from shared.core.records import Report, Side
+from shared.core.records import Life, Report, Side
 from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
 from shared.io.store import Store
 from shared.messages import Notice, RecordSeen
@@ -127,8 +127,8 @@ class Hydrate:
 def _has(pair: Pair, policy: Policy, side: Side, notice: Notice) -> bool:
     """Tell whether a pair knows this version with all its fields; an app may tell only some of what it created."""
     end = pair.side(side)
-    if end is None or end.id != notice.id or end.version.order is None:
-        return False
+    if end is None or end.id != notice.id or end.version.order is None or end.life is not Life.ALIVE:
+        return False  # a record that is gone and has changed may be back, under the version that it had
     if not policy.side(side).fields <= end.fields.keys():
         return False
     return notice.version is not None and notice.version.order is not None and end.version.order >= notice.version.order

@@ -6,7 +6,6 @@ read yet; and every pair is touched afterwards, because until then nothing was w
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -58,13 +57,15 @@ class Jobs:
     cursors: Cursors
     owns: Callable[[str], bool]
     _running: dict[str, threading.Thread] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
+    """Jobs that ended here, of which the settings may not tell yet."""
 
     def run(self, stop: threading.Event) -> None:
         """Look for jobs until *stop* is set; one a sync at a time."""
         while not stop.wait(_TICK_S):
             self._running = {sync: thread for sync, thread in self._running.items() if thread.is_alive()}
             for job, progress in sorted(self.setups.jobs(), key=lambda row: (row[0].asked_at_ms, row[0].id)):
-                if progress is not None and progress.phase in ("done", "failed"):
+                if job.id in self._ended or (progress is not None and progress.phase in ("done", "failed")):
                     continue
                 if job.sync not in self._running and self.owns(job.sync):
                     thread = threading.Thread(target=self._guarded, args=(job, stop), name=job.id, daemon=True)
@@ -72,9 +73,8 @@ class Jobs:
                     thread.start()
 
     def _guarded(self, job: Job, stop: threading.Event) -> None:
-        failures = 0
+        work, failures = _Work(self, job, stop), 0
         while True:
-            work = _Work(self, job, stop)
             try:
                 work.run()
             except Stopped:
@@ -88,21 +88,26 @@ class Jobs:
                     return
             except Exception as error:  # noqa: BLE001 - the job is marked as failed, with the reason; the worker goes on
                 _log.exception("job_failed", job=job.id)
-                work.tell_error(repr(error), failed=True)
+                if work.tell_error(repr(error), failed=True):
+                    self._ended.add(job.id)
                 return
             else:
                 _log.info("job_done", job=job.id)
+                self._ended.add(job.id)
                 return
 
 
 class _Work:
-    """One job, from where its progress says."""
+    """One job, from where its progress says; after an error it goes on from where it was."""
 
     def __init__(self, jobs: Jobs, job: Job, stop: threading.Event) -> None:
         self._jobs = jobs
         self._job = job
         self._stop = stop
+        self._looks_for_missing = job.kind == "resync" and not job.statuses
         known = next((progress for row, progress in jobs.setups.jobs() if row.id == job.id), None)
+        if known is not None and self._looks_for_missing and known.phase in ("reading", "indexing"):
+            known = None  # which records were listed is forgotten with the process that read them
         self._progress = known or JobProgress(job=job.id, phase="reading")
         self._listed: Listed = {"L": set(), "R": set()}
 
@@ -124,7 +129,7 @@ class _Work:
             if first:
                 live = SetupDoc(phase=PhaseSet(sync=sync.id, phase="live"))
                 self._publish([Outbound(topic=topics.SETUPS, key=f"phase:{sync.id}", message=live)])
-            else:
+            elif self._looks_for_missing:
                 self._notice_missing(sync)
         if self._progress.phase != "matching":
             self._tell(phase="matching")
@@ -203,22 +208,17 @@ class _Work:
         return True
 
     def _wait(self, ready: Callable[[], bool]) -> None:
-        while not ready():
-            if self._stop.wait(_LOOK_S):
+        while True:
+            if self._stop.is_set() or not self._jobs.owns(self._job.sync):
                 raise Stopped
-            if not self._jobs.owns(self._job.sync):
-                raise Stopped
+            if ready():
+                return
+            self._stop.wait(_LOOK_S)
 
     # Looking again
 
     def _notice_missing(self, sync: Sync) -> None:
-        """Have the records looked at that are linked but were not listed: each is read alone before it is called gone.
-
-        A listing that was interrupted is not complete, so it says nothing about what is missing.
-        """
-        if any(len(self._listed[side]) < self._progress.read.get(side, 0) for side in SIDES):
-            _log.info("missing_not_looked_for", job=self._job.id)
-            return
+        """Have whoever is linked but was not listed looked at: each is read alone before it is called gone."""
         for rows in self._pairs(sync.id):
             notices = []
             for _, slots in rows:
@@ -277,15 +277,16 @@ class _Work:
     def _tell(self, **changes: object) -> None:
         if self._stop.is_set():
             raise Stopped
-        made: Mapping[str, object] = {**changes, "at_ms": self._jobs.clock.now_ms()}
+        made: Mapping[str, object] = {"error": "", **changes, "at_ms": self._jobs.clock.now_ms()}
         self._progress = self._progress.model_copy(update=dict(made))
         doc = SetupDoc(progress=self._progress)
         self._publish([Outbound(topic=topics.SETUPS, key=f"progress:{self._job.id}", message=doc)])
 
-    def tell_error(self, sentence: str, *, failed: bool = False) -> None:
-        """Show why the job waits, or failed; Kafka's absence is not reported to Kafka."""
+    def tell_error(self, sentence: str, *, failed: bool = False) -> bool:
+        """Show why the job waits, or failed, and tell whether that was possible without Kafka."""
         try:
             self._tell(error=sentence[:500], **({"phase": "failed"} if failed else {}))
         except (BusUnavailable, Stopped) as error:
             _log.warning("job_error_not_told", job=self._job.id, detail=str(error))
-            time.sleep(0.1)
+            return False
+        return True

@@ -82,7 +82,7 @@ def read(body: bytes) -> Sequence[Hint]:
 def _hints(number: int, event: object) -> Iterator[Hint]:
     if not isinstance(event, dict):
         raise _wrong(f"event {number} must be an object, not {_kind(event)}")
-    name = event.get("subscriptionType", event.get("eventType"))
+    name = event.get("eventType") if event.get("subscriptionType") is None else event["subscriptionType"]
     if not isinstance(name, str):
         raise _wrong(f"event {number} needs a text subscriptionType")
     spelling, _, what = name.partition(".")

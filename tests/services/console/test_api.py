@@ -1,0 +1,229 @@
+"""The console's API as a client sees it: lists, numbers, explanations and jobs."""
+
+import json
+from typing import Any
+
+import pytest
+
+from services.console.projection import SHOWN
+from shared import topics
+from shared.core.pairs import Match, Pending, Problem, SideState, Trace
+from shared.core.records import Version
+from shared.io.envelope import Stored
+from shared.messages import Cursor, JobProgress, SetupDoc
+from shared.rules.errors import ERRORS
+from tests.services.console.window import Window, is_problem, linked, pair
+from tests.services.desk import LEFT, RIGHT, SYNC, people
+
+# Lists
+
+
+def test_pages_show_every_row_once(window: Window) -> None:
+    """`next` leads on until there is no more."""
+    window.show(*(pair(f"{number:02d}") for number in range(10)))
+    found, cursor, sizes = [], "", []
+    while True:
+        page = window.get("records", limit=4, cursor=cursor)
+        found += [row["id"] for row in page["records"]]
+        sizes.append(len(page["records"]))
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert (found, sizes) == ([f"{number:02d}" for number in range(10)], [4, 4, 2])
+
+
+def test_filters_narrow_the_list(window: Window) -> None:
+    """By sync, status, reason, text and time."""
+    window.show(
+        pair("ann", "failing", reason="too_long"), pair("bob", "excluded", reason="email_missing", changed_ms=9),
+        pair("cid"), pair("dan", "hidden"), pair("eve", "closed"), pair("fay", "absorbed", absorbed_by="cid"),
+    )  # fmt: skip
+
+    def names(**query: Any) -> list[str]:
+        return [row["id"] for row in window.get("records", **query)["records"]]
+
+    assert names() == ["ann", "bob", "cid"]
+    assert names(status="failing") == names(category="too_long") == names(q="AN", sync=SYNC) == ["ann"]
+    assert names(since=6) == names(q="h-bob") == ["bob"]
+    assert names(sync="other") == names(q="%") == []
+
+
+def test_the_counts_add_up_and_are_those_of_the_lists(window: Window) -> None:
+    """in_sync + pending + failing + excluded are all known rows, and each number is a list."""
+    window.show(
+        pair("a"), pair("b"), pair("c", "failing", reason="too_long"), pair("d", "failing", reason="invalid_value"),
+        pair("e", "pending", reason="queued", changed_ms=window.desk.clock.now_ms() - 1500), pair("f", "excluded"),
+        pair("g", "hidden"), pair("h", "closed"), pair("i", "absorbed"), pair("j", synced_ms=77),
+    )  # fmt: skip
+    (sync,) = window.get("health")["syncs"]
+    assert sync["counts"] == {"in_sync": 3, "pending": 1, "failing": 2, "excluded": 1}
+    assert sum(sync["counts"].values()) == len(window.get("records", limit=500)["records"])
+    for status in SHOWN:
+        assert len(window.get("records", status=status)["records"]) == sync["counts"][status]
+    assert sync["reasons"] == {"failing": {"invalid_value": 1, "too_long": 1}, "pending": {"queued": 1}}
+    assert (sync["oldest_pending_s"], sync["last_settled_ms"], sync["phase"], sync["enabled"]) == (
+        1.5,
+        77,
+        "live",
+        True,
+    )
+
+
+def test_health_says_how_fresh_everything_is(window: Window) -> None:
+    """Feeds by name, and whether the journal was read to its end."""
+    now = window.desk.clock.now_ms()
+    for name, to in (("f", now - 2_000), ("new", 0)):
+        cursor = Cursor(connection=LEFT, object="contact", feed=name, cursor="c", complete_to_ms=to)
+        row = Stored(partition=0, offset=0, key=f"{LEFT}/contact/{name}", message=cursor, headers={})
+        window.views.take(topics.CURSORS.name, [row], {})
+    window.ready = False
+    health = window.get("health")
+    assert health["ready"] is False
+    assert health["feeds"] == [
+        {"feed": "hub/contact/f", "complete_to_ms": now - 2_000, "age_s": 2.0},
+        {"feed": "hub/contact/new", "complete_to_ms": 0, "age_s": None},
+    ]
+    assert health["syncs"][0]["counts"] == dict.fromkeys(SHOWN, 0)
+
+
+# Why
+
+
+def test_an_explanation_is_in_plain_words(window: Window) -> None:
+    """What links the two, what stands in the way and who acts, what waits, what was decided: with the apps' names."""
+    log = (
+        Trace(did="write", key="f", side="R", old=None, new="x"),
+        Trace(did="write", key="g", side="L", old="y", new=None),
+        Trace(did="write", key="h", side="R", old="a", new=("b", "c"), lost="a"),
+        Trace(did="refused", side="R", note="too_long"),
+    )
+    window.show(
+        linked(
+            "a", status="failing", reason="too_long", log=log, seen_ms=1_700_000_000_000,
+            problems={"f": Problem(code="too_long", message="at most 10", field="f")}, notes={"g": "kept_clear"},
+            pending={"R": Pending(key="k", op="update", fields={"h": "b"}, setup=1)},
+            match=Match(by="email", key="ann@x.example"),
+        )
+    )  # fmt: skip
+    told = window.get("records/a/explanation")
+    assert told["summary"].startswith("Not synced: ")
+    assert told["hint"]
+    assert told["why"][0] == "Linked because their email is the same: ann@x.example."
+    assert any("at most 10" in row for row in told["why"])
+    assert any(row.startswith("g was emptied on one side") for row in told["why"])
+    assert told["pending"][0]["sentence"] == "An update is on its way to Book."
+    assert told["history"][0]["decisions"] == [
+        "f: 'x' is written to Book (it held nothing).",
+        "g: it is emptied in Hub (it held 'y').",
+        "h: 'b', 'c' is written to Book (it held 'a'); 'a' was replaced.",
+        "Book refused the write: too_long.",
+    ]
+    assert told["sides"]["L"]["record"] == "h-a"
+    assert told["sides"]["R"]["connection"] == RIGHT
+
+
+@pytest.mark.parametrize("status", ["in_sync", "pending", "failing", "excluded", "hidden", "closed", "absorbed"])
+@pytest.mark.parametrize("reason", ["", "no_such_reason", *(row.code for row in ERRORS[:3])])
+def test_every_status_can_be_explained(window: Window, status: str, reason: str) -> None:
+    """A record that a newer worker wrote about, too."""
+    window.show(
+        pair("a", status, reason=reason, log=(Trace(did="something_new"),)), linked("b", status=status, reason=reason)
+    )
+    for name in "ab":
+        told = window.get(f"records/{name}/explanation")
+        assert told["summary"].endswith(".")
+        assert "None" not in json.dumps(told["why"] + [told["summary"]])
+
+
+def test_a_record_that_moved_is_explained_by_its_pair_of_now(window: Window) -> None:
+    """Its old row leads there; while the journal does not tell that pair yet, the old row explains itself."""
+    window.show(pair("a", "absorbed", absorbed_by="b"), pair("c", "absorbed", absorbed_by="later"))
+    assert window.get("records/c/explanation")["id"] == "c"
+    window.show(pair("b", "absorbed", absorbed_by="d"), linked("d"))
+    assert window.get("records/a/explanation")["id"] == "d"
+
+
+def test_pairs_that_lead_to_each_other_are_no_endless_search(window: Window) -> None:
+    """It should not be; the answer comes all the same."""
+    window.show(pair("a", "absorbed", absorbed_by="b"), pair("b", "absorbed", absorbed_by="a"))
+    assert window.get("records/a/explanation")["status"] == "absorbed"
+
+
+def test_a_record_is_explained_by_its_id_in_its_app(window: Window) -> None:
+    """In each of the syncs that it takes part in."""
+    window.desk.set_up("sync", SetupDoc(sync=people(id="other")), "other")
+    window.show(linked("a"), linked("z", sync="other", L=SideState(id="h-a", version=Version(order=1))))
+    found = window.get("explanations", connection=LEFT, object="contact", record_id="h-a")["explanations"]
+    assert {(row["sync"], row["id"]) for row in found} == {(SYNC, "a"), ("other", "z")}
+    is_problem(window.call("GET", f"explanations?connection={RIGHT}&object=contact&record_id=h-a"), 404)
+
+
+# Jobs
+
+
+def test_a_job_is_written_once_for_each_key(window: Window) -> None:
+    """A client that heard no answer asks again with the same key."""
+    first = window.ask("k1", sync=SYNC, statuses=["failing"])
+    assert first.status_code == 202
+    (doc,) = window.desk.told(topics.SETUPS)
+    assert (doc.job.id, doc.job.statuses, doc.job.kind) == (first.json()["id"], ("failing",), "resync")
+    window.follow()
+    again = window.ask("k1", sync=SYNC, statuses=["failing"])
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert len(window.desk.told(topics.SETUPS)) == 1
+    assert window.ask("k2", sync=SYNC).json()["id"] != first.json()["id"]
+    assert len(window.desk.told(topics.SETUPS)) == 2
+
+
+def test_a_key_answers_with_how_far_its_job_is(window: Window) -> None:
+    """Not as if it had just been asked for."""
+    name = window.ask("k1", sync=SYNC).json()["id"]
+    window.follow()
+    progress = JobProgress(job=name, phase="done", touched=3)
+    window.desk.set_up("progress", SetupDoc(progress=progress), name)
+    again = window.ask("k1", sync=SYNC).json()
+    assert (again["phase"], again["touched"]) == ("done", 3)
+    assert window.get(f"jobs/{name}") == again
+    assert window.get("jobs") == {"jobs": [again]}
+    assert window.get("health")["syncs"][0]["jobs"] == [again]
+
+
+def test_a_key_asks_for_one_kind_of_work(window: Window) -> None:
+    """Other statuses under the same key are a mistake, and are told."""
+    window.ask("k1", sync=SYNC, statuses=["failing", "pending"])
+    window.follow()
+    assert window.ask("k1", sync=SYNC, statuses=["pending", "failing"]).status_code == 202
+    is_problem(window.ask("k1", sync=SYNC), 422)
+    assert len(window.desk.told(topics.SETUPS)) == 1
+
+
+def test_the_keys_of_two_syncs_are_two_keys(window: Window) -> None:
+    """However their names end and begin."""
+    window.desk.set_up("sync", SetupDoc(sync=people(id="people-eu")), "people-eu")
+    window.ask("eu-1", sync=SYNC)
+    window.follow()
+    assert window.ask("1", sync="people-eu").json()["sync"] == "people-eu"
+    assert {doc.job.sync for doc in window.desk.told(topics.SETUPS)} == {SYNC, "people-eu"}
+
+
+@pytest.mark.parametrize("key", ["a b", "é", "a/b", "a.b", "x" * 65])
+def test_a_key_of_other_letters_is_refused(window: Window, key: str) -> None:
+    """It becomes part of a name."""
+    answer = window.call("POST", "jobs", json={"sync": SYNC}, headers={"Idempotency-Key": key.encode()})
+    is_problem(answer, 422)
+
+
+def test_without_kafka_a_job_is_not_promised(window: Window) -> None:
+    """503, and when to come again."""
+    with window.desk.kafka_away():
+        answer = window.ask("k1", sync=SYNC)
+    is_problem(answer, 503)
+    assert answer.headers["Retry-After"] == "1"
+    assert window.ask("k1", sync=SYNC).status_code == 202
+
+
+def test_what_can_go_wrong_is_listed(window: Window) -> None:
+    """All of it, with what to do."""
+    rows = window.get("error-categories")["categories"]
+    assert [row["code"] for row in rows] == [row.code for row in ERRORS]
+    assert all(row["remedy"] for row in rows)

@@ -1,0 +1,136 @@
+"""The console's door: nothing without the token, and never an error of ours for input of theirs."""
+
+import base64
+import json
+import socket
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import pytest
+import requests
+
+from shared import topics
+from tests.services.console.window import TOKEN, Window, is_problem
+from tests.services.desk import SYNC
+
+ROUTES: Final = (
+    ("GET", "health"), ("GET", "records"), ("GET", "records/x"), ("GET", "records/x/explanation"),
+    ("GET", "explanations?connection=a&object=contact&record_id=1"), ("GET", "jobs"), ("GET", "jobs/x"),
+    ("POST", "jobs"), ("GET", "error-categories"), ("GET", "openapi.json"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_nothing_is_told_without_the_token(window: Window, method: str, path: str) -> None:
+    """Another one, none, or another way to sign in gets 401, and learns how."""
+    for given in (None, "", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN,
+                  "Bearer é\xff"):  # fmt: skip
+        headers = {} if given is None else {"Authorization": given.encode("latin-1")}
+        with requests.Session() as http:
+            http.trust_env = False
+            body = {"sync": SYNC} if method == "POST" else None
+            answer = http.request(method, f"{window.address}/api/v1/{path}", headers=headers, timeout=20, json=body)
+        is_problem(answer, 401)
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert window.desk.told(topics.SETUPS) == []
+
+
+def test_the_routes_of_that_list_are_all_there_are(window: Window) -> None:
+    """A new route is tried without the token, too."""
+    described = window.get("openapi.json")
+    known = {(method, path.partition("?")[0].replace("/x", "/{name}")) for method, path in ROUTES}
+    found = {
+        (method.upper(), path.removeprefix("/api/v1/"))
+        for path, methods in described["paths"].items()
+        for method in methods
+    }
+    assert found == known - {("GET", "openapi.json")}
+
+
+def test_the_description_says_what_each_route_is_for(window: Window) -> None:
+    """A client can be made from it: every route has a summary, its parameters and the token."""
+    described = window.get("openapi.json")
+    assert described["openapi"].startswith("3.")
+    for path, methods in described["paths"].items():
+        for method, route in methods.items():
+            assert route["summary"], (method, path)
+            assert route["security"] == [{"HTTPBearer": []}], (method, path)
+            names = {row["name"] for row in route.get("parameters", ()) if row["in"] == "path"}
+            assert names == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+    text = json.dumps(described)
+    for name in _references(described):
+        assert name in described["components"]["schemas"], name
+    assert TOKEN not in text
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["$ref"].rpartition("/")[2]} if isinstance(value.get("$ref"), str) else set()
+        return own.union(*map(_references, value.values()))
+    return set().union(*map(_references, value)) if isinstance(value, list) else set()
+
+
+# Input
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("records?limit=0", 422), ("records?limit=501", 422), ("records?limit=x", 422), ("records?status=fine", 422),
+        ("records?since=-1", 422), (f"records?since={10**30}", 422), ("records?since=1.5", 422),
+        (f"records?q={'a' * 201}", 422), ("records?q=%FF%00%27", 200), ("records?sync=%00", 200),
+        ("records?category=%F0%9F", 200), (f"records?q={quote(chr(0xd800), errors='surrogatepass')}", 200),
+        ("records/nobody", 404), ("records/nobody/explanation", 404), ("records/%FF", 404), ("jobs/nobody", 404),
+        ("explanations", 422), ("explanations?connection=hub&object=contact&record_id=nobody", 404),
+        ("nothing", 404), ("", 404), ("records/a/b/c", 404),
+    ],
+)  # fmt: skip
+def test_input_that_is_wrong_is_answered_with_what_is_wrong(window: Window, path: str, status: int) -> None:
+    """4xx as a problem with a sentence; never 5xx."""
+    answer = window.call("GET", path)
+    if status == 200:
+        assert (answer.status_code, answer.json()["records"]) == (200, [])
+    else:
+        assert is_problem(answer, status)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    ["", "x", "[]", "[1, 2]", '["a"]', '["a", "b", "c"]', '{"a": 1, "b": 2}', '"ab"', "null", '["a", null]',
+     '["\\ud800", "b"]', "[" * 10_000, "\xff"],
+)  # fmt: skip
+def test_a_cursor_that_we_did_not_make_is_refused(window: Window, inner: str) -> None:
+    """Whatever it holds once it is opened."""
+    spelt = base64.urlsafe_b64encode(inner.encode("latin-1")).decode() or "="
+    assert "next" in is_problem(window.call("GET", "records", params={"cursor": spelt}), 400)
+
+
+@pytest.mark.parametrize("spelt", ["!", "a", "é", "W10", "=" * 50])
+def test_a_cursor_that_cannot_be_opened_is_refused(window: Window, spelt: str) -> None:
+    """It is no base64."""
+    is_problem(window.call("GET", "records", params={"cursor": spelt}), 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422), (b"{", 422), (b"[]", 422), (b"null", 422), (b'{"sync": 1}', 422), (b'{"sync": "nobody"}', 404),
+        (b'{"sync": "people", "kind": "first_sync"}', 422), (b'{"sync": "people", "statuses": ["closed"]}', 422),
+        (b'{"sync": "people", "statuses": "failing"}', 422), (b'{"sync": "\\ud800"}', 404),
+        (b'{"sync": "people", "x": 1}', 422),
+        (b"\xff\xfe", 422), (b"[" * 10_000, 400), (b" " * 70_000, 413),
+    ],
+)  # fmt: skip
+def test_a_job_that_cannot_be_understood_is_not_begun(window: Window, body: bytes, status: int) -> None:
+    """Unknown words are refused, not passed over."""
+    answer = window.call("POST", "jobs", data=body, headers={"Content-Type": "application/json"})
+    assert is_problem(answer, status)
+    assert window.desk.told(topics.SETUPS) == []
+
+
+def test_a_body_without_end_is_refused_before_it_is_read(window: Window) -> None:
+    """Nobody without the token can fill the memory."""
+    parts = urlsplit(window.address)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as line:
+        line.sendall(b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
+        assert line.recv(100).split()[1] == b"411"

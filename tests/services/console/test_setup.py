@@ -1,0 +1,337 @@
+"""Settings from a file: what changes is shown before it is done, and a file that cannot work says what to write."""
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from deploy.local.hubspot import HubSpotServer
+from services.console import setup
+from services.console.checks import SetupError
+from shared import topics
+from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
+from shared.io.service import Service
+from shared.io.vault import Vault
+from shared.messages import PhaseSet, SetupDoc
+from shared.settings import Settings
+
+_PORTALS: Final = {"one": 8801, "two": 8802, "three": 8803}
+
+
+class Bench:
+    """A console that applies files, against real portals and a real Redis."""
+
+    def __init__(self, hubspot: HubSpotServer, redis_url: str, folder: Path) -> None:
+        key = folder / "key"
+        key.write_text(base64.b64encode(b"k" * 32).decode())
+        self.file = folder / "setup.yaml"
+        self.base_url = hubspot.url
+        self.settings = Settings(redis_url=redis_url, key_file=key, allow_private_addresses=("127.0.0.1",))  # type: ignore[arg-type]  # a secret as text
+        self.service = Service("console", self.settings)
+        self.broker = MemoryBroker(topics.catalogue(("hubspot",)))
+        self.service.bus = MemoryBus(self.broker, clock=self.service.clock)  # type: ignore[assignment]  # the same in memory
+        self.reader = MemoryReader(self.broker, topics.SETUPS)
+
+    def connection(self, name: str, **more: Any) -> dict[str, Any]:
+        return {
+            "id": name, "app": "hubspot", "label": name.title(), "base_url": self.base_url, "auth": "api_key",
+            "secrets": {"access_token": f"pat-{_PORTALS[name]}"}, **more,
+        }  # fmt: skip
+
+    def run(self, command: str, file: Any) -> int:
+        """Plan or apply."""
+        if isinstance(file, bytes):
+            self.file.write_bytes(file)
+        else:
+            self.file.write_text(file if isinstance(file, str) else yaml.safe_dump(file))
+        return setup.run(self.service, command, self.file)
+
+    def follow(self) -> list[Any]:
+        """Take what was written, as every service does, and give it."""
+        found = list(self.reader.poll(0))
+        for stored in found:
+            self.service.setups.apply(self.service.setups.offset + 1, stored.key, stored.message)
+        return found
+
+    def whole(self, **sync: Any) -> dict[str, Any]:
+        """Give a file of two connections and a sync."""
+        connections = [self.connection("one"), self.connection("two", webhook_secret="hook")]
+        return {"connections": connections, "syncs": [between("one", "two", **sync)]}
+
+
+def between(one: str, other: str, name: str = "people", object_: str = "contact", **more: Any) -> dict[str, Any]:
+    ends = {side: {"connection": at, "object": object_} for side, at in (("left", one), ("right", other))}
+    return {"id": name, **ends, **more}
+
+
+@pytest.fixture(name="hubspot", scope="module")
+def _hubspot() -> Iterator[HubSpotServer]:
+    with HubSpotServer(data=None, seed=1) as server:
+        admin = server.admin()
+        for number in _PORTALS.values():
+            admin.add_account(number, token=f"pat-{number}", settings={})
+        admin.close()
+        yield server
+
+
+@pytest.fixture(name="bench")
+def _bench(hubspot: HubSpotServer, redis_url: str, tmp_path: Path) -> Bench:
+    return Bench(hubspot, redis_url, tmp_path)
+
+
+@pytest.fixture(name="applied")
+def _applied(bench: Bench) -> Bench:
+    """Offer a console whose file was applied once."""
+    assert bench.run("apply", bench.whole()) == 0
+    bench.follow()
+    return bench
+
+
+# What changes
+
+
+def test_plan_shows_and_apply_does(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2 says that something would change; then it is applied once, and nothing is left to do."""
+    file = bench.whole()
+    assert bench.run("plan", file) == 2
+    assert capsys.readouterr().out.splitlines() == ["+ connection one", "+ connection two", "+ sync people"]
+    assert bench.follow() == []
+    assert bench.run("apply", file) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "3 applied"
+    keys = [stored.key for stored in bench.follow()]
+    assert keys == ["connection:one", "connection:two", "sync:people", "job:first-people"]
+    assert bench.run("plan", file) == 0
+    assert capsys.readouterr().out == "nothing changes\n"
+    assert bench.run("apply", file) == 0
+    assert bench.follow() == []
+
+
+def test_a_connection_is_called_and_its_secrets_are_sealed(applied: Bench) -> None:
+    """What is stored names the account that the app told, and no secret in the clear."""
+    row = applied.service.setups.connection("two")
+    assert (row.account, row.version, row.label) == ("8802", 1, "Two")
+    vault = Vault.from_file(applied.settings.key_file)
+    assert row.webhook_secret is not None
+    assert vault.open(row.webhook_secret, connection="two", name="webhook_secret") == "hook"
+    assert vault.open(row.secrets["access_token"], connection="two", name="access_token") == "pat-8802"
+    for part in applied.broker.partitions(topics.SETUPS.name):
+        for item in applied.broker.fetch(topics.SETUPS.name, part, 0, 100):
+            assert b"pat-88" not in (item.value or b"")
+            assert b'hook"' not in (item.value or b"")
+
+
+def test_a_sync_starts_with_what_both_apps_suggest(applied: Bench) -> None:
+    """Mappings that the file does not name are taken from the apps, and kept afterwards."""
+    sync = applied.service.setups.sync("people")
+    assert sync is not None
+    assert {"email", "first_name", "phone"} <= {row.key for row in sync.mappings}
+
+
+def test_an_edit_raises_the_version_and_has_all_pairs_looked_at(
+    applied: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Writes that were decided before are recomputed, and a resync finds what the edit means."""
+    assert applied.run("apply", applied.whole(default_app="R", direction="to_left")) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == ["~ sync people: direction, default_app", "1 applied"]
+    sync, job = applied.follow()
+    assert (sync.message.sync.version, sync.message.sync.default_app) == (2, "R")
+    assert (job.key, job.message.job.kind) == ("job:edited-people-2", "resync")
+
+
+def test_a_changed_secret_or_interval_is_a_change_of_the_connection_alone(
+    applied: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the file does not name stays as it is."""
+    changed = applied.connection("two", webhook_secret="another", poll_interval_s=5)
+    assert applied.run("apply", {"connections": [changed]}) == 0
+    assert "~ connection two: webhook_secret, poll_interval_s" in capsys.readouterr().out
+    (stored,) = applied.follow()
+    assert (stored.message.connection.version, stored.message.connection.account) == (2, "8802")
+    assert applied.service.setups.sync("people") is not None
+
+
+def test_a_job_that_kafka_did_not_take_is_asked_for_by_the_next_apply(bench: Bench) -> None:
+    """A sync without its first reading would do nothing for ever."""
+    bench.run("apply", bench.whole())
+    for stored in bench.reader.poll(0):
+        if not stored.key.startswith("job:"):
+            bench.service.setups.apply(bench.service.setups.offset + 1, stored.key, stored.message)
+    assert bench.run("plan", bench.whole()) == 2
+    assert bench.run("apply", bench.whole()) == 0
+    assert [stored.key for stored in bench.follow()] == ["job:first-people"]
+    assert bench.run("plan", bench.whole()) == 0
+
+
+def test_a_sync_that_lives_already_needs_no_first_reading(applied: Bench) -> None:
+    """Its job may have been forgotten since."""
+    applied.service.setups.apply(100, "job:first-people", None)
+    applied.service.setups.apply(101, "phase:people", SetupDoc(phase=PhaseSet(sync="people", phase="live")))
+    assert applied.run("plan", applied.whole()) == 0
+
+
+# What is refused
+
+
+def refused(bench: Bench, file: Any, capsys: pytest.CaptureFixture[str]) -> str:
+    """Check that a file changes nothing, and give the sentence."""
+    capsys.readouterr()
+    assert bench.run("apply", file) == 1
+    shown = capsys.readouterr()
+    assert bench.follow() == []
+    assert not re.search("^[+~]|applied|nothing", shown.out, re.MULTILINE)
+    assert "Traceback" not in shown.err
+    assert "pat-88" not in shown.err
+    return shown.err
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        (b"\xff\xfe\x00", "decode"), ("a: [", "not YAML"), ("a: 2024-13-45", "not YAML"), ("[" * 1100, "not YAML"),
+        ("[]", "nothing changes"), ("- a", "not right"), ("5", "not right"), ("conections: []", "conections"),
+        ("connections: {}", "connections"), ("syncs: [{}]", "syncs.0.id"), ("!!python/object:os.system {}", "not YAML"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_settings_is_refused(
+    bench: Bench, file: Any, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says where, never with a traceback."""
+    if says == "nothing changes":
+        assert bench.run("apply", file) == 0
+        return
+    assert says in refused(bench, file, capsys)
+
+
+def test_a_file_that_is_not_there_is_refused(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """The name is in the sentence."""
+    assert setup.run(bench.service, "plan", bench.file) == 1
+    assert "setup.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"app": "nothing"}, "there is no app 'nothing'; known are hubspot"),
+        ({"base_url": "ftp://x"}, "http or https"), ({"base_url": "nonsense"}, "http or https"),
+        ({"auth": "magic"}, "knows no sign-in 'magic'"), ({"secrets": {}}, "lacks access_token"),
+        ({"secrets": {"access_token": "pat-0"}}, "does not work"),
+        ({"base_url": "http://127.0.0.1:9"}, "does not work"),
+        ({"base_url": "http://10.0.0.1"}, "does not work"), ({"id": "Not Good"}, "connections.0.id"),
+        ({"poll_interval_s": 0}, "poll_interval_s"), ({"colour": "red"}, "colour"),
+    ],
+)  # fmt: skip
+def test_a_connection_that_does_not_work_is_refused(
+    bench: Bench, changes: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything of the file is applied."""
+    assert says in refused(bench, {"connections": [bench.connection("one", **changes)]}, capsys)
+
+
+def test_another_account_is_another_connection(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its ids would point to strangers."""
+    other = applied.connection("two", secrets={"access_token": "pat-8803"})
+    assert "leads to account '8803' now, and was made for '8802'" in refused(applied, {"connections": [other]}, capsys)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"left": {"connection": "nobody", "object": "contact"}}, "there is no connection 'nobody'"),
+        ({"left": {"connection": "one", "object": "deal"}}, "has no 'deal', only contact, company"),
+        ({"mappings": [{"key": "f", "left": "phone", "right": "phone", "lens": "magic"}]}, "no lens 'magic'"),
+        (
+            {"mappings": [{"key": "f", "left": a, "right": a} for a in ("phone", "city")]},
+            "several mappings have the key f",
+        ),
+        ({"mappings": [{"key": a, "left": a, "right": "phone"} for a in ("phone", "city")]}, "both write 'phone'"),
+        ({"match": {"mode": "fields"}}, "match.left_field"),
+        ({"match": {"mode": "guess"}}, "match.mode"),
+        ({"associations": [{"to": "firms", "label": "company"}]}, "leads to 'firms', which is no other sync"),
+        ({"direction": "sideways"}, "direction"),
+        ({"version": 3}, "version"),
+    ],
+)
+def test_a_sync_that_cannot_work_is_refused(
+    bench: Bench, changes: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says which part, and what there is instead."""
+    assert says in refused(bench, bench.whole(**changes), capsys)
+
+
+def test_two_mappings_may_share_a_field_where_only_one_writes_it(bench: Bench) -> None:
+    """One is off, or carries the other way."""
+    mappings = [
+        {"key": "a", "left": "phone", "right": "phone"},
+        {"key": "b", "left": "city", "right": "phone", "direction": "to_left"},
+        {"key": "c", "left": "zip", "right": "phone", "on": False},
+    ]
+    assert bench.run("plan", bench.whole(mappings=mappings)) == 2
+
+
+def test_an_association_may_lead_to_a_sync_further_down(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its label must be one that both apps know."""
+    file = bench.whole(associations=[{"to": "firms", "label": "company"}])
+    file["syncs"].append(between("one", "two", "firms", "company"))
+    assert bench.run("plan", file) == 2
+    file["syncs"][0]["associations"][0]["label"] = "boss"
+    assert re.search("knows no association 'boss' of 'contact'; there are: company", refused(bench, file, capsys))
+
+
+def test_the_ends_of_a_sync_stay(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other ends are another sync."""
+    file = {"syncs": [between("two", "one")]}
+    assert "its connections and objects cannot change; make a new sync" in refused(applied, file, capsys)
+
+
+def test_a_circle_of_syncs_is_refused(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """A change would come back by another way: also by a sync beside the first, the other way round, or onto itself."""
+    for again in (between("one", "two", "again"), between("two", "one", "again")):
+        assert "kept the same already by people" in refused(applied, {"syncs": [again]}, capsys)
+    assert "both ends" in refused(applied, {"syncs": [between("one", "one", "self")]}, capsys)
+    ring = [between("two", "three", "second"), between("three", "one", "third")]
+    file = {"connections": [applied.connection("three")], "syncs": ring}
+    said = refused(applied, file, capsys)
+    assert "sync 'third'" in said
+    assert "second, people" in said
+
+
+def test_a_star_of_syncs_is_no_circle(applied: Bench) -> None:
+    """One portal in the middle, and another object type beside it."""
+    syncs = [between("one", "three", "second"), between("one", "two", "firms", "company")]
+    assert applied.run("apply", {"connections": [applied.connection("three")], "syncs": syncs}) == 0
+
+
+def test_an_entry_that_stands_twice_is_refused(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only one of them would count."""
+    file = {"connections": [bench.connection("one"), bench.connection("one")]}
+    assert "connection one more than once" in refused(bench, file, capsys)
+    file = bench.whole()
+    file["syncs"] *= 2
+    assert "sync people more than once" in refused(bench, file, capsys)
+
+
+def test_without_kafka_nothing_is_called_applied(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same file does it later."""
+    bench.broker.available = False
+    assert bench.run("apply", bench.whole()) == 1
+    shown = capsys.readouterr()
+    assert "applied" not in shown.out
+    assert "apply the file again" in shown.err
+    bench.broker.available = True
+    assert bench.run("apply", bench.whole()) == 0
+
+
+def test_without_a_key_no_secret_is_taken(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says how to name one."""
+    bench.service.settings = bench.settings.model_copy(update={"key_file": None})
+    assert "SYNCLINE_KEY_FILE" in refused(bench, bench.whole(), capsys)
+
+
+def test_reading_refuses_with_an_error_of_its_own() -> None:
+    """Programs may use it, too."""
+    with pytest.raises(SetupError):
+        setup.read("x: 1")

@@ -1,0 +1,75 @@
+"""The console's API over an installation in memory."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import requests
+
+from services.console.projection import Views
+from shared import topics
+from shared.core.pairs import Pair, SideState
+from shared.core.records import Version
+from shared.io.envelope import Stored
+from tests.services.desk import SYNC, Desk
+
+TOKEN: Final = "a long random token"
+
+
+@dataclass
+class Window:
+    """The API of an installation in memory."""
+
+    desk: Desk
+    views: Views
+    address: str
+    ready: bool = True
+
+    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+        """Call with the token."""
+        headers = {"Authorization": f"Bearer {TOKEN}", **more.pop("headers", {})}
+        with requests.Session() as http:
+            http.trust_env = False
+            return http.request(method, f"{self.address}/api/v1/{path}", headers=headers, timeout=20, **more)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Give what is there."""
+        answer = self.call("GET", path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def ask(self, key: str | None = None, **body: Any) -> requests.Response:
+        """Ask for a job."""
+        return self.call("POST", "jobs", json=body, headers={} if key is None else {"Idempotency-Key": key})
+
+    def show(self, *pairs: Pair) -> None:
+        """Have the journal tell pairs."""
+        rows = [Stored(partition=0, offset=0, key=row.pair, message=row, headers={}) for row in pairs]
+        self.views.take(topics.PAIR_STATE.name, rows, {})
+
+    def follow(self) -> None:
+        """Take what was written to `setups`."""
+        for doc in self.desk.told(topics.SETUPS):
+            self.desk.set_up("job", doc, doc.job.id)
+
+
+def pair(name: str, status: str = "in_sync", **more: Any) -> Pair:
+    fields: dict[str, Any] = {
+        "sync": SYNC, "pair": name, "rev": 1, "status": status, "label": name.title(), "changed_ms": 5,
+        "L": SideState(id=f"h-{name}", version=Version(order=1), fields={"email": "ann@x.example", "f": None}),
+    }  # fmt: skip
+    return Pair(**{**fields, **more})
+
+
+def linked(name: str, **more: Any) -> Pair:
+    end = SideState(id=f"b-{name}", version=Version(token="v1"), fields={"email": "ann@x.example"})
+    return pair(name, **{"R": end, **more})
+
+
+def is_problem(answer: requests.Response, status: int) -> str:
+    """Check that an answer says what is wrong as RFC 9457 has it, and give the sentence."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    assert body["title"]
+    return str(body["detail"])

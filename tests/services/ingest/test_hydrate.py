@@ -1,0 +1,215 @@
+"""Hydrate: few calls for many notices, and never a delete that the app did not tell."""
+
+from typing import Any
+
+import pytest
+
+from services.ingest.hydrate import Hydrate
+from shared import topics
+from shared.core.mapping import FieldMapping
+from shared.core.outcomes import Done, Drop, Later, Outcome, Park
+from shared.core.pairs import Pair, SideState
+from shared.core.records import Life, Report, Version
+from shared.io.ports import BusUnavailable, run_blocking
+from shared.messages import Notice, SetupDoc
+from tests.services.desk import LEFT, RIGHT, SYNC, Desk, as_json, fails, people, report, with_binding
+from tests.simulator.apps import FIELDS
+
+
+@pytest.fixture(name="desk")
+def _desk() -> Desk:
+    desk = Desk()
+    desk.answers["read"] = lambda at, ids: as_json([report(record, 1, at=at) for record in ids])
+    return desk
+
+
+def notice(record: str, at: str = LEFT, order: int | None = None, **more: Any) -> Notice:
+    version = None if order is None else Version(order=order)
+    return Notice(connection=at, object="contact", id=record, version=version, accepted_ms=more.pop("at_ms", 1), **more)
+
+
+def handle(desk: Desk, *notices: Notice) -> list[Outcome]:
+    """Hand a batch over."""
+    batch = desk.inbound(topics.NOTICES, *((f"{row.connection}/contact/{row.id}", row) for row in notices))
+    return run_blocking(Hydrate(desk.store, desk.bus, desk.setups, desk.caller).handle(batch))
+
+
+def seen(desk: Desk) -> dict[str, Any]:
+    """Give the records that were reported, by id."""
+    return {row.report.id: row for row in desk.told(topics.RECORDS)}
+
+
+def known(desk: Desk, record: str = "1", order: int = 5, life: Life = Life.ALIVE, **fields: Any) -> None:
+    """Have a pair know a record."""
+    held: dict[str, Any] = {**dict.fromkeys(FIELDS), **fields}
+    end = SideState(id=record, version=Version(order=order), fields=held, life=life)
+    desk.keep(Pair(sync=SYNC, pair=f"p{record}", rev=1, L=end))
+
+
+# Reading
+
+
+def test_many_notices_of_one_record_become_one_read(desk: Desk) -> None:
+    """The report says when the first of them was accepted, and answers all who asked."""
+    outcomes = handle(
+        desk,
+        notice("1", at_ms=30),
+        notice("1", at_ms=20, ask="x"),
+        notice("1", at_ms=40, ask="y"),
+        notice("1", ask="x"),
+    )
+    assert outcomes == [Done("read")] * 4
+    assert desk.asked("read") == [["1"]]
+    (row,) = desk.told(topics.RECORDS)
+    assert (row.asks, row.accepted_ms, row.origin) == (("x", "y"), 1, "live")
+
+
+def test_reads_are_as_large_as_the_app_takes(desk: Desk) -> None:
+    """A batch of one account is read in few calls, those of the other account apart."""
+    with_binding(desk, LEFT, read_batch=100)
+    handle(desk, *(notice(str(number)) for number in range(250)), notice("b", at=RIGHT))
+    assert sorted((at, len(ids)) for at, _, ids in desk.calls) == [(RIGHT, 1), (LEFT, 50), (LEFT, 100), (LEFT, 100)]
+    assert len(desk.told(topics.RECORDS)) == 251
+
+
+def test_a_record_is_told_as_it_is_now(desk: Desk) -> None:
+    """Merged, archived and gone are what the app says they are; the survivor of a merge is told, too."""
+    rows = [
+        report("1", 2, life=Life.MERGED, merged_into="9"), report("9", 3, aliases=("1",)),
+        report("2", 2, life=Life.ARCHIVED), report("3", 2, life=Life.GONE),
+    ]  # fmt: skip
+    desk.answers["read"] = lambda _at, _ids: as_json(rows)
+    assert handle(desk, notice("1", ask="x"), notice("2", kind="deleted"), notice("3")) == [Done("read")] * 3
+    assert {record: row.report.life for record, row in seen(desk).items()} == {
+        "1": "merged", "9": "alive", "2": "archived", "3": "gone",
+    }  # fmt: skip
+    assert (seen(desk)["1"].asks, seen(desk)["9"].asks) == (("x",), ())
+
+
+def test_a_record_that_may_not_be_read_is_not_called_gone(desk: Desk) -> None:
+    """Its notices are parked for a person, and the others of its batch are told."""
+    denied = {"id": "1", "code": "not_readable", "message": "no access"}
+    desk.answers["read"] = lambda _at, _ids: [denied, *as_json([report("2", 1)])]
+    assert handle(desk, notice("1"), notice("2"), notice("1")) == [
+        Park("not_readable", "no access"), Done("read"), Park("not_readable", "no access"),
+    ]  # fmt: skip
+    assert set(seen(desk)) == {"2"}
+
+
+def test_the_record_that_makes_a_read_fail_is_found(desk: Desk) -> None:
+    """A refused batch is halved until the bad one stands alone."""
+
+    def answer(at: str, ids: list[str]) -> Any:
+        if "3" in ids:
+            return fails(code="invalid_value", message="id?", retry="edit")(at, ids)
+        return as_json([report(record, 1) for record in ids])
+
+    desk.answers["read"] = answer
+    with_binding(desk, LEFT, read_batch=8)
+    outcomes = handle(desk, *(notice(str(number)) for number in range(8)))
+    assert outcomes == [Park("invalid_value", "id?") if number == 3 else Done("read") for number in range(8)]
+    assert set(seen(desk)) == {"0", "1", "2", "4", "5", "6", "7"}
+
+
+@pytest.mark.parametrize(
+    ("retry", "delay"), [("busy", "10s"), ("outage", "1m"), ("auth", "10m"), ("setup", "10m")]
+)  # fmt: skip
+def test_a_connection_that_does_not_answer_waits_alone(desk: Desk, retry: str, delay: str) -> None:
+    """Its notices come again; the other connection's records are told meanwhile, and nothing is called gone."""
+
+    def answer(at: str, ids: list[str]) -> Any:
+        if at == LEFT:
+            return fails(code="its_code", retry=retry)(at, ids)
+        return as_json([report(record, 1, at=at) for record in ids])
+
+    desk.answers["read"] = answer
+    outcomes = handle(desk, notice("1"), notice("b", at=RIGHT), notice("2", kind="deleted", ask="x"))
+    later = Later("its_code", delay)  # type: ignore[arg-type]  # one of the delays
+    assert outcomes == [later, Done("read"), later]
+    assert set(seen(desk)) == {"b"}
+
+
+def test_nothing_is_done_before_kafka_has_the_record(desk: Desk) -> None:
+    """The batch comes again."""
+    batch = desk.inbound(topics.NOTICES, (f"{LEFT}/contact/1", notice("1")))
+    hydrate = Hydrate(desk.store, desk.bus, desk.setups, desk.caller)
+    with desk.kafka_away(), pytest.raises(BusUnavailable):
+        run_blocking(hydrate.handle(batch))
+    assert run_blocking(hydrate.handle(batch)) == [Done("read")]
+    assert set(seen(desk)) == {"1"}
+
+
+def test_a_record_of_no_sync_is_not_read(desk: Desk) -> None:
+    """Nor one whose connection is not there any more."""
+    desk.set_up("sync", None, SYNC)
+    assert handle(desk, notice("1"), notice("1", at="nobody")) == [Drop("no_sync")] * 2
+    assert desk.calls == []
+
+
+# Notices of versions that are known
+
+
+@pytest.mark.parametrize(("order", "read"), [(4, False), (5, False), (6, True), (None, True)])
+def test_a_version_that_every_sync_has_is_not_read_again(desk: Desk, order: int | None, read: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Most are echoes of our own writes; a notice that tells no version says nothing about it."""
+    known(desk)
+    assert handle(desk, notice("1", order=order)) == [Done("read") if read else Drop("known_version")]
+
+
+@pytest.mark.parametrize("changes", [{"kind": "deleted"}, {"kind": "merged"}, {"ask": "x"}])
+def test_a_notice_of_more_than_a_version_is_always_read(desk: Desk, changes: dict[str, str]) -> None:
+    """A delete changes no version, and a pair that asked waits for its answer."""
+    known(desk)
+    assert handle(desk, notice("1", order=5, **changes)) == [Done("read")]
+
+
+@pytest.mark.parametrize("life", [Life.GONE, Life.ARCHIVED, Life.MERGED])
+def test_a_record_that_was_gone_is_read_whatever_its_version(desk: Desk, life: Life) -> None:
+    """A restored record may come back under the version that it had."""
+    known(desk, life=life)
+    assert handle(desk, notice("1", order=5)) == [Done("read")]
+
+
+def test_a_record_of_which_not_all_is_known_is_read(desk: Desk) -> None:
+    """A mapping may have been added since; the answer to a create may have told only some fields."""
+    end = SideState(id="1", version=Version(order=5), fields={"email": "1@x.example"})
+    desk.keep(Pair(sync=SYNC, pair="p1", rev=1, L=end))
+    assert handle(desk, notice("1", order=5)) == [Done("read")]
+
+
+def test_a_version_that_one_of_two_syncs_lacks_is_read(desk: Desk) -> None:
+    """The echo of one sync's write is the other one's change."""
+    other = people(
+        id="other", mappings=(FieldMapping(key="f", left="f", right="f"),),
+        left={"connection": LEFT, "object": "contact"}, right={"connection": RIGHT, "object": "contact"},
+    )  # fmt: skip
+    desk.set_up("sync", SetupDoc(sync=other), "other")
+    desk.open_links("other")
+    known(desk)
+    assert handle(desk, notice("1", order=5)) == [Done("read")]
+    end = SideState(id="1", version=Version(order=5), fields=dict.fromkeys(FIELDS))
+    desk.keep(Pair(sync="other", pair="q1", rev=1, L=end))
+    assert handle(desk, notice("1", order=5)) == [Drop("known_version")]
+
+
+def test_an_opaque_version_is_never_taken_as_known(desk: Desk) -> None:
+    """It only differs: which of two is newer it does not say."""
+    end = SideState(id="b", version=Version(token="v1"), fields=dict.fromkeys(FIELDS))
+    desk.keep(Pair(sync=SYNC, pair="pb", rev=1, R=end))
+    told = Notice(connection=RIGHT, object="contact", id="b", version=Version(token="v1"))
+    assert handle(desk, told) == [Done("read")]
+
+
+def test_records_are_asked_for_with_the_fields_of_all_their_syncs(desk: Desk) -> None:
+    """Each sync finds what it maps in the one report."""
+    asked: list[tuple[str, ...]] = []
+
+    def read(session: Any, ids: Any, fields: Any) -> Any:
+        asked.append(tuple(fields))
+        return original(session, ids, fields)
+
+    original = desk.setups.binding(LEFT, "contact").read
+    with_binding(desk, LEFT, read=read)
+    handle(desk, notice("1"))
+    assert asked == [tuple(sorted(FIELDS))]
+    assert isinstance(seen(desk)["1"].report, Report)

@@ -1,0 +1,370 @@
+"""HubSpot's calls as a real server takes them: genuine ones become notices, all others are refused by name."""
+
+import hashlib
+import json
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from hubspot.utils.signature import Signature
+
+from services.ingest.webhooks import MAX_BODY, Webhooks, make_app
+from shared import topics
+from shared.apps import APPS
+from shared.core.mapping import FieldMapping
+from shared.core.syncs import Connection, Sync, SyncSide
+from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader
+from shared.io.vault import Vault
+from shared.messages import Notice, SetupDoc
+from shared.setups import Setups
+from tests.services.desk import serving
+
+PUBLIC: Final = "https://sync.example/in"
+PATH: Final = "/webhooks/hubspot"
+SECRETS: Final = {"hub-a": "first secret", "hub-b": "second secret", "hub-c": "first secret"}
+PORTALS: Final = {"hub-a": "11", "hub-b": "22", "hub-c": "33"}
+
+
+@dataclass
+class Door:
+    """The webhook server of an installation with three portals, two of which share a secret."""
+
+    address: str = ""
+    broker: MemoryBroker = field(default_factory=lambda: MemoryBroker(topics.catalogue(("hubspot",)), partitions=2))
+    clock: ManualClock = field(default_factory=lambda: ManualClock(int(time.time() * 1000)))
+
+    def call(
+        self, body: str | bytes, *, secret: str = "first secret", query: str = "", version: str = "v3", age_ms: int = 0
+    ) -> requests.Response:
+        """Call as HubSpot does, with a signature made by HubSpot's own code."""
+        text = body if isinstance(body, str) else body.decode("latin-1")
+        raw = body.encode() if isinstance(body, str) else body
+        at = str(self.clock.now_ms() - age_ms)
+        made = Signature.get_signature(secret, text, version, f"{PUBLIC}{PATH}{query}", "POST", at)
+        headers = {"X-HubSpot-Signature-v3": made, "X-HubSpot-Request-Timestamp": at}
+        if version != "v3":
+            headers = {"X-HubSpot-Signature": made, "X-HubSpot-Signature-Version": version}
+        return self.post(raw, headers, query)
+
+    def post(self, body: bytes, headers: Mapping[str, str], query: str = "") -> requests.Response:
+        """Call with headers of one's own."""
+        with requests.Session() as http:
+            http.trust_env = False
+            return http.post(f"{self.address}{PATH}{query}", data=body, headers=headers, timeout=20)
+
+    def notices(self) -> list[Notice]:
+        """List what became of the calls."""
+        return [item.message for item in MemoryReader(self.broker, topics.NOTICES).read_to_end() if item.message]
+
+    def brief(self) -> set[tuple[str, str, str, str]]:
+        """List it by connection, object, record and kind."""
+        return {(row.connection, row.object, row.id, row.kind) for row in self.notices()}
+
+    def raw(self, sent: bytes, *, finish: bool = True) -> int:
+        """Send octets as they are; gives the status, 0 for none."""
+        parts = urlsplit(self.address)
+        with socket.create_connection((parts.hostname, parts.port), timeout=10) as line:
+            line.sendall(sent)
+            if not finish:
+                line.shutdown(socket.SHUT_WR)
+            answer = line.recv(4096)
+        return int(answer.split()[1]) if answer else 0
+
+
+def _setups(vault: Vault) -> Setups:
+    setups = Setups()
+    docs = [
+        (
+            f"connection:{name}",
+            SetupDoc(
+                connection=Connection(
+                    id=name,
+                    app="hubspot",
+                    label=name,
+                    account=PORTALS[name],
+                    base_url="https://api.hubapi.com",
+                    auth="api_key",
+                    webhook_secret=vault.seal(secret, connection=name, name="webhook_secret"),
+                )
+            ),
+        )
+        for name, secret in SECRETS.items()
+    ]
+    for left, right, object_ in (("hub-a", "hub-b", "contact"), ("hub-a", "hub-c", "company")):
+        sync = Sync(
+            id=object_,
+            left=SyncSide(connection=left, object=object_),
+            right=SyncSide(connection=right, object=object_),
+            mappings=(FieldMapping(key="phone", left="phone", right="phone"),),
+        )
+        docs.append((f"sync:{object_}", SetupDoc(sync=sync)))
+    for offset, (key, doc) in enumerate(docs):
+        setups.apply(offset, key, doc)
+    return setups
+
+
+@pytest.fixture(name="door")
+def _door(web: tuple[str, Door]) -> Door:
+    address, door = web
+    door.broker = MemoryBroker(topics.catalogue(("hubspot",)), partitions=2)
+    door.clock.advance(int(time.time() * 1000) - door.clock.now_ms())
+    door.address = address
+    return door
+
+
+@pytest.fixture(name="web", scope="module")
+def _web() -> Iterator[tuple[str, Door]]:
+    vault, door = Vault((b"k" * 32,)), Door()
+    setups = _setups(vault)
+
+    class Bus:
+        """The bus of whichever broker the test has."""
+
+        async def publish(self, messages: Any) -> Any:
+            return await MemoryBus(door.broker, clock=door.clock).publish(messages)
+
+    webhooks = Webhooks(setups, vault, Bus(), door.clock, public_url=f"{PUBLIC}/")
+    with serving(make_app(webhooks, APPS)) as address:
+        yield address, door
+
+
+def event(kind: str = "contact.propertyChange", record: Any = 7, portal: Any = 11, **more: Any) -> dict[str, Any]:
+    """Make an event as HubSpot sends it."""
+    return {"subscriptionType": kind, "objectId": record, "portalId": portal, "occurredAt": 1_700_000_000_000, **more}
+
+
+def body(*events: Any) -> str:
+    return json.dumps(list(events))
+
+
+# Who calls
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+def test_a_call_that_hubspot_signed_becomes_a_notice(door: Door, version: str) -> None:
+    """Each version of the signature is accepted, over the octets that came, and the notice is in Kafka then."""
+    answer = door.call(body(event(), event("contact.creation", 8, name="Zoë")), version=version)
+    assert (answer.status_code, answer.json()) == (200, {"detail": "2 accepted"})
+    assert door.brief() == {("hub-a", "contact", "7", "changed"), ("hub-a", "contact", "8", "changed")}
+    assert {row.occurred_ms for row in door.notices()} == {1_700_000_000_000}
+    assert {row.accepted_ms for row in door.notices()} == {door.clock.now_ms()}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+def test_a_forged_call_is_refused(door: Door, version: str) -> None:
+    """Another secret, or no signature, gets 401 and leaves nothing."""
+    assert door.call(body(event()), secret="a guess", version=version).status_code == 401
+    assert door.post(body(event()).encode(), {}).status_code == 401
+    assert door.post(b"", {"X-HubSpot-Signature-v3": ""}).status_code == 401
+    assert door.notices() == []
+
+
+@pytest.mark.parametrize("text", ["é" * 44, "\xff\xfe", "AA==", "a" * 5000])
+def test_a_signature_of_strange_octets_is_refused(door: Door, text: str) -> None:
+    """What a forger writes into the header never becomes an error of ours."""
+    at = str(door.clock.now_ms())
+    raw = body(event()).encode()
+    for name in ("X-HubSpot-Signature-v3", "X-HubSpot-Signature"):
+        headers = {name: text.encode("latin-1"), "X-HubSpot-Request-Timestamp": at}
+        assert door.post(raw, headers).status_code == 401  # type: ignore[arg-type]  # header octets
+
+
+@pytest.mark.parametrize("stamp", ["", "now", "-1", "1e12", "٣", "9" * 400])
+def test_a_timestamp_that_is_none_is_refused(door: Door, stamp: str) -> None:
+    """Only plain digits are a time."""
+    made = Signature.get_signature("first secret", body(event()), "v3", f"{PUBLIC}{PATH}", "POST", stamp)
+    headers = {"X-HubSpot-Signature-v3": made, "X-HubSpot-Request-Timestamp": stamp.encode()}
+    assert door.post(body(event()).encode(), headers).status_code == 401
+
+
+@pytest.mark.parametrize(("age_ms", "status"), [(299_000, 200), (301_000, 401), (-299_000, 200), (-301_000, 401)])
+def test_a_call_of_five_minutes_ago_is_refused(door: Door, age_ms: int, status: int) -> None:
+    """A recorded call cannot be played back later, nor one be made for tomorrow."""
+    assert door.call(body(event()), age_ms=age_ms).status_code == status
+
+
+def test_a_changed_body_or_address_is_refused(door: Door) -> None:
+    """The signature covers the octets, the path and the query."""
+    at = str(door.clock.now_ms())
+    signed = Signature.get_signature("first secret", body(event()), "v3", f"{PUBLIC}{PATH}?a=1", "POST", at)
+    headers = {"X-HubSpot-Signature-v3": signed, "X-HubSpot-Request-Timestamp": at}
+    assert door.post(body(event()).encode(), headers, "?a=1").status_code == 200
+    assert door.post(body(event(record=8)).encode(), headers, "?a=1").status_code == 401
+    assert door.post(body(event()).encode(), headers, "?a=2").status_code == 401
+    assert door.post(body(event()).encode() + b" ", headers, "?a=1").status_code == 401
+
+
+def test_version_3_signs_the_address_with_some_characters_decoded(door: Door) -> None:
+    """HubSpot decodes `%3A` and its like before signing; an escape of any other character stays as it is."""
+    at = str(door.clock.now_ms())
+
+    def status(signed: str) -> int:
+        made = Signature.get_signature("first secret", body(event()), "v3", f"{PUBLIC}{PATH}{signed}", "POST", at)
+        headers = {"X-HubSpot-Signature-v3": made, "X-HubSpot-Request-Timestamp": at}
+        return door.post(body(event()).encode(), headers, "?x=a%3Ab%20c").status_code
+
+    assert status("?x=a:b%20c") == 200
+    assert status("?x=a%3Ab%20c") == 401
+    assert status("?x=a:b c") == 401
+
+
+def test_octets_in_the_query_that_are_no_text_are_refused(door: Door) -> None:
+    """A query that is not UTF-8 cannot have been signed; it is refused like any other forgery."""
+    head = f"POST {PATH}?x=".encode() + b"\xff HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"
+    assert 400 <= door.raw(head) < 500
+
+
+def test_the_secret_decides_whose_call_it_is(door: Door) -> None:
+    """A portal's secret proves nothing about another portal; of two portals with one secret, the event tells which."""
+    assert door.call(body(event(portal=22)), secret="second secret").json() == {"detail": "1 accepted"}
+    assert door.call(body(event(portal=11)), secret="second secret").json() == {"detail": "0 accepted"}
+    assert door.call(body(event("company.creation", portal=33))).json() == {"detail": "1 accepted"}
+    assert door.brief() == {("hub-b", "contact", "7", "changed"), ("hub-c", "company", "7", "changed")}
+
+
+def test_a_portal_or_an_object_that_no_sync_knows_is_passed_over(door: Door) -> None:
+    """HubSpot would send the whole body again for a day if it were refused."""
+    answer = door.call(
+        body(event(portal=99), event("company.creation", portal=33), event("contact.creation", portal=33))
+    )
+    assert (answer.status_code, answer.json()) == (200, {"detail": "1 accepted"})
+
+
+# What they say
+
+
+def test_both_spellings_of_an_event_and_the_generic_form_are_read(door: Door) -> None:
+    """`subscriptionType`, the older `eventType`, and `object.*` with the type in a field of its own."""
+    old = {key: value for key, value in event(record=1).items() if key != "subscriptionType"}
+    answer = door.call(
+        body(
+            {**old, "eventType": "contact.propertyChange"},
+            event("object.propertyChange", 2, objectTypeId="0-1"),
+            event("object.creation", "3", objectTypeId="0-2"),
+            event("object.creation", 4, objectTypeId="0-999"),
+            event("object.creation", 5),
+            {**event(record=6), "subscriptionType": None, "eventType": "contact.creation"},
+        )
+    )
+    assert answer.status_code == 200
+    assert door.brief() == {
+        ("hub-a", "contact", "1", "changed"),
+        ("hub-a", "contact", "2", "changed"),
+        ("hub-a", "company", "3", "changed"),
+        ("hub-a", "contact", "6", "changed"),
+    }
+
+
+def test_a_merge_tells_the_survivor_and_those_that_ended_in_it(door: Door) -> None:
+    """The new id has changed, the old ones were merged."""
+    door.call(body(event("contact.merge", 1, newObjectId=9, primaryObjectId=1, mergedObjectIds=[2, 9, 2])))
+    assert door.brief() == {
+        ("hub-a", "contact", "9", "changed"),
+        ("hub-a", "contact", "1", "merged"),
+        ("hub-a", "contact", "2", "merged"),
+    }
+
+
+def test_deletes_of_every_kind_are_told(door: Door) -> None:
+    """A privacy deletion shows in no list of HubSpot's: only this call tells it."""
+    door.call(body(event("contact.deletion", 1), event("contact.privacyDeletion", 2), event("contact.restore", 3)))
+    assert door.brief() == {
+        ("hub-a", "contact", "1", "deleted"),
+        ("hub-a", "contact", "2", "deleted"),
+        ("hub-a", "contact", "3", "changed"),
+    }
+
+
+def test_an_association_tells_of_both_its_ends(door: Door) -> None:
+    """Whichever end the mapping reads it from, it is read again."""
+    ends = {"fromObjectId": 1, "toObjectId": 2}
+    door.call(body(event("contact.associationChange", None, associationType="CONTACT_TO_COMPANY", **ends)))
+    assert door.brief() == {("hub-a", "contact", "1", "changed"), ("hub-a", "company", "2", "changed")}
+
+
+@pytest.mark.parametrize("kind", ["contact.somethingNew", "deal.creation", "nonsense", "", ".", "contact.", "\ud800.x"])
+def test_an_event_that_we_have_no_use_for_is_passed_over(door: Door, kind: str) -> None:
+    """Among others it does no harm."""
+    answer = door.call(body(event(kind), event()))
+    assert (answer.status_code, answer.json()) == (200, {"detail": "1 accepted"})
+
+
+def test_a_hundred_events_are_one_call_and_each_record_one_notice(door: Door) -> None:
+    """Many events of one record become one look at it."""
+    events = [event(record=1 + number % 40, propertyName=f"p{number}") for number in range(100)]
+    assert door.call(body(*events)).json() == {"detail": "40 accepted"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{}", "null", "1", '"x"', "[1]", "[[]]", "[null]", "[{}]", "[{", "[" * 10_000, "[" * 10_000 + "]" * 10_000,
+        '{"a":' * 10_000, '[{"subscriptionType":1}]', body(event(record=None)), body(event(record="x")),
+        body(event(record=-1)), body(event(record=1.5)), body(event(record=True)), body(event(record=10**20)),
+        body(event(record="1" * 21)), body(event(record={"a": 1})), body(event(portal=None)), body(event(portal=[1])),
+        body(event(occurredAt="now")), body(event(occurredAt=-1)), body(event(occurredAt=10**15)),
+        body(event("contact.merge", mergedObjectIds=5)), body(event("contact.merge", mergedObjectIds=[{}])),
+        '[{"subscriptionType":"contact.creation","portalId":11,"objectId":NaN}]',
+        '[{"subscriptionType":"contact.creation","portalId":11,"objectId":' + "9" * 5000 + "}]",
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_list_of_events_is_refused_with_a_sentence(door: Door, text: str) -> None:
+    """Never an error of ours, which would look as if sending it again could help."""
+    answer = door.call(text)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["detail"]
+    assert door.notices() == []
+
+
+def test_octets_that_are_no_text_are_refused(door: Door) -> None:
+    """The signature is right, the body is not UTF-8."""
+    raw = b'[{"subscriptionType":"contact.creation\xff"}]'
+    made = hashlib.sha256(b"first secret" + raw).hexdigest()  # HubSpot's own code signs texts only
+    answer = door.post(raw, {"X-HubSpot-Signature": made})
+    assert (answer.status_code, answer.json()) == (400, {"detail": "the body is not UTF-8"})
+
+
+def test_a_huge_body_is_not_read_to_its_end(door: Door) -> None:
+    """The limit counts octets as they come, whatever length was announced."""
+    assert door.call("[" + " " * MAX_BODY + "]").status_code == 413
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    part = b"%x\r\n" % (MAX_BODY // 2) + b" " * (MAX_BODY // 2) + b"\r\n"
+    assert door.raw(head + part * 3) == 413
+    assert door.notices() == []
+
+
+def test_a_call_that_breaks_off_leaves_nothing(door: Door) -> None:
+    """Half a body is no body, and the server lives on."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[".encode()
+    assert door.raw(head, finish=False) in (0, 400)
+    assert door.notices() == []
+    assert door.call(body(event())).status_code == 200
+
+
+def test_other_paths_and_methods_are_not_there(door: Door) -> None:
+    """One path for each app that sends webhooks, and nothing else."""
+    with requests.Session() as http:
+        http.trust_env = False
+        assert http.get(f"{door.address}{PATH}", timeout=10).status_code == 405
+        for path in ("/webhooks/carddav", "/webhooks/nobody", "/docs", "/openapi.json", "/"):
+            assert http.post(f"{door.address}{path}", timeout=10).status_code == 404
+
+
+# When Kafka is away
+
+
+def test_without_kafka_the_sender_is_asked_to_come_again(door: Door) -> None:
+    """2xx is said only when Kafka has the notice."""
+    door.broker.available = False
+    answer = door.call(body(event()))
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    door.broker.available = True
+    assert door.notices() == []
+    assert door.call(body(event())).status_code == 200
+    assert door.brief() == {("hub-a", "contact", "7", "changed")}

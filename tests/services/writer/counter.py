@@ -1,0 +1,110 @@
+"""A writer in memory, the two apps that it writes to, and pairs that wait for what it writes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.writer.write import Write
+from shared import topics
+from shared.core.outcomes import Outcome
+from shared.core.pairs import Pair, Pending, SideState
+from shared.core.records import Version
+from shared.io.places import places
+from shared.io.ports import run_blocking
+from shared.io.store import Swap
+from shared.messages import WriteCommand
+from tests.services.desk import LEFT, RIGHT, SYNC, Desk
+from tests.simulator.apps import FIELDS, MemoryApp
+
+
+class Counter:
+    """A writer, and the two apps that it writes to."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self.apps = {
+            LEFT: MemoryApp("h", "ordered", unique_email=True),
+            RIGHT: MemoryApp("b", "opaque", unique_email=True),
+        }
+        for what in ("create", "update"):
+            self.desk.answers[what] = self.serve(what)
+        self.stopped = False
+        self.write = Write(
+            self.desk.store, self.desk.bus, self.desk.setups, self.desk.caller, clock=self.desk.clock,
+            metrics=self.desk.metrics, stop=lambda: self.stopped,
+        )  # fmt: skip
+
+    def serve(self, what: str) -> Callable[[str, Any], Any]:
+        """Let the app in memory answer."""
+        return lambda at, items: getattr(self.apps[at], f"_{what}")(items)
+
+    def update(self, name: str, at: str = LEFT, *, setup: int = 1, email: str = "", **fields: str) -> WriteCommand:
+        """Have a pair wait for an update of a record, which the app holds, and give its command."""
+        app, side = self.apps[at], "L" if at == LEFT else "R"
+        row = app.insert({**dict.fromkeys(FIELDS), "email": email or f"{name}@{at}.example"})
+        version = Version(order=row.version) if at == LEFT else Version(token=f"v{row.version}")
+        sent = dict(fields) or {"f": "new"}
+        pending = Pending(
+            key=f"k-{name}", op="update", fields=sent, before=dict.fromkeys(sent), expected=version, setup=setup
+        )
+        end = SideState(id=row.id, version=version, fields=row.values)
+        other = SideState(id=f"other-{name}", version=Version(token="v1", order=1))
+        ends = {side: end, "R" if side == "L" else "L": other}
+        self.desk.keep(Pair(sync=SYNC, pair=name, rev=1, pending={side: pending}, **ends))  # type: ignore[arg-type, dict-item]  # sides as text
+        return self.command(
+            name, at, op="update", id=row.id, fields=sent, before=pending.before, expected=version, setup=setup
+        )
+
+    def create(self, name: str, at: str = LEFT, email: str = "") -> WriteCommand:
+        """Have a pair wait for a create whose place was granted, and give its command."""
+        side, other = ("L", "R") if at == LEFT else ("R", "L")
+        fields = {"email": email or f"{name}@new.example"}
+        pending = Pending(key=f"k-{name}", op="create", fields=fields, setup=1)
+        end = SideState(id=f"other-{name}", version=Version(token="v1", order=1))
+        pair = Pair(sync=SYNC, pair=name, rev=1, pending={side: pending}, **{other: end})  # type: ignore[arg-type, dict-item]  # sides as text
+        self.grant(pair, side)
+        return self.command(name, at, op="create", marker=pending.key, fields=fields)
+
+    def grant(self, pair: Pair, side: Any) -> None:
+        """Store a pair with its place on a side kept for a create."""
+        swap = Swap(
+            pair=pair.pair, expected=0, rev=1, state=pair.model_dump_json(exclude_defaults=True),
+            ends=places(self.desk.policy, pair), create=side,
+        )  # fmt: skip
+        assert run_blocking(self.desk.store.swap({SYNC: [swap]}))[SYNC, pair.pair].what == "ok"
+
+    def command(self, name: str, at: str, **fields: Any) -> WriteCommand:
+        given = {"setup": 1, "accepted_ms": self.desk.clock.now_ms(), **fields}
+        return WriteCommand(
+            sync=SYNC,
+            pair=name,
+            side="L" if at == LEFT else "R",
+            connection=at,
+            object="contact",
+            key=f"k-{name}",
+            **given,
+        )
+
+    def inbound(self, *commands: WriteCommand, backfill: bool = False, **headers: str) -> list[Any]:
+        """Give commands as they come."""
+        topic = topics.writes("ordered", backfill=backfill)
+        spelt = {name.replace("_", "-"): value for name, value in headers.items()}
+        found: list[Any] = self.desk.inbound(topic, *((row.id or row.pair, row) for row in commands), headers=spelt)
+        return found
+
+    def handle(self, *commands: WriteCommand, **more: Any) -> list[Outcome]:
+        """Hand a batch over."""
+        return run_blocking(self.write.handle(self.inbound(*commands, **more)))
+
+    def answers(self) -> dict[str, Any]:
+        """Give, by write, what was answered."""
+        found = {row.answer.write: row.answer for row in self.desk.told(topics.PAIRS) if row.answer}
+        for seen in self.desk.told(topics.RECORDS):
+            found |= {row.answer.write: row.answer for row in seen.answers}
+        return found
+
+    def results(self) -> dict[str, str]:
+        return {key: answer.result for key, answer in self.answers().items()}
+
+    def keys_of(self, what: str) -> list[list[str]]:
+        """List the calls of one kind, each by the records in it."""
+        return [[row.get("id") or row["marker"] for row in items] for items in self.desk.asked(what)]

@@ -1,0 +1,293 @@
+"""Write: what stands is sent once, what the app says is answered, and what nobody knows is looked for."""
+
+from typing import Any
+
+import pytest
+
+from shared import topics
+from shared.core.outcomes import Done, Drop, Later
+from shared.core.pairs import Pair, Pending, SideState
+from shared.core.records import Version
+from shared.io.envelope import SETUPS
+from shared.io.ports import BusUnavailable, NotReady, run_blocking
+from shared.messages import SetupDoc
+from tests.services.desk import LEFT, RIGHT, SYNC, fails, people, with_binding
+from tests.services.writer.counter import Counter
+from tests.simulator.apps import FIELDS
+
+# What is sent
+
+
+def test_what_stands_is_sent_and_answered_with_the_record(counter: Counter) -> None:
+    """The answer comes by `records`, as the app stored it."""
+    rows = [counter.update("p1", f="x"), counter.create("p2"), counter.update("p3", RIGHT, g="y")]
+    assert counter.handle(*rows) == [Done("written")] * 3
+    told = {row.report.id: row for row in counter.desk.told(topics.RECORDS)}
+    assert told["h1"].report.fields["f"] == "x"
+    assert told["h1"].report.version.order == counter.apps[LEFT].rows["h1"].version
+    assert told["h2"].report.marker == "k-p2"
+    assert {row.origin for row in told.values()} == {"answer"}
+    assert counter.results() == {"k-p1": "written", "k-p2": "written", "k-p3": "written"}
+    for at, op in ((LEFT, "update"), (LEFT, "create"), (RIGHT, "update")):
+        assert counter.desk.metrics.value("writes_total", connection=at, op=op, result="written") == 1
+
+
+def test_a_mark_that_is_gone_is_not_sent(counter: Counter) -> None:
+    """The pair decided anew; it waits for nothing, so nothing is answered."""
+    write = counter.update("p1")
+    assert counter.handle(write.model_copy(update={"key": "k-older"})) == [Drop("not_pending")]
+    assert counter.handle(write.model_copy(update={"side": "R"})) == [Drop("not_pending")]
+    assert counter.handle(write.model_copy(update={"pair": "nobody"})) == [Drop("not_pending")]
+    assert (counter.desk.calls, counter.results()) == ([], {})
+
+
+def test_a_command_that_comes_twice_at_once_is_sent_once(counter: Counter) -> None:
+    """Kafka may deliver one again at any time."""
+    write = counter.update("p1")
+    assert counter.handle(write, write, write) == [Done("written"), Drop("twice"), Drop("twice")]
+    assert counter.apps[LEFT].writes == 1
+
+
+def test_a_create_that_comes_again_finds_its_own_record(counter: Counter) -> None:
+    """It made one before a crash; there is no second."""
+    write = counter.create("p1")
+    assert counter.handle(write) == [Done("written")]
+    assert counter.handle(write) == [Done("found")]
+    assert len(counter.apps[LEFT].rows) == 1
+    assert counter.results() == {"k-p1": "found"}
+
+
+def test_a_write_of_older_settings_is_not_sent_and_its_pair_hears_of_it(counter: Counter) -> None:
+    """Mappings were changed while it waited: the pair decides anew."""
+    write = counter.update("p1")
+    counter.desk.set_up("sync", SetupDoc(sync=people(version=2)), SYNC)
+    assert counter.handle(write) == [Drop("older_settings")]
+    assert (counter.desk.calls, counter.results()) == ([], {"k-p1": "dropped"})
+
+
+def test_nothing_is_written_for_a_sync_that_is_off(counter: Counter) -> None:
+    """What waited is dropped."""
+    write = counter.update("p1")
+    counter.desk.set_up("sync", SetupDoc(sync=people(enabled=False)), SYNC)
+    assert counter.handle(write) == [Drop("older_settings")]
+    assert counter.desk.calls == []
+
+
+def test_a_worker_behind_its_sender_waits_for_the_settings(counter: Counter) -> None:
+    """It commits nothing and takes the batch again."""
+    write = counter.update("p1", setup=2)
+    with pytest.raises(NotReady):
+        counter.handle(write, **{SETUPS: str(counter.desk.setups.offset + 1)})
+    assert counter.handle(write, **{SETUPS: str(counter.desk.setups.offset)}) == [Drop("newer_settings")]
+    assert counter.results() == {"k-p1": "dropped"}
+    counter.desk.set_up("sync", SetupDoc(sync=people(version=2)), SYNC)
+    assert counter.handle(write) == [Done("written")]
+
+
+def test_a_write_of_a_sync_or_connection_that_was_removed_is_dropped(counter: Counter) -> None:
+    """Nobody is left to answer to."""
+    write = counter.update("p1")
+    counter.desk.set_up("connection", None, LEFT)
+    assert counter.handle(write) == [Drop("no_sync")]
+    assert counter.desk.calls == []
+
+
+def test_a_create_whose_place_is_taken_is_not_sent(counter: Counter) -> None:
+    """A record was found for it meanwhile."""
+    write = counter.create("p1")
+    pair = Pair.model_validate_json(run_blocking(counter.desk.store.load([(SYNC, "p1")]))[SYNC, "p1"].state)
+    counter.desk.scripts.flush()
+    counter.desk.open_links(SYNC)
+    counter.desk.keep(pair)  # without the grant
+    assert counter.handle(write) == [Drop("place_taken")]
+    assert (counter.desk.calls, counter.results()) == ([], {"k-p1": "dropped"})
+
+
+def test_a_create_is_looked_at_again_when_it_had_to_wait(counter: Counter) -> None:
+    """Between the first look and its call another record may have taken the place."""
+    first, second = counter.create("p1"), counter.create("p2")
+    with_binding(counter.desk, LEFT, write_batch=1)
+    serve = counter.serve("create")
+
+    def slow(at: str, items: Any) -> Any:
+        counter.desk.clock.advance(600)
+        held = run_blocking(counter.desk.store.load([(SYNC, "p2")]))[SYNC, "p2"].state
+        moved = Pair.model_validate_json(held).model_copy(update={"rev": 2, "pending": {}})
+        if "k-p1" in items[0]["marker"]:
+            counter.desk.keep(moved)
+        return serve(at, items)
+
+    counter.desk.answers["create"] = slow
+    assert counter.handle(first, second) == [Done("written"), Drop("not_pending")]
+    assert counter.keys_of("create") == [["k-p1"]]
+
+
+def test_two_writes_of_one_record_go_one_after_the_other(counter: Counter) -> None:
+    """Two syncs write one record: never in one call."""
+    first = counter.update("p1", f="x")
+    end = SideState(id=first.id, version=Version(order=1), fields=dict.fromkeys(FIELDS))
+    other = people(id="other")
+    counter.desk.set_up("sync", SetupDoc(sync=other), "other")
+    counter.desk.open_links("other")
+    pending = Pending(
+        key="k-q1", op="update", fields={"g": "y"}, before={"g": None}, expected=Version(order=1), setup=1
+    )
+    counter.desk.keep(Pair(sync="other", pair="q1", rev=1, L=end, pending={"L": pending}))
+    second = counter.command("q1", LEFT, op="update", id=first.id, fields={"g": "y"}, before={"g": None}).model_copy(
+        update={"sync": "other"}
+    )
+    assert counter.handle(first, second) == [Done("written")] * 2
+    assert counter.keys_of("update") == [[first.id], [first.id]]
+
+
+# What the app says
+
+
+def test_a_record_that_changed_meanwhile_is_told_as_it_is(counter: Counter) -> None:
+    """Nothing is written over it; the pair decides anew."""
+    write = counter.update("p1", f="x")
+    counter.apps[LEFT].rows[write.id].values["f"] = "somebody's"
+    assert counter.handle(write) == [Done("stale")]
+    (seen,) = counter.desk.told(topics.RECORDS)
+    assert (seen.report.fields["f"], counter.results()) == ("somebody's", {"k-p1": "stale"})
+
+
+def test_a_refused_row_does_not_stand_in_the_way_of_the_others(counter: Counter) -> None:
+    """Its pair hears which record is in the way."""
+    first, second = counter.update("p1", email="taken@x.example"), counter.update("p2")
+    bad = second.model_copy(update={"fields": {"email": "taken@x.example"}, "before": {}})
+    assert counter.handle(bad, first) == [Done("refused"), Done("written")]
+    answer = counter.answers()["k-p2"]
+    assert (answer.result, answer.code, answer.conflicting_id) == ("refused", "duplicate_in_target", first.id)
+
+
+def test_a_batch_is_halved_down_to_the_one_bad_row(counter: Counter) -> None:
+    """The app refuses the whole call for one of eight."""
+    with_binding(counter.desk, LEFT, write_batch=8)
+    rows = [counter.update(f"p{number}") for number in range(8)]
+    serve = counter.serve("update")
+
+    def answer(at: str, items: Any) -> Any:
+        if any(row["id"] == rows[5].id for row in items):
+            return fails(code="invalid_value", message="no", retry="edit", status=400)(at, items)
+        return serve(at, items)
+
+    counter.desk.answers["update"] = answer
+    assert counter.handle(*rows) == [Done("refused") if number == 5 else Done("written") for number in range(8)]
+    assert [len(call) for call in counter.keys_of("update")] == [8, 4, 4, 2, 1, 1, 2]
+    assert counter.answers()["k-p5"].code == "invalid_value"
+
+
+def test_a_refusal_of_the_connection_is_not_halved(counter: Counter) -> None:
+    """403 says nothing about a single row."""
+    with_binding(counter.desk, LEFT, write_batch=8)
+    rows = [counter.update(f"p{number}") for number in range(8)]
+    counter.desk.answers["update"] = fails(code="permission_denied", message="no", retry="setup", status=403)
+    assert counter.handle(*rows) == [Done("refused")] * 8
+    assert len(counter.keys_of("update")) == 1
+    assert {answer.code for answer in counter.answers().values()} == {"permission_denied"}
+
+
+def test_a_connection_that_stops_holds_its_writes_and_no_other_s(counter: Counter) -> None:
+    """One call finds out; the rest of its writes are not tried, and each pair is told to wait."""
+    with_binding(counter.desk, LEFT, write_batch=1)
+    rows = [counter.update(f"p{number}") for number in range(5)]
+    fine = counter.update("q", RIGHT)
+    serve = counter.serve("update")
+    busy = fails(code="rate_limited", message="slow", retry="busy", retry_after_s=3.0)
+    counter.desk.answers["update"] = lambda at, items: busy(at, items) if at == LEFT else serve(at, items)
+    assert counter.handle(*rows, fine) == [Done("held")] * 5 + [Done("written")]
+    assert sum(at == LEFT for at, _, _ in counter.desk.calls) == 1
+    held = counter.answers()["k-p4"]
+    assert (held.result, held.code, held.retry, held.retry_after_ms) == ("held", "rate_limited", "busy", 3000)
+
+
+@pytest.mark.parametrize(
+    ("code", "retry"), [("budget_spent", "busy"), ("auth_expired", "auth"), ("app_unavailable", "outage")]
+)
+def test_a_write_that_was_not_sent_is_held(counter: Counter, code: str, retry: str) -> None:
+    """Its pair decides anew, from the newest state, when it is time."""
+    write = counter.update("p1")
+    counter.desk.answers["update"] = fails(code=code, retry=retry, status=401 if retry == "auth" else None)
+    assert counter.handle(write) == [Done("held")]
+    assert (counter.results(), counter.answers()["k-p1"].code) == ({"k-p1": "held"}, code)
+
+
+# Time, and Kafka
+
+
+def test_a_stop_leaves_what_was_not_begun(counter: Counter) -> None:
+    """The call under way is answered; the rest comes again, untouched."""
+    with_binding(counter.desk, LEFT, write_batch=1)
+    rows = [counter.update(f"p{number}") for number in range(4)]
+    serve = counter.serve("update")
+
+    def answer(at: str, items: Any) -> Any:
+        counter.stopped = True
+        return serve(at, items)
+
+    counter.desk.answers["update"] = answer
+    outcomes = counter.handle(*rows)
+    assert outcomes == [Done("written")] + [Later("no_time")] * 3
+    assert counter.results() == {"k-p0": "written"}
+
+
+def test_no_call_is_begun_when_the_batch_took_its_time(counter: Counter) -> None:
+    """A worker holds no message longer than ten seconds."""
+    with_binding(counter.desk, LEFT, write_batch=1)
+    rows = [counter.update(f"p{number}") for number in range(6)]
+    serve = counter.serve("update")
+
+    def answer(at: str, items: Any) -> Any:
+        counter.desk.clock.advance(3_000)
+        return serve(at, items)
+
+    counter.desk.answers["update"] = answer
+    assert counter.handle(*rows).count(Later("no_time")) == 3
+    assert len(counter.desk.calls) == 3
+
+
+def test_an_answer_is_in_kafka_before_the_command_counts_as_done(counter: Counter) -> None:
+    """Otherwise the batch comes again, and the procedure finds what it did."""
+    write = counter.create("p1")
+    batch = counter.inbound(write)
+    with counter.desk.kafka_away(), pytest.raises(BusUnavailable):
+        run_blocking(counter.write.handle(batch))
+    assert len(counter.apps[LEFT].rows) == 1
+    assert run_blocking(counter.write.handle(batch)) == [Done("found")]
+    assert counter.results() == {"k-p1": "found"}
+
+
+def test_what_was_answered_is_counted_after_kafka_has_it(counter: Counter) -> None:
+    """The time from a change to its write is taken of live writes alone."""
+    live, late, unheard = counter.update("p1"), counter.update("p2"), counter.update("p3")
+    batch = counter.inbound(unheard)
+    counter.desk.clock.advance(250)
+    counter.handle(live)
+    counter.handle(late, backfill=True)
+    labels = {"connection": LEFT, "op": "update", "result": "written"}
+    assert counter.desk.metrics.value("writes_total", **labels) == 2
+    with counter.desk.kafka_away(), pytest.raises(BusUnavailable):
+        run_blocking(counter.write.handle(batch))
+    assert counter.desk.metrics.value("writes_total", **labels) == 2
+    shown = counter.desk.metrics.text().decode()
+    assert f'syncline_change_delay_seconds_count{{connection="{LEFT}"}} 1.0' in shown
+    assert f'syncline_change_delay_seconds_sum{{connection="{LEFT}"}} 0.25' in shown
+
+
+def test_a_new_record_of_which_only_values_are_told_is_empty_elsewhere(counter: Counter) -> None:
+    """Where an app's answer to a create is whole, an absent field is known to be empty; elsewhere it is unknown."""
+
+    def sparse(at: str, items: Any) -> Any:
+        rows = counter.serve("create")(at, items)
+        for row in rows:
+            row["row"] = {**row["row"], "values": {"email": row["row"]["values"]["email"]}}
+        return rows
+
+    counter.desk.answers["create"] = sparse
+    counter.handle(counter.create("p1"))
+    with_binding(counter.desk, LEFT, create_answer="whole")
+    counter.handle(counter.create("p2"))
+    told = {row.report.marker: row.report.fields for row in counter.desk.told(topics.RECORDS)}
+    assert told["k-p1"] == {"email": "p1@new.example"}
+    assert told["k-p2"] == {**dict.fromkeys(FIELDS), "email": "p2@new.example"}
