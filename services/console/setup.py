@@ -1,26 +1,27 @@
 """Settings as a file: `plan` shows what would change, `apply` changes it.
 
 A file holds connections with their secrets in the clear, and syncs; what it does not name stays as it is. Secrets are
-sealed before they leave this process.
+sealed before they leave this process. A refresh token that `authorize` got is kept without being named.
 """
 
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import SecretStr
 
+from services.console import checks
+from services.console.files import ConnectionFile, SetupError, SetupFile, SyncFile, read
 from shared import topics
 from shared.apps.defaults import default_mappings
 from shared.compiling import compile_policy
-from shared.core.connector import AppError, Binding
+from shared.core.connector import App, AppError, Binding, Session
 from shared.core.mapping import FieldMapping
-from shared.core.matching import MatchSettings
-from shared.core.records import Frozen, Side
-from shared.core.syncs import AssociationMapping, Connection, Create, Direction, Job, Sync, SyncSide
-from shared.io.http import make_caller
-from shared.io.ports import Outbound, run_blocking
+from shared.core.oauth import Tokens
+from shared.core.records import Frozen
+from shared.core.syncs import Connection, Job, Sync, SyncSide
+from shared.io.http import HttpCaller, make_caller
+from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 from shared.messages import SetupDoc
@@ -28,116 +29,119 @@ from shared.rules.lenses import LENS
 from shared.setups import Setups
 
 
-class SetupError(Exception):
-    """The file cannot be applied; the message says where it is wrong, and what to write."""
-
-
-class ConnectionFile(Frozen):
-    """A connection as people write it."""
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    app: str
-    label: str = ""
-    base_url: str = ""
-    options: Mapping[str, str] = {}
-    country: str | None = None
-    auth: str
-    secrets: Mapping[str, SecretStr] = {}
-    webhook_secret: SecretStr | None = None
-    limits: Mapping[str, int] = {}
-    poll_interval_s: float = Field(default=60.0, ge=0.2, le=86_400)
-
-
-class SyncFile(Frozen):
-    """A sync as people write it; without mappings it starts with those that both apps suggest."""
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    left: SyncSide
-    right: SyncSide
-    enabled: bool = True
-    direction: Direction = "two_way"
-    default_app: Side = "L"
-    create: Create = Create()
-    match: MatchSettings = MatchSettings()
-    email_required: bool = True
-    mappings: tuple[FieldMapping, ...] | None = None
-    associations: tuple[AssociationMapping, ...] = ()
-
-
-class SetupFile(Frozen):
-    """The whole file."""
-
-    connections: tuple[ConnectionFile, ...] = ()
-    syncs: tuple[SyncFile, ...] = ()
-
-
-def read(text: str) -> SetupFile:
-    """Read a file; raises `SetupError`."""
-    try:
-        return SetupFile.model_validate(yaml.safe_load(text) or {})
-    except yaml.YAMLError as error:
-        raise SetupError(f"the file is not YAML: {error}") from error
-    except ValidationError as error:
-        rows = (f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors(include_input=False))
-        raise SetupError("the file is not right. " + "; ".join(rows)) from None
-
-
 class Changes:
     """What a file changes, compared with what is set up."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        self.service = service
         self._vault = Vault.from_file(service.settings.key_file)
+        self._granted: dict[str, tuple[Tokens, frozenset[str], float]] = {}
+        self._trial = Setups(service.setups.apps)
+        """What is set up, with what the file changes of connections."""
+        for row in service.setups.connections():
+            self._trial.apply(0, f"connection:{row.id}", SetupDoc(connection=row))
         self.messages: list[Outbound] = []
         self.lines: list[str] = []
 
     def compare(self, wanted: SetupFile) -> None:
         """Compare; each new connection is called once, to learn its account. Raises `SetupError`."""
-        setups = self._service.setups
-        trial = Setups(setups.apps)
-        offset = 0
-        for row in setups.connections():
-            trial.apply(offset, f"connection:{row.id}", SetupDoc(connection=row))
         for one in wanted.connections:
-            offset += 1
-            made = self._connection(one, trial)
-            trial.apply(offset, f"connection:{one.id}", SetupDoc(connection=made))
+            self._try(self._connection(one))
         for sync in wanted.syncs:
-            self._sync(sync, {row.id: row for row in trial.connections()})
+            self._sync(sync, {row.id: row for row in self._trial.connections()})
 
-    def _connection(self, wanted: ConnectionFile, trial: Setups) -> Connection:
-        app = trial.apps.get(wanted.app)
+    # Connections
+
+    def app(self, wanted: ConnectionFile) -> App:
+        """Give the app of a connection; raises `SetupError`."""
+        app = self._trial.apps.get(wanted.app)
         if app is None:
-            raise SetupError(
-                f"connection {wanted.id!r}: there is no app {wanted.app!r}; known are {', '.join(trial.apps)}"
-            )
-        base = wanted.base_url or app.base_url
-        if not base or not base.startswith(("https://", "http://")):
-            raise SetupError(f"connection {wanted.id!r}: base_url must be an http or https address")
-        old = next((row for row in trial.connections() if row.id == wanted.id), None)
+            known = ", ".join(self._trial.apps)
+            raise SetupError(f"connection {wanted.id!r}: there is no app {wanted.app!r}; known are {known}")
+        return app
+
+    def draft(self, wanted: ConnectionFile) -> Connection:
+        """Give the connection as it will be, checked and sealed; for `caller`, also before it can sign in."""
+        app = self.app(wanted)
+        checks.connection(wanted, app)
+        old = self._old(wanted.id)
         if old is not None and old.app != wanted.app:
             raise SetupError(f"connection {wanted.id!r} belongs to {old.app}: give one of {wanted.app} another id")
         secrets = {name: self._seal(wanted.id, name, value, old) for name, value in wanted.secrets.items()}
+        if old is not None and "refresh_token" not in secrets and old.auth == wanted.auth:
+            secrets |= {name: kept for name, kept in old.secrets.items() if name == "refresh_token"}  # of `authorize`
         hook = self._seal(wanted.id, "webhook_secret", wanted.webhook_secret, old) if wanted.webhook_secret else None
         made = Connection(
             id=wanted.id, app=wanted.app, label=wanted.label or app.title, account=old.account if old else "",
-            base_url=base, options=wanted.options, zone=old.zone if old else "UTC", country=wanted.country,
-            auth=wanted.auth, secrets=secrets, webhook_secret=hook, limits=wanted.limits,
-            poll_interval_s=wanted.poll_interval_s, version=old.version if old else 1,
+            base_url=wanted.base_url or app.base_url or "", options=wanted.options, zone=old.zone if old else "UTC",
+            country=wanted.country, auth=wanted.auth, secrets=secrets, scopes=self._scopes(wanted.id, secrets, old),
+            webhook_secret=hook, limits=wanted.limits, poll_interval_s=wanted.poll_interval_s,
+            version=old.version if old else 1,
         )  # fmt: skip
-        if made == old:
-            return made
-        made = self._identified(made, old, trial)
-        self._add("connection", wanted.id, SetupDoc(connection=made), old is None, _differences(old, made))
+        self._try(made)
         return made
 
-    def _identified(self, row: Connection, old: Connection | None, trial: Setups) -> Connection:
+    def caller(self) -> HttpCaller:
+        """Give what calls apps with the connections as they will be."""
+        service = self.service
+        return make_caller(
+            service.settings, self._trial, service.metrics, service.clock, grants=service.grants, sleep=service.pause
+        )
+
+    def session(self, row: Connection) -> Session:
+        """Tell an exchange for which connection it runs."""
+        return self._trial.session(row.id)
+
+    def as_file(self, row: Connection) -> ConnectionFile:
+        """Spell a connection that is set up as people would write it, but for what a person agreed to."""
+
+        def opened(name: str, sealed: str) -> SecretStr:
+            return SecretStr(self._vault.open(sealed, connection=row.id, name=name))
+
+        secrets = {name: opened(name, sealed) for name, sealed in row.secrets.items() if name != "refresh_token"}
+        hook = opened("webhook_secret", row.webhook_secret) if row.webhook_secret else None
+        kept = row.model_dump(include={"id", "app", "label", "base_url", "options", "country", "auth", "limits"})
+        return ConnectionFile(**kept, poll_interval_s=row.poll_interval_s, secrets=secrets, webhook_secret=hook)
+
+    def connect(self, wanted: ConnectionFile, tokens: Tokens, granted: frozenset[str], began: float) -> None:
+        """Change a connection to what a person has just agreed to, at the moment *began*; raises `SetupError`."""
+        self._granted[wanted.id] = tokens, granted, began
+        self.compare(SetupFile(connections=(wanted,)))
+
+    def _connection(self, wanted: ConnectionFile) -> Connection:
+        old, made = self._old(wanted.id), self.draft(wanted)
+        checks.secrets(made, checks.connection(wanted, self.app(wanted)))
+        if made == old:
+            return made
+        made = self._identified(made, old)
+        self._add("connection", wanted.id, SetupDoc(connection=made), old is None, _differences(old, made))
+        if self.service.setups.rotated(wanted.id) and (
+            old is None or old.secrets.get("refresh_token") != made.secrets.get("refresh_token")
+        ):
+            # It descends from a token that is no longer ours.
+            self.messages.append(Outbound(topic=topics.SETUPS, key=f"rotated:{wanted.id}", message=None))
+        return made
+
+    def _old(self, name: str) -> Connection | None:
+        return next((row for row in self.service.setups.connections() if row.id == name), None)
+
+    def _try(self, row: Connection) -> None:
+        self._trial.apply(self._trial.offset + 1, f"connection:{row.id}", SetupDoc(connection=row))
+
+    def _scopes(self, name: str, secrets: Mapping[str, str], old: Connection | None) -> tuple[str, ...] | None:
+        if name in self._granted:
+            return tuple(sorted(self._granted[name][1]))
+        same = old is not None and old.secrets.get("refresh_token") == secrets.get("refresh_token")
+        return old.scopes if old is not None and same else None
+
+    def _identified(self, row: Connection, old: Connection | None) -> Connection:
         """Ask the app whose account this is: records of another account are strangers."""
-        trial.apply(trial.offset, f"connection:{row.id}", SetupDoc(connection=row))
-        caller = make_caller(self._service.settings, trial, self._service.metrics, self._service.clock)
-        session = trial.session(row.id)
+        caller = self.caller()
         try:
-            info = run_blocking(caller.run(row.id, trial.app_of(row.id).account(session), wait_s=15.0))
+            if row.id in self._granted:
+                tokens, _, began = self._granted[row.id]
+                caller.sign_ins.adopt(caller.sign_ins.open(row.id), tokens, began)
+            info = run_blocking(caller.run(row.id, self._trial.app_of(row.id).account(self.session(row)), wait_s=15.0))
         except AppError as error:
             raise SetupError(f"connection {row.id!r} does not work: {error}") from error
         if old is not None and old.account and old.account != info.id:
@@ -162,7 +166,7 @@ class Changes:
 
     def _sync(self, wanted: SyncFile, connections: Mapping[str, Connection]) -> None:
         left, right = (self._binding(wanted.id, end, connections) for end in (wanted.left, wanted.right))
-        old = self._service.setups.sync(wanted.id)
+        old = self.service.setups.sync(wanted.id)
         mappings = wanted.mappings
         if mappings is None:
             mappings = old.mappings if old else default_mappings(left, right)
@@ -172,9 +176,10 @@ class Changes:
         values = {**wanted.model_dump(), "mappings": mappings, "version": old.version if old else 1}
         made = Sync.model_validate(values)
         try:
-            compile_policy(made, connections, self._service.setups.apps, live=False)
+            compile_policy(made, connections, self.service.setups.apps, live=False)
         except KeyError as error:
             raise SetupError(f"sync {wanted.id!r} names {error}, which does not exist") from error
+        checks.scopes(made, connections, self.service.setups.apps)
         if made == old:
             return
         if old is not None:
@@ -186,14 +191,14 @@ class Changes:
         row = connections.get(end.connection)
         if row is None:
             raise SetupError(f"sync {sync!r}: there is no connection {end.connection!r}")
-        app = self._service.setups.apps[row.app]
+        app = self.service.setups.apps[row.app]
         if end.object not in app.objects:
             raise SetupError(f"sync {sync!r}: {app.title} has no {end.object!r}, only {', '.join(app.objects)}")
         return app.objects[end.object]
 
     def _job(self, made: Sync, old: Sync | None) -> None:
         """Have a new sync read everything, and one that changed look at all its pairs again."""
-        now = self._service.clock.now_ms()
+        now = self.service.clock.now_ms()
         job = Job(id=f"first-{made.id}", kind="first_sync", sync=made.id, asked_at_ms=now)
         if old is not None:
             job = Job(id=f"edited-{made.id}-{made.version}", kind="resync", sync=made.id, asked_at_ms=now)
@@ -226,7 +231,7 @@ def run(service: Service, command: str, path: Path) -> int:
         wanted = read(path.read_text())
         changes = Changes(service)
         changes.compare(wanted)
-    except (SetupError, VaultError, OSError) as error:
+    except (SetupError, VaultError, BusUnavailable, NotReady, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     for line in changes.lines:
@@ -236,9 +241,13 @@ def run(service: Service, command: str, path: Path) -> int:
         return 0
     if command == "plan":
         return 2
-    run_blocking(service.bus.publish(changes.messages))
+    try:
+        run_blocking(service.bus.publish(changes.messages))
+    except BusUnavailable as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     sys.stdout.write(f"{len(changes.lines)} applied\n")
     return 0
 
 
-__all__ = ["Changes", "SetupError", "SetupFile", "read", "run"]
+__all__ = ["Changes", "ConnectionFile", "SetupError", "SetupFile", "read", "run"]

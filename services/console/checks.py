@@ -1,0 +1,68 @@
+"""What is wrong with settings before anything is asked of an app, in sentences that say what to write."""
+
+from collections.abc import Mapping
+
+from services.console import consent
+from services.console.files import ConnectionFile, SetupError
+from shared.core.connector import App, Auth
+from shared.core.records import SIDES
+from shared.core.syncs import Connection, Sync
+
+
+def connection(wanted: ConnectionFile, app: App) -> Auth:
+    """Check a connection against what its app declares; gives its way to sign in. Raises `SetupError`."""
+    where = f"connection {wanted.id!r}"
+    base = wanted.base_url or app.base_url
+    if not base or not base.startswith(("https://", "http://")):
+        raise SetupError(f"{where}: base_url must be an http or https address")
+    auth = next((one for one in app.auth if one.kind == wanted.auth), None)
+    if auth is None:
+        known = ", ".join(one.kind for one in app.auth)
+        raise SetupError(f"{where}: {app.title} knows no sign-in {wanted.auth!r}; auth may be {known}")
+    _names(f"{where}: secrets", wanted.secrets, auth.secrets)
+    fields = {field.name: field for field in app.connection_fields}
+    _names(f"{where}: options", wanted.options, tuple(fields))
+    for name, field in fields.items():
+        if field.required and not wanted.options.get(name):
+            raise SetupError(f"{where}: options must hold {name} ({field.label})")
+        value = wanted.options.get(name, "")
+        if field.kind == "url" and value and not value.startswith(("https://", "http://")):
+            raise SetupError(f"{where}: the option {name} ({field.label}) must be an http or https address")
+    _names(f"{where}: limits", wanted.limits, tuple(limit.name for limit in app.limits))
+    return auth
+
+
+def secrets(row: Connection, auth: Auth) -> None:
+    """Check that a connection has all it needs to sign in; raises `SetupError`."""
+    lacking = [name for name in auth.secrets if name not in row.secrets]
+    if not lacking:
+        return
+    if auth.code_flow is not None and lacking == ["refresh_token"]:
+        raise SetupError(
+            f"connection {row.id!r} was not agreed to yet: run `python -m services.console authorize {row.id} --file` "
+            "with this file first"
+        )
+    raise SetupError(f"connection {row.id!r}: secrets must hold {', '.join(lacking)}")
+
+
+def scopes(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App]) -> None:
+    """Check that what a sync does was granted, where the sign-in tells; raises `SetupError`."""
+    for side in SIDES:
+        end = sync.side(side)
+        row = connections[end.connection]
+        if row.scopes is None:
+            continue
+        writes = sync.direction in ("two_way", "to_left" if side == "L" else "to_right")
+        lacking = consent.lacking_for(apps[row.app], end.object, row.scopes, writes=writes)
+        if lacking:
+            raise SetupError(
+                f"sync {sync.id!r}: connection {row.id!r} was not granted {consent.spelled(lacking)}: run `python -m "
+                f"services.console authorize {row.id}` and allow it"
+                + (", or choose a direction that does not write there" if not any(x.required for x in lacking) else "")
+            )
+
+
+def _names(where: str, given: Mapping[str, object], known: tuple[str, ...]) -> None:
+    strange = [name for name in given if name not in known]
+    if strange:
+        raise SetupError(f"{where} cannot hold {', '.join(strange)}; there are {', '.join(known) or 'none'}")
