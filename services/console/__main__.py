@@ -16,7 +16,10 @@ from services.console import authorize, setup
 from services.console.api import Api, make_app
 from services.console.projection import Follower, Views
 from shared import logs
+from shared.io.redis_scripts import connect
 from shared.io.service import Service, serve
+from shared.io.tokens import place_of
+from shared.io.tokens_redis import RedisTokens
 from shared.settings import SettingsError, load
 
 
@@ -29,6 +32,7 @@ def wire(service: Service) -> None:
     follower = Follower(settings, views)
     service.health.require("views", lambda: "" if follower.caught_up.is_set() else "the journal is still being read")
     service.start("views", follower.run)
+    tokens = RedisTokens(connect(settings.redis_url.get_secret_value()))
     api = Api(
         views,
         service.setups,
@@ -36,6 +40,7 @@ def wire(service: Service) -> None:
         service.clock,
         token=settings.console_token.get_secret_value(),
         ready=follower.caught_up.is_set,
+        paused=lambda row: tokens.look(place_of(row)).paused,
     )
     server = uvicorn.Server(
         uvicorn.Config(make_app(api), log_config=None, access_log=False, timeout_graceful_shutdown=3)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,8 +23,6 @@ from shared.io.vault import VaultError
 REDIRECT: Final = "http://127.0.0.1:8703/callback"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
-Answers = Callable[[Consent], Code]
-
 
 def run(service: Service, name: str, path: Path | None, *, redirect: str, objects: Sequence[str], paste: bool) -> int:
     """Connect, or connect again; gives the exit code: 0 connected, 1 refused.
@@ -40,8 +38,8 @@ def run(service: Service, name: str, path: Path | None, *, redirect: str, object
     try:
         changes = setup.Changes(service)
         wanted = _wanted(service, changes, name, path)
-        ask = _pasted if paste or urlsplit(redirect).hostname not in _LOOPBACK else _listened
-        lines = _connect(changes, wanted, redirect, objects, ask)
+        paste = paste or urlsplit(redirect).hostname not in _LOOPBACK
+        lines = _connect(changes, wanted, redirect, objects, paste=paste)
     except (setup.SetupError, ConsentError, VaultError, BusUnavailable, NotReady, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -64,15 +62,15 @@ def _wanted(service: Service, changes: setup.Changes, name: str, path: Path | No
 
 
 def _connect(
-    changes: setup.Changes, wanted: setup.ConnectionFile, redirect: str, objects: Sequence[str], ask: Answers
+    changes: setup.Changes, wanted: setup.ConnectionFile, redirect: str, objects: Sequence[str], *, paste: bool
 ) -> list[str]:
     row = changes.draft(wanted)
     app, flow = changes.app(wanted), _flow(changes.app(wanted), wanted)
     scopes = consent.scopes_for(app, objects)
     client_id = wanted.secrets["client_id"].get_secret_value()
     question = Consent(client_id, redirect, scopes, pkce=flow.pkce, now=time.monotonic)
-    _tell(*consent.permissions(app, scopes), "Open this address in a browser:", _page(changes, row, flow, question))
-    code = ask(question)
+    page = flow.page(changes.session(row), question.asked())
+    code = _ask(question, [*consent.permissions(app, scopes), "Open this address in a browser:", page], paste=paste)
     began = time.monotonic()
     tokens = _redeemed(changes.caller(), flow, row, code)
     granted = tokens.scopes if tokens.scopes is not None else frozenset(scope.name for scope in scopes)
@@ -101,10 +99,6 @@ def _flow(app: App, wanted: setup.ConnectionFile) -> CodeFlow:
     return flow
 
 
-def _page(changes: setup.Changes, row: Connection, flow: CodeFlow, question: Consent) -> str:
-    return flow.page(changes.session(row), question.asked())
-
-
 def _redeemed(caller: HttpCaller, flow: CodeFlow, row: Connection, code: Code) -> Tokens:
     secrets = caller.sign_ins.open(row.id, partly=True).secrets
     try:
@@ -113,18 +107,21 @@ def _redeemed(caller: HttpCaller, flow: CodeFlow, row: Connection, code: Code) -
         raise ConsentError(f"the account was not connected: {error.message}") from error
 
 
-def _tell(*lines: str) -> None:
-    for line in lines:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+# Asking
 
 
-# Taking the answer
+def _ask(question: Consent, lines: Sequence[str], *, paste: bool) -> Code:
+    """Show the question, and take the answer."""
+    if paste:
+        return _pasted(question, lines)
+    with Listener(question) as listener:  # before anybody is asked: the port may be taken
+        _tell(*lines, "Waiting for the browser, ten minutes at most.")
+        return listener.wait()
 
 
-def _pasted(question: Consent) -> Code:
+def _pasted(question: Consent, lines: Sequence[str]) -> Code:
     """Read the address that the browser was sent to, as a person copies it."""
-    _tell("Then paste the whole address to which it is sent afterwards:")
+    _tell(*lines, "Then paste the whole address to which it is sent afterwards:")
     while True:
         line = sys.stdin.readline()
         if not line:
@@ -135,8 +132,7 @@ def _pasted(question: Consent) -> Code:
             _tell(str(error))
 
 
-def _listened(question: Consent) -> Code:
-    """Wait on this machine for the browser to be sent back."""
-    with Listener(question) as listener:
-        _tell("Waiting for the browser, ten minutes at most.")
-        return listener.wait()
+def _tell(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
