@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from services.console import consent
-from services.console.files import ConnectionFile, SetupError
-from shared.core.connector import App, Auth
+from services.console.files import ConnectionFile, SetupError, SyncFile
+from shared.core.connector import App, Auth, Binding
 from shared.core.records import SIDES
 from shared.core.syncs import Connection, Sync
 
@@ -43,6 +43,18 @@ def secrets(row: Connection, auth: Auth) -> None:
             "with this file first"
         )
     raise SetupError(f"connection {row.id!r}: secrets must hold {', '.join(lacking)}")
+
+
+def associations(wanted: SyncFile, left: Binding, right: Binding) -> None:
+    """Check that both apps have the associations that a sync carries; raises `SetupError`."""
+    for row in wanted.associations:
+        for end, binding in ((wanted.left, left), (wanted.right, right)):
+            known = [link.label for link in binding.associations]
+            if row.label not in known:
+                raise SetupError(
+                    f"sync {wanted.id!r}: {end.object} of connection {end.connection!r} has no association "
+                    f"{row.label!r}; there are {', '.join(known) or 'none'}"
+                )
 
 
 def scopes(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App]) -> None:

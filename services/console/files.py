@@ -1,11 +1,11 @@
 """The file of connections and syncs, as people write it."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError
 
-from shared.core.mapping import FieldMapping
 from shared.core.matching import MatchSettings
 from shared.core.records import Frozen, Side
 from shared.core.syncs import AssociationMapping, Create, Direction, SyncSide
@@ -31,6 +31,20 @@ class ConnectionFile(Frozen):
     poll_interval_s: float = Field(default=60.0, ge=0.2, le=86_400)
 
 
+class MappingFile(Frozen):
+    """A mapping as people write it: what it leaves out follows from the types of its two fields."""
+
+    key: str
+    left: str
+    right: str
+    lens: str | None = None
+    zone: str = ""
+    direction: Direction | None = None
+    policy: Literal["inherit", "left", "right", "most_recent", "manual"] = "inherit"
+    clears: Literal["keep", "propagate"] = "keep"
+    on: bool = True
+
+
 class SyncFile(Frozen):
     """A sync as people write it; without mappings it starts with those that both apps suggest."""
 
@@ -43,7 +57,7 @@ class SyncFile(Frozen):
     create: Create = Create()
     match: MatchSettings = MatchSettings()
     email_required: bool = True
-    mappings: tuple[FieldMapping, ...] | None = None
+    mappings: tuple[MappingFile, ...] | None = None
     associations: tuple[AssociationMapping, ...] = ()
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from services.console import checks
+from services.console import checks, mappings
 from services.console.files import ConnectionFile, SetupError, SetupFile, SyncFile, read
 from shared import topics
 from shared.apps.defaults import default_mappings
 from shared.compiling import compile_policy
-from shared.core.connector import App, AppError, Binding, Session
+from shared.core.connector import App, AppError, Binding, FieldInfo, Session
 from shared.core.mapping import FieldMapping
 from shared.core.oauth import Tokens
 from shared.core.records import Frozen
@@ -25,7 +25,6 @@ from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 from shared.messages import SetupDoc
-from shared.rules.lenses import LENS
 from shared.setups import Setups
 
 
@@ -35,6 +34,7 @@ class Changes:
     def __init__(self, service: Service) -> None:
         self.service = service
         self._vault = Vault.from_file(service.settings.key_file)
+        self._fields: dict[str, Mapping[str, FieldInfo]] = {}
         self._granted: dict[str, tuple[Tokens, frozenset[str], float]] = {}
         self._trial = Setups(service.setups.apps)
         """What is set up, with what the file changes of connections."""
@@ -164,16 +164,19 @@ class Changes:
                 pass  # cannot be opened: it is sealed anew, from what the file says
         return self._vault.seal(value.get_secret_value(), connection=connection, name=name)
 
+    # Syncs
+
     def _sync(self, wanted: SyncFile, connections: Mapping[str, Connection]) -> None:
-        left, right = (self._binding(wanted.id, end, connections) for end in (wanted.left, wanted.right))
+        bindings = [self._binding(wanted.id, end, connections) for end in (wanted.left, wanted.right)]
         old = self.service.setups.sync(wanted.id)
-        mappings = wanted.mappings
-        if mappings is None:
-            mappings = old.mappings if old else default_mappings(left, right)
-        _check_mappings(wanted.id, mappings)
         if old is not None and (old.left != wanted.left or old.right != wanted.right):
             raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
-        values = {**wanted.model_dump(), "mappings": mappings, "version": old.version if old else 1}
+        checks.associations(wanted, *bindings)
+        values = {
+            **wanted.model_dump(),
+            "mappings": self._mappings(wanted, old),
+            "version": old.version if old else 1,
+        }
         made = Sync.model_validate(values)
         try:
             compile_policy(made, connections, self.service.setups.apps, live=False)
@@ -186,6 +189,35 @@ class Changes:
             made = made.model_copy(update={"version": old.version + 1})
         self._add("sync", wanted.id, SetupDoc(sync=made), old is None, _differences(old, made))
         self._job(made, old)
+
+    def _mappings(self, wanted: SyncFile, old: Sync | None) -> tuple[FieldMapping, ...]:
+        """Give the mappings: those of the file, else those that stand, else what both apps suggest."""
+        by_field = wanted.match.mode == "fields"
+        if wanted.mappings is None and old is not None and not by_field:
+            return old.mappings
+        left, right = self._end(wanted.left), self._end(wanted.right)
+        if by_field:
+            left.field(f"sync {wanted.id!r}, match", wanted.match.left_field)
+            right.field(f"sync {wanted.id!r}, match", wanted.match.right_field)
+        if wanted.mappings is None and old is not None:
+            return old.mappings
+        if wanted.mappings is not None:
+            return mappings.complete(wanted.id, wanted.mappings, left, right)
+        return default_mappings(tuple(left.fields.values()), tuple(right.fields.values()))
+
+    def _end(self, end: SyncSide) -> mappings.End:
+        """Ask an app which fields an object type has now; raises `SetupError`."""
+        app, name = self._trial.app_of(end.connection), f"{end.connection}/{end.object}"
+        if name not in self._fields:
+            binding, row = self._trial.binding(end.connection, end.object), self._trial.connection(end.connection)
+            try:
+                found = run_blocking(self.caller().run(row.id, binding.discover(self.session(row)), wait_s=15.0))
+            except AppError as error:
+                raise SetupError(
+                    f"the fields of {end.object} of connection {row.id!r} cannot be read: {error}"
+                ) from error
+            self._fields[name] = {info.name: info for info in found}
+        return mappings.End(app=app.title, object=end.object, fields=self._fields[name])
 
     def _binding(self, sync: str, end: SyncSide, connections: Mapping[str, Connection]) -> Binding:
         row = connections.get(end.connection)
@@ -207,16 +239,6 @@ class Changes:
     def _add(self, kind: str, name: str, doc: SetupDoc, new: bool, what: Sequence[str]) -> None:  # noqa: FBT001 - one fact
         self.messages.append(Outbound(topic=topics.SETUPS, key=f"{kind}:{name}", message=doc))
         self.lines.append(f"{'+' if new else '~'} {kind} {name}" + ("" if new else f": {', '.join(what)}"))
-
-
-def _check_mappings(sync: str, mappings: Sequence[FieldMapping]) -> None:
-    for mapping in mappings:
-        if mapping.lens not in LENS:
-            known = ", ".join(LENS)
-            raise SetupError(f"sync {sync!r}, mapping {mapping.key!r}: no lens {mapping.lens!r}; there are {known}")
-    doubled = {row.key for row in mappings if sum(row.key == other.key for other in mappings) > 1}
-    if doubled:
-        raise SetupError(f"sync {sync!r}: several mappings have the key {', '.join(sorted(doubled))}")
 
 
 def _differences(old: Frozen | None, new: Frozen) -> list[str]:

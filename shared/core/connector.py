@@ -358,6 +358,8 @@ class Binding:
     id_unique_within: Literal["object", "account"] = "object"
     fields: tuple[FieldInfo, ...]
     """Static hints; `discover` has the last word."""
+    required_any: tuple[tuple[str, ...], ...] = ()
+    """Of each group, one field at least must hold a value before a record is created."""
     associations: tuple[Association, ...] = ()
     feeds: tuple[Feed, ...]
     read_batch: int

@@ -214,6 +214,43 @@ def test_without_what_is_liked_the_connection_is_limited(console: Console, capsy
     assert setup.run(console.service(), "plan", path) == 2
 
 
+def test_mappings_are_checked_against_the_fields_that_are_there(
+    console: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A custom property is found with its type; what its type does not allow is refused, and nothing is set up."""
+    for number, token in ((PORTAL, "pat-one"), (PORTAL + 1, "pat-two")):
+        if number != PORTAL:
+            console.admin.add_account(number)
+        console.admin.call("POST", f"accounts/{number}/tokens", {"token": token})
+    console.admin.add_property(PORTAL, "contacts", name="rating", type="number", fieldType="number")
+    common = {"app": "hubspot", "base_url": console.server.url, "auth": "api_key"}
+    tokens = {"one": "pat-one", "two": "pat-two"}
+    connections = [{"id": name, **common, "secrets": {"access_token": token}} for name, token in tokens.items()]
+    ends = {side: {"connection": name, "object": "contact"} for side, name in (("left", "one"), ("right", "two"))}
+
+    def apply(**mapping: str) -> tuple[int, str]:
+        rows = [{"key": "email", "left": "email", "right": "email"}, {"key": "rating", **mapping}]
+        path = console.folder / "two.yaml"
+        sync = {"id": "people", **ends, "mappings": rows}
+        path.write_text(yaml.safe_dump({"connections": connections, "syncs": [sync]}))
+        code = setup.run(console.service(), "apply", path)
+        return code, capsys.readouterr().err
+
+    code, said = apply(left="rating", right="jobtitle", direction="two_way")
+    assert (code, "a text cannot be read back out of 'rating' (number)" in said) == (1, True)
+    assert console.stored() == {}
+    assert apply(left="rating", right="createdate")[0] == 1
+    code, said = apply(left="rating", right="rating")
+    assert (code, said[:93]) == (
+        1, "sync 'people', mapping 'rating': HubSpot has no field 'rating' of contact; there are address,",
+    )  # fmt: skip
+    assert said.endswith(", and more\n")
+    assert apply(left="rating", right="jobtitle") == (0, "")
+    sync = console.service().setups.sync("people")
+    assert sync is not None
+    assert [(row.lens, row.direction) for row in sync.mappings] == [("email", "two_way"), ("as_text", "to_right")]
+
+
 def test_a_person_who_does_not_agree(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     path = console.file(syncs=False)
     assert console.authorize(lambda address: void(console.agree(address, "deny")), path) == 1

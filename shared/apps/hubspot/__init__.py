@@ -104,6 +104,7 @@ def _binding(kind: Kind) -> Binding:
         lock="none",
         update_kind="patch",
         fields=kind.fields,
+        required_any=kind.required_any,
         associations=kind.associations,
         feeds=_feeds(kind),
         read_batch=BATCH,
