@@ -7,6 +7,7 @@ sealed before they leave this process. A refresh token that `authorize` got is k
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -26,6 +27,9 @@ from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 from shared.messages import SetupDoc
 from shared.setups import Setups
+
+_AGREED: Final = "refresh_token"
+"""What a person's agreement brings, and no file needs to name."""
 
 
 class Changes:
@@ -68,8 +72,9 @@ class Changes:
         if old is not None and old.app != wanted.app:
             raise SetupError(f"connection {wanted.id!r} belongs to {old.app}: give one of {wanted.app} another id")
         secrets = {name: self._seal(wanted.id, name, value, old) for name, value in wanted.secrets.items()}
-        if old is not None and "refresh_token" not in secrets and old.auth == wanted.auth:
-            secrets |= {name: kept for name, kept in old.secrets.items() if name == "refresh_token"}  # of `authorize`
+        if old is not None and old.auth == wanted.auth and _AGREED in old.secrets and _AGREED not in secrets:
+            # What `authorize` got; under the newest key, so that an older one can be dropped after an `apply`.
+            secrets[_AGREED] = self._seal(wanted.id, _AGREED, SecretStr(self._agreed(old) or ""), old)
         hook = self._seal(wanted.id, "webhook_secret", wanted.webhook_secret, old) if wanted.webhook_secret else None
         made = Connection(
             id=wanted.id, app=wanted.app, label=wanted.label or app.title, account=old.account if old else "",
@@ -98,7 +103,7 @@ class Changes:
         def opened(name: str, sealed: str) -> SecretStr:
             return SecretStr(self._vault.open(sealed, connection=row.id, name=name))
 
-        secrets = {name: opened(name, sealed) for name, sealed in row.secrets.items() if name != "refresh_token"}
+        secrets = {name: opened(name, sealed) for name, sealed in row.secrets.items() if name != _AGREED}
         hook = opened("webhook_secret", row.webhook_secret) if row.webhook_secret else None
         kept = row.model_dump(include={"id", "app", "label", "base_url", "options", "country", "auth", "limits"})
         return ConnectionFile(**kept, poll_interval_s=row.poll_interval_s, secrets=secrets, webhook_secret=hook)
@@ -115,9 +120,7 @@ class Changes:
             return made
         made = self._identified(made, old)
         self._add("connection", wanted.id, SetupDoc(connection=made), old is None, _differences(old, made))
-        if self.service.setups.rotated(wanted.id) and (
-            old is None or old.secrets.get("refresh_token") != made.secrets.get("refresh_token")
-        ):
+        if self.service.setups.rotated(wanted.id) and not self._same_agreement(old, made.secrets):
             # It descends from a token that is no longer ours.
             self.messages.append(Outbound(topic=topics.SETUPS, key=f"rotated:{wanted.id}", message=None))
         return made
@@ -131,8 +134,17 @@ class Changes:
     def _scopes(self, name: str, secrets: Mapping[str, str], old: Connection | None) -> tuple[str, ...] | None:
         if name in self._granted:
             return tuple(sorted(self._granted[name][1]))
-        same = old is not None and old.secrets.get("refresh_token") == secrets.get("refresh_token")
-        return old.scopes if old is not None and same else None
+        return old.scopes if old is not None and self._same_agreement(old, secrets) else None
+
+    def _same_agreement(self, old: Connection | None, secrets: Mapping[str, str]) -> bool:
+        """Tell whether a refresh token is still the one that was entered; a new seal does not make it another."""
+        if old is None or old.secrets.get(_AGREED) == secrets.get(_AGREED):
+            return old is not None
+        return self._agreed(old) == self._vault.open(secrets.get(_AGREED, ""), connection=old.id, name=_AGREED)
+
+    def _agreed(self, row: Connection) -> str | None:
+        sealed = row.secrets.get(_AGREED)
+        return self._vault.open(sealed, connection=row.id, name=_AGREED) if sealed else None
 
     def _identified(self, row: Connection, old: Connection | None) -> Connection:
         """Ask the app whose account this is: records of another account are strangers."""

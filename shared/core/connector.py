@@ -323,6 +323,8 @@ class Auth:
     refresh: Callable[[Mapping[str, str]], Exchange[Tokens]] | None = None
     """A new access token for the secrets; raises `auth_expired` when the app refuses the refresh token."""
     code_flow: CodeFlow | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Amounts of the app's limits, by name, that are others for those who sign in so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ Some apps give a new refresh token with each access token and forget the one bef
 into the account, so the order is: the app answers; Redis holds the new token, sealed (a millisecond); Kafka
 acknowledges it; only now is the new access token used. The connection's own document, which people write, is never
 touched: what it holds stays the root from which the newest token descends (`Rotated.grant`), so that applying the same
-file again changes nothing, and entering a new refresh token begins anew.
+file again changes nothing, and entering a new refresh token begins anew. After a change of keys a token is sealed with
+the newest one as soon as it rotates again, which is within the life of an access token.
 
 What remains: if the app forgets the old token at once, and the process ends (or its network breaks) after the app has
 decided and before Redis has the answer, the new token is lost. The next renewal is refused, the connection pauses with

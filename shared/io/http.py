@@ -283,10 +283,11 @@ class HttpCaller:
 def quotas(app: App, connection: Connection, name: str) -> tuple[Quota, ...]:
     """List the limits that a request counts against: the one it names, and the day's."""
     found = []
+    others = next((auth.limits for auth in app.auth if auth.kind == connection.auth), {})
     for limit in app.limits:
         if limit.kind not in ("rolling", "window", "daily") or (limit.name != name and limit.kind != "daily"):
             continue
-        amount = connection.limits.get(limit.name, limit.amount)
+        amount = connection.limits.get(limit.name, others.get(limit.name, limit.amount))
         if amount > 0:
             found.append(Quota(name=limit.name, amount=amount, window_ms=int(limit.window_s * 1000)))
     return tuple(found)

@@ -20,8 +20,10 @@ from shared import topics
 from shared.core.records import Frozen
 from shared.io.grants import Grants
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
+from shared.io.ports import Outbound, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, new_key
+from shared.messages import Rotated, SetupDoc
 from shared.settings import load
 from tests.e2e.live import free_ports
 
@@ -116,6 +118,9 @@ class Console:
                 session.get(back.headers["location"], timeout=5)
             return back.headers["location"]
 
+    def publish(self, key: str, doc: SetupDoc) -> None:
+        run_blocking(self.service().bus.publish([Outbound(topic=topics.SETUPS, key=key, message=doc)]))
+
     def stored(self) -> dict[str, Frozen]:
         """Give the parts of the documents that are set up."""
         setups = self.service().setups
@@ -170,12 +175,10 @@ def test_connecting_again_replaces_the_tokens(console: Console) -> None:
     row: Any = console.stored()["connection:crm"]
     caller = setup.Changes(console.service()).caller()
     signed = caller.sign_ins.open("crm")
-    from shared.messages import Rotated, SetupDoc  # noqa: PLC0415 - of this test alone
-
-    doc = SetupDoc(rotated=Rotated(connection="crm", grant=signed.place.grant, refresh_token="x"))
-    from shared.io.ports import Outbound, run_blocking  # noqa: PLC0415 - as above
-
-    run_blocking(console.service().bus.publish([Outbound(topic=topics.SETUPS, key="rotated:crm", message=doc)]))
+    console.publish(
+        "rotated:crm",
+        SetupDoc(rotated=Rotated(connection="crm", grant=signed.place.grant, refresh_token="x")),
+    )
     assert "rotated:crm" in console.stored()
     assert console.authorize(agree, None) == 0
     again: Any = console.stored()["connection:crm"]
@@ -183,6 +186,28 @@ def test_connecting_again_replaces_the_tokens(console: Console) -> None:
     assert again.secrets["refresh_token"] != row.secrets["refresh_token"]
     assert again.secrets["client_secret"] == row.secrets["client_secret"]
     assert "rotated:crm" not in console.stored()
+
+
+def test_a_new_key_seals_anew_what_was_agreed_to(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    """After an `apply` the old key can be dropped; what was granted, and what has rotated, stays."""
+    path = console.file(syncs=False)
+    assert console.authorize(lambda address: void(console.agree(address)), path) == 0
+    before: Any = console.stored()["connection:crm"]
+    kept = Rotated(connection="crm", grant="g", refresh_token="x")
+    console.publish("rotated:crm", SetupDoc(rotated=kept))
+    key = console.folder / "key"
+    new = new_key()
+    key.write_text(f"{new}\n{key.read_text()}")
+    assert setup.run(console.service(), "apply", path) == 0, capsys.readouterr().err
+    key.write_text(new)
+    after: Any = console.stored()["connection:crm"]
+    opened = {
+        name: Vault.from_file(key).open(sealed, connection="crm", name=name) for name, sealed in after.secrets.items()
+    }
+    assert opened["refresh_token"] in console.server.run(lambda world: set(world.grants))
+    assert after.secrets["refresh_token"] != before.secrets["refresh_token"]
+    assert after.scopes == before.scopes
+    assert console.stored()["rotated:crm"] == kept
 
 
 def test_without_what_is_needed_nothing_is_connected(console: Console, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,7 @@ def _apps() -> str:
         limits = [
             f"{limit.amount} in {limit.window_s:g} s ({limit.name})" for limit in app.limits if limit.kind != "none"
         ]
+        limits += [f"{amount} ({name}) by {auth.kind}" for auth in app.auth for name, amount in auth.limits.items()]
         rows.append(f"\nLimits: {', '.join(limits) or 'none known'}.\n")
         if app.scopes:
             rows += ["| scope | needed | why |", "| --- | --- | --- |"]

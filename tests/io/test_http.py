@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.apps import APPS
 from shared.core.connector import App, AppError, Auth, Exchange, HttpRequest, HttpResponse, Limit
 from shared.core.oauth import Tokens
 from shared.core.syncs import Connection
@@ -266,3 +267,13 @@ def test_quotas_follow_the_connection() -> None:
     row = Connection(id="c", app="crm", label="", account="1", base_url="http://x", auth="none", limits={"calls": 7})
     assert [quota.amount for quota in quotas(_app(), row, "calls")] == [7]
     assert quotas(_app(), row, "other") == ()
+
+
+def test_a_sign_in_can_have_quotas_of_its_own() -> None:
+    """HubSpot gives public apps fewer calls than private ones; what a person set goes before both."""
+
+    def calls(auth: str, **limits: int) -> int:
+        row = Connection(id="c", app="hubspot", label="", account="1", base_url="http://x", auth=auth, limits=limits)
+        return next(quota.amount for quota in quotas(APPS["hubspot"], row, "calls") if quota.name == "calls")
+
+    assert (calls("api_key"), calls("oauth2_code"), calls("oauth2_code", calls=50)) == (190, 110, 50)

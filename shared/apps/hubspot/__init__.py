@@ -180,6 +180,7 @@ HUBSPOT: Final = App(
             headers=bearer,
             refresh=refresh,
             code_flow=CodeFlow(page=page, redeem=redeem),
+            limits={"calls": 110},
         ),
         Auth(kind="api_key", secrets=("access_token",), headers=bearer),
     ),
@@ -201,7 +202,7 @@ HUBSPOT: Final = App(
         ),
     ),
     limits=(
-        # A private app of a Professional account; a public app has 110 for each installing account.
+        # A private app of a Professional account; a public app has less, for each installing account.
         Limit(name="calls", kind="rolling", scope="token", amount=190, window_s=10),
         Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1, shared_with_strangers=True),
         Limit(name="token", kind="rolling", scope="token", amount=10, window_s=10),
