@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
 
 from shared.core.connector import App, Binding
 from shared.core.mapping import FieldMapping
@@ -17,8 +16,6 @@ from shared.rules.conflict_policies import POLICIES, Conflict
 from shared.rules.identifiers import person_name, texts
 from shared.rules.lenses import LENS, LensContext
 
-_REQUIRED_TOGETHER: Final = "|"
-
 
 def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App], *, live: bool) -> Policy:
     """Look everything up once; raises KeyError when the settings name what does not exist."""
@@ -28,7 +25,7 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         connection = connections[end.connection]
         sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
     left, right = connections[sync.left.connection], connections[sync.right.connection]
-    context = LensContext(country=left.country or right.country, zone=left.zone)
+    country = left.country or right.country
     return Policy(
         sync=sync.id,
         setup=sync.version,
@@ -36,11 +33,20 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         live=live,
         left=sides["L"],
         right=sides["R"],
-        rules=tuple(_rule(sync, mapping, context) for mapping in sync.mappings if mapping.on),
+        rules=tuple(
+            _rule(sync, mapping, LensContext(country=country, zone=_zone(mapping, left, right)))
+            for mapping in sync.mappings
+            if mapping.on
+        ),
         match=_match_rule(sync, sides["L"].object),
         match_settings=sync.match,
         associations=tuple(_association(sync, row) for row in sync.associations),
     )
+
+
+def _zone(mapping: FieldMapping, left: Connection, right: Connection) -> str:
+    """Give the zone that the mapping names, else the one of the account that holds the time."""
+    return mapping.zone or (right.zone if mapping.lens == "date_datetime" else left.zone)
 
 
 def _match_rule(sync: Sync, object_: str) -> Rule:
@@ -63,9 +69,7 @@ def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> S
     chosen = sync.match.left_field if side == "L" else sync.match.right_field
     if sync.match.mode == "fields":
         identifying = {**identifying, "": chosen}
-    required = tuple(
-        tuple(info.name.split(_REQUIRED_TOGETHER)) for info in binding.fields if info.required and info.creatable
-    )
+    alone = tuple((info.name,) for info in binding.fields if info.required and info.creatable)
     return SidePolicy(
         connection=connection.id,
         object=binding.object,
@@ -77,7 +81,7 @@ def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> S
         enters=_open(sync.direction, opposite(side)),
         fields=frozenset(mapped | set(identifying.values())),
         identifiers=frozenset(identifying.values()),
-        required=required,
+        required=(*alone, *binding.required_any),
         identify=_identifier(sync, binding.object, identifying),
         label=_labeller(binding.object, native),
     )

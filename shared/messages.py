@@ -101,6 +101,18 @@ class Rebuilt(Frozen):
     at_ms: int
 
 
+class Rotated(Frozen):
+    """The refresh token that an app gave in exchange for the one before: a connection's newest."""
+
+    connection: str
+    grant: str
+    """Names the refresh token, among the connection's own secrets, that it descends from: one that a person entered
+    anew has descendants of its own."""
+    refresh_token: str
+    """Sealed."""
+    at_ms: int = 0
+
+
 class SetupDoc(Frozen):
     """One document on the `setups` topic; exactly one part is set. A tombstone removes it."""
 
@@ -110,6 +122,7 @@ class SetupDoc(Frozen):
     job: Job | None = None
     progress: JobProgress | None = None
     rebuilt: Rebuilt | None = None
+    rotated: Rotated | None = None
 
 
 class Cursor(Frozen):
@@ -162,6 +175,7 @@ __all__ = [
     "PhaseSet",
     "Rebuilt",
     "RecordSeen",
+    "Rotated",
     "SetupDoc",
     "WriteCommand",
 ]

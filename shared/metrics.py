@@ -80,6 +80,7 @@ Name: TypeAlias = Literal[
     "http_calls_total",
     "http_seconds",
     "own_429_total",
+    "token_renewals_total",
     "budget_wait_seconds",
     "rebuilds_total",
     "parked_total",
@@ -180,6 +181,12 @@ METRICS: Final[tuple[MetricRow, ...]] = (
         kind="counter",
         labels=("connection",),
         doc="Times an app told us to slow down although our budget allowed the call.",
+    ),
+    MetricRow(
+        name="token_renewals_total",
+        kind="counter",
+        labels=("connection", "reason"),
+        doc="Renewals of access tokens, by how they ended; `auth_expired` is an app that refuses the sign-in.",
     ),
     MetricRow(
         name="budget_wait_seconds",

@@ -12,7 +12,7 @@ from shared.core.connector import App, Binding, Session
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job, Phase, Sync
-from shared.messages import JobProgress, PhaseSet, Rebuilt, SetupDoc
+from shared.messages import JobProgress, PhaseSet, Rebuilt, Rotated, SetupDoc
 
 
 class UnknownSetup(LookupError):  # noqa: N818 - names what is missing
@@ -31,6 +31,7 @@ class Setups:
         self._jobs: dict[str, Job] = {}
         self._progress: dict[str, JobProgress] = {}
         self._rebuilt: dict[str, int] = {}
+        self._rotated: dict[str, Rotated] = {}
         self._policies: dict[str, Policy] = {}
         self._sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         self._watchers: list[Callable[[str, SetupDoc | None], None]] = []
@@ -49,6 +50,7 @@ class Setups:
             "job": self._jobs,
             "progress": self._progress,
             "rebuilt": self._rebuilt,
+            "rotated": self._rotated,
         }.get(kind)  # type: ignore[assignment]  # one table of tables that hold different things
         if store is None:
             raise ValueError(f"unknown kind of settings document: {key!r}")
@@ -142,6 +144,10 @@ class Setups:
     def rebuilt_ms(self, sync: str) -> int:
         """Tell when Redis was last rebuilt for a sync; 0 for never."""
         return self._rebuilt.get(sync, 0)
+
+    def rotated(self, connection: str) -> Rotated | None:
+        """Give the refresh token that a connection's app replaced its own by, if it ever did."""
+        return self._rotated.get(connection)
 
 
 def part_of(doc: SetupDoc, kind: str) -> object | None:

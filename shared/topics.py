@@ -117,12 +117,12 @@ SETUPS: Final = Topic(
     model=messages.SetupDoc,
     version=1,
     key="kind:id",
-    producers=("console", "ingest", "matcher"),
+    producers=("console", "ingest", "matcher", "writer"),
     consumers=("ingest", "matcher", "writer", "console"),
     cleanup="compact",
     retention_ms=0,
     partitions=1,
-    doc="Connections, syncs, phases and jobs; no secret in the clear.",
+    doc="Connections, refresh tokens that rotated, syncs, phases and jobs; no secret in the clear.",
 )
 CURSORS: Final = Topic(
     name="cursors",

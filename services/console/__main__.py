@@ -1,6 +1,7 @@
 """Run the console, or change what is set up.
 
-``python -m services.console`` serves the API; ``… plan FILE`` shows what a file would change, ``… apply FILE`` does it.
+``python -m services.console`` serves the API; ``… plan FILE`` shows what a file would change, ``… apply FILE`` does it;
+``… authorize CONNECTION`` connects an account by OAuth.
 """
 
 import argparse
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import uvicorn
 
-from services.console import setup
+from services.console import authorize, setup
 from services.console.api import Api, make_app
 from services.console.projection import Follower, Views
 from shared import logs
+from shared.io.redis_scripts import connect
 from shared.io.service import Service, serve
+from shared.io.tokens import place_of
+from shared.io.tokens_redis import RedisTokens
 from shared.settings import SettingsError, load
 
 
@@ -28,6 +32,7 @@ def wire(service: Service) -> None:
     follower = Follower(settings, views)
     service.health.require("views", lambda: "" if follower.caught_up.is_set() else "the journal is still being read")
     service.start("views", follower.run)
+    tokens = RedisTokens(connect(settings.redis_url.get_secret_value()))
     api = Api(
         views,
         service.setups,
@@ -35,6 +40,7 @@ def wire(service: Service) -> None:
         service.clock,
         token=settings.console_token.get_secret_value(),
         ready=follower.caught_up.is_set,
+        paused=lambda row: tokens.look(place_of(row)).paused,
     )
     server = uvicorn.Server(
         uvicorn.Config(make_app(api), log_config=None, access_log=False, timeout_graceful_shutdown=3)
@@ -55,13 +61,26 @@ def wire(service: Service) -> None:
 def main() -> int:
     """Serve, or run a command; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m services.console", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=("serve", "plan", "apply"), default="serve")
-    parser.add_argument("file", nargs="?", type=Path, help="connections and syncs, as YAML")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="serve the API (the default)")
+    for name, what in (
+        ("plan", "show what a file would change"),
+        ("apply", "change what is set up to what a file says"),
+    ):
+        commands.add_parser(name, help=what).add_argument("file", type=Path, help="connections and syncs, as YAML")
+    connect = commands.add_parser("authorize", help="connect an account by OAuth, or connect it again")
+    connect.add_argument("connection", help="its id")
+    connect.add_argument("--file", type=Path, help="the file that describes it; not needed to connect it again")
+    connect.add_argument("--object", action="append", default=[], help="an object type to ask for (default: all)")
+    connect.add_argument(
+        "--redirect",
+        default=authorize.REDIRECT,
+        help="the redirect URL that is registered with the app (default: %(default)s, which is listened on)",
+    )
+    connect.add_argument("--paste", action="store_true", help="paste the answer instead of waiting for the browser")
     given = parser.parse_args()
-    if given.command == "serve":
+    if given.command in (None, "serve"):
         return serve("console", wire)
-    if given.file is None:
-        parser.error(f"{given.command} needs a file")
     try:
         settings = load()
     except SettingsError as error:
@@ -72,6 +91,15 @@ def main() -> int:
     if not service.prepare():
         return 1
     try:
+        if given.command == "authorize":
+            return authorize.run(
+                service,
+                given.connection,
+                given.file,
+                redirect=given.redirect,
+                objects=given.object,
+                paste=given.paste,
+            )
         return setup.run(service, given.command, given.file)
     finally:
         service.bus.close()

@@ -19,10 +19,11 @@ from services.console.projection import SHOWN, Views
 from shared import topics
 from shared.core.pairs import Pair
 from shared.core.records import SIDES, Side
-from shared.core.syncs import Job
-from shared.io.ports import Bus, BusUnavailable, Clock, Outbound, run_blocking
+from shared.core.syncs import Connection, Job
+from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
+from shared.io.tokens import Paused
 from shared.messages import JobProgress, SetupDoc
-from shared.rules.errors import ERRORS
+from shared.rules.errors import CODES, ERRORS
 from shared.setups import Setups
 
 _PAGE: Final = 500
@@ -57,10 +58,19 @@ class Api:
 
     Args:
         ready: Tells whether the views have caught up with the journal once.
+        paused: Tells whether a connection's sign-in was refused; raises `NotReady` when Redis is away.
     """
 
     def __init__(
-        self, views: Views, setups: Setups, bus: Bus, clock: Clock, *, token: str, ready: Callable[[], bool]
+        self,
+        views: Views,
+        setups: Setups,
+        bus: Bus,
+        clock: Clock,
+        *,
+        token: str,
+        ready: Callable[[], bool],
+        paused: Callable[[Connection], Paused | None],
     ) -> None:
         self.views = views
         self.setups = setups
@@ -68,6 +78,7 @@ class Api:
         self.clock = clock
         self._token = token
         self._ready = ready
+        self._paused = paused
 
     def authorize(self, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         """Refuse a call without the token."""
@@ -102,7 +113,26 @@ class Api:
             {"feed": name, "complete_to_ms": at, "age_s": round(max(0, now - at) / 1000, 1) if at else None}
             for name, at in sorted(self.views.feeds().items())
         ]
-        return {"ready": self._ready(), "syncs": syncs, "feeds": feeds, "parked": self.views.parked(), "at_ms": now}
+        return {
+            "ready": self._ready(),
+            "syncs": syncs,
+            "connections": [self._connection(row) for row in self.setups.connections()],
+            "feeds": feeds,
+            "parked": self.views.parked(),
+            "at_ms": now,
+        }
+
+    def _connection(self, row: Connection) -> dict[str, Any]:
+        """Show whether a connection works; the reason why not is what its app said last."""
+        shown: dict[str, Any] = {"id": row.id, "app": row.app, "account": row.account, "label": row.label}
+        try:
+            paused = self._paused(row)
+        except NotReady:
+            return {**shown, "state": "unknown"}
+        if paused is None:
+            return {**shown, "state": "ok"}
+        hint = CODES[paused.code].remedy if paused.code in CODES else ""
+        return {**shown, "state": "paused", "reason": paused.code, "detail": paused.message, "hint": hint}
 
     def row(self, pair: Pair) -> dict[str, Any]:
         """Show one pair as a row of a list."""

@@ -236,23 +236,28 @@ def _pair(row: sqlite3.Row) -> Pair:
 
 def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> None:
     """Take states: of each pair the newest alone is kept, and what every one of them decided."""
-    newest = {stored.key: stored for stored in batch}
-    removed = {stored.key for stored in batch if stored.message is None}
+    removed = {stored.key: number for number, stored in enumerate(batch) if stored.message is None}
+    kept = [
+        (stored, pair)
+        for number, stored in enumerate(batch)
+        if (pair := stored.message) is not None and number > removed.get(stored.key, -1)
+    ]
+    newest = {(pair.sync, pair.pair): _row(pair, stored.raw) for stored, pair in kept}
     for table in ("pairs", "steps"):
         database.executemany(f"DELETE FROM {table} WHERE pair = ?", [(key,) for key in removed])  # noqa: S608 - one of two tables
     database.executemany(
         "INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_row(stored.message, stored.raw) for stored in newest.values() if stored.message is not None],
+        list(newest.values()),
     )
-    steps = [stored for stored in _since_removed(batch, removed) if stored.message is not None and stored.message.log]
+    steps = [(stored, pair) for stored, pair in kept if pair.log]
     database.executemany(
         "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?)",
-        [(pair.pair, pair.rev, pair.seen_ms, _log_text(pair)) for stored in steps if (pair := stored.message)],
+        [(pair.pair, pair.rev, pair.seen_ms, _log_text(pair)) for _, pair in steps],
     )
     database.executemany(
         "DELETE FROM steps WHERE pair = ? AND rev <= (SELECT rev FROM steps WHERE pair = ?"
         " ORDER BY rev DESC LIMIT 1 OFFSET ?)",
-        [(stored.key, stored.key, KEPT_STEPS) for stored in steps if stored.offset % _PRUNE_EVERY == 0],
+        [(pair.pair, pair.pair, KEPT_STEPS) for stored, pair in steps if stored.offset % _PRUNE_EVERY == 0],
     )
 
 
@@ -262,14 +267,6 @@ def _row(pair: Pair, raw: bytes | None) -> tuple[object, ...]:
         pair.sync, pair.pair, pair.status, pair.reason, pair.label, left, right, pair.changed_ms, pair.synced_ms,
         (raw or b"").decode(),
     )  # fmt: skip
-
-
-def _since_removed(batch: Sequence[Stored[Pair]], removed: set[str]) -> Sequence[Stored[Pair]]:
-    """Leave out what was decided about a pair before it was removed."""
-    if not removed:
-        return batch
-    last = {stored.key: number for number, stored in enumerate(batch) if stored.message is None}
-    return [stored for number, stored in enumerate(batch) if number > last.get(stored.key, -1)]
 
 
 def _log_text(pair: Pair) -> str:

@@ -26,7 +26,9 @@ GROUP = "hydrate"
 def wire(service: Service) -> None:
     """Start the webhook server, the hydrator, the feeds and the jobs."""
     settings = service.settings
-    caller = make_caller(settings, service.setups, service.metrics, service.clock, sleep=service.pause)
+    caller = make_caller(
+        settings, service.setups, service.metrics, service.clock, grants=service.grants, sleep=service.pause
+    )
     hydrate = Hydrate(service.store, service.bus, service.setups, caller, together=InThreads("hydrate", width=8))
     consumer = SupervisedConsumer(
         settings,

@@ -24,6 +24,8 @@ _TICK_S: Final = 0.1
 _PARALLEL: Final = 8
 _LONGEST_PAUSE_S: Final = 300.0
 _FIRST_PAUSE_S: Final = 2.0
+_PAUSED_S: Final = 60.0
+"""How often a connection whose sign-in was refused is looked at; most looks cost no call (`shared.io.tokens`)."""
 _USUAL_S: Final = 60.0
 """The interval that a connection's own setting replaces; feeds that are slower stay slower in proportion."""
 _log = logs.get(__name__)
@@ -114,6 +116,8 @@ class Feeds:
             pause = min(_LONGEST_PAUSE_S, max(poll.interval_s, _FIRST_PAUSE_S * 2 ** min(state.failures, 8)))
             if isinstance(error, AppError) and error.retry == "busy":
                 pause = max(0.2, min(pause, error.retry_after_s or 1.0))
+            if isinstance(error, AppError) and error.retry == "auth":
+                pause = min(pause, _PAUSED_S)
             _log.warning("feed_waits", feed=poll.key, detail=str(error), seconds=round(pause, 1))
             self._show_age(poll)
             return (error.code if isinstance(error, AppError) else "bus_unavailable"), pause

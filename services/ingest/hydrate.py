@@ -17,8 +17,9 @@ from shared.setups import Setups, UnknownSetup
 
 _WAIT_S: Final = 5.0
 """How long a batch may wait for budget: well below what a consumer may hold a message for."""
-_AGAIN: Final[Mapping[str, Delay]] = {"busy": "10s", "outage": "1m", "auth": "10m", "setup": "10m"}
-"""When a read that the app did not serve is tried again, by the error's class."""
+_AGAIN: Final[Mapping[str, Delay]] = {"busy": "10s", "outage": "1m", "auth": "1m", "setup": "10m"}
+"""When a read that the app did not serve is tried again, by the error's class. One of a connection that is paused
+because of its sign-in costs no call, so it comes soon after somebody has signed in again."""
 
 Notices = dict[str, list[Inbound[Notice]]]
 """Notices of one connection and object by record."""

@@ -27,7 +27,9 @@ def batch_of(app: App) -> int:
 def wire(service: Service) -> None:
     """Start a consumer for each app's live writes and one for its backfill, so that neither waits for the other."""
     settings = service.settings
-    caller = make_caller(settings, service.setups, service.metrics, service.clock, sleep=service.pause)
+    caller = make_caller(
+        settings, service.setups, service.metrics, service.clock, grants=service.grants, sleep=service.pause
+    )
     for app in settings.apps:
         for backfill in (False, True):
             topic = topics.writes(app, backfill=backfill)

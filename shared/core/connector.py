@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
+from shared.core.oauth import Asked, Code, Tokens
 from shared.core.records import Fields, FieldType, Report, Version
 
 T = TypeVar("T")
@@ -299,6 +300,18 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodeFlow:
+    """How a person connects an account by OAuth."""
+
+    page: Callable[[Session, Asked], str]
+    """The web address on which they agree."""
+    redeem: Callable[[Mapping[str, str], Code], Exchange[Tokens]]
+    """(client credentials, code) to tokens; `auth_expired` when the code is not good (any more)."""
+    pkce: bool = False
+    """Whether the app takes a PKCE challenge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
     """One way to sign in; `headers` turns opened secrets into request headers."""
 
@@ -306,9 +319,12 @@ class Auth:
     secrets: tuple[str, ...]
     """Names of the secrets that a connection must hold for it."""
     headers: Callable[[Mapping[str, str]], Mapping[str, str]]
-    refresh: Callable[[Mapping[str, str]], Exchange[Mapping[str, str]]] | None = None
-    """Given the old secrets, the new ones; ``expires_ms`` among them."""
-    own_client: bool = False
+    """An ``access_token`` is among what it is given, where `refresh` brings one."""
+    refresh: Callable[[Mapping[str, str]], Exchange[Tokens]] | None = None
+    """A new access token for the secrets; raises `auth_expired` when the app refuses the refresh token."""
+    code_flow: CodeFlow | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Amounts of the app's limits, by name, that are others for those who sign in so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +360,8 @@ class Binding:
     id_unique_within: Literal["object", "account"] = "object"
     fields: tuple[FieldInfo, ...]
     """Static hints; `discover` has the last word."""
+    required_any: tuple[tuple[str, ...], ...] = ()
+    """Of each group, one field at least must hold a value before a record is created."""
     associations: tuple[Association, ...] = ()
     feeds: tuple[Feed, ...]
     read_batch: int

@@ -13,6 +13,8 @@ class FieldMapping(Frozen):
     left: str
     right: str
     lens: str = "text"
+    zone: str = ""
+    """Where a day begins, when a date meets a time; the zone of the account that holds the time when empty."""
     direction: Literal["two_way", "to_left", "to_right"] = "two_way"
     policy: Literal["inherit", "left", "right", "most_recent", "manual"] = "inherit"
     clears: Literal["keep", "propagate"] = "keep"

@@ -26,6 +26,8 @@ class MatchSettings(Frozen):
     right_field: str = ""
     contact_company: bool = True
     """Match contacts without an e-mail address by name and company."""
+    placeholder_emails: tuple[str, ...] = ()
+    """Addresses that stand for "none", such as ``noemail@*``: they count as missing."""
     ambiguous: Literal["hold", "oldest"] = "hold"
     """What to do with several possible partners that no single identifier explains."""
 

@@ -76,6 +76,8 @@ class Connection(Frozen):
     """Which of the app's ways to sign in it uses."""
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Sealed by the vault: never in the clear."""
+    scopes: tuple[str, ...] | None = None
+    """What its account granted, sorted; None when the sign-in does not tell."""
     webhook_secret: str | None = None
     """Sealed; proves that a webhook is genuine."""
     limits: Mapping[str, int] = Field(default_factory=dict)

@@ -18,7 +18,7 @@ _log = logs.get(__name__)
 
 
 class SetupsFollower:
-    """Keeps a view of the settings up to date, in the thread that calls `run`."""
+    """Keeps a view of the settings up to date, in the one thread that calls `run`, or `poll`."""
 
     def __init__(self, settings: Settings, setups: Setups) -> None:
         self._settings = settings
@@ -37,16 +37,22 @@ class SetupsFollower:
         """Follow until *stop* is set; a broker that is away is waited for."""
         while not stop.is_set():
             try:
-                if self._reader is None:
-                    self._reader = self._open()
-                for stored in self._reader.poll(_POLL_S):
-                    if stored.offset > self._setups.offset:
-                        self._setups.apply(stored.offset, stored.key, stored.message)
+                self.poll(_POLL_S)
             except BusUnavailable as error:
                 _log.warning("settings_not_followed", detail=str(error))
                 self._close()
                 stop.wait(_PAUSE_S)
         self._close()
+
+    def poll(self, timeout_s: float) -> None:
+        """Read what was written since, waiting at most *timeout_s* for it; raises `BusUnavailable`."""
+        if self._reader is None:
+            self._reader = self._open()
+        for stored in self._reader.poll(timeout_s):
+            if stored.offset > self._setups.offset:
+                self._setups.apply(stored.offset, stored.key, stored.message)
+        # A document that this version cannot read has been read, too: nobody must wait for it.
+        self._setups.offset = max(self._setups.offset, self._reader.position - 1)
 
     def _open(self) -> TopicReader[SetupDoc]:
         return TopicReader(self._settings, topics.SETUPS, unreadable=_unreadable)

@@ -9,7 +9,7 @@ import http.cookiejar
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -17,26 +17,29 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from shared import logs
-from shared.core.connector import App, AppError, Auth, Exchange, HttpRequest, HttpResponse
+from shared.core.connector import App, AppError, Exchange, HttpRequest, HttpResponse
 from shared.core.syncs import Connection
 from shared.io.budgets import JITTER_S, Ask, Budgets, BudgetsUnavailable, Denied, Grant, Quota, Reason, Share
 from shared.io.budgets_redis import RedisBudgets
 from shared.io.exchanges import UNAVAILABLE, drive, harmless, refusal, retry_after
+from shared.io.grants import Grants
 from shared.io.ports import Clock, NotReady
 from shared.io.redis_scripts import connect
+from shared.io.signing import Entry, Sender, SignedIn, SignIns
 from shared.io.ssrf import AddressGuard, BlockedAddress, GuardedAdapter
-from shared.io.vault import Vault, VaultError
+from shared.io.tokens_redis import RedisTokens
+from shared.io.vault import Vault
 from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.setups import Setups, UnknownSetup
+from shared.setups import Setups
 
 T = TypeVar("T")
 
 CONNECT_S: Final = 5.0
 READ_S: Final = 20.0
 MAX_BODY: Final = 64 * 1024 * 1024
-_EARLY_MS: Final = 60_000
-"""A token is renewed so long before it ends."""
+_RENEW_WAIT_S: Final = 2.0
+"""How long a renewal may wait for its account's budget at least."""
 _log = logs.get(__name__)
 
 
@@ -49,27 +52,14 @@ class BudgetsAway(NotReady):
 
 
 @dataclass(slots=True)
-class _SignedIn:
-    """One connection, ready to call."""
-
-    connection: Connection
-    app: App
-    auth: Auth
-    secrets: Mapping[str, str]
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def account(self) -> str:
-        return f"{self.app.key}/{self.connection.account or self.connection.id}"
-
-
-@dataclass(slots=True)
 class _Run:
     """One exchange under way."""
 
-    signed: _SignedIn
+    signed: SignedIn
     share: Share
     wait_s: float
+    entry: Entry | None = None
+    """Its leave to call; None where nobody has signed in yet."""
     changed: bool = False
     """A request that changes something was sent."""
 
@@ -78,12 +68,10 @@ class HttpCaller:
     """Runs exchanges with apps (`shared.io.ports.Caller`), blocking. Safe to use from several threads.
 
     Args:
-        setups: The connections.
-        vault: Opens their secrets.
+        sign_ins: Signs calls.
         budgets: Grants each request.
         guard: Decides where connections may go.
         metrics: Where calls are counted.
-        clock: Wall clock, for tokens that end.
         ca_file: Certificates that vouch for apps.
         sleep: Waits; returns early when the process stops.
     """
@@ -91,30 +79,39 @@ class HttpCaller:
     def __init__(
         self,
         *,
-        setups: Setups,
-        vault: Vault,
+        sign_ins: SignIns,
         budgets: Budgets,
         guard: AddressGuard,
         metrics: Metrics,
-        clock: Clock,
         ca_file: str | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._setups = setups
-        self._vault = vault
+        self.sign_ins = sign_ins
         self._budgets = budgets
         self._guard = guard
         self._metrics = metrics
-        self._clock = clock
         self._verify: str | bool = ca_file or True
         self._sleep = sleep
-        self._signed: dict[str, _SignedIn] = {}
         self._local = threading.local()
 
     async def run(self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0) -> T:
         """Drive *exchange* to its result, waiting at most *wait_s* for the budget of each request."""
-        run = _Run(self._sign_in(connection), "backfill" if share == "backfill" else "live", wait_s)
+        signed = self.sign_ins.open(connection)
+        run = _Run(signed, "backfill" if share == "backfill" else "live", wait_s)
+        run.entry = entry = self.sign_ins.enter(signed, self._asker(run))
+        try:
+            result = await self._drive(run, exchange)
+        except AppError as error:
+            self.sign_ins.leave(entry, error)
+            raise
+        self.sign_ins.leave(entry, None)
+        return result
 
+    async def run_unsigned(self, connection: str, exchange: Exchange[T], *, wait_s: float = 0.0) -> T:
+        """Drive an exchange by which somebody signs in."""
+        return await self._drive(_Run(self.sign_ins.open(connection, partly=True), "live", wait_s), exchange)
+
+    async def _drive(self, run: _Run, exchange: Exchange[T]) -> T:
         async def send(request: HttpRequest) -> HttpResponse:
             return self._send(run, request)
 
@@ -125,62 +122,16 @@ class HttpCaller:
                 error.unknown = True  # an earlier request of this exchange may have been executed
             raise
 
-    # Signing in
-
-    def _sign_in(self, name: str) -> _SignedIn:
-        try:
-            row = self._setups.connection(name)
-        except UnknownSetup as error:
-            raise AppError("permission_denied", str(error), retry="setup") from error
-        signed = self._signed.get(name)
-        if signed is None or signed.connection is not row:
-            signed = self._signed[name] = self._open(row)
-        if signed.auth.refresh is not None and self._ends_soon(signed):
-            self._refresh(signed, signed.secrets)
-        return signed
-
-    def _open(self, row: Connection) -> _SignedIn:
-        app = self._setups.apps[row.app]
-        auth = next((one for one in app.auth if one.kind == row.auth), None)
-        if auth is None:
-            raise AppError("auth_expired", f"{app.title} knows no sign-in {row.auth!r}: reconnect", retry="auth")
-        try:
-            secrets = {
-                key: self._vault.open(sealed, connection=row.id, name=key) for key, sealed in row.secrets.items()
-            }
-        except VaultError as error:
-            raise AppError("auth_expired", str(error), retry="auth") from error
-        missing = [key for key in auth.secrets if key not in secrets and key != "access_token"]
-        if missing or ("access_token" in auth.secrets and "access_token" not in secrets and auth.refresh is None):
-            names = ", ".join(missing or ["access_token"])
-            raise AppError("auth_expired", f"connection {row.id!r} lacks {names}: reconnect it", retry="auth")
-        return _SignedIn(row, app, auth, secrets)
-
-    def _ends_soon(self, signed: _SignedIn) -> bool:
-        ends = signed.secrets.get("expires_ms", "")
-        return "access_token" not in signed.secrets or (ends.isdigit() and int(ends) - _EARLY_MS < self._clock.now_ms())
-
-    def _refresh(self, signed: _SignedIn, before: Mapping[str, str]) -> None:
-        """Get a new token, once for all threads that found the old one ended."""
-        with signed.lock:
-            if signed.secrets is not before or signed.auth.refresh is None:
-                return
-            exchange = signed.auth.refresh(before)
-            try:
-                request = next(exchange)
-                while True:
-                    request = exchange.send(self._transfer(signed, request, {}))
-            except StopIteration as end:
-                signed.secrets = end.value
+    def _asker(self, run: _Run) -> Sender:
+        """Give what renews tokens: its requests are signed by what they carry, and are no part of the exchange."""
+        return lambda request: self._granted(_Run(run.signed, "live", max(run.wait_s, _RENEW_WAIT_S)), request)
 
     # Sending
 
     def _send(self, run: _Run, request: HttpRequest) -> HttpResponse:
-        before = run.signed.secrets
         response = self._granted(run, request)
-        if response.status == 401 and run.signed.auth.refresh is not None:
-            self._refresh(run.signed, before)  # a refused call was not executed: sign it anew
-            response = self._granted(run, request)
+        if response.status == 401 and run.entry is not None and self.sign_ins.is_renewed(run.entry, self._asker(run)):
+            response = self._granted(run, request)  # a refused call was not executed: it is signed anew
         return response
 
     def _granted(self, run: _Run, request: HttpRequest) -> HttpResponse:
@@ -188,7 +139,7 @@ class HttpCaller:
         grant, started = self._grant(run, request)
         ok = False
         try:
-            response = self._transfer(signed, request, signed.auth.headers(signed.secrets))
+            response = self._transfer(signed, request, run.entry.headers() if run.entry is not None else {})
             run.changed = run.changed or not harmless(request)
             ok = response.status not in UNAVAILABLE and response.status != 429
         except AppError as error:
@@ -236,7 +187,7 @@ class HttpCaller:
                 _deny(answer)
             self._sleep(max(0.001, min(answer.retry_after_s, left, 0.5)))
 
-    def _settle(self, signed: _SignedIn, grant: Grant, started: float, *, ok: bool) -> None:
+    def _settle(self, signed: SignedIn, grant: Grant, started: float, *, ok: bool) -> None:
         now = time.monotonic()
         left_at = max(started, self._adapter(signed).connected_at)
         try:
@@ -244,7 +195,7 @@ class HttpCaller:
         except BudgetsUnavailable as error:
             _log.warning("budget_not_settled", connection=signed.connection.id, detail=str(error))  # it ends by itself
 
-    def _pause(self, signed: _SignedIn, reason: Reason, seconds: float | None) -> None:
+    def _pause(self, signed: SignedIn, reason: Reason, seconds: float | None) -> None:
         try:
             length = self._budgets.pause(signed.account, reason=reason, retry_after_s=seconds)
         except BudgetsUnavailable as error:
@@ -254,7 +205,7 @@ class HttpCaller:
 
     # The wire
 
-    def _transfer(self, signed: _SignedIn, request: HttpRequest, headers: Mapping[str, str]) -> HttpResponse:
+    def _transfer(self, signed: SignedIn, request: HttpRequest, headers: Mapping[str, str]) -> HttpResponse:
         """Send one request; once more where a kept connection had died and sending twice does no harm."""
         try:
             return self._once(signed, request, headers)
@@ -277,7 +228,7 @@ class HttpCaller:
             self._broken(signed, request, "broken", error, sent=True)
 
     def _broken(
-        self, signed: _SignedIn, request: HttpRequest, status: str, error: BaseException, *, sent: bool
+        self, signed: SignedIn, request: HttpRequest, status: str, error: BaseException, *, sent: bool
     ) -> NoReturn:
         self._metrics.count("http_calls_total", connection=signed.connection.id, share="live", status=status)
         what = {"refused": "accepts no connection", "timeout": "did not answer in time"}.get(status, "broke off")
@@ -286,7 +237,7 @@ class HttpCaller:
             "app_unavailable", f"{host} {what}", retry="outage", unknown=sent and not harmless(request)
         ) from error
 
-    def _once(self, signed: _SignedIn, request: HttpRequest, headers: Mapping[str, str]) -> HttpResponse:
+    def _once(self, signed: SignedIn, request: HttpRequest, headers: Mapping[str, str]) -> HttpResponse:
         row = signed.connection
         url = _below(row.base_url, request.path)
         started = time.monotonic()
@@ -310,14 +261,14 @@ class HttpCaller:
         names = {name.lower(): value for name, value in reply.headers.items()}
         return HttpResponse(status=reply.status_code, headers=names, body=body)
 
-    def _session(self, signed: _SignedIn) -> requests.Session:
+    def _session(self, signed: SignedIn) -> requests.Session:
         """Give this thread's session; sessions are not made to be shared between threads."""
         return self._kept(signed)[0]
 
-    def _adapter(self, signed: _SignedIn) -> GuardedAdapter:
+    def _adapter(self, signed: SignedIn) -> GuardedAdapter:
         return self._kept(signed)[1]
 
-    def _kept(self, signed: _SignedIn) -> tuple[requests.Session, GuardedAdapter]:
+    def _kept(self, signed: SignedIn) -> tuple[requests.Session, GuardedAdapter]:
         kept: dict[str, tuple[requests.Session, GuardedAdapter]] = self._local.__dict__.setdefault("sessions", {})
         if signed.connection.id not in kept:
             session, adapter = requests.Session(), GuardedAdapter(self._guard)
@@ -332,27 +283,40 @@ class HttpCaller:
 def quotas(app: App, connection: Connection, name: str) -> tuple[Quota, ...]:
     """List the limits that a request counts against: the one it names, and the day's."""
     found = []
+    others = next((auth.limits for auth in app.auth if auth.kind == connection.auth), {})
     for limit in app.limits:
         if limit.kind not in ("rolling", "window", "daily") or (limit.name != name and limit.kind != "daily"):
             continue
-        amount = connection.limits.get(limit.name, limit.amount)
+        amount = connection.limits.get(limit.name, others.get(limit.name, limit.amount))
         if amount > 0:
             found.append(Quota(name=limit.name, amount=amount, window_ms=int(limit.window_s * 1000)))
     return tuple(found)
 
 
 def make_caller(
-    settings: Settings, setups: Setups, metrics: Metrics, clock: Clock, *, sleep: Callable[[float], object] = time.sleep
+    settings: Settings,
+    setups: Setups,
+    metrics: Metrics,
+    clock: Clock,
+    *,
+    grants: Grants,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> HttpCaller:
     """Make the caller of a process; raises `VaultError`."""
-    budgets = RedisBudgets(connect(settings.redis_url.get_secret_value()), backfill_share=settings.backfill_share)
+    client = connect(settings.redis_url.get_secret_value())
     return HttpCaller(
-        setups=setups,
-        vault=Vault.from_file(settings.key_file),
-        budgets=budgets,
+        sign_ins=SignIns(
+            setups=setups,
+            vault=Vault.from_file(settings.key_file),
+            cache=RedisTokens(client),
+            grants=grants,
+            metrics=metrics,
+            clock=clock,
+            sleep=sleep,
+        ),
+        budgets=RedisBudgets(client, backfill_share=settings.backfill_share),
         guard=AddressGuard(settings.allow_private_addresses),
         metrics=metrics,
-        clock=clock,
         ca_file=str(settings.http_ca_file) if settings.http_ca_file else None,
         sleep=sleep,
     )

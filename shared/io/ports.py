@@ -65,7 +65,8 @@ class Caller(Protocol):
 
         Waits at most *wait_s* for budget. Raises `shared.core.connector.AppError`: `rate_limited` or `budget_spent`
         with `retry_after_s`, `app_unavailable` (with `unknown` when a write may have been executed), or what the
-        exchange itself raised.
+        exchange itself raised. Raises `NotReady` while Redis is away, and `BusUnavailable` where a sign-in has to be
+        renewed and Kafka is away.
         """
         ...
 

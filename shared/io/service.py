@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias
 
 from redis.exceptions import RedisError
 
-from shared import logs
+from shared import logs, topics
 from shared.io.clock import SystemClock
 from shared.io.following import SetupsFollower
+from shared.io.grants import Grants
 from shared.io.health import ProcessHealth, Progress, Watchdog
 from shared.io.kafka import KafkaFault
 from shared.io.kafka_producer import KafkaBus
@@ -51,7 +52,14 @@ class Service:
         )
         self.offsets = KafkaOffsets(settings)
         self.store = Store(BlockingScripts(connect(settings.redis_url.get_secret_value())))
+        self.grants = Grants(
+            self.bus,
+            self.setups,
+            end=lambda: self.offsets.end_offsets(topics.SETUPS.name)[0],
+            sleep=self._settings_wait,
+        )
         self._follower = SetupsFollower(settings, self.setups)
+        self._followed = False
         self._threads: list[threading.Thread] = []
 
     def start(self, name: str, run: Callable[[threading.Event], Any]) -> None:
@@ -90,8 +98,16 @@ class Service:
 
     def watch(self) -> None:
         """Follow the settings and watch over the process' progress."""
+        self._followed = True
         self.start("settings", self._follower.run)
         self.start("watchdog", Watchdog(self.progress, self.offsets, self.metrics).run)
+
+    def _settings_wait(self, seconds: float) -> None:
+        """Let the settings move on: a command has no thread that follows them."""
+        if self._followed:
+            self.pause(seconds)
+        else:
+            self._follower.poll(seconds)
 
     def join(self, deadline: float) -> list[str]:
         """Wait for the threads until a moment of the monotonic clock, and name those that did not end."""

@@ -1,6 +1,7 @@
 """Contacts: people, recognised by their e-mail addresses."""
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Final
 
 from shared.core.matching import Identity, MatchSettings, Rule
@@ -37,11 +38,14 @@ def _first(value: Value | None) -> str:
 
 
 def identify(values: Mapping[str, Value | None], settings: MatchSettings) -> tuple[Identity, str]:
-    """Say what a contact is recognised by, and whether it has a valid address."""
-    del settings
+    """Say what a contact is recognised by, and whether it has a valid address; a placeholder is none."""
+
+    def real(text: str) -> list[str]:
+        return [one for one in identifiers.emails(text) if not _stands_for_none(one, settings)]
+
     stated = [*identifiers.texts(values.get("email")), *identifiers.texts(values.get("other_emails"))]
-    addresses = tuple(dict.fromkeys(found for text in stated for found in identifiers.emails(text)))
-    own = identifiers.emails(_first(values.get("email")))
+    addresses = tuple(dict.fromkeys(found for text in stated for found in real(text)))
+    own = real(_first(values.get("email")))
     names = [identifiers.person_name(_first(values.get(name))) for name in ("first_name", "last_name")]
     parts = (
         ("c", identifiers.company_name(_first(values.get("company")))),
@@ -57,7 +61,12 @@ def identify(values: Mapping[str, Value | None], settings: MatchSettings) -> tup
     )
     if addresses:
         return identity, ""
-    return identity, "email_invalid" if any(text.strip() for text in stated) else "email_missing"
+    wrong = any(text.strip() and not identifiers.emails(text) for text in stated)
+    return identity, "email_invalid" if wrong else "email_missing"
+
+
+def _stands_for_none(address: str, settings: MatchSettings) -> bool:
+    return any(fnmatchcase(address, pattern.lower()) for pattern in settings.placeholder_emails)
 
 
 def keys(identity: Identity, settings: MatchSettings) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -24,6 +25,9 @@ from shared.rules.identifiers import texts
 
 _YEARS: Final = range(1900, 2201)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_DIGITS: Final = 100
+"""Digits before or after the point beyond which a number is a text."""
+_TRUTH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _EXTENSION: Final = re.compile(r"(?:;ext=|\bext\.?|\bx)\s*(\d{1,7})\s*$", re.IGNORECASE)
 
 
@@ -45,6 +49,8 @@ class Lens:
     """What a value means; equal keys mean the same."""
     spell: Callable[[Value, Value | None, LensContext], Value | None]
     """(source value, value that stands on the target or None) to what is written there; raises `InvalidValue`."""
+    back: Callable[[Value, Value | None, LensContext], Value | None] | None = None
+    """The same from right to left, where the two sides are of different types."""
 
     def get(self, value: Value, context: LensContext) -> Value | None:
         """Spell a left value for the right; raises `InvalidValue`."""
@@ -54,7 +60,7 @@ class Lens:
         """Spell a right value for the left, where *old* stands; keeps *old* when it means the same."""
         if old is not None and self._reads_as(old, new, context):
             return old
-        return self.spell(new, old, context)
+        return (self.back or self.spell)(new, old, context)
 
     def same(self, one: Value, other: Value, context: LensContext) -> bool:
         """Tell whether two values mean the same."""
@@ -173,10 +179,6 @@ def _instant(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _is_day(value: Value) -> bool:
-    return bool(_DAY.fullmatch(_first(value).strip()))
-
-
 def _day_of(value: Value, context: LensContext) -> date | None:
     text = _first(value).strip()
     if _DAY.fullmatch(text):
@@ -195,15 +197,22 @@ def _date_key(value: Value, context: LensContext) -> Hashable:
     return _day_of(value, context) or _tidy(_first(value))
 
 
-def _date(value: Value, old: Value | None, context: LensContext) -> Value:
-    """Send the local day; where the target holds a time, the day begins at 00:00 there."""
+def _date(value: Value, _old: Value | None, context: LensContext) -> Value:
+    """Send the local day."""
+    return _valid_day(value, context).isoformat()
+
+
+def _valid_day(value: Value, context: LensContext) -> date:
     day = _day_of(value, context)
     if day is None or day.year not in _YEARS:
         raise InvalidValue("invalid_value", f"{_first(value)[:40]!r} is no date between the years 1900 and 2200.")
-    if old is None or _is_day(old) or _day_of(old, context) is None:
-        return day.isoformat()
-    start = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(context.zone))
-    return _spelled(start)
+    return day
+
+
+def _day_begins(value: Value, _old: Value | None, context: LensContext) -> Value:
+    """Send the moment at which the day begins, where a time is held."""
+    day = _valid_day(value, context)
+    return _spelled(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(context.zone)))
 
 
 def _spelled(moment: datetime) -> str:
@@ -222,6 +231,67 @@ def _datetime(value: Value, _old: Value | None, _context: LensContext) -> Value:
     return value
 
 
+def _decimal(value: Value) -> Decimal | None:
+    try:
+        number = Decimal(_first(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and abs(number.adjusted()) <= _DIGITS else None
+
+
+def _number_key(value: Value, context: LensContext) -> Hashable:
+    number = _decimal(value)
+    return _plain_key(value, context) if number is None else number
+
+
+def _number(value: Value, _old: Value | None, _context: LensContext) -> Value:
+    if _decimal(value) is None:
+        raise InvalidValue("type_mismatch", f"{_first(value)[:40]!r} is no number; correct it where it was typed.")
+    return value
+
+
+def _truth(value: Value) -> bool | None:
+    return value if isinstance(value, bool) else _TRUTH.get(_first(value).strip().lower())
+
+
+def _checkbox_key(value: Value, context: LensContext) -> Hashable:
+    truth = _truth(value)
+    return _plain_key(value, context) if truth is None else truth
+
+
+def _checkbox(value: Value, _old: Value | None, _context: LensContext) -> Value:
+    truth = _truth(value)
+    if truth is None:
+        raise InvalidValue("type_mismatch", f"{_first(value)[:40]!r} is neither true nor false.")
+    return truth
+
+
+def _members(value: Value) -> frozenset[str]:
+    """Give several options; some apps spell them as one text, separated by ``;``."""
+    parts = value.split(";") if isinstance(value, str) else texts(value)
+    return frozenset(part.strip() for part in parts if part.strip())
+
+
+def _set_key(value: Value, _context: LensContext) -> Hashable:
+    return _members(value)
+
+
+def _set(value: Value, _old: Value | None, _context: LensContext) -> Value | None:
+    return tuple(sorted(_members(value))) or None
+
+
+def _as_text(value: Value, _old: Value | None, _context: LensContext) -> Value | None:
+    """Send a text that people can read, from which the value is not read back."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else "; ".join(value) or None
+
+
+def _as_text_key(value: Value, context: LensContext) -> Hashable:
+    shown = _as_text(value, None, context)
+    return _tidy(shown) if isinstance(shown, str) else ""
+
+
 LENS: Final[Mapping[str, Lens]] = {
     "text": Lens(_plain_key, _plain),
     "name": Lens(_name_key, _plain),
@@ -230,5 +300,11 @@ LENS: Final[Mapping[str, Lens]] = {
     "country": Lens(_country_key, _plain),
     "date": Lens(_date_key, _date),
     "datetime": Lens(_datetime_key, _datetime),
+    "date_datetime": Lens(_date_key, _day_begins, _date),
+    "datetime_date": Lens(_date_key, _date, _day_begins),
+    "number": Lens(_number_key, _number),
+    "checkbox": Lens(_checkbox_key, _checkbox),
+    "set": Lens(_set_key, _set),
+    "as_text": Lens(_as_text_key, _as_text),
 }
 """The lenses by the name that mappings use."""

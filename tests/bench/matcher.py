@@ -96,7 +96,7 @@ def _fill(settings: Settings) -> None:
     ]
     sync = Sync(
         id="contacts", left=SyncSide(connection="one", object="contact"),
-        right=SyncSide(connection="two", object="contact"), mappings=default_mappings(binding, binding),
+        right=SyncSide(connection="two", object="contact"), mappings=default_mappings(binding.fields, binding.fields),
     )  # fmt: skip
     docs = {f"connection:{row.id}": SetupDoc(connection=row) for row in connections}
     docs |= {

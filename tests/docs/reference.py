@@ -7,6 +7,7 @@ from typing import Final
 
 from shared import metrics, settings, topics
 from shared.apps import APPS
+from shared.rules import type_compat
 from shared.rules.errors import ERRORS, EXCLUSIONS, WAITING
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
@@ -60,6 +61,7 @@ def _apps() -> str:
         limits = [
             f"{limit.amount} in {limit.window_s:g} s ({limit.name})" for limit in app.limits if limit.kind != "none"
         ]
+        limits += [f"{amount} ({name}) by {auth.kind}" for auth in app.auth for name, amount in auth.limits.items()]
         rows.append(f"\nLimits: {', '.join(limits) or 'none known'}.\n")
         if app.scopes:
             rows += ["| scope | needed | why |", "| --- | --- | --- |"]
@@ -68,12 +70,21 @@ def _apps() -> str:
     return "\n".join(rows).rstrip("\n") + "\n"
 
 
+def _fields() -> str:
+    return (
+        f"# Field types\n\n{_NOTE}\n"
+        "Which way a field of one type can be mapped to a field of another, and the lens that carries its values. A "
+        "field that\nits app forbids to write closes a way that is open here.\n\n" + type_compat.table()
+    )
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "settings.md": _settings,
     "metrics.md": _metrics,
     "topics.md": _topics,
     "errors.md": _errors,
     "apps.md": _apps,
+    "fields.md": _fields,
 }
 
 

@@ -60,8 +60,15 @@ def vcard(**fields: str) -> str:
 class Live:
     """One installation under test."""
 
-    def __init__(self, folder: Path, *, data: Callable[[], people.People] | None, poll_s: float = 1.0) -> None:
-        self.stack = Stack(folder, free_ports(), poll_s=poll_s)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        data: Callable[[], people.People] | None,
+        poll_s: float = 1.0,
+        make: Callable[..., Stack] = Stack,
+    ) -> None:
+        self.stack = make(folder, free_ports(), poll_s=poll_s)
         self._data = data
         self._http = requests.Session()
         self._http.trust_env = False

@@ -9,20 +9,17 @@ from typing import Any
 
 import pytest
 
+from shared.apps import APPS
 from shared.core.connector import App, AppError, Auth, Exchange, HttpRequest, HttpResponse, Limit
+from shared.core.oauth import Tokens
 from shared.core.syncs import Connection
 from shared.io import http as http_module
-from shared.io.budgets import MemoryBudgets
-from shared.io.clock import SystemClock
 from shared.io.http import HttpCaller, quotas
 from shared.io.ports import run_blocking
-from shared.io.ssrf import AddressGuard
 from shared.io.vault import Vault
-from shared.messages import SetupDoc
 from shared.metrics import Metrics
-from shared.setups import Setups
+from tests.io.installation import Installation
 
-KEY = bytes(32)
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -83,10 +80,11 @@ def silent(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
-def _refresh(secrets: Any) -> Exchange[Any]:
+def _refresh(_secrets: Any) -> Exchange[Any]:
     response = yield HttpRequest(method="POST", path="/token", safe=True, limit="token")
-    assert response.status == 200
-    return {**secrets, "access_token": "new", "expires_ms": str(int(time.time() * 1000) + 3_600_000)}
+    if response.status != 200:
+        raise AppError("auth_expired", "refused", retry="auth")
+    return Tokens(access_token="new", lives_s=3600)
 
 
 def _app(*, amount: int = 100) -> App:
@@ -101,7 +99,7 @@ def _app(*, amount: int = 100) -> App:
         key="crm", title="CRM", docs_url="", tested_versions=(), base_url=None, objects={}, account=account,
         auth=(
             Auth(kind="api_key", secrets=("access_token",), headers=bearer),
-            Auth(kind="oauth2_code", secrets=("access_token",), headers=bearer, refresh=_refresh),
+            Auth(kind="oauth2_code", secrets=("refresh_token",), headers=bearer, refresh=_refresh),
         ),
         limits=(Limit(name="calls", kind="rolling", scope="account", amount=amount, window_s=10),),
         max_parallel=4,
@@ -134,25 +132,15 @@ class Calls:
 def calls_to(
     server: Server, *, auth: str = "api_key", amount: int = 100, allowed: bool = True, **secrets: str
 ) -> Calls:
-    vault, setups, metrics = Vault([KEY]), Setups({"crm": _app(amount=amount)}), Metrics()
-    sealed = {
-        name: vault.seal(value, connection="c", name=name)
-        for name, value in ({"access_token": "old"} | secrets).items()
-    }
-    row = Connection(
-        id="c",
+    installation = Installation([f"127.0.0.1:{server.port}"] if allowed else [], {"crm": _app(amount=amount)})
+    installation.connect(
         app="crm",
-        label="CRM",
-        account="1",
         base_url=f"http://127.0.0.1:{server.port}",
         auth=auth,
-        secrets=sealed,
+        secrets={"access_token": "old"} | secrets if auth == "api_key" else {"refresh_token": "r"} | secrets,
     )
-    setups.apply(0, "connection:c", SetupDoc(connection=row))
-    guard = AddressGuard([f"127.0.0.1:{server.port}"] if allowed else [])
-    budgets = MemoryBudgets(now_ms=lambda: int(time.monotonic() * 1000))
-    caller = HttpCaller(setups=setups, vault=vault, budgets=budgets, guard=guard, metrics=metrics, clock=SystemClock())
-    return Calls(caller, metrics)
+    process = installation.process()
+    return Calls(process.caller, process.metrics)
 
 
 READ = HttpRequest(method="GET", path="/x")
@@ -257,24 +245,19 @@ def test_an_answer_without_end_is_cut_off(server: Server, monkeypatch: pytest.Mo
     assert calls_to(server).refused(READ).code == "app_unavailable"
 
 
-def test_a_token_that_ended_is_renewed_once(server: Server) -> None:
+def test_a_token_is_got_first_and_a_refused_one_is_not_got_again(server: Server) -> None:
+    """A 401 right after a renewal is no reason for another: it is told, and the connection pauses."""
     calls = calls_to(server, auth="oauth2_code")
-    server.replies += [status(401), status(200), status(200)]
-    assert calls.send(WRITE)[0].status == 200
+    server.replies += [status(200), status(401)]
+    assert calls.send(WRITE)[0].status == 401
     assert [(path, headers.get("authorization")) for _, path, headers in server.seen] == [
-        ("/x", "Bearer old"), ("/token", None), ("/x", "Bearer new"),
+        ("/token", None), ("/x", "Bearer new"),
     ]  # fmt: skip
-
-
-def test_a_token_that_ends_soon_is_renewed_first(server: Server) -> None:
-    calls = calls_to(server, auth="oauth2_code", expires_ms=str(int(time.time() * 1000) + 5000))
-    calls.send(READ)
-    assert [path for _, path, _ in server.seen] == ["/token", "/x"]
 
 
 def test_a_connection_without_its_secret_says_what_to_do(server: Server) -> None:
     calls = calls_to(server)
-    calls.caller._vault = Vault()
+    calls.caller.sign_ins._vault = Vault()
     error = calls.refused(READ)
     assert (error.code, error.retry) == ("auth_expired", "auth")
     assert "SYNCLINE_KEY_FILE" in error.message
@@ -284,3 +267,13 @@ def test_quotas_follow_the_connection() -> None:
     row = Connection(id="c", app="crm", label="", account="1", base_url="http://x", auth="none", limits={"calls": 7})
     assert [quota.amount for quota in quotas(_app(), row, "calls")] == [7]
     assert quotas(_app(), row, "other") == ()
+
+
+def test_a_sign_in_can_have_quotas_of_its_own() -> None:
+    """HubSpot gives public apps fewer calls than private ones; what a person set goes before both."""
+
+    def calls(auth: str, **limits: int) -> int:
+        row = Connection(id="c", app="hubspot", label="", account="1", base_url="http://x", auth=auth, limits=limits)
+        return next(quota.amount for quota in quotas(APPS["hubspot"], row, "calls") if quota.name == "calls")
+
+    assert (calls("api_key"), calls("oauth2_code"), calls("oauth2_code", calls=50)) == (190, 110, 50)

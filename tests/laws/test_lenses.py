@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.core.merging import InvalidValue
@@ -30,7 +30,15 @@ SPELLINGS: dict[str, st.SearchStrategy[Value]] = {
     "country": st.one_of(words, st.sampled_from(("Italy", "Italia", "IT", "it", "Germany", "Deutschland"))),
     "date": st.one_of(days.map(lambda day: day.isoformat()), moments),
     "datetime": moments,
+    "date_datetime": days.map(lambda day: day.isoformat()),
+    "datetime_date": moments,
+    "number": st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-9999, max_value=9999).map(str),
+    "checkbox": st.one_of(st.booleans(), st.sampled_from(("true", "No", "1"))),
+    "set": st.one_of(st.lists(words, max_size=3).map(tuple), st.sampled_from(("a;b", "b;a", ""))),
+    "as_text": st.one_of(words, st.booleans(), st.lists(words, max_size=3).map(tuple)),
 }
+ONE_WAY = "as_text"
+"""From its texts nothing is read back: it is under the last law alone (and see `test_type_compat`)."""
 cases = st.sampled_from(sorted(LENS)).flatmap(lambda name: st.tuples(st.just(name), SPELLINGS[name], SPELLINGS[name]))
 
 
@@ -41,6 +49,7 @@ def test_every_lens_is_under_the_laws() -> None:
 @given(cases)
 def test_an_unchanged_value_is_given_back_as_it_stood(case: tuple[str, Value, Value]) -> None:
     name, left, _ = case
+    assume(name != ONE_WAY)
     seen = LENS[name].get(left, ITALY)
     if seen is not None:
         assert LENS[name].put(seen, left, ITALY) == left
@@ -49,6 +58,9 @@ def test_an_unchanged_value_is_given_back_as_it_stood(case: tuple[str, Value, Va
 @given(cases)
 def test_what_was_put_is_read_with_the_same_meaning(case: tuple[str, Value, Value]) -> None:
     name, left, right = case
+    assume(name != ONE_WAY)
+    if name in ("date_datetime", "datetime_date"):
+        right = LENS[name].get(right, ITALY) or right  # the other side's type
     lens = LENS[name]
     stored = lens.put(right, left, ITALY)
     if stored is not None:
@@ -84,6 +96,13 @@ def test_same_is_symmetric_and_reflexive(case: tuple[str, Value, Value]) -> None
         ("country", "Atlantis", "Lemuria", False),
         ("date", "2024-02-03", "2024-02-02T23:30:00Z", True),
         ("datetime", "2024-02-03T00:00:00Z", "2024-02-03T01:00:00+01:00", True),
+        ("number", "1.50", "1.5", True),
+        ("number", "1e3", "1000", True),
+        ("number", "15", "1.5", False),
+        ("checkbox", "true", "Yes", True),
+        ("checkbox", "false", "true", False),
+        ("set", "a;b", "b; a", True),
+        ("as_text", "a ", "a", True),
     ],
 )
 def test_what_spellings_mean(name: str, one: str, other: str, same: bool) -> None:  # noqa: FBT001 - a column of the table
@@ -96,17 +115,15 @@ def test_further_addresses_stay_behind_the_one_that_changed() -> None:
     assert LENS["email"].put("ANNA@a.example", old, ITALY) == old
 
 
-@pytest.mark.parametrize(("name", "value"), [("email", "anna at acme"), ("date", "1899-12-31"), ("date", "--04-12")])
+@pytest.mark.parametrize(("name", "value"), [
+        ("email", "anna at acme"), ("date", "1899-12-31"), ("date", "--04-12"), ("date_datetime", "2201-01-01"),
+        ("number", "many"), ("number", "NaN"), ("checkbox", "perhaps"),
+    ],
+)  # fmt: skip
 def test_what_does_not_fit_says_so_in_a_word_of_the_registry(name: str, value: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         LENS[name].get(value, ITALY)
     assert caught.value.code in {row.code for row in ERRORS}
-
-
-def test_a_day_put_on_a_time_keeps_the_time_of_day_only_while_the_day_is_the_same() -> None:
-    evening = "2024-02-02T23:30:00.000Z"  # the third in Rome
-    assert LENS["date"].put("2024-02-03", evening, ITALY) == evening
-    assert LENS["date"].put("2024-02-04", evening, ITALY) == "2024-02-03T23:00:00.000Z"
 
 
 def test_country_names_come_in_many_languages() -> None:

@@ -27,6 +27,9 @@ clientSecret?, appId?, settings?, owners?}`           settings are the fields of
 `POST accounts/N/tokens` `{token, scopes?}`           another private app
 `POST apps` `{name, redirect_uris, scopes}`           a public app for OAuth; answers client_id and client_secret
 `POST expire` `{token, revoke?}`                      let a token expire now, or revoke it
+`POST accounts/N/revoke`                              remove the public apps: none of their tokens works any longer
+`POST accounts/N/scopes` `{remove: [...]}`            take scopes away from every token of the account
+`GET token-calls`                                     what the OAuth token endpoint was asked, and how it answered
 `POST clock` `{advanceMs}`                            push the clock
 `POST accounts/N/owners` `{owners: [{email, ...}]}`   owners; `archived: true` for one that left
 `POST accounts/N/properties/TYPE` `{name, label,      a custom property, in the words of the properties API

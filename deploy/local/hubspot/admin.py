@@ -41,6 +41,7 @@ class Admin:
             ("POST", "accounts"): self._add_account,
             ("GET", "apps"): lambda _: {"apps": [asdict(app) for app in world.apps.values()]},
             ("POST", "apps"): lambda body: asdict(world.add_public_app(**body)),
+            ("GET", "token-calls"): lambda _: {"calls": world.token_calls},
             ("POST", "clock"): self._clock,
             ("POST", "expire"): self._expire,
         }
@@ -48,6 +49,8 @@ class Admin:
             ("GET", ""): lambda account, *_: self._about(account),
             ("PATCH", ""): self._settings,
             ("POST", "tokens"): self._add_token,
+            ("POST", "scopes"): self._take_scopes,
+            ("POST", "revoke"): self._revoke,
             ("POST", "owners"): self._add_owners,
             ("GET", "webhooks"): lambda account, *_: self._webhooks(account),
             ("PUT", "webhooks"): self._set_webhooks,
@@ -134,6 +137,24 @@ class Admin:
             client_secret=str(body.get("clientSecret", "")),
         )
         return {"appId": app.app_id, "clientSecret": app.client_secret}
+
+    def _take_scopes(self, account: Account, body: Body, _: Query) -> Body:
+        """Take scopes (`remove`) away from every token of an account, as an admin who changes an app does."""
+        gone = set(body["remove"])
+        for grant in self._world.grants.values():
+            if grant.portal_id == account.portal_id:
+                grant.scopes = [scope for scope in grant.scopes if scope not in gone]
+        self._world.save()
+        return self._about(account)
+
+    def _revoke(self, account: Account, _body: Body, _query: Query) -> Body:
+        """Remove every public app from an account, as a person does in its settings: no token works any longer."""
+        world = self._world
+        for grant in [one for one in world.grants.values() if one.portal_id == account.portal_id]:
+            if not world.apps[grant.app_id].private:
+                del world.grants[grant.token]
+        world.save()
+        return self._about(account)
 
     def _expire(self, body: Body) -> Body:
         """Let a token expire at once, or revoke it (`revoke: true`)."""

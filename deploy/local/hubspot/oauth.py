@@ -79,7 +79,7 @@ def consent(world: World, query: dict[str, str], form: dict[str, str]) -> Answer
             kind="code",
             portal_id=int(portal),
             app_id=app.app_id,
-            scopes=scopes,
+            scopes=[one for one in scopes if one not in world.accounts[int(portal)].settings.withheld_scopes],
             user_id=70_001,
             user=f"admin@{portal}.example",
             expires_ms=world.clock() + CODE_LIFE_MS,
@@ -92,7 +92,18 @@ def consent(world: World, query: dict[str, str], form: dict[str, str]) -> Answer
 
 
 def token(world: World, form: dict[str, str]) -> Answer:
-    """POST a code or a refresh token for an access token."""
+    """POST a code or a refresh token for an access token; each call is noted."""
+    call = {"at": world.clock(), "client": form.get("client_id", ""), "grant": form.get("grant_type", "")}
+    try:
+        answer = _token(world, form)
+    except ApiError as error:
+        world.token_calls.append({**call, "status": error.status})
+        raise
+    world.token_calls.append({**call, "status": answer.status})
+    return answer
+
+
+def _token(world: World, form: dict[str, str]) -> Answer:
     app = _by_client(world, form.get("client_id", ""))
     if form.get("client_secret") != app.client_secret:
         raise _problem("BAD_CLIENT_SECRET", "missing or invalid client secret")
@@ -110,6 +121,9 @@ def token(world: World, form: dict[str, str]) -> Answer:
         if found is None or found.kind != "refresh" or found.app_id != app.app_id:
             raise _problem("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
         refresh = found
+        if world.accounts[found.portal_id].settings.token_rotates:
+            del world.grants[found.token]
+            refresh = world.grant(kind="refresh", **_person(found))
     else:
         raise _problem("BAD_GRANT_TYPE", "grant_type must be authorization_code or refresh_token")
     ttl = world.accounts[refresh.portal_id].settings.token_ttl_s

@@ -75,6 +75,8 @@ class World:
         self.accounts: dict[int, Account] = {}
         self.apps: dict[int, App] = {}
         self.grants: dict[str, Grant] = {}
+        self.token_calls: list[dict[str, Any]] = []
+        """What the token endpoint was asked: when, by which app, with what kind of grant, and how it answered."""
         self._random = random.Random(seed)  # noqa: S311 - ids of a simulator guard nothing
         self._calls = 0
         for line in self.journal.lines():

@@ -17,10 +17,11 @@ What is particular here:
 from collections.abc import Sequence
 from typing import Final
 
-from shared.apps.hubspot.account import account, bearer, discover, owners, prepare, refresh
+from shared.apps.hubspot.account import account, discover, owners, prepare
 from shared.apps.hubspot.feeds import poll_archived, poll_modified
 from shared.apps.hubspot.objects import KINDS, Kind
 from shared.apps.hubspot.reading import BATCH, list_page, read
+from shared.apps.hubspot.signing import bearer, page, redeem, refresh
 from shared.apps.hubspot.webhook import read as read_webhook
 from shared.apps.hubspot.webhook import verify
 from shared.apps.hubspot.writing import archive_many, create_many, update_many
@@ -29,6 +30,7 @@ from shared.core.connector import (
     Auth,
     Binding,
     Change,
+    CodeFlow,
     ConnectionField,
     Exchange,
     Feed,
@@ -102,6 +104,7 @@ def _binding(kind: Kind) -> Binding:
         lock="none",
         update_kind="patch",
         fields=kind.fields,
+        required_any=kind.required_any,
         associations=kind.associations,
         feeds=_feeds(kind),
         read_batch=BATCH,
@@ -164,18 +167,31 @@ HUBSPOT: Final = App(
         ConnectionField(name="properties_path", label="Path of the properties API", kind="text", required=False),
         ConnectionField(name="owners_path", label="Path of the owners API", kind="text", required=False),
         ConnectionField(name="associations_path", label="Path of the associations API", kind="text", required=False),
+        ConnectionField(
+            name="record_associations_path", label="Path of one record's associations", kind="text", required=False
+        ),
+        ConnectionField(name="account_path", label="Path of the account's details", kind="text", required=False),
+        ConnectionField(name="authorize_url", label="Page on which people agree", kind="url", required=False),
     ),
     auth=(
         Auth(
             kind="oauth2_code",
-            secrets=("client_id", "client_secret", "access_token", "refresh_token"),
+            secrets=("client_id", "client_secret", "refresh_token"),
             headers=bearer,
             refresh=refresh,
-            own_client=True,
+            code_flow=CodeFlow(page=page, redeem=redeem),
+            limits={"calls": 110},
         ),
         Auth(kind="api_key", secrets=("access_token",), headers=bearer),
     ),
     scopes=(
+        Scope(
+            name="oauth",
+            objects=tuple(kind.object for kind in KINDS),
+            access="read",
+            required=True,
+            reason="To sign in at all; HubSpot gives it to every app.",
+        ),
         *(scope for kind in KINDS for scope in _scopes(kind)),
         Scope(
             name="crm.objects.owners.read",
@@ -186,7 +202,7 @@ HUBSPOT: Final = App(
         ),
     ),
     limits=(
-        # A private app of a Professional account; a public app has 110 for each installing account.
+        # A private app of a Professional account; a public app has less, for each installing account.
         Limit(name="calls", kind="rolling", scope="token", amount=190, window_s=10),
         Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1, shared_with_strangers=True),
         Limit(name="token", kind="rolling", scope="token", amount=10, window_s=10),

@@ -1,16 +1,13 @@
-"""What HubSpot tells about an account: who it is, its owners and its properties; signing in; and what we add to it."""
+"""What HubSpot tells about an account: who it is, its owners and its properties; and what we add to it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from shared.apps.hubspot.calls import after, ask, date_ms, get, inner, path, post, read_json, rows
+from shared.apps.hubspot.calls import after, ask, get, inner, path, post, read_json, rows
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import MARKER, Kind
-from shared.core.connector import AccountInfo, AppError, Exchange, FieldInfo, HttpRequest, Option, Owner, Session
+from shared.core.connector import AccountInfo, AppError, Exchange, FieldInfo, Option, Owner, Session
 from shared.core.records import FieldType
-
-TOKEN_PATH: Final = "/oauth/v1/token"  # noqa: S105 - a path
 
 _TYPES: Final[Mapping[str, FieldType]] = {
     "string": FieldType.TEXT,
@@ -138,45 +135,3 @@ def _marker_is_there(session: Session, kind: Kind) -> Exchange[bool]:
         message = f"the property {MARKER} of {kind.path} is not unique: archive it in HubSpot's settings, and try again"
         raise AppError("permission_denied", message, retry="setup")
     return True
-
-
-def bearer(secrets: Mapping[str, str]) -> Mapping[str, str]:
-    """Sign calls with an access token."""
-    return {"Authorization": f"Bearer {secrets['access_token']}"}
-
-
-def refresh(secrets: Mapping[str, str]) -> Exchange[Mapping[str, str]]:
-    """Get a new access token.
-
-    ``expires_ms`` is the moment when it ends by HubSpot's own clock (`Date`), epoch milliseconds.
-    """
-    form = {
-        "grant_type": "refresh_token",
-        "client_id": secrets["client_id"],
-        "client_secret": secrets["client_secret"],
-        "refresh_token": secrets["refresh_token"],
-    }
-    request = HttpRequest(
-        method="POST",
-        path=TOKEN_PATH,
-        headers={"Content-Type": "application/x-www-form-urlencoded"},
-        body=urlencode(form).encode(),
-        safe=True,
-        limit="token",
-    )
-    response = yield request
-    if response.status in (400, 401, 403):
-        error = refuse(request, response)
-        raise AppError(
-            "auth_expired", f"HubSpot refused to refresh: {error.message}", retry="auth", status=response.status
-        )
-    body = read_json(request, response)
-    lives_s = body.get("expires_in")
-    if not isinstance(body.get("access_token"), str) or not isinstance(lives_s, int):
-        raise AppError("app_unavailable", "HubSpot's token answer has no access_token or expires_in", retry="outage")
-    return {
-        **secrets,
-        "access_token": str(body["access_token"]),
-        "refresh_token": str(body.get("refresh_token") or secrets["refresh_token"]),
-        "expires_ms": str(date_ms(response) + lives_s * 1000),
-    }

@@ -46,6 +46,7 @@ class Kind:
     """The property group that our marker is put in."""
     fields: tuple[FieldInfo, ...]
     links: tuple[Link, ...] = ()
+    required_any: tuple[tuple[str, ...], ...] = ()
     types: Mapping[str, FieldType] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +137,7 @@ CONTACT: Final = Kind(
         _field("state", FieldType.TEXT, "State/Region", "region"),
         _field("zip", FieldType.TEXT, "Postal code", "postal_code"),
         _field("country", FieldType.COUNTRY, "Country/Region", "country"),
-        _field("date_of_birth", FieldType.TEXT, "Date of birth"),
+        _field("date_of_birth", FieldType.TEXT, "Date of birth", "birthday"),
         _field("message", FieldType.TEXT, "Message", "note"),
         _field("closedate", FieldType.DATETIME, "Close date"),
         _field("lifecyclestage", FieldType.ENUM, "Lifecycle stage", options=_STAGES),
@@ -180,6 +181,7 @@ COMPANY: Final = Kind(
         _field("hs_lastmodifieddate", FieldType.DATETIME, "Last modified", writable=False),
         *_SYSTEM,
     ),
+    required_any=(("name", "domain"),),
 )
 
 KINDS: Final = (CONTACT, COMPANY)

@@ -15,7 +15,7 @@ from tests.services.desk import Desk, serving
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, str]]:
     """One server for all; each test gives it an installation of its own."""
     desk, views = Desk(), Views(tmp_path_factory.mktemp("first") / "views.sqlite")
-    api = Api(views, desk.setups, desk.bus, desk.clock, token=TOKEN, ready=lambda: True)
+    api = Api(views, desk.setups, desk.bus, desk.clock, token=TOKEN, ready=lambda: True, paused=lambda _: None)
     with serving(make_app(api)) as address:
         yield api, address
     views.close()

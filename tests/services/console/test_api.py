@@ -74,7 +74,7 @@ def test_health_says_how_fresh_everything_is(window: Window) -> None:
     now = window.desk.clock.now_ms()
     for name, to in (("f", now - 2_000), ("new", 0)):
         cursor = Cursor(connection=LEFT, object="contact", feed=name, cursor="c", complete_to_ms=to)
-        row = Stored(partition=0, offset=0, key=f"{LEFT}/contact/{name}", message=cursor, headers={})
+        row = Stored(partition=0, offset=0, key=f"{LEFT}/contact/{name}", message=cursor, raw=b"", headers={})
         window.views.take(topics.CURSORS.name, [row], {})
     window.ready = False
     health = window.get("health")

@@ -32,7 +32,8 @@ def pair(name: str, status: str = "in_sync", rev: int = 1, **more: Any) -> Pair:
 
 
 def stored(message: Any, key: str = "", offset: int = 0) -> Stored[Any]:
-    return Stored(partition=0, offset=offset, key=key or message.pair, message=message, headers={})
+    raw = message.model_dump_json(exclude_defaults=True).encode() if message is not None else None
+    return Stored(partition=0, offset=offset, key=key or message.pair, message=message, raw=raw, headers={})
 
 
 def take(views: Views, *pairs: Pair, at: int = 0) -> None:

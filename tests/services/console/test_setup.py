@@ -11,7 +11,7 @@ import yaml
 
 from deploy.local.hubspot import HubSpotServer
 from services.console import setup
-from services.console.checks import SetupError
+from services.console.files import SetupError
 from shared import topics
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
 from shared.io.service import Service
@@ -217,7 +217,7 @@ def test_a_file_that_is_not_there_is_refused(bench: Bench, capsys: pytest.Captur
     [
         ({"app": "nothing"}, "there is no app 'nothing'; known are hubspot"),
         ({"base_url": "ftp://x"}, "http or https"), ({"base_url": "nonsense"}, "http or https"),
-        ({"auth": "magic"}, "knows no sign-in 'magic'"), ({"secrets": {}}, "lacks access_token"),
+        ({"auth": "magic"}, "knows no sign-in 'magic'"), ({"secrets": {}}, "secrets must hold access_token"),
         ({"secrets": {"access_token": "pat-0"}}, "does not work"),
         ({"base_url": "http://127.0.0.1:9"}, "does not work"),
         ({"base_url": "http://10.0.0.1"}, "does not work"), ({"id": "Not Good"}, "connections.0.id"),
@@ -242,12 +242,18 @@ def test_another_account_is_another_connection(applied: Bench, capsys: pytest.Ca
     [
         ({"left": {"connection": "nobody", "object": "contact"}}, "there is no connection 'nobody'"),
         ({"left": {"connection": "one", "object": "deal"}}, "has no 'deal', only contact, company"),
-        ({"mappings": [{"key": "f", "left": "phone", "right": "phone", "lens": "magic"}]}, "no lens 'magic'"),
+        (
+            {"mappings": [{"key": "f", "left": "phone", "right": "phone", "lens": "magic"}]},
+            "the lens 'magic' does not fit",
+        ),
         (
             {"mappings": [{"key": "f", "left": a, "right": a} for a in ("phone", "city")]},
             "several mappings have the key f",
         ),
-        ({"mappings": [{"key": a, "left": a, "right": "phone"} for a in ("phone", "city")]}, "both write 'phone'"),
+        (
+            {"mappings": [{"key": a, "left": a, "right": "phone"} for a in ("phone", "city")]},
+            "both write the field",
+        ),
         ({"match": {"mode": "fields"}}, "match.left_field"),
         ({"match": {"mode": "guess"}}, "match.mode"),
         ({"associations": [{"to": "firms", "label": "company"}]}, "leads to 'firms', which is no other sync"),
@@ -278,7 +284,7 @@ def test_an_association_may_lead_to_a_sync_further_down(bench: Bench, capsys: py
     file["syncs"].append(between("one", "two", "firms", "company"))
     assert bench.run("plan", file) == 2
     file["syncs"][0]["associations"][0]["label"] = "boss"
-    assert re.search("knows no association 'boss' of 'contact'; there are: company", refused(bench, file, capsys))
+    assert "has no association 'boss'; there are company" in refused(bench, file, capsys)
 
 
 def test_the_ends_of_a_sync_stay(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:

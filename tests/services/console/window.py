@@ -43,7 +43,10 @@ class Window:
 
     def show(self, *pairs: Pair) -> None:
         """Have the journal tell pairs."""
-        rows = [Stored(partition=0, offset=0, key=row.pair, message=row, headers={}) for row in pairs]
+        rows = [
+            Stored(partition=0, offset=0, key=row.pair, message=row, raw=row.text().encode(), headers={})
+            for row in pairs
+        ]
         self.views.take(topics.PAIR_STATE.name, rows, {})
 
     def follow(self) -> None:

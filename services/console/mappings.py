@@ -1,0 +1,129 @@
+"""Mappings as people write them, completed and checked against the fields that both apps have at this moment."""
+
+import difflib
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.console.files import MappingFile, SetupError
+from shared.core.connector import FieldInfo
+from shared.core.mapping import FieldMapping
+from shared.core.records import FieldType, Side
+from shared.rules.type_compat import Direction, Fit, fit, lenses_for, partners
+
+_NAMED: Final = 20
+"""Most fields that one sentence names."""
+_LEADS_TO: Final[Mapping[Direction, tuple[Side, ...]]] = {
+    "two_way": ("L", "R"),
+    "to_left": ("L",),
+    "to_right": ("R",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """One side of a sync, for its sentences."""
+
+    app: str
+    object: str
+    fields: Mapping[str, FieldInfo]
+
+    def field(self, where: str, name: str) -> FieldInfo:
+        """Give a field; raises `SetupError`."""
+        found = self.fields.get(name)
+        if found is None:
+            near = difflib.get_close_matches(name, self.fields, n=1)
+            known = ", ".join(sorted(self.fields)[:_NAMED]) + (", and more" if len(self.fields) > _NAMED else "")
+            raise SetupError(
+                f"{where}: {self.app} has no field {name!r} of {self.object}"
+                + (f". Did you mean {near[0]!r}?" if near else f"; there are {known}")
+            )
+        return found
+
+
+def complete(sync: str, wanted: Sequence[MappingFile], left: End, right: End) -> tuple[FieldMapping, ...]:
+    """Complete and check mappings; raises `SetupError` with a sentence that says what to write."""
+    doubled = {row.key for row in wanted if sum(row.key == other.key for other in wanted) > 1}
+    if doubled:
+        raise SetupError(f"sync {sync!r}: several mappings have the key {', '.join(sorted(doubled))}")
+    made = tuple(_one(f"sync {sync!r}, mapping {row.key!r}", row, left, right) for row in wanted)
+    for side, end in (("L", left), ("R", right)):
+        written: dict[str, str] = {}
+        for row in made:
+            if not row.on or side not in _LEADS_TO[row.direction]:
+                continue
+            name = row.left if side == "L" else row.right
+            if name in written:
+                raise SetupError(
+                    f"sync {sync!r}: the mappings {written[name]!r} and {row.key!r} both write the field {name!r} of "
+                    f"{end.app}: switch one of them off, or turn it the other way"
+                )
+            written[name] = row.key
+    return made
+
+
+def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:
+    one, other = left.field(where, row.left), right.field(where, row.right)
+    fits = fit(one, other)
+    if fits.cell.way == "refused":
+        raise SetupError(
+            f"{where}: {_shown(one)} of {left.app} cannot be kept the same as {_shown(other)} of {right.app}: "
+            f"{_instead(one, other)}"
+        )
+    if fits.direction is None:
+        raise SetupError(f"{where}: {_closed(fits, one, other, left, right)}: map other fields")
+    direction = row.direction or fits.direction
+    if not fits.allows(direction):
+        raise SetupError(f"{where}: {_closed(fits, one, other, left, right)}: write `direction: {fits.direction}`")
+    return FieldMapping(
+        key=row.key, left=row.left, right=row.right, lens=_lens(where, row, one, other), zone=_zone(where, row),
+        direction=direction, policy=row.policy, clears=row.clears, on=row.on, origin="custom",
+    )  # fmt: skip
+
+
+def _closed(fits: Fit, one: FieldInfo, other: FieldInfo, left: End, right: End) -> str:
+    """Say which way is closed, and why."""
+    parts = []
+    for info, end, source, open_ in ((one, left, other, fits.cell.to_left), (other, right, one, fits.cell.to_right)):
+        if not open_:
+            parts.append(f"a {source.type} cannot be read back out of {_shown(info)} of {end.app}")
+        elif not info.updatable:
+            parts.append(f"{end.app} does not let {info.name!r} be written")
+    for info, end in ((one, left), (other, right)):
+        if not info.readable:
+            parts.append(f"{end.app} does not let {info.name!r} be read")
+    return ", and ".join(parts)
+
+
+def _instead(one: FieldInfo, other: FieldInfo) -> str:
+    if FieldType.OWNER in (one.type, other.type):
+        return "the people of one account are unknown to the other; map the owner to a text field to show it"
+    return (
+        f"map {one.name!r} to a field of type {_either(partners(one.type))}, "
+        f"or {other.name!r} to one of type {_either(partners(other.type))}"
+    )
+
+
+def _either(types: Sequence[FieldType]) -> str:
+    return " or ".join(types)
+
+
+def _shown(info: FieldInfo) -> str:
+    return f"{info.name!r} ({info.type})"
+
+
+def _lens(where: str, row: MappingFile, one: FieldInfo, other: FieldInfo) -> str:
+    known = lenses_for(one.type, other.type)
+    if row.lens is not None and row.lens not in known:
+        raise SetupError(
+            f"{where}: the lens {row.lens!r} does not fit {_shown(one)} and {_shown(other)}: write `lens: "
+            f"{known[0]}`, or leave it out" + (f"; there are also {', '.join(known[1:])}" if known[1:] else "")
+        )
+    return row.lens or known[0]
+
+
+def _zone(where: str, row: MappingFile) -> str:
+    if row.zone and row.zone not in zoneinfo.available_timezones():
+        raise SetupError(f"{where}: there is no time zone {row.zone!r}; write one such as Europe/Rome")
+    return row.zone

@@ -1,0 +1,76 @@
+"""What settings become when they are made ready to run."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.apps import APPS
+from shared.compiling import compile_policy
+from shared.core.mapping import FieldMapping
+from shared.core.matching import MatchSettings
+from shared.core.policies import Policy
+from shared.core.syncs import Connection, Sync, SyncSide
+from shared.objects import OBJECTS
+
+if TYPE_CHECKING:
+    from shared.core.records import Value
+
+
+def compiled(object_: str = "contact", *mappings: FieldMapping, match: MatchSettings | None = None) -> Policy:
+    """Compile a sync of two HubSpot accounts, the left one in Rome, the right one in Los Angeles."""
+    connections = {
+        name: Connection(id=name, app="hubspot", label="", account=name, base_url="http://x", auth="api_key", zone=zone)
+        for name, zone in (("one", "Europe/Rome"), ("two", "America/Los_Angeles"))
+    }
+    sync = Sync(
+        id="s",
+        left=SyncSide(connection="one", object=object_),
+        right=SyncSide(connection="two", object=object_),
+        mappings=mappings,
+        match=match or MatchSettings(),
+    )
+    return compile_policy(sync, connections, APPS, live=True)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment"),
+    [
+        ("", "2024-02-03T08:00:00.000Z"),
+        ("Asia/Tokyo", "2024-02-02T15:00:00.000Z"),
+    ],
+)
+def test_a_day_begins_where_the_time_is_held_unless_the_mapping_names_a_zone(zone: str, moment: str) -> None:
+    row = FieldMapping(key="d", left="a", right="b", lens="date_datetime", zone=zone)
+    (rule,) = compiled("contact", row).rules
+    assert rule.get("2024-02-03") == moment
+
+
+def test_a_time_on_the_left_becomes_the_day_it_is_there() -> None:
+    (rule,) = compiled("contact", FieldMapping(key="d", left="a", right="b", lens="datetime_date")).rules
+    assert rule.get("2024-02-02T23:30:00.000Z") == "2024-02-03"
+
+
+def test_a_company_needs_a_name_or_a_domain() -> None:
+    """HubSpot creates none without; a contact needs nothing."""
+    assert compiled("company").right.required == (("name", "domain"),)
+    assert compiled("contact").right.required == ()
+
+
+@pytest.mark.parametrize(
+    ("email", "others", "primary", "reason"),
+    [
+        ("Ann@Acme.example", (), "ann@acme.example", ""),
+        ("noemail@acme.example", (), "", "email_missing"),
+        ("noemail@acme.example", ("ann@acme.example",), "ann@acme.example", ""),
+        ("NONE@x.example", (), "", "email_missing"),
+        ("ann at acme", (), "", "email_invalid"),
+        ("ann at acme", ("none@x.example",), "", "email_invalid"),
+        (None, (), "", "email_missing"),
+    ],
+)
+def test_a_placeholder_is_no_address(email: str | None, others: tuple[str, ...], primary: str, reason: str) -> None:
+    settings = MatchSettings(placeholder_emails=("noemail@*", "None@*"))
+    values: dict[str, Value | None] = {"email": email, "other_emails": others or None}
+    identity, excluded = OBJECTS["contact"].identify(values, settings)
+    assert (identity.p, excluded) == (primary, reason)
+    assert all("none" not in key and "noemail" not in key for key in OBJECTS["contact"].keys(identity, settings))

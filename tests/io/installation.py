@@ -1,0 +1,107 @@
+"""Several processes of one installation inside a test.
+
+Each has a caller and settings of its own; all are on one Kafka and one Redis, in memory unless a real Redis is given.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared import topics
+from shared.apps import APPS
+from shared.core.connector import App
+from shared.core.syncs import Connection
+from shared.io.budgets import MemoryBudgets
+from shared.io.clock import SystemClock
+from shared.io.grants import Grants
+from shared.io.http import HttpCaller
+from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
+from shared.io.ports import Outbound, run_blocking
+from shared.io.signing import SignIns
+from shared.io.ssrf import AddressGuard
+from shared.io.tokens import MemoryTokens, TokenCache
+from shared.io.vault import Vault
+from shared.messages import SetupDoc
+from shared.metrics import Metrics
+from shared.setups import Setups
+
+KEY = bytes(32)
+
+
+def _now_ms() -> int:
+    return int(time.monotonic() * 1000)
+
+
+@dataclass
+class Process:
+    """One process: it follows the settings whenever it waits for them."""
+
+    installation: "Installation"
+    setups: Setups
+    metrics: Metrics
+    caller: HttpCaller
+    follow: Any
+
+    def renewals(self, reason: str = "done", connection: str = "c") -> float:
+        return self.metrics.value("token_renewals_total", connection=connection, reason=reason)
+
+
+@dataclass
+class Installation:
+    """What the processes share."""
+
+    allowed: Sequence[str]
+    apps: Mapping[str, App] = field(default_factory=lambda: APPS)
+    cache: TokenCache = field(default_factory=lambda: MemoryTokens(_now_ms))
+    broker: MemoryBroker = field(default_factory=lambda: MemoryBroker([topics.SETUPS]))
+    vault: Vault = field(default_factory=lambda: Vault([KEY]))
+    budgets: MemoryBudgets = field(default_factory=lambda: MemoryBudgets(now_ms=_now_ms))
+
+    def connect(self, **fields: Any) -> Connection:
+        """Set a connection up, as the console does: its `secrets` are given in the clear."""
+        secrets = fields.pop("secrets", {})
+        name = fields.setdefault("id", "c")
+        sealed = {key: self.vault.seal(value, connection=name, name=key) for key, value in secrets.items()}
+        row = Connection(**{"label": "", "account": "1", "secrets": sealed, **fields})
+        self.publish(f"connection:{name}", SetupDoc(connection=row))
+        return row
+
+    def publish(self, key: str, doc: SetupDoc | None) -> None:
+        bus = MemoryBus(self.broker, clock=SystemClock())
+        run_blocking(bus.publish([Outbound(topic=topics.SETUPS, key=key, message=doc)]))
+
+    def documents(self) -> dict[str, str]:
+        """Give what Kafka keeps of each key, as text."""
+        rows = self.broker.fetch(topics.SETUPS.name, 0, 0, 10_000)
+        return {row.key: (row.value or b"").decode() for row in rows}
+
+    def process(self) -> Process:
+        """Start one more process, which has read all settings."""
+        setups, metrics, lock = Setups(self.apps), Metrics(), threading.Lock()
+        reader = MemoryReader(self.broker, topics.SETUPS)
+
+        def follow(seconds: float = 0.0) -> None:
+            time.sleep(seconds)
+            with lock:
+                for stored in reader.poll(0.0):
+                    setups.apply(stored.offset, stored.key, stored.message)
+
+        grants = Grants(
+            MemoryBus(self.broker, clock=SystemClock()),
+            setups,
+            end=lambda: self.broker.end_offsets(topics.SETUPS.name)[0],
+            sleep=follow,
+        )
+        sign_ins = SignIns(
+            setups=setups,
+            vault=self.vault,
+            cache=self.cache,
+            grants=grants,
+            metrics=metrics,
+            clock=SystemClock(),
+        )
+        caller = HttpCaller(sign_ins=sign_ins, budgets=self.budgets, guard=AddressGuard(self.allowed), metrics=metrics)
+        follow()
+        return Process(self, setups, metrics, caller, follow)
