@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.core.deciding import decide, wants_match
-from shared.core.draft import Draft
+from shared.core.draft import LOG_MOST, Draft
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Counterpart, Neighbours, Policy
 from shared.core.records import SIDES, Side
@@ -65,12 +65,22 @@ class Step:
         if draft.policy.live and (_standing(draft.was) != _standing(pair) or before != after):
             pair = pair.model_copy(update={"pokes": tuple(sorted(before | after))})
         if redelivered:
-            pokes = tuple(sorted({*pair.pokes, *draft.was.pokes}))
-            pair = pair.model_copy(update={"pokes": pokes, "woken": pair.woken or draft.was.woken})
+            pair = _told_again(pair, draft.was)
         create = next(iter(draft.created_sides), None)
         return Stepped(
             pair, create, tuple(side for side in SIDES if side in draft.released and side not in draft.pending)
         )
+
+
+def _told_again(pair: Pair, was: Pair) -> Pair:
+    return pair.model_copy(
+        update={
+            "pokes": tuple(sorted({*pair.pokes, *was.pokes})),
+            "woken": pair.woken or was.woken,
+            "again": pair.again or was.again,
+            "log": tuple(dict.fromkeys((*was.log, *pair.log)))[:LOG_MOST],
+        }
+    )
 
 
 def open_step(pair: Pair, policy: Policy) -> Step:
