@@ -192,11 +192,12 @@ class Resolve:
     def _decide(self, work: _Work, out: list[Outbound]) -> bool:
         """Decide a pair; False when there is nothing to set."""
         if work.old is not None and work.old.absorbed_by:
-            out += _forward(work.messages, work.old.absorbed_by)
+            # What it knew comes before what came since, and says how the two were matched.
             out += outputs(
                 work.old, work.old, work.policy, text=work.text, again=False, poked=(), waiting=(),
                 cause=work.messages[-1], now_ms=self._clock.now_ms(),
             )  # fmt: skip
+            out += _forward(work.messages, work.old.absorbed_by)
             work.finish(Done("forwarded"))
             return False
         if work.step is None:

@@ -18,6 +18,8 @@ def next_rev(pair: Pair, now_ms: int) -> int:
     return max(pair.rev + 1, now_ms)
 
 
+LOG_MOST: Final = 20
+"""Decisions of one step that are told."""
 UNSURE_MOST: Final = 5
 """Values of one side that are remembered as perhaps sent; more edits than that within one outage are not told apart."""
 
@@ -135,7 +137,7 @@ class Draft:
             "tries": self.tries, "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
-            "log": tuple(self.trace[:20]),
+            "log": tuple(self.trace[:LOG_MOST]),
         }  # fmt: skip
         return put_together(Pair, fields)
 

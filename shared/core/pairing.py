@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.core.deciding import decide, wants_match
-from shared.core.draft import Draft
+from shared.core.draft import LOG_MOST, Draft
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Counterpart, Neighbours, Policy
 from shared.core.records import SIDES, Side
@@ -59,17 +59,26 @@ class Step:
         draft = self._draft
         decide(draft, counterpart, neighbours, now_ms)
         pair = draft.close(at=self._at, now_ms=now_ms)
-        pokes = frozenset(_pokes(draft.was, pair, draft.policy)) if draft.policy.live else frozenset()
-        woken = pair.woken
+        pokes = _pokes(draft.was, pair, draft.policy) if draft.policy.live else ()
+        if pokes:
+            pair = pair.model_copy(update={"pokes": pokes})
         if redelivered:
-            pokes |= frozenset(draft.was.pokes)
-            woken = woken or draft.was.woken
-        if pokes or woken != pair.woken:
-            pair = pair.model_copy(update={"pokes": tuple(sorted(pokes)), "woken": woken})
+            pair = _told_again(pair, draft.was)
         create = next(iter(draft.created_sides), None)
         return Stepped(
             pair, create, tuple(side for side in SIDES if side in draft.released and side not in draft.pending)
         )
+
+
+def _told_again(pair: Pair, was: Pair) -> Pair:
+    return pair.model_copy(
+        update={
+            "pokes": tuple(sorted({*pair.pokes, *was.pokes})),
+            "woken": pair.woken or was.woken,
+            "again": pair.again or was.again,
+            "log": tuple(dict.fromkeys((*was.log, *pair.log)))[:LOG_MOST],
+        }
+    )
 
 
 def open_step(pair: Pair, policy: Policy) -> Step:
@@ -87,13 +96,13 @@ def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
     return frozenset(keys)
 
 
-def _pokes(was: Pair, pair: Pair, policy: Policy) -> frozenset[str]:
+def _pokes(was: Pair, pair: Pair, policy: Policy) -> tuple[str, ...]:
     """Collect the keys under which other records must look again: what their matching sees of the pair changed."""
     stands = _standing(was) == _standing(pair)
     if stands and pair.L is was.L and pair.R is was.R:
-        return frozenset()
+        return ()
     before, after = keys_of(was, policy), keys_of(pair, policy)
-    return frozenset() if stands and before == after else before | after
+    return () if stands and before == after else tuple(sorted(before | after))
 
 
 def _standing(pair: Pair) -> tuple[object, ...]:
