@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.apps.hubspot.account import account, bearer, discover, owners, prepare, refresh
-from shared.apps.hubspot.feeds import poll_archived, poll_modified
+from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archived, rewind_modified
 from shared.apps.hubspot.objects import KINDS, Kind
 from shared.apps.hubspot.reading import BATCH, list_page, read
 from shared.apps.hubspot.webhook import read as read_webhook
@@ -60,6 +60,7 @@ def _feeds(kind: Kind) -> tuple[Feed, ...]:
             role="truth",
             covers=frozenset({"create", "update", "merge"}),
             poll=modified,
+            rewind=rewind_modified,
         ),
         Feed(
             name="archived",
@@ -67,6 +68,7 @@ def _feeds(kind: Kind) -> tuple[Feed, ...]:
             role="truth",
             covers=frozenset({"delete"}),
             poll=archived,
+            rewind=rewind_archived,
             # A round reads the whole bin, and a webhook tells of a delete at once where there are webhooks.
             interval_s=300.0,
         ),
