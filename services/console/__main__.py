@@ -15,6 +15,8 @@ from services.console import setup
 from services.console.api import Api, make_app
 from services.console.projection import Follower, Views
 from shared import logs
+from shared.io.budgets_redis import RedisBudgets
+from shared.io.redis_scripts import connect
 from shared.io.service import Service, serve
 from shared.settings import SettingsError, load
 
@@ -33,6 +35,7 @@ def wire(service: Service) -> None:
         service.setups,
         service.bus,
         service.clock,
+        budgets=RedisBudgets(connect(settings.redis_url.get_secret_value())),
         token=settings.console_token.get_secret_value(),
         ready=follower.caught_up.is_set,
     )

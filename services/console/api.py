@@ -20,10 +20,11 @@ from services.console.projection import SHOWN, Views
 from shared import topics
 from shared.core.pairs import Pair
 from shared.core.records import SIDES, Side
-from shared.core.syncs import Job
+from shared.core.syncs import Connection, Job
+from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
 from shared.io.ports import Bus, BusUnavailable, Clock, Outbound, run_blocking
 from shared.messages import JobProgress, SetupDoc
-from shared.rules.errors import ERRORS
+from shared.rules.errors import CODES, ERRORS
 from shared.setups import Setups
 
 _PAGE: Final = 500
@@ -54,16 +55,26 @@ class Api:
     """What the routes need.
 
     Args:
+        budgets: Tell which accounts are paused.
         ready: Tells whether the views have caught up with the journal once.
     """
 
     def __init__(
-        self, views: Views, setups: Setups, bus: Bus, clock: Clock, *, token: str, ready: Callable[[], bool]
+        self,
+        views: Views,
+        setups: Setups,
+        bus: Bus,
+        clock: Clock,
+        *,
+        budgets: Budgets,
+        token: str,
+        ready: Callable[[], bool],
     ) -> None:
         self.views = views
         self.setups = setups
         self.bus = bus
         self.clock = clock
+        self._budgets = budgets
         self._token = token
         self._ready = ready
 
@@ -100,7 +111,32 @@ class Api:
             {"feed": name, "complete_to_ms": at, "age_s": round(max(0, now - at) / 1000, 1) if at else None}
             for name, at in sorted(self.views.feeds().items())
         ]
-        return {"ready": self._ready(), "syncs": syncs, "feeds": feeds, "parked": self.views.parked(), "at_ms": now}
+        return {
+            "ready": self._ready(),
+            "connections": [self._connection(row) for row in self.setups.connections()],
+            "syncs": syncs,
+            "feeds": feeds,
+            "parked": self.views.parked(),
+            "at_ms": now,
+        }
+
+    def _connection(self, row: Connection) -> dict[str, Any]:
+        """Show whether a connection works: one line tells what holds up all of its records."""
+        shown: dict[str, Any] = {"id": row.id, "app": row.app, "label": row.label, "state": "running"}
+        try:
+            paused = self._budgets.paused(account_of(row))
+        except BudgetsUnavailable:
+            return {**shown, "state": "unknown"}
+        if paused is None:
+            return shown
+        told = CODES.get(paused.reason)
+        return {
+            **shown,
+            "state": "paused",
+            "reason": paused.reason,
+            "since_ms": paused.since_ms,
+            "hint": told.remedy if told else "",
+        }
 
     def row(self, pair: Pair) -> dict[str, Any]:
         """Show one pair as a row of a list."""

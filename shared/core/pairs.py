@@ -131,6 +131,8 @@ class Pair(Frozen):
     """The pair asks to be touched after this delay."""
     tries: int = 0
     """How often in a row a write had to wait."""
+    held_ms: int = 0
+    """Since when."""
     recent: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     """Times (ms) of the latest writes by field, to notice one that is written back and forth."""
     edits: int = 0

@@ -19,7 +19,18 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from shared import logs
 from shared.core.connector import App, AppError, Auth, Exchange, HttpRequest, HttpResponse
 from shared.core.syncs import Connection
-from shared.io.budgets import JITTER_S, Ask, Budgets, BudgetsUnavailable, Denied, Grant, Quota, Reason, Share
+from shared.io.budgets import (
+    JITTER_S,
+    Ask,
+    Budgets,
+    BudgetsUnavailable,
+    Denied,
+    Grant,
+    Quota,
+    Reason,
+    Share,
+    account_of,
+)
 from shared.io.budgets_redis import RedisBudgets
 from shared.io.exchanges import UNAVAILABLE, drive, harmless, refusal, retry_after
 from shared.io.ports import Clock, NotReady
@@ -60,7 +71,7 @@ class _SignedIn:
 
     @property
     def account(self) -> str:
-        return f"{self.app.key}/{self.connection.account or self.connection.id}"
+        return account_of(self.connection)
 
 
 @dataclass(slots=True)
