@@ -88,7 +88,7 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
         case "common":
             return _one_sided(draft, side, "failing", "key_too_common", counterpart.key)
         case "create":
-            return _decide_create(draft, side, now_ms)
+            return _decide_create(draft, side, counterpart.other, now_ms)
         case _:
             assert_never(counterpart.what)
 
@@ -101,7 +101,7 @@ def _one_sided(draft: Draft, side: Side, status: str, reason: str, detail: str) 
         _set(draft, "hidden")
 
 
-def _decide_create(draft: Draft, side: Side, now_ms: int) -> None:  # noqa: PLR0911 - one decision table, read from top to bottom
+def _decide_create(draft: Draft, side: Side, alike: str, now_ms: int) -> None:  # noqa: PLR0911 - one decision table, read from top to bottom
     """Create the partner of an unmatched record, unless something stands against it."""
     end, target = draft.ends[side], opposite(side)
     if end is None:
@@ -130,6 +130,10 @@ def _decide_create(draft: Draft, side: Side, now_ms: int) -> None:  # noqa: PLR0
     draft.pending[target] = pending
     draft.created_sides.add(target)
     draft.trace.append(Trace(did="create", side=target, note=",".join(sorted(fields))))
+    draft.notes.pop("*", None)
+    if alike:
+        draft.notes["*"] = "not_unique"
+        draft.trace.append(Trace(did="not_unique", side=target, note=alike))
     return _set_waiting(draft, now_ms)
 
 
@@ -171,7 +175,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     if not draft.policy.enabled:
         return None
     wants: dict[Side, dict[str, Send]] = {"L": {}, "R": {}}
-    notes: dict[str, str] = {}
+    notes = {key: note for key, note in draft.notes.items() if key == "*"}
     problems = {key: problem for key, problem in draft.problems.items() if problem.value}
     for rule in draft.policy.rules:
         _decide_field(draft, rule, wants, problems, notes)

@@ -115,7 +115,7 @@ class Pair(Frozen):
     problems: Mapping[str, Problem] = Field(default_factory=dict)
     """By mapping key, ``@label`` for an association, ``*`` for the whole pair."""
     notes: Mapping[str, str] = Field(default_factory=dict)
-    """Things worth seeing that need nobody: by mapping key or ``@label``."""
+    """Things worth seeing that need nobody: by mapping key, ``@label``, or ``*`` for the whole pair."""
     waits: tuple[str, ...] = ()
     """Associated records that are not linked yet: ``sync/side/id``."""
     status: Status = "pending"
