@@ -304,7 +304,8 @@ def _decide_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) -
     wants: dict[Side, dict[str, str]] = {"L": {}, "R": {}}
     waits: list[str] = []
     for rule in draft.policy.associations:
-        if any(rule.label in pending.links for pending in draft.pending.values()):
+        doubted = any(end is not None and end.ask for end in draft.ends.values())
+        if doubted or any(rule.label in pending.links for pending in draft.pending.values()):
             continue
         values: dict[Side, str | Unknown | None] = {}
         for side in SIDES:

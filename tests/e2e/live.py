@@ -39,6 +39,22 @@ def free_ports() -> dict[str, int]:
     raise RuntimeError("no free range of ports was found")
 
 
+def wait(what: Callable[[], Any], seconds: float = 30.0, *, every: float = 0.05) -> Any:
+    """Wait until something is true; raises AssertionError with the last answer or error."""
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            last = what()
+        except AssertionError as error:
+            last = error
+        else:
+            if last:
+                return last
+        time.sleep(every)
+    raise AssertionError(f"not within {seconds} s: {last}")
+
+
 def vcard(**fields: str) -> str:
     """Write a card: `first`, `last`, `email`, `title`, `phone`, `note`, `org`, `second` address."""
     rows = ["BEGIN:VCARD", "VERSION:3.0", f"UID:{fields.get('uid') or uuid.uuid4()}"]
@@ -60,8 +76,15 @@ def vcard(**fields: str) -> str:
 class Live:
     """One installation under test."""
 
-    def __init__(self, folder: Path, *, data: Callable[[], people.People] | None, poll_s: float = 1.0) -> None:
-        self.stack = Stack(folder, free_ports(), poll_s=poll_s)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        data: Callable[[], people.People] | None,
+        poll_s: float = 1.0,
+        sync: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.stack = Stack(folder, free_ports(), poll_s=poll_s, sync=sync)
         self._data = data
         self._http = requests.Session()
         self._http.trust_env = False
@@ -233,19 +256,8 @@ class Live:
     # Waiting
 
     def wait(self, what: Callable[[], Any], seconds: float = 30.0, *, every: float = 0.05) -> Any:
-        """Wait until something is true; raises AssertionError with the last answer or error."""
-        deadline = time.monotonic() + seconds
-        last: object = None
-        while time.monotonic() < deadline:
-            try:
-                last = what()
-            except AssertionError as error:
-                last = error
-            else:
-                if last:
-                    return last
-            time.sleep(every)
-        raise AssertionError(f"not within {seconds} s: {last}")
+        """Wait until something is true; see `wait`."""
+        return wait(what, seconds, every=every)
 
     def wait_for_card(self, name: str, field: str, value: str, seconds: float = 30.0) -> None:
         """Wait until a card holds a value."""
