@@ -259,6 +259,13 @@ def routes(api: Api) -> APIRouter:  # noqa: C901 - a list of routes, each a line
             raise Problem(404, "Not seen", f"No sync has seen {object} {record_id!r} of connection {connection!r} yet.")
         return {"explanations": found}
 
+    @router.get("/parked", summary="Messages that nobody could handle, and why, the newest first")
+    def parked(
+        before: Annotated[int, Query(ge=0, description="`at` of the last one shown.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
+    ) -> dict[str, Any]:
+        return {"parked": api.views.parked_rows(before, limit)}
+
     @router.get("/jobs", summary="Jobs and how far they are")
     def jobs() -> dict[str, Any]:
         return {"jobs": [_job(job, told) for job, told in api.setups.jobs()]}

@@ -53,8 +53,6 @@ class Draft:
     """Sides on which this step asks for a create."""
     released: set[Side] = field(default_factory=set)
     """Sides whose create was granted and is certain not to have happened."""
-    reported: bool = False
-    """True when a side's record is new or differs from what was known."""
 
     @classmethod
     def of(cls, pair: Pair, policy: Policy) -> "Draft":

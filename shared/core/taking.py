@@ -42,7 +42,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         _note_arrival(draft, side, report, pending)
         if verdict == "taken":
             draft.ends[side] = _overlay(draft, side, current, report)
-            draft.reported = True
+            draft.problems.pop("*", None)  # a record that was refused as it was may be taken as it is now
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side)
     if own is not None and pending is not None:
@@ -77,7 +77,6 @@ def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent,
         _drop_pending(draft, side)
         pending = None
     draft.ends[side] = _overlay(draft, side, None, report)
-    draft.reported = True
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
     if event.surplus:
         draft.match = Match(by="surplus", key=report.marker or "")

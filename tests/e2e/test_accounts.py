@@ -308,7 +308,8 @@ class TestStorm:
         assert len(people) == MANY
         story.admin.set_faults(OTHER, {"kind": "storm", "retry_after": 5})
         began = int(time.time() * 1000)
-        edits = [{"op": "update", "type": "contacts", "id": name, "properties": {"jobtitle": "Stormy"}} for name in people]
+        edit = {"op": "update", "type": "contacts", "properties": {"jobtitle": "Stormy"}}
+        edits = [{**edit, "id": name} for name in people]
         story.admin.call("POST", f"accounts/{PORTAL}/edits", {"edits": edits})
 
         def waiting() -> bool:
