@@ -134,6 +134,8 @@ class Cursor(Frozen):
     cursor: str
     complete_to_ms: int = 0
     at_ms: int = 0
+    rebuilt_ms: int = 0
+    """The rebuild of Redis that the feed has looked back for."""
 
 
 class Parked(Frozen):

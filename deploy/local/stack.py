@@ -45,6 +45,7 @@ class Stack:
         kafka: Address of a Kafka that runs already; empty for one of our own.
         redis: URL of a Redis that runs already; empty for one of our own.
         poll_s: Seconds between two polls of the address book.
+        sync: Settings of the sync that differ from the defaults.
         env: Settings of the services that differ, such as ``SYNCLINE_LOG_LEVEL``.
     """
 
@@ -56,6 +57,7 @@ class Stack:
         kafka: str = "",
         redis: str = "",
         poll_s: float = 5.0,
+        sync: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.data = data.resolve()
@@ -63,6 +65,7 @@ class Stack:
         self.ports = ports
         self.secrets = self._read_secrets()
         self._poll_s = poll_s
+        self._sync = dict(sync or {})
         self._env = dict(env or {})
         self.kafka = (
             None
@@ -208,7 +211,7 @@ class Stack:
         self.servers.start()
         self.command("shared.io.kafka_topics")
         tell("starting ingest, matcher, writer and console")
-        hook = self._subscribe()
+        hook = self.subscribe(PORTAL)
         self.workers.start()
         loaded = self.data / "loaded"
         if not empty and not loaded.exists():
@@ -219,8 +222,8 @@ class Stack:
         self._wait_ready()
         self.write_endpoints()
 
-    def _subscribe(self) -> str:
-        """Have HubSpot call us, and return the secret of its signatures."""
+    def subscribe(self, portal: int) -> str:
+        """Have an account of HubSpot call us, and return the secret of its signatures."""
         from shared.apps import APPS  # noqa: PLC0415 - see above
 
         admin = self.hubspot.admin()
@@ -232,7 +235,7 @@ class Stack:
             events += [f"{kind}.propertyChange:{info.name}" for info in fields if info.canonical and info.updatable]
         events += ["contact.privacyDeletion", "contact.associationChange"]
         try:
-            answer = admin.set_webhooks(PORTAL, f"{self.ingest_url}/webhooks/hubspot", events)
+            answer = admin.set_webhooks(portal, f"{self.ingest_url}/webhooks/hubspot", events)
             return str(answer["clientSecret"])
         finally:
             admin.close()
@@ -268,6 +271,7 @@ class Stack:
                     "id": SYNC,
                     "left": {"connection": "hubspot-main", "object": "contact"},
                     "right": {"connection": "address-book", "object": "contact"},
+                    **self._sync,
                 },
             ],
         }  # fmt: skip

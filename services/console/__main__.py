@@ -16,6 +16,7 @@ from services.console import authorize, setup
 from services.console.api import Api, make_app
 from services.console.projection import Follower, Views
 from shared import logs
+from shared.io.budgets_redis import RedisBudgets
 from shared.io.redis_scripts import connect
 from shared.io.service import Service, serve
 from shared.io.tokens import place_of
@@ -38,9 +39,10 @@ def wire(service: Service) -> None:
         service.setups,
         service.bus,
         service.clock,
+        budgets=RedisBudgets(connect(settings.redis_url.get_secret_value())),
         token=settings.console_token.get_secret_value(),
         ready=follower.caught_up.is_set,
-        paused=lambda row: tokens.look(place_of(row)).paused,
+        refused=lambda row: tokens.look(place_of(row)).paused,
     )
     server = uvicorn.Server(
         uvicorn.Config(make_app(api), log_config=None, access_log=False, timeout_graceful_shutdown=3)

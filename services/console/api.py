@@ -20,6 +20,7 @@ from shared import topics
 from shared.core.pairs import Pair
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job
+from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
 from shared.io.tokens import Paused
 from shared.messages import JobProgress, SetupDoc
@@ -57,8 +58,9 @@ class Api:
     """What the routes need.
 
     Args:
+        budgets: Tell which accounts are paused.
         ready: Tells whether the views have caught up with the journal once.
-        paused: Tells whether a connection's sign-in was refused; raises `NotReady` when Redis is away.
+        refused: Tells whether a connection's sign-in was refused; raises `NotReady` when Redis is away.
     """
 
     def __init__(
@@ -68,17 +70,19 @@ class Api:
         bus: Bus,
         clock: Clock,
         *,
+        budgets: Budgets,
         token: str,
         ready: Callable[[], bool],
-        paused: Callable[[Connection], Paused | None],
+        refused: Callable[[Connection], Paused | None],
     ) -> None:
         self.views = views
         self.setups = setups
         self.bus = bus
         self.clock = clock
+        self._budgets = budgets
         self._token = token
         self._ready = ready
-        self._paused = paused
+        self._refused = refused
 
     def authorize(self, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         """Refuse a call without the token."""
@@ -115,24 +119,29 @@ class Api:
         ]
         return {
             "ready": self._ready(),
-            "syncs": syncs,
             "connections": [self._connection(row) for row in self.setups.connections()],
+            "syncs": syncs,
             "feeds": feeds,
             "parked": self.views.parked(),
             "at_ms": now,
         }
 
     def _connection(self, row: Connection) -> dict[str, Any]:
-        """Show whether a connection works; the reason why not is what its app said last."""
+        """Show whether a connection works: one line tells what holds up all of its records."""
         shown: dict[str, Any] = {"id": row.id, "app": row.app, "account": row.account, "label": row.label}
         try:
-            paused = self._paused(row)
-        except NotReady:
+            refused, paused = self._refused(row), self._budgets.paused(account_of(row))
+        except (NotReady, BudgetsUnavailable):
             return {**shown, "state": "unknown"}
-        if paused is None:
-            return {**shown, "state": "ok"}
-        hint = CODES[paused.code].remedy if paused.code in CODES else ""
-        return {**shown, "state": "paused", "reason": paused.code, "detail": paused.message, "hint": hint}
+        why: dict[str, Any]
+        if refused is not None:
+            why = {"reason": refused.code, "detail": refused.message}
+        elif paused is not None:
+            why = {"reason": paused.reason, "since_ms": paused.since_ms}
+        else:
+            return {**shown, "state": "running"}
+        told = CODES.get(why["reason"])
+        return {**shown, "state": "paused", **why, "hint": told.remedy if told else ""}
 
     def row(self, pair: Pair) -> dict[str, Any]:
         """Show one pair as a row of a list."""
@@ -258,6 +267,13 @@ def routes(api: Api) -> APIRouter:  # noqa: C901 - a list of routes, each a line
         if not found:
             raise Problem(404, "Not seen", f"No sync has seen {object} {record_id!r} of connection {connection!r} yet.")
         return {"explanations": found}
+
+    @router.get("/parked", summary="Messages that nobody could handle, and why, the newest first")
+    def parked(
+        before: Annotated[int, Query(ge=0, description="`at` of the last one shown.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
+    ) -> dict[str, Any]:
+        return {"parked": api.views.parked_rows(before, limit)}
 
     @router.get("/jobs", summary="Jobs and how far they are")
     def jobs() -> dict[str, Any]:

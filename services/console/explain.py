@@ -15,8 +15,25 @@ _NOTES: Final = {
     "settled_difference": "differs on purpose: the mapping does not write in that direction",
     "drift": "was changed on the side that this mapping only writes to; it is not carried back",
     "waiting_parent": "waits for the other record to be linked",
+    "not_unique": (
+        "other records have the same name and company, and no address tells which of them it is: it got its own partner"
+    ),
     "object_sync_off": "is not carried over: the other object is not synced",
 }
+_DECIDED: Final = {
+    "create": "A record is created in {app}.",
+    "not_unique": "Not linked to {note}, which may be the same: name and company alone do not tell.",
+    "rewritten": "{key}: {app} stored {new} where {old} was sent.",
+    "written": "{app} took the {note}.",
+    "found": "{app} held the record already.",
+    "stale": "The record in {app} had changed before the write: decided anew.",
+    "held": "The write to {app} waits: {note}.",
+    "refused": "{app} refused the write: {note}.",
+    "replaced": "The record {new} of {app} took the place of {old}.",
+    "superseded": "The {note} to {app} is not needed any more.",
+}
+_UNNAMED: Final = {"written": "write", "held": "it was not sent", "superseded": "write"}
+"""What a decision's note is when it has none."""
 _MATCHED: Final = {
     "marker": "Syncline created one of them from the other",
     "create": "Syncline created one of them from the other",
@@ -77,12 +94,18 @@ def _why(pair: Pair, sync: Sync | None, names: Mapping[Side, str]) -> list[str]:
     if pair.detail:
         found.append(pair.detail)
     found += [_problem(problem) for problem in pair.problems.values()]
-    found += [f"{key} {_NOTES.get(note, note)}." for key, note in pair.notes.items()]
+    found += [_note(key, note) for key, note in pair.notes.items()]
     if pair.waits:
         found.append(f"Waits for: {', '.join(pair.waits)}.")
     if sync is not None and not sync.enabled:
         found.append("The sync is switched off.")
     return found
+
+
+def _note(key: str, note: str) -> str:
+    """Spell a note; one about the whole pair is a sentence of its own."""
+    text = _NOTES.get(note, note)
+    return f"{text[0].upper()}{text[1:]}." if key == "*" else f"{key} {text}."
 
 
 def _how_matched(pair: Pair) -> str:
@@ -160,30 +183,17 @@ def _pending(side: Side, row: Pending, names: Mapping[Side, str]) -> dict[str, A
     }
 
 
-def _decided(row: Mapping[str, Any], names: Mapping[Side, str]) -> str:  # noqa: PLR0911 - one sentence for each kind of decision
+def _decided(row: Mapping[str, Any], names: Mapping[Side, str]) -> str:
     side: Side = "R" if row.get("side") == "R" else "L"
     app, did, key = names[side], row["did"], row.get("key", "")
+    old, new, note = row.get("old"), row.get("new"), row.get("note", "")
     if did == "write":
         return _change(row, app)
-    if did == "create":
-        return f"A record is created in {app}."
-    if did == "rewritten":
-        return f"{key}: {app} stored {_said(row.get('new'))} where {_said(row.get('old'))} was sent."
-    if did in ("written", "found"):
-        return (
-            f"{app} took the {row.get('note') or 'write'}." if did == "written" else f"{app} held the record already."
-        )
-    if did == "stale":
-        return f"The record in {app} had changed before the write: decided anew."
-    if did == "held":
-        return f"The write to {app} waits: {row.get('note') or 'it was not sent'}."
-    if did == "refused":
-        return f"{app} refused the write: {row.get('note')}."
-    if did == "replaced":
-        return f"The record {_said(row.get('new'))} of {app} took the place of {_said(row.get('old'))}."
-    if did == "superseded":
-        return f"The {row.get('note') or 'write'} to {app} is not needed any more."
-    return f"{did} {key} {row.get('note', '')}".strip()
+    sentence = _DECIDED.get(did)
+    if sentence is None:
+        return f"{did} {key} {note}".strip()
+    what = note or _UNNAMED.get(did, "")
+    return sentence.format(app=app, key=key, old=_said(old), new=_said(new), note=what)
 
 
 def _change(row: Mapping[str, Any], app: str) -> str:

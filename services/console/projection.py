@@ -178,6 +178,14 @@ class Views:
         rows = self._connection().execute("SELECT reason, count(*) AS n FROM parked GROUP BY reason")
         return {row["reason"]: row["n"] for row in rows}
 
+    def parked_rows(self, before: int, limit: int) -> list[dict[str, Any]]:
+        """List parked messages, the newest first; *before* is the number of the last one that was shown, or 0."""
+        rows = self._connection().execute(
+            "SELECT at, topic, key, reason, detail, at_ms FROM parked WHERE ? = 0 OR at < ? ORDER BY at DESC LIMIT ?",
+            (before, before, limit),
+        )
+        return [dict(row) for row in rows]
+
     def rows(self, query: Query) -> list[Pair]:
         """List pairs in the order of sync and pair."""
         where, given = ["(sync, pair) > (?, ?)"], list[object](query.after)

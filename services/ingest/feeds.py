@@ -2,11 +2,14 @@
 
 A feed belongs to the worker that owns its connection's partition of `notices`. Its cursor moves only when Kafka has
 the notices that it brought.
+
+When Redis was rebuilt, each feed looks back by an hour: a change of the last moments may be known to nobody any more.
+Where a cursor names no time, everything is read again instead.
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,6 +29,8 @@ _LONGEST_PAUSE_S: Final = 300.0
 _FIRST_PAUSE_S: Final = 2.0
 _PAUSED_S: Final = 60.0
 """How often a connection whose sign-in was refused is looked at; most looks cost no call (`shared.io.tokens`)."""
+_LOOK_BACK_MS: Final = 3_600_000
+"""How far a feed looks back after a rebuild of Redis."""
 _USUAL_S: Final = 60.0
 """The interval that a connection's own setting replaces; feeds that are slower stay slower in proportion."""
 _log = logs.get(__name__)
@@ -137,13 +142,16 @@ class Feeds:
 
     def poll(self, poll: _Poll) -> bool:
         """Poll once; True when another page is waiting already."""
+        rebuilt = self._rebuilt(poll)
         known = self.cursors.get(poll.key)
+        if known is not None and known.rebuilt_ms < max(rebuilt.values(), default=0):
+            known = self._look_back(poll, known, rebuilt)
         exchange = poll.feed.poll(self.setups.session(poll.connection), known.cursor if known else None)
         page = run_blocking(self.caller.run(poll.connection, exchange, wait_s=2.0))
         run_blocking(self.bus.publish(self._notices(poll, page)))
         complete = page.complete_to_ms or (known.complete_to_ms if known else 0)
         if known is None or page.cursor != known.cursor or complete > known.complete_to_ms + 60_000:
-            self.cursors.save(self._cursor(poll, page.cursor, complete))
+            self.cursors.save(self._cursor(poll, page.cursor, complete, rebuilt))
         self._show_age(poll, complete)
         return page.more
 
@@ -166,7 +174,26 @@ class Feeds:
             for hint in page.hints
         ]
 
-    def _cursor(self, poll: _Poll, cursor: str, complete_to_ms: int) -> Cursor:
+    def _rebuilt(self, poll: _Poll) -> dict[str, int]:
+        """Tell when Redis was last rebuilt for each sync that the feed serves."""
+        return {
+            policy.sync: self.setups.rebuilt_ms(policy.sync)
+            for policy, _ in self.setups.sides_of(poll.connection, poll.object)
+        }
+
+    def _look_back(self, poll: _Poll, known: Cursor, rebuilt: Mapping[str, int]) -> Cursor:
+        """Move a feed back, or have everything read again; gives the cursor where it goes on, stored already."""
+        cursor = known.cursor
+        if poll.feed.rewind is not None:
+            cursor = poll.feed.rewind(cursor, _LOOK_BACK_MS)
+        else:
+            self._read_again("rebuilt", {sync: at for sync, at in rebuilt.items() if at > known.rebuilt_ms})
+        _log.info("feed_looks_back", feed=poll.key)
+        moved = self._cursor(poll, cursor, known.complete_to_ms, rebuilt)
+        self.cursors.save(moved)
+        return moved
+
+    def _cursor(self, poll: _Poll, cursor: str, complete_to_ms: int, rebuilt: Mapping[str, int]) -> Cursor:
         return Cursor(
             connection=poll.connection,
             object=poll.object,
@@ -174,23 +201,28 @@ class Feeds:
             cursor=cursor,
             complete_to_ms=complete_to_ms,
             at_ms=self.clock.now_ms(),
+            rebuilt_ms=max(rebuilt.values(), default=0),
         )
 
     def _start_anew(self, poll: _Poll) -> None:
         """Begin the feed now, and have everything read again: what it would have told is lost."""
+        rebuilt = self._rebuilt(poll)
         exchange = poll.feed.poll(self.setups.session(poll.connection), None)
         page = run_blocking(self.caller.run(poll.connection, exchange, wait_s=2.0))
+        self._read_again("expired", dict.fromkeys(rebuilt, self.clock.now_ms()))
+        self.cursors.save(self._cursor(poll, page.cursor, page.complete_to_ms, rebuilt))
+
+    def _read_again(self, why: str, syncs: Mapping[str, int]) -> None:
+        """Have all records of syncs looked at; the time beside each tells one such job from another."""
         now_ms = self.clock.now_ms()
         jobs = [
-            Job(id=f"expired-{policy.sync}-{now_ms}", kind="resync", sync=policy.sync, asked_at_ms=now_ms)
-            for policy, _ in self.setups.sides_of(poll.connection, poll.object)
+            Job(id=f"{why}-{sync}-{at}", kind="resync", sync=sync, asked_at_ms=now_ms) for sync, at in syncs.items()
         ]
         run_blocking(
             self.bus.publish(
                 [Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job)) for job in jobs]
             )
         )
-        self.cursors.save(self._cursor(poll, page.cursor, page.complete_to_ms))
 
     def _show_age(self, poll: _Poll, complete_to_ms: int = 0) -> None:
         """Show how old a change may be that the feed has not told yet; its app's clock counts, where it tells one."""

@@ -134,6 +134,7 @@ class _Work:
         if self._progress.phase != "matching":
             self._tell(phase="matching")
         self._touch(sync)
+        self._wake(sync)
         self._tell(phase="done", error="")
 
     # Reading
@@ -240,27 +241,39 @@ class _Work:
         touched = 0
         for rows in self._pairs(sync.id):
             self._wait(self._has_room)
-            names = self._chosen(sync.id, [pair for pair, slots in rows if slots.L or slots.R])
-            self._publish(
-                [
-                    Outbound(
-                        topic=topics.PAIRS,
-                        key=pair,
-                        message=PairEvent(sync=sync.id, pair=pair, kind="touch", reason=reason),
-                    )
-                    for pair in names
-                ]
-            )
+            names: Sequence[str] = [pair for pair, slots in rows if slots.L or slots.R]
+            if self._job.statuses:
+                names = self._chosen(sync.id, names, lambda pair: pair.status in self._job.statuses)
+            self._touch_all(sync.id, names, reason)
             touched += len(names)
             self._tell(touched=touched)
 
-    def _chosen(self, sync: str, names: Sequence[str]) -> Sequence[str]:
-        if not self._job.statuses:
-            return names
+    def _wake(self, sync: Sync) -> None:
+        """Touch the records of other syncs that wait for one of this sync: while it was off, nobody could wake them."""
+        for other in self._jobs.setups.syncs():
+            if all(row.to != sync.id for row in other.associations):
+                continue
+            for rows in self._pairs(other.id):
+                self._wait(self._has_room)
+                names = [pair for pair, slots in rows if slots.L and slots.R]
+                waiting = self._chosen(
+                    other.id, names, lambda pair: any(row.startswith(f"{sync.id}/") for row in pair.waits)
+                )
+                self._touch_all(other.id, waiting, "woken")
+
+    def _touch_all(self, sync: str, names: Sequence[str], reason: str) -> None:
+        self._publish(
+            [
+                Outbound(
+                    topic=topics.PAIRS, key=pair, message=PairEvent(sync=sync, pair=pair, kind="touch", reason=reason)
+                )
+                for pair in names
+            ]
+        )
+
+    def _chosen(self, sync: str, names: Sequence[str], fits: Callable[[Pair], bool]) -> Sequence[str]:
         loaded = run_blocking(self._jobs.store.load([(sync, name) for name in names]))
-        return [
-            name for (_, name), row in loaded.items() if row.state and Pair.read(row.state).status in self._job.statuses
-        ]
+        return [name for (_, name), row in loaded.items() if row.state and fits(Pair.read(row.state))]
 
     def _pairs(self, sync: str) -> Iterable[Sequence[tuple[str, Slots]]]:
         for first in range(0, len(BUCKETS), _BUCKETS):

@@ -31,8 +31,8 @@ def counterpart_of(policy: Policy, side: Side, record: str, pair: str, component
             )
         case TooCommon():
             return Counterpart(what="common", other=f"{len(members)} records or more share it")
-        case Create():
-            return Counterpart(what="create")
+        case Create(alike):
+            return Counterpart(what="create", other=", ".join(_name(by_node[node]) for node in alike))
 
 
 def _member(row: LinkedRecord, own: LinkedRecord) -> Member:

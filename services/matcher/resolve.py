@@ -167,7 +167,7 @@ class Resolve:
     async def _look_at_neighbours(self, works: Sequence[_Work]) -> None:
         """Find the other ends of associations, registering first who waits for them."""
         items: list[tuple[str, Side, str, Key | None]] = []
-        owners: list[tuple[_Work, Side, str]] = []
+        owners: list[tuple[_Work, Side, str, bool]] = []
         for work in works:
             if work.step is None or not work.policy.associations:
                 continue
@@ -177,15 +177,16 @@ class Resolve:
                     record = end.links.get(rule.label) if end is not None else None
                     if not record:
                         continue
-                    if self._setups.policy(rule.to) is None:
+                    target = self._setups.policy(rule.to)
+                    if target is None:
                         work.neighbours[side, rule.label] = Neighbour(off=True)
                         continue
                     items.append((rule.to, side, record, work.key))
-                    owners.append((work, side, rule.label))
+                    owners.append((work, side, rule.label, not target.enabled))
         if not items:
             return
-        for (work, side, label), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
-            work.neighbours[side, label] = Neighbour(pair=pair, left=_living(slots.L), right=_living(slots.R))
+        for (work, side, label, off), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
+            work.neighbours[side, label] = Neighbour(pair=pair, left=_living(slots.L), right=_living(slots.R), off=off)
 
     # Decide
 
@@ -235,6 +236,8 @@ class Resolve:
             if work.stepped is not None and work.old is not None and work.outcomes:
                 for wait in set(work.old.waits) - set(work.stepped.pair.waits):
                     sync, side, record = wait.split("/", 2)
+                    if self._setups.policy(sync) is None:
+                        continue  # it has no links in which anybody could wait
                     over.append((sync, "L" if side == "L" else "R", record, work.key))
         if over:
             await self._store.unwait(over)

@@ -161,6 +161,8 @@ class Feed:
     cursor_max_age_s: float | None = None
     interval_s: float = 60.0
     on_expired: Literal["full_scan"] = "full_scan"
+    rewind: Callable[[str, int], str] | None = None
+    """(cursor, milliseconds) -> the cursor so much earlier; None where a cursor names no time. Raises `FeedExpired`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

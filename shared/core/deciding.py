@@ -12,6 +12,14 @@ from shared.core.records import SIDES, Life, Side, Value, opposite
 FLAP_WRITES: Final = 5
 """Writes of one field within `FLAP_MS` beyond which it is frozen: two programs are fighting over it."""
 FLAP_MS: Final = 600_000
+HELD_MS: Final = 86_400_000
+"""How long a write may wait for its app before a person is told that it fails."""
+_HELD: Final = {
+    "waiting_limit": "rate_limited",
+    "app_unavailable": "app_unavailable",
+    "connection_paused": "auth_expired",
+}
+"""Why a write waits, and what is told once it has waited for `HELD_MS`."""
 _GONE: Final = {"L": "deleted_in_left", "R": "deleted_in_right"}
 
 
@@ -65,7 +73,7 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
     if not draft.policy.live:
         return _set(draft, "pending", "first_sync")
     if target in draft.pending:
-        return _set(draft, "pending", "queued")
+        return _set_waiting(draft, now_ms)
     if counterpart is None:
         return None
     match counterpart.what:
@@ -80,7 +88,7 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
         case "common":
             return _one_sided(draft, side, "failing", "key_too_common", counterpart.key)
         case "create":
-            return _decide_create(draft, side, now_ms)
+            return _decide_create(draft, side, counterpart.other, now_ms)
         case _:
             assert_never(counterpart.what)
 
@@ -93,7 +101,7 @@ def _one_sided(draft: Draft, side: Side, status: str, reason: str, detail: str) 
         _set(draft, "hidden")
 
 
-def _decide_create(draft: Draft, side: Side, now_ms: int) -> None:  # noqa: ARG001, PLR0911 - one signature for all decisions
+def _decide_create(draft: Draft, side: Side, alike: str, now_ms: int) -> None:  # noqa: PLR0911 - one decision table, read from top to bottom
     """Create the partner of an unmatched record, unless something stands against it."""
     end, target = draft.ends[side], opposite(side)
     if end is None:
@@ -106,7 +114,7 @@ def _decide_create(draft: Draft, side: Side, now_ms: int) -> None:  # noqa: ARG0
     if not draft.policy.side(target).create:
         return _set(draft, "excluded", "create_off")
     if draft.again and draft.tries:
-        return _set(draft, "pending", draft.reason, draft.detail)
+        return _set_waiting(draft, now_ms)
     fields, source = _fields_for(draft, side)
     for group in draft.policy.side(target).required:
         if not any(fields.get(name) is not None for name in group):
@@ -122,7 +130,11 @@ def _decide_create(draft: Draft, side: Side, now_ms: int) -> None:  # noqa: ARG0
     draft.pending[target] = pending
     draft.created_sides.add(target)
     draft.trace.append(Trace(did="create", side=target, note=",".join(sorted(fields))))
-    return _set(draft, "pending", "queued")
+    draft.notes.pop("*", None)
+    if alike:
+        draft.notes["*"] = "not_unique"
+        draft.trace.append(Trace(did="not_unique", side=target, note=alike))
+    return _set_waiting(draft, now_ms)
 
 
 def _fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[str, Value | None]]:
@@ -163,7 +175,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     if not draft.policy.enabled:
         return None
     wants: dict[Side, dict[str, Send]] = {"L": {}, "R": {}}
-    notes: dict[str, str] = {}
+    notes = {key: note for key, note in draft.notes.items() if key == "*"}
     problems = {key: problem for key, problem in draft.problems.items() if problem.value}
     for rule in draft.policy.rules:
         _decide_field(draft, rule, wants, problems, notes)
@@ -175,7 +187,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
         if side not in draft.pending and not (draft.again and draft.tries):
             _write(draft, side, wants[side], links[side], now_ms)
     waiting = bool(draft.again and draft.tries) and any(wants[side] or links[side] for side in SIDES)
-    return _linked_status(draft, waiting)
+    return _linked_status(draft, waiting, now_ms)
 
 
 def _decide_field(
@@ -292,7 +304,8 @@ def _decide_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) -
     wants: dict[Side, dict[str, str]] = {"L": {}, "R": {}}
     waits: list[str] = []
     for rule in draft.policy.associations:
-        if any(rule.label in pending.links for pending in draft.pending.values()):
+        doubted = any(end is not None and end.ask for end in draft.ends.values())
+        if doubted or any(rule.label in pending.links for pending in draft.pending.values()):
             continue
         values: dict[Side, str | Unknown | None] = {}
         for side in SIDES:
@@ -356,12 +369,27 @@ def _link_target(left: str | None, right: str | None, base: tuple[str | None, st
     return None
 
 
-def _linked_status(draft: Draft, waiting: bool) -> None:  # noqa: FBT001 - one fact, named at the only call
+def _set_waiting(draft: Draft, now_ms: int) -> None:
+    """Set the status of a pair whose write is on its way, or has to wait for its app.
+
+    The reason stays while the write is tried again, so that the age of the wait is told, and not that of its last try.
+    """
+    if not draft.tries:
+        return _set(draft, "pending", "queued")
+    draft.held_ms = draft.held_ms or now_ms
+    known = draft.reason in _HELD or draft.reason in _HELD.values()
+    reason = draft.reason if known else "queued"
+    if known and now_ms - draft.held_ms >= HELD_MS:
+        return _set(draft, "failing", _HELD.get(reason, reason), draft.detail)
+    return _set(draft, "pending", reason, draft.detail)
+
+
+def _linked_status(draft: Draft, waiting: bool, now_ms: int) -> None:  # noqa: FBT001 - one fact, named at the only call
     if draft.problems:
         key, problem = next(iter(sorted(draft.problems.items())))
         return _set(draft, "failing", problem.code, f"{problem.field or key}: {_about(problem)}")
-    if waiting:
-        return _set(draft, "pending", draft.reason or "queued", draft.detail)
+    if waiting or (draft.pending and draft.tries):
+        return _set_waiting(draft, now_ms)
     if draft.pending and draft.was.synced_ms == 0:
         return _set(draft, "pending", "queued")
     if not draft.pending:

@@ -108,6 +108,9 @@ class Link:
 class Create:
     """Nobody on the other side is it."""
 
+    alike: tuple[Node, ...] = ()
+    """Records that may be it, although too little tells so to link them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
@@ -146,6 +149,7 @@ class _Choice:
         self._rule = rule
         self._settings = settings
         self._members = {member.node: member for member in sorted(members, key=lambda member: member.node)}
+        self._alike: dict[Node, tuple[Node, ...]] = {}
         self._edges = self._find_edges()
         self._busy = {node for node, member in self._members.items() if member.held}
         self._verdicts: dict[Node, Verdict] = {}
@@ -168,7 +172,9 @@ class _Choice:
                 if edge is not None:
                     edges[left.node][right.node] = edge
                     edges[right.node][left.node] = edge
-        return _without_unclear(edges, self._rule.weak)
+        clear = _without_unclear(edges, self._rule.weak)
+        self._alike = {node: tuple(sorted(found.keys() - clear[node].keys())) for node, found in edges.items()}
+        return clear
 
     def _block(self) -> bool:
         """Exclude free records whose best edges all lead to records that are taken."""
@@ -179,7 +185,7 @@ class _Choice:
                 holder = min(best, key=lambda other: self._members[other].age)
                 edge = self._edges[node][holder]
                 if edge.score == self._rule.weak:
-                    self._verdicts[node] = Create()
+                    self._verdicts[node] = Create((holder,))
                 else:
                     self._verdicts[node] = Duplicate(holder, _key(edge))
                 self._busy.add(node)
@@ -234,7 +240,7 @@ class _Choice:
             member = self._members[node]
             holder = None if member.creating else self._same_as(member, made[member.side])
             if holder is None:
-                self._verdicts[node] = Create()
+                self._verdicts[node] = Create(self._alike[node])
                 made[member.side].append(member)
             else:
                 self._verdicts[node] = holder

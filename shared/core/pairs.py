@@ -115,7 +115,7 @@ class Pair(Frozen):
     problems: Mapping[str, Problem] = Field(default_factory=dict)
     """By mapping key, ``@label`` for an association, ``*`` for the whole pair."""
     notes: Mapping[str, str] = Field(default_factory=dict)
-    """Things worth seeing that need nobody: by mapping key or ``@label``."""
+    """Things worth seeing that need nobody: by mapping key, ``@label``, or ``*`` for the whole pair."""
     waits: tuple[str, ...] = ()
     """Associated records that are not linked yet: ``sync/side/id``."""
     status: Status = "pending"
@@ -131,6 +131,8 @@ class Pair(Frozen):
     """The pair asks to be touched after this delay."""
     tries: int = 0
     """How often in a row a write had to wait."""
+    held_ms: int = 0
+    """Since when."""
     recent: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     """Times (ms) of the latest writes by field, to notice one that is written back and forth."""
     edits: int = 0

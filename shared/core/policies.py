@@ -95,7 +95,7 @@ class Counterpart:
     creating: bool = False
     """The pair to join has its create in flight."""
     other: str = ""
-    """The record that stands in the way, or the candidates, for people."""
+    """The record that stands in the way, the candidates, or those that are too alike to choose from, for people."""
     by: str = ""
     key: str = ""
 

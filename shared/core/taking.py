@@ -42,11 +42,15 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         _note_arrival(draft, side, report, pending)
         if verdict == "taken":
             draft.ends[side] = _overlay(draft, side, current, report)
-            draft.reported = True
+            draft.problems.pop("*", None)  # a record that was refused as it was may be taken as it is now
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side)
     if own is not None and pending is not None:
         _settle_answer(draft, side, pending, own, report, believed=verdict in ("taken", "known"))
+        end = draft.ends[side]
+        if pending.links and own.result == "written" and end is not None:
+            # Associations have no version: whether somebody changed them meanwhile, only another reading can tell.
+            draft.ends[side] = end.model_copy(update={"ask": _token(draft, side, offset)})
     return verdict
 
 
@@ -73,7 +77,6 @@ def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent,
         _drop_pending(draft, side)
         pending = None
     draft.ends[side] = _overlay(draft, side, None, report)
-    draft.reported = True
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
     if event.surplus:
         draft.match = Match(by="surplus", key=report.marker or "")
@@ -93,31 +96,45 @@ def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom
     """Judge a report against what is known of the same record."""
     confirmed = bool(current.ask) and current.ask in event.asks
     same = _same_content(draft, side, current, report)
-    if own is not None and own.result != "stale" and report.life is Life.ALIVE and not draft.policy.side(side).ordered:
-        # The app's lock says that our write followed directly on what it expected; any other state that was
-        # believed since must be a later one.
-        pending = draft.pending[side]
-        return "taken" if pending.expected == current.version else "known"
+    told = _believe_answer(draft, side, current, report, own) if own is not None else None
+    if told is not None:
+        return told
     if draft.policy.side(side).ordered and report.version.order is not None and current.version.order is not None:
         if report.version.order < current.version.order:
             return "stale_version"
         if report.version.order > current.version.order:
             return "taken"
-    elif report.version == current.version and same:
+    elif report.version == current.version and same and not confirmed:
         return "known"
+    if confirmed:
+        return "taken"
     if same and report.life is current.life:
         return "taken" if report.version != current.version else "known"
-    if confirmed:
+    if report.version == current.version and report.life is current.life and _only_adds(draft, side, current, report):
         return "taken"
     if current.ask and event.asks:
         # It answers an older question. The newer one stands behind it in the same partition, so it is read later;
         # asking once more would let the two chase each other for ever.
         return "asked_again"
     # Two states, and no telling which is newer: read again, and believe only that reading.
-    draft.ends[side] = current.model_copy(
-        update={"ask": second_read_token(draft.was.pair, side, draft.was.rev, offset)}
-    )
+    draft.ends[side] = current.model_copy(update={"ask": _token(draft, side, offset)})
     return "asked_again"
+
+
+def _believe_answer(draft: Draft, side: Side, current: SideState, report: Report, own: Answer) -> Taken | None:
+    """Judge what answers our own write; None when it says no more than any other report."""
+    pending = draft.pending[side]
+    if not draft.policy.side(side).ordered and own.result != "stale" and report.life is Life.ALIVE:
+        # The app's lock says that our write followed directly on what it expected; any other state that was
+        # believed since must be a later one.
+        return "taken" if pending.expected == current.version else "known"
+    if own.result == "written" and pending.links and report.version == current.version:
+        return "taken"  # an association moves no version
+    return None
+
+
+def _token(draft: Draft, side: Side, offset: int) -> str:
+    return second_read_token(draft.was.pair, side, draft.was.rev, offset)
 
 
 def _same_content(draft: Draft, side: Side, current: SideState, report: Report) -> bool:
@@ -127,6 +144,14 @@ def _same_content(draft: Draft, side: Side, current: SideState, report: Report) 
         and all(current.fields.get(name, UNKNOWN) == value for name, value in report.fields.items() if name in kept)
         and all(current.links.get(label, UNKNOWN) == other for label, other in report.links.items())
     )
+
+
+def _only_adds(draft: Draft, side: Side, current: SideState, report: Report) -> bool:
+    """Tell whether a report says only what was not known yet: an app may tell only some of what it created."""
+    kept = draft.policy.side(side).fields
+    return all(
+        current.fields.get(name, value) == value for name, value in report.fields.items() if name in kept
+    ) and all(current.links.get(label, other) == other for label, other in report.links.items())
 
 
 def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report) -> SideState:

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
+from shared.core.syncs import Connection
+
 Share: TypeAlias = Literal["live", "backfill"]
 Reason: TypeAlias = Literal["quota", "parallel", "live_first", "rate_limited", "app_unavailable"]
 
@@ -99,6 +101,19 @@ class Denied:
     retry_after_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """An account that takes no calls, until one that probes is answered."""
+
+    reason: Reason
+    since_ms: int
+
+
+def account_of(row: Connection) -> str:
+    """Name the account whose budget a connection uses; two connections may share one."""
+    return f"{row.app}/{row.account or row.id}"
+
+
 class Budgets(Protocol):
     """Grants requests. Every method raises `BudgetsUnavailable`."""
 
@@ -117,6 +132,10 @@ class Budgets(Protocol):
         """Stop an account for what the app asked, or for a time that doubles; gives the seconds."""
         ...
 
+    def paused(self, account: str) -> Paused | None:
+        """Tell since when an account has been stopped without a call that the app took; None when it is not."""
+        ...
+
 
 def pause_ms(streak: int, retry_after_s: float | None) -> int:
     """Give how long the pause number *streak* lasts."""
@@ -130,6 +149,7 @@ class _Pause:
     until_ms: int
     reason: Reason
     streak: int
+    since_ms: int
     probe_until_ms: int = 0
 
 
@@ -232,8 +252,17 @@ class MemoryBudgets:
             until = now + pause_ms(streak, retry_after_s)
             if known is not None and under_way:
                 until = max(known.until_ms, until if retry_after_s is not None else 0)
-            state.pause = _Pause(until, reason, streak)
+            state.pause = _Pause(until, reason, streak, known.since_ms if known else now)
             return (until - now) / 1000
+
+    def paused(self, account: str) -> Paused | None:
+        """Tell since when an account has been stopped; a pause that nobody probed is forgotten."""
+        with self._lock:
+            state = self._accounts.get(account)
+            pause = state.pause if state else None
+            if pause is None or self._now_ms() > pause.until_ms + FORGET_MS:
+                return None
+            return Paused(reason=pause.reason, since_ms=pause.since_ms)
 
 
 def _needs(ask: Ask) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from shared.io.budgets import (
     BudgetsUnavailable,
     Denied,
     Grant,
+    Paused,
     Reason,
 )
 from shared.io.envelope import RandomBits, fresh_bits
@@ -148,6 +149,7 @@ if under_way then
   if asked < 0 then stop = known else stop = math.max(known, stop) end
 end
 redis.call('HSET', KEYS[1], 'until', stop, 'reason', ARGV[1], 'streak', streak, 'probe', 0)
+redis.call('HSETNX', KEYS[1], 'since', now)
 redis.call('PEXPIRE', KEYS[1], stop - now + forget)
 return stop - now
 """
@@ -199,6 +201,17 @@ class RedisBudgets:
         keys = [f"budget:{{{account}}}:pause"]
         wait = self._run(_PAUSE, keys, [reason, asked, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, FORGET_MS])
         return int(wait) / 1000
+
+    def paused(self, account: str) -> Paused | None:
+        """Tell since when an account has been stopped; Redis forgets a pause that nobody probed."""
+        try:
+            reason, since = self._client.hmget(f"budget:{{{account}}}:pause", "reason", "since")
+        except RedisError as error:
+            raise BudgetsUnavailable(f"the shared budgets cannot be read: {error!r}") from error
+        if reason is None:
+            return None
+        text: Reason = reason.decode() if isinstance(reason, bytes) else reason  # type: ignore[assignment]  # what `pause` stored
+        return Paused(reason=text, since_ms=int(since or 0))
 
     def _run(self, script: str, keys: list[str], arguments: list[str | int]) -> Any:
         try:

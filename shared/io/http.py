@@ -19,7 +19,17 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from shared import logs
 from shared.core.connector import App, AppError, Exchange, HttpRequest, HttpResponse
 from shared.core.syncs import Connection
-from shared.io.budgets import JITTER_S, Ask, Budgets, BudgetsUnavailable, Denied, Grant, Quota, Reason, Share
+from shared.io.budgets import (
+    JITTER_S,
+    Ask,
+    Budgets,
+    BudgetsUnavailable,
+    Denied,
+    Grant,
+    Quota,
+    Reason,
+    Share,
+)
 from shared.io.budgets_redis import RedisBudgets
 from shared.io.exchanges import UNAVAILABLE, drive, harmless, refusal, retry_after
 from shared.io.grants import Grants

@@ -15,6 +15,7 @@ from shared import logs
 from shared.core.connector import App, AppError, Auth, HttpRequest, HttpResponse
 from shared.core.oauth import Tokens
 from shared.core.syncs import Connection
+from shared.io.budgets import account_of
 from shared.io.envelope import RandomBits, fresh_bits
 from shared.io.exchanges import drive
 from shared.io.grants import Grants
@@ -55,7 +56,7 @@ class SignedIn:
     @property
     def account(self) -> str:
         """Name the account whose limits count."""
-        return f"{self.app.key}/{self.connection.account or self.connection.id}"
+        return account_of(self.connection)
 
     def __repr__(self) -> str:
         return f"SignedIn({self.connection.id!r})"

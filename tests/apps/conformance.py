@@ -326,6 +326,20 @@ class Conformance:
         assert {x.id for x in world.listed()} == {*records}
         assert all(x.life is Life.ALIVE for x in world.listed())
 
+    def test_a_feed_that_can_look_back_tells_again_what_it_told(self, world: World) -> None:
+        """The others keep their cursors; a cursor that is none of the feed's is said to be expired."""
+        world.start_feeds()
+        (record,) = world.person_creates([world.sample(1)])
+        world.hints()
+        for feed in world.binding.feeds:
+            if feed.rewind is None:
+                continue
+            with pytest.raises(FeedExpired):
+                feed.rewind("[]", 1)
+            world.cursors[feed.name] = feed.rewind(world.cursors[feed.name], 3_600_000)
+            if "create" in feed.covers:
+                assert record in {hint.id for hint in world.poll(feed)}
+
     def test_one_bad_item_of_a_batch_is_refused_alone(self, world: World) -> None:
         """The others are written; the refusal names the field and a row of the error registry."""
         changes = [Change(key=str(n), marker=marker(n), fields=world.sample(n)) for n in range(1, 6)]

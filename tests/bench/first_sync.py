@@ -11,8 +11,9 @@ from redis import Redis
 from deploy.local.hubspot import dataset
 from deploy.local.stack import PORTAL, SERVICES
 from shared.apps.hubspot.feeds import OVERLAP_MS
-from tests.bench.accounts import OTHER, SYNC, Accounts, Cpu
+from tests.bench.cpu import Cpu, processes
 from tests.bench.figures import Figure, figure
+from tests.e2e.accounts import CONTACTS, OTHER, Accounts
 
 QUOTA: Final = 190
 WINDOW_S: Final = 10
@@ -42,13 +43,13 @@ def _measure(stack: Accounts, contacts: int) -> list[Figure]:
     stack.start(print, empty=True)
     stack.silence()
     with Redis.from_url(stack.redis_url, decode_responses=True) as client:
-        cpu = Cpu(stack.processes())
+        cpu = Cpu(processes(stack))
         began = time.monotonic()
         stack.wait_settled(contacts, 60 + contacts / 50)
         took = time.monotonic() - began
         cores = cpu.cores()
         used = int(client.info("memory")["used_memory"])
-        states = [len(client.get(key) or "") for key in client.scan_iter(f"{{{SYNC}}}p:*", count=1000)][:2000]
+        states = [len(client.get(key) or "") for key in client.scan_iter(f"{{{CONTACTS}}}p:*", count=1000)][:2000]
     admin = stack.hubspot.admin()
     calls = {
         portal: admin.call("GET", f"accounts/{portal}/calls", after=0, limit=10_000_000) for portal in (PORTAL, OTHER)
@@ -68,9 +69,9 @@ def _measure(stack: Accounts, contacts: int) -> list[Figure]:
     refused = sum(calls[portal]["byStatus"].get("429", 0) for portal in calls)
     each = sum(calls[portal]["total"] for portal in calls) / contacts
     busiest = max(cores, key=lambda name: cores[name])
-    memory = {name: process.memory_info().rss / 2**20 for name, process in stack.processes().items()}
+    memory = {name: process.memory_info().rss / 2**20 for name, process in processes(stack).items()}
     time.sleep(10)
-    idle = Cpu(stack.processes())
+    idle = Cpu(processes(stack))
     time.sleep(20)
     at_rest = idle.cores()
     return [

@@ -14,8 +14,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from deploy.local.hubspot import dataset
 from deploy.local.stack import PORTAL
-from tests.bench.accounts import OTHER, Accounts
 from tests.bench.figures import Figure, figure
+from tests.e2e.accounts import OTHER, Accounts
 
 RATE: Final = 50
 SECONDS: Final = 40

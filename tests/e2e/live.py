@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -27,6 +28,12 @@ from shared.setups import Setups
 
 APP_WRITES = "app"
 """Who made a change, in the audit log of the HubSpot simulator."""
+SENDER = "syncline"
+"""How Syncline names itself to servers."""
+_CALL = r"\[(?P<call>\d+/[^\]]+)\] \[\w+\] PUT "
+_ASKED = re.compile(_CALL + r"request for .* using '(?P<sender>[^']*)'")
+_ANSWERED = re.compile(_CALL + r"response status for .*: 20[14] ")
+"""Lines of Radicale's log: a PUT that came, and one that was executed."""
 
 
 def free_ports() -> dict[str, int]:
@@ -37,6 +44,22 @@ def free_ports() -> dict[str, int]:
         if all(is_free(port) for port in layout.values()):
             return layout
     raise RuntimeError("no free range of ports was found")
+
+
+def wait(what: Callable[[], Any], seconds: float = 30.0, *, every: float = 0.05) -> Any:
+    """Wait until something is true; raises AssertionError with the last answer or error."""
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            last = what()
+        except AssertionError as error:
+            last = error
+        else:
+            if last:
+                return last
+        time.sleep(every)
+    raise AssertionError(f"not within {seconds} s: {last}")
 
 
 def vcard(**fields: str) -> str:
@@ -67,8 +90,9 @@ class Live:
         data: Callable[[], people.People] | None,
         poll_s: float = 1.0,
         make: Callable[..., Stack] = Stack,
+        sync: Mapping[str, Any] | None = None,
     ) -> None:
-        self.stack = make(folder, free_ports(), poll_s=poll_s)
+        self.stack = make(folder, free_ports(), poll_s=poll_s, sync=sync)
         self._data = data
         self._http = requests.Session()
         self._http.trust_env = False
@@ -150,10 +174,25 @@ class Live:
 
     def put(self, name: str, text: str) -> None:
         """Store a card as a person's program does."""
-        reply = self._http.put(
-            self.stack.radicale.book_url + name, data=text.encode(), headers={"Content-Type": "text/vcard"}, timeout=30
-        )
-        assert reply.status_code in (201, 204), reply.text
+        assert self.put_raw(name, text.encode()), f"the book does not take {text}"
+
+    def put_raw(self, name: str, body: bytes) -> bool:
+        """Store whatever a program sends, and tell whether the server took it."""
+        url = self.stack.radicale.book_url + name
+        reply = self._http.put(url, data=body, headers={"Content-Type": "text/vcard"}, timeout=30)
+        return reply.status_code in (201, 204)
+
+    def card_writes(self) -> int:
+        """Count what Syncline has written to the book so far, from the server's own log."""
+        senders: dict[str, str] = {}
+        written = 0
+        for row in self.stack.radicale.log.read_text(errors="replace").splitlines():
+            asked, answered = _ASKED.search(row), _ANSWERED.search(row)
+            if asked is not None:
+                senders[asked["call"]] = asked["sender"]
+            elif answered is not None and senders.pop(answered["call"], "") == SENDER:
+                written += 1
+        return written
 
     def edit_card(self, name: str, **lines: str) -> None:
         """Replace lines of a card by their names; an empty text removes the line."""
@@ -240,19 +279,8 @@ class Live:
     # Waiting
 
     def wait(self, what: Callable[[], Any], seconds: float = 30.0, *, every: float = 0.05) -> Any:
-        """Wait until something is true; raises AssertionError with the last answer or error."""
-        deadline = time.monotonic() + seconds
-        last: object = None
-        while time.monotonic() < deadline:
-            try:
-                last = what()
-            except AssertionError as error:
-                last = error
-            else:
-                if last:
-                    return last
-            time.sleep(every)
-        raise AssertionError(f"not within {seconds} s: {last}")
+        """Wait until something is true; see `wait`."""
+        return wait(what, seconds, every=every)
 
     def wait_for_card(self, name: str, field: str, value: str, seconds: float = 30.0) -> None:
         """Wait until a card holds a value."""

@@ -121,7 +121,7 @@ def test_edits_flow_over_many_lives_of_a_token(live: Live) -> None:
 def test_a_revoked_account_waits_with_its_reason_until_somebody_agrees_again(live: Live) -> None:
     contact, _ = live.contact("ann@firm.example")
     card, _ = live.card_of("ann@firm.example")
-    live.wait(lambda: state(live)["state"] == "ok")
+    live.wait(lambda: state(live)["state"] == "running")
     before = len(renewals(live))
     live.admin.call("POST", f"accounts/{PORTAL}/revoke")
     shown = live.wait(lambda: [row for row in [state(live)] if row["state"] == "paused"], 60)[0]
@@ -136,4 +136,4 @@ def test_a_revoked_account_waits_with_its_reason_until_somebody_agrees_again(liv
     assert isinstance(live.stack, OAuthStack)
     live.stack.authorize()
     live.wait_for_contact(contact, "message", "While it was away", 60)
-    assert state(live)["state"] == "ok"
+    assert state(live)["state"] == "running"

@@ -47,11 +47,20 @@ def test_statuses_without_execution(portal: Portal, status: int) -> None:
 def test_storm_of_429(portal: Portal) -> None:
     """Until a time every call is refused as over the limit."""
     until = int(time.time() * 1000) + 300
-    portal.admin.set_faults(portal.number, {"kind": "storm", "until_ms": until})
-    body = portal.send("GET", CONTACTS).json()
+    portal.admin.set_faults(portal.number, {"kind": "storm", "until_ms": until, "retry_after": 3})
+    reply = portal.send("GET", CONTACTS)
+    body = reply.json()
+    assert reply.headers["retry-after"] == "3"
     assert (body["errorType"], body["policyName"]) == ("RATE_LIMIT", "TEN_SECONDLY_ROLLING")
     time.sleep(0.35)
     assert portal.send("GET", CONTACTS).status_code == 200
+
+
+def test_an_account_may_store_in_capitals(portal: Portal) -> None:
+    """What is answered is what was stored."""
+    portal.admin.settings(portal.number, capitals=["firstname"])
+    made = portal.send("POST", CONTACTS, {"properties": {"firstname": "ann", "lastname": "lee"}}).json()
+    assert (made["properties"]["firstname"], made["properties"]["lastname"]) == ("ANN", "lee")
 
 
 def test_hang_after_commit(portal: Portal) -> None:

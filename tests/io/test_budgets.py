@@ -94,6 +94,30 @@ def test_the_quota_is_granted_and_not_more(world: World) -> None:
     world.granted(ask(5))
 
 
+def test_a_pause_tells_its_reason_and_when_it_began(world: World) -> None:
+    """It lasts, however often it is prolonged, until a call is taken; another account knows nothing of it."""
+    assert world.budgets.paused("a") is None
+    world.budgets.pause("a", reason="rate_limited", retry_after_s=0.05)
+    first = world.budgets.paused("a")
+    assert first is not None
+    assert first.reason == "rate_limited"
+    world.wait(0.1)
+    assert world.budgets.paused("a") == first
+    world.budgets.settle(world.granted(ask(5)), late_s=0.0, ok=False)
+    world.budgets.pause("a", reason="app_unavailable", retry_after_s=0.05)
+    again = world.budgets.paused("a")
+    assert again is not None
+    assert (again.reason, again.since_ms) == ("app_unavailable", first.since_ms)
+    assert world.budgets.paused("b") is None
+    world.wait(0.1)
+    world.budgets.settle(world.granted(ask(5)), late_s=0.0, ok=True)
+    assert world.budgets.paused("a") is None
+    world.budgets.pause("a", reason="rate_limited", retry_after_s=0.05)
+    later = world.budgets.paused("a")
+    assert later is not None
+    assert later.since_ms > first.since_ms
+
+
 def test_accounts_do_not_share(world: World) -> None:
     """One account's spent quota leaves another's whole."""
     world.use(ask(2, account="a"), 2)

@@ -109,8 +109,8 @@ def create_id_of_the_content(patch: pytest.MonkeyPatch) -> None:
     numbers: dict[str, int] = {}
     count = itertools.count(10)
 
-    def decide_create(given: draft.Draft, side: Any, now_ms: int) -> None:
-        original_decide(given, side, now_ms)
+    def decide_create(given: draft.Draft, side: Any, alike: str, now_ms: int) -> None:
+        original_decide(given, side, alike, now_ms)
         for target in given.created_sides:
             pending = given.pending[target]
             number = numbers.setdefault(repr(sorted(pending.fields.items())), next(count))

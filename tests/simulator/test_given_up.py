@@ -43,6 +43,10 @@ class _Lived:
         answer = Answer(write=self.pair.pending[side].key, result="held", retry="outage")
         self._event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="answer", side=side, answer=answer))
 
+    def refused(self, side: Side) -> None:
+        answer = Answer(write=self.pair.pending[side].key, result="refused", code="invalid_value", message="broken")
+        self._event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="answer", side=side, answer=answer))
+
     def touch(self) -> None:
         self._event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="touch", reason="again"))
 
@@ -106,3 +110,16 @@ def test_doubts_end_with_the_next_answer_and_do_not_pile_up() -> None:
     lived.touch()
     lived.report("L", 2, f"edit {UNSURE_MOST + 1}", Answer(write=lived.pair.pending["L"].key, result="written"))
     assert not lived.pair.unsure
+
+
+def test_what_a_record_refused_is_written_when_the_record_has_changed() -> None:
+    """Not before: a second look at the same record, or at the pair, sends nothing."""
+    lived = _Lived()
+    lived.believed("R", 2, "first")
+    lived.refused("L")
+    lived.touch()
+    lived.report("L", 1, "old")
+    assert dict(lived.pair.pending) == {}
+    assert (lived.pair.status, lived.pair.reason) == ("failing", "invalid_value")
+    lived.report("L", 2, "old")
+    assert lived.pair.pending["L"].fields == {"g": "first"}

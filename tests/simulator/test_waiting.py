@@ -38,7 +38,7 @@ class _Scene:
     """A person who belongs to a firm; of the firm, one side is known."""
 
     def __init__(self) -> None:
-        self.setups = _setups()
+        self.setups = setups()
         self.broker = MemoryBroker(topics.catalogue(("ordered",)), partitions=1)
         self.clock = ManualClock()
         self.bus = MemoryBus(self.broker, clock=self.clock, pause=_pause)
@@ -106,8 +106,9 @@ class _Scene:
         }
 
 
-def _setups() -> Setups:
-    setups = Setups({"ordered": declare("ordered")})
+def setups() -> Setups:
+    """Set up people, who belong to firms, and firms."""
+    found = Setups({"ordered": declare("ordered")})
     docs = [
         (
             f"connection:{name}",
@@ -133,8 +134,8 @@ def _setups() -> Setups:
             (f"phase:{sync}", SetupDoc(phase=PhaseSet(sync=sync, phase="live"))),
         ]
     for offset, (key, doc) in enumerate(docs):
-        setups.apply(offset, key, doc)
-    return setups
+        found.apply(offset, key, doc)
+    return found
 
 
 def _finish(work: Coroutine[Any, Any, Any]) -> Any:

@@ -30,13 +30,13 @@ from shared.messages import Notice, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import MATCHER_GROUP, Topic
-from tests.simulator.apps import FIELDS, MemoryApp, declare, lost_answer
+from tests.simulator.apps import FIELDS, Kind, MemoryApp, declare, lost_answer
 from tests.simulator.checks import check
 from tests.simulator.grants import Grants
 from tests.simulator.people import MILD, Habits, People
 
 SYNC: Final = "people"
-_APPS: Final = ("ordered", "opaque")
+_APPS: Final[tuple[Kind, ...]] = ("ordered", "opaque")
 _PARTITIONS: Final = 3
 _STEPS_MOST: Final = 60_000
 
@@ -109,6 +109,31 @@ class _Journal:
         return MemoryReader(self._broker, topics.PAIRS, start=start).read_to_end()
 
 
+def set_up() -> Setups:
+    """Set up two connections and the sync between them, which still reads both sides."""
+    setups = Setups({kind: declare(kind) for kind in _APPS})
+    sync = Sync(
+        id=SYNC,
+        left=SyncSide(connection="a", object="contact"),
+        right=SyncSide(connection="b", object="contact"),
+        mappings=tuple(
+            FieldMapping(key=name, left=name, right=name, lens="email" if name == "email" else "text")
+            for name in FIELDS
+        ),
+    )
+    docs = [
+        (f"connection:{name}", SetupDoc(connection=_connection(name, kind)))
+        for name, kind in zip("ab", _APPS, strict=True)
+    ]
+    docs += [
+        (f"sync:{SYNC}", SetupDoc(sync=sync)),
+        (f"phase:{SYNC}", SetupDoc(phase=PhaseSet(sync=SYNC, phase="indexing"))),
+    ]
+    for offset, (key, doc) in enumerate(docs):
+        setups.apply(offset, key, doc)
+    return setups
+
+
 class World:
     """Two apps, one sync, and everything between them."""
 
@@ -126,8 +151,7 @@ class World:
         for app in self.apps.values():
             app.blind = self.faults.blind
             app.unique_email = app.unique_email and not self.faults.lenient
-        self.setups = Setups({kind: declare(kind) for kind in ("ordered", "opaque")})
-        self._set_up()
+        self.setups = set_up()
         self.grants = self.broker.grants
         self.scripts = MemoryScripts(_pause, self.grants.watch)
         self.bus = MemoryBus(self.broker, clock=self.clock, pause=_pause)
@@ -145,26 +169,6 @@ class World:
         self._tasks: list[_Task] = []
         self.people = People(self.rng, self.apps, habits, self.states)
         self.people.begin()
-
-    def _set_up(self) -> None:
-        sync = Sync(
-            id=SYNC,
-            left=SyncSide(connection="a", object="contact"),
-            right=SyncSide(connection="b", object="contact"),
-            mappings=tuple(
-                FieldMapping(key=name, left=name, right=name, lens="email" if name == "email" else "text")
-                for name in FIELDS
-            ),
-        )
-        docs = [
-            (f"connection:{name}", SetupDoc(connection=_connection(name, app.kind))) for name, app in self.apps.items()
-        ]
-        docs += [
-            (f"sync:{SYNC}", SetupDoc(sync=sync)),
-            (f"phase:{SYNC}", SetupDoc(phase=PhaseSet(sync=SYNC, phase="indexing"))),
-        ]
-        for offset, (key, doc) in enumerate(docs):
-            self.setups.apply(offset, key, doc)
 
     def first_sync(self) -> None:
         """Read both sides, and only then let records be matched and created."""

@@ -38,6 +38,8 @@ class Settings:
     search_per_second: int = 5
     auto_associate: bool = False
     """Associate a new contact with the company of its e-mail domain, as HubSpot may."""
+    capitals: list[str] = field(default_factory=list)
+    """Properties that the account stores in capitals, whatever is written, as a rule of its own may do."""
     first_company_primary: bool = False
     """Make the first company associated with a contact its primary one."""
     webhook_batch_ms: int = 20

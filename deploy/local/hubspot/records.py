@@ -10,6 +10,7 @@ from typing import Any
 from deploy.local.hubspot import catalogue
 from deploy.local.hubspot.account import Account
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, invalid_values, not_found
+from deploy.local.hubspot.fields import Property
 from deploy.local.hubspot.store import Record, Table, keys
 from deploy.local.hubspot.values import MAX_LENGTH, ValueRefusedError, normalise
 
@@ -47,15 +48,11 @@ def check(account: Account, table: Table, raw: object, current: Record | None) -
         if prop is None:
             problems.append((name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))
             continue
-        plain = prop.type == "string" and not prop.unique and not prop.read_only and type(value) is str
-        if plain and len(value) <= MAX_LENGTH:
-            text = value
-        else:
-            try:
-                text = normalise(prop, value, held.get(name), account.owners)
-            except ValueRefusedError as problem:
-                problems.append((name, problem.code, problem.message))
-                continue
+        try:
+            text = _stored(account, name, prop, value, held.get(name))
+        except ValueRefusedError as problem:
+            problems.append((name, problem.code, problem.message))
+            continue
         if text != held.get(name, ""):
             changes[name] = text
     if problems:
@@ -64,6 +61,16 @@ def check(account: Account, table: Table, raw: object, current: Record | None) -
         if changes.get(name):
             _claim(table, name, changes[name], current)
     return changes
+
+
+def _stored(account: Account, name: str, prop: Property, value: object, held: str | None) -> str:
+    """Return a value in its stored form; a plain text is the most frequent and the quickest."""
+    plain = prop.type == "string" and not prop.unique and not prop.read_only and type(value) is str
+    if plain and isinstance(value, str) and len(value) <= MAX_LENGTH:
+        text = value
+    else:
+        text = normalise(prop, value, held, account.owners)
+    return text.upper() if name in account.settings.capitals else text
 
 
 def _claim(table: Table, name: str, value: str, current: Record | None) -> None:

@@ -200,7 +200,9 @@ class Application:
 def _prevent(fault: Fault, correlation: str) -> Answer:
     """Return the answer of a call that a fault keeps from being executed."""
     if fault.kind == "storm":
-        raise rate_limited("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", correlation, {})
+        wait = {"retry-after": str(fault.retry_after)} if fault.retry_after else {}
+        message = "You have reached your ten_secondly_rolling limit."
+        raise rate_limited("TEN_SECONDLY_ROLLING", message, correlation, wait)
     if fault.kind == "drop_before":
         return Answer(0)
     texts = {423: "The record is locked; try again", 477: "The account is being migrated", 429: "Too many requests"}

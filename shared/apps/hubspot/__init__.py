@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.apps.hubspot.account import account, discover, owners, prepare
-from shared.apps.hubspot.feeds import poll_archived, poll_modified
+from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archived, rewind_modified
 from shared.apps.hubspot.objects import KINDS, Kind
 from shared.apps.hubspot.reading import BATCH, list_page, read
 from shared.apps.hubspot.signing import bearer, page, redeem, refresh
@@ -62,6 +62,7 @@ def _feeds(kind: Kind) -> tuple[Feed, ...]:
             role="truth",
             covers=frozenset({"create", "update", "merge"}),
             poll=modified,
+            rewind=rewind_modified,
         ),
         Feed(
             name="archived",
@@ -69,6 +70,7 @@ def _feeds(kind: Kind) -> tuple[Feed, ...]:
             role="truth",
             covers=frozenset({"delete"}),
             poll=archived,
+            rewind=rewind_archived,
             # A round reads the whole bin, and a webhook tells of a delete at once where there are webhooks.
             interval_s=300.0,
         ),

@@ -134,6 +134,17 @@ def poll_archived(session: Session, kind: Kind, cursor: str | None) -> Exchange[
     return FeedPage(hints=hints, cursor=json.dumps(done), complete_to_ms=begun)
 
 
+def rewind_modified(cursor: str, ms: int) -> str:
+    """Begin a round so much earlier, and tell again what was told meanwhile."""
+    low = max(0, _load(cursor, "at", "low")["low"] - ms)
+    return json.dumps({"at": low, "low": low})
+
+
+def rewind_archived(cursor: str, ms: int) -> str:
+    """Begin a round that tells what was archived so much earlier, too."""
+    return json.dumps({"since": max(0, _load(cursor, "since")["since"] - ms)})
+
+
 def _load(cursor: str, *names: str) -> dict[str, Any]:
     """Read a stored cursor.
 

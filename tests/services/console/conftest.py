@@ -7,6 +7,7 @@ import pytest
 
 from services.console.api import Api, make_app
 from services.console.projection import Views
+from shared.io.budgets import MemoryBudgets
 from tests.services.console.window import TOKEN, Window
 from tests.services.desk import Desk, serving
 
@@ -15,7 +16,16 @@ from tests.services.desk import Desk, serving
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, str]]:
     """One server for all; each test gives it an installation of its own."""
     desk, views = Desk(), Views(tmp_path_factory.mktemp("first") / "views.sqlite")
-    api = Api(views, desk.setups, desk.bus, desk.clock, token=TOKEN, ready=lambda: True, paused=lambda _: None)
+    api = Api(
+        views,
+        desk.setups,
+        desk.bus,
+        desk.clock,
+        token=TOKEN,
+        ready=lambda: True,
+        refused=lambda _: None,
+        budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
+    )
     with serving(make_app(api)) as address:
         yield api, address
     views.close()
