@@ -185,7 +185,8 @@ PERSONS = st.builds(
 )  # fmt: skip
 FIRMS = st.builds(
     lambda called, domains, created: firm("?", called, *domains, created=created),
-    st.sampled_from(("acme", "beta", "")), st.lists(st.sampled_from(("acme.com", "acme.it", "acme.de")), max_size=2, unique=True),
+    st.sampled_from(("acme", "beta", "")),
+    st.lists(st.sampled_from(("acme.com", "acme.it", "acme.de")), max_size=2, unique=True),
     DATES,
 )  # fmt: skip
 
