@@ -221,7 +221,7 @@ class _Choice:
                 self._verdicts[node] = Ambiguous(found)
                 self._busy.add(node)
             return
-        left, right = min(group, key=lambda pair: (self._age(pair[0]), self._age(pair[1])))
+        left, right = min(group, key=lambda pair: sorted(map(self._age, pair)))
         edge = self._edges[left][right]
         self._verdicts[left] = Link(right, edge.by, _key(edge))
         self._verdicts[right] = Link(left, edge.by, _key(edge))

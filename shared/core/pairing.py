@@ -75,7 +75,7 @@ def _told_again(pair: Pair, was: Pair) -> Pair:
         update={
             "pokes": tuple(sorted({*pair.pokes, *was.pokes})),
             "woken": pair.woken or was.woken,
-            "again": pair.again or was.again,
+            "again": "" if pair.absorbed_by else pair.again or was.again,
             "log": tuple(dict.fromkeys((*was.log, *pair.log)))[:LOG_MOST],
         }
     )

@@ -13,9 +13,10 @@ from shared.core.records import Life, Report
 from shared.io.envelope import Received, unwrap
 from shared.io.ports import BusUnavailable, Inbound, run_blocking
 from shared.messages import RecordSeen
+from shared.topics import Topic
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk, report
 
-TOPICS: tuple[topics.Topic[Any], ...] = (
+TOPICS: tuple[Topic[Any], ...] = (
     topics.NOTICES, topics.PAIRS, *topics.LATER.values(), topics.writes("ordered"), topics.writes("opaque"),
     topics.writes("ordered", backfill=True), topics.writes("opaque", backfill=True),
 )  # fmt: skip
@@ -201,6 +202,20 @@ def test_how_two_records_were_matched_is_known_after_a_crash_too() -> None:
     match = matcher.pair().match
     assert match is not None
     assert (match.by, match.key) == ("email", "h1@x.example")
+
+
+def test_a_pair_that_gave_its_record_away_asks_for_nothing_more() -> None:
+    """Not even after a crash: were it touched for ever, it would report that record for ever."""
+    matcher = Matcher()
+    refused(matcher)
+    batch = matcher.waiting()
+    with matcher.desk.kafka_away(), pytest.raises(BusUnavailable):
+        matcher.step(batch)
+    matcher.see(report("b9", 1, at=RIGHT, fields={"email": "h1@x.example"}))
+    matcher.step(batch)
+    (absorbed,) = [row for row in matcher.desk.told(topics.PAIR_STATE) if row.absorbed_by]
+    assert (absorbed.L.id, absorbed.again) == ("h1", "")
+    assert matcher.desk.told(topics.LATER["10s"]) == []
 
 
 def test_a_write_that_was_held_is_not_lost_with_the_crash() -> None:
