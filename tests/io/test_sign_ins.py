@@ -24,6 +24,7 @@ from shared.core.connector import AppError, Exchange
 from shared.io import signing, tokens
 from shared.io.ports import BusUnavailable, run_blocking
 from shared.io.tokens import MemoryTokens, TokenCache
+from shared.io.vault import Vault
 from tests.io.installation import Installation, Process
 
 PORTAL = 4100
@@ -363,6 +364,18 @@ def test_an_access_token_lives_on_while_the_token_endpoint_is_away(app: App) -> 
         assert process.renewals("app_unavailable") == 1, "nobody tries again at once"
     finally:
         object.__setattr__(binding, "refresh", good)
+
+
+def test_a_process_without_the_key_pauses_nobody_else(app: App) -> None:
+    """What it cannot open is its own trouble: it says which key it lacks."""
+    first, other = app.installation.process(), app.installation.process()
+    read(first)
+    read(other)
+    other.caller.sign_ins._vault = Vault([bytes(range(32))])
+    time.sleep(1.05)
+    error = refused(other)
+    assert "which is not in SYNCLINE_KEY_FILE" in error.message
+    assert read(first) == 0
 
 
 def test_a_connection_entered_anew_forgets_what_had_rotated(app: App) -> None:
