@@ -227,7 +227,6 @@ class SignIns:
         except (AppError, BusUnavailable) as error:
             self._count(signed, error)
             if isinstance(error, AppError) and error.retry == "auth":
-                self._pause(signed, error)
                 raise
             cool_ms = _COOL_MS
             if not good:
@@ -269,7 +268,12 @@ class SignIns:
 
         if signed.auth.refresh is None:
             raise RuntimeError(f"{signed.auth.kind} has nothing to renew")
-        return run_blocking(drive(signed.auth.refresh(secrets), send))
+        try:
+            return run_blocking(drive(signed.auth.refresh(secrets), send))
+        except AppError as error:
+            if error.retry == "auth":  # the app's own word; a key that this process lacks pauses nobody else
+                self._pause(signed, error)
+            raise
 
     def _save(self, signed: SignedIn, sealed: str) -> None:
         self._grants.save(

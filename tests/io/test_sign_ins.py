@@ -24,6 +24,7 @@ from shared.core.connector import AppError, Exchange
 from shared.io import signing, tokens
 from shared.io.ports import BusUnavailable, run_blocking
 from shared.io.tokens import MemoryTokens, TokenCache
+from shared.io.vault import Vault
 from tests.io.installation import Installation, Process
 
 PORTAL = 4100
@@ -139,15 +140,16 @@ def work(processes: list[Process], seconds: float, threads: int = 3) -> tuple[in
 
 
 def test_two_processes_renew_once_for_each_expiry(redis_app: App) -> None:
-    """Over four lives of a token whose refresh token rotates, six threads see no error, and the app no second call."""
+    """Over lives of a token whose refresh token rotates, six threads see no error, and the app no second call."""
+    redis_app.admin.settings(PORTAL, token_ttl_s=2)
     processes = [redis_app.installation.process() for _ in range(2)]
-    calls, wrong = work(processes, 3.6)
+    calls, wrong = work(processes, 5.4)
     assert wrong == []
     assert calls > 100
-    # A token of one second is renewed when 0.8 s of it are over: at 0, 0.8, 1.6, 2.4 and 3.2 s.
+    # A token of two seconds is renewed when 1.6 s of it are over: at 0, 1.6, 3.2 and 4.8 s, or a little later.
     answers = redis_app.token_calls()
     assert answers == [200] * len(answers)
-    assert 4 <= len(answers) <= 5
+    assert 3 <= len(answers) <= 4
     assert sum(process.renewals() for process in processes) == len(answers)
     assert forbidden(*processes) == 0, "no call was made with a token that had ended"
 
@@ -263,9 +265,10 @@ def test_a_revoked_account_is_tried_once_a_minute_by_all_processes(
             assert (error.code, error.retry) == ("auth_expired", "auth")
             assert "BAD_REFRESH_TOKEN" in error.message
         time.sleep(0.02)
-    assert redis_app.token_calls() == [200, 400, 400, 400], "at 0, 0.9 and 1.8 s"
+    answers = redis_app.token_calls()
+    assert answers in ([200, 400, 400, 400], [200, 400, 400]), "at 0, 0.9 and 1.8 s, or a little later"
     assert redis_app.api_calls() == before
-    assert sum(process.renewals("auth_expired") for process in processes) == 3
+    assert sum(process.renewals("auth_expired") for process in processes) == len(answers) - 1
     redis_app.connect()
     for process in processes:
         process.follow()
@@ -273,7 +276,7 @@ def test_a_revoked_account_is_tried_once_a_minute_by_all_processes(
 
 
 def test_a_lost_scope_pauses_and_comes_back_by_itself(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "PROBE_MS", 300)
+    monkeypatch.setattr(tokens, "PROBE_MS", 600)
     app.admin.settings(PORTAL, token_ttl_s=600)
     one, other = (app.installation.process() for _ in range(2))
     read(one)
@@ -282,12 +285,12 @@ def test_a_lost_scope_pauses_and_comes_back_by_itself(app: App, monkeypatch: pyt
     assert (error.code, error.retry) == ("scope_missing", "auth")
     assert refused(other).message == error.message
     assert forbidden(one, other) == 1
-    time.sleep(0.32)
+    time.sleep(0.65)
     refused(other)
     refused(one)
     assert forbidden(one, other) == 2
     app.server.run(give_back)
-    time.sleep(0.32)
+    time.sleep(0.65)
     assert [read(one), read(other), read(one)] == [0, 0, 0]
     assert app.token_calls() == [200], "a scope is nothing that a renewal brings"
 
@@ -363,6 +366,18 @@ def test_an_access_token_lives_on_while_the_token_endpoint_is_away(app: App) -> 
         assert process.renewals("app_unavailable") == 1, "nobody tries again at once"
     finally:
         object.__setattr__(binding, "refresh", good)
+
+
+def test_a_process_without_the_key_pauses_nobody_else(app: App) -> None:
+    """What it cannot open is its own trouble: it says which key it lacks."""
+    first, other = app.installation.process(), app.installation.process()
+    read(first)
+    read(other)
+    other.caller.sign_ins._vault = Vault([bytes(range(32))])
+    time.sleep(1.05)
+    error = refused(other)
+    assert "which is not in SYNCLINE_KEY_FILE" in error.message
+    assert read(first) == 0
 
 
 def test_a_connection_entered_anew_forgets_what_had_rotated(app: App) -> None:

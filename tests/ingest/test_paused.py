@@ -1,0 +1,66 @@
+"""A connection whose sign-in was refused: feeds and reads come back within a minute after somebody signed in again."""
+
+from typing import Any
+
+import pytest
+
+from services.ingest.cursors import Cursors
+from services.ingest.feeds import Feeds, _Poll, _State
+from services.ingest.hydrate import Hydrate
+from shared import topics
+from shared.apps import APPS
+from shared.core.connector import AppError, Retry
+from shared.core.mapping import FieldMapping
+from shared.core.outcomes import Later
+from shared.core.syncs import Connection, Sync, SyncSide
+from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
+from shared.io.memory_redis import MemoryScripts
+from shared.io.ports import Inbound, run_blocking
+from shared.io.store import Store
+from shared.messages import Notice, SetupDoc
+from shared.metrics import Metrics
+from shared.setups import Setups
+
+
+class Refusing:
+    """A caller whose app refuses everything."""
+
+    def __init__(self, retry: Retry) -> None:
+        self._retry = retry
+
+    async def run(self, connection: str, exchange: Any, *, share: str = "live", wait_s: float = 0.0) -> Any:
+        """Refuse."""
+        del connection, share, wait_s
+        exchange.close()
+        raise AppError("auth_expired", "revoked", retry=self._retry)
+
+
+@pytest.fixture(name="setups")
+def _setups() -> Setups:
+    setups = Setups()
+    for number, name in enumerate(("one", "two")):
+        row = Connection(id=name, app="hubspot", label="", account=name, base_url="http://x", auth="api_key")
+        setups.apply(number, f"connection:{name}", SetupDoc(connection=row))
+    left, right = (SyncSide(connection=name, object="contact") for name in ("one", "two"))
+    mapping = FieldMapping(key="email", left="email", right="email", lens="email")
+    setups.apply(2, "sync:s", SetupDoc(sync=Sync(id="s", mappings=(mapping,), left=left, right=right)))
+    return setups
+
+
+@pytest.mark.parametrize(("retry", "pause_s"), [("auth", 60.0), ("outage", 300.0)])
+def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retry: Retry, pause_s: float) -> None:
+    bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))), clock=ManualClock())
+    feeds = Feeds(
+        setups=setups, caller=Refusing(retry), bus=bus, clock=ManualClock(), metrics=Metrics(), cursors=Cursors(bus),
+        owns=lambda _: True,
+    )  # fmt: skip
+    poll = _Poll("one", "contact", APPS["hubspot"].objects["contact"].feeds[0], 30.0)
+    assert feeds._once(poll, _State(failures=9)) == ("auth_expired", pause_s)
+
+
+def test_a_read_is_tried_again_in_a_minute(setups: Setups) -> None:
+    bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))), clock=ManualClock())
+    hydrate = Hydrate(Store(MemoryScripts()), bus, setups, Refusing("auth"))
+    notice = Notice(connection="one", object="contact", id="7")
+    inbound = Inbound(topic="notices", partition=0, offset=0, key="one/contact/7", message=notice, raw=b"")
+    assert run_blocking(hydrate.handle([inbound])) == [Later("auth_expired", "1m")]
