@@ -30,7 +30,13 @@ def wants_match(draft: Draft) -> bool:
         return False
     end = draft.ends[side]
     surplus = draft.match is not None and draft.match.by == "surplus"
-    return end is not None and end.life is Life.ALIVE and not surplus and opposite(side) not in draft.pending
+    return (
+        end is not None
+        and end.life is Life.ALIVE
+        and not end.ask
+        and not surplus
+        and opposite(side) not in draft.pending
+    )
 
 
 def decide(draft: Draft, counterpart: Counterpart | None, neighbours: Neighbours, now_ms: int) -> None:
@@ -64,7 +70,7 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
         return None
     if not draft.policy.live:
         return _set(draft, "pending", "first_sync")
-    if target in draft.pending:
+    if target in draft.pending or end.ask:
         return _set(draft, "pending", "queued")
     if counterpart is None:
         return None

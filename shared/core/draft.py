@@ -44,6 +44,7 @@ class Draft:
     waits: tuple[str, ...] = ()
     again: str = ""
     tries: int = 0
+    refused: int = 0
     n: int = 0
     edits: int = 0
     accepted_ms: int = 0
@@ -75,7 +76,8 @@ class Draft:
             pending=dict(pair.pending), unsure=dict(pair.unsure), problems=dict(pair.problems),
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
-            absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, n=pair.n, edits=pair.edits,
+            absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, refused=pair.refused,
+            n=pair.n, edits=pair.edits,
         )  # fmt: skip
 
     def value(self, side: Side, name: str) -> Held:
@@ -132,7 +134,7 @@ class Draft:
             "status": self.status, "reason": self.reason, "detail": self.detail,
             "match": self.match, "absorbed_by": self.absorbed_by, "pokes": pokes,
             "woken": linked and not (self.was.L and self.was.R), "again": "" if self.absorbed_by else self.again,
-            "tries": self.tries, "recent": self.recent,
+            "tries": self.tries, "refused": self.refused, "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
             "log": tuple(self.trace[:20]),

@@ -63,10 +63,14 @@ class Step:
         unmoved = pair.L is draft.was.L and pair.R is draft.was.R
         after = before if unmoved else keys_of(pair, draft.policy)
         if draft.policy.live and (_standing(draft.was) != _standing(pair) or before != after):
-            pair = pair.model_copy(update={"pokes": tuple(sorted(before | after))})
+            pair = pair.model_copy(
+                update={"pokes": tuple(sorted(before | after)), "freed": tuple(sorted(before - after))}
+            )
         if redelivered:
             pokes = tuple(sorted({*pair.pokes, *draft.was.pokes}))
-            pair = pair.model_copy(update={"pokes": pokes, "woken": pair.woken or draft.was.woken})
+            freed = tuple(sorted({*pair.freed, *draft.was.freed}))
+            woken = pair.woken or draft.was.woken
+            pair = pair.model_copy(update={"pokes": pokes, "freed": freed, "woken": woken})
         create = next(iter(draft.created_sides), None)
         return Stepped(
             pair, create, tuple(side for side in SIDES if side in draft.released and side not in draft.pending)

@@ -125,12 +125,16 @@ class Pair(Frozen):
     absorbed_by: str = ""
     pokes: tuple[str, ...] = ()
     """Keys whose other half pairs must look again because of the last step."""
+    freed: tuple[str, ...] = ()
+    """Those of the `pokes` that this pair's records no longer carry: who was refused because of one may try again."""
     woken: bool = False
     """True when the last step linked this pair, so that records waiting for it must look again."""
     again: Literal["", "10s", "1m", "10m"] = ""
     """The pair asks to be touched after this delay."""
     tries: int = 0
     """How often in a row a write had to wait."""
+    refused: int = 0
+    """How often in a row a write was refused because another record holds the identifier."""
     recent: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     """Times (ms) of the latest writes by field, to notice one that is written back and forth."""
     edits: int = 0
@@ -179,6 +183,8 @@ class PairEvent(Frozen):
     origin: Literal["live", "snapshot", "answer"] = "live"
     matched: Match | None = None
     """Set when a half pair hands its record over."""
+    doubtful: bool = False
+    """The record had left its pair, and the report may be older than that: believed when a second read confirms it."""
     surplus: bool = False
     """The record carries our marker although its place is taken: it must never be copied."""
     accepted_ms: int = 0

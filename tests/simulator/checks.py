@@ -82,7 +82,12 @@ class _Living:
     def _check_alone(self, pair: Pair) -> None:
         mate = pair.R if self._name == "a" else pair.L
         assert self._world.wild, f"{self._who} has no partner: {pair.status} {pair.reason}"
-        others = [row for row in self._others(_OTHER[self._name]) if self._stands_alone(_OTHER[self._name], row)]
+        # Two that were both left by their partners wait for somebody to decide.
+        others = [
+            row
+            for row in self._others(_OTHER[self._name])
+            if self._stands_alone(_OTHER[self._name], row, never_paired=mate is not None)
+        ]
         surplus = pair.match is not None and pair.match.by == "surplus"
         assert surplus or not others, (
             f"{self._who} and {[row.id for row in others]} are the same, but stand alone: {pair.status} {pair.reason}"
@@ -106,8 +111,10 @@ class _Living:
         key = _IDENTIFIER[self._row.object]
         return [row for row in self._world.apps[name].living(self._row.object) if row.values[key] == self._key]
 
-    def _stands_alone(self, name: str, row: Row) -> bool:
+    def _stands_alone(self, name: str, row: Row, *, never_paired: bool) -> bool:
         pair = self._seats.get((name, row.id))
+        if never_paired and pair is not None and pair.L is not None and pair.R is not None:
+            return False
         surplus = pair is not None and pair.match is not None and pair.match.by == "surplus"
         return pair is not None and not surplus and _partner(self._world, pair, name) is None
 

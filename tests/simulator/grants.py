@@ -8,12 +8,13 @@ from shared.core.records import Life, Side
 from shared.io.envelope import Received
 from shared.io.store import Call
 
-_ITEM: Final = 20
+_ITEM: Final = 23
 """Arguments of one swap; the places below stand in the same order as in `swap.lua`."""
 _CLAIM: Final = 9
 """Arguments of one claim."""
 _KEYS: Final[dict[Side, int]] = {"L": 8, "R": 13}
 _CREATE: Final = 14
+_STEPPED: Final[dict[Side, int]] = {"L": 21, "R": 22}
 _IDENTIFIER: Final = {"contact": ("e", "email"), "company": ("d", "domain")}
 _SIDES: Final[dict[str, Side]] = {"a": "L", "b": "R"}
 
@@ -67,7 +68,9 @@ class Grants:
 
     def _note_claims(self, args: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
         for at, answer in zip(range(0, len(args), _CLAIM), answers, strict=True):
-            side, record, alive, _, _, key = args[at : at + 6]
+            side, record, alive, _, _, key, _, aliases = args[at : at + 8]
+            for alias in filter(None, aliases.split("\x1f")):
+                self._note("L" if side == "L" else "R", alias, "0", "")
             if answer[0] not in ("dead", "hold"):
                 self._note("L" if side == "L" else "R", record, alive, key)
 
@@ -75,7 +78,8 @@ class Grants:
         """Note what the links hold now, which an older report may have set back for a moment."""
         for side, at in _KEYS.items():
             record, alive, key = item[at - 4], item[at - 3], item[at]
-            if record:
+            stepped = item[_STEPPED[side]].split("\x1e")[1:-1]
+            if record and self._claimed.get((side, record), "") in stepped:
                 self._note(side, record, alive, key)
 
     def _note(self, side: Side, record: str, alive: str, key: str) -> None:

@@ -11,7 +11,7 @@ from tests.simulator.checks import check
 from tests.simulator.world import CALM, SYNC, World
 
 T = TypeVar("T")
-_ITEM = 20
+_ITEM = 23
 _GIVE_TO = 16
 
 

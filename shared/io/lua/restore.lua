@@ -33,7 +33,12 @@ for at = 3, #ARGV, 14 do
         -- Two pairs may claim one record when the worker died between two topics: the linked one keeps it.
         local weaker = other and kind == 'full' and not (string.sub(other.L, 1, 1) == ':' and string.sub(other.R, 1, 1) == ':')
         if not old or old.pair == pair or weaker or not other and old.pair ~= pair then
-          if kind ~= 'tail' or not old and free(c[side]) then
+          if kind == 'tail' and old and old.pair == pair then
+            -- What the claim set, for its report is still to come.
+            if identity == '?' then identity, keys = old.identity, old.keys end
+            place(ref, {pair = pair, flags = old.flags, created = old.created, identity = identity, keys = alive and keys or ''}, old)
+            if c[side] == '-' .. id or c[side] == ':' .. id then c[side] = (alive and ':' or '-') .. id end
+          elseif kind ~= 'tail' or not old and free(c[side]) then
             place(ref, {pair = pair, flags = old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
             c[side] = (alive and ':' or '-') .. id
           end
