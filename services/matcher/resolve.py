@@ -281,22 +281,19 @@ class Resolve:
 
 def _tell(work: _Work, now_ms: int) -> list[Outbound]:
     """Say what became of each message of a pair that was stepped; a living record without a place is read again."""
-    out = []
+    out: list[Outbound] = []
     taken = {id(event): result for event, result in work.step.results} if work.step is not None else {}
     for inbound in work.messages:
         result = taken.get(id(inbound.message), "redelivered")
         event = inbound.message
         outcome: Outcome = Done("stepped") if result in ("taken", "redelivered") else Drop(result)
-        if (
-            result == "linked_elsewhere"
-            and event.side
-            and event.report
-            and work.slots.of(event.side) == f":{event.report.id}"
-        ):
-            # The links gave the place to this record, but the report that frees it has not come by yet.
-            outcome = Later("place_not_free_yet")
-        elif result == "linked_elsewhere" and event.side and event.report and event.report.life is Life.ALIVE:
-            out.append(read_again(work.policy, event.side, event.report.id, inbound, now_ms))
+        report = event.report
+        if result == "linked_elsewhere" and event.side and report is not None and report.life is Life.ALIVE:
+            if work.slots.of(event.side) == f":{report.id}":
+                # The links gave the place to this record, but the report that frees it has not come by yet.
+                outcome = Later("place_not_free_yet")
+            else:
+                out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
     return out
 

@@ -208,6 +208,7 @@ class Restored:
 
     pair: str
     rev: int
+    """Of a claim, the offset of the message that tells of it; -1 when another message tells more."""
     state: str
     kind: Literal["full", "half", "absorbed", "tail"]
     ends: Mapping[Side, Place] = field(default_factory=dict)

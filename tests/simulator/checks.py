@@ -1,10 +1,11 @@
 """What must hold when everything has come to rest."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shared import topics
 from shared.core.pairs import Pair
-from shared.core.records import Life
+from shared.core.records import Life, Value
 from tests.simulator.apps import FIELDS, FIRM_FIELDS, MemoryApp, Row
 from tests.simulator.history import History
 
@@ -141,7 +142,7 @@ class _Living:
         if "company" in self._row.links or "company" in partner.links:
             self._check_company(pair, partner)
 
-    def _check_values(self, pair: Pair, values: dict[str, object]) -> None:
+    def _check_values(self, pair: Pair, values: Mapping[str, Value | None]) -> None:
         """Assert that what stands is some person's last value."""
         people, family = self._world.people, self._history.family(self._name, self._row.id)
         last = {value for node in family if (value := people.last.get(node))}

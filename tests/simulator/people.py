@@ -105,7 +105,7 @@ class People:
 
     def _beyond(self, app: MemoryApp) -> bool:
         """Let somebody do more than enter and edit, where these people do; False when nothing was done."""
-        acts = (
+        acts: tuple[tuple[float, Callable[[], bool]], ...] = (
             (self._habits.moves, lambda: self.lives.move(app, self._habits.persons, self.edits)),
             (self._habits.deletes, lambda: self.lives.leave(app, self._habits.firms > 0)),
             (self._habits.restores, lambda: self.lives.restore(app)),

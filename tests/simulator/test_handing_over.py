@@ -37,9 +37,8 @@ def _items(call: Call) -> range:
 def _world(seed: int) -> World:
     """Begin with one person, in both apps."""
     world = World(seed, CALM)
+    world.empty()
     for app in world.apps.values():
-        app.rows.clear()
-        app.changed.clear()
         app.insert({"email": "ada@x.example", "f": "x", "g": "y"})
     world.first_sync()
     return world

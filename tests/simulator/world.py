@@ -163,6 +163,14 @@ class World:
         for offset, (key, doc) in enumerate(docs):
             self.setups.apply(offset, key, doc)
 
+    def empty(self) -> None:
+        """Take out everybody who was entered at the beginning."""
+        for app in self.apps.values():
+            app.rows.clear()
+            app.changed.clear()
+        self.people.last.clear()
+        self.people.lives.addresses.clear()
+
     def first_sync(self) -> None:
         """Read both sides, and only then let records be matched and created."""
         faults, self.faults = self.faults, CALM

@@ -51,7 +51,7 @@ local function swap(at)
       if c[side] == '-' .. e.id or c[side] == ':' .. e.id then slot = c[side] end
     end
     -- A claim gave the place to another record, whose report is still to come.
-    if not free(c[side]) and c[side] ~= ':' .. e.id then slot = c[side] end
+    if c[side] ~= '' and c[side] ~= '*' and string.sub(c[side], 2) ~= e.id then slot = c[side] end
     place(e.ref, {pair = target and give or pair, flags = old and old.flags or '', created = e.created,
                   identity = identity, keys = keys}, old)
     if target then target[side] = slot else c[side] = slot end
