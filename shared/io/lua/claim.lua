@@ -13,6 +13,17 @@ local function unused(pair)
   return pair
 end
 
+-- The pair that holds what this one gave away.
+local function heir(pair)
+  for _ = 1, 20 do
+    local state = not cget(pair) and redis.call('GET', S .. 'p:' .. pair)
+    local taker = state and string.match(state, '"absorbed_by":"([^"]+)"')
+    if not taker then return pair end
+    pair = taker
+  end
+  return pair
+end
+
 -- The pair of a record that was merged into this one, a linked one before all others.
 local function pair_of_alias(side, aliases)
   local other, found = side == 'L' and 'R' or 'L', nil
@@ -40,7 +51,7 @@ for at = 2, #ARGV, 9 do
   local seated = c and (c[side] == ':' .. id or c[side] == '-' .. id)
   if c and alive and not seated and free(c[side]) then seated = true end
   -- One that lost its place is no longer its pair's when that has noticed: see let_go.
-  if known and (seated or not alive or known.flags ~= 'x') then
+  if known and (seated or not alive or c and known.flags ~= 'x') then
     -- A record that left keeps its link, so that it can come back, but no longer its keys.
     place(ref, {pair = known.pair, flags = seated and known.flags == 'x' and '' or known.flags,
                 created = created ~= '' and created or known.created,
@@ -54,6 +65,7 @@ for at = 2, #ARGV, 9 do
     out[#out + 1] = {'dead', '', epoch}
   else
     local what, pair = known and 'back' or 'new', fresh
+    if marked ~= '' then marked = heir(marked) end
     local creating = marked ~= '' and cget(marked)
     creating = creating and (creating[side] == '*' or creating[side] == '')
     local alias, old = pair_of_alias(side, aliases)
