@@ -2,21 +2,28 @@
 
 from shared.compiling import read_identity
 from shared.core.matching import Ambiguous, Create, Duplicate, Link, Member, TooCommon, choose
+from shared.core.pairs import SideState
 from shared.core.policies import Counterpart, Policy
 from shared.core.records import Side, opposite
 from shared.io.store import Component, LinkedRecord
 
 
-def counterpart_of(policy: Policy, side: Side, record: str, pair: str, component: Component) -> Counterpart | None:  # noqa: PLR0911 - one decision table, read from top to bottom
-    """Say what matching found; None while the pair's other record is on its way."""
+def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, component: Component) -> Counterpart | None:  # noqa: PLR0911 - one decision table, read from top to bottom
+    """Say what matching found; None while the pair's other record is on its way, or a newer report of its own one.
+
+    What the links recognise the record by must be what the pair knows of it: a partner would be created from what the
+    pair knows, and nobody would have looked for one that is there already.
+    """
     by_node = {(row.side, row.id): row for row in component.members if not row.surplus}
-    own = by_node.get((side, record))
-    if own is None or own.pair != pair or own.slots.of(opposite(side)).startswith((":", "-")):
+    own = by_node.get((side, end.id))
+    if own is None or own.pair != pair or not recognised_as(policy, side, end, own):
+        return None
+    if own.slots.of(opposite(side)).startswith((":", "-")):
         return None
     members = [_member(row, own) for row in by_node.values()]
     if len(members) == 1:
         return Counterpart(what="create")
-    verdict = choose(policy.match, members, policy.match_settings)[side, record]
+    verdict = choose(policy.match, members, policy.match_settings)[side, end.id]
     match verdict:
         case Link(partner, by, key):
             row = by_node[partner]
@@ -33,6 +40,11 @@ def counterpart_of(policy: Policy, side: Side, record: str, pair: str, component
             return Counterpart(what="common", other=f"{len(members)} records or more share it")
         case Create(alike):
             return Counterpart(what="create", other=", ".join(_name(by_node[node]) for node in alike))
+
+
+def recognised_as(policy: Policy, side: Side, end: SideState, row: LinkedRecord) -> bool:
+    """Tell whether the links hold a living record for what its pair knows of it."""
+    return row.slots.of(side) == f":{end.id}" and row.identity == policy.side(side).identify(end.fields).identity
 
 
 def _member(row: LinkedRecord, own: LinkedRecord) -> Member:

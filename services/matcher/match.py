@@ -51,7 +51,8 @@ def _events(inbound: Inbound[RecordSeen], sync: str, side: Side, claim: Claimed)
     own = next((row.answer for row in answers if row.pair == claim.pair), None)
     event = PairEvent(
         sync=sync, pair=claim.pair, kind="report", side=side, report=seen.report, asks=seen.asks, answer=own,
-        origin=seen.origin, surplus=claim.what == "surplus", accepted_ms=seen.accepted_ms,
+        origin=seen.origin, surplus=claim.what == "surplus", doubtful=claim.what == "back",
+        accepted_ms=seen.accepted_ms,
     )  # fmt: skip
     out = [Outbound(topic=topics.PAIRS, key=claim.pair, message=event, cause=inbound)]
     for row in answers:

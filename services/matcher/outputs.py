@@ -45,7 +45,7 @@ def outputs(
     problem = new.problems.get("*")
     if problem is not None and problem.code == "duplicate_in_target" and problem.other and new.log:
         out += [
-            _read_holder(policy, trace.side, problem.other, cause, now_ms)
+            read_again(policy, trace.side, problem.other, cause, now_ms)
             for trace in new.log
             if trace.did == "refused" and trace.side
         ]
@@ -119,7 +119,8 @@ def _second_read(policy: Policy, side: Side, end: SideState, cause: Inbound[Any]
     return Outbound(topic=topics.NOTICES, key=f"{part.connection}/{part.object}/{end.id}", message=notice, cause=cause)
 
 
-def _read_holder(policy: Policy, side: Side, record: str, cause: Inbound[Any], now_ms: int) -> Outbound:
+def read_again(policy: Policy, side: Side, record: str, cause: Inbound[Any], now_ms: int) -> Outbound:
+    """Ask for a record to be read."""
     part = policy.side(side)
     notice = Notice(connection=part.connection, object=part.object, id=record, accepted_ms=now_ms)
     return Outbound(topic=topics.NOTICES, key=f"{part.connection}/{part.object}/{record}", message=notice, cause=cause)

@@ -11,8 +11,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from services.matcher.counterparts import counterpart_of
-from services.matcher.outputs import outputs
+from services.matcher.counterparts import counterpart_of, recognised_as
+from services.matcher.outputs import outputs, read_again
 from services.matcher.states import StateCache
 from shared import topics
 from shared.core.draft import next_rev
@@ -20,10 +20,10 @@ from shared.core.outcomes import Done, Drop, Later, Outcome, Park
 from shared.core.pairing import Step, Stepped, open_step
 from shared.core.pairs import Pair, PairEvent, SideState
 from shared.core.policies import Counterpart, Neighbour, Neighbours, Policy
-from shared.core.records import SIDES, Side
-from shared.io.places import places
+from shared.core.records import SIDES, Life, Side
+from shared.io.places import UNCHANGED_IDENTITY, place_of, places
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
-from shared.io.store import Component, Loaded, Slots, Store, Swap, Swapped, ref
+from shared.io.store import Component, Loaded, Place, Slots, Store, Swap, Swapped, ref, spell_keys
 from shared.setups import Setups
 
 ATTEMPTS: Final = 4
@@ -104,7 +104,7 @@ class Resolve:
                 result = swapped[work.key]
                 if result.what == "ok":
                     out += self._publishable(work, result)
-                    _tell(work)
+                    out += _tell(work, self._clock.now_ms())
                 elif result.what == "taken":
                     if not _holds_already(work, result):
                         out += _pass_on(work, result)
@@ -117,6 +117,7 @@ class Resolve:
                     work.finish(Drop("partner_on_its_way"))
                 else:
                     losers.append(work)
+            await self._let_go(ready)
             await self._publish(out)
             await self._stop_waiting(ready)
             works = losers
@@ -138,7 +139,9 @@ class Resolve:
             for work in matching:
                 side, record = origins[work.key]
                 work.component = found[work.key[0], side, record]
-                work.counterpart = counterpart_of(work.policy, side, record, work.key[1], work.component)
+                end = work.step.draft.ends[side] if work.step is not None else None
+                if end is not None:
+                    work.counterpart = counterpart_of(work.policy, side, end, work.key[1], work.component)
         await self._look_at_neighbours(works)
 
     def _open(self, work: _Work, loaded: Loaded) -> None:
@@ -220,8 +223,9 @@ class Resolve:
         if work.stepped is None or work.old is None:
             raise ValueError("only a decided pair can be published")
         self._states.keep(work.text, work.stepped.pair)
+        poked = (*result.poked, work.key[1]) if _must_match_again(work) else result.poked
         return outputs(
-            work.stepped.pair, work.old, work.policy, text=work.text, again=work.again, poked=result.poked,
+            work.stepped.pair, work.old, work.policy, text=work.text, again=work.again, poked=poked,
             waiting=result.waiting, cause=work.messages[-1], now_ms=self._clock.now_ms(),
         )  # fmt: skip
 
@@ -241,6 +245,18 @@ class Resolve:
                     over.append((sync, "L" if side == "L" else "R", record, work.key))
         if over:
             await self._store.unwait(over)
+
+    async def _let_go(self, works: Sequence[_Work]) -> None:
+        """Give up records that lost their place, before they are read again."""
+        lost = [
+            (work.key[0], event.side, event.report.id, work.key[1], work.stepped.pair.rev)
+            for work in works
+            if work.stepped is not None and work.step is not None and work.outcomes
+            for event, result in work.step.results
+            if result == "linked_elsewhere" and event.side and event.report
+        ]
+        if lost:
+            await self._store.let_go(lost)
 
     async def _give_up(self, work: _Work, result: Swapped) -> None:
         """Close a pair whose record turned out to belong to another one."""
@@ -274,22 +290,23 @@ class Resolve:
         work.finish(Done("forwarded"))
 
 
-def _tell(work: _Work) -> None:
-    """Say what became of each message of a pair that was stepped."""
+def _tell(work: _Work, now_ms: int) -> list[Outbound]:
+    """Say what became of each message of a pair that was stepped; a living record without a place is read again."""
+    out: list[Outbound] = []
     taken = {id(event): result for event, result in work.step.results} if work.step is not None else {}
     for inbound in work.messages:
         result = taken.get(id(inbound.message), "redelivered")
         event = inbound.message
         outcome: Outcome = Done("stepped") if result in ("taken", "redelivered") else Drop(result)
-        if (
-            result == "linked_elsewhere"
-            and event.side
-            and event.report
-            and work.slots.of(event.side) == f":{event.report.id}"
-        ):
-            # The links gave the place to this record, but the report that frees it has not come by yet.
-            outcome = Later("place_not_free_yet")
+        report = event.report
+        if result == "linked_elsewhere" and event.side and report is not None and report.life is Life.ALIVE:
+            if work.slots.of(event.side) == f":{report.id}":
+                # The links gave the place to this record, but the report that frees it has not come by yet.
+                outcome = Later("place_not_free_yet")
+            else:
+                out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
+    return out
 
 
 def _origin(work: _Work) -> tuple[Side, str]:
@@ -326,6 +343,51 @@ def _as_swap(work: _Work) -> Swap:
         digest=work.component.digest if bound and work.component is not None else "",
         origin=ref(*origin) if origin else "",
         pokes=pair.pokes,
+        freed=pair.freed,
+        stepped=_stepped_keys(work, pair) if old.setup in (0, pair.setup) else None,
+    )
+
+
+def _stepped_keys(work: _Work, pair: Pair) -> dict[Side, tuple[str, ...]]:
+    """Give the keys with which the links may still hold the pair's records only because of this step's messages."""
+    found: dict[Side, tuple[str, ...]] = {}
+    for side in SIDES:
+        end = pair.side(side)
+        claimed = [spell_keys(place) for place in _places_brought(work, side, end.id)] if end is not None else []
+        found[side] = tuple(dict.fromkeys(claimed))
+    return found
+
+
+def _places_brought(work: _Work, side: Side, record: str) -> list[Place]:
+    """Give the places that this step's reports of a record were claimed with, but for those still in doubt."""
+    part, doubted = work.policy.side(side), set()
+    end = work.stepped.pair.side(side) if work.stepped is not None else None
+    if work.step is not None and end is not None and end.ask:
+        known = {id(event): result for event, result in work.step.results}
+        doubted = {id(x) for x in work.messages if known.get(id(x.message), "asked_again") == "asked_again"}
+    brought = []
+    for inbound in work.messages:
+        report = inbound.message.report
+        if id(inbound) in doubted:
+            continue
+        if report is not None and inbound.message.side == side and report.id == record:
+            brought.append(place_of(part, report))
+    return brought
+
+
+def _must_match_again(work: _Work) -> bool:
+    """Tell whether the links recognised the record by a report that this step did not believe; now they are right."""
+    if work.component is None or work.counterpart is not None or work.stepped is None:
+        return False
+    side, record = _origin(work)
+    end = work.stepped.pair.side(side)
+    own = next((row for row in work.component.members if (row.side, row.id) == (side, record)), None)
+    if end is None or own is None or own.pair != work.key[1] or recognised_as(work.policy, side, end, own):
+        return False
+    alive = own.slots.of(side).startswith(":")
+    return any(
+        place.alive is alive and (not alive or place.identity in (own.identity, UNCHANGED_IDENTITY))
+        for place in _places_brought(work, side, record)
     )
 
 

@@ -38,7 +38,13 @@ def wants_match(draft: Draft) -> bool:
         return False
     end = draft.ends[side]
     surplus = draft.match is not None and draft.match.by == "surplus"
-    return end is not None and end.life is Life.ALIVE and not surplus and opposite(side) not in draft.pending
+    return (
+        end is not None
+        and end.life is Life.ALIVE
+        and not end.ask
+        and not surplus
+        and opposite(side) not in draft.pending
+    )
 
 
 def decide(draft: Draft, counterpart: Counterpart | None, neighbours: Neighbours, now_ms: int) -> None:
@@ -74,6 +80,8 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
         return _set(draft, "pending", "first_sync")
     if target in draft.pending:
         return _set_waiting(draft, now_ms)
+    if end.ask:
+        return _set(draft, "pending", "queued")
     if counterpart is None:
         return None
     match counterpart.what:

@@ -47,6 +47,7 @@ class Draft:
     again: str = ""
     tries: int = 0
     held_ms: int = 0
+    refused: int = 0
     n: int = 0
     edits: int = 0
     accepted_ms: int = 0
@@ -76,8 +77,8 @@ class Draft:
             pending=dict(pair.pending), unsure=dict(pair.unsure), problems=dict(pair.problems),
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
-            absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries,
-            held_ms=pair.held_ms, n=pair.n, edits=pair.edits,
+            absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, held_ms=pair.held_ms,
+            refused=pair.refused, n=pair.n, edits=pair.edits,
         )  # fmt: skip
 
     def value(self, side: Side, name: str) -> Held:
@@ -133,8 +134,10 @@ class Draft:
             "notes": self.notes, "waits": self.waits,
             "status": self.status, "reason": self.reason, "detail": self.detail,
             "match": self.match, "absorbed_by": self.absorbed_by, "pokes": (),
+            "freed": (),
             "woken": linked and not (self.was.L and self.was.R), "again": "" if self.absorbed_by else self.again,
-            "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "recent": self.recent,
+            "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "refused": self.refused,
+            "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
             "log": tuple(self.trace[:LOG_MOST]),

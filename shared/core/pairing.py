@@ -59,9 +59,8 @@ class Step:
         draft = self._draft
         decide(draft, counterpart, neighbours, now_ms)
         pair = draft.close(at=self._at, now_ms=now_ms)
-        pokes = _pokes(draft.was, pair, draft.policy) if draft.policy.live else ()
-        if pokes:
-            pair = pair.model_copy(update={"pokes": pokes})
+        if draft.policy.live:
+            pair = _with_pokes(pair, draft.was, draft.policy)
         if redelivered:
             pair = _told_again(pair, draft.was)
         create = next(iter(draft.created_sides), None)
@@ -74,6 +73,7 @@ def _told_again(pair: Pair, was: Pair) -> Pair:
     return pair.model_copy(
         update={
             "pokes": tuple(sorted({*pair.pokes, *was.pokes})),
+            "freed": tuple(sorted({*pair.freed, *was.freed})),
             "woken": pair.woken or was.woken,
             "again": "" if pair.absorbed_by else pair.again or was.again,
             "log": tuple(dict.fromkeys((*was.log, *pair.log)))[:LOG_MOST],
@@ -96,13 +96,15 @@ def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
     return frozenset(keys)
 
 
-def _pokes(was: Pair, pair: Pair, policy: Policy) -> tuple[str, ...]:
-    """Collect the keys under which other records must look again: what their matching sees of the pair changed."""
+def _with_pokes(pair: Pair, was: Pair, policy: Policy) -> Pair:
+    """Name the keys under which other records must look again: what their matching sees of the pair changed."""
     stands = _standing(was) == _standing(pair)
     if stands and pair.L is was.L and pair.R is was.R:
-        return ()
+        return pair
     before, after = keys_of(was, policy), keys_of(pair, policy)
-    return () if stands and before == after else tuple(sorted(before | after))
+    if stands and before == after:
+        return pair
+    return pair.model_copy(update={"pokes": tuple(sorted(before | after)), "freed": tuple(sorted(before - after))})
 
 
 def _standing(pair: Pair) -> tuple[object, ...]:

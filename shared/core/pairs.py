@@ -125,6 +125,8 @@ class Pair(Frozen):
     absorbed_by: str = ""
     pokes: tuple[str, ...] = ()
     """Keys whose other half pairs must look again because of the last step."""
+    freed: tuple[str, ...] = ()
+    """Those of the `pokes` that this pair's records no longer carry: who was refused because of one may try again."""
     woken: bool = False
     """True when the last step linked this pair, so that records waiting for it must look again."""
     again: Literal["", "10s", "1m", "10m"] = ""
@@ -133,6 +135,8 @@ class Pair(Frozen):
     """How often in a row a write had to wait."""
     held_ms: int = 0
     """Since when."""
+    refused: int = 0
+    """How often in a row a write was refused because another record holds the identifier."""
     recent: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     """Times (ms) of the latest writes by field, to notice one that is written back and forth."""
     edits: int = 0
@@ -190,6 +194,8 @@ class PairEvent(Frozen):
     origin: Literal["live", "snapshot", "answer"] = "live"
     matched: Match | None = None
     """Set when a half pair hands its record over."""
+    doubtful: bool = False
+    """The record had left its pair, and the report may be older than that: believed when a second read confirms it."""
     surplus: bool = False
     """The record carries our marker although its place is taken: it must never be copied."""
     accepted_ms: int = 0

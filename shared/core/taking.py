@@ -3,13 +3,20 @@
 What may be believed, and what a report or an answer does to bases and pending marks, is all here.
 """
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from shared.core.draft import Draft
 from shared.core.ids import create_id, read_marker, second_read_token
 from shared.core.merging import UNKNOWN
 from shared.core.pairs import Answer, Match, PairEvent, Pending, Problem, SideState, Trace
 from shared.core.records import Life, Report, Side, opposite, put_together
+
+TAKEN: Final = "duplicate_in_target"
+"""Refused because another record holds the identifier: it may have given it up meanwhile."""
+_LOOK_AGAIN: Final = ("again", "rematch", "backfill")
+_PATIENCE: Final[tuple[Literal["10s", "1m", "10m"], ...]] = ("10s", "1m", "10m")
+"""When a write that was refused so is tried again by itself. The holder is read meanwhile, and its pair tells when it
+gives the identifier up; this is for a holder that gave it up before the refusal was known."""
 
 Taken: TypeAlias = Literal["taken", "known", "stale_version", "asked_again", "linked_elsewhere", "no_state"]
 
@@ -20,6 +27,8 @@ def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
         if event.reason == "resync":  # a person asks: what was refused may be tried again
             draft.problems = {}
             draft.recent = {}
+        if event.reason in _LOOK_AGAIN:
+            draft.problems = {key: one for key, one in draft.problems.items() if one.code != TAKEN}
         return "taken"
     if event.side is None:
         raise ValueError(f"a {event.kind} without a side cannot belong to a pair")
@@ -36,13 +45,15 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
     pending = draft.pending.get(side)
     own = event.answer if event.answer and pending and event.answer.write == pending.key else None
     if current is None or current.id != report.id:
-        return _take_new_record(draft, side, report, event, own)
+        return _take_new_record(draft, side, report, event, own, offset)
     verdict = _believe(draft, side, current, report, event, own, offset)
     if verdict in ("taken", "known"):
         _note_arrival(draft, side, report, pending)
         if verdict == "taken":
             draft.ends[side] = _overlay(draft, side, current, report)
             draft.problems.pop("*", None)  # a record that was refused as it was may be taken as it is now
+        elif current.ask in event.asks:
+            draft.ends[side] = current.model_copy(update={"ask": ""})
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side)
     if own is not None and pending is not None:
@@ -54,12 +65,14 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
     return verdict
 
 
-def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent, own: Answer | None) -> Taken:
+def _take_new_record(
+    draft: Draft, side: Side, report: Report, event: PairEvent, own: Answer | None, offset: int
+) -> Taken:
     """Take a record that this pair did not hold: its first, its created one, or a survivor of a merge."""
     current = draft.ends[side]
     pending = draft.pending.get(side)
     replaces = current is not None
-    if current is not None and current.life is Life.ALIVE and current.id not in report.aliases:
+    if current is not None and _keeps_out(current, report):
         return "linked_elsewhere"
     made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
     ours = made and pending is not None and pending.op == "create"
@@ -77,17 +90,30 @@ def _take_new_record(draft: Draft, side: Side, report: Report, event: PairEvent,
         _drop_pending(draft, side)
         pending = None
     draft.ends[side] = _overlay(draft, side, None, report)
+    if event.doubtful and not event.asks:
+        draft.ends[side] = draft.ends[side].model_copy(update={"ask": _token(draft, side, offset)})  # type: ignore[union-attr]  # set above
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
-    if event.surplus:
-        draft.match = Match(by="surplus", key=report.marker or "")
-    elif event.matched is not None:
-        draft.match = event.matched
-    elif ours or read_marker(report.marker, draft.was.sync) is not None:
-        draft.match = draft.match or Match(by="create", key=report.marker or "")
+    draft.match = _match(draft, report, event, ours=ours)
     _note_arrival(draft, side, report, pending)
     if pending is not None and own is not None:
         _settle_answer(draft, side, pending, own, report, believed=True)
     return "taken"
+
+
+def _keeps_out(current: SideState, report: Report) -> bool:
+    """Tell whether a place is not free for a record, or whether that one, gone itself, does not need it."""
+    return current.id not in report.aliases and (current.life is Life.ALIVE or report.life is not Life.ALIVE)
+
+
+def _match(draft: Draft, report: Report, event: PairEvent, *, ours: bool) -> Match | None:
+    """Say how a new record was found to belong here."""
+    if event.surplus:
+        return Match(by="surplus", key=report.marker or "")
+    if event.matched is not None:
+        return event.matched
+    if draft.match is None and (ours or read_marker(report.marker, draft.was.sync) is not None):
+        return Match(by="create", key=report.marker or "")
+    return draft.match
 
 
 def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom
@@ -234,7 +260,7 @@ def _settle_answer(
         for label, neighbour in pending.link_source.items():
             draft.link_base[label] = (neighbour, neighbour)
         draft.trace.append(Trace(did=answer.result, side=side, note=pending.op))
-        draft.tries = 0
+        draft.tries = draft.refused = 0
     del draft.pending[side]
 
 
@@ -269,8 +295,10 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
         setup=draft.policy.setup, value=fingerprint(pending, answer.field),
     )  # fmt: skip
     draft.trace.append(Trace(did="refused", side=side, key=key, note=answer.code))
-    if answer.code == "duplicate_in_target":
-        draft.again = "10s"  # the record that is in the way is read meanwhile and may turn out to be the partner
+    if answer.code == TAKEN:
+        # The record that is in the way is read meanwhile and may turn out to be the partner.
+        draft.again = _PATIENCE[draft.refused] if draft.refused < len(_PATIENCE) else ""
+        draft.refused += 1
     return "taken"
 
 

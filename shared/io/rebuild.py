@@ -115,7 +115,8 @@ class Rebuilder:
             place = place_of(policy.side(event.side), event.report)
             # Resolve passes the messages of a pair that gave itself away on to whoever took its record.
             holder = _holder(event.pair, given_away)
-            yield Restored(pair=holder, rev=0, state="", kind="tail", ends={event.side: place})
+            offset = stored.offset if holder == event.pair else -1
+            yield Restored(pair=holder, rev=offset, state="", kind="tail", ends={event.side: place})
 
     async def _tell(self, sync: str, open_pairs: Sequence[str]) -> None:
         """Send feeds back by an hour, and let pairs with something open look again."""
@@ -141,7 +142,7 @@ def _handed_over(policy: Policy, given_away: Mapping[str, Pair]) -> Iterator[Res
     """
     for pair in given_away.values():
         yield Restored(
-            pair=_holder(pair.pair, given_away), rev=0, state="", kind="tail", ends=dict(places(policy, pair))
+            pair=_holder(pair.pair, given_away), rev=-1, state="", kind="tail", ends=dict(places(policy, pair))
         )
 
 

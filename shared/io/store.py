@@ -15,6 +15,7 @@ from shared.core.records import SIDES, Side
 from shared.io.ports import NotReady
 
 _SEP = "\x1f"
+_RS = "\x1e"
 _CHUNK = 200
 """Items one script call takes, so that Redis is never busy with one call for more than some milliseconds."""
 COMPONENT_LIMIT: Final = 50
@@ -22,7 +23,7 @@ COMPONENT_LIMIT: Final = 50
 BUCKETS: Final = tuple(f"{n:03x}" for n in range(4096))
 
 ScriptName: TypeAlias = Literal[
-    "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore"
+    "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore", "let_go"
 ]
 
 
@@ -31,7 +32,7 @@ def load_scripts() -> Mapping[ScriptName, str]:
     folder = Path(__file__).parent / "lua"
     prelude = (folder / "prelude.lua").read_text()
     names: tuple[ScriptName, ...] = (
-        "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore",
+        "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore", "let_go",
     )  # fmt: skip
     return {name: prelude + "\n" + (folder / f"{name}.lua").read_text() for name in names}
 
@@ -91,7 +92,7 @@ class Claim:
 class Claimed:
     """What a claim led to."""
 
-    what: Literal["linked", "joined", "new", "surplus", "dead", "hold"]
+    what: Literal["linked", "joined", "new", "back", "surplus", "dead", "hold"]
     pair: str
     epoch: str = field(default="", compare=False)
 
@@ -157,6 +158,11 @@ class Swap:
     """The component that the decision rests on; it must not have changed."""
     origin: str = ""
     pokes: tuple[str, ...] = ()
+    freed: tuple[str, ...] = ()
+    """Those of the pokes that the pair's records no longer carry."""
+    stepped: Mapping[Side, tuple[str, ...]] | None = field(default_factory=dict)
+    """Keys, as `spell_keys` gives them, that the reports of this step were claimed with; None when any keys that the
+    links hold may be replaced."""
 
     def args(self) -> list[str | bytes]:
         """Spell it for the script."""
@@ -171,7 +177,14 @@ class Swap:
             self.digest,
             self.origin,
             _SEP.join(self.pokes),
+            _SEP.join(self.freed),
         ]
+        for side in SIDES:
+            if self.stepped is None:
+                args.append("*")
+            else:
+                lists = self.stepped.get(side, ())
+                args.append(f"{_RS}{_RS.join(lists)}{_RS}" if lists else "")
         return args
 
 
@@ -195,6 +208,7 @@ class Restored:
 
     pair: str
     rev: int
+    """Of a claim, the offset of the message that tells of it; -1 when another message tells more."""
     state: str
     kind: Literal["full", "half", "absorbed", "tail"]
     ends: Mapping[Side, Place] = field(default_factory=dict)
@@ -315,6 +329,11 @@ class Store:
         calls = [Call("unwait", sync, [side + record, "\t".join(waiting)]) for sync, side, record, waiting in items]
         await self._run(calls)
 
+    async def let_go(self, items: Sequence[tuple[str, Side, str, str, int]]) -> None:
+        """Note that records, each with its (sync, side, id, pair, revision), have lost their place in their pair."""
+        calls = [Call("let_go", sync, [side + record, pair, str(rev)]) for sync, side, record, pair, rev in items]
+        await self._run(calls)
+
     async def pairs_in(self, sync: str, buckets: Sequence[str]) -> list[tuple[str, Slots]]:
         """List the pairs in some of the `BUCKETS`; all buckets together list every pair that existed throughout."""
         answers = await self._run([Call("scan", sync, [bucket]) for bucket in buckets])
@@ -383,6 +402,11 @@ class Store:
             if rows and rows[0] and rows[0][0] == "notready":
                 raise NotReady(call.sync)
         return answers
+
+
+def spell_keys(place: Place) -> str:
+    """Spell the keys that the links hold for a record after a claim."""
+    return _SEP.join(place.keys) if place.alive else ""
 
 
 def new_token() -> str:

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from shared.core.draft import Draft
 from shared.core.mapping import FieldMapping
-from shared.core.pairs import Pair, Pending, SideState
+from shared.core.pairs import Pair, PairEvent, Pending, SideState
 from shared.core.policies import Policy
-from shared.core.records import SIDES, Side, Version
+from shared.core.records import SIDES, Report, Side, Version
+from shared.core.taking import take
 from shared.messages import SetupDoc
 from shared.setups import Setups
 from tests.services.desk import LEFT, RIGHT, SYNC, app, connection, people
@@ -77,3 +78,22 @@ def test_storing_twice_changes_only_the_number_and_the_time(draft: Draft) -> Non
     moving = {"rev": 0, "woken": False, "log": ()}
     assert twice.rev > once.rev
     assert twice.model_copy(update=moving) == once.model_copy(update=moving)
+
+
+@given(drafts())
+def test_a_pair_is_what_would_be_read_of_its_text(draft: Draft) -> None:
+    """It is made without being checked, so nothing may be missing, and nothing of another type."""
+    stored = draft.close(at=7, now_ms=9)
+    assert set(stored.__dict__) == set(Pair.model_fields)
+    assert Pair.read(stored.text()) == stored
+
+
+def test_a_side_is_what_would_be_checked() -> None:
+    """A record that was seen becomes a side without being checked: nothing may be missing."""
+    draft = Draft.of(Pair(sync=SYNC, pair="p"), FOUR)
+    seen = Report(connection=LEFT, object="contact", id="1", version=Version(order=1), fields={KEYS[0]: "a"})
+    take(draft, PairEvent(sync=SYNC, pair="p", kind="report", side="L", report=seen), 0)
+    end = draft.ends["L"]
+    assert end is not None
+    assert SideState(**end.__dict__) == end
+    assert set(end.__dict__) == set(SideState.model_fields)

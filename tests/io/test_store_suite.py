@@ -3,7 +3,7 @@
 Each rule of a script has a test here that fails without it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -12,26 +12,10 @@ import pytest
 from shared.core.records import Side
 from shared.io.ports import NotReady
 from shared.io.store import BUCKETS, COMPONENT_LIMIT, Claimed, Loaded, Place, Slots
-from tests.io.links import KINDS, Links, claim, in_memory, on_redis, place, swap
+from tests.io.links import Links, claim, place, swap
 
 OTHER = ("t", "q")
 """A pair of another sync that waits."""
-
-
-@pytest.fixture(
-    name="empty", params=[kind if kind == "memory" else pytest.param(kind, marks=pytest.mark.server) for kind in KINDS]
-)
-def _empty(request: pytest.FixtureRequest) -> Iterator[Links]:
-    """Offer links that nobody has built yet."""
-    made = in_memory() if request.param == "memory" else on_redis(request.getfixturevalue("redis_url"), request.param)
-    yield made
-    made.close()
-
-
-@pytest.fixture(name="links")
-def _links(empty: Links) -> Links:
-    """Offer links that are whole, and hold nothing."""
-    return empty.ready()
 
 
 def _linked(links: Links, pair: str = "pLa", left: str = "a", right: str = "b", *keys: str) -> None:
@@ -48,6 +32,7 @@ CALLS: dict[str, Callable[[Links], object]] = {
     "holders": lambda links: links.holders("p", ["k"], ["La"]),
     "wait": lambda links: links.look("La", OTHER),
     "unwait": lambda links: links.unwait("La", OTHER),
+    "let_go": lambda links: links.let_go("Lb", "pLa", 1),
     "scan": lambda links: links.run(links.store.pairs_in(links.sync, BUCKETS[:1])),
 }
 

@@ -36,6 +36,8 @@ from shared.core.records import FieldType, Life, Report, Value, Version
 
 FIELDS: Final = ("email", "f", "g", "h")
 """An address, a field that people edit in one app only, one for the other app, and one that they edit in both."""
+FIRM_FIELDS: Final = ("domain", "f", "g")
+_CANONICAL: Final = frozenset({"email", "domain"})
 Kind = Literal["ordered", "opaque"]
 
 
@@ -47,10 +49,18 @@ class Row:
     version: int
     values: dict[str, Value | None]
     marker: str | None = None
-    dead: bool = False
+    life: Life = Life.ALIVE
     created: int = 0
+    object: str = "contact"
     links: dict[str, str | None] = field(default_factory=dict)
+    merged_into: str | None = None
+    aliases: tuple[str, ...] = ()
     by_us: bool = False
+
+    @property
+    def dead(self) -> bool:
+        """Whether the app has it no longer."""
+        return self.life is not Life.ALIVE
 
 
 class MemoryApp:
@@ -68,16 +78,55 @@ class MemoryApp:
         self.changed: list[str] = []
         """Records whose change nobody was told of yet."""
 
-    def insert(self, values: dict[str, Value | None], marker: str | None = None) -> Row:
+    def insert(self, values: dict[str, Value | None], marker: str | None = None, object_: str = "contact") -> Row:
         """Create a record."""
         self.clock += 1
         row = Row(
             id=f"{self.name}{len(self.rows) + 1}", version=self.clock, values=dict(values), marker=marker,
-            created=self.clock, by_us=marker is not None,
+            created=self.clock, object=object_, by_us=marker is not None,
         )  # fmt: skip
         self.rows[row.id] = row
         self.changed.append(row.id)
         return row
+
+    def living(self, object_: str = "contact") -> list[Row]:
+        """List the records that the app shows."""
+        return [row for row in self.rows.values() if row.object == object_ and not row.dead]
+
+    def leave(self, row: Row, life: Life) -> None:
+        """Delete a record."""
+        row.life = life
+        self.touch(row)
+
+    def restore(self, row: Row) -> None:
+        """Bring a deleted record back under its id."""
+        row.life = Life.ALIVE
+        self.touch(row)
+
+    def merge(self, winner: Row, loser: Row) -> Row:
+        """Make one new record of two: the winner's values, the loser's where the winner has none; both ids retire."""
+        values = {name: value if value is not None else loser.values[name] for name, value in winner.values.items()}
+        made = self.insert(values, winner.marker or loser.marker, winner.object)
+        made.by_us = False
+        made.created = min(winner.created, loser.created)
+        made.links = {**loser.links, **{label: other for label, other in winner.links.items() if other}}
+        made.aliases = (*winner.aliases, winner.id, *loser.aliases, loser.id)
+        for row in (winner, loser):
+            row.merged_into, row.marker = made.id, None
+            self.leave(row, Life.MERGED)
+        return made
+
+    def survivor(self, row: Row) -> Row:
+        """Follow merges to the record that holds what this one held."""
+        while row.merged_into is not None:
+            row = self.rows[row.merged_into]
+        return row
+
+    def links_of(self, row: Row) -> dict[str, str | None]:
+        """Give what a record is associated with: merged ends lead to their survivors, deleted ones to nothing."""
+        told = {"company": None, **row.links} if row.object == "contact" else row.links
+        ends = {label: self.survivor(self.rows[other]) if other else None for label, other in told.items()}
+        return {label: end.id if end is not None and not end.dead else None for label, end in ends.items()}
 
     def touch(self, row: Row) -> None:
         """Note a change of a record."""
@@ -89,7 +138,7 @@ class MemoryApp:
         """Find the living record with an address."""
         if not email:
             return None
-        return next((row for row in self.rows.values() if row.values.get("email") == email and not row.dead), None)
+        return next((row for row in self.living() if row.values.get("email") == email), None)
 
     def serve(self, request: HttpRequest) -> HttpResponse:
         """Execute one request."""
@@ -99,13 +148,20 @@ class MemoryApp:
         return HttpResponse(status=200, body=json.dumps(answer).encode())
 
     def _row(self, row: Row) -> dict[str, Any]:
+        told = {"id": row.id, "version": row.version, "life": row.life, "merged_into": None}
+        if row.life is Life.MERGED:
+            return {**told, "version": self.survivor(row).version, "merged_into": self.survivor(row).id}
+        if row.life is Life.GONE:
+            return {**told, "version": None}
         return {
-            "id": row.id, "version": row.version, "values": row.values, "marker": row.marker, "dead": row.dead,
-            "created": f"{row.created:06d}", "links": row.links,
+            **told, "values": row.values, "marker": row.marker, "created": f"{row.created:06d}",
+            "links": self.links_of(row), "aliases": row.aliases,
         }  # fmt: skip
 
     def _read(self, ids: list[str]) -> list[dict[str, Any]]:
-        return [self._row(self.rows[record]) for record in ids]
+        asked = [self.rows[record] for record in ids]
+        more = [found for row in asked if row.merged_into and (found := self.survivor(row)).id not in ids]
+        return [self._row(row) for row in (*asked, *{row.id: row for row in more}.values())]
 
     def _create(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         out = []
@@ -118,7 +174,8 @@ class MemoryApp:
             if holder is not None:
                 out.append({"conflict": holder.id})
                 continue
-            row = self.insert({**dict.fromkeys(FIELDS), **item["values"]}, item["marker"])
+            fields = FIELDS if item["object"] == "contact" else FIRM_FIELDS
+            row = self.insert({**dict.fromkeys(fields), **item["values"]}, item["marker"], item["object"])
             self.created_by_us.append(item["marker"])
             self.writes += 1
             out.append({"row": self._row(row), "found": False})
@@ -137,7 +194,8 @@ class MemoryApp:
             if row.dead or not fits:
                 out.append({"row": self._row(row), "stale": True})
             elif holder is not None and holder is not row:
-                out.append({"conflict": holder.id})
+                # As real apps do, one says which field it refuses, the other does not.
+                out.append({"conflict": holder.id, "field": "email" if self.kind == "ordered" else None})
             else:
                 row.values.update(item["values"])
                 row.links.update(item["links"])
@@ -147,15 +205,32 @@ class MemoryApp:
         return out
 
 
-def declare(kind: Kind) -> App:  # noqa: C901 - one decision table, read from top to bottom
+def declare(kind: Kind) -> App:
     """Declare the app as a connector does."""
 
+    def account(_session: Session) -> Exchange[AccountInfo]:
+        yield HttpRequest(method="POST", path="read", body=b"[]", safe=True)
+        return AccountInfo(id="1", name="memory")
+
+    return App(
+        key=kind, title=kind, docs_url="", tested_versions=(), base_url=None,
+        auth=(Auth(kind="none", secrets=(), headers=lambda _secrets: {}),), account=account,
+        objects={"contact": _bind(kind, "contact", FIELDS), "company": _bind(kind, "company", FIRM_FIELDS)},
+    )  # fmt: skip
+
+
+def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa: C901 - a binding is many small functions
+    """Bind one object type."""
+
     def report(session: Session, row: dict[str, Any]) -> Report:
-        version = Version(order=row["version"]) if kind == "ordered" else Version(token=f"v{row['version']}")
+        if row["version"] is None:
+            version = Version()
+        else:
+            version = Version(order=row["version"]) if kind == "ordered" else Version(token=f"v{row['version']}")
         return Report(
-            connection=session.connection, object="contact", id=row["id"], version=version,
-            life=Life.GONE if row["dead"] else Life.ALIVE, fields=row["values"], marker=row["marker"],
-            created=row["created"], links=row["links"],
+            connection=session.connection, object=object_, id=row["id"], version=version, life=row["life"],
+            merged_into=row["merged_into"], fields=row.get("values", {}), marker=row.get("marker"),
+            created=row.get("created", ""), links=row.get("links", {}), aliases=tuple(row.get("aliases", ())),
         )  # fmt: skip
 
     def call(what: str, body: Any, *, safe: bool) -> Exchange[Any]:
@@ -169,13 +244,16 @@ def declare(kind: Kind) -> App:  # noqa: C901 - one decision table, read from to
 
     def result(session: Session, change: Change, row: dict[str, Any]) -> WriteResult:
         if "conflict" in row:
-            return Refused(key=change.key, code="duplicate_in_target", message="taken", conflicting_id=row["conflict"])
+            return Refused(
+                key=change.key, code="duplicate_in_target", message="taken", conflicting_id=row["conflict"],
+                field=row.get("field"),
+            )  # fmt: skip
         if row.get("stale"):
             return Stale(key=change.key, report=report(session, row["row"]))
         return Written(key=change.key, report=report(session, row["row"]), found=row.get("found", False))
 
     def create_many(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
-        items = [{"marker": change.marker, "values": dict(change.fields)} for change in changes]
+        items = [{"object": object_, "marker": change.marker, "values": dict(change.fields)} for change in changes]
         rows = yield from call("create", items, safe=False)
         return [result(session, change, row) for change, row in zip(changes, rows, strict=True)]
 
@@ -202,12 +280,8 @@ def declare(kind: Kind) -> App:  # noqa: C901 - one decision table, read from to
         yield from call("read", [], safe=True)
         return ()
 
-    def account(_session: Session) -> Exchange[AccountInfo]:
-        yield from call("read", [], safe=True)
-        return AccountInfo(id="1", name="memory")
-
-    binding = Binding(
-        object="contact",
+    return Binding(
+        object=object_,
         versions=kind,
         create="marker" if kind == "ordered" else "client_id",
         lock="none" if kind == "ordered" else "etag",
@@ -216,11 +290,11 @@ def declare(kind: Kind) -> App:  # noqa: C901 - one decision table, read from to
             FieldInfo(
                 name=name,
                 type=FieldType.EMAIL if name == "email" else FieldType.TEXT,
-                canonical="email" if name == "email" else None,
+                canonical=name if name in _CANONICAL else None,
             )
-            for name in FIELDS
+            for name in fields_
         ),
-        associations=(Association(label="company", to="company", kind="endpoint"),),
+        associations=(Association(label="company", to="company", kind="endpoint"),) if object_ == "contact" else (),
         feeds=(
             Feed(
                 name="all",
@@ -240,10 +314,6 @@ def declare(kind: Kind) -> App:  # noqa: C901 - one decision table, read from to
         archive_many=update_many,
         discover=discover,
     )
-    return App(
-        key=kind, title=kind, docs_url="", tested_versions=(), base_url=None,
-        auth=(Auth(kind="none", secrets=(), headers=lambda _secrets: {}),), objects={"contact": binding}, account=account,  # noqa: E501 - one row reads better whole
-    )  # fmt: skip
 
 
 def lost(rng: random.Random, share: float) -> bool:

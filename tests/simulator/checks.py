@@ -1,58 +1,191 @@
 """What must hold when everything has come to rest."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shared import topics
 from shared.core.pairs import Pair
-from tests.simulator.apps import FIELDS, Row
+from shared.core.records import Life, Value
+from tests.simulator.apps import FIELDS, FIRM_FIELDS, MemoryApp, Row
+from tests.simulator.history import History
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
+
+_OTHER = {"a": "b", "b": "a"}
+_IDENTIFIER = {"contact": "email", "company": "domain"}
 
 
 def check(world: "World") -> None:
     """Assert that nothing was lost, nothing made twice, and both sides are the same."""
     people = world.people
     assert not world.grants.wrong, world.grants.wrong[0]
+    history = History(world.broker, people.lives.merged)
     seats = _seats(world)
     for name, app in world.apps.items():
         made = [marker.rstrip("0123456789") for marker in app.created_by_us]  # generations never change here
         assert len(set(made)) == len(made), f"created twice in {name}: {sorted(made)}"
-        emails = [row.values["email"] for row in app.rows.values() if not row.dead]
-        assert len(set(emails)) == len(emails), f"a person is in {name} twice: {sorted(map(str, emails))}"
+        emails = [row.values["email"] for row in app.living()]
+        assert world.wild or len(set(emails)) == len(emails), f"a person is in {name} twice: {sorted(map(str, emails))}"
         for row in app.rows.values():
-            _check_row(world, name, row, seats)
+            if not row.dead:
+                _Living(world, history, seats, name, row).check()
+    assert not history.wrong, history.wrong[0]
     assert sum(app.writes for app in world.apps.values()) <= 4 * people.edits + 20, "writes go round in circles"
     for (name, record, field), value in people.expected.items():
-        now = world.apps[name].rows[record].values[field]
-        assert world.blind or value is None or now == value, (
-            f"the edit of {name}/{record}.{field} to {value} was lost: {now}"
+        now = world.apps[name].rows[record]
+        paired = len(history.partners[name, record]) < 2 and not now.dead
+        assert not paired or world.blind or value is None or now.values[field] == value, (
+            f"the edit of {name}/{record}.{field} to {value} was lost: {now.values[field]}"
         )
     parked = sum(world.broker.end_offsets(topics.PARKED.name).values())
     assert parked == 0, f"{parked} messages were parked"
 
 
-def _seats(world: "World") -> dict[tuple[str, str], Pair]:
-    seats: dict[tuple[str, str], Pair] = {}
+Seats = dict[tuple[str, str], Pair]
+
+
+def _seats(world: "World") -> Seats:
+    seats: Seats = {}
     for pair in world.states().values():
         for name, end in (("a", pair.L), ("b", pair.R)):
             if end is not None and not pair.absorbed_by:
-                assert (name, end.id) not in seats, f"{name}/{end.id} is in two pairs"
-                seats[name, end.id] = pair
+                at = (name, end.id)
+                if at in seats:
+                    assert world.apps[name].rows[end.id].dead, f"{name}/{end.id} is in two pairs"
+                seats[at] = pair
     return seats
 
 
-def _check_row(world: "World", name: str, row: Row, seats: dict[tuple[str, str], Pair]) -> None:
-    pair = seats.get((name, row.id))
-    assert pair is not None, f"{name}/{row.id} is in no pair"
-    assert pair.L is not None, f"{name}/{row.id} has no partner: {pair.status} {pair.reason}"
-    assert pair.R is not None, f"{name}/{row.id} has no partner: {pair.status} {pair.reason}"
-    left, right = world.apps["a"].rows[pair.L.id].values, world.apps["b"].rows[pair.R.id].values
-    kept_clear = {key for key in ("f", "g") if left[key] is None or right[key] is None}
-    for key in set(FIELDS) - kept_clear:
-        assert left.get(key) == right.get(key), f"{pair.pair}: {key} is {left[key]!r} and {right[key]!r}; {pair.status}"
-    last = {value for node in (("a", pair.L.id), ("b", pair.R.id)) if (value := world.people.last.get(node))}
-    assert world.blind or not last or left["h"] in last, (
-        f"{pair.pair}: {left['h']!r} came back, but people wrote {last}"
-    )
-    assert not pair.pending, f"{pair.pair} still waits for an answer"
+class _Living:
+    """One living record, and where it should stand."""
+
+    def __init__(self, world: "World", history: History, seats: Seats, name: str, row: Row) -> None:
+        self._world = world
+        self._history = history
+        self._seats = seats
+        self._name = name
+        self._row = row
+        self._who = f"{name}/{row.id}"
+        self._key = row.values[_IDENTIFIER[row.object]]
+
+    def check(self) -> None:
+        """Assert that it is in a pair, with a partner that holds the same, or alone for a reason that is true."""
+        pair = self._seats.get((self._name, self._row.id))
+        assert pair is not None, f"{self._who} is in no pair"
+        assert not pair.pending, f"{pair.pair} still waits for an answer"
+        partner = _partner(self._world, pair, self._name)
+        if partner is None:
+            self._check_alone(pair)
+        elif self._name == "a":
+            self._check_linked(pair, partner)
+
+    def _check_alone(self, pair: Pair) -> None:
+        mate = pair.R if self._name == "a" else pair.L
+        assert self._world.wild, f"{self._who} has no partner: {pair.status} {pair.reason}"
+        # Two that were both left by their partners wait for somebody to decide.
+        others = [
+            row
+            for row in self._others(_OTHER[self._name])
+            if self._stands_alone(_OTHER[self._name], row, never_paired=mate is not None)
+        ]
+        surplus = pair.match is not None and pair.match.by == "surplus"
+        assert surplus or not others, (
+            f"{self._who} and {[row.id for row in others]} are the same, but stand alone: {pair.status} {pair.reason}"
+        )
+        if mate is not None:
+            merged = mate.life is Life.MERGED
+            told = "partner_merged" if merged else "deleted_in_right" if self._name == "a" else "deleted_in_left"
+            assert (pair.status, pair.reason) == ("failing", told), f"{self._who}: {pair.status} {pair.reason}"
+            return
+        if self._key is None or surplus:
+            assert pair.status == "excluded", f"{self._who}: {pair.status} {pair.reason}"
+            return
+        doubles = [row for row in self._others(self._name) if row is not self._row]
+        assert doubles or self._others(_OTHER[self._name]), f"{self._who} was not copied: {pair.status} {pair.reason}"
+        assert pair.reason in ("duplicate_identifier", "duplicate_in_target"), (
+            f"{self._who}: {pair.status} {pair.reason}"
+        )
+
+    def _others(self, name: str) -> list[Row]:
+        """List the living records of an app with the same identifier."""
+        key = _IDENTIFIER[self._row.object]
+        return [row for row in self._world.apps[name].living(self._row.object) if row.values[key] == self._key]
+
+    def _stands_alone(self, name: str, row: Row, *, never_paired: bool) -> bool:
+        pair = self._seats.get((name, row.id))
+        if never_paired and pair is not None and pair.L is not None and pair.R is not None:
+            return False
+        surplus = pair is not None and pair.match is not None and pair.match.by == "surplus"
+        return pair is not None and not surplus and _partner(self._world, pair, name) is None
+
+    def _check_linked(self, pair: Pair, partner: Row) -> None:
+        left, right = self._row.values, partner.values
+        if pair.status == "failing" and self._world.wild:
+            assert pair.reason == "duplicate_in_target", f"{pair.pair}: {pair.status} {pair.reason} {pair.detail}"
+            held = [
+                (name, one.values["email"])
+                for name, one, other in (("b", self._row, partner), ("a", partner, self._row))
+                if (holder := self._world.apps[name].holder(one.values["email"])) is not None and holder is not other
+            ]
+            assert held, f"{pair.pair} is said to be refused, but nobody holds its address: {left} {right}"
+            return
+        fields = FIELDS if self._row.object == "contact" else FIRM_FIELDS
+        kept_clear = {key for key in ("f", "g") if left[key] is None or right[key] is None}
+        for key in set(fields) - kept_clear:
+            assert left.get(key) == right.get(key), (
+                f"{pair.pair}: {key} is {left[key]!r} and {right[key]!r}; {pair.status}"
+            )
+        assert pair.status == "in_sync", f"{pair.pair} is {pair.status}: {pair.reason}"
+        if not self._world.blind:
+            self._check_values(pair, left)
+        if "company" in self._row.links or "company" in partner.links:
+            self._check_company(pair, partner)
+
+    def _check_values(self, pair: Pair, values: Mapping[str, Value | None]) -> None:
+        """Assert that what stands is some person's last value."""
+        people, family = self._world.people, self._history.family(self._name, self._row.id)
+        last = {value for node in family if (value := people.last.get(node))}
+        assert not last or values["h"] in last, f"{pair.pair}: {values['h']!r} came back, but people wrote {last}"
+        addresses = {value for node in family if (value := people.lives.addresses.get(node))}
+        assert not addresses or values["email"] in addresses, (
+            f"{pair.pair}: {values['email']!r} came back, but people wrote {addresses}"
+        )
+
+    def _check_company(self, pair: Pair, partner: Row) -> None:
+        """Assert that both sides belong to the same company; a link that somebody took away may stay so."""
+        ends = []
+        for name, row in (("a", self._row), ("b", partner)):
+            app = self._world.apps[name]
+            firm = app.links_of(row).get("company")
+            if firm is None and row.links.get("company") is None and None in self._companies(name, row):
+                return
+            if firm is None and self._ever_had_company(app, row):
+                return
+            ends.append((firm, self._seats[name, firm] if firm else None))
+        whole = [firm for _, firm in ends if firm is not None and self._is_whole(firm)]
+        if len(whole) < sum(firm is not None for _, firm in ends):
+            return  # a company that is in one app only cannot be told to the other
+        names = {firm.pair if firm is not None else None for _, firm in ends}
+        assert len(names) == 1, (
+            f"{pair.pair}: the companies are {[firm for firm, _ in ends]}; {pair.notes} {pair.waits}"
+        )
+
+    def _companies(self, name: str, row: Row) -> set[str | None]:
+        return self._world.people.lives.companies.get((name, row.id), set())
+
+    @staticmethod
+    def _ever_had_company(app: MemoryApp, row: Row) -> bool:
+        return row.links.get("company") is not None and app.links_of(row).get("company") is None
+
+    def _is_whole(self, firm: Pair) -> bool:
+        return all(_partner(self._world, firm, name) is not None for name in _OTHER)
+
+
+def _partner(world: "World", pair: Pair, name: str) -> Row | None:
+    """Give the living record at the other end of a pair."""
+    end = pair.R if name == "a" else pair.L
+    row = world.apps[_OTHER[name]].rows[end.id] if end is not None else None
+    if end is not None and row is not None:
+        assert (end.life is Life.ALIVE) is not row.dead, f"{pair.pair} takes {row.id} for {end.life}: {row.life}"
+    return row if row is not None and not row.dead else None

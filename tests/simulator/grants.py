@@ -8,12 +8,14 @@ from shared.core.records import Life, Side
 from shared.io.envelope import Received
 from shared.io.store import Call
 
-_ITEM: Final = 20
+_ITEM: Final = 23
 """Arguments of one swap; the places below stand in the same order as in `swap.lua`."""
 _CLAIM: Final = 9
 """Arguments of one claim."""
 _KEYS: Final[dict[Side, int]] = {"L": 8, "R": 13}
 _CREATE: Final = 14
+_STEPPED: Final[dict[Side, int]] = {"L": 21, "R": 22}
+_IDENTIFIER: Final = {"contact": ("e", "email"), "company": ("d", "domain")}
 _SIDES: Final[dict[str, Side]] = {"a": "L", "b": "R"}
 
 
@@ -35,9 +37,10 @@ class Grants:
                 continue
             report = topics.RECORDS.decode(item.value, item.headers).report
             node = (_SIDES[report.connection], report.id)
+            kind, name = _IDENTIFIER[report.object]
             self._known.pop(node, None)
-            if report.life is Life.ALIVE and report.fields.get("email"):
-                self._known[node] = f"e:{report.fields['email']}"
+            if report.life is Life.ALIVE and report.fields.get(name):
+                self._known[node] = f"{kind}:{report.fields[name]}"
 
     def lost(self) -> None:
         """Note that Redis may have forgotten what was claimed and not passed on yet."""
@@ -59,14 +62,32 @@ class Grants:
                 continue
             item = [str(arg) for arg in call.args[at : at + _ITEM]]
             self._set.add((item[0], int(item[2])))
+            self._note_places(item)
             if item[_CREATE]:
                 self._granted("L" if item[_CREATE] == "L" else "R", item)
 
     def _note_claims(self, args: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
         for at, answer in zip(range(0, len(args), _CLAIM), answers, strict=True):
-            side, record, alive, _, _, key = args[at : at + 6]
-            if alive == "1" and answer[0] not in ("dead", "hold"):
-                self._claimed["L" if side == "L" else "R", record] = key
+            side, record, alive, _, _, key, _, aliases = args[at : at + 8]
+            for alias in filter(None, aliases.split("\x1f")):
+                self._note("L" if side == "L" else "R", alias, "0", "")
+            if answer[0] not in ("dead", "hold"):
+                self._note("L" if side == "L" else "R", record, alive, key)
+
+    def _note_places(self, item: Sequence[str]) -> None:
+        """Note what the links hold now, which an older report may have set back for a moment."""
+        for side, at in _KEYS.items():
+            record, alive, key = item[at - 4], item[at - 3], item[at]
+            stepped = item[_STEPPED[side]].split("\x1e")[1:-1]
+            if record and self._claimed.get((side, record), "") in stepped:
+                self._note(side, record, alive, key)
+
+    def _note(self, side: Side, record: str, alive: str, key: str) -> None:
+        if alive == "1":
+            self._claimed[side, record] = key
+        else:
+            self._claimed.pop((side, record), None)
+            self._known.pop((side, record), None)
 
     def _granted(self, side: Side, item: Sequence[str]) -> None:
         keys = item[_KEYS["R" if side == "L" else "L"]].split("\x1f")

@@ -7,24 +7,128 @@ from typing import Any
 
 import pytest
 
-from services.matcher import resolve
+from services.matcher import counterparts, resolve
 from services.matcher.outputs import outputs
 from services.writer.write import Write
 from shared.core import deciding, draft, ids, taking
 from shared.core.outcomes import Drop
-from shared.io import memory_redis, rebuild, store
+from shared.io import memory_redis, places, rebuild, store
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
-def no_epoch(patch: pytest.MonkeyPatch) -> None:
-    """Scripts run on whatever Redis there is."""
+def _rewrite(patch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    """Change the scripts that Redis runs."""
     scripts = dict(store.load_scripts())
+    if not any(old in text for text in scripts.values()):
+        raise ValueError(f"no script says {old!r}")
 
     def mutated() -> Mapping[Any, str]:
-        return {name: text.replace("if not ready()", "if false") for name, text in scripts.items()}
+        return {name: text.replace(old, new) for name, text in scripts.items()}
 
     patch.setattr(memory_redis, "load_scripts", mutated)
+
+
+def no_epoch(patch: pytest.MonkeyPatch) -> None:
+    """Scripts run on whatever Redis there is."""
+    _rewrite(patch, "if not ready()", "if false")
+
+
+def no_revision(patch: pytest.MonkeyPatch) -> None:
+    """A state is set although another one was set since it was decided from."""
+    _rewrite(patch, "~= expected then return {'stale'} end", "== -1 then return {'stale'} end")
+
+
+def no_free_place(patch: pytest.MonkeyPatch) -> None:
+    """A pair gives its record to one whose place another record has taken."""
+    _rewrite(patch, "if not target or not free(target[side]) then", "if not target then")
+
+
+def no_marker(patch: pytest.MonkeyPatch) -> None:
+    """A record that carries our marker is taken for a stranger's."""
+    patch.setattr(places, "read_marker", lambda _marker, _sync: None)
+
+
+def links_by_another_report(patch: pytest.MonkeyPatch) -> None:
+    """A partner is created from what the pair knows, although the links know of a newer report."""
+    patch.setattr(counterparts, "recognised_as", lambda *_args: True)
+
+
+def step_over_claims(patch: pytest.MonkeyPatch) -> None:
+    """A step puts back what a pair knows over what a newer claim has set."""
+    original = resolve._as_swap
+    patch.setattr(resolve, "_as_swap", lambda work: replace(original(work), stepped=None))
+
+
+def rebuild_over_claims(patch: pytest.MonkeyPatch) -> None:
+    """A rebuild puts back what a pair knows, and not what a newer claim has set."""
+    _rewrite(patch, "and old.pair == pair and rev > taken then", "and false then")
+
+
+def first_alias(patch: pytest.MonkeyPatch) -> None:
+    """The survivor of a merge leaves a linked pair for one without a partner."""
+    _rewrite(patch, "if string.sub(c[other], 1, 1) == ':' then return alias, old end", "")
+
+
+def no_way_back(patch: pytest.MonkeyPatch) -> None:
+    """A record whose place was taken while it was away is sent to its old pair for ever."""
+    _rewrite(patch, "or c and known.flags ~= 'x') then", "or true) then")
+
+
+def refused_once_and_for_all(patch: pytest.MonkeyPatch) -> None:
+    """A write that was refused as a duplicate is not tried again when the holder gives the identifier up."""
+    patch.setattr(taking, "_LOOK_AGAIN", ())
+
+
+def nobody_told_of_freed_keys(patch: pytest.MonkeyPatch) -> None:
+    """Only half pairs hear that an identifier is free again, and nobody asks by himself."""
+    _rewrite(patch, "for _, key in ipairs(split(freed)) do all[key] = true end", "")
+    patch.setattr(taking, "_PATIENCE", ())
+
+
+def nobody_looks_again(patch: pytest.MonkeyPatch) -> None:
+    """Who was kept out by another record is not told when that changes."""
+    _rewrite(patch, "local result = holders(pokes, freed, pair, 50)", "local result = {}")
+
+
+def no_wake(patch: pytest.MonkeyPatch) -> None:
+    """Who waits for a record is not told that it was linked."""
+    _rewrite(patch, "if not target and linked then", "if false then")
+
+
+def published_once(patch: pytest.MonkeyPatch) -> None:
+    """What a step decided is not published again when its messages come a second time."""
+
+    def outputs_once(*args: Any, **more: Any) -> Any:
+        return outputs(*args, **{**more, "again": False})
+
+    patch.setattr(resolve, "outputs", outputs_once)
+
+
+def believed_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Of two states whose order nobody knows, the one that comes last is believed."""
+    original = taking._believe
+
+    def believe(*args: Any) -> Any:
+        given, side, current = args[:3]
+        verdict = original(*args)
+        if verdict == "asked_again" and not given.policy.side(side).ordered:
+            given.ends[side] = current
+            return "taken"
+        return verdict
+
+    patch.setattr(taking, "_believe", believe)
+
+
+def older_versions(patch: pytest.MonkeyPatch) -> None:
+    """An older version of a record replaces a newer one."""
+    original = taking._believe
+
+    def believe(*args: Any) -> Any:
+        verdict = original(*args)
+        return "taken" if verdict == "stale_version" else verdict
+
+    patch.setattr(taking, "_believe", believe)
 
 
 def no_claims_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:

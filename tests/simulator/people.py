@@ -8,6 +8,7 @@ from typing import Final
 from shared.core.pairs import Pair
 from shared.core.records import Value
 from tests.simulator.apps import MemoryApp, Row
+from tests.simulator.lives import Lives, address
 
 _BEGINNING: Final = 5
 
@@ -25,10 +26,32 @@ class Habits:
     """How many people there may be; the fewer, the more often the same records are edited."""
     undo: float = 0.0
     """An edit puts back what the field held before."""
+    moves: float = 0.0
+    """Somebody gets another address: a new one, one that was given up, or one that another record holds."""
+    deletes: float = 0.0
+    """A record is deleted: in the bin or for good, in one app or in both."""
+    restores: float = 0.0
+    """A deleted record comes back under its id."""
+    merges: float = 0.0
+    """Two records of the app that can merge become one."""
+    firms: float = 0.0
+    """A company is entered, edited, deleted or merged, or a person goes to another one: a second sync."""
+
+    @property
+    def wild(self) -> bool:
+        """Whether a record may lose its partner or its address."""
+        return any((self.moves, self.deletes, self.merges))
 
 
 MILD: Final = Habits()
 HARD: Final = Habits(twins=0.15, shared=0.4, undo=0.3)
+MOVING: Final = Habits(shared=0.3, moves=0.3, persons=8)
+DELETING: Final = Habits(shared=0.2, moves=0.1, deletes=0.15, restores=0.1, persons=8)
+MERGING: Final = Habits(shared=0.2, moves=0.05, deletes=0.05, restores=0.05, merges=0.12, persons=8)
+LINKED: Final = Habits(shared=0.2, firms=0.4, persons=8)
+ALL: Final = Habits(
+    twins=0.05, shared=0.2, undo=0.1, moves=0.1, deletes=0.08, restores=0.08, merges=0.06, firms=0.3, persons=8
+)
 
 
 class People:
@@ -52,30 +75,44 @@ class People:
         self.last: dict[tuple[str, str], Value | None] = {}
         """What a person last put into the shared field, by app and record."""
         self.held: dict[tuple[str, str, str], list[Value | None]] = {}
+        self.lives = Lives(rng, apps, self.last, states)
 
     def begin(self) -> None:
         """Enter some people before anything is synced."""
         for app in self._apps.values():
             for number in self._rng.sample(range(self._habits.persons), min(_BEGINNING, self._habits.persons)):
-                self._enter(app, _address(number))
+                self._enter(app, address(number))
 
     def act(self) -> None:
         """Let somebody create or edit a record on one of the sides."""
         app = self._apps[self._rng.choice("ab")]
-        living = [row for row in app.rows.values() if not row.dead]
+        living = app.living()
         self.edits += 1
         if self._strict and self._likely(self._habits.twins):
-            email = _address(self._rng.randrange(self._habits.persons))
+            email = address(self._rng.randrange(self._habits.persons))
             for each in self._apps.values():
                 if each.holder(email) is None:
                     self._enter(each, email)
             return
+        if self._beyond(app):
+            return
         if not living or self._rng.random() < 0.3:
-            email = _address(self._rng.randrange(self._habits.persons))
+            email = address(self._rng.randrange(self._habits.persons))
             if not self._lives(email) and app.holder(email) is None:
                 self._enter(app, email)
             return
         self._edit(app, self._rng.choice(living))
+
+    def _beyond(self, app: MemoryApp) -> bool:
+        """Let somebody do more than enter and edit, where these people do; False when nothing was done."""
+        acts: tuple[tuple[float, Callable[[], bool]], ...] = (
+            (self._habits.moves, lambda: self.lives.move(app, self._habits.persons, self.edits)),
+            (self._habits.deletes, lambda: self.lives.leave(app, self._habits.firms > 0)),
+            (self._habits.restores, lambda: self.lives.restore(app)),
+            (self._habits.merges, lambda: self.lives.merge(self._habits.firms > 0)),
+            (self._habits.firms, lambda: self.lives.company(app, self.edits)),
+        )
+        return any(self._likely(share) and act() for share, act in acts)
 
     def _enter(self, app: MemoryApp, email: str) -> None:
         values: dict[str, Value | None] = {"email": email, "f": self._word(), "g": self._word()}
@@ -83,6 +120,7 @@ class People:
             values["h"] = f"h{app.name}{self.edits}"
         row = app.insert(values)
         self.last[app.name, row.id] = values.get("h")
+        self.lives.addresses[app.name, row.id] = email
 
     def _edit(self, app: MemoryApp, row: Row) -> None:
         shared = self._likely(self._habits.shared)
@@ -119,11 +157,9 @@ class People:
 
     def _lives(self, email: str) -> bool:
         """Tell whether a person may not be entered now, because a second one could not be prevented."""
-        return not self._strict and any(app.holder(email) is not None for app in self._apps.values())
+        return not (self._strict or self._habits.wild) and any(
+            app.holder(email) is not None for app in self._apps.values()
+        )
 
     def _word(self) -> Value | None:
         return self._rng.choice(("x", "y", "z", None)) and f"{self._rng.choice('xyz')}{self.edits}"
-
-
-def _address(number: int) -> str:
-    return f"p{number}@x.example"

@@ -13,9 +13,7 @@ def create_sent_and_forgotten(seed: int) -> None:
     """Somebody edits a record whose create was executed, while its writer died and the other app went away."""
     world = World(seed, _LENIENT, Habits(persons=1))
     source = world.apps["a"]
-    for app in world.apps.values():
-        app.rows.clear()
-        app.changed.clear()
+    world.empty()
     row = source.insert({"email": "ada@x.example", "f": "first", "g": None})
     world.first_sync()
     while not world.apps["b"].rows:

@@ -11,7 +11,7 @@ from tests.simulator.checks import check
 from tests.simulator.world import CALM, SYNC, World
 
 T = TypeVar("T")
-_ITEM = 20
+_ITEM = 23
 _GIVE_TO = 16
 
 
@@ -37,9 +37,8 @@ def _items(call: Call) -> range:
 def _world(seed: int) -> World:
     """Begin with one person, in both apps."""
     world = World(seed, CALM)
+    world.empty()
     for app in world.apps.values():
-        app.rows.clear()
-        app.changed.clear()
         app.insert({"email": "ada@x.example", "f": "x", "g": "y"})
     world.first_sync()
     return world

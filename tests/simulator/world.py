@@ -18,7 +18,7 @@ from shared import topics
 from shared.core.connector import AppError, HttpRequest, HttpResponse
 from shared.core.mapping import FieldMapping
 from shared.core.pairs import Pair, PairEvent
-from shared.core.syncs import Connection, Sync, SyncSide
+from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
 from shared.io.envelope import Raw, Received, Stored
 from shared.io.handling import process
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
@@ -30,12 +30,13 @@ from shared.messages import Notice, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import MATCHER_GROUP, Topic
-from tests.simulator.apps import FIELDS, Kind, MemoryApp, declare, lost_answer
+from tests.simulator.apps import FIELDS, FIRM_FIELDS, Kind, MemoryApp, declare, lost_answer
 from tests.simulator.checks import check
 from tests.simulator.grants import Grants
 from tests.simulator.people import MILD, Habits, People
 
 SYNC: Final = "people"
+FIRMS: Final = "firms"
 _APPS: Final[tuple[Kind, ...]] = ("ordered", "opaque")
 _PARTITIONS: Final = 3
 _STEPS_MOST: Final = 60_000
@@ -109,26 +110,21 @@ class _Journal:
         return MemoryReader(self._broker, topics.PAIRS, start=start).read_to_end()
 
 
-def set_up() -> Setups:
-    """Set up two connections and the sync between them, which still reads both sides."""
+def set_up(*, firms: bool = False) -> Setups:
+    """Set up two connections and the sync between their people, which still reads both sides; firms have their own."""
     setups = Setups({kind: declare(kind) for kind in _APPS})
-    sync = Sync(
-        id=SYNC,
-        left=SyncSide(connection="a", object="contact"),
-        right=SyncSide(connection="b", object="contact"),
-        mappings=tuple(
-            FieldMapping(key=name, left=name, right=name, lens="email" if name == "email" else "text")
-            for name in FIELDS
-        ),
-    )
+    syncs = [_sync(SYNC, "contact", FIELDS, company=firms)]
+    if firms:
+        syncs.append(_sync(FIRMS, "company", FIRM_FIELDS))
     docs = [
         (f"connection:{name}", SetupDoc(connection=_connection(name, kind)))
         for name, kind in zip("ab", _APPS, strict=True)
     ]
-    docs += [
-        (f"sync:{SYNC}", SetupDoc(sync=sync)),
-        (f"phase:{SYNC}", SetupDoc(phase=PhaseSet(sync=SYNC, phase="indexing"))),
-    ]
+    for sync in syncs:
+        docs += [
+            (f"sync:{sync.id}", SetupDoc(sync=sync)),
+            (f"phase:{sync.id}", SetupDoc(phase=PhaseSet(sync=sync.id, phase="indexing"))),
+        ]
     for offset, (key, doc) in enumerate(docs):
         setups.apply(offset, key, doc)
     return setups
@@ -141,6 +137,7 @@ class World:
         self.rng = random.Random(seed)
         self.faults = faults or Faults()
         self.blind = self.faults.blind
+        self.wild = habits.wild or habits.firms > 0
         self.away: set[str] = set()
         self.clock = ManualClock()
         self.broker = _Broker(topics.catalogue(_APPS), partitions=_PARTITIONS)
@@ -151,7 +148,7 @@ class World:
         for app in self.apps.values():
             app.blind = self.faults.blind
             app.unique_email = app.unique_email and not self.faults.lenient
-        self.setups = set_up()
+        self.setups = set_up(firms=habits.firms > 0)
         self.grants = self.broker.grants
         self.scripts = MemoryScripts(_pause, self.grants.watch)
         self.bus = MemoryBus(self.broker, clock=self.clock, pause=_pause)
@@ -170,20 +167,29 @@ class World:
         self.people = People(self.rng, self.apps, habits, self.states)
         self.people.begin()
 
+    def empty(self) -> None:
+        """Take out everybody who was entered at the beginning."""
+        for app in self.apps.values():
+            app.rows.clear()
+            app.changed.clear()
+        self.people.last.clear()
+        self.people.lives.addresses.clear()
+
     def first_sync(self) -> None:
         """Read both sides, and only then let records be matched and created."""
         faults, self.faults = self.faults, CALM
         self.tell()
         self.rest()
-        doc = SetupDoc(phase=PhaseSet(sync=SYNC, phase="live"))
-        self.setups.apply(self.setups.offset + 1, f"phase:{SYNC}", doc)
+        for sync in self.setups.syncs():
+            doc = SetupDoc(phase=PhaseSet(sync=sync.id, phase="live"))
+            self.setups.apply(self.setups.offset + 1, f"phase:{sync.id}", doc)
         touches = [
             Outbound(
                 topic=topics.PAIRS,
                 key=pair,
-                message=PairEvent(sync=SYNC, pair=pair, kind="touch", reason="backfill"),
+                message=PairEvent(sync=state.sync, pair=pair, kind="touch", reason="backfill"),
             )
-            for pair in self.states()
+            for pair, state in self.states().items()
         ]
         run_blocking(MemoryBus(self.broker, clock=self.clock).publish(touches))
         self.faults = faults
@@ -200,10 +206,11 @@ class World:
 
     def _notice(self, connection: str, record: str) -> None:
         now = self.clock.now_ms()
-        notice = Notice(connection=connection, object="contact", id=record, accepted_ms=now)
+        object_ = self.apps[connection].rows[record].object
+        notice = Notice(connection=connection, object=object_, id=record, accepted_ms=now)
         bus = MemoryBus(self.broker, clock=self.clock)
         run_blocking(
-            bus.publish([Outbound(topic=topics.NOTICES, key=f"{connection}/contact/{record}", message=notice)])
+            bus.publish([Outbound(topic=topics.NOTICES, key=f"{connection}/{object_}/{record}", message=notice)])
         )
 
     def _serve(self, connection: str, request: HttpRequest) -> HttpResponse:
@@ -334,6 +341,19 @@ class World:
             if stored.message is not None:
                 newest[stored.key] = stored.message
         return newest
+
+
+def _sync(name: str, object_: str, fields: Sequence[str], *, company: bool = False) -> Sync:
+    return Sync(
+        id=name,
+        left=SyncSide(connection="a", object=object_),
+        right=SyncSide(connection="b", object=object_),
+        mappings=tuple(
+            FieldMapping(key=field, left=field, right=field, lens="email" if field == "email" else "text")
+            for field in fields
+        ),
+        associations=(AssociationMapping(to=FIRMS, label="company"),) if company else (),
+    )
 
 
 def _connection(name: str, kind: str) -> Connection:

@@ -1,10 +1,43 @@
 -- Say to which pair each record belongs, making a half pair for one never seen. Nine arguments an item:
 -- side, id, alive, created, identity ("?" when the report does not tell all identifiers: then what is known stays),
 -- keys, marker pair, aliases, new pair. ARGV[1] = "1" when the side's app carries no markers.
--- Returns for each item {what, pair, epoch}: linked, joined, new, surplus, dead, hold.
+-- Returns for each item {what, pair, epoch}: linked, joined, new, back (new, for a record whose place in its pair was
+-- taken while it was away), surplus, dead, hold.
 if not ready() then return {{'notready'}} end
 local epoch = redis.call('GET', S .. 'e')
 local out = {}
+
+-- A name that no pair has: the record that a pair was named after may have lost its place there.
+local function unused(pair)
+  while cget(pair) or redis.call('GET', S .. 'p:' .. pair) do pair = string.sub(redis.sha1hex(pair), 1, 20) end
+  return pair
+end
+
+-- The pair that holds what this one gave away.
+local function heir(pair)
+  for _ = 1, 20 do
+    local state = not cget(pair) and redis.call('GET', S .. 'p:' .. pair)
+    local taker = state and string.match(state, '"absorbed_by":"([^"]+)"')
+    if not taker then return pair end
+    pair = taker
+  end
+  return pair
+end
+
+-- The pair of a record that was merged into this one, a linked one before all others.
+local function pair_of_alias(side, aliases)
+  local other, found = side == 'L' and 'R' or 'L', nil
+  for _, alias in ipairs(split(aliases)) do
+    local old = rget(side .. alias)
+    local c = old and cget(old.pair)
+    if c and (c[side] == ':' .. alias or c[side] == '-' .. alias) then
+      if string.sub(c[other], 1, 1) == ':' then return alias, old end
+      if not found then found = {alias, old} end
+    end
+  end
+  if found then return found[1], found[2] end
+end
+
 for at = 2, #ARGV, 9 do
   local side, id, alive, created = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3]
   local identity, keys, marked, aliases, fresh = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8]
@@ -14,12 +47,16 @@ for at = 2, #ARGV, 9 do
     identity = known and known.identity or ''
     keys = known and known.keys or ''
   end
-  if known then
+  local c = known and cget(known.pair)
+  local seated = c and (c[side] == ':' .. id or c[side] == '-' .. id)
+  if c and alive and not seated and free(c[side]) then seated = true end
+  -- One that lost its place is no longer its pair's when that has noticed: see let_go.
+  if known and (seated or not alive or c and known.flags ~= 'x') then
     -- A record that left keeps its link, so that it can come back, but no longer its keys.
-    place(ref, {pair = known.pair, flags = known.flags, created = created ~= '' and created or known.created,
+    place(ref, {pair = known.pair, flags = seated and known.flags == 'x' and '' or known.flags,
+                created = created ~= '' and created or known.created,
                 identity = identity ~= '' and identity or known.identity, keys = alive and keys or ''}, known)
-    local c = cget(known.pair)
-    if c and (c[side] == ':' .. id or c[side] == '-' .. id) then
+    if seated then
       c[side] = (alive and ':' or '-') .. id
       cset(known.pair, c)
     end
@@ -27,23 +64,19 @@ for at = 2, #ARGV, 9 do
   elseif not alive and marked == '' then
     out[#out + 1] = {'dead', '', epoch}
   else
-    local what, pair = 'new', fresh
-    if marked ~= '' then
+    local what, pair = known and 'back' or 'new', fresh
+    if marked ~= '' then marked = heir(marked) end
+    local creating = marked ~= '' and cget(marked)
+    creating = creating and (creating[side] == '*' or creating[side] == '')
+    local alias, old = pair_of_alias(side, aliases)
+    if alias and not creating then
+      what, pair = 'joined', old.pair
+      place(side .. alias, {pair = old.pair, flags = old.flags, created = old.created, identity = old.identity, keys = ''}, old)
+    elseif marked ~= '' then
       local c = cget(marked)
       if not c or free(c[side]) or c[side] == ':' .. id then what, pair = 'joined', marked else what = 'surplus' end
     end
-    if what == 'new' then
-      for _, alias in ipairs(split(aliases)) do
-        local old = rget(side .. alias)
-        if old and what == 'new' then
-          local c = cget(old.pair)
-          if c and (c[side] == ':' .. alias or c[side] == '-' .. alias) then
-            what, pair = 'joined', old.pair
-            place(side .. alias, {pair = old.pair, flags = old.flags, created = old.created, identity = old.identity, keys = ''}, old)
-          end
-        end
-      end
-    end
+    if what ~= 'joined' then pair = unused(fresh) end
     if what == 'new' and ARGV[1] == '1' and redis.call('SCARD', S .. 'h:' .. side) > 0 then
       out[#out + 1] = {'hold', '', epoch}
     else
@@ -51,7 +84,7 @@ for at = 2, #ARGV, 9 do
       c[side] = (alive and ':' or '-') .. id
       cset(pair, c)
       place(ref, {pair = pair, flags = what == 'surplus' and 's' or '', created = created, identity = identity,
-                  keys = alive and keys or ''}, nil)
+                  keys = alive and keys or ''}, known)
       out[#out + 1] = {what, pair, epoch}
     end
   end

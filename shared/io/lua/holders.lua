@@ -3,7 +3,7 @@
 if not ready() then return {{'notready'}} end
 local out = {}
 for at = 1, #ARGV, 3 do
-  local result = half_holders(ARGV[at + 1], ARGV[at], 50)
+  local result = holders(ARGV[at + 1], '', ARGV[at], 50)
   result[#result + 1] = ''
   for _, ref in ipairs(split(ARGV[at + 2])) do
     for _, waiting in ipairs(redis.call('SMEMBERS', S .. 'w:' .. ref)) do result[#result + 1] = waiting end

@@ -11,6 +11,7 @@
 --   h:<side>   set of pairs with an open create on a side whose app cannot carry markers
 local S = string.sub(KEYS[1], 1, -2)
 local SEP = '\31'
+local RS = '\30' -- around each of several lists of keys
 local LONG = 64 -- refs under one key before the list becomes a set
 
 local function replid()
@@ -148,15 +149,17 @@ local function component(origin, limit)
   return out, redis.sha1hex(table.concat(lines, '\n'))
 end
 
--- Half pairs, other than `self`, one of whose records carries one of the keys; at most `most`.
-local function half_holders(keys, self, most)
-  local found, out = {}, {}
+-- Pairs, other than `self`, that must look again: half pairs one of whose records carries one of the keys, and any
+-- pair that carries a freed one, for it may have been refused because of it; at most `most`.
+local function holders(keys, freed, self, most)
+  local found, out, all = {}, {}, {}
+  for _, key in ipairs(split(freed)) do all[key] = true end
   for _, key in ipairs(split(keys)) do
     for _, ref in ipairs(refs_of(key)) do
       local r = rget(ref)
       if r and r.pair ~= self and not found[r.pair] and #out < most then
         local c = cget(r.pair)
-        if c and (free(c.L) or free(c.R)) then
+        if c and (all[key] or free(c.L) or free(c.R)) then
           found[r.pair] = true
           out[#out + 1] = r.pair
         end

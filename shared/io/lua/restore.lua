@@ -1,7 +1,8 @@
 -- Put back what the journal says, only where it is newer. ARGV[1] = token, ARGV[2] = milliseconds the rebuild may
 -- take until its next call, then fourteen arguments an item: pair, rev, state, kind; for L and R each: id, alive,
 -- created, identity, keys. Kinds: "full" and "half" states, "absorbed", "tail" (a claim that no state tells yet).
--- A slot that awaits its create comes as id "*".
+-- A slot that awaits its create comes as id "*". The rev of a tail is the offset of the message that told of the claim:
+-- it says more than the state only where the pair has not taken that message yet.
 if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. ARGV[1] or redis.call('GET', S .. 'l') ~= ARGV[1] then
   return {{'lost'}}
 end
@@ -11,6 +12,7 @@ for at = 3, #ARGV, 14 do
   local current = redis.call('GET', S .. 'p:' .. pair)
   local known = current and tonumber(string.match(current, '^%d+')) or 0
   if kind == 'tail' or rev >= known then
+    local taken = current and tonumber(string.match(current, '"at":(%d+)')) or -1
     local c = cget(pair) or {L = '', R = ''}
     for n, side in ipairs({'L', 'R'}) do
       local from = at + 4 + (n - 1) * 5
@@ -33,7 +35,12 @@ for at = 3, #ARGV, 14 do
         -- Two pairs may claim one record when the worker died between two topics: the linked one keeps it.
         local weaker = other and kind == 'full' and not (string.sub(other.L, 1, 1) == ':' and string.sub(other.R, 1, 1) == ':')
         if not old or old.pair == pair or weaker or not other and old.pair ~= pair then
-          if kind ~= 'tail' or not old and free(c[side]) then
+          if kind == 'tail' and old and old.pair == pair and rev > taken then
+            -- What the claim set, for its report is still to come.
+            if identity == '?' then identity, keys = old.identity, old.keys end
+            place(ref, {pair = pair, flags = old.flags, created = old.created, identity = identity, keys = alive and keys or ''}, old)
+            if c[side] == '-' .. id or c[side] == ':' .. id then c[side] = (alive and ':' or '-') .. id end
+          elseif kind ~= 'tail' or not old and free(c[side]) then
             place(ref, {pair = pair, flags = old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
             c[side] = (alive and ':' or '-') .. id
           end

@@ -1,6 +1,8 @@
--- Replace the state of pairs, each only if its revision is the expected one. ARGV[1] = component limit, then twenty
--- arguments an item: pair, expected rev, new rev, state; for L and R each: id, alive, created, identity, keys;
--- create side, release sides, give to, digest, origin, pokes.
+-- Replace the state of pairs, each only if its revision is the expected one. ARGV[1] = component limit, then
+-- twenty-three arguments an item: pair, expected rev, new rev, state; for L and R each: id, alive, created, identity,
+-- keys; create side, release sides, give to, digest, origin, pokes, freed keys; for L and R each: the keys that the
+-- reports of this step were claimed with ("*" when any keys may be replaced).
+-- What a claim set whose report has not come by yet stays: it is newer than what the pair knows.
 -- Returns for each item {"ok", poked pairs..., "", waiting...} or {"stale"}, {"changed"}, {"taken", side, pair}, {"occupied"}.
 if not ready() then return {{'notready'}} end
 local limit = tonumber(ARGV[1])
@@ -13,11 +15,11 @@ local function swap(at)
     local from = at + 4 + (n - 1) * 5
     if ARGV[from] ~= '' then
       ends[side] = {ref = side .. ARGV[from], id = ARGV[from], alive = ARGV[from + 1] == '1', created = ARGV[from + 2],
-                    identity = ARGV[from + 3], keys = ARGV[from + 4]}
+                    identity = ARGV[from + 3], keys = ARGV[from + 4], stepped = ARGV[at + 20 + n]}
     end
   end
   local create, release, give = ARGV[at + 14], ARGV[at + 15], ARGV[at + 16]
-  local digest, origin, pokes = ARGV[at + 17], ARGV[at + 18], ARGV[at + 19]
+  local digest, origin, pokes, freed = ARGV[at + 17], ARGV[at + 18], ARGV[at + 19], ARGV[at + 20]
 
   local current = redis.call('GET', S .. 'p:' .. pair)
   if (current and tonumber(string.match(current, '^%d+')) or 0) ~= expected then return {'stale'} end
@@ -42,9 +44,16 @@ local function swap(at)
   local was_linked = string.sub(c.L, 1, 1) == ':' and string.sub(c.R, 1, 1) == ':'
   for side, e in pairs(ends) do
     local old = e.old
-    place(e.ref, {pair = target and give or pair, flags = old and old.flags or '', created = e.created,
-                  identity = e.identity, keys = e.alive and e.keys or ''}, old)
+    local keys, identity = e.alive and e.keys or '', e.identity
     local slot = (e.alive and ':' or '-') .. e.id
+    if old and old.keys ~= keys and e.stepped ~= '*' and not string.find(e.stepped, RS .. old.keys .. RS, 1, true) then
+      keys, identity = old.keys, old.identity
+      if c[side] == '-' .. e.id or c[side] == ':' .. e.id then slot = c[side] end
+    end
+    -- A claim gave the place to another record, whose report is still to come.
+    if c[side] ~= '' and c[side] ~= '*' and string.sub(c[side], 2) ~= e.id then slot = c[side] end
+    place(e.ref, {pair = target and give or pair, flags = old and old.flags or '', created = e.created,
+                  identity = identity, keys = keys}, old)
     if target then target[side] = slot else c[side] = slot end
     redis.call('SREM', S .. 'h:' .. side, pair)
   end
@@ -66,7 +75,7 @@ local function swap(at)
   end
   redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state)
 
-  local result = half_holders(pokes, pair, 50)
+  local result = holders(pokes, freed, pair, 50)
   table.insert(result, 1, 'ok')
   result[#result + 1] = ''
   local linked = string.sub(c.L, 1, 1) == ':' and string.sub(c.R, 1, 1) == ':'
@@ -78,5 +87,5 @@ local function swap(at)
   return result
 end
 
-for at = 2, #ARGV, 20 do out[#out + 1] = swap(at) end
+for at = 2, #ARGV, 23 do out[#out + 1] = swap(at) end
 return out

@@ -1,0 +1,153 @@
+"""Claims come before steps: what the links were told last of a record stands until its pair has heard of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from shared.io.store import Claimed, Restored, spell_keys
+from tests.io.links import Links, claim, place, swap
+
+
+def _step(links: Links, rev: int, left: object, *brought: str, **more: object) -> str:
+    """Let the pair of a step to another state, after messages that were claimed with these keys."""
+    found = swap("pLa", rev, {"L": left}, stepped={"L": brought}, **more)  # type: ignore[dict-item]  # places
+    return links.swap(found).what
+
+
+class TestSteps:
+    """A step does not undo a claim whose report it has not taken."""
+
+    def test_keys_of_a_newer_claim_stay(self, links: Links) -> None:
+        links.claim(claim("La", "old"))
+        links.claim(claim("La", "new"))
+        assert _step(links, 0, place("a", "old"), "old") == "ok"
+        assert links.keys_of("La") == {"new"}
+
+    def test_keys_of_a_claim_that_was_not_believed_go(self, links: Links) -> None:
+        links.claim(claim("La", "new"))
+        links.claim(claim("La", "old"))
+        assert _step(links, 0, place("a", "new"), "new", "old") == "ok"
+        assert links.keys_of("La") == {"new"}
+
+    def test_new_settings_replace_all_keys(self, links: Links) -> None:
+        links.claim(claim("La", "by-name"))
+        links.swap(swap("pLa", 0, {"L": place("a", "by-address")}, stepped=None))
+        assert links.keys_of("La") == {"by-address"}
+
+    @pytest.mark.parametrize("alive", [True, False])
+    def test_life_of_a_newer_claim_stays(self, links: Links, alive: bool) -> None:  # noqa: FBT001 - a parameter
+        links.claim(claim("La", "k", alive=True))
+        links.claim(claim("La", "k", alive=alive))
+        assert _step(links, 0, place("a", "k", alive=not alive), spell_keys(place("a", "k", alive=not alive))) == "ok"
+        now = ":a" if alive else "-a"
+        assert links.slots("pLa")[0] == now
+
+    def test_a_place_that_a_claim_gave_away_is_not_taken_back(self, links: Links) -> None:
+        links.claim(claim("La", "k"))
+        links.claim(claim("Lb", "k", aliases=("a",)))
+        assert _step(links, 0, place("a", "k"), "k") == "ok"
+        assert links.slots("pLa")[0] == ":b"
+        links.claim(claim("Lb", alive=False))
+        assert _step(links, 1, place("a", "k"), "k") == "ok"
+        assert links.slots("pLa")[0] == "-b"
+
+
+class TestRebuild:
+    """A rebuild knows claims that their pairs have not heard of."""
+
+    def _rebuilt(self, empty: Links, state: str, offset: int, *keys: str, alive: bool = True) -> Links:
+        assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
+        half = Restored(pair="pLa", rev=1, state=state, kind="half", ends={"L": place("a", "old")})
+        tail = Restored(pair="pLa", rev=offset, state="", kind="tail", ends={"L": place("a", *keys, alive=alive)})
+        assert empty.restore(half, tail)
+        assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
+        return empty
+
+    def test_a_claim_that_the_pair_has_not_taken_is_newer(self, empty: Links) -> None:
+        assert self._rebuilt(empty, '{"at":7}', 8, "new").keys_of("La") == {"new"}
+
+    def test_a_claim_that_the_pair_has_taken_is_not(self, empty: Links) -> None:
+        assert self._rebuilt(empty, '{"at":8}', 8, "new").keys_of("La") == {"old"}
+
+    def test_a_record_that_was_claimed_as_gone_is_gone(self, empty: Links) -> None:
+        links = self._rebuilt(empty, '{"at":7}', 8, alive=False)
+        assert (links.keys_of("La"), links.slots("pLa")[0]) == (set(), "-a")
+
+
+class TestMerges:
+    """The survivor of a merge takes the place that matters."""
+
+    def test_a_linked_pair_goes_before_one_without_a_partner(self, links: Links) -> None:
+        links.claim(claim("La", "k"), claim("Lb", "k2"))
+        links.swap(swap("pLb", 0, {"L": place("b", "k2"), "R": place("c", "k2")}))
+        assert links.claim(claim("Ld", "k", aliases=("a", "b"))) == [Claimed("joined", "pLb")]
+
+    def test_the_loser_s_marker_does_not_make_it_a_copy(self, links: Links) -> None:
+        links.claim(claim("La", "k"), claim("Lb", "k2", marked="pRc"))
+        assert links.claim(claim("Ld", "k", aliases=("a", "b"), marked="pRc")) == [Claimed("joined", "pLa")]
+
+    def test_a_create_in_flight_finds_what_it_made(self, links: Links) -> None:
+        links.claim(claim("La", "k"), claim("Rc", "k2"))
+        links.swap(swap("pRc", 0, {"R": place("c", "k2")}, create="L"))
+        assert links.claim(claim("Ld", "k", aliases=("a", "b"), marked="pRc")) == [Claimed("joined", "pRc")]
+
+
+class TestComingBack:
+    """A record whose place was taken while it was away founds a pair of its own."""
+
+    def _replaced(self, links: Links) -> Links:
+        links.claim(claim("La", "k"))
+        links.swap(swap("pLa", 0, {"L": place("a", "k"), "R": place("c", "k")}))
+        links.claim(claim("La", alive=False))
+        links.claim(claim("Lb", "k", marked="pLa"))
+        assert links.slots("pLa")[0] == ":b"
+        return links
+
+    def test_its_pair_hears_of_it_until_it_lets_go(self, links: Links) -> None:
+        self._replaced(links)
+        assert links.claim(claim("La", "k")) == [Claimed("linked", "pLa")]
+        links.let_go("La", "pLa", 1)
+        (back,) = links.claim(claim("La", "k"))
+        assert (back.what, back.pair in ("", "pLa")) == ("back", False)
+        assert links.slots(back.pair)[0] == ":a"
+        assert links.slots("pLa")[0] == ":b"
+        assert links.claim(claim("La", "k")) == [Claimed("linked", back.pair)]
+
+    def test_a_pair_that_moved_on_lets_nobody_go(self, links: Links) -> None:
+        self._replaced(links)
+        links.let_go("La", "pLa", 7)
+        assert links.claim(claim("La", "k")) == [Claimed("linked", "pLa")]
+
+    def test_a_record_in_its_place_is_not_let_go(self, links: Links) -> None:
+        self._replaced(links)
+        links.let_go("Lb", "pLa", 1)
+        assert links.claim(claim("Lb", "k")) == [Claimed("linked", "pLa")]
+
+    def test_it_takes_a_place_that_is_free_again(self, links: Links) -> None:
+        self._replaced(links)
+        links.claim(claim("Lb", alive=False))
+        assert links.claim(claim("La", "k")) == [Claimed("linked", "pLa")]
+        assert links.slots("pLa")[0] == ":a"
+
+    def test_what_a_pair_made_that_gave_itself_away_goes_to_whom_it_gave_itself(self, links: Links) -> None:
+        links.claim(claim("Ra", "k"), claim("Lb", "k"))
+        digest = links.component("Ra").digest
+        given = replace(swap("pRa", 0, {"R": place("a", "k")}, give_to="pLb"), state='{"absorbed_by":"pLb"}')
+        assert links.swap(replace(given, digest=digest, origin="Ra")).what == "ok"
+        (made,) = links.claim(claim("Lc", "k", marked="pRa"))
+        assert (made.what, made.pair in ("pRa", "pLb")) == ("surplus", False)
+        links.claim(claim("Lb", alive=False))
+        assert links.claim(claim("Ld", "k", marked="pRa")) == [Claimed("joined", "pLb")]
+
+    def test_a_record_founds_no_pair_under_a_name_that_is_used(self, links: Links) -> None:
+        links.claim(claim("La", "k"))
+        (found,) = links.claim(claim("Lb", "k", fresh="pLa"))
+        assert (found.what, found.pair == "pLa") == ("new", False)
+        assert links.slots("pLa")[0] == ":a"
+
+
+def test_who_carries_a_freed_key_looks_again_even_when_linked(links: Links) -> None:
+    links.claim(claim("La", "k"), claim("Lz", "k"))
+    links.swap(swap("pLz", 0, {"L": place("z", "k"), "R": place("y")}))
+    assert links.swap(swap("pLa", 0, {"L": place("a")}, pokes=("k",))).poked == ()
+    assert links.swap(swap("pLa", 1, {"L": place("a")}, pokes=("k",), freed=("k",))).poked == ("pLz",)

@@ -1,0 +1,52 @@
+"""What the journal told in the course of a run."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from shared import topics
+from shared.io.memory import MemoryBroker, MemoryReader
+
+Node = tuple[str, str]
+"""App and record."""
+
+
+class History:
+    """Who was paired with whom, and what should never have been decided."""
+
+    def __init__(self, broker: MemoryBroker, merged: Iterable[tuple[Node, Node]]) -> None:
+        self.partners: dict[Node, set[Node]] = defaultdict(set)
+        self.wrong: list[str] = []
+        self._root: dict[Node, Node] = {}
+        held: set[tuple[str, str]] = set()
+        open_creates: set[tuple[str, str]] = set()
+        for stored in MemoryReader(broker, topics.PAIR_STATE).read_to_end():
+            pair = stored.message
+            if pair is None:
+                continue
+            creates = {(pair.pair, side) for side, write in pair.pending.items() if write.op == "create"}
+            for _, side in (creates - open_creates) & held:
+                self.wrong.append(f"{pair.pair} creates in {side}, where it had a record already")
+            open_creates = {row for row in open_creates if row[0] != pair.pair} | creates
+            ends = [(name, end.id) for name, end in (("a", pair.L), ("b", pair.R)) if end is not None]
+            held |= {(pair.pair, "L" if name == "a" else "R") for name, _ in ends}
+            if len(ends) == 2:
+                self.partners[ends[0]].add(ends[1])
+                self.partners[ends[1]].add(ends[0])
+                self._join(*ends)
+        for old, new in merged:
+            self._join(old, new)
+
+    def family(self, name: str, record: str) -> set[Node]:
+        """Give all records that this one may have its values from."""
+        root = self._find((name, record))
+        return {node for node in [*self._root, (name, record)] if self._find(node) == root}
+
+    def _find(self, node: Node) -> Node:
+        while self._root.get(node, node) != node:
+            node = self._root[node]
+        return node
+
+    def _join(self, one: Node, other: Node) -> None:
+        for node in (one, other):
+            self._root.setdefault(node, node)
+        self._root[self._find(one)] = self._find(other)
