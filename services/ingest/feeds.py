@@ -106,7 +106,8 @@ class Feeds:
         try:
             reason, pause = self._once(poll, state)
         except Exception:  # noqa: BLE001 - a feed that fails in a new way must not stop the others; it is tried again
-            _log.exception("feed_failed", feed=poll.key)
+            pause = _pause(poll, state)
+            _log.exception("feed_failed", feed=poll.key, seconds=round(pause, 1))
         finally:
             self.metrics.count("feed_polls_total", connection=poll.connection, feed=poll.feed.name, reason=reason)
             state.due = time.monotonic() + pause
@@ -117,8 +118,7 @@ class Feeds:
         try:
             reason = self._all_pages(poll, state)
         except (AppError, BusUnavailable, NotReady) as error:
-            state.failures += 1
-            pause = min(_LONGEST_PAUSE_S, max(poll.interval_s, _FIRST_PAUSE_S * 2 ** min(state.failures, 8)))
+            pause = _pause(poll, state)
             if isinstance(error, AppError) and error.retry == "busy":
                 pause = max(0.2, min(pause, error.retry_after_s or 1.0))
             if isinstance(error, AppError) and error.retry == "auth":
@@ -232,3 +232,10 @@ class Feeds:
         if complete_to_ms:
             age = max(0, self.clock.now_ms() - complete_to_ms) / 1000
             self.metrics.set("feed_age_seconds", age, connection=poll.connection, feed=poll.feed.name)
+
+
+def _pause(poll: _Poll, state: _State) -> float:
+    """Give how long a feed that failed once more is left alone."""
+    state.failures += 1
+    doubled: float = _FIRST_PAUSE_S * 2 ** min(state.failures, 8)
+    return min(_LONGEST_PAUSE_S, max(poll.interval_s, doubled))

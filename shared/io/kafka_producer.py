@@ -110,7 +110,7 @@ class KafkaBus:
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=timeout_s)
+            _end(producer, timeout_s=timeout_s)
 
     def _send(self, producer: Any, raw: Raw) -> Any:
         return producer.send(raw.topic, key=raw.key.encode(), value=raw.value, headers=wire_headers(raw.headers))
@@ -150,4 +150,15 @@ class KafkaBus:
                 return  # another thread was faster
             self._producer = None
             self._failing_since = 0.0
-        producer.close(timeout=0)
+        _end(producer, timeout_s=0)
+
+
+def _end(producer: Any, *, timeout_s: float) -> None:
+    """Close a producer; what it still holds is given up, as its callers have been told."""
+    try:
+        producer.close(timeout=timeout_s)
+    except KafkaError as error:  # it could not send what it holds, and would go on trying
+        _log.warning("producer_held_messages", error=repr(error))
+        # The client has no other way to end then, and would wait for them again when it is collected.
+        producer._sender.force_close()  # noqa: SLF001 - see above
+        producer._closed = True  # noqa: SLF001 - see above
