@@ -147,6 +147,7 @@ def _rule(sync: Sync, mapping: FieldMapping, context: LensContext) -> FieldRule:
         to_left=_open(sync.direction, "L") and _open(mapping.direction, "L"),
         to_right=_open(sync.direction, "R") and _open(mapping.direction, "R"),
         clears=mapping.clears,
+        since=mapping.since,
         choose=choose,
     )
 

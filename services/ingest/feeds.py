@@ -9,14 +9,15 @@ Where a cursor names no time, everything is read again instead.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
 from services.ingest.cursors import Cursors
+from services.ingest.told import Told
 from shared import logs, topics
-from shared.core.connector import AppError, Feed, FeedExpired, FeedPage
+from shared.core.connector import AppError, Feed, FeedExpired, Hint
 from shared.core.syncs import Job
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
 from shared.messages import Cursor, Notice, SetupDoc
@@ -73,6 +74,7 @@ class Feeds:
     cursors: Cursors
     owns: Callable[[str], bool]
     _states: dict[str, _State] = field(default_factory=dict)
+    _told: Told = field(default_factory=Told)
 
     def run(self, stop: threading.Event) -> None:
         """Poll what is due until *stop* is set."""
@@ -148,14 +150,16 @@ class Feeds:
             known = self._look_back(poll, known, rebuilt)
         exchange = poll.feed.poll(self.setups.session(poll.connection), known.cursor if known else None)
         page = run_blocking(self.caller.run(poll.connection, exchange, wait_s=2.0))
-        run_blocking(self.bus.publish(self._notices(poll, page)))
+        news = self._told.news(poll.key, page.hints)
+        run_blocking(self.bus.publish(self._notices(poll, news)))
+        self._told.note(poll.key, news)
         complete = page.complete_to_ms or (known.complete_to_ms if known else 0)
         if known is None or page.cursor != known.cursor or complete > known.complete_to_ms + 60_000:
             self.cursors.save(self._cursor(poll, page.cursor, complete, rebuilt))
         self._show_age(poll, complete)
         return page.more
 
-    def _notices(self, poll: _Poll, page: FeedPage) -> list[Outbound]:
+    def _notices(self, poll: _Poll, hints: Sequence[Hint]) -> list[Outbound]:
         now_ms = self.clock.now_ms()
         return [
             Outbound(
@@ -171,7 +175,7 @@ class Feeds:
                     accepted_ms=now_ms,
                 ),
             )
-            for hint in page.hints
+            for hint in hints
         ]
 
     def _rebuilt(self, poll: _Poll) -> dict[str, int]:
@@ -188,6 +192,7 @@ class Feeds:
             cursor = poll.feed.rewind(cursor, _LOOK_BACK_MS)
         else:
             self._read_again("rebuilt", {sync: at for sync, at in rebuilt.items() if at > known.rebuilt_ms})
+        self._told.forget(poll.key)
         _log.info("feed_looks_back", feed=poll.key)
         moved = self._cursor(poll, cursor, known.complete_to_ms, rebuilt)
         self.cursors.save(moved)

@@ -63,7 +63,7 @@ class Draft:
         base: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
         if pair.L and pair.R:
             for rule in policy.rules:
-                if rule.key in pair.fresh:
+                if rule.key in pair.fresh or rule.since > pair.setup:
                     continue
                 for side, kept in (("L", pair.base_l), ("R", pair.base_r)):
                     end = pair.L if side == "L" else pair.R

@@ -21,3 +21,5 @@ class FieldMapping(Frozen):
     on: bool = True
     origin: Literal["default", "custom"] = "default"
     required: bool = False
+    since: int = 0
+    """Settings version in which it became what it is: a pair that was settled before that has no base for it."""

@@ -47,6 +47,8 @@ class FieldRule:
     to_left: bool = True
     to_right: bool = True
     clears: Literal["keep", "propagate"] = "keep"
+    since: int = 0
+    """Settings version in which the mapping became what it is."""
     choose: Callable[[Value, Value], Choice] = lambda _left, _right: "L"
     """Which of two values stands when both changed."""
 

@@ -21,9 +21,10 @@ _AT: Final[dict[Side, str]] = {"L": LEFT, "R": RIGHT}
 def policy(kind: str = "ordered", **changes: Any) -> Policy:
     """Make a live sync of one mapping, both of whose sides have versions of one kind."""
     mapping = FieldMapping(**{"key": "f", "left": "f", "right": "f", **changes.pop("mapping", {})})
+    changes = {"mappings": (mapping,), **changes}
     setups = Setups({kind: app(kind)})
     docs = [(f"connection:{at}", SetupDoc(connection=connection(at, kind))) for at in (LEFT, RIGHT)]
-    docs.append((f"sync:{SYNC}", SetupDoc(sync=people(mappings=(mapping,), **changes))))
+    docs.append((f"sync:{SYNC}", SetupDoc(sync=people(**changes))))
     for offset, (key, doc) in enumerate(docs):
         setups.apply(offset, key, doc)
     found = setups.policy(SYNC)
@@ -195,6 +196,35 @@ def test_an_older_report_changes_nothing() -> None:
     lived.version["L"], lived.held["L"] = 1, "1"
     lived.see("L", changed=False)
     assert (lived.write(), lived.pair.L and lived.pair.L.fields["f"]) == ({}, "2")
+
+
+@pytest.mark.parametrize(("left", "right", "default", "end"), [
+    ("l@x.it", "r@x.it", "L", "l@x.it"), ("l@x.it", "r@x.it", "R", "r@x.it"), ("l@x.it", None, "R", "l@x.it"),
+    (None, "r@x.it", "L", "r@x.it"),
+])  # fmt: skip
+def test_a_mapping_that_is_added_has_no_base(left: Any, right: Any, default: Any, end: str) -> None:
+    """What its fields held before says nothing: an empty side is filled, and of two values the default app's stands."""
+    lived = Lived(policy(default_app=default))
+    held = {"L": left, "R": right}
+    pair = lived.pair
+    known: dict[str, Any] = {
+        side: end_.model_copy(update={"fields": {**end_.fields, "email": held[side]}})
+        for side in SIDES
+        if (end_ := pair.side(side)) is not None
+    }
+    lived.pair = pair.model_copy(update=known)  # addresses are read for matching, whether they are mapped or not
+    mappings = tuple(
+        FieldMapping(key=name, left=name, right=name, since=since) for name, since in (("f", 0), ("email", 2))
+    )
+    lived.policy = policy(mappings=mappings, version=2, default_app=default)
+    lived.event(kind="touch", reason="resync")
+    written = {value for pending in lived.pair.pending.values() for value in pending.fields.items()}
+    assert written == {("email", end)}
+    lived.pair = lived.pair.model_copy(update={"pending": {}})
+    lived.event(kind="touch", reason="resync")
+    assert {name for pending in lived.pair.pending.values() for name in pending.fields} == {"email"}, (
+        "until it is settled"
+    )
 
 
 @pytest.mark.parametrize("life", [Life.GONE, Life.ARCHIVED])

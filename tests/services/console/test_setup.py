@@ -142,6 +142,26 @@ def test_an_edit_raises_the_version_and_has_all_pairs_looked_at(
     assert (job.key, job.message.job.kind) == ("job:edited-people-2", "resync")
 
 
+def test_a_mapping_that_is_new_or_other_than_before_is_dated(bench: Bench) -> None:
+    """Pairs that were settled before then have no base for it; every other mapping keeps its date."""
+
+    def since(*rows: dict[str, Any], **more: Any) -> dict[str, int]:
+        assert bench.run("apply", bench.whole(mappings=list(rows), **more)) == 0
+        bench.follow()
+        sync = bench.service.setups.sync("people")
+        assert sync is not None
+        return {row.key: row.since for row in sync.mappings}
+
+    phone, city = ({"key": name, "left": name, "right": name} for name in ("phone", "city"))
+    assert since(phone) == {"phone": 0}
+    assert since(phone, city) == {"phone": 0, "city": 2}
+    assert since(phone, city, default_app="R") == {"phone": 0, "city": 2}
+    assert since({**phone, "lens": "text"}, city) == {"phone": 4, "city": 2}
+    assert since({**phone, "lens": "text"}, {**city, "on": False}) == {"phone": 4, "city": 2}
+    assert since({**phone, "lens": "text"}, city) == {"phone": 4, "city": 6}
+    assert bench.run("plan", bench.whole(mappings=[{**phone, "lens": "text"}, city])) == 0
+
+
 def test_a_changed_secret_or_interval_is_a_change_of_the_connection_alone(
     applied: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -12,7 +13,10 @@ import pytest
 from services.ingest import feeds as module
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds
+from services.ingest.told import Told
 from shared import topics
+from shared.core.connector import Hint
+from shared.core.records import Version
 from shared.io.ports import BusUnavailable
 from shared.messages import Cursor, SetupDoc
 from tests.services.desk import LEFT, RIGHT, Answer, Desk, connection, fails
@@ -299,3 +303,49 @@ def test_a_cursor_that_cannot_be_stored_is_not_kept(station: Station) -> None:
     with station.desk.kafka_away(), pytest.raises(BusUnavailable):
         station.cursors.save(cursor("1"))
     assert station.saved(BIN) is None
+
+
+# What was told already
+
+
+def hint(record: str, version: int | None = None, kind: Any = "changed") -> Hint:
+    return Hint(id=record, kind=kind, version=None if version is None else Version(order=version))
+
+
+def test_what_is_read_twice_becomes_one_notice(station: Station) -> None:
+    """A round looks back behind the last one; a newer version, and whatever has no order, is told all the same."""
+    rows = [{"id": "1", "version": 5}, {"id": "2", "kind": "deleted"}, {"id": "3"}]
+    newer = [{"id": "1", "version": 6}, *rows[1:]]
+    station.desk.answers["poll"] = pages(*({"cursor": name, "hints": found} for name, found in
+                                           (("a", rows), ("b", rows), ("c", newer))))  # fmt: skip
+    for expected in (["1", "2", "3"], ["2", "3"], ["1", "2", "3"]):
+        before = Counter(row.id for row in station.desk.told(topics.NOTICES))
+        assert station.once()[0] == "done"
+        assert Counter(row.id for row in station.desk.told(topics.NOTICES)) - before == Counter(expected)
+
+
+def test_what_kafka_did_not_take_is_told_again(station: Station) -> None:
+    """Only an acknowledged notice counts as told."""
+    page = {"cursor": "a", "hints": [{"id": "1", "version": 5}]}
+    station.desk.answers["poll"] = pages(page, page)
+    station.desk.broker.available = False
+    assert station.once()[0] == "bus_unavailable"
+    station.desk.broker.available = True
+    assert station.once()[0] == "done"
+    assert [row.id for row in station.desk.told(topics.NOTICES)] == ["1"]
+
+
+def test_the_oldest_are_told_again_when_memory_ends() -> None:
+    told = Told(2)
+    told.note("f", [hint("1", 1), hint("2", 1)])
+    told.note("f", [hint("1", 1), hint("3", 1)])
+    assert [row.id for row in told.news("f", [hint("1", 1), hint("2", 1), hint("3", 1)])] == ["2"]
+
+
+def test_a_feed_that_looks_back_tells_everything_again() -> None:
+    """Another feed's memory stays."""
+    told = Told()
+    for feed in ("f", "g"):
+        told.note(feed, [hint("1", 1)])
+    told.forget("f")
+    assert [len(told.news(feed, [hint("1", 1)])) for feed in ("f", "g")] == [1, 0]
