@@ -73,7 +73,8 @@ class Rebuilder:
             entries += len(chunk)
             if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
                 return False
-        told = itertools.chain(self._claims(policy, given_away), _handed_over(policy, given_away))
+        giving: set[str] = set()
+        told = itertools.chain(self._claims(policy, given_away, giving), _handed_over(policy, given_away, giving))
         for chunk in _chunks(told):
             entries += len(chunk)
             if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
@@ -107,9 +108,12 @@ class Rebuilder:
                 policy, pair.model_copy(update={"absorbed_by": "", "status": "pending", "rev": pair.rev + 1})
             )
 
-    def _claims(self, policy: Policy, given_away: Mapping[str, Pair]) -> Iterator[Restored]:
+    def _claims(self, policy: Policy, given_away: Mapping[str, Pair], giving: set[str]) -> Iterator[Restored]:
+        """Yield what the unstepped messages claim, and note which pairs may still be giving themselves away."""
         for stored in self._journal.unstepped():
             event = stored.message
+            if event is not None and event.pair in given_away:
+                giving.add(event.pair)
             if event is None or event.sync != policy.sync or event.report is None or event.side is None:
                 continue
             place = place_of(policy.side(event.side), event.report)
@@ -135,12 +139,13 @@ class Rebuilder:
             )
 
 
-def _handed_over(policy: Policy, given_away: Mapping[str, Pair]) -> Iterator[Restored]:
-    """Claim the records of pairs that gave themselves away for those who took them.
+def _handed_over(policy: Policy, given_away: Mapping[str, Pair], giving: Iterable[str]) -> Iterator[Restored]:
+    """Claim the records of pairs that gave themselves away for those who take them.
 
-    The journal may tell that a record was given before anybody was told to take it, when the worker died in between.
+    The journal may tell that a record was given before anybody was told to take it, when the worker died in between;
+    then the messages that it had taken come again. The others were taken long ago, and may have left since.
     """
-    for pair in given_away.values():
+    for pair in (given_away[name] for name in sorted(giving)):
         yield Restored(
             pair=_holder(pair.pair, given_away), rev=-1, state="", kind="tail", ends=dict(places(policy, pair))
         )

@@ -8,6 +8,7 @@ from shared.core.pairs import Pair
 from shared.core.records import Life, Value
 from tests.simulator.apps import FIELDS, FIRM_FIELDS, MemoryApp, Row
 from tests.simulator.history import History
+from tests.simulator.links import check_rebuild
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -38,6 +39,9 @@ def check(world: "World") -> None:
         assert not paired or world.blind or value is None or now.values[field] == value, (
             f"the edit of {name}/{record}.{field} to {value} was lost: {now.values[field]}"
         )
+    for pair in world.states().values():
+        assert pair.rev >= world.grants.highest(pair.pair), f"the journal tells an old state of {pair.pair} last"
+    check_rebuild(world)
     parked = sum(world.broker.end_offsets(topics.PARKED.name).values())
     assert parked == 0, f"{parked} messages were parked"
 

@@ -105,8 +105,8 @@ def published_once(patch: pytest.MonkeyPatch) -> None:
     """What a step decided is not published again when its messages come a second time."""
     original = resolve.outputs
 
-    def outputs_once(new: Any, old: Any, *args: Any, again: bool, **more: Any) -> Any:
-        return original(new, old, *args, again=False, **more)
+    def outputs_once(new: Any, old: Any, *args: Any, **more: Any) -> Any:
+        return original(new, old, *args, **{**more, "again": False})
 
     patch.setattr(resolve, "outputs", outputs_once)
 

@@ -18,6 +18,12 @@ for at = 3, #ARGV, 14 do
       local from = at + 4 + (n - 1) * 5
       local id, alive, created, identity, keys = ARGV[from], ARGV[from + 1] == '1', ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]
       local ref = side .. id
+      -- An older state may have put another record there: it keeps its link, but nothing leads to it any more.
+      local left = side .. string.sub(c[side], 2)
+      local was = kind ~= 'tail' and id ~= '' and left ~= ref and rget(left)
+      if was and was.pair == pair then
+        place(left, {pair = pair, flags = was.flags, created = was.created, identity = was.identity, keys = ''}, was)
+      end
       if kind == 'absorbed' then
         if id ~= '' then
           local old = rget(ref)
@@ -32,15 +38,17 @@ for at = 3, #ARGV, 14 do
       elseif id ~= '' then
         local old = rget(ref)
         local other = old and old.pair ~= pair and cget(old.pair)
+        if identity == '?' then identity, keys = old and old.identity or '', old and old.keys or '' end
         -- Two pairs may claim one record when the worker died between two topics: the linked one keeps it.
         local weaker = other and kind == 'full' and not (string.sub(other.L, 1, 1) == ':' and string.sub(other.R, 1, 1) == ':')
         if not old or old.pair == pair or weaker or not other and old.pair ~= pair then
           if kind == 'tail' and old and old.pair == pair and rev > taken then
             -- What the claim set, for its report is still to come.
-            if identity == '?' then identity, keys = old.identity, old.keys end
             place(ref, {pair = pair, flags = old.flags, created = old.created, identity = identity, keys = alive and keys or ''}, old)
-            if c[side] == '-' .. id or c[side] == ':' .. id then c[side] = (alive and ':' or '-') .. id end
-          elseif kind ~= 'tail' or not old and free(c[side]) then
+            if c[side] == '-' .. id or c[side] == ':' .. id or alive and free(c[side]) then
+              c[side] = (alive and ':' or '-') .. id
+            end
+          elseif kind ~= 'tail' or not old and (rev < 0 or rev > taken) and (alive and free(c[side]) or c[side] == '' or c[side] == '*') then
             place(ref, {pair = pair, flags = old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
             c[side] = (alive and ':' or '-') .. id
           end
