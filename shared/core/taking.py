@@ -68,9 +68,8 @@ def _take_new_record(
     current = draft.ends[side]
     pending = draft.pending.get(side)
     replaces = current is not None
-    if current is not None and current.id not in report.aliases:
-        if current.life is Life.ALIVE or report.life is not Life.ALIVE:
-            return "linked_elsewhere"  # the place is not free, or this one does not need it
+    if _stays_out(current, report):
+        return "linked_elsewhere"
     made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
     ours = made and pending is not None and pending.op == "create"
     if not made:
@@ -102,6 +101,13 @@ def _take_new_record(
     if pending is not None and own is not None:
         _settle_answer(draft, side, pending, own, report, believed=True)
     return "taken"
+
+
+def _stays_out(current: SideState | None, report: Report) -> bool:
+    """Tell whether a record may not take the place of another one: that is not free, or it has left itself."""
+    if current is None or current.id in report.aliases:
+        return False
+    return current.life is Life.ALIVE or report.life is not Life.ALIVE
 
 
 def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom

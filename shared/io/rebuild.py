@@ -120,7 +120,9 @@ class Rebuilder:
             # Resolve passes the messages of a pair that gave itself away on to whoever took its record.
             holder = _holder(event.pair, given_away)
             offset = stored.offset if holder == event.pair else -1
-            yield Restored(pair=holder, rev=offset, state="", kind="tail", ends={event.side: place})
+            yield Restored(
+                pair=holder, rev=offset, state="", kind="tail", ends={event.side: place}, surplus=event.surplus
+            )
 
     async def _tell(self, sync: str, open_pairs: Sequence[str]) -> None:
         """Send feeds back by an hour, and let pairs with something open look again."""
@@ -187,7 +189,8 @@ def as_restored(policy: Policy, pair: Pair) -> Restored:
                 ends[side] = Place(id="*", alive=True)
     kind = "absorbed" if pair.absorbed_by else "full" if pair.L is not None and pair.R is not None else "half"
     state = pair.model_dump_json(exclude_defaults=True)
-    return Restored(pair=pair.pair, rev=pair.rev, state=state, kind=kind, ends=ends)  # type: ignore[arg-type]  # one of three words
+    surplus = pair.match is not None and pair.match.by == "surplus"
+    return Restored(pair=pair.pair, rev=pair.rev, state=state, kind=kind, ends=ends, surplus=surplus)  # type: ignore[arg-type]  # one of three words
 
 
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:

@@ -46,7 +46,7 @@ def no_free_place(patch: pytest.MonkeyPatch) -> None:
 
 def no_marker(patch: pytest.MonkeyPatch) -> None:
     """A record that carries our marker is taken for a stranger's."""
-    original = places.read_marker
+    original = ids.read_marker
 
     def read_marker(marker: str | None, sync: str) -> None:
         original(marker, sync)
@@ -103,7 +103,7 @@ def no_wake(patch: pytest.MonkeyPatch) -> None:
 
 def published_once(patch: pytest.MonkeyPatch) -> None:
     """What a step decided is not published again when its messages come a second time."""
-    original = resolve.outputs
+    original = outputs
 
     def outputs_once(new: Any, old: Any, *args: Any, **more: Any) -> Any:
         return original(new, old, *args, **{**more, "again": False})

@@ -113,7 +113,7 @@ def test_a_refused_identifier_is_tried_less_and_less_often_by_itself() -> None:
 def test_a_pair_tells_which_identifiers_it_gave_up() -> None:
     lived = _Lived().linked()
     lived.report("L", "a1", 2, email="new@x.example")
-    assert lived.pair.freed == ()
+    assert not lived.pair.freed
     answer = Answer(write=lived.pair.pending["R"].key, result="written")
     lived.report("R", "b1", 2, email="new@x.example", answer=answer)
     assert lived.pair.freed == ("e:ada@x.example",)
