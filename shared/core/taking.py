@@ -85,10 +85,10 @@ def _take_new_record(
         # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.  # noqa: E501 - one row reads better whole
         _drop_pending(draft, side)
         pending = None
-    draft.ends[side] = _overlay(draft, side, None, report)
-    if event.doubtful and not event.asks:
-        ask = second_read_token(draft.was.pair, side, draft.was.rev, offset)
-        draft.ends[side] = draft.ends[side].model_copy(update={"ask": ask})  # type: ignore[union-attr]  # set above
+    end = _overlay(draft, side, None, report)
+    asks = event.doubtful and not event.asks
+    ask = second_read_token(draft.was.pair, side, draft.was.rev, offset) if asks else ""
+    draft.ends[side] = end.model_copy(update={"ask": ask})
     draft.reported = True
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
     if event.surplus:

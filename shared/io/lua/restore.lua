@@ -8,6 +8,12 @@ if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. ARGV[1] or
   return {{'lost'}}
 end
 redis.call('PEXPIRE', S .. 'l', ARGV[2])
+
+local function forget(ref, r)
+  for _, key in ipairs(split(r.keys)) do index_remove(key, ref) end
+  redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
+end
+
 for at = 3, #ARGV, 14 do
   local pair, rev, state, kind = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
   local flags = string.sub(kind, -1) == '!' and 's' or nil
@@ -21,19 +27,14 @@ for at = 3, #ARGV, 14 do
       local from = at + 4 + (n - 1) * 5
       local id, alive, created, identity, keys = ARGV[from], ARGV[from + 1] == '1', ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]
       local ref = side .. id
-      -- An older state may have put another record there: it keeps its link, but nothing leads to it any more.
+      -- An older state may have put another record there, which may be in another pair by now.
       local left = side .. string.sub(c[side], 2)
       local was = kind ~= 'tail' and id ~= '' and left ~= ref and rget(left)
-      if was and was.pair == pair then
-        place(left, {pair = pair, flags = was.flags, created = was.created, identity = was.identity, keys = ''}, was)
-      end
+      if was and was.pair == pair then forget(left, was) end
       if kind == 'absorbed' then
         if id ~= '' then
           local old = rget(ref)
-          if old and old.pair == pair then
-            for _, key in ipairs(split(old.keys)) do index_remove(key, ref) end
-            redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
-          end
+          if old and old.pair == pair then forget(ref, old) end
         end
       elseif id == '*' then
         if c[side] == '' then c[side] = '*' end
