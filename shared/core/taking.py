@@ -72,7 +72,7 @@ def _take_new_record(
     current = draft.ends[side]
     pending = draft.pending.get(side)
     replaces = current is not None
-    if current is not None and _keeps_out(current, report):
+    if _stays_out(current, report):
         return "linked_elsewhere"
     made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
     ours = made and pending is not None and pending.op == "create"
@@ -89,9 +89,9 @@ def _take_new_record(
         # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.  # noqa: E501 - one row reads better whole
         _drop_pending(draft, side)
         pending = None
-    draft.ends[side] = _overlay(draft, side, None, report)
-    if event.doubtful and not event.asks:
-        draft.ends[side] = draft.ends[side].model_copy(update={"ask": _token(draft, side, offset)})  # type: ignore[union-attr]  # set above
+    end = _overlay(draft, side, None, report)
+    asks = event.doubtful and not event.asks
+    draft.ends[side] = end.model_copy(update={"ask": _token(draft, side, offset)}) if asks else end
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
     draft.match = _match(draft, report, event, ours=ours)
     _note_arrival(draft, side, report, pending)
@@ -100,9 +100,11 @@ def _take_new_record(
     return "taken"
 
 
-def _keeps_out(current: SideState, report: Report) -> bool:
-    """Tell whether a place is not free for a record, or whether that one, gone itself, does not need it."""
-    return current.id not in report.aliases and (current.life is Life.ALIVE or report.life is not Life.ALIVE)
+def _stays_out(current: SideState | None, report: Report) -> bool:
+    """Tell whether a record may not take the place of another one: that is not free, or it has left itself."""
+    if current is None or current.id in report.aliases:
+        return False
+    return current.life is Life.ALIVE or report.life is not Life.ALIVE
 
 
 def _match(draft: Draft, report: Report, event: PairEvent, *, ours: bool) -> Match | None:

@@ -73,7 +73,8 @@ class Rebuilder:
             entries += len(chunk)
             if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
                 return False
-        told = itertools.chain(self._claims(policy, given_away), _handed_over(policy, given_away))
+        giving: set[str] = set()
+        told = itertools.chain(self._claims(policy, given_away, giving), _handed_over(policy, given_away, giving))
         for chunk in _chunks(told):
             entries += len(chunk)
             if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
@@ -107,16 +108,21 @@ class Rebuilder:
                 policy, pair.model_copy(update={"absorbed_by": "", "status": "pending", "rev": pair.rev + 1})
             )
 
-    def _claims(self, policy: Policy, given_away: Mapping[str, Pair]) -> Iterator[Restored]:
+    def _claims(self, policy: Policy, given_away: Mapping[str, Pair], giving: set[str]) -> Iterator[Restored]:
+        """Yield what the unstepped messages claim, and note which pairs may still be giving themselves away."""
         for stored in self._journal.unstepped():
             event = stored.message
+            if event is not None and event.pair in given_away:
+                giving.add(event.pair)
             if event is None or event.sync != policy.sync or event.report is None or event.side is None:
                 continue
             place = place_of(policy.side(event.side), event.report)
             # Resolve passes the messages of a pair that gave itself away on to whoever took its record.
             holder = _holder(event.pair, given_away)
             offset = stored.offset if holder == event.pair else -1
-            yield Restored(pair=holder, rev=offset, state="", kind="tail", ends={event.side: place})
+            yield Restored(
+                pair=holder, rev=offset, state="", kind="tail", ends={event.side: place}, surplus=event.surplus
+            )
 
     async def _tell(self, sync: str, open_pairs: Sequence[str]) -> None:
         """Send feeds back by an hour, and let pairs with something open look again."""
@@ -135,12 +141,13 @@ class Rebuilder:
             )
 
 
-def _handed_over(policy: Policy, given_away: Mapping[str, Pair]) -> Iterator[Restored]:
-    """Claim the records of pairs that gave themselves away for those who took them.
+def _handed_over(policy: Policy, given_away: Mapping[str, Pair], giving: Iterable[str]) -> Iterator[Restored]:
+    """Claim the records of pairs that gave themselves away for those who take them.
 
-    The journal may tell that a record was given before anybody was told to take it, when the worker died in between.
+    The journal may tell that a record was given before anybody was told to take it, when the worker died in between;
+    then the messages that it had taken come again. The others were taken long ago, and may have left since.
     """
-    for pair in given_away.values():
+    for pair in (given_away[name] for name in sorted(giving)):
         yield Restored(
             pair=_holder(pair.pair, given_away), rev=-1, state="", kind="tail", ends=dict(places(policy, pair))
         )
@@ -181,8 +188,8 @@ def as_restored(policy: Policy, pair: Pair) -> Restored:
             if pair.side(side) is None and pending is not None and pending.op == "create":
                 ends[side] = Place(id="*", alive=True)
     kind = "absorbed" if pair.absorbed_by else "full" if pair.L is not None and pair.R is not None else "half"
-    state = pair.text()
-    return Restored(pair=pair.pair, rev=pair.rev, state=state, kind=kind, ends=ends)  # type: ignore[arg-type]  # one of three words
+    surplus = pair.match is not None and pair.match.by == "surplus"
+    return Restored(pair=pair.pair, rev=pair.rev, state=pair.text(), kind=kind, ends=ends, surplus=surplus)  # type: ignore[arg-type]  # one of three words
 
 
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:

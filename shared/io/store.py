@@ -212,10 +212,13 @@ class Restored:
     state: str
     kind: Literal["full", "half", "absorbed", "tail"]
     ends: Mapping[Side, Place] = field(default_factory=dict)
+    surplus: bool = False
+    """The record carries the mark of one that was linked already."""
 
     def args(self) -> list[str | bytes]:
         """Spell it for the script."""
-        args: list[str | bytes] = [self.pair, str(self.rev), self.state, self.kind]
+        kind = f"{self.kind}!" if self.surplus else self.kind
+        args: list[str | bytes] = [self.pair, str(self.rev), self.state, kind]
         for side in SIDES:
             end = self.ends.get(side)
             args += end.args() if end else _NOBODY

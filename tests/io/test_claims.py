@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from shared.io.store import Claimed, Restored, spell_keys
+from shared.io.store import Claimed, Place, Restored, spell_keys
 from tests.io.links import Links, claim, place, swap
 
 
-def _step(links: Links, rev: int, left: object, *brought: str, **more: object) -> str:
+def _step(links: Links, rev: int, left: Place, *brought: str) -> str:
     """Let the pair of a step to another state, after messages that were claimed with these keys."""
-    found = swap("pLa", rev, {"L": left}, stepped={"L": brought}, **more)  # type: ignore[dict-item]  # places
+    found = swap("pLa", rev, {"L": left}, stepped={"L": brought})
     return links.swap(found).what
 
 
@@ -72,6 +72,16 @@ class TestRebuild:
     def test_a_record_that_was_claimed_as_gone_is_gone(self, empty: Links) -> None:
         links = self._rebuilt(empty, '{"at":7}', 8, alive=False)
         assert (links.keys_of("La"), links.slots("pLa")[0]) == (set(), "-a")
+
+    def test_a_copy_stays_a_copy(self, empty: Links) -> None:
+        assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
+        copies = [
+            Restored(pair="pLa", rev=1, state="{}", kind="half", ends={"L": place("a", "k")}, surplus=True),
+            Restored(pair="pLb", rev=5, state="", kind="tail", ends={"L": place("b", "k")}, surplus=True),
+        ]
+        assert empty.restore(*copies)
+        assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
+        assert [member.surplus for member in empty.component("La").members] == [True, True]
 
 
 class TestMerges:

@@ -8,6 +8,7 @@ from shared.core.pairs import Pair
 from shared.core.records import Life, Value
 from tests.simulator.apps import FIELDS, FIRM_FIELDS, MemoryApp, Row
 from tests.simulator.history import History
+from tests.simulator.links import check_rebuild
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -38,6 +39,9 @@ def check(world: "World") -> None:
         assert not paired or world.blind or value is None or now.values[field] == value, (
             f"the edit of {name}/{record}.{field} to {value} was lost: {now.values[field]}"
         )
+    for pair in world.states().values():
+        assert pair.rev >= world.grants.highest(pair.pair), f"the journal tells an old state of {pair.pair} last"
+    check_rebuild(world)
     parked = sum(world.broker.end_offsets(topics.PARKED.name).values())
     assert parked == 0, f"{parked} messages were parked"
 
@@ -83,15 +87,11 @@ class _Living:
     def _check_alone(self, pair: Pair) -> None:
         mate = pair.R if self._name == "a" else pair.L
         assert self._world.wild, f"{self._who} has no partner: {pair.status} {pair.reason}"
-        # Two that were both left by their partners wait for somebody to decide.
-        others = [
-            row
-            for row in self._others(_OTHER[self._name])
-            if self._stands_alone(_OTHER[self._name], row, never_paired=mate is not None)
-        ]
         surplus = pair.match is not None and pair.match.by == "surplus"
-        assert surplus or not others, (
-            f"{self._who} and {[row.id for row in others]} are the same, but stand alone: {pair.status} {pair.reason}"
+        mine, others = self._alone(self._name), self._alone(_OTHER[self._name])
+        # The oldest of each side belong together, but two that were both left by their partners wait for a person.
+        assert surplus or not others or all(_was_left(self._seats[min(side)[2:]]) for side in (mine, others)), (
+            f"{self._who} and {[row[3] for row in others]} are the same, but stand alone: {pair.status} {pair.reason}"
         )
         if mate is not None:
             merged = mate.life is Life.MERGED
@@ -112,12 +112,15 @@ class _Living:
         key = _IDENTIFIER[self._row.object]
         return [row for row in self._world.apps[name].living(self._row.object) if row.values[key] == self._key]
 
-    def _stands_alone(self, name: str, row: Row, *, never_paired: bool) -> bool:
-        pair = self._seats.get((name, row.id))
-        if never_paired and pair is not None and pair.L is not None and pair.R is not None:
-            return False
-        surplus = pair is not None and pair.match is not None and pair.match.by == "surplus"
-        return pair is not None and not surplus and _partner(self._world, pair, name) is None
+    def _alone(self, name: str) -> list[tuple[int, str, str, str]]:
+        """List the age, id and seat of an app's records with this identifier that have no partner."""
+        found = []
+        for row in self._others(name):
+            pair = self._seats.get((name, row.id))
+            surplus = pair is not None and pair.match is not None and pair.match.by == "surplus"
+            if pair is not None and not surplus and _partner(self._world, pair, name) is None:
+                found.append((row.created, row.id, name, row.id))
+        return found
 
     def _check_linked(self, pair: Pair, partner: Row) -> None:
         left, right = self._row.values, partner.values
@@ -146,8 +149,12 @@ class _Living:
         """Assert that what stands is some person's last value."""
         people, family = self._world.people, self._history.family(self._name, self._row.id)
         last = {value for node in family if (value := people.last.get(node))}
-        assert not last or values["h"] in last, f"{pair.pair}: {values['h']!r} came back, but people wrote {last}"
         addresses = {value for node in family if (value := people.lives.addresses.get(node))}
+        for name, record in family:  # what somebody edited last in a record that is gone may have gone with it
+            if self._world.apps[name].rows[record].dead:
+                last |= {value for value in people.held.get((name, record, "h"), ()) if value}
+                addresses |= people.lives.former.get((name, record), set())
+        assert not last or values["h"] in last, f"{pair.pair}: {values['h']!r} came back, but people wrote {last}"
         assert not addresses or values["email"] in addresses, (
             f"{pair.pair}: {values['email']!r} came back, but people wrote {addresses}"
         )
@@ -180,6 +187,10 @@ class _Living:
 
     def _is_whole(self, firm: Pair) -> bool:
         return all(_partner(self._world, firm, name) is not None for name in _OTHER)
+
+
+def _was_left(pair: Pair) -> bool:
+    return pair.L is not None and pair.R is not None
 
 
 def _partner(world: "World", pair: Pair, name: str) -> Row | None:

@@ -24,6 +24,7 @@ class Grants:
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
+        self._highest: dict[str, int] = {}
         self._set: set[tuple[str, int]] = set()
         self._known: dict[tuple[Side, str], str] = {}
         """Addresses of living records that match passed on, by side and record."""
@@ -46,6 +47,10 @@ class Grants:
         """Note that Redis may have forgotten what was claimed and not passed on yet."""
         self._claimed.clear()
 
+    def highest(self, pair: str) -> int:
+        """Give the highest revision that was set of a pair."""
+        return self._highest.get(pair, 0)
+
     def told(self, pair: str, rev: int) -> None:
         """Note a state that the journal tells."""
         if (pair, rev) not in self._set:
@@ -62,6 +67,7 @@ class Grants:
                 continue
             item = [str(arg) for arg in call.args[at : at + _ITEM]]
             self._set.add((item[0], int(item[2])))
+            self._highest[item[0]] = max(int(item[2]), self._highest.get(item[0], 0))
             self._note_places(item)
             if item[_CREATE]:
                 self._granted("L" if item[_CREATE] == "L" else "R", item)

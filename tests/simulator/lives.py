@@ -27,6 +27,8 @@ class Lives:
         self._states = states
         self.addresses: dict[Node, Value | None] = {}
         """The address that a person last gave a record."""
+        self.former: dict[Node, set[Value]] = {}
+        """The addresses that a record had before."""
         self.companies: dict[Node, set[str | None]] = {}
         """The companies that people put a person into."""
         self.merged: list[tuple[Node, Node]] = []
@@ -42,6 +44,9 @@ class Lives:
         holder = app.holder(email)
         if holder is row or (app.unique_email and holder is not None):
             return False
+        before = row.values["email"]
+        if before:
+            self.former.setdefault((app.name, row.id), set()).add(before)
         row.values["email"] = email
         app.touch(row)
         self.addresses[app.name, row.id] = email

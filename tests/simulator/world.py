@@ -317,6 +317,15 @@ class World:
                 moved = True
         return moved
 
+    def rebuild(self) -> None:
+        """Rebuild the links, with nothing going on meanwhile."""
+        work = self.rebuilder.rebuild_lost()
+        while True:
+            try:
+                work.send(None)
+            except StopIteration:
+                return
+
     def settle(self) -> None:
         """End all faults, look at every record once more, and run until nothing moves."""
         self.faults = CALM

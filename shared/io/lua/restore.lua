@@ -1,14 +1,23 @@
 -- Put back what the journal says, only where it is newer. ARGV[1] = token, ARGV[2] = milliseconds the rebuild may
 -- take until its next call, then fourteen arguments an item: pair, rev, state, kind; for L and R each: id, alive,
 -- created, identity, keys. Kinds: "full" and "half" states, "absorbed", "tail" (a claim that no state tells yet).
+-- A "!" behind the kind says that the record is a copy, whose pair holds nothing else.
 -- A slot that awaits its create comes as id "*". The rev of a tail is the offset of the message that told of the claim:
 -- it says more than the state only where the pair has not taken that message yet.
 if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. ARGV[1] or redis.call('GET', S .. 'l') ~= ARGV[1] then
   return {{'lost'}}
 end
 redis.call('PEXPIRE', S .. 'l', ARGV[2])
+
+local function forget(ref, r)
+  for _, key in ipairs(split(r.keys)) do index_remove(key, ref) end
+  redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
+end
+
 for at = 3, #ARGV, 14 do
   local pair, rev, state, kind = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  local flags = string.sub(kind, -1) == '!' and 's' or nil
+  if flags then kind = string.sub(kind, 1, -2) end
   local current = redis.call('GET', S .. 'p:' .. pair)
   local known = current and tonumber(string.match(current, '^%d+')) or 0
   if kind == 'tail' or rev >= known then
@@ -18,13 +27,14 @@ for at = 3, #ARGV, 14 do
       local from = at + 4 + (n - 1) * 5
       local id, alive, created, identity, keys = ARGV[from], ARGV[from + 1] == '1', ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]
       local ref = side .. id
+      -- An older state may have put another record there, which may be in another pair by now.
+      local left = side .. string.sub(c[side], 2)
+      local was = kind ~= 'tail' and id ~= '' and left ~= ref and rget(left)
+      if was and was.pair == pair then forget(left, was) end
       if kind == 'absorbed' then
         if id ~= '' then
           local old = rget(ref)
-          if old and old.pair == pair then
-            for _, key in ipairs(split(old.keys)) do index_remove(key, ref) end
-            redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
-          end
+          if old and old.pair == pair then forget(ref, old) end
         end
       elseif id == '*' then
         if c[side] == '' then c[side] = '*' end
@@ -32,16 +42,18 @@ for at = 3, #ARGV, 14 do
       elseif id ~= '' then
         local old = rget(ref)
         local other = old and old.pair ~= pair and cget(old.pair)
+        if identity == '?' then identity, keys = old and old.identity or '', old and old.keys or '' end
         -- Two pairs may claim one record when the worker died between two topics: the linked one keeps it.
         local weaker = other and kind == 'full' and not (string.sub(other.L, 1, 1) == ':' and string.sub(other.R, 1, 1) == ':')
         if not old or old.pair == pair or weaker or not other and old.pair ~= pair then
           if kind == 'tail' and old and old.pair == pair and rev > taken then
             -- What the claim set, for its report is still to come.
-            if identity == '?' then identity, keys = old.identity, old.keys end
-            place(ref, {pair = pair, flags = old.flags, created = old.created, identity = identity, keys = alive and keys or ''}, old)
-            if c[side] == '-' .. id or c[side] == ':' .. id then c[side] = (alive and ':' or '-') .. id end
-          elseif kind ~= 'tail' or not old and free(c[side]) then
-            place(ref, {pair = pair, flags = old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
+            place(ref, {pair = pair, flags = flags or old.flags, created = old.created, identity = identity, keys = alive and keys or ''}, old)
+            if c[side] == '-' .. id or c[side] == ':' .. id or alive and free(c[side]) then
+              c[side] = (alive and ':' or '-') .. id
+            end
+          elseif kind ~= 'tail' or not old and (rev < 0 or rev > taken) and (alive and free(c[side]) or c[side] == '' or c[side] == '*') then
+            place(ref, {pair = pair, flags = flags or old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
             c[side] = (alive and ':' or '-') .. id
           end
         end

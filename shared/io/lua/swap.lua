@@ -48,10 +48,10 @@ local function swap(at)
     local slot = (e.alive and ':' or '-') .. e.id
     if old and old.keys ~= keys and e.stepped ~= '*' and not string.find(e.stepped, RS .. old.keys .. RS, 1, true) then
       keys, identity = old.keys, old.identity
-      if c[side] == '-' .. e.id or c[side] == ':' .. e.id then slot = c[side] end
+      if c[side] ~= '' and c[side] ~= '*' then slot = c[side] end
+    elseif not free(c[side]) and c[side] ~= ':' .. e.id then
+      slot = c[side] -- a claim gave the place to another record
     end
-    -- A claim gave the place to another record, whose report is still to come.
-    if c[side] ~= '' and c[side] ~= '*' and string.sub(c[side], 2) ~= e.id then slot = c[side] end
     place(e.ref, {pair = target and give or pair, flags = old and old.flags or '', created = e.created,
                   identity = identity, keys = keys}, old)
     if target then target[side] = slot else c[side] = slot end

@@ -1,0 +1,119 @@
+"""Records that leave, come back, or give an identifier up: what a pair makes of it."""
+
+import pytest
+
+from shared.core.pairing import open_step
+from shared.core.pairs import Answer, Pair, PairEvent
+from shared.core.policies import Counterpart
+from shared.core.records import Life, Report, Side, Version
+from tests.simulator.world import CALM, SYNC, World
+
+_NAMES: dict[Side, str] = {"L": "a", "R": "b"}
+
+
+class _Lived:
+    """One pair, and the events that come by."""
+
+    def __init__(self) -> None:
+        world = World(0, CALM)
+        world.first_sync()
+        policy = world.setups.policy(SYNC)
+        assert policy is not None
+        self._policy = policy
+        self._offset = 0
+        self.pair = Pair(sync=SYNC, pair="0" * 20)
+
+    def report(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> None:
+        email = str(more.pop("email", "ada@x.example"))
+        told = Version(order=version) if side == "L" else Version(token=f"v{version}")
+        report = Report(
+            connection=_NAMES[side], object="contact", id=record, version=told, life=life,
+            fields={"email": email} if life is Life.ALIVE else {},
+        )  # fmt: skip
+        self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="report", side=side, report=report, **more))  # type: ignore[arg-type]  # a test's own words
+
+    def refused(self, side: Side) -> None:
+        answer = Answer(write=self.pair.pending[side].key, result="refused", code="duplicate_in_target")
+        self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="answer", side=side, answer=answer))
+
+    def touch(self, reason: str) -> None:
+        self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="touch", reason=reason))
+
+    def event(self, event: PairEvent) -> None:
+        step = open_step(self.pair, self._policy)
+        step.take([(self._offset, event)])
+        self._offset += 1
+        found = Counterpart(what="create") if step.wants_match else None
+        self.pair = step.decide(found, {}, self._offset).pair
+
+    def linked(self) -> "_Lived":
+        self.report("L", "a1", 1)
+        self.report("R", "b1", 1)
+        return self
+
+
+def test_a_gone_record_does_not_take_the_place_of_another_gone_one() -> None:
+    lived = _Lived().linked()
+    lived.report("L", "a1", 2, life=Life.MERGED)
+    lived.report("L", "a2", 3, life=Life.MERGED)
+    assert lived.pair.L is not None
+    assert lived.pair.L.id == "a1"
+
+
+def test_a_living_record_takes_the_place_of_a_gone_one() -> None:
+    lived = _Lived().linked()
+    lived.report("L", "a1", 2, life=Life.MERGED)
+    lived.report("L", "a2", 3)
+    assert lived.pair.L is not None
+    assert lived.pair.L.id == "a2"
+
+
+def test_a_record_that_came_back_is_read_a_second_time_before_it_counts() -> None:
+    lived = _Lived()
+    lived.report("R", "b1", 1, doubtful=True)
+    assert lived.pair.R is not None
+    asked = lived.pair.R.ask
+    assert asked
+    assert not open_step(lived.pair, lived._policy).wants_match
+    lived.report("R", "b1", 1, asks=(asked,))
+    assert lived.pair.R.ask == ""
+
+
+def test_a_record_that_came_back_and_is_gone_after_all_closes_its_pair() -> None:
+    lived = _Lived()
+    lived.report("R", "b1", 1, doubtful=True)
+    assert lived.pair.R is not None
+    lived.report("R", "b1", 2, life=Life.GONE, asks=(lived.pair.R.ask,))
+    assert (lived.pair.status, lived.pair.pending) == ("closed", {})
+
+
+@pytest.mark.parametrize("reason", ["rematch", "again"])
+def test_a_refused_identifier_is_tried_again_when_it_may_be_free(reason: str) -> None:
+    lived = _Lived().linked()
+    lived.report("L", "a1", 2, email="new@x.example")
+    lived.refused("R")
+    assert (lived.pair.status, lived.pair.again, lived.pair.pending) == ("failing", "10s", {})
+    lived.touch("woken")
+    assert not lived.pair.pending
+    lived.touch(reason)
+    assert lived.pair.pending["R"].fields == {"email": "new@x.example"}
+
+
+def test_a_refused_identifier_is_tried_less_and_less_often_by_itself() -> None:
+    lived = _Lived().linked()
+    lived.report("L", "a1", 2, email="new@x.example")
+    waits = []
+    for _ in range(5):
+        lived.refused("R")
+        waits.append(lived.pair.again)
+        lived.touch("rematch")
+    assert waits == ["10s", "1m", "10m", "", ""]
+
+
+def test_a_pair_tells_which_identifiers_it_gave_up() -> None:
+    lived = _Lived().linked()
+    lived.report("L", "a1", 2, email="new@x.example")
+    assert not lived.pair.freed
+    answer = Answer(write=lived.pair.pending["R"].key, result="written")
+    lived.report("R", "b1", 2, email="new@x.example", answer=answer)
+    assert lived.pair.freed == ("e:ada@x.example",)
