@@ -70,10 +70,10 @@ class Lives:
         return Life.ARCHIVED if app.kind == "ordered" and self._rng.random() < 0.6 else Life.GONE
 
     def _deletable(self, app: MemoryApp, object_: str) -> list[Row]:
-        """List what may be deleted now.
+        """List what may be deleted now, or lose its marker to that of another record.
 
-        An app of the kind that forgets what is gone cannot tell a create that comes again from a first one: where its
-        answer was lost, the record is made anew, and no protocol can prevent that.
+        An app that forgets what is gone cannot tell a create that comes again from a first one: where its answer was
+        lost, the record is made anew, and no protocol can prevent that.
         """
         open_creates = {pending.key for pair in self._states().values() for pending in pair.pending.values()}
         return [row for row in app.living(object_) if row.marker not in open_creates]
@@ -98,6 +98,8 @@ class Lives:
         if len(living) < 2:
             return False
         winner, loser = self._rng.sample(living, 2)
+        if loser.marker and loser not in self._deletable(app, loser.object):
+            return False
         made = app.merge(winner, loser)
         node = (app.name, made.id)
         self._last[node] = made.values.get("h")

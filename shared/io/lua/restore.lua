@@ -29,7 +29,7 @@ for at = 3, #ARGV, 14 do
       local ref = side .. id
       -- An older state may have put another record there, which may be in another pair by now.
       local left = side .. string.sub(c[side], 2)
-      local was = kind ~= 'tail' and id ~= '' and left ~= ref and rget(left)
+      local was = kind ~= 'tail' and id ~= '' and id ~= '*' and left ~= ref and rget(left)
       if was and was.pair == pair then forget(left, was) end
       if kind == 'absorbed' then
         if id ~= '' then
