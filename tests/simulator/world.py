@@ -372,7 +372,9 @@ def _connection(name: str, kind: str) -> Connection:
     return Connection(id=name, app=kind, label=name, account=name, base_url="http://memory", auth="none")
 
 
-def run(seed: int, faults: Faults | None = None, habits: Habits = MILD, *, steps: int = 1500, look_again: bool = True) -> World:
+def run(
+    seed: int, faults: Faults | None = None, habits: Habits = MILD, *, steps: int = 1500, look_again: bool = True
+) -> World:
     """Run one seed to its end, and check it."""
     world = World(seed, faults, habits)
     world.first_sync()
