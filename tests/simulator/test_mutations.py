@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from tests.simulator import mutations
-from tests.simulator.people import ALL, HARD, LINKED, MILD, MOVING, Habits
+from tests.simulator.people import ALL, DELETING, HARD, LINKED, MILD, MOVING, Habits
 from tests.simulator.scenarios import create_sent_and_forgotten
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
@@ -57,6 +57,7 @@ CAUGHT: Final = (
     Caught(mutations.nobody_told_of_freed_keys, 1, habits=MOVING, look_again=False),
     Caught(mutations.no_wake, 5, habits=LINKED, look_again=False),
     Caught(mutations.published_once, 0, look_again=False),
+    Caught(mutations.believed_at_once, 2, habits=DELETING, look_again=False),
     Caught(mutations.no_marker, 1, habits=ALL, look_again=False),
 )
 
