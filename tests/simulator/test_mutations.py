@@ -49,7 +49,7 @@ CAUGHT: Final = (
     Caught(mutations.no_doubt, 45, habits=HARD),
     Caught(mutations.publish_first, 0),
     Caught(mutations.create_id_of_the_content, 5, story=create_sent_and_forgotten),
-    Caught(mutations.links_by_another_report, 0, habits=ALL, look_again=False),
+    Caught(mutations.links_by_another_report, 2, habits=MOVING, look_again=False),
     Caught(mutations.step_over_claims, 0, habits=ALL, look_again=False),
     Caught(mutations.rebuild_over_claims, 0, habits=ALL, look_again=False),
     Caught(mutations.nobody_looks_again, 1, habits=ALL, look_again=False),
