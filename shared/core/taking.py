@@ -254,6 +254,12 @@ def _settle_answer(
                     if answer.result == "written"
                     else pending.fields[name]
                 )
+                if (
+                    stored != pending.fields[name]
+                    and pending.op == "create"
+                    and draft.base_of(side, rule.key) == stored
+                ):
+                    continue  # an earlier try of this create made it, and what that one sent has arrived already
                 _settle_one(draft, side, rule.key, pending, stored)
                 if stored != pending.fields[name]:
                     draft.trace.append(
@@ -284,9 +290,11 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
         return "taken"
     if answer.result != "refused":
         raise ValueError(f"the answer {answer.result!r} must come with its record")
-    del draft.pending[side]
     if pending.op == "create":
+        draft.doubt(side)  # another copy of the command may be executed yet, for the next try has the same name
         draft.released.add(side)
+    else:
+        del draft.pending[side]
     key = (
         next((rule.key for rule in draft.policy.rules if rule.field(side) == answer.field), "*")
         if answer.field

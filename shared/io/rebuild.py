@@ -121,7 +121,13 @@ class Rebuilder:
             holder = _holder(event.pair, given_away)
             offset = stored.offset if holder == event.pair else -1
             yield Restored(
-                pair=holder, rev=offset, state="", kind="tail", ends={event.side: place}, surplus=event.surplus
+                pair=holder,
+                rev=offset,
+                state="",
+                kind="tail",
+                ends={event.side: place},
+                surplus=event.surplus,
+                aliases=event.report.aliases,
             )
 
     async def _tell(self, sync: str, open_pairs: Sequence[str]) -> None:

@@ -214,6 +214,8 @@ class Restored:
     ends: Mapping[Side, Place] = field(default_factory=dict)
     surplus: bool = False
     """The record carries the mark of one that was linked already."""
+    aliases: tuple[str, ...] = ()
+    """Records that were merged into one that was claimed."""
 
     def args(self) -> list[str | bytes]:
         """Spell it for the script."""
@@ -222,6 +224,7 @@ class Restored:
         for side in SIDES:
             end = self.ends.get(side)
             args += end.args() if end else _NOBODY
+        args.append(_SEP.join(self.aliases))
         return args
 
 

@@ -73,6 +73,15 @@ class TestRebuild:
         links = self._rebuilt(empty, '{"at":7}', 8, alive=False)
         assert (links.keys_of("La"), links.slots("pLa")[0]) == (set(), "-a")
 
+    def test_the_survivor_of_a_merge_keeps_its_place(self, empty: Links) -> None:
+        assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
+        half = Restored(pair="pLa", rev=1, state='{"at":7}', kind="half", ends={"L": place("a", "k")})
+        tail = Restored(pair="pLa", rev=8, state="", kind="tail", ends={"L": place("b", "k")}, aliases=("a",))
+        assert empty.restore(half, tail)
+        assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
+        assert empty.slots("pLa")[0] == ":b"
+        assert empty.claim(claim("Lb", alive=False)) == [Claimed("linked", "pLa")]
+
     def test_a_copy_stays_a_copy(self, empty: Links) -> None:
         assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
         copies = [

@@ -34,16 +34,6 @@ def no_epoch(patch: pytest.MonkeyPatch) -> None:
     _rewrite(patch, "if not ready()", "if false")
 
 
-def no_revision(patch: pytest.MonkeyPatch) -> None:
-    """A state is set although another one was set since it was decided from."""
-    _rewrite(patch, "~= expected then return {'stale'} end", "== -1 then return {'stale'} end")
-
-
-def no_free_place(patch: pytest.MonkeyPatch) -> None:
-    """A pair gives its record to one whose place another record has taken."""
-    _rewrite(patch, "if not target or not free(target[side]) then", "if not target then")
-
-
 def no_marker(patch: pytest.MonkeyPatch) -> None:
     """A record that carries our marker is taken for a stranger's."""
     patch.setattr(places, "read_marker", lambda _marker, _sync: None)
@@ -63,16 +53,6 @@ def step_over_claims(patch: pytest.MonkeyPatch) -> None:
 def rebuild_over_claims(patch: pytest.MonkeyPatch) -> None:
     """A rebuild puts back what a pair knows, and not what a newer claim has set."""
     _rewrite(patch, "and old.pair == pair and rev > taken then", "and false then")
-
-
-def first_alias(patch: pytest.MonkeyPatch) -> None:
-    """The survivor of a merge leaves a linked pair for one without a partner."""
-    _rewrite(patch, "if string.sub(c[other], 1, 1) == ':' then return alias, old end", "")
-
-
-def no_way_back(patch: pytest.MonkeyPatch) -> None:
-    """A record whose place was taken while it was away is sent to its old pair for ever."""
-    _rewrite(patch, "or c and known.flags ~= 'x') then", "or true) then")
 
 
 def refused_once_and_for_all(patch: pytest.MonkeyPatch) -> None:
@@ -116,17 +96,6 @@ def believed_at_once(patch: pytest.MonkeyPatch) -> None:
             given.ends[side] = current
             return "taken"
         return verdict
-
-    patch.setattr(taking, "_believe", believe)
-
-
-def older_versions(patch: pytest.MonkeyPatch) -> None:
-    """An older version of a record replaces a newer one."""
-    original = taking._believe
-
-    def believe(*args: Any) -> Any:
-        verdict = original(*args)
-        return "taken" if verdict == "stale_version" else verdict
 
     patch.setattr(taking, "_believe", believe)
 

@@ -1,5 +1,7 @@
 """Records that leave, come back, or give an identifier up: what a pair makes of it."""
 
+from typing import Literal
+
 import pytest
 
 from shared.core.pairing import open_step
@@ -25,9 +27,10 @@ class _Lived:
 
     def report(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> None:
         email = str(more.pop("email", "ada@x.example"))
+        marker = str(more.pop("marker", "")) or None
         told = Version(order=version) if side == "L" else Version(token=f"v{version}")
         report = Report(
-            connection=_NAMES[side], object="contact", id=record, version=told, life=life,
+            connection=_NAMES[side], object="contact", id=record, version=told, life=life, marker=marker,
             fields={"email": email} if life is Life.ALIVE else {},
         )  # fmt: skip
         self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="report", side=side, report=report, **more))  # type: ignore[arg-type]  # a test's own words
@@ -108,6 +111,22 @@ def test_a_refused_identifier_is_tried_less_and_less_often_by_itself() -> None:
         waits.append(lived.pair.again)
         lived.touch("rematch")
     assert waits == ["10s", "1m", "10m", "", ""]
+
+
+@pytest.mark.parametrize("result", ["held", "refused"])
+def test_an_edit_made_while_an_earlier_try_of_the_create_was_executed_is_written(
+    result: Literal["held", "refused"],
+) -> None:
+    lived = _Lived()
+    lived.report("L", "a1", 1, email="old@x.example")
+    create = lived.pair.pending["R"].key
+    held = Answer(write=create, result=result, code="duplicate_in_target", retry="outage")
+    lived.event(PairEvent(sync=SYNC, pair=lived.pair.pair, kind="answer", side="R", answer=held))
+    lived.report("L", "a1", 2, email="new@x.example")
+    assert (lived.pair.pending["R"].key, lived.pair.pending["R"].fields["email"]) == (create, "new@x.example")
+    written = Answer(write=create, result="written")
+    lived.report("R", "b1", 1, email="old@x.example", marker=create, answer=written)
+    assert lived.pair.pending["R"].fields == {"email": "new@x.example"}
 
 
 def test_a_pair_tells_which_identifiers_it_gave_up() -> None:

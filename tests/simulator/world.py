@@ -326,9 +326,16 @@ class World:
             except StopIteration:
                 return
 
-    def settle(self) -> None:
-        """End all faults, look at every record once more, and run until nothing moves."""
+    def settle(self, *, look_again: bool = True) -> None:
+        """End all faults, look at every record once more, and run until nothing moves.
+
+        Without looking again, only what changed is told: nobody is helped who waits for somebody else to move.
+        """
         self.faults = CALM
+        self.tell()
+        self.rest()
+        if not look_again:
+            return
         for _ in range(2):
             for name, app in self.apps.items():
                 app.changed.clear()
@@ -369,7 +376,9 @@ def _connection(name: str, kind: str) -> Connection:
     return Connection(id=name, app=kind, label=name, account=name, base_url="http://memory", auth="none")
 
 
-def run(seed: int, faults: Faults | None = None, habits: Habits = MILD, *, steps: int = 1500) -> World:
+def run(
+    seed: int, faults: Faults | None = None, habits: Habits = MILD, *, steps: int = 1500, look_again: bool = True
+) -> World:
     """Run one seed to its end, and check it."""
     world = World(seed, faults, habits)
     world.first_sync()
@@ -379,6 +388,6 @@ def run(seed: int, faults: Faults | None = None, habits: Habits = MILD, *, steps
         if world.rng.random() < 0.03:
             world.tell()
         world.step()
-    world.settle()
+    world.settle(look_again=look_again)
     check(world)
     return world

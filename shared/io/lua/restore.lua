@@ -1,6 +1,6 @@
 -- Put back what the journal says, only where it is newer. ARGV[1] = token, ARGV[2] = milliseconds the rebuild may
--- take until its next call, then fourteen arguments an item: pair, rev, state, kind; for L and R each: id, alive,
--- created, identity, keys. Kinds: "full" and "half" states, "absorbed", "tail" (a claim that no state tells yet).
+-- take until its next call, then fifteen arguments an item: pair, rev, state, kind; for L and R each: id, alive,
+-- created, identity, keys; records that were merged into the one of a tail. Kinds: "full" and "half" states, "absorbed", "tail" (a claim that no state tells yet).
 -- A "!" behind the kind says that the record is a copy, whose pair holds nothing else.
 -- A slot that awaits its create comes as id "*". The rev of a tail is the offset of the message that told of the claim:
 -- it says more than the state only where the pair has not taken that message yet.
@@ -9,12 +9,17 @@ if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. ARGV[1] or
 end
 redis.call('PEXPIRE', S .. 'l', ARGV[2])
 
+local function survives(slot, aliases)
+  for _, alias in ipairs(split(aliases)) do if slot == ':' .. alias then return true end end
+  return false
+end
+
 local function forget(ref, r)
   for _, key in ipairs(split(r.keys)) do index_remove(key, ref) end
   redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
 end
 
-for at = 3, #ARGV, 14 do
+for at = 3, #ARGV, 15 do
   local pair, rev, state, kind = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
   local flags = string.sub(kind, -1) == '!' and 's' or nil
   if flags then kind = string.sub(kind, 1, -2) end
@@ -52,7 +57,7 @@ for at = 3, #ARGV, 14 do
             if c[side] == '-' .. id or c[side] == ':' .. id or alive and free(c[side]) then
               c[side] = (alive and ':' or '-') .. id
             end
-          elseif kind ~= 'tail' or not old and (rev < 0 or rev > taken) and (alive and free(c[side]) or c[side] == '' or c[side] == '*') then
+          elseif kind ~= 'tail' or not old and (rev < 0 or rev > taken) and (alive and (free(c[side]) or survives(c[side], ARGV[at + 14])) or c[side] == '' or c[side] == '*') then
             place(ref, {pair = pair, flags = flags or old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
             c[side] = (alive and ':' or '-') .. id
           end
