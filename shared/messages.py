@@ -95,7 +95,7 @@ class JobProgress(Frozen):
 
 
 class Rebuilt(Frozen):
-    """Redis was rebuilt for this sync: feeds go back by one hour."""
+    """Redis was rebuilt for this sync: feeds go back by one hour. At 0 it was made for the first time."""
 
     sync: str
     at_ms: int

@@ -54,6 +54,15 @@ CREATE TABLE positions (topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER
 """
 
 
+_UPSERT: Final = """
+INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (sync, pair) DO UPDATE SET status = excluded.status, reason = excluded.reason, label = excluded.label,
+  left_id = excluded.left_id, right_id = excluded.right_id, changed_ms = excluded.changed_ms,
+  synced_ms = excluded.synced_ms, state = excluded.state
+"""
+"""A replaced row would leave and enter every index again; an updated one only those whose columns changed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """Which rows to list."""
@@ -254,7 +263,7 @@ def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> 
     for table in ("pairs", "steps"):
         database.executemany(f"DELETE FROM {table} WHERE pair = ?", [(key,) for key in removed])  # noqa: S608 - one of two tables
     database.executemany(
-        "INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _UPSERT,
         list(newest.values()),
     )
     steps = [(stored, pair) for stored, pair in kept if pair.log]

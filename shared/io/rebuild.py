@@ -81,7 +81,8 @@ class Rebuilder:
                 return False
         if not await self._store.finish_rebuild(policy.sync, token):
             return False
-        await self._tell(policy.sync, list(open_pairs))
+        # Of a sync that is new nothing can be lost.
+        await self._tell(policy.sync, list(open_pairs), self._clock.now_ms() if entries else 0)
         _log.warning("rebuild_ended", sync=policy.sync, entries=entries, open=len(open_pairs))
         return True
 
@@ -130,9 +131,9 @@ class Rebuilder:
                 aliases=event.report.aliases,
             )
 
-    async def _tell(self, sync: str, open_pairs: Sequence[str]) -> None:
+    async def _tell(self, sync: str, open_pairs: Sequence[str], at_ms: int) -> None:
         """Send feeds back by an hour, and let pairs with something open look again."""
-        doc = SetupDoc(rebuilt=Rebuilt(sync=sync, at_ms=self._clock.now_ms()))
+        doc = SetupDoc(rebuilt=Rebuilt(sync=sync, at_ms=at_ms))
         await self._bus.publish([Outbound(topic=topics.SETUPS, key=f"rebuilt:{sync}", message=doc)])
         for chunk in _chunks(open_pairs):
             await self._bus.publish(
