@@ -1,4 +1,4 @@
-"""The first sync of one HubSpot account into an empty second one, each under 190 calls in ten seconds."""
+"""The first sync of one HubSpot account into an empty second one, each under a quota of calls in ten seconds."""
 
 import os
 import tempfile
@@ -16,28 +16,36 @@ from tests.bench.figures import Figure, figure
 from tests.e2e.accounts import CONTACTS, OTHER, Accounts
 
 QUOTA: Final = 190
+SMALL_QUOTA: Final = 100
+SMALL_CONTACTS: Final = 20_000
 WINDOW_S: Final = 10
 
 
 def measure() -> list[Figure]:
-    """Measure on a stack of its own; raises what kept it from measuring."""
+    """Measure on stacks of their own; raises what kept it from measuring."""
     contacts = int(os.environ.get("BENCH_CONTACTS", "50000"))
+    found = _measure(contacts, QUOTA)
+    # Where a machine is too small for the larger quota, this tells whether the calls themselves are well spent.
+    return found + _measure(min(contacts, SMALL_CONTACTS), SMALL_QUOTA)[:1]
+
+
+def _measure(contacts: int, quota: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        stack = Accounts(Path(folder))
+        stack = Accounts(Path(folder), limits={"calls": quota})
         try:
-            return _measure(stack, contacts)
+            return _figures(stack, contacts, quota)
         finally:
             stack.stop()
 
 
-def _measure(stack: Accounts, contacts: int) -> list[Figure]:
+def _figures(stack: Accounts, contacts: int, quota: int) -> list[Figure]:
     stack.servers.start()
     admin = stack.hubspot.admin()
     rows = dataset.make(5, contacts, max(20, contacts // 100)).as_load()["contacts"]
     for start in range(0, contacts, 5000):
         admin.load(PORTAL, contacts=rows[start : start + 5000])
     for portal in (PORTAL, OTHER):
-        admin.settings(portal, daily=0)
+        admin.settings(portal, daily=0, ten_secondly=quota)
     time.sleep(OVERLAP_MS / 1000 + 5)  # filled a while ago: a feed looks back when it begins
     stack.servers.stop()
     stack.start(print, empty=True)
@@ -62,8 +70,8 @@ def _measure(stack: Accounts, contacts: int) -> list[Figure]:
     creates = [row["at"] for row in writing if "upsert" in row["path"]]
     span_s = (max(creates) - min(creates)) / 1000
     during = sum(1 for row in writing if min(creates) <= row["at"] <= max(creates))
-    share = during / (QUOTA * span_s / WINDOW_S)
-    print("CPU ms a record:", {name: round(1000 * used_ / contacts * took, 2) for name, used_ in cores.items()})
+    share = during / (quota * span_s / WINDOW_S)
+    print("CPU ms a record:", {name: round(1000 * share / contacts * took, 2) for name, share in cores.items()})
     print(f"writing: {span_s:.1f} s of {took:.1f} s")
     print("refused by policy:", {portal: calls[portal]["refused"] for portal in calls})
     refused = sum(calls[portal]["byStatus"].get("429", 0) for portal in calls)
@@ -76,12 +84,14 @@ def _measure(stack: Accounts, contacts: int) -> list[Figure]:
     at_rest = idle.cores()
     return [
         figure(
-            f"first sync of {contacts} contacts: share of the quota used while writing", share, "",
-            baseline=f"every call of the quota, {QUOTA} in {WINDOW_S} s; busiest process: {busiest}, cores",
+            f"first sync of {contacts} contacts, {quota} calls/{WINDOW_S} s: share of the quota used while writing",
+            share, "",
+            baseline=f"every call of the quota; busiest process: {busiest} with {cores[busiest]:.2f} of a core, all"
+            f" processes: {sum(cores.values()):.2f} of {os.cpu_count()} cores",
             baseline_value=1.0, goal="at least 0.9 (goal 0.95)", met=share >= 0.9,
         ),
         figure("first sync: seconds", took, "s", baseline="the quota alone, two calls for 100 records",
-               baseline_value=contacts / 100 * 2 / QUOTA * WINDOW_S),
+               baseline_value=contacts / 100 * 2 / quota * WINDOW_S),
         figure("first sync: 429s of our own making", refused, "", baseline="none", baseline_value=0.0, goal="0",
                met=refused == 0),
         figure("first sync: calls a record on both accounts together", each, "",
