@@ -1,6 +1,8 @@
 """A pair while one step changes it: bases spelled out per field, what must be asked, what was decided."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from shared.core.merging import UNKNOWN, Held
@@ -22,6 +24,7 @@ LOG_MOST: Final = 20
 """Decisions of one step that are told."""
 UNSURE_MOST: Final = 5
 """Values of one side that are remembered as perhaps sent; more edits than that within one outage are not told apart."""
+NOBODY: Final[Mapping[Side, str]] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -51,6 +54,8 @@ class Draft:
     n: int = 0
     edits: int = 0
     accepted_ms: int = 0
+    seated: Mapping[Side, str] = field(default_factory=dict)
+    """The living records to which the links gave the places."""
     trace: list[Trace] = field(default_factory=list)
     created_sides: set[Side] = field(default_factory=set)
     """Sides on which this step asks for a create."""
@@ -58,7 +63,7 @@ class Draft:
     """Sides whose create was granted and is certain not to have happened."""
 
     @classmethod
-    def of(cls, pair: Pair, policy: Policy) -> "Draft":
+    def of(cls, pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> "Draft":
         """Open a pair for changes."""
         base: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
         if pair.L and pair.R:
@@ -78,7 +83,7 @@ class Draft:
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
             absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, held_ms=pair.held_ms,
-            refused=pair.refused, n=pair.n, edits=pair.edits,
+            refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated,
         )  # fmt: skip
 
     def value(self, side: Side, name: str) -> Held:

@@ -4,11 +4,11 @@
 state alone (`outputs`), so a redelivered message publishes again exactly what the first delivery did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.core.deciding import decide, wants_match
-from shared.core.draft import LOG_MOST, Draft
+from shared.core.draft import LOG_MOST, NOBODY, Draft
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Counterpart, Neighbours, Policy
 from shared.core.records import SIDES, Side
@@ -31,8 +31,8 @@ class Stepped:
 class Step:
     """One step of one pair: take all waiting messages in order, learn what is needed, decide once."""
 
-    def __init__(self, pair: Pair, policy: Policy) -> None:
-        self._draft = Draft.of(pair, policy)
+    def __init__(self, pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> None:
+        self._draft = Draft.of(pair, policy, seated)
         self._at = pair.at
         self.results: list[tuple[PairEvent, Taken]] = []
 
@@ -81,9 +81,9 @@ def _told_again(pair: Pair, was: Pair) -> Pair:
     )
 
 
-def open_step(pair: Pair, policy: Policy) -> Step:
-    """Begin a step."""
-    return Step(pair, policy)
+def open_step(pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> Step:
+    """Begin a step of a pair whose places the links gave to the living records *seated*."""
+    return Step(pair, policy, seated)
 
 
 def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:

@@ -72,7 +72,7 @@ def _take_new_record(
     current = draft.ends[side]
     pending = draft.pending.get(side)
     replaces = current is not None
-    if _stays_out(current, report):
+    if _stays_out(current, report, draft.seated.get(side)):
         return "linked_elsewhere"
     made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
     ours = made and pending is not None and pending.op == "create"
@@ -100,11 +100,17 @@ def _take_new_record(
     return "taken"
 
 
-def _stays_out(current: SideState | None, report: Report) -> bool:
-    """Tell whether a record may not take the place of another one: that is not free, or it has left itself."""
+def _stays_out(current: SideState | None, report: Report, seated: str | None) -> bool:
+    """Tell whether a record may not take the place of another one: that is not free, or it has left itself.
+
+    What the links gave away stays so, although the pair may not have heard yet that its record had left, or has heard
+    that it came back since: that one founds a pair of its own. Were both to hold the place, neither could move.
+    """
     if current is None or current.id in report.aliases:
         return False
-    return current.life is Life.ALIVE or report.life is not Life.ALIVE
+    if report.life is not Life.ALIVE:
+        return True
+    return current.life is Life.ALIVE and report.id != seated
 
 
 def _match(draft: Draft, report: Report, event: PairEvent, *, ours: bool) -> Match | None:

@@ -1,13 +1,19 @@
 """Records that leave, come back, or give an identifier up: what a pair makes of it."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import pytest
 
+from shared import topics
+from shared.core.ids import pair_id
 from shared.core.pairing import open_step
 from shared.core.pairs import Answer, Pair, PairEvent
 from shared.core.policies import Counterpart
 from shared.core.records import Life, Report, Side, Version
+from shared.io.store import Slots
+from tests.simulator.checks import check
+from tests.simulator.hands import seats, take
 from tests.simulator.world import CALM, SYNC, World
 
 _NAMES: dict[Side, str] = {"L": "a", "R": "b"}
@@ -23,6 +29,7 @@ class _Lived:
         assert policy is not None
         self._policy = policy
         self._offset = 0
+        self.seated: Mapping[Side, str] = {}
         self.pair = Pair(sync=SYNC, pair="0" * 20)
 
     def report(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> None:
@@ -43,7 +50,7 @@ class _Lived:
         self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="touch", reason=reason))
 
     def event(self, event: PairEvent) -> None:
-        step = open_step(self.pair, self._policy)
+        step = open_step(self.pair, self._policy, self.seated)
         step.take([(self._offset, event)])
         self._offset += 1
         found = Counterpart(what="create") if step.wants_match else None
@@ -69,6 +76,57 @@ def test_a_living_record_takes_the_place_of_a_gone_one() -> None:
     lived.report("L", "a2", 3)
     assert lived.pair.L is not None
     assert lived.pair.L.id == "a2"
+
+
+def test_a_record_takes_no_place_that_the_links_did_not_give_it() -> None:
+    lived = _Lived().linked()
+    lived.seated = {"L": "a1", "R": "b1"}
+    lived.report("L", "a2", 2)
+    assert lived.pair.L is not None
+    assert lived.pair.L.id == "a1"
+
+
+def test_a_record_takes_the_place_that_the_links_gave_it_from_one_that_came_back() -> None:
+    lived = _Lived().linked()
+    lived.seated = {"L": "a2", "R": "b1"}
+    lived.report("L", "a1", 3)
+    lived.report("L", "a2", 2)
+    lived.report("L", "a1", 4)
+    assert lived.pair.L is not None
+    assert lived.pair.L.id == "a2"
+
+
+def test_a_record_that_comes_back_before_its_pair_knew_that_it_had_left_founds_another() -> None:
+    """Somebody else has its place by then, which only the links know."""
+    world = World(0, CALM)
+    world.empty()
+    app, other = world.apps["a"], world.apps["b"]
+    first = app.insert({"email": "ada@x.example", "f": "x", "g": None})
+    world.first_sync()
+    world.rest()
+    (pair,) = world.states()
+    first.values["email"] = "byron@x.example"
+    app.leave(first, Life.GONE)
+    _pass_on(world, first.id)
+    second = app.insert({"email": "ada@x.example", "f": "y", "g": None})
+    _pass_on(world, second.id)
+    take(world, topics.PAIRS, pair_id(SYNC, "L", second.id))
+    assert seats(world, pair) == Slots(f":{second.id}", ":b1")
+    app.restore(first)
+    _pass_on(world, first.id)
+    world.settle(look_again=False)
+    check(world)
+    assert sorted((row.values["email"], row.values["f"]) for row in other.living()) == [
+        ("ada@x.example", "y"),
+        ("byron@x.example", "x"),
+    ]
+
+
+def _pass_on(world: World, record: str) -> None:
+    """Let a change in the left app be read, and the record be claimed."""
+    world.tell()
+    take(world, topics.NOTICES, f"a/contact/{record}")
+    take(world, topics.RECORDS, f"a/contact/{record}")
 
 
 def test_a_record_that_came_back_is_read_a_second_time_before_it_counts() -> None:
