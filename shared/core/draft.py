@@ -8,7 +8,7 @@ from typing import Any, Final
 from shared.core.merging import UNKNOWN, Held
 from shared.core.pairs import Match, Pair, Pending, Problem, SideState, Status, Trace
 from shared.core.policies import Policy
-from shared.core.records import SIDES, Side, Value, put_together
+from shared.core.records import SIDES, Fields, Life, Side, Value, put_together
 
 
 def next_rev(pair: Pair, now_ms: int) -> int:
@@ -56,6 +56,8 @@ class Draft:
     accepted_ms: int = 0
     seated: Mapping[Side, str] = field(default_factory=dict)
     """The living records to which the links gave the places."""
+    shown: set[str] = field(default_factory=set)
+    """Keys under which the links found the records because of reports that the pair's state does not tell."""
     trace: list[Trace] = field(default_factory=list)
     created_sides: set[Side] = field(default_factory=set)
     """Sides on which this step asks for a create."""
@@ -83,7 +85,7 @@ class Draft:
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
             absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, held_ms=pair.held_ms,
-            refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated,
+            refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated, shown=set(pair.shown),
         )  # fmt: skip
 
     def value(self, side: Side, name: str) -> Held:
@@ -113,6 +115,19 @@ class Draft:
         others = [write for write in self.unsure.get(side, ()) if write.fields != given_up.fields]
         self.unsure[side] = (*others, given_up)[-UNSURE_MOST:]
 
+    def put(self, side: Side, end: SideState) -> None:
+        """Set what a side holds now."""
+        current = self.ends[side]
+        if current is not None and current is not self.was.side(side):
+            self.show(side, current.life, current.fields)
+        self.ends[side] = end
+
+    def show(self, side: Side, life: Life, fields: Fields) -> None:
+        """Note the keys that the links had by a report which this step does not leave in the pair's state."""
+        part = self.policy.side(side)
+        if life is Life.ALIVE and part.identifiers <= fields.keys():
+            self.shown.update(part.identify(fields).keys)
+
     def close(self, *, at: int, now_ms: int) -> Pair:
         """Give the changed pair, with its next revision."""
         left, right = self.ends["L"], self.ends["R"]
@@ -140,6 +155,7 @@ class Draft:
             "status": self.status, "reason": self.reason, "detail": self.detail,
             "match": self.match, "absorbed_by": self.absorbed_by, "pokes": (),
             "freed": (),
+            "shown": tuple(sorted(self.shown)) if any(end is not None and end.ask for end in (left, right)) else (),
             "woken": linked and not (self.was.L and self.was.R), "again": "" if self.absorbed_by else self.again,
             "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "refused": self.refused,
             "recent": self.recent,

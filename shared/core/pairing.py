@@ -60,7 +60,7 @@ class Step:
         decide(draft, counterpart, neighbours, now_ms)
         pair = draft.close(at=self._at, now_ms=now_ms)
         if draft.policy.live:
-            pair = _with_pokes(pair, draft.was, draft.policy)
+            pair = _with_pokes(pair, draft.was, draft.policy, frozenset(draft.shown.difference(pair.shown)))
         if redelivered:
             pair = _told_again(pair, draft.was)
         create = next(iter(draft.created_sides), None)
@@ -96,14 +96,18 @@ def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
     return frozenset(keys)
 
 
-def _with_pokes(pair: Pair, was: Pair, policy: Policy) -> Pair:
-    """Name the keys under which other records must look again: what their matching sees of the pair changed."""
+def _with_pokes(pair: Pair, was: Pair, policy: Policy, shown: frozenset[str]) -> Pair:
+    """Name the keys under which other records must look again: what their matching sees of the pair changed.
+
+    They also saw, under the keys *shown*, what the links had by reports that the pair did not keep.
+    """
     stands = _standing(was) == _standing(pair)
-    if stands and pair.L is was.L and pair.R is was.R:
+    if stands and pair.L is was.L and pair.R is was.R and not shown:
         return pair
     before, after = keys_of(was, policy), keys_of(pair, policy)
-    if stands and before == after:
+    if stands and before == after and shown <= after:
         return pair
+    before |= shown
     return pair.model_copy(update={"pokes": tuple(sorted(before | after)), "freed": tuple(sorted(before - after))})
 
 

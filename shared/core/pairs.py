@@ -127,6 +127,9 @@ class Pair(Frozen):
     """Keys whose other half pairs must look again because of the last step."""
     freed: tuple[str, ...] = ()
     """Those of the `pokes` that this pair's records no longer carry: who was refused because of one may try again."""
+    shown: tuple[str, ...] = ()
+    """Keys under which the links found this pair's records because of reports that are in doubt: who met them there
+    must look again once it is known that they hold no longer."""
     woken: bool = False
     """True when the last step linked this pair, so that records waiting for it must look again."""
     again: Literal["", "10s", "1m", "10m"] = ""

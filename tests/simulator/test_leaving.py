@@ -33,6 +33,9 @@ class _Lived:
         self.pair = Pair(sync=SYNC, pair="0" * 20)
 
     def report(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> None:
+        self.event(self.reported(side, record, version, life=life, **more))
+
+    def reported(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> PairEvent:
         email = str(more.pop("email", "ada@x.example"))
         marker = str(more.pop("marker", "")) or None
         told = Version(order=version) if side == "L" else Version(token=f"v{version}")
@@ -40,7 +43,7 @@ class _Lived:
             connection=_NAMES[side], object="contact", id=record, version=told, life=life, marker=marker,
             fields={"email": email} if life is Life.ALIVE else {},
         )  # fmt: skip
-        self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="report", side=side, report=report, **more))  # type: ignore[arg-type]  # a test's own words
+        return PairEvent(sync=SYNC, pair=self.pair.pair, kind="report", side=side, report=report, **more)  # type: ignore[arg-type]  # a test's own words
 
     def refused(self, side: Side) -> None:
         answer = Answer(write=self.pair.pending[side].key, result="refused", code="duplicate_in_target")
@@ -49,10 +52,10 @@ class _Lived:
     def touch(self, reason: str) -> None:
         self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="touch", reason=reason))
 
-    def event(self, event: PairEvent) -> None:
+    def event(self, *events: PairEvent) -> None:
         step = open_step(self.pair, self._policy, self.seated)
-        step.take([(self._offset, event)])
-        self._offset += 1
+        step.take(list(enumerate(events, self._offset)))
+        self._offset += len(events)
         found = Counterpart(what="create") if step.wants_match else None
         self.pair = step.decide(found, {}, self._offset).pair
 
@@ -194,3 +197,40 @@ def test_a_pair_tells_which_identifiers_it_gave_up() -> None:
     answer = Answer(write=lived.pair.pending["R"].key, result="written")
     lived.report("R", "b1", 2, email="new@x.example", answer=answer)
     assert lived.pair.freed == ("e:ada@x.example",)
+
+
+def test_a_pair_tells_when_an_identifier_that_was_in_doubt_turns_out_not_to_be_its_own() -> None:
+    """The links had it meanwhile, and whoever carries it as well may have been kept out."""
+    lived = _Lived().linked()
+    lived.report("R", "b1", 2, email="doubted@x.example")
+    assert lived.pair.R is not None
+    assert (lived.pair.R.ask != "", lived.pair.freed) == (True, ())
+    lived.report("R", "b1", 3, email="ada@x.example", asks=(lived.pair.R.ask,))
+    assert lived.pair.freed == ("e:doubted@x.example",)
+    lived.touch("woken")
+    assert not lived.pair.freed
+
+
+def test_a_pair_tells_when_an_identifier_is_its_own_after_all() -> None:
+    lived = _Lived().linked()
+    lived.report("R", "b1", 2, email="new@x.example")
+    assert lived.pair.R is not None
+    lived.report("R", "b1", 2, email="new@x.example", asks=(lived.pair.R.ask,))
+    assert (lived.pair.pokes, lived.pair.freed) == (("e:ada@x.example", "e:new@x.example"), ())
+
+
+def test_a_pair_tells_of_an_identifier_that_only_an_old_report_had() -> None:
+    lived = _Lived().linked()
+    lived.report("L", "a1", 3)
+    lived.report("L", "a1", 2, email="old@x.example")
+    assert lived.pair.freed == ("e:old@x.example",)
+
+
+def test_a_pair_tells_of_an_identifier_that_it_had_and_gave_up_in_one_step() -> None:
+    lived = _Lived().linked()
+    reports = [
+        lived.reported("L", "a1", version, email=email)
+        for version, email in ((2, "between@x.example"), (3, "ada@x.example"))
+    ]
+    lived.event(*reports)
+    assert lived.pair.freed == ("e:between@x.example",)
