@@ -1,6 +1,5 @@
 """Records that leave, come back, or give an identifier up: what a pair makes of it."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import pytest
@@ -29,7 +28,7 @@ class _Lived:
         assert policy is not None
         self._policy = policy
         self._offset = 0
-        self.seated: Mapping[Side, str] = {}
+        self.seated: dict[Side, str] = {}
         self.pair = Pair(sync=SYNC, pair="0" * 20)
 
     def report(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> None:
