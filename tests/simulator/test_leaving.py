@@ -12,7 +12,7 @@ from shared.core.policies import Counterpart
 from shared.core.records import Life, Report, Side, Version
 from shared.io.store import Slots
 from tests.simulator.checks import check
-from tests.simulator.hands import seats, take
+from tests.simulator.hands import pass_on, seats, take
 from tests.simulator.world import CALM, SYNC, World
 
 _NAMES: dict[Side, str] = {"L": "a", "R": "b"}
@@ -109,26 +109,19 @@ def test_a_record_that_comes_back_before_its_pair_knew_that_it_had_left_founds_a
     (pair,) = world.states()
     first.values["email"] = "byron@x.example"
     app.leave(first, Life.GONE)
-    _pass_on(world, first.id)
+    pass_on(world, first.id)
     second = app.insert({"email": "ada@x.example", "f": "y", "g": None})
-    _pass_on(world, second.id)
+    pass_on(world, second.id)
     take(world, topics.PAIRS, pair_id(SYNC, "L", second.id))
     assert seats(world, pair) == Slots(f":{second.id}", ":b1")
     app.restore(first)
-    _pass_on(world, first.id)
+    pass_on(world, first.id)
     world.settle(look_again=False)
     check(world)
     assert sorted((row.values["email"], row.values["f"]) for row in other.living()) == [
         ("ada@x.example", "y"),
         ("byron@x.example", "x"),
     ]
-
-
-def _pass_on(world: World, record: str) -> None:
-    """Let a change in the left app be read, and the record be claimed."""
-    world.tell()
-    take(world, topics.NOTICES, f"a/contact/{record}")
-    take(world, topics.RECORDS, f"a/contact/{record}")
 
 
 def test_a_record_that_came_back_is_read_a_second_time_before_it_counts() -> None:
