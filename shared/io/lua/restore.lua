@@ -4,6 +4,7 @@
 -- A "!" behind the kind says that the record is a copy, whose pair holds nothing else.
 -- A slot that awaits its create comes as id "*". The rev of a tail is the offset of the message that told of the claim:
 -- it says more than the state only where the pair has not taken that message yet.
+-- Returns {"ok", pairs of which another pair holds a record...}: that one may turn out to have let it go.
 if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. ARGV[1] or redis.call('GET', S .. 'l') ~= ARGV[1] then
   return {{'lost'}}
 end
@@ -19,6 +20,7 @@ local function forget(ref, r)
   redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
 end
 
+local result = {'ok'}
 for at = 3, #ARGV, 15 do
   local pair, rev, state, kind = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
   local flags = string.sub(kind, -1) == '!' and 's' or nil
@@ -50,6 +52,7 @@ for at = 3, #ARGV, 15 do
         if identity == '?' then identity, keys = old and old.identity or '', old and old.keys or '' end
         -- Two pairs may claim one record when the worker died between two topics: the linked one keeps it.
         local weaker = other and kind == 'full' and not (string.sub(other.L, 1, 1) == ':' and string.sub(other.R, 1, 1) == ':')
+        if weaker then result[#result + 1] = old.pair end
         if not old or old.pair == pair or weaker or not other and old.pair ~= pair then
           if kind == 'tail' and old and old.pair == pair and rev > taken then
             -- What the claim set, for its report is still to come.
@@ -61,6 +64,8 @@ for at = 3, #ARGV, 15 do
             place(ref, {pair = pair, flags = flags or old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
             c[side] = (alive and ':' or '-') .. id
           end
+        elseif kind ~= 'tail' then
+          result[#result + 1] = pair
         end
       end
     end
@@ -68,4 +73,4 @@ for at = 3, #ARGV, 15 do
     if kind ~= 'tail' and rev > known then redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state) end
   end
 end
-return {{'ok'}}
+return {result}
