@@ -102,16 +102,15 @@ def _take_new_record(
 
 
 def _stays_out(current: SideState | None, report: Report, seated: str | None) -> bool:
-    """Tell whether a record may not take the place of another one: that is not free, or it has left itself.
+    """Tell whether a record may not take the place of another one: it has left, or the links did not give it the place.
 
-    What the links gave away stays so, although the pair may not have heard yet that its record had left, or has heard
-    that it came back since: that one founds a pair of its own. Were both to hold the place, neither could move.
+    They gave it to one when another had left. The pair may not have heard of that yet, or has heard since that it came
+    back: then that one founds a pair of its own; were both to hold the place, neither could move. A report that comes
+    late may show a living record that had the place before, and has left since.
     """
     if current is None or current.id in report.aliases:
         return False
-    if report.life is not Life.ALIVE:
-        return True
-    return current.life is Life.ALIVE and report.id != seated
+    return report.life is not Life.ALIVE or report.id != seated
 
 
 def _match(draft: Draft, report: Report, event: PairEvent, *, ours: bool) -> Match | None:

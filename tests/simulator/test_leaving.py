@@ -75,6 +75,7 @@ def test_a_gone_record_does_not_take_the_place_of_another_gone_one() -> None:
 def test_a_living_record_takes_the_place_of_a_gone_one() -> None:
     lived = _Lived().linked()
     lived.report("L", "a1", 2, life=Life.MERGED)
+    lived.seated = {"L": "a2", "R": "b1"}
     lived.report("L", "a2", 3)
     assert lived.pair.L is not None
     assert lived.pair.L.id == "a2"
@@ -86,6 +87,17 @@ def test_a_record_takes_no_place_that_the_links_did_not_give_it() -> None:
     lived.report("L", "a2", 2)
     assert lived.pair.L is not None
     assert lived.pair.L.id == "a1"
+
+
+def test_a_record_that_had_the_place_before_does_not_take_it_by_a_late_report() -> None:
+    lived = _Lived().linked()
+    lived.seated = {"L": "a2", "R": "b1"}
+    lived.report("L", "a2", 2)
+    lived.report("L", "a2", 3, life=Life.MERGED)
+    lived.seated = {"L": "", "R": "b1"}
+    lived.report("L", "a1", 1)
+    assert lived.pair.L is not None
+    assert (lived.pair.L.id, lived.pair.L.life) == ("a2", Life.MERGED)
 
 
 def test_a_record_takes_the_place_that_the_links_gave_it_from_one_that_came_back() -> None:
