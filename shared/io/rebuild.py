@@ -139,7 +139,7 @@ class Rebuilder:
                 pair=holder,
                 rev=offset,
                 state="",
-                kind="tail",
+                kind="tail" if event.matched is None else "given",
                 ends={event.side: place},
                 surplus=event.surplus,
                 aliases=event.report.aliases,
@@ -170,7 +170,7 @@ def _handed_over(policy: Policy, given_away: Mapping[str, Pair], giving: Iterabl
     """
     for pair in (given_away[name] for name in sorted(giving)):
         yield Restored(
-            pair=_holder(pair.pair, given_away), rev=-1, state="", kind="tail", ends=dict(places(policy, pair))
+            pair=_holder(pair.pair, given_away), rev=-1, state="", kind="given", ends=dict(places(policy, pair))
         )
 
 
