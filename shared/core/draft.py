@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from shared.core.merging import UNKNOWN, Held
-from shared.core.pairs import Match, Pair, Pending, Problem, SideState, Status, Trace
+from shared.core.pairs import Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Fields, Life, Side, Value, put_together
 
@@ -56,6 +56,7 @@ class Draft:
     accepted_ms: int = 0
     seated: Mapping[Side, str] = field(default_factory=dict)
     """The living records to which the links gave the places."""
+    doubted: dict[Side, Recognised] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)
     """Keys under which the links found the records because of reports that the pair's state does not tell."""
     trace: list[Trace] = field(default_factory=list)
@@ -85,7 +86,8 @@ class Draft:
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
             absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, held_ms=pair.held_ms,
-            refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated, shown=set(pair.shown),
+            refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated, doubted=dict(pair.doubted),
+            shown=set(pair.shown),
         )  # fmt: skip
 
     def value(self, side: Side, name: str) -> Held:
@@ -121,12 +123,16 @@ class Draft:
         if current is not None and current is not self.was.side(side):
             self.show(side, current.life, current.fields)
         self.ends[side] = end
+        self.doubted.pop(side, None)
 
-    def show(self, side: Side, life: Life, fields: Fields) -> None:
+    def show(self, side: Side, life: Life, fields: Fields) -> Recognised | None:
         """Note the keys that the links had by a report which this step does not leave in the pair's state."""
         part = self.policy.side(side)
-        if life is Life.ALIVE and part.identifiers <= fields.keys():
-            self.shown.update(part.identify(fields).keys)
+        if life is not Life.ALIVE or not part.identifiers <= fields.keys():
+            return None
+        found = part.identify(fields)
+        self.shown.update(found.keys)
+        return Recognised(identity=found.identity, keys=found.keys)
 
     def close(self, *, at: int, now_ms: int) -> Pair:
         """Give the changed pair, with its next revision."""
@@ -155,6 +161,7 @@ class Draft:
             "status": self.status, "reason": self.reason, "detail": self.detail,
             "match": self.match, "absorbed_by": self.absorbed_by, "pokes": (),
             "freed": (),
+            "doubted": {side: known for side, known in self.doubted.items() if (end := self.ends[side]) and end.ask},
             "shown": tuple(sorted(self.shown)) if any(end is not None and end.ask for end in (left, right)) else (),
             "woken": linked and not (self.was.L and self.was.R), "again": "" if self.absorbed_by else self.again,
             "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "refused": self.refused,

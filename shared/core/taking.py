@@ -53,11 +53,13 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
             draft.put(side, _overlay(draft, side, current, report))
             draft.problems.pop("*", None)  # a record that was refused as it was may be taken as it is now
         elif current.ask in event.asks:
-            draft.ends[side] = current.model_copy(update={"ask": ""})
+            draft.put(side, current.model_copy(update={"ask": ""}))
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side)
     else:
-        draft.show(side, report.life, report.fields)
+        recognised = draft.show(side, report.life, report.fields)
+        if recognised is not None and verdict == "asked_again":
+            draft.doubted[side] = recognised
     if own is not None and pending is not None:
         _settle_answer(draft, side, pending, own, report, believed=verdict in ("taken", "known"))
         end = draft.ends[side]

@@ -5,6 +5,7 @@ could be created a second time. So the `pairs` messages beyond resolve's committ
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -204,6 +205,9 @@ def as_restored(policy: Policy, pair: Pair) -> Restored:
     """Spell a journal entry as the restore script takes it."""
     ends: dict[Side, Place] = dict(places(policy, pair))
     if not pair.absorbed_by:
+        ends |= {
+            side: replace(ends[side], identity=known.identity, keys=known.keys) for side, known in pair.doubted.items()
+        }
         for side in SIDES:
             pending = pair.pending.get(side)
             if pair.side(side) is None and pending is not None and pending.op == "create":

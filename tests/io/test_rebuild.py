@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from shared import topics
-from shared.core.pairs import Pair, PairEvent, SideState
+from shared.core.pairs import Pair, PairEvent, Recognised, SideState
 from shared.core.records import Side, Version
 from shared.io.envelope import Stored
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
@@ -53,15 +53,29 @@ def _orders() -> list[list[Pair]]:
     return orders
 
 
+def _rebuilt(told: Sequence[Pair]) -> Store:
+    store, clock = Store(MemoryScripts()), ManualClock()
+    bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1), clock=clock)
+    assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told), clock).rebuild_lost()) == [SYNC]
+    return store
+
+
 @pytest.mark.parametrize("told", _orders(), ids=lambda told: "".join(f"{pair.pair}{pair.rev}" for pair in told))
 def test_a_record_that_left_for_a_pair_of_its_own_is_found_there(told: Sequence[Pair]) -> None:
-    scripts = MemoryScripts()
-    store, clock = Store(scripts), ManualClock()
-    setups = set_up()
-    bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1), clock=clock)
-    assert run_blocking(Rebuilder(store, bus, setups, _Journal(told), clock).rebuild_lost()) == [SYNC]
+    store = _rebuilt(told)
     found = run_blocking(store.look([(SYNC, side, record, None) for side, record in _PLACES]))
     assert found == [("p", Slots(":a1", ":b2")), ("p", Slots(":a1", ":b2")), ("q", Slots("", ":b1"))]
+
+
+def test_a_record_is_found_by_what_a_report_in_doubt_says_of_it() -> None:
+    """Its pair took that report, so that no message tells of the claim any more."""
+    (linked, _) = _LINKED
+    assert linked.R is not None
+    known = Recognised(identity='{"p":"new@x.example"}', keys=("e:new@x.example",))
+    doubting = linked.model_copy(update={"R": linked.R.model_copy(update={"ask": "t"}), "doubted": {"R": known}})
+    store = _rebuilt([doubting])
+    (component,) = run_blocking(store.components([(SYNC, "R", "b1")])).values()
+    assert [(row.id, row.identity) for row in component.members] == [("b1", known.identity)]
 
 
 def test_a_rebuild_shows_that_it_lives_while_it_has_nothing_to_put_back() -> None:

@@ -209,8 +209,9 @@ def test_a_pair_tells_when_an_identifier_that_was_in_doubt_turns_out_not_to_be_i
     lived.report("R", "b1", 2, email="doubted@x.example")
     assert lived.pair.R is not None
     assert (lived.pair.R.ask != "", lived.pair.freed) == (True, ())
+    assert lived.pair.doubted["R"].keys == ("e:doubted@x.example",)
     lived.report("R", "b1", 3, email="ada@x.example", asks=(lived.pair.R.ask,))
-    assert lived.pair.freed == ("e:doubted@x.example",)
+    assert (lived.pair.freed, lived.pair.doubted) == (("e:doubted@x.example",), {})
     lived.touch("woken")
     assert not lived.pair.freed
 
