@@ -163,7 +163,8 @@ class Draft:
             "freed": (),
             "doubted": {side: known for side, known in self.doubted.items() if (end := self.ends[side]) and end.ask},
             "shown": tuple(sorted(self.shown)) if any(end is not None and end.ask for end in (left, right)) else (),
-            "woken": linked and not (self.was.L and self.was.R), "again": "" if self.absorbed_by else self.again,
+            "woken": _living(left, right) not in (None, _living(self.was.L, self.was.R)),
+            "again": "" if self.absorbed_by else self.again,
             "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "refused": self.refused,
             "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
@@ -182,3 +183,10 @@ class Draft:
                 if label:
                     return label
         return self.was.label
+
+
+def _living(left: SideState | None, right: SideState | None) -> tuple[str, str] | None:
+    """Name two records that live and are linked."""
+    if left is None or right is None or left.life is not Life.ALIVE or right.life is not Life.ALIVE:
+        return None
+    return left.id, right.id

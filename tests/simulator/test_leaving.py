@@ -37,10 +37,11 @@ class _Lived:
     def reported(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> PairEvent:
         email = str(more.pop("email", "ada@x.example"))
         marker = str(more.pop("marker", "")) or None
+        aliases: tuple[str, ...] = more.pop("aliases", ())  # type: ignore[assignment]  # a test's own words
         told = Version(order=version) if side == "L" else Version(token=f"v{version}")
         report = Report(
             connection=_NAMES[side], object="contact", id=record, version=told, life=life, marker=marker,
-            fields={"email": email} if life is Life.ALIVE else {},
+            aliases=aliases, fields={"email": email} if life is Life.ALIVE else {},
         )  # fmt: skip
         return PairEvent(sync=SYNC, pair=self.pair.pair, kind="report", side=side, report=report, **more)  # type: ignore[arg-type]  # a test's own words
 
@@ -239,3 +240,19 @@ def test_a_pair_tells_of_an_identifier_that_it_had_and_gave_up_in_one_step() -> 
     ]
     lived.event(*reports)
     assert lived.pair.freed == ("e:between@x.example",)
+
+
+def test_who_waits_for_a_record_is_woken_when_it_is_linked_comes_back_or_is_replaced() -> None:
+    lived = _Lived()
+    lived.report("L", "a1", 1)
+    assert not lived.pair.woken
+    lived.report("R", "b1", 1)
+    assert lived.pair.woken
+    lived.report("L", "a1", 2, life=Life.ARCHIVED)
+    assert not lived.pair.woken
+    lived.report("L", "a1", 3)
+    assert lived.pair.woken
+    lived.report("L", "a1", 4)
+    assert not lived.pair.woken
+    lived.report("L", "a2", 5, aliases=("a1",))
+    assert lived.pair.woken
