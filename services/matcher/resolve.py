@@ -364,8 +364,8 @@ def _places_brought(work: _Work, side: Side, record: str) -> list[Place]:
     brought = []
     for inbound in work.messages:
         report = inbound.message.report
-        if id(inbound) in doubted:
-            continue
+        if id(inbound) in doubted or inbound.message.matched is not None:
+            continue  # who handed a record over tells what it knew, perhaps once more: no claim of that stands
         if report is not None and inbound.message.side == side and report.id == record:
             brought.append(place_of(part, report))
     return brought

@@ -4,15 +4,18 @@ from typing import Literal
 
 import pytest
 
+from services.matcher.outputs import as_report
+from services.matcher.resolve import Resolve
 from shared import topics
 from shared.core.ids import pair_id
 from shared.core.pairing import open_step
-from shared.core.pairs import Answer, Pair, PairEvent
+from shared.core.pairs import Answer, Match, Pair, PairEvent
 from shared.core.policies import Counterpart
 from shared.core.records import Life, Report, Side, Version
-from shared.io.store import Slots
+from shared.io.ports import Outbound
+from shared.io.store import Slots, Store
 from tests.simulator.checks import check
-from tests.simulator.hands import pass_on, seats, take
+from tests.simulator.hands import finish, pass_on, seats, take, waiting
 from tests.simulator.world import CALM, SYNC, World
 
 _NAMES: dict[Side, str] = {"L": "a", "R": "b"}
@@ -135,6 +138,32 @@ def test_a_record_that_comes_back_before_its_pair_knew_that_it_had_left_founds_a
         ("ada@x.example", "y"),
         ("byron@x.example", "x"),
     ]
+
+
+def test_a_late_word_of_a_hand_over_does_not_undo_a_newer_claim() -> None:
+    world = World(0, CALM)
+    world.empty()
+    app = world.apps["a"]
+    row = app.insert({"email": "ada@x.example", "f": "x", "g": None})
+    world.first_sync()
+    world.rest()
+    ((pair, state),) = world.states().items()
+    policy = world.setups.policy(SYNC)
+    assert policy is not None
+    assert state.L is not None
+    app.leave(row, Life.ARCHIVED)
+    pass_on(world, row.id)
+    told = PairEvent(
+        sync=SYNC, pair=pair, kind="report", side="L", matched=Match(by="email"),
+        report=as_report(policy, "L", state.L),
+    )  # fmt: skip
+    finish(world.bus.publish([Outbound(topic=topics.PAIRS, key=pair, message=told)]))
+    app.restore(row)
+    pass_on(world, row.id)
+    worker = Resolve(Store(world.scripts), world.bus, world.setups, world.clock)
+    for message in waiting(world, topics.PAIRS, pair):
+        finish(worker.handle([message]))
+    assert seats(world, pair) == Slots(f":{row.id}", ":b1")
 
 
 def test_a_record_that_came_back_is_read_a_second_time_before_it_counts() -> None:
