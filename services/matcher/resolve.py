@@ -16,7 +16,7 @@ from services.matcher.outputs import outputs, read_again
 from services.matcher.states import StateCache
 from shared import topics
 from shared.core.draft import next_rev
-from shared.core.outcomes import Done, Drop, Later, Outcome, Park
+from shared.core.outcomes import Done, Drop, Outcome, Park
 from shared.core.pairing import Step, Stepped, open_step
 from shared.core.pairs import Pair, PairEvent, SideState
 from shared.core.policies import Counterpart, Neighbour, Neighbours, Policy
@@ -164,7 +164,7 @@ class Resolve:
             raise NotReady(sync)  # this worker has not read the newest settings yet
         work.redelivered = len(fresh) < len(work.messages)
         work.again = work.redelivered or any(event.kind == "touch" and event.reason in _REEMIT for _, event in fresh)
-        work.step = open_step(work.old, work.policy)
+        work.step = open_step(work.old, work.policy, {side: _living(work.slots.of(side)) for side in SIDES})
         work.step.take(fresh)
 
     async def _look_at_neighbours(self, works: Sequence[_Work]) -> None:
@@ -300,11 +300,7 @@ def _tell(work: _Work, now_ms: int) -> list[Outbound]:
         outcome: Outcome = Done("stepped") if result in ("taken", "redelivered") else Drop(result)
         report = event.report
         if result == "linked_elsewhere" and event.side and report is not None and report.life is Life.ALIVE:
-            if work.slots.of(event.side) == f":{report.id}":
-                # The links gave the place to this record, but the report that frees it has not come by yet.
-                outcome = Later("place_not_free_yet")
-            else:
-                out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
+            out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
     return out
 
@@ -368,8 +364,8 @@ def _places_brought(work: _Work, side: Side, record: str) -> list[Place]:
     brought = []
     for inbound in work.messages:
         report = inbound.message.report
-        if id(inbound) in doubted:
-            continue
+        if id(inbound) in doubted or inbound.message.matched is not None:
+            continue  # who handed a record over tells what it knew, perhaps once more: no claim of that stands
         if report is not None and inbound.message.side == side and report.id == record:
             brought.append(place_of(part, report))
     return brought

@@ -1,12 +1,14 @@
 """A pair while one step changes it: bases spelled out per field, what must be asked, what was decided."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from shared.core.merging import UNKNOWN, Held
-from shared.core.pairs import Match, Pair, Pending, Problem, SideState, Status, Trace
+from shared.core.pairs import Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
 from shared.core.policies import Policy
-from shared.core.records import SIDES, Side, Value, put_together
+from shared.core.records import SIDES, Fields, Life, Side, Value, put_together
 
 
 def next_rev(pair: Pair, now_ms: int) -> int:
@@ -22,6 +24,7 @@ LOG_MOST: Final = 20
 """Decisions of one step that are told."""
 UNSURE_MOST: Final = 5
 """Values of one side that are remembered as perhaps sent; more edits than that within one outage are not told apart."""
+NOBODY: Final[Mapping[Side, str]] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -51,6 +54,11 @@ class Draft:
     n: int = 0
     edits: int = 0
     accepted_ms: int = 0
+    seated: Mapping[Side, str] = field(default_factory=dict)
+    """The living records to which the links gave the places."""
+    doubted: dict[Side, Recognised] = field(default_factory=dict)
+    shown: set[str] = field(default_factory=set)
+    """Keys under which the links found the records because of reports that the pair's state does not tell."""
     trace: list[Trace] = field(default_factory=list)
     created_sides: set[Side] = field(default_factory=set)
     """Sides on which this step asks for a create."""
@@ -58,7 +66,7 @@ class Draft:
     """Sides whose create was granted and is certain not to have happened."""
 
     @classmethod
-    def of(cls, pair: Pair, policy: Policy) -> "Draft":
+    def of(cls, pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> "Draft":
         """Open a pair for changes."""
         base: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
         if pair.L and pair.R:
@@ -78,7 +86,8 @@ class Draft:
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
             absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, held_ms=pair.held_ms,
-            refused=pair.refused, n=pair.n, edits=pair.edits,
+            refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated, doubted=dict(pair.doubted),
+            shown=set(pair.shown),
         )  # fmt: skip
 
     def value(self, side: Side, name: str) -> Held:
@@ -108,6 +117,23 @@ class Draft:
         others = [write for write in self.unsure.get(side, ()) if write.fields != given_up.fields]
         self.unsure[side] = (*others, given_up)[-UNSURE_MOST:]
 
+    def put(self, side: Side, end: SideState) -> None:
+        """Set what a side holds now."""
+        current = self.ends[side]
+        if current is not None and current is not self.was.side(side):
+            self.show(side, current.life, current.fields)
+        self.ends[side] = end
+        self.doubted.pop(side, None)
+
+    def show(self, side: Side, life: Life, fields: Fields) -> Recognised | None:
+        """Note the keys that the links had by a report which this step does not leave in the pair's state."""
+        part = self.policy.side(side)
+        if life is not Life.ALIVE or not part.identifiers <= fields.keys():
+            return None
+        found = part.identify(fields)
+        self.shown.update(found.keys)
+        return Recognised(identity=found.identity, keys=found.keys)
+
     def close(self, *, at: int, now_ms: int) -> Pair:
         """Give the changed pair, with its next revision."""
         left, right = self.ends["L"], self.ends["R"]
@@ -135,7 +161,10 @@ class Draft:
             "status": self.status, "reason": self.reason, "detail": self.detail,
             "match": self.match, "absorbed_by": self.absorbed_by, "pokes": (),
             "freed": (),
-            "woken": linked and not (self.was.L and self.was.R), "again": "" if self.absorbed_by else self.again,
+            "doubted": {side: known for side, known in self.doubted.items() if (end := self.ends[side]) and end.ask},
+            "shown": tuple(sorted(self.shown)) if any(end is not None and end.ask for end in (left, right)) else (),
+            "woken": _living(left, right) not in (None, _living(self.was.L, self.was.R)),
+            "again": "" if self.absorbed_by else self.again,
             "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "refused": self.refused,
             "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
@@ -154,3 +183,10 @@ class Draft:
                 if label:
                     return label
         return self.was.label
+
+
+def _living(left: SideState | None, right: SideState | None) -> tuple[str, str] | None:
+    """Name two records that live and are linked."""
+    if left is None or right is None or left.life is not Life.ALIVE or right.life is not Life.ALIVE:
+        return None
+    return left.id, right.id

@@ -4,11 +4,11 @@
 state alone (`outputs`), so a redelivered message publishes again exactly what the first delivery did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.core.deciding import decide, wants_match
-from shared.core.draft import LOG_MOST, Draft
+from shared.core.draft import LOG_MOST, NOBODY, Draft
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Counterpart, Neighbours, Policy
 from shared.core.records import SIDES, Side
@@ -31,8 +31,8 @@ class Stepped:
 class Step:
     """One step of one pair: take all waiting messages in order, learn what is needed, decide once."""
 
-    def __init__(self, pair: Pair, policy: Policy) -> None:
-        self._draft = Draft.of(pair, policy)
+    def __init__(self, pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> None:
+        self._draft = Draft.of(pair, policy, seated)
         self._at = pair.at
         self.results: list[tuple[PairEvent, Taken]] = []
 
@@ -60,7 +60,7 @@ class Step:
         decide(draft, counterpart, neighbours, now_ms)
         pair = draft.close(at=self._at, now_ms=now_ms)
         if draft.policy.live:
-            pair = _with_pokes(pair, draft.was, draft.policy)
+            pair = _with_pokes(pair, draft.was, draft.policy, frozenset(draft.shown.difference(pair.shown)))
         if redelivered:
             pair = _told_again(pair, draft.was)
         create = next(iter(draft.created_sides), None)
@@ -81,9 +81,9 @@ def _told_again(pair: Pair, was: Pair) -> Pair:
     )
 
 
-def open_step(pair: Pair, policy: Policy) -> Step:
-    """Begin a step."""
-    return Step(pair, policy)
+def open_step(pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> Step:
+    """Begin a step of a pair whose places the links gave to the living records *seated*."""
+    return Step(pair, policy, seated)
 
 
 def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
@@ -96,14 +96,18 @@ def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
     return frozenset(keys)
 
 
-def _with_pokes(pair: Pair, was: Pair, policy: Policy) -> Pair:
-    """Name the keys under which other records must look again: what their matching sees of the pair changed."""
+def _with_pokes(pair: Pair, was: Pair, policy: Policy, shown: frozenset[str]) -> Pair:
+    """Name the keys under which other records must look again: what their matching sees of the pair changed.
+
+    They also saw, under the keys *shown*, what the links had by reports that the pair did not keep.
+    """
     stands = _standing(was) == _standing(pair)
-    if stands and pair.L is was.L and pair.R is was.R:
+    if stands and pair.L is was.L and pair.R is was.R and not shown:
         return pair
     before, after = keys_of(was, policy), keys_of(pair, policy)
-    if stands and before == after:
+    if stands and before == after and shown <= after:
         return pair
+    before |= shown
     return pair.model_copy(update={"pokes": tuple(sorted(before | after)), "freed": tuple(sorted(before - after))})
 
 

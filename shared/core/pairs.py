@@ -71,6 +71,13 @@ class Match(Frozen):
     at_ms: int = 0
 
 
+class Recognised(Frozen):
+    """What matching knows a record by, as the links keep it."""
+
+    identity: str
+    keys: tuple[str, ...] = ()
+
+
 class Trace(Frozen):
     """One decision of the last step, in data: the console turns it into a sentence and keeps it as history."""
 
@@ -127,8 +134,14 @@ class Pair(Frozen):
     """Keys whose other half pairs must look again because of the last step."""
     freed: tuple[str, ...] = ()
     """Those of the `pokes` that this pair's records no longer carry: who was refused because of one may try again."""
+    doubted: Mapping[Side, Recognised] = Field(default_factory=dict)
+    """What the links know a side's record by, because of a report that is in doubt: should they be lost, nobody may be
+    created beside it meanwhile."""
+    shown: tuple[str, ...] = ()
+    """Keys under which the links found this pair's records because of reports that are in doubt: who met them there
+    must look again once it is known that they hold no longer."""
     woken: bool = False
-    """True when the last step linked this pair, so that records waiting for it must look again."""
+    """True when the last step linked two living records, so that others waiting for one of them must look again."""
     again: Literal["", "10s", "1m", "10m"] = ""
     """The pair asks to be touched after this delay."""
     tries: int = 0

@@ -50,12 +50,16 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
     if verdict in ("taken", "known"):
         _note_arrival(draft, side, report, pending)
         if verdict == "taken":
-            draft.ends[side] = _overlay(draft, side, current, report)
+            draft.put(side, _overlay(draft, side, current, report))
             draft.problems.pop("*", None)  # a record that was refused as it was may be taken as it is now
         elif current.ask in event.asks:
-            draft.ends[side] = current.model_copy(update={"ask": ""})
+            draft.put(side, current.model_copy(update={"ask": ""}))
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side)
+    else:
+        recognised = draft.show(side, report.life, report.fields)
+        if recognised is not None and verdict == "asked_again":
+            draft.doubted[side] = recognised
     if own is not None and pending is not None:
         _settle_answer(draft, side, pending, own, report, believed=verdict in ("taken", "known"))
         end = draft.ends[side]
@@ -71,27 +75,26 @@ def _take_new_record(
     """Take a record that this pair did not hold: its first, its created one, or a survivor of a merge."""
     current = draft.ends[side]
     pending = draft.pending.get(side)
-    replaces = current is not None
-    if _stays_out(current, report):
+    if _stays_out(current, report, draft.seated.get(side)):
         return "linked_elsewhere"
     made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
     ours = made and pending is not None and pending.op == "create"
     if not made:
         draft.unsure = {}  # what may have been written was meant for another record
-    if replaces:
+    if current is not None:
         draft.forget_bases()
         _drop_pending(draft, opposite(side))
         if not ours:
             _drop_pending(draft, side)
             pending = None
-        draft.trace.append(Trace(did="replaced", side=side, old=current.id if current else None, new=report.id))
+        draft.trace.append(Trace(did="replaced", side=side, old=current.id, new=report.id))
     if pending is not None and not ours:
         # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.  # noqa: E501 - one row reads better whole
         _drop_pending(draft, side)
         pending = None
     end = _overlay(draft, side, None, report)
     asks = event.doubtful and not event.asks
-    draft.ends[side] = end.model_copy(update={"ask": _token(draft, side, offset)}) if asks else end
+    draft.put(side, end.model_copy(update={"ask": _token(draft, side, offset)}) if asks else end)
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
     draft.match = _match(draft, report, event, ours=ours)
     _note_arrival(draft, side, report, pending)
@@ -100,11 +103,16 @@ def _take_new_record(
     return "taken"
 
 
-def _stays_out(current: SideState | None, report: Report) -> bool:
-    """Tell whether a record may not take the place of another one: that is not free, or it has left itself."""
+def _stays_out(current: SideState | None, report: Report, seated: str | None) -> bool:
+    """Tell whether a record may not take the place of another one: it has left, or the links did not give it the place.
+
+    They gave it to one when another had left. The pair may not have heard of that yet, or has heard since that it came
+    back: then that one founds a pair of its own; were both to hold the place, neither could move. A report that comes
+    late may show a living record that had the place before, and has left since.
+    """
     if current is None or current.id in report.aliases:
         return False
-    return current.life is Life.ALIVE or report.life is not Life.ALIVE
+    return report.life is not Life.ALIVE or report.id != seated
 
 
 def _match(draft: Draft, report: Report, event: PairEvent, *, ours: bool) -> Match | None:

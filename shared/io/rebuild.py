@@ -4,8 +4,8 @@ The journal alone is not enough: a record that match had claimed, but resolve ha
 could be created a second time. So the `pairs` messages beyond resolve's committed offsets are read as well.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 import structlog
@@ -69,16 +69,22 @@ class Rebuilder:
         open_pairs: dict[str, None] = {}
         entries = 0
         given_away: dict[str, Pair] = {}
-        for chunk in _chunks(self._restorable(policy, open_pairs, given_away)):
-            entries += len(chunk)
-            if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
-                return False
+        lacking: set[str] = set()
         giving: set[str] = set()
-        told = itertools.chain(self._claims(policy, given_away, giving), _handed_over(policy, given_away, giving))
-        for chunk in _chunks(told):
-            entries += len(chunk)
-            if not await self._store.restore(policy.sync, token, TTL_MS, chunk):
-                return False
+        passes: Sequence[Callable[[], Iterator[Restored | None]]] = (
+            lambda: self._restorable(policy, open_pairs, given_away),
+            lambda: self._again(policy, lacking - given_away.keys()),
+            lambda: self._claims(policy, given_away, giving),
+            lambda: _handed_over(policy, given_away, giving),
+        )
+        for restored in passes:
+            for chunk in _chunks(restored()):
+                told = [entry for entry in chunk if entry is not None]
+                entries += len(told)
+                found = await self._store.restore(policy.sync, token, TTL_MS, told)
+                if found is None:
+                    return False
+                lacking |= found
         if not await self._store.finish_rebuild(policy.sync, token):
             return False
         # Of a sync that is new nothing can be lost.
@@ -109,6 +115,16 @@ class Rebuilder:
                 policy, pair.model_copy(update={"absorbed_by": "", "status": "pending", "rev": pair.rev + 1})
             )
 
+    def _again(self, policy: Policy, pairs: set[str]) -> Iterator[Restored | None]:
+        """Yield the states of some pairs once more, of which only the newest still counts.
+
+        Their record was another pair's when they were read first, which let it go later: the journal tells what became
+        of each pair in order, but not of one before another.
+        """
+        for stored in self._journal.states() if pairs else ():
+            pair = stored.message
+            yield as_restored(policy, pair) if pair is not None and pair.pair in pairs else None
+
     def _claims(self, policy: Policy, given_away: Mapping[str, Pair], giving: set[str]) -> Iterator[Restored]:
         """Yield what the unstepped messages claim, and note which pairs may still be giving themselves away."""
         for stored in self._journal.unstepped():
@@ -125,7 +141,7 @@ class Rebuilder:
                 pair=holder,
                 rev=offset,
                 state="",
-                kind="tail",
+                kind="tail" if event.matched is None else "given",
                 ends={event.side: place},
                 surplus=event.surplus,
                 aliases=event.report.aliases,
@@ -156,7 +172,7 @@ def _handed_over(policy: Policy, given_away: Mapping[str, Pair], giving: Iterabl
     """
     for pair in (given_away[name] for name in sorted(giving)):
         yield Restored(
-            pair=_holder(pair.pair, given_away), rev=-1, state="", kind="tail", ends=dict(places(policy, pair))
+            pair=_holder(pair.pair, given_away), rev=-1, state="", kind="given", ends=dict(places(policy, pair))
         )
 
 
@@ -190,6 +206,9 @@ def as_restored(policy: Policy, pair: Pair) -> Restored:
     """Spell a journal entry as the restore script takes it."""
     ends: dict[Side, Place] = dict(places(policy, pair))
     if not pair.absorbed_by:
+        ends |= {
+            side: replace(ends[side], identity=known.identity, keys=known.keys) for side, known in pair.doubted.items()
+        }
         for side in SIDES:
             pending = pair.pending.get(side)
             if pair.side(side) is None and pending is not None and pending.op == "create":

@@ -210,7 +210,7 @@ class Restored:
     rev: int
     """Of a claim, the offset of the message that tells of it; -1 when another message tells more."""
     state: str
-    kind: Literal["full", "half", "absorbed", "tail"]
+    kind: Literal["full", "half", "absorbed", "tail", "given"]
     ends: Mapping[Side, Place] = field(default_factory=dict)
     surplus: bool = False
     """The record carries the mark of one that was linked already."""
@@ -366,16 +366,21 @@ class Store:
         """Take the rebuild of a sync on, for *ttl_ms* until the next sign of life."""
         return await self._epoch(sync, "begin", token, ttl_ms)  # type: ignore[return-value]  # the script's own words
 
-    async def restore(self, sync: str, token: str, ttl_ms: int, entries: Sequence[Restored]) -> bool:
-        """Put entries back where they are newer; False when the rebuild was lost to another Redis or worker."""
-        for chunk in _chunks(entries):
+    async def restore(self, sync: str, token: str, ttl_ms: int, entries: Sequence[Restored]) -> set[str] | None:
+        """Put entries back where they are newer; None when the rebuild was lost to another Redis or worker.
+
+        Names the pairs that lack a record because another pair holds it, which may turn out to have let it go.
+        """
+        lacking: set[str] = set()
+        for chunk in _chunks(entries) if entries else ((),):  # without entries it is a sign of life
             args: list[str | bytes] = [token, str(ttl_ms)]
             for entry in chunk:
                 args += entry.args()
             answers = await self._scripts.run([Call("restore", sync, args)])
             if answers[0][0][0] != "ok":
-                return False
-        return True
+                return None
+            lacking.update(answers[0][0][1:])
+        return lacking
 
     async def finish_rebuild(self, sync: str, token: str) -> bool:
         """Declare the links whole; False when the rebuild was lost."""

@@ -86,8 +86,7 @@ class Links:
         self.run(self.store.let_go([(self.sync, side, ref[1:], pair, rev)]))
 
     def restore(self, *entries: Restored, token: str = "t") -> bool:
-        whole: bool = self.run(self.store.restore(self.sync, token, TTL_MS, entries))
-        return whole
+        return self.run(self.store.restore(self.sync, token, TTL_MS, entries)) is not None
 
     def keys_of(self, ref: str) -> set[str]:
         """Read from the index which keys lead to a record."""

@@ -73,6 +73,33 @@ class TestRebuild:
         links = self._rebuilt(empty, '{"at":7}', 8, alive=False)
         assert (links.keys_of("La"), links.slots("pLa")[0]) == (set(), "-a")
 
+    def _handed_over(self, empty: Links, *before: Restored) -> Links:
+        """Let a rebuild read that a record was handed over to a pair, after what it read before."""
+        assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
+        given = Restored(pair="p", rev=9, state="", kind="given", ends={"L": place("a", "k")})
+        assert empty.restore(*before, given)
+        assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
+        return empty
+
+    def test_a_record_that_was_handed_over_has_its_place(self, empty: Links) -> None:
+        half = Restored(pair="p", rev=1, state='{"at":7}', kind="half", ends={"R": place("b", "k")})
+        assert self._handed_over(empty, half).slots("p") == (":a", ":b")
+
+    def test_a_late_word_of_a_hand_over_does_not_undo_a_claim(self, empty: Links) -> None:
+        half = Restored(pair="p", rev=1, state='{"at":7}', kind="half", ends={"R": place("b", "k")})
+        gone = Restored(pair="p", rev=8, state="", kind="tail", ends={"L": place("a", alive=False)})
+        links = self._handed_over(empty, half, gone)
+        assert (links.slots("p"), links.keys_of("La")) == (("-a", ":b"), set())
+
+    def test_a_record_whose_place_was_taken_since_its_hand_over_must_be_claimed_again(self, empty: Links) -> None:
+        full = Restored(
+            pair="p", rev=1, state='{"at":7}', kind="full", ends={"L": place("c", alive=False), "R": place("b", "k")},
+        )  # fmt: skip
+        links = self._handed_over(empty, full)
+        assert (links.slots("p"), links.keys_of("La")) == (("-c", ":b"), {"k"})
+        links.claim(claim("La", "k"))
+        assert links.slots("p") == (":a", ":b")
+
     def test_the_survivor_of_a_merge_keeps_its_place(self, empty: Links) -> None:
         assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
         half = Restored(pair="pLa", rev=1, state='{"at":7}', kind="half", ends={"L": place("a", "k")})

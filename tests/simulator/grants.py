@@ -30,6 +30,9 @@ class Grants:
         """Addresses of living records that match passed on, by side and record."""
         self._claimed: dict[tuple[Side, str], str] = {}
         """Addresses of living records that were claimed since Redis was lost last."""
+        self._copies: set[tuple[Side, str]] = set()
+        """Records that carry the mark of a create whose place somebody else has: they are nobody's partner, so that
+        another record may be created beside them."""
 
     def passed(self, batch: Sequence[Received]) -> None:
         """Note the records of a batch that match has committed."""
@@ -75,10 +78,15 @@ class Grants:
     def _note_claims(self, args: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
         for at, answer in zip(range(0, len(args), _CLAIM), answers, strict=True):
             side, record, alive, _, _, key, _, aliases = args[at : at + 8]
+            node: tuple[Side, str] = ("L" if side == "L" else "R", record)
+            if answer[0] == "surplus":
+                self._copies.add(node)
+            else:
+                self._copies.discard(node)
             for alias in filter(None, aliases.split("\x1f")):
                 self._note("L" if side == "L" else "R", alias, "0", "")
             if answer[0] not in ("dead", "hold"):
-                self._note("L" if side == "L" else "R", record, alive, key)
+                self._note(*node, alive, key)
 
     def _note_places(self, item: Sequence[str]) -> None:
         """Note what the links hold now, which an older report may have set back for a moment."""
@@ -100,5 +108,5 @@ class Grants:
         self.wrong += [
             f"{item[0]} may create {key} in {side} beside {known[1]}"
             for known, key in {**self._known, **self._claimed}.items()
-            if known[0] == side and key in keys
+            if known[0] == side and key in keys and known not in self._copies
         ]

@@ -19,20 +19,24 @@ class History:
         self._root: dict[Node, Node] = {}
         held: set[tuple[str, str]] = set()
         open_creates: set[tuple[str, str]] = set()
+        newest: dict[str, int] = {}
         for stored in MemoryReader(broker, topics.PAIR_STATE).read_to_end():
             pair = stored.message
             if pair is None:
                 continue
-            creates = {(pair.pair, side) for side, write in pair.pending.items() if write.op == "create"}
-            for _, side in (creates - open_creates) & held:
-                self.wrong.append(f"{pair.pair} creates in {side}, where it had a record already")
-            open_creates = {row for row in open_creates if row[0] != pair.pair} | creates
             ends = [(name, end.id) for name, end in (("a", pair.L), ("b", pair.R)) if end is not None]
-            held |= {(pair.pair, "L" if name == "a" else "R") for name, _ in ends}
             if len(ends) == 2:
                 self.partners[ends[0]].add(ends[1])
                 self.partners[ends[1]].add(ends[0])
                 self._join(*ends)
+            if pair.rev < newest.get(pair.pair, 0):
+                continue  # whoever was cut off tells late what it decided before: a rebuild passes it over as well
+            newest[pair.pair] = pair.rev
+            creates = {(pair.pair, side) for side, write in pair.pending.items() if write.op == "create"}
+            for _, side in (creates - open_creates) & held:
+                self.wrong.append(f"{pair.pair} creates in {side}, where it had a record already")
+            open_creates = {row for row in open_creates if row[0] != pair.pair} | creates
+            held |= {(pair.pair, "L" if name == "a" else "R") for name, _ in ends}
         for old, new in merged:
             self._join(old, new)
 

@@ -34,6 +34,11 @@ def no_epoch(patch: pytest.MonkeyPatch) -> None:
     _rewrite(patch, "if not ready()", "if false")
 
 
+def no_revision(patch: pytest.MonkeyPatch) -> None:
+    """Whoever swaps last is believed, whatever state it began with."""
+    _rewrite(patch, "~= expected then return {'stale'} end", "~= expected and false then return {'stale'} end")
+
+
 def no_marker(patch: pytest.MonkeyPatch) -> None:
     """A record that carries our marker is taken for a stranger's."""
     patch.setattr(places, "read_marker", lambda _marker, _sync: None)

@@ -1,10 +1,15 @@
 """Short stories for the simulator, for what comes together too rarely by chance."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from services.matcher.resolve import Resolve
+from shared import topics
+from shared.io.store import Call, Scripts, Store
 from tests.simulator.checks import check
+from tests.simulator.hands import finish, pass_on, take, waiting
 from tests.simulator.people import Habits
-from tests.simulator.world import CALM, World
+from tests.simulator.world import CALM, World, pause
 
 _LENIENT = replace(CALM, lenient=True)
 
@@ -27,4 +32,49 @@ def create_sent_and_forgotten(seed: int) -> None:
         world.step()
     world.away.clear()
     world.settle()
+    check(world)
+
+
+class _Slow:
+    """Holds a worker up before it swaps, as a process that hangs."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self.hangs = False
+        self.goes_on = False
+
+    async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
+        if any(call.script == "swap" for call in calls):
+            self.hangs = True
+            while not self.goes_on:
+                await pause()
+        return await self._scripts.run(calls)
+
+
+def swapped_by_a_zombie(seed: int) -> None:
+    """A worker hangs between load and swap; its successor takes a later edit before it goes on."""
+    world = World(seed, CALM, Habits(persons=1))
+    world.empty()
+    row = world.apps["a"].insert({"email": "ada@x.example", "f": "first", "g": None})
+    world.first_sync()
+    world.rest()
+    (pair,) = world.states()
+
+    def edit(value: str) -> None:
+        row.values["f"] = value
+        world.apps["a"].touch(row)
+        pass_on(world, row.id)
+
+    edit("second")
+    slow = _Slow(world.scripts)
+    zombie = Resolve(Store(slow), world.bus, world.setups, world.clock).handle(waiting(world, topics.PAIRS, pair))
+    while not slow.hangs:
+        zombie.send(None)
+    edit("third")
+    take(world, topics.PAIRS, pair, commit=True)
+    slow.goes_on = True
+    finish(zombie)
+    world.settle(look_again=False)
+    (copy,) = world.apps["b"].living()
+    assert copy.values["f"] == "third", f"the last edit was lost: {copy.values['f']}"
     check(world)

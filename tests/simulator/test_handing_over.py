@@ -1,16 +1,15 @@
 """Two halves that become one pair, while Redis forgets that they did."""
 
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import pytest
 
 from shared.io.memory_redis import MemoryScripts
 from shared.io.store import Call, Slots, Store
 from tests.simulator.checks import check
+from tests.simulator.hands import finish
 from tests.simulator.world import CALM, SYNC, World
 
-T = TypeVar("T")
 _ITEM = 23
 _GIVE_TO = 16
 
@@ -44,15 +43,6 @@ def _world(seed: int) -> World:
     return world
 
 
-def _finish(work: Coroutine[Any, Any, T]) -> T:
-    while True:
-        try:
-            work.send(None)
-        except StopIteration as end:
-            found: T = end.value
-            return found
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_a_record_stays_known_when_only_its_giver_has_told(seed: int) -> None:
     world = _world(seed)
@@ -60,8 +50,8 @@ def test_a_record_stays_known_when_only_its_giver_has_told(seed: int) -> None:
         world.step()
     world.crash()
     world.scripts.flush()
-    _finish(world.rebuilder.rebuild_lost())
-    found = _finish(Store(world.scripts).look([(SYNC, "L", "a1", None), (SYNC, "R", "b1", None)]))
+    finish(world.rebuilder.rebuild_lost())
+    found = finish(Store(world.scripts).look([(SYNC, "L", "a1", None), (SYNC, "R", "b1", None)]))
     assert found[0] == found[1]
     assert found[0][1] == Slots(":a1", ":b1")
     world.settle()

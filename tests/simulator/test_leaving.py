@@ -4,10 +4,18 @@ from typing import Literal
 
 import pytest
 
+from services.matcher.outputs import as_report
+from services.matcher.resolve import Resolve
+from shared import topics
+from shared.core.ids import pair_id
 from shared.core.pairing import open_step
-from shared.core.pairs import Answer, Pair, PairEvent
+from shared.core.pairs import Answer, Match, Pair, PairEvent
 from shared.core.policies import Counterpart
 from shared.core.records import Life, Report, Side, Version
+from shared.io.ports import Outbound
+from shared.io.store import Slots, Store
+from tests.simulator.checks import check
+from tests.simulator.hands import finish, pass_on, seats, take, waiting
 from tests.simulator.world import CALM, SYNC, World
 
 _NAMES: dict[Side, str] = {"L": "a", "R": "b"}
@@ -23,17 +31,22 @@ class _Lived:
         assert policy is not None
         self._policy = policy
         self._offset = 0
+        self.seated: dict[Side, str] = {}
         self.pair = Pair(sync=SYNC, pair="0" * 20)
 
     def report(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> None:
+        self.event(self.reported(side, record, version, life=life, **more))
+
+    def reported(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> PairEvent:
         email = str(more.pop("email", "ada@x.example"))
         marker = str(more.pop("marker", "")) or None
+        aliases: tuple[str, ...] = more.pop("aliases", ())  # type: ignore[assignment]  # a test's own words
         told = Version(order=version) if side == "L" else Version(token=f"v{version}")
         report = Report(
             connection=_NAMES[side], object="contact", id=record, version=told, life=life, marker=marker,
-            fields={"email": email} if life is Life.ALIVE else {},
+            aliases=aliases, fields={"email": email} if life is Life.ALIVE else {},
         )  # fmt: skip
-        self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="report", side=side, report=report, **more))  # type: ignore[arg-type]  # a test's own words
+        return PairEvent(sync=SYNC, pair=self.pair.pair, kind="report", side=side, report=report, **more)  # type: ignore[arg-type]  # a test's own words
 
     def refused(self, side: Side) -> None:
         answer = Answer(write=self.pair.pending[side].key, result="refused", code="duplicate_in_target")
@@ -42,10 +55,10 @@ class _Lived:
     def touch(self, reason: str) -> None:
         self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="touch", reason=reason))
 
-    def event(self, event: PairEvent) -> None:
-        step = open_step(self.pair, self._policy)
-        step.take([(self._offset, event)])
-        self._offset += 1
+    def event(self, *events: PairEvent) -> None:
+        step = open_step(self.pair, self._policy, self.seated)
+        step.take(list(enumerate(events, self._offset)))
+        self._offset += len(events)
         found = Counterpart(what="create") if step.wants_match else None
         self.pair = step.decide(found, {}, self._offset).pair
 
@@ -66,9 +79,91 @@ def test_a_gone_record_does_not_take_the_place_of_another_gone_one() -> None:
 def test_a_living_record_takes_the_place_of_a_gone_one() -> None:
     lived = _Lived().linked()
     lived.report("L", "a1", 2, life=Life.MERGED)
+    lived.seated = {"L": "a2", "R": "b1"}
     lived.report("L", "a2", 3)
     assert lived.pair.L is not None
     assert lived.pair.L.id == "a2"
+
+
+def test_a_record_takes_no_place_that_the_links_did_not_give_it() -> None:
+    lived = _Lived().linked()
+    lived.seated = {"L": "a1", "R": "b1"}
+    lived.report("L", "a2", 2)
+    assert lived.pair.L is not None
+    assert lived.pair.L.id == "a1"
+
+
+def test_a_record_that_had_the_place_before_does_not_take_it_by_a_late_report() -> None:
+    lived = _Lived().linked()
+    lived.seated = {"L": "a2", "R": "b1"}
+    lived.report("L", "a2", 2)
+    lived.report("L", "a2", 3, life=Life.MERGED)
+    lived.seated = {"L": "", "R": "b1"}
+    lived.report("L", "a1", 1)
+    assert lived.pair.L is not None
+    assert (lived.pair.L.id, lived.pair.L.life) == ("a2", Life.MERGED)
+
+
+def test_a_record_takes_the_place_that_the_links_gave_it_from_one_that_came_back() -> None:
+    lived = _Lived().linked()
+    lived.seated = {"L": "a2", "R": "b1"}
+    lived.report("L", "a1", 3)
+    lived.report("L", "a2", 2)
+    lived.report("L", "a1", 4)
+    assert lived.pair.L is not None
+    assert lived.pair.L.id == "a2"
+
+
+def test_a_record_that_comes_back_before_its_pair_knew_that_it_had_left_founds_another() -> None:
+    """Somebody else has its place by then, which only the links know."""
+    world = World(0, CALM)
+    world.empty()
+    app, other = world.apps["a"], world.apps["b"]
+    first = app.insert({"email": "ada@x.example", "f": "x", "g": None})
+    world.first_sync()
+    world.rest()
+    (pair,) = world.states()
+    first.values["email"] = "byron@x.example"
+    app.leave(first, Life.GONE)
+    pass_on(world, first.id)
+    second = app.insert({"email": "ada@x.example", "f": "y", "g": None})
+    pass_on(world, second.id)
+    take(world, topics.PAIRS, pair_id(SYNC, "L", second.id))
+    assert seats(world, pair) == Slots(f":{second.id}", ":b1")
+    app.restore(first)
+    pass_on(world, first.id)
+    world.settle(look_again=False)
+    check(world)
+    assert sorted((row.values["email"], row.values["f"]) for row in other.living()) == [
+        ("ada@x.example", "y"),
+        ("byron@x.example", "x"),
+    ]
+
+
+def test_a_late_word_of_a_hand_over_does_not_undo_a_newer_claim() -> None:
+    world = World(0, CALM)
+    world.empty()
+    app = world.apps["a"]
+    row = app.insert({"email": "ada@x.example", "f": "x", "g": None})
+    world.first_sync()
+    world.rest()
+    ((pair, state),) = world.states().items()
+    policy = world.setups.policy(SYNC)
+    assert policy is not None
+    assert state.L is not None
+    app.leave(row, Life.ARCHIVED)
+    pass_on(world, row.id)
+    told = PairEvent(
+        sync=SYNC, pair=pair, kind="report", side="L", matched=Match(by="email"),
+        report=as_report(policy, "L", state.L),
+    )  # fmt: skip
+    finish(world.bus.publish([Outbound(topic=topics.PAIRS, key=pair, message=told)]))
+    app.restore(row)
+    pass_on(world, row.id)
+    worker = Resolve(Store(world.scripts), world.bus, world.setups, world.clock)
+    for message in waiting(world, topics.PAIRS, pair):
+        finish(worker.handle([message]))
+    assert seats(world, pair) == Slots(f":{row.id}", ":b1")
 
 
 def test_a_record_that_came_back_is_read_a_second_time_before_it_counts() -> None:
@@ -136,3 +231,57 @@ def test_a_pair_tells_which_identifiers_it_gave_up() -> None:
     answer = Answer(write=lived.pair.pending["R"].key, result="written")
     lived.report("R", "b1", 2, email="new@x.example", answer=answer)
     assert lived.pair.freed == ("e:ada@x.example",)
+
+
+def test_a_pair_tells_when_an_identifier_that_was_in_doubt_turns_out_not_to_be_its_own() -> None:
+    """The links had it meanwhile, and whoever carries it as well may have been kept out."""
+    lived = _Lived().linked()
+    lived.report("R", "b1", 2, email="doubted@x.example")
+    assert lived.pair.R is not None
+    assert (lived.pair.R.ask != "", lived.pair.freed) == (True, ())
+    assert lived.pair.doubted["R"].keys == ("e:doubted@x.example",)
+    lived.report("R", "b1", 3, email="ada@x.example", asks=(lived.pair.R.ask,))
+    assert (lived.pair.freed, lived.pair.doubted) == (("e:doubted@x.example",), {})
+    lived.touch("woken")
+    assert not lived.pair.freed
+
+
+def test_a_pair_tells_when_an_identifier_is_its_own_after_all() -> None:
+    lived = _Lived().linked()
+    lived.report("R", "b1", 2, email="new@x.example")
+    assert lived.pair.R is not None
+    lived.report("R", "b1", 2, email="new@x.example", asks=(lived.pair.R.ask,))
+    assert (lived.pair.pokes, lived.pair.freed) == (("e:ada@x.example", "e:new@x.example"), ())
+
+
+def test_a_pair_tells_of_an_identifier_that_only_an_old_report_had() -> None:
+    lived = _Lived().linked()
+    lived.report("L", "a1", 3)
+    lived.report("L", "a1", 2, email="old@x.example")
+    assert lived.pair.freed == ("e:old@x.example",)
+
+
+def test_a_pair_tells_of_an_identifier_that_it_had_and_gave_up_in_one_step() -> None:
+    lived = _Lived().linked()
+    reports = [
+        lived.reported("L", "a1", version, email=email)
+        for version, email in ((2, "between@x.example"), (3, "ada@x.example"))
+    ]
+    lived.event(*reports)
+    assert lived.pair.freed == ("e:between@x.example",)
+
+
+def test_who_waits_for_a_record_is_woken_when_it_is_linked_comes_back_or_is_replaced() -> None:
+    lived = _Lived()
+    lived.report("L", "a1", 1)
+    assert not lived.pair.woken
+    lived.report("R", "b1", 1)
+    assert lived.pair.woken
+    lived.report("L", "a1", 2, life=Life.ARCHIVED)
+    assert not lived.pair.woken
+    lived.report("L", "a1", 3)
+    assert lived.pair.woken
+    lived.report("L", "a1", 4)
+    assert not lived.pair.woken
+    lived.report("L", "a2", 5, aliases=("a1",))
+    assert lived.pair.woken

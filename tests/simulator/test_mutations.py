@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulator import mutations
 from tests.simulator.people import ALL, DELETING, HARD, LINKED, MILD, MOVING, Habits
-from tests.simulator.scenarios import create_sent_and_forgotten
+from tests.simulator.scenarios import create_sent_and_forgotten, swapped_by_a_zombie
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
 
@@ -40,6 +40,7 @@ class Caught:
 
 CAUGHT: Final = (
     Caught(mutations.no_epoch, 2),
+    Caught(mutations.no_revision, 0, story=swapped_by_a_zombie),
     Caught(mutations.no_claims_in_a_rebuild, 0, look_again=False),
     Caught(mutations.no_second_look_at_the_epoch, 1, _FORGETFUL, HARD),
     Caught(mutations.no_digest, 4, habits=Habits(twins=0.6)),

@@ -47,7 +47,8 @@ class _Suspend:
         yield
 
 
-async def _pause() -> None:
+async def pause() -> None:
+    """Let somebody else go on."""
     await _Suspend()
 
 
@@ -150,14 +151,14 @@ class World:
             app.unique_email = app.unique_email and not self.faults.lenient
         self.setups = set_up(firms=habits.firms > 0)
         self.grants = self.broker.grants
-        self.scripts = MemoryScripts(_pause, self.grants.watch)
-        self.bus = MemoryBus(self.broker, clock=self.clock, pause=_pause)
+        self.scripts = MemoryScripts(pause, self.grants.watch)
+        self.bus = MemoryBus(self.broker, clock=self.clock, pause=pause)
         self.metrics = Metrics()
         store = Store(self.scripts)
-        caller = MemoryCaller(self._serve, pause=_pause)
+        caller = MemoryCaller(self._serve, pause=pause)
         self.rebuilder = Rebuilder(store, self.bus, self.setups, _Journal(self.broker), self.clock)
         write = Write(store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics).handle
-        self._handlers: list[tuple[str, Topic[Any], Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]]] = [
+        self.handlers: list[tuple[str, Topic[Any], Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]]] = [
             ("hydrate", topics.NOTICES, Hydrate(store, self.bus, self.setups, caller).handle),
             (MATCHER_GROUP, topics.RECORDS, Match(store, self.bus, self.setups).handle),
             (MATCHER_GROUP, topics.PAIRS, Resolve(store, self.bus, self.setups, self.clock).handle),
@@ -256,7 +257,7 @@ class World:
         busy = {(task.topic, task.partition) for task in self._tasks if not task.zombie}
         ready = [
             (group, topic, handle, partition, at, end)
-            for group, topic, handle in self._handlers
+            for group, topic, handle in self.handlers
             for (partition, at), end in zip(
                 self.broker.committed(group, topic.name).items(),
                 self.broker.end_offsets(topic.name).values(),

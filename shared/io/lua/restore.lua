@@ -1,9 +1,12 @@
 -- Put back what the journal says, only where it is newer. ARGV[1] = token, ARGV[2] = milliseconds the rebuild may
 -- take until its next call, then fifteen arguments an item: pair, rev, state, kind; for L and R each: id, alive,
 -- created, identity, keys; records that were merged into the one of a tail. Kinds: "full" and "half" states, "absorbed", "tail" (a claim that no state tells yet).
+-- "given" is the tail of a record that another pair handed over, perhaps long ago: of a known record it tells nothing,
+-- and whether an unknown one still has a place that was taken before, only the next claim will tell.
 -- A "!" behind the kind says that the record is a copy, whose pair holds nothing else.
 -- A slot that awaits its create comes as id "*". The rev of a tail is the offset of the message that told of the claim:
 -- it says more than the state only where the pair has not taken that message yet.
+-- Returns {"ok", pairs of which another pair holds a record...}: that one may turn out to have let it go.
 if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. ARGV[1] or redis.call('GET', S .. 'l') ~= ARGV[1] then
   return {{'lost'}}
 end
@@ -19,10 +22,13 @@ local function forget(ref, r)
   redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
 end
 
+local result = {'ok'}
 for at = 3, #ARGV, 15 do
   local pair, rev, state, kind = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
   local flags = string.sub(kind, -1) == '!' and 's' or nil
   if flags then kind = string.sub(kind, 1, -2) end
+  local given = kind == 'given'
+  if given then kind = 'tail' end
   local current = redis.call('GET', S .. 'p:' .. pair)
   local known = current and tonumber(string.match(current, '^%d+')) or 0
   if kind == 'tail' or rev >= known then
@@ -50,8 +56,9 @@ for at = 3, #ARGV, 15 do
         if identity == '?' then identity, keys = old and old.identity or '', old and old.keys or '' end
         -- Two pairs may claim one record when the worker died between two topics: the linked one keeps it.
         local weaker = other and kind == 'full' and not (string.sub(other.L, 1, 1) == ':' and string.sub(other.R, 1, 1) == ':')
+        if weaker then result[#result + 1] = old.pair end
         if not old or old.pair == pair or weaker or not other and old.pair ~= pair then
-          if kind == 'tail' and old and old.pair == pair and rev > taken then
+          if kind == 'tail' and not given and old and old.pair == pair and rev > taken then
             -- What the claim set, for its report is still to come.
             place(ref, {pair = pair, flags = flags or old.flags, created = old.created, identity = identity, keys = alive and keys or ''}, old)
             if c[side] == '-' .. id or c[side] == ':' .. id or alive and free(c[side]) then
@@ -59,8 +66,10 @@ for at = 3, #ARGV, 15 do
             end
           elseif kind ~= 'tail' or not old and (rev < 0 or rev > taken) and (alive and (free(c[side]) or survives(c[side], ARGV[at + 14])) or c[side] == '' or c[side] == '*') then
             place(ref, {pair = pair, flags = flags or old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
-            c[side] = (alive and ':' or '-') .. id
+            if not given or c[side] == '' or c[side] == '*' then c[side] = (alive and ':' or '-') .. id end
           end
+        elseif kind ~= 'tail' then
+          result[#result + 1] = pair
         end
       end
     end
@@ -68,4 +77,4 @@ for at = 3, #ARGV, 15 do
     if kind ~= 'tail' and rev > known then redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state) end
   end
 end
-return {{'ok'}}
+return {result}

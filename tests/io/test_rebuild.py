@@ -1,0 +1,87 @@
+"""A rebuild makes the same of the journal in whatever order it tells of several pairs."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from shared import topics
+from shared.core.pairs import Pair, PairEvent, Recognised, SideState
+from shared.core.records import Side, Version
+from shared.io.envelope import Stored
+from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
+from shared.io.memory_redis import MemoryScripts
+from shared.io.ports import run_blocking
+from shared.io.rebuild import Rebuilder
+from shared.io.store import Slots, Store
+from tests.simulator.world import SYNC, set_up
+
+
+def _state(pair: str, rev: int, **ends: str) -> Pair:
+    sides: dict[str, SideState] = {
+        side: SideState(id=record, version=Version(token="v"), fields={"email": "ada@x.example"})
+        for side, record in ends.items()
+    }
+    return Pair(sync=SYNC, pair=pair, rev=rev, L=sides.get("L"), R=sides.get("R"))
+
+
+_PLACES: tuple[tuple[Side, str], ...] = (("L", "a1"), ("R", "b2"), ("R", "b1"))
+_LINKED = [_state("p", 1, L="a1", R="b1"), _state("p", 2, L="a1", R="b2")]
+_FOUNDED = [_state("q", 1, R="b1"), _state("q", 2, R="b1")]
+
+
+class _Journal:
+    """Tells states in a given order."""
+
+    def __init__(self, told: Sequence[Pair]) -> None:
+        self._told = told
+
+    def states(self) -> Iterable[Stored[Pair]]:
+        for offset, pair in enumerate(self._told):
+            yield Stored(partition=0, offset=offset, key=pair.pair, message=pair, raw=None, headers={})
+
+    def unstepped(self) -> Iterable[Stored[PairEvent]]:
+        return ()
+
+
+def _orders() -> list[list[Pair]]:
+    """List the ways in which the states of the two pairs can fall among each other."""
+    orders = []
+    for chosen in itertools.combinations(range(4), 2):
+        linked, founded = iter(_LINKED), iter(_FOUNDED)
+        orders.append([next(linked if place in chosen else founded) for place in range(4)])
+    return orders
+
+
+def _rebuilt(told: Sequence[Pair]) -> Store:
+    store, clock = Store(MemoryScripts()), ManualClock()
+    bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1), clock=clock)
+    assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told), clock).rebuild_lost()) == [SYNC]
+    return store
+
+
+@pytest.mark.parametrize("told", _orders(), ids=lambda told: "".join(f"{pair.pair}{pair.rev}" for pair in told))
+def test_a_record_that_left_for_a_pair_of_its_own_is_found_there(told: Sequence[Pair]) -> None:
+    store = _rebuilt(told)
+    found = run_blocking(store.look([(SYNC, side, record, None) for side, record in _PLACES]))
+    assert found == [("p", Slots(":a1", ":b2")), ("p", Slots(":a1", ":b2")), ("q", Slots("", ":b1"))]
+
+
+def test_a_record_is_found_by_what_a_report_in_doubt_says_of_it() -> None:
+    """Its pair took that report, so that no message tells of the claim any more."""
+    (linked, _) = _LINKED
+    assert linked.R is not None
+    known = Recognised(identity='{"p":"new@x.example"}', keys=("e:new@x.example",))
+    doubting = linked.model_copy(update={"R": linked.R.model_copy(update={"ask": "t"}), "doubted": {"R": known}})
+    store = _rebuilt([doubting])
+    (component,) = run_blocking(store.components([(SYNC, "R", "b1")])).values()
+    assert [(row.id, row.identity) for row in component.members] == [("b1", known.identity)]
+
+
+def test_a_rebuild_shows_that_it_lives_while_it_has_nothing_to_put_back() -> None:
+    scripts = MemoryScripts()
+    store = Store(scripts)
+    assert run_blocking(store.begin_rebuild(SYNC, "one", 30_000)) == "begun"
+    assert run_blocking(store.restore(SYNC, "one", 30_000, [])) == set()
+    scripts.run_out()
+    assert run_blocking(store.restore(SYNC, "one", 30_000, [])) is None
