@@ -21,9 +21,10 @@ from shared.core.pairing import Step, Stepped, open_step
 from shared.core.pairs import Pair, PairEvent, SideState
 from shared.core.policies import Counterpart, Neighbour, Neighbours, Policy
 from shared.core.records import SIDES, Life, Side
+from shared.io.links import Component, Loaded, Place, Slots, Swap, Swapped, ref, spell_keys
 from shared.io.places import UNCHANGED_IDENTITY, place_of, places
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
-from shared.io.store import Component, Loaded, Place, Slots, Store, Swap, Swapped, ref, spell_keys
+from shared.io.store import Store
 from shared.setups import Setups
 
 ATTEMPTS: Final = 4

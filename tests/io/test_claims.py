@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.io.store import Claimed, Place, Restored, spell_keys
+from shared.io.links import Claimed, Place, Restored, spell_keys
 from tests.io.links import Links, claim, place, swap
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from shared import topics
 from shared.core.records import Life, Side
 from shared.io.envelope import Received
-from shared.io.store import Call
+from shared.io.scripts import Call
 
 _ITEM: Final = 23
 """Arguments of one swap; the places below stand in the same order as in `swap.lua`."""

@@ -12,19 +12,19 @@ from services.matcher.outputs import outputs
 from services.writer.write import Write
 from shared.core import deciding, draft, ids, taking
 from shared.core.outcomes import Drop
-from shared.io import memory_redis, places, rebuild, store
+from shared.io import memory_redis, places, rebuild, scripts, store
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def _rewrite(patch: pytest.MonkeyPatch, old: str, new: str) -> None:
     """Change the scripts that Redis runs."""
-    scripts = dict(store.load_scripts())
-    if not any(old in text for text in scripts.values()):
+    texts = dict(scripts.load_scripts())
+    if not any(old in text for text in texts.values()):
         raise ValueError(f"no script says {old!r}")
 
     def mutated() -> Mapping[Any, str]:
-        return {name: text.replace(old, new) for name, text in scripts.items()}
+        return {name: text.replace(old, new) for name, text in texts.items()}
 
     patch.setattr(memory_redis, "load_scripts", mutated)
 

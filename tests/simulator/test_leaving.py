@@ -12,8 +12,9 @@ from shared.core.pairing import open_step
 from shared.core.pairs import Answer, Match, Pair, PairEvent
 from shared.core.policies import Counterpart
 from shared.core.records import Life, Report, Side, Version
+from shared.io.links import Slots
 from shared.io.ports import Outbound
-from shared.io.store import Slots, Store
+from shared.io.store import Store
 from tests.simulator.checks import check
 from tests.simulator.hands import finish, pass_on, seats, take, waiting
 from tests.simulator.world import CALM, SYNC, World
