@@ -7,8 +7,9 @@ from services.matcher.work import Work
 from shared import topics
 from shared.core.outcomes import Done, Drop, Outcome
 from shared.core.pairs import PairEvent, SideState
-from shared.core.records import Life
-from shared.io.links import Swapped
+from shared.core.records import Life, Report, Side
+from shared.io.links import Swapped, spell_keys
+from shared.io.places import place_of, places
 from shared.io.ports import Inbound, Outbound
 
 
@@ -21,10 +22,23 @@ def tell(work: Work, now_ms: int) -> list[Outbound]:
         event = inbound.message
         outcome: Outcome = Done("stepped") if result in ("taken", "redelivered") else Drop(result)
         report = event.report
-        if result == "linked_elsewhere" and event.side and report is not None and report.life is Life.ALIVE:
-            out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
+        if report is not None and event.side:
+            homeless = result == "linked_elsewhere" and report.life is Life.ALIVE
+            if homeless or (result == "stale_version" and _set_back(work, event.side, report)):
+                out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
     return out
+
+
+def _set_back(work: Work, side: Side, report: Report) -> bool:
+    """Tell whether the step may have set back what the links were told by an old report.
+
+    If a newer one had told them the same meanwhile, that was set back as well, and only a claim can tell it again.
+    """
+    if work.stepped is None:
+        return False
+    told, now = place_of(work.policy.side(side), report), places(work.policy, work.stepped.pair).get(side)
+    return now is None or (told.alive, spell_keys(told)) != (now.alive, spell_keys(now))
 
 
 def holds_already(work: Work, result: Swapped) -> bool:
