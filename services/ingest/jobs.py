@@ -17,8 +17,9 @@ from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Job, Sync
 from shared.io.health import Offsets
+from shared.io.links import Slots
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
-from shared.io.store import BUCKETS, Slots, Store
+from shared.io.store import BUCKETS, Store
 from shared.messages import JobProgress, Notice, PhaseSet, RecordSeen, SetupDoc
 from shared.setups import Setups
 

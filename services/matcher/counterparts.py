@@ -5,7 +5,7 @@ from shared.core.matching import Ambiguous, Create, Duplicate, Link, Member, Too
 from shared.core.pairs import SideState
 from shared.core.policies import Counterpart, Policy
 from shared.core.records import Side, opposite
-from shared.io.store import Component, LinkedRecord
+from shared.io.links import Component, LinkedRecord
 
 
 def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, component: Component) -> Counterpart | None:  # noqa: PLR0911 - one decision table, read from top to bottom

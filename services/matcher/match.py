@@ -7,9 +7,10 @@ from shared.core.outcomes import Done, Drop, Later, Outcome
 from shared.core.pairs import Answer, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import Report, Side
+from shared.io.links import Claim, Claimed
 from shared.io.places import as_claim
 from shared.io.ports import Bus, Inbound, Outbound
-from shared.io.store import Claim, Claimed, Store
+from shared.io.store import Store
 from shared.messages import RecordSeen
 from shared.setups import Setups
 

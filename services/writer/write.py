@@ -24,8 +24,9 @@ from shared.core.connector import AppError, Binding, Change, Exchange, Session, 
 from shared.core.outcomes import Drop, Outcome
 from shared.core.pairs import Pair
 from shared.io.envelope import setups_seen
+from shared.io.links import Loaded
 from shared.io.ports import Bus, Caller, Clock, NotReady, Together, one_by_one
-from shared.io.store import Loaded, Store
+from shared.io.store import Store
 from shared.messages import WriteCommand
 from shared.metrics import Metrics
 from shared.setups import Setups, UnknownSetup

@@ -10,7 +10,7 @@ from typing import Any
 
 from lupa import lua51
 
-from shared.io.store import Call, load_scripts
+from shared.io.scripts import Call, load_scripts
 
 _COMMANDS = """
 local data, log, script, volatile = {}, {}, 0, {}

@@ -6,7 +6,7 @@ from shared.core.ids import pair_id, read_marker
 from shared.core.pairs import Pair
 from shared.core.policies import Policy, SidePolicy
 from shared.core.records import SIDES, Life, Report, Side
-from shared.io.store import Claim, Place
+from shared.io.links import Claim, Place
 
 UNCHANGED_IDENTITY: Final = "?"
 """Tells the claim script that the report does not say all identifiers, so that what it knows stays."""

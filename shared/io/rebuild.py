@@ -15,9 +15,10 @@ from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.io.envelope import Stored
+from shared.io.links import Place, Restored
 from shared.io.places import place_of, places
 from shared.io.ports import Bus, Clock, Outbound
-from shared.io.store import Place, Restored, Store, new_token
+from shared.io.store import Store, new_token
 from shared.messages import Rebuilt, SetupDoc
 from shared.setups import Setups
 

@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from shared.io.ports import NotReady
-from shared.io.store import Call, ScriptName, load_scripts
+from shared.io.scripts import Call, ScriptName, load_scripts
 
 _TIMEOUT_S: Final = 5.0
 """Longest wait for an answer; a script of the store takes a few milliseconds."""

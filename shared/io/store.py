@@ -7,225 +7,18 @@ operation raises `NotReady` and has changed nothing.
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal
 
-from shared.core.records import SIDES, Side
+from shared.core.records import Side
+from shared.io.links import SEP, Claim, Claimed, Component, LinkedRecord, Loaded, Restored, Slots, Swap, Swapped
 from shared.io.ports import NotReady
+from shared.io.scripts import Call, ScriptName, Scripts
 
-_SEP = "\x1f"
-_RS = "\x1e"
 _CHUNK = 200
 """Items one script call takes, so that Redis is never busy with one call for more than some milliseconds."""
 COMPONENT_LIMIT: Final = 50
 """Records that may share keys before their whole component is held as too common (semantics of matching)."""
 BUCKETS: Final = tuple(f"{n:03x}" for n in range(4096))
-
-ScriptName: TypeAlias = Literal[
-    "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore", "let_go"
-]
-
-
-def load_scripts() -> Mapping[ScriptName, str]:
-    """Read the scripts, each with what they have in common before it."""
-    folder = Path(__file__).parent / "lua"
-    prelude = (folder / "prelude.lua").read_text()
-    names: tuple[ScriptName, ...] = (
-        "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore", "let_go",
-    )  # fmt: skip
-    return {name: prelude + "\n" + (folder / f"{name}.lua").read_text() for name in names}
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One script call."""
-
-    script: ScriptName
-    sync: str
-    args: Sequence[str | bytes]
-
-
-class Scripts(Protocol):
-    """Runs scripts on a Redis; results are nested lists of text."""
-
-    async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
-        """Run all calls in one round trip; raises `NotReady` when Redis cannot be reached."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A record as the links know it."""
-
-    id: str
-    alive: bool
-    created: str = ""
-    identity: str = ""
-    """What matching needs to know of it, as text."""
-    keys: tuple[str, ...] = ()
-
-    def args(self) -> list[str]:
-        """Spell it for a script."""
-        return [self.id, "1" if self.alive else "0", self.created, self.identity, _SEP.join(self.keys)]
-
-
-_NOBODY = ["", "0", "", "", ""]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A record that asks for its pair."""
-
-    side: Side
-    place: Place
-    marked: str = ""
-    """The pair that its marker names, when it is a marker of this sync and side."""
-    aliases: tuple[str, ...] = ()
-    fresh: str
-    """The pair it founds when it belongs to none."""
-    hold: bool = False
-    """True when its app carries no markers: wait while creates are open there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """What a claim led to."""
-
-    what: Literal["linked", "joined", "new", "back", "surplus", "dead", "hold"]
-    pair: str
-    epoch: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """Which records hold a pair's places: empty, ``*`` for a create in flight, ``:id`` living, ``-id`` gone."""
-
-    L: str = ""
-    R: str = ""
-
-    def of(self, side: Side) -> str:
-        """Give one side's slot."""
-        return self.L if side == "L" else self.R
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A pair's state, empty when it has none yet, and its slots."""
-
-    state: str
-    slots: Slots
-    epoch: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedRecord:
-    """A member of a key component."""
-
-    side: Side
-    id: str
-    pair: str
-    surplus: bool
-    created: str
-    identity: str
-    slots: Slots
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """All records that share keys with one record, directly or through others."""
-
-    digest: str
-    members: tuple[LinkedRecord, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Swap:
-    """A new state for a pair, valid only if nobody else changed what it was decided from."""
-
-    pair: str
-    expected: int
-    rev: int
-    state: str
-    ends: Mapping[Side, Place]
-    create: Side | None = None
-    """Ask for the grant to create on this side."""
-    release: tuple[Side, ...] = ()
-    """Give granted creates back."""
-    give_to: str = ""
-    """Hand the pair's records over to this pair."""
-    digest: str = ""
-    """The component that the decision rests on; it must not have changed."""
-    origin: str = ""
-    pokes: tuple[str, ...] = ()
-    freed: tuple[str, ...] = ()
-    """Those of the pokes that the pair's records no longer carry."""
-    stepped: Mapping[Side, tuple[str, ...]] | None = field(default_factory=dict)
-    """Keys, as `spell_keys` gives them, that the reports of this step were claimed with; None when any keys that the
-    links hold may be replaced."""
-
-    def args(self) -> list[str | bytes]:
-        """Spell it for the script."""
-        args: list[str | bytes] = [self.pair, str(self.expected), str(self.rev), self.state]
-        for side in SIDES:
-            end = self.ends.get(side)
-            args += end.args() if end else _NOBODY
-        args += [
-            self.create or "",
-            "".join(self.release),
-            self.give_to,
-            self.digest,
-            self.origin,
-            _SEP.join(self.pokes),
-            _SEP.join(self.freed),
-        ]
-        for side in SIDES:
-            if self.stepped is None:
-                args.append("*")
-            else:
-                lists = self.stepped.get(side, ())
-                args.append(f"{_RS}{_RS.join(lists)}{_RS}" if lists else "")
-        return args
-
-
-@dataclass(frozen=True, slots=True)
-class Swapped:
-    """What a swap led to; only ``ok`` changed anything."""
-
-    what: Literal["ok", "stale", "changed", "taken", "occupied"]
-    poked: tuple[str, ...] = ()
-    """Half pairs that must look again."""
-    waiting: tuple[tuple[str, str], ...] = ()
-    """(sync, pair) that waited for one of the records."""
-    side: Side | None = None
-    owner: str = ""
-    """The pair that holds the record, when ``taken``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
-    """One journal entry, or one claim that no journal entry tells yet, to put back."""
-
-    pair: str
-    rev: int
-    """Of a claim, the offset of the message that tells of it; -1 when another message tells more."""
-    state: str
-    kind: Literal["full", "half", "absorbed", "tail", "given"]
-    ends: Mapping[Side, Place] = field(default_factory=dict)
-    surplus: bool = False
-    """The record carries the mark of one that was linked already."""
-    aliases: tuple[str, ...] = ()
-    """Records that were merged into one that was claimed."""
-
-    def args(self) -> list[str | bytes]:
-        """Spell it for the script."""
-        kind = f"{self.kind}!" if self.surplus else self.kind
-        args: list[str | bytes] = [self.pair, str(self.rev), self.state, kind]
-        for side in SIDES:
-            end = self.ends.get(side)
-            args += end.args() if end else _NOBODY
-        args.append(_SEP.join(self.aliases))
-        return args
 
 
 class Store:
@@ -242,7 +35,7 @@ class Store:
                 for chunk in _chunks([claim for claim in claims if claim.hold is hold]):
                     args: list[str | bytes] = ["1" if hold else "0"]
                     for claim in chunk:
-                        args += [claim.side, *claim.place.args(), claim.marked, _SEP.join(claim.aliases), claim.fresh]
+                        args += [claim.side, *claim.place.args(), claim.marked, SEP.join(claim.aliases), claim.fresh]
                     calls.append(Call("claim", sync, args))
                     syncs.append((sync, chunk))
         found: dict[int, Claimed] = {}
@@ -308,7 +101,7 @@ class Store:
                     Call(
                         "holders",
                         sync,
-                        [x for pair, keys, refs in chunk for x in (pair, _SEP.join(keys), _SEP.join(refs))],
+                        [x for pair, keys, refs in chunk for x in (pair, SEP.join(keys), SEP.join(refs))],
                     )
                 )
                 chunks.append(chunk)
@@ -415,19 +208,9 @@ class Store:
         return answers
 
 
-def spell_keys(place: Place) -> str:
-    """Spell the keys that the links hold for a record after a claim."""
-    return _SEP.join(place.keys) if place.alive else ""
-
-
 def new_token() -> str:
     """Name one attempt to rebuild."""
     return uuid.uuid4().hex
-
-
-def ref(side: Side, record: str) -> str:
-    """Name a record within a sync's links."""
-    return side + record
 
 
 def _unref(text: str) -> tuple[Side, str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from shared.core.records import Side
+from shared.io.links import Claim, Claimed, Component, Loaded, Place, Restored, Slots, Swap, Swapped
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import run_blocking
-from shared.io.store import Claim, Claimed, Component, Loaded, Place, Restored, Slots, Store, Swap, Swapped
+from shared.io.store import Store
 
 T = TypeVar("T")
 SYNC = "s"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.io.store import Claimed, Place, Restored, spell_keys
+from shared.io.links import Claimed, Place, Restored, spell_keys
 from tests.io.links import Links, claim, place, swap
 
 
@@ -106,7 +106,7 @@ class TestRebuild:
         tail = Restored(pair="pLa", rev=8, state="", kind="tail", ends={"L": place("b", "k")}, aliases=("a",))
         assert empty.restore(half, tail)
         assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
-        assert empty.slots("pLa")[0] == ":b"
+        assert (empty.slots("pLa")[0], empty.keys_of("La"), empty.keys_of("Lb")) == (":b", set(), {"k"})
         assert empty.claim(claim("Lb", alive=False)) == [Claimed("linked", "pLa")]
 
     def test_a_copy_stays_a_copy(self, empty: Links) -> None:

@@ -9,11 +9,12 @@ from shared import topics
 from shared.core.pairs import Pair, PairEvent, Recognised, SideState
 from shared.core.records import Side, Version
 from shared.io.envelope import Stored
+from shared.io.links import Slots
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import run_blocking
 from shared.io.rebuild import Rebuilder
-from shared.io.store import Slots, Store
+from shared.io.store import Store
 from tests.simulator.world import SYNC, set_up
 
 

@@ -10,8 +10,9 @@ from typing import Literal
 import pytest
 
 from shared.core.records import Side
+from shared.io.links import Claimed, Loaded, Place, Slots
 from shared.io.ports import NotReady
-from shared.io.store import BUCKETS, COMPONENT_LIMIT, Claimed, Loaded, Place, Slots
+from shared.io.store import BUCKETS, COMPONENT_LIMIT
 from tests.io.links import Links, claim, place, swap
 
 OTHER = ("t", "q")

@@ -33,11 +33,12 @@ from shared.core.policies import Policy
 from shared.core.records import Report, Version
 from shared.core.syncs import Connection, Sync, SyncSide
 from shared.io.envelope import unwrap
+from shared.io.links import Swap
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
 from shared.io.memory_redis import MemoryScripts
 from shared.io.places import places
 from shared.io.ports import Inbound, Outbound, run_blocking
-from shared.io.store import Store, Swap
+from shared.io.store import Store
 from shared.messages import PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups

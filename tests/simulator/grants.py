@@ -6,7 +6,7 @@ from typing import Final
 from shared import topics
 from shared.core.records import Life, Side
 from shared.io.envelope import Received
-from shared.io.store import Call
+from shared.io.scripts import Call
 
 _ITEM: Final = 23
 """Arguments of one swap; the places below stand in the same order as in `swap.lua`."""
@@ -47,7 +47,14 @@ class Grants:
                 self._known[node] = f"{kind}:{report.fields[name]}"
 
     def lost(self) -> None:
-        """Note that Redis may have forgotten what was claimed and not passed on yet."""
+        """Note that Redis may have forgotten what was claimed and not passed on yet.
+
+        It may also know it again, for a rebuild reads what was published before it was committed: until match has
+        committed, a record may be known by its old address or by its new one.
+        """
+        for node, key in self._claimed.items():
+            if self._known.get(node, key) != key:
+                del self._known[node]
         self._claimed.clear()
 
     def highest(self, pair: str) -> int:

@@ -5,8 +5,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from shared import topics
 from shared.io.envelope import unwrap
+from shared.io.links import Slots
 from shared.io.ports import Inbound
-from shared.io.store import Slots, Store
+from shared.io.store import Store
 from shared.topics import Topic
 from tests.simulator.world import SYNC, World
 

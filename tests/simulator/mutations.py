@@ -9,22 +9,23 @@ import pytest
 
 from services.matcher import counterparts, resolve
 from services.matcher.outputs import outputs
+from services.matcher.work import as_swap
 from services.writer.write import Write
 from shared.core import deciding, draft, ids, taking
 from shared.core.outcomes import Drop
-from shared.io import memory_redis, places, rebuild, store
+from shared.io import memory_redis, places, rebuild, scripts, store
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def _rewrite(patch: pytest.MonkeyPatch, old: str, new: str) -> None:
     """Change the scripts that Redis runs."""
-    scripts = dict(store.load_scripts())
-    if not any(old in text for text in scripts.values()):
+    texts = dict(scripts.load_scripts())
+    if not any(old in text for text in texts.values()):
         raise ValueError(f"no script says {old!r}")
 
     def mutated() -> Mapping[Any, str]:
-        return {name: text.replace(old, new) for name, text in scripts.items()}
+        return {name: text.replace(old, new) for name, text in texts.items()}
 
     patch.setattr(memory_redis, "load_scripts", mutated)
 
@@ -51,8 +52,7 @@ def links_by_another_report(patch: pytest.MonkeyPatch) -> None:
 
 def step_over_claims(patch: pytest.MonkeyPatch) -> None:
     """A step puts back what a pair knows over what a newer claim has set."""
-    original = resolve._as_swap
-    patch.setattr(resolve, "_as_swap", lambda work: replace(original(work), stepped=None))
+    patch.setattr(resolve, "as_swap", lambda work: replace(as_swap(work), stepped=None))
 
 
 def rebuild_over_claims(patch: pytest.MonkeyPatch) -> None:
@@ -121,8 +121,7 @@ def no_second_look_at_the_epoch(patch: pytest.MonkeyPatch) -> None:
 
 def no_digest(patch: pytest.MonkeyPatch) -> None:
     """A create is granted although somebody appeared since the decision."""
-    original = resolve._as_swap
-    patch.setattr(resolve, "_as_swap", lambda work: replace(original(work), digest=""))
+    patch.setattr(resolve, "as_swap", lambda work: replace(as_swap(work), digest=""))
 
 
 def no_pending_check(patch: pytest.MonkeyPatch) -> None:

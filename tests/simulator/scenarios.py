@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from services.matcher.resolve import Resolve
 from shared import topics
-from shared.io.store import Call, Scripts, Store
+from shared.io.scripts import Call, Scripts
+from shared.io.store import Store
 from tests.simulator.checks import check
 from tests.simulator.hands import finish, pass_on, take, waiting
 from tests.simulator.people import Habits

@@ -1,8 +1,12 @@
 """What the simulator makes of the creates that Redis grants."""
 
+from shared import topics
+from shared.core.records import Report, Version
+from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.memory_redis import MemoryScripts
-from shared.io.ports import run_blocking
+from shared.io.ports import Outbound, run_blocking
 from shared.io.store import Store
+from shared.messages import RecordSeen
 from tests.io.links import Links, claim, place, swap
 from tests.simulator.grants import Grants
 
@@ -32,4 +36,45 @@ def test_a_create_beside_a_copy_is_not() -> None:
     assert links.claim(claim("La2", "k", marked="pRb"))[0].what == "surplus"
     links.claim(claim("Rc", "k"))
     links.swap(swap("pRc", 0, {"R": place("c", "k")}, create="L"))
+    assert not grants.wrong
+
+
+def _pass(grants: Grants, links: Links, record: str, email: str) -> None:
+    """Let a record of the right app be claimed, and match commit that."""
+    broker = MemoryBroker(topics.catalogue(()), partitions=1)
+    seen = RecordSeen(
+        report=Report(connection="b", object="contact", id=record, version=Version(), fields={"email": email}),
+        accepted_ms=1,
+    )
+    out = Outbound(topic=topics.RECORDS, key=record, message=seen)
+    run_blocking(MemoryBus(broker, clock=ManualClock()).publish([out]))
+    links.claim(claim(f"R{record}", f"e:{email}"))
+    grants.passed(broker.fetch(topics.RECORDS.name, 0, 0, 1))
+
+
+def _create_beside(links: Links, email: str) -> None:
+    links.ready()
+    links.claim(claim("Lz", f"e:{email}"))
+    links.swap(swap("pLz", 0, {"L": place("z", f"e:{email}")}, create="R"))
+
+
+def test_a_create_beside_a_record_that_redis_should_know_again_is_wrong() -> None:
+    grants = Grants()
+    links = _links(grants)
+    _pass(grants, links, "c", "ada@x.example")
+    links.flush()
+    grants.lost()
+    _create_beside(links, "ada@x.example")
+    assert grants.wrong
+
+
+def test_a_create_for_an_address_that_a_record_gave_up_is_not() -> None:
+    """Match published what it had claimed, and could not commit it."""
+    grants = Grants()
+    links = _links(grants)
+    _pass(grants, links, "c", "ada@x.example")
+    links.claim(claim("Rc", "e:new@x.example"))
+    links.flush()
+    grants.lost()
+    _create_beside(links, "ada@x.example")
     assert not grants.wrong

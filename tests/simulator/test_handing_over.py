@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from shared.io.links import Slots
 from shared.io.memory_redis import MemoryScripts
-from shared.io.store import Call, Slots, Store
+from shared.io.scripts import Call
+from shared.io.store import Store
 from tests.simulator.checks import check
 from tests.simulator.hands import finish
 from tests.simulator.world import CALM, SYNC, World

@@ -12,8 +12,11 @@ from shared.core.pairing import open_step
 from shared.core.pairs import Answer, Match, Pair, PairEvent
 from shared.core.policies import Counterpart
 from shared.core.records import Life, Report, Side, Version
+from shared.io.links import Slots
 from shared.io.ports import Outbound
-from shared.io.store import Slots, Store
+from shared.io.store import Store
+from shared.messages import RecordSeen
+from shared.topics import MATCHER_GROUP
 from tests.simulator.checks import check
 from tests.simulator.hands import finish, pass_on, seats, take, waiting
 from tests.simulator.world import CALM, SYNC, World
@@ -140,30 +143,50 @@ def test_a_record_that_comes_back_before_its_pair_knew_that_it_had_left_founds_a
     ]
 
 
+class _Came:
+    """A record that is archived and comes back, of which something old is told in between."""
+
+    def __init__(self) -> None:
+        self.world = World(0, CALM)
+        self.world.empty()
+        self._app = self.world.apps["a"]
+        self._row = self._app.insert({"email": "ada@x.example", "f": "x", "g": None})
+        self.world.first_sync()
+        self.world.rest()
+        ((self.pair, state),) = self.world.states().items()
+        policy = self.world.setups.policy(SYNC)
+        assert policy is not None
+        assert state.L is not None
+        self.known = as_report(policy, "L", state.L)
+        self._app.leave(self._row, Life.ARCHIVED)
+        pass_on(self.world, self._row.id)
+
+    def told(self, old: Outbound) -> None:
+        finish(self.world.bus.publish([old]))
+        take(self.world, topics.RECORDS, f"a/contact/{self._row.id}", commit=True)
+        self._app.restore(self._row)
+        pass_on(self.world, self._row.id)
+        worker = Resolve(Store(self.world.scripts), self.world.bus, self.world.setups, self.world.clock)
+        for message in waiting(self.world, topics.PAIRS, self.pair):
+            finish(worker.handle([message]))
+            self.world.broker.commit(MATCHER_GROUP, topics.PAIRS.name, message.partition, message.offset + 1)
+
+
 def test_a_late_word_of_a_hand_over_does_not_undo_a_newer_claim() -> None:
-    world = World(0, CALM)
-    world.empty()
-    app = world.apps["a"]
-    row = app.insert({"email": "ada@x.example", "f": "x", "g": None})
-    world.first_sync()
-    world.rest()
-    ((pair, state),) = world.states().items()
-    policy = world.setups.policy(SYNC)
-    assert policy is not None
-    assert state.L is not None
-    app.leave(row, Life.ARCHIVED)
-    pass_on(world, row.id)
-    told = PairEvent(
-        sync=SYNC, pair=pair, kind="report", side="L", matched=Match(by="email"),
-        report=as_report(policy, "L", state.L),
+    came = _Came()
+    old = PairEvent(
+        sync=SYNC, pair=came.pair, kind="report", side="L", report=came.known, matched=Match(by="email"),
     )  # fmt: skip
-    finish(world.bus.publish([Outbound(topic=topics.PAIRS, key=pair, message=told)]))
-    app.restore(row)
-    pass_on(world, row.id)
-    worker = Resolve(Store(world.scripts), world.bus, world.setups, world.clock)
-    for message in waiting(world, topics.PAIRS, pair):
-        finish(worker.handle([message]))
-    assert seats(world, pair) == Slots(f":{row.id}", ":b1")
+    came.told(Outbound(topic=topics.PAIRS, key=came.pair, message=old))
+    assert seats(came.world, came.pair) == Slots(":a1", ":b1")
+
+
+def test_a_claim_that_an_old_report_took_with_it_is_made_again() -> None:
+    came = _Came()
+    old = RecordSeen(report=came.known, accepted_ms=1)
+    came.told(Outbound(topic=topics.RECORDS, key="a/contact/a1", message=old))
+    came.world.rest()
+    assert seats(came.world, came.pair) == Slots(":a1", ":b1")
 
 
 def test_a_record_that_came_back_is_read_a_second_time_before_it_counts() -> None:

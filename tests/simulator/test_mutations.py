@@ -53,13 +53,13 @@ CAUGHT: Final = (
     Caught(mutations.links_by_another_report, 2, habits=MOVING, look_again=False),
     Caught(mutations.step_over_claims, 0, habits=ALL, look_again=False),
     Caught(mutations.rebuild_over_claims, 0, habits=ALL, look_again=False),
-    Caught(mutations.nobody_looks_again, 1, habits=ALL, look_again=False),
+    Caught(mutations.nobody_looks_again, 2, habits=ALL, look_again=False),
     Caught(mutations.refused_once_and_for_all, 1, habits=MOVING, look_again=False),
-    Caught(mutations.nobody_told_of_freed_keys, 1, habits=MOVING, look_again=False),
-    Caught(mutations.no_wake, 5, habits=LINKED, look_again=False),
-    Caught(mutations.published_once, 0, look_again=False),
-    Caught(mutations.believed_at_once, 2, habits=DELETING, look_again=False),
-    Caught(mutations.no_marker, 1, habits=ALL, look_again=False),
+    Caught(mutations.nobody_told_of_freed_keys, 9, habits=MOVING, look_again=False),
+    Caught(mutations.no_wake, 3, habits=LINKED, look_again=False),
+    Caught(mutations.published_once, 1, look_again=False),
+    Caught(mutations.believed_at_once, 19, habits=DELETING, look_again=False),
+    Caught(mutations.no_marker, 14, habits=ALL, look_again=False),
 )
 
 

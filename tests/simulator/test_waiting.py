@@ -13,10 +13,11 @@ from shared.core.mapping import FieldMapping
 from shared.core.records import Report, Side, Version
 from shared.core.syncs import AssociationMapping, Connection, Create, Sync, SyncSide
 from shared.io.envelope import unwrap
+from shared.io.links import Slots
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Inbound, Outbound
-from shared.io.store import Slots, Store
+from shared.io.store import Store
 from shared.messages import PhaseSet, RecordSeen, SetupDoc
 from shared.setups import Setups
 from tests.simulator.apps import declare

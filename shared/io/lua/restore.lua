@@ -66,6 +66,10 @@ for at = 3, #ARGV, 15 do
             end
           elseif kind ~= 'tail' or not old and (rev < 0 or rev > taken) and (alive and (free(c[side]) or survives(c[side], ARGV[at + 14])) or c[side] == '' or c[side] == '*') then
             place(ref, {pair = pair, flags = flags or old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
+            local merged = survives(c[side], ARGV[at + 14]) and rget(left)
+            if merged then -- as its claim did: nobody is found by it any more
+              place(left, {pair = merged.pair, flags = merged.flags, created = merged.created, identity = merged.identity, keys = ''}, merged)
+            end
             if not given or c[side] == '' or c[side] == '*' then c[side] = (alive and ':' or '-') .. id end
           end
         elseif kind ~= 'tail' then

@@ -8,9 +8,9 @@ from shared import topics
 from shared.core.outcomes import Outcome
 from shared.core.pairs import Pair, Pending, SideState
 from shared.core.records import Version
+from shared.io.links import Swap
 from shared.io.places import places
 from shared.io.ports import run_blocking
-from shared.io.store import Swap
 from shared.messages import WriteCommand
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk
 from tests.simulator.apps import FIELDS, MemoryApp

@@ -1,0 +1,98 @@
+"""What becomes of messages whose record has, or finds, its place in another pair."""
+
+from collections.abc import Sequence
+
+from services.matcher.outputs import read_again
+from services.matcher.work import Work
+from shared import topics
+from shared.core.outcomes import Done, Drop, Outcome
+from shared.core.pairs import PairEvent, SideState
+from shared.core.records import Life, Report, Side
+from shared.io.links import Swapped, spell_keys
+from shared.io.places import place_of, places
+from shared.io.ports import Inbound, Outbound
+
+
+def tell(work: Work, now_ms: int) -> list[Outbound]:
+    """Say what became of each message of a pair that was stepped; a living record without a place is read again."""
+    out: list[Outbound] = []
+    taken = {id(event): result for event, result in work.step.results} if work.step is not None else {}
+    for inbound in work.messages:
+        result = taken.get(id(inbound.message), "redelivered")
+        event = inbound.message
+        outcome: Outcome = Done("stepped") if result in ("taken", "redelivered") else Drop(result)
+        report = event.report
+        if report is not None and event.side:
+            homeless = result == "linked_elsewhere" and report.life is Life.ALIVE
+            if homeless or (result == "stale_version" and _set_back(work, event.side, report)):
+                out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
+        work.outcomes.setdefault(id(inbound), outcome)
+    return out
+
+
+def _set_back(work: Work, side: Side, report: Report) -> bool:
+    """Tell whether the step may have set back what the links were told by an old report.
+
+    If a newer one had told them the same meanwhile, that was set back as well, and only a claim can tell it again.
+    """
+    if work.stepped is None:
+        return False
+    told, now = place_of(work.policy.side(side), report), places(work.policy, work.stepped.pair).get(side)
+    return now is None or (told.alive, spell_keys(told)) != (now.alive, spell_keys(now))
+
+
+def holds_already(work: Work, result: Swapped) -> bool:
+    """Tell whether the pair held the record before this step, although the links say that another one does."""
+    before, now = _ends_at(work, result)
+    return before is not None and now is not None and before.id == now.id
+
+
+def _ends_at(work: Work, result: Swapped) -> tuple[SideState | None, SideState | None]:
+    if result.side is None or work.old is None or work.stepped is None:
+        raise ValueError("only a decided pair can find its record taken")
+    return work.old.side(result.side), work.stepped.pair.side(result.side)
+
+
+def pass_on(work: Work, result: Swapped) -> list[Outbound]:
+    """Send the messages that brought another pair's record to that pair; this one steps again without them.
+
+    It keeps the record that it has: were it given away as well, nobody would hold it.
+    """
+    now = _ends_at(work, result)[1]
+    passed = [
+        inbound
+        for inbound in work.messages
+        if inbound.message.side == result.side
+        and inbound.message.report is not None
+        and now is not None
+        and inbound.message.report.id == now.id
+    ]
+    if not passed:
+        raise RuntimeError(f"{work.key[1]} of {work.key[0]} took a record that no message brought")
+    out = forward(passed, result.owner)
+    for inbound in passed:
+        work.messages.remove(inbound)
+        work.outcomes[id(inbound)] = Done("forwarded")
+        event = inbound.message
+        if event.answer is not None:  # the pair must not wait for it for ever
+            dropped = event.model_copy(
+                update={
+                    "kind": "answer",
+                    "report": None,
+                    "answer": event.answer.model_copy(update={"result": "dropped"}),
+                }
+            )
+            out.append(Outbound(topic=topics.PAIRS, key=work.key[1], message=dropped, cause=inbound))
+    return out
+
+
+def forward(messages: Sequence[Inbound[PairEvent]], owner: str) -> list[Outbound]:
+    """Pass messages on to the pair that holds the record now."""
+    out = []
+    for inbound in messages:
+        event = inbound.message
+        if event.kind != "report":
+            continue
+        moved = event.model_copy(update={"pair": owner, "answer": None, "surplus": False})
+        out.append(Outbound(topic=topics.PAIRS, key=owner, message=moved, cause=inbound))
+    return out

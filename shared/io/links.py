@@ -1,0 +1,195 @@
+"""What is said to the links of a sync, and what they answer; the requests spell themselves for the scripts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from shared.core.records import SIDES, Side
+
+SEP: Final = "\x1f"
+"""Between the entries of a list."""
+_RS: Final = "\x1e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A record as the links know it."""
+
+    id: str
+    alive: bool
+    created: str = ""
+    identity: str = ""
+    """What matching needs to know of it, as text."""
+    keys: tuple[str, ...] = ()
+
+    def args(self) -> list[str]:
+        """Spell it for a script."""
+        return [self.id, "1" if self.alive else "0", self.created, self.identity, SEP.join(self.keys)]
+
+
+_NOBODY = ["", "0", "", "", ""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A record that asks for its pair."""
+
+    side: Side
+    place: Place
+    marked: str = ""
+    """The pair that its marker names, when it is a marker of this sync and side."""
+    aliases: tuple[str, ...] = ()
+    fresh: str
+    """The pair it founds when it belongs to none."""
+    hold: bool = False
+    """True when its app carries no markers: wait while creates are open there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim led to."""
+
+    what: Literal["linked", "joined", "new", "back", "surplus", "dead", "hold"]
+    pair: str
+    epoch: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Which records hold a pair's places: empty, ``*`` for a create in flight, ``:id`` living, ``-id`` gone."""
+
+    L: str = ""
+    R: str = ""
+
+    def of(self, side: Side) -> str:
+        """Give one side's slot."""
+        return self.L if side == "L" else self.R
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A pair's state, empty when it has none yet, and its slots."""
+
+    state: str
+    slots: Slots
+    epoch: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedRecord:
+    """A member of a key component."""
+
+    side: Side
+    id: str
+    pair: str
+    surplus: bool
+    created: str
+    identity: str
+    slots: Slots
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """All records that share keys with one record, directly or through others."""
+
+    digest: str
+    members: tuple[LinkedRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swap:
+    """A new state for a pair, valid only if nobody else changed what it was decided from."""
+
+    pair: str
+    expected: int
+    rev: int
+    state: str
+    ends: Mapping[Side, Place]
+    create: Side | None = None
+    """Ask for the grant to create on this side."""
+    release: tuple[Side, ...] = ()
+    """Give granted creates back."""
+    give_to: str = ""
+    """Hand the pair's records over to this pair."""
+    digest: str = ""
+    """The component that the decision rests on; it must not have changed."""
+    origin: str = ""
+    pokes: tuple[str, ...] = ()
+    freed: tuple[str, ...] = ()
+    """Those of the pokes that the pair's records no longer carry."""
+    stepped: Mapping[Side, tuple[str, ...]] | None = field(default_factory=dict)
+    """Keys, as `spell_keys` gives them, that the reports of this step were claimed with; None when any keys that the
+    links hold may be replaced."""
+
+    def args(self) -> list[str | bytes]:
+        """Spell it for the script."""
+        args: list[str | bytes] = [self.pair, str(self.expected), str(self.rev), self.state]
+        for side in SIDES:
+            end = self.ends.get(side)
+            args += end.args() if end else _NOBODY
+        args += [
+            self.create or "",
+            "".join(self.release),
+            self.give_to,
+            self.digest,
+            self.origin,
+            SEP.join(self.pokes),
+            SEP.join(self.freed),
+        ]
+        for side in SIDES:
+            if self.stepped is None:
+                args.append("*")
+            else:
+                lists = self.stepped.get(side, ())
+                args.append(f"{_RS}{_RS.join(lists)}{_RS}" if lists else "")
+        return args
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """What a swap led to; only ``ok`` changed anything."""
+
+    what: Literal["ok", "stale", "changed", "taken", "occupied"]
+    poked: tuple[str, ...] = ()
+    """Half pairs that must look again."""
+    waiting: tuple[tuple[str, str], ...] = ()
+    """(sync, pair) that waited for one of the records."""
+    side: Side | None = None
+    owner: str = ""
+    """The pair that holds the record, when ``taken``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """One journal entry, or one claim that no journal entry tells yet, to put back."""
+
+    pair: str
+    rev: int
+    """Of a claim, the offset of the message that tells of it; -1 when another message tells more."""
+    state: str
+    kind: Literal["full", "half", "absorbed", "tail", "given"]
+    ends: Mapping[Side, Place] = field(default_factory=dict)
+    surplus: bool = False
+    """The record carries the mark of one that was linked already."""
+    aliases: tuple[str, ...] = ()
+    """Records that were merged into one that was claimed."""
+
+    def args(self) -> list[str | bytes]:
+        """Spell it for the script."""
+        kind = f"{self.kind}!" if self.surplus else self.kind
+        args: list[str | bytes] = [self.pair, str(self.rev), self.state, kind]
+        for side in SIDES:
+            end = self.ends.get(side)
+            args += end.args() if end else _NOBODY
+        args.append(SEP.join(self.aliases))
+        return args
+
+
+def spell_keys(place: Place) -> str:
+    """Spell the keys that the links hold for a record after a claim."""
+    return SEP.join(place.keys) if place.alive else ""
+
+
+def ref(side: Side, record: str) -> str:
+    """Name a record within a sync's links."""
+    return side + record
