@@ -1,6 +1,7 @@
 """What becomes of messages whose record has, or finds, its place in another pair."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from services.matcher.outputs import read_again
 from services.matcher.work import Work
@@ -9,8 +10,11 @@ from shared.core.outcomes import Done, Drop, Outcome
 from shared.core.pairs import PairEvent, SideState
 from shared.core.records import Life, Report, Side
 from shared.io.links import Swapped, spell_keys
-from shared.io.places import place_of, places
+from shared.io.places import UNCHANGED_IDENTITY, place_of, places
 from shared.io.ports import Inbound, Outbound
+
+_WEIGHED: Final = ("taken", "known", "stale_version")
+"""Results of a report that no second read is under way for."""
 
 
 def tell(work: Work, now_ms: int) -> list[Outbound]:
@@ -24,21 +28,25 @@ def tell(work: Work, now_ms: int) -> list[Outbound]:
         report = event.report
         if report is not None and event.side:
             homeless = result == "linked_elsewhere" and report.life is Life.ALIVE
-            if homeless or (result == "stale_version" and _set_back(work, event.side, report)):
+            if homeless or (result in _WEIGHED and _set_back(work, event.side, report)):
                 out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
     return out
 
 
 def _set_back(work: Work, side: Side, report: Report) -> bool:
-    """Tell whether the step may have set back what the links were told by an old report.
+    """Tell whether the step may have set back what the links were told by a report that it went beyond.
 
     If a newer one had told them the same meanwhile, that was set back as well, and only a claim can tell it again.
     """
     if work.stepped is None:
         return False
     told, now = place_of(work.policy.side(side), report), places(work.policy, work.stepped.pair).get(side)
-    return now is None or (told.alive, spell_keys(told)) != (now.alive, spell_keys(now))
+    if now is None or now.id != told.id:
+        return False
+    if told.alive and now.alive and told.identity == UNCHANGED_IDENTITY:
+        return False
+    return (told.alive, spell_keys(told)) != (now.alive, spell_keys(now))
 
 
 def holds_already(work: Work, result: Swapped) -> bool:

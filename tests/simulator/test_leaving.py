@@ -1,5 +1,6 @@
 """Records that leave, come back, or give an identifier up: what a pair makes of it."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import pytest
@@ -161,15 +162,18 @@ class _Came:
         self._app.leave(self._row, Life.ARCHIVED)
         pass_on(self.world, self._row.id)
 
-    def told(self, old: Outbound) -> None:
+    def told(self, old: Outbound, steps: Sequence[Sequence[int]] = ((0,), (1,), (2,))) -> None:
+        """Let the pair take that it left, the old word, and that it is back, in these steps."""
         finish(self.world.bus.publish([old]))
         take(self.world, topics.RECORDS, f"a/contact/{self._row.id}", commit=True)
         self._app.restore(self._row)
         pass_on(self.world, self._row.id)
         worker = Resolve(Store(self.world.scripts), self.world.bus, self.world.setups, self.world.clock)
-        for message in waiting(self.world, topics.PAIRS, self.pair):
-            finish(worker.handle([message]))
-            self.world.broker.commit(MATCHER_GROUP, topics.PAIRS.name, message.partition, message.offset + 1)
+        messages = waiting(self.world, topics.PAIRS, self.pair)
+        for step in steps:
+            finish(worker.handle([messages[number] for number in step]))
+        last = messages[-1]
+        self.world.broker.commit(MATCHER_GROUP, topics.PAIRS.name, last.partition, last.offset + 1)
 
 
 def test_a_late_word_of_a_hand_over_does_not_undo_a_newer_claim() -> None:
@@ -181,10 +185,11 @@ def test_a_late_word_of_a_hand_over_does_not_undo_a_newer_claim() -> None:
     assert seats(came.world, came.pair) == Slots(":a1", ":b1")
 
 
-def test_a_claim_that_an_old_report_took_with_it_is_made_again() -> None:
+@pytest.mark.parametrize("steps", [((0,), (1,), (2,)), ((1, 0), (2,))], ids=["stale", "in_one_step"])
+def test_a_claim_that_an_old_report_took_with_it_is_made_again(steps: Sequence[Sequence[int]]) -> None:
     came = _Came()
     old = RecordSeen(report=came.known, accepted_ms=1)
-    came.told(Outbound(topic=topics.RECORDS, key="a/contact/a1", message=old))
+    came.told(Outbound(topic=topics.RECORDS, key="a/contact/a1", message=old), steps)
     came.world.rest()
     assert seats(came.world, came.pair) == Slots(":a1", ":b1")
 
