@@ -52,13 +52,11 @@ def secrets(row: Connection, auth: Auth) -> None:
     raise SetupError(f"connection {row.id!r}: secrets must hold {', '.join(lacking)}")
 
 
-def associations(wanted: SyncFile, left: Binding, right: Binding, others: Sequence[str]) -> None:
-    """Check that a sync's associations lead to *others* and are known to both apps; raises `SetupError`."""
+def associations(wanted: SyncFile, left: Binding, right: Binding) -> None:
+    """Check that a sync's associations lead to another sync and are known to both apps; raises `SetupError`."""
     for row in wanted.associations:
-        if row.to not in others:
-            raise SetupError(
-                f"sync {wanted.id!r}: association {row.label!r} leads to {row.to!r}, which is no other sync"
-            )
+        if row.to == wanted.id:
+            raise SetupError(f"sync {wanted.id!r}: association {row.label!r} must lead to another sync")
         for end, binding in ((wanted.left, left), (wanted.right, right)):
             known = [link.label for link in binding.associations]
             if row.label not in known:

@@ -46,6 +46,8 @@ class Changes:
             self._trial.apply(0, f"connection:{row.id}", SetupDoc(connection=row))
         self.messages: list[Outbound] = []
         self.lines: list[str] = []
+        self.hints: list[str] = []
+        """What is right, and perhaps not meant."""
 
     def compare(self, wanted: SetupFile) -> None:
         """Compare; each new connection is called once, to learn its account. Raises `SetupError`."""
@@ -54,10 +56,14 @@ class Changes:
         for one in wanted.connections:
             self._try(self._connection(one))
         linked = self.service.setups.syncs()
-        known = [*(sync.id for sync in linked), *(sync.id for sync in wanted.syncs)]
+        known = {*(sync.id for sync in linked), *(sync.id for sync in wanted.syncs)}
         for sync in wanted.syncs:
-            others = [name for name in known if name != sync.id]  # an association may lead to a sync further down
-            made = self._made(sync, others)
+            made = self._made(sync)
+            self.hints += [
+                f"sync {sync.id!r}: association {row.label!r} waits until a sync {row.to!r} is set up"
+                for row in sync.associations
+                if row.to not in known
+            ]
             if self.service.setups.sync(sync.id) is None:
                 graph.check(made, linked)
                 linked.append(made)
@@ -187,13 +193,13 @@ class Changes:
 
     # Syncs
 
-    def _made(self, wanted: SyncFile, others: Sequence[str]) -> Sync:
+    def _made(self, wanted: SyncFile) -> Sync:
         """Make the settings of a sync, checked, under the version that it has; raises `SetupError`."""
         left, right = (self._binding(wanted.id, end) for end in (wanted.left, wanted.right))
         old = self.service.setups.sync(wanted.id)
         if old is not None and (old.left != wanted.left or old.right != wanted.right):
             raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
-        checks.associations(wanted, left, right, others)
+        checks.associations(wanted, left, right)
         values = {
             **wanted.model_dump(),
             "mappings": tuple(_dated(row, old) for row in self._mappings(wanted, old)),
@@ -308,6 +314,8 @@ def run(service: Service, command: str, path: Path) -> int:
     except (SetupError, VaultError, BusUnavailable, NotReady, OSError, UnicodeDecodeError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    for hint in changes.hints:
+        sys.stderr.write(f"{hint}\n")
     for line in changes.lines:
         sys.stdout.write(f"{line}\n")
     if not changes.messages:

@@ -276,7 +276,7 @@ def test_another_account_is_another_connection(applied: Bench, capsys: pytest.Ca
         ),
         ({"match": {"mode": "fields"}}, "match.left_field"),
         ({"match": {"mode": "guess"}}, "match.mode"),
-        ({"associations": [{"to": "firms", "label": "company"}]}, "leads to 'firms', which is no other sync"),
+        ({"associations": [{"to": "people", "label": "company"}]}, "must lead to another sync"),
         ({"direction": "sideways"}, "direction"),
         ({"version": 3}, "version"),
     ],
@@ -296,6 +296,12 @@ def test_two_mappings_may_share_a_field_where_only_one_writes_it(bench: Bench) -
         {"key": "c", "left": "zip", "right": "phone", "on": False},
     ]
     assert bench.run("plan", bench.whole(mappings=mappings)) == 2
+
+
+def test_an_association_may_wait_for_a_sync_that_is_not_there(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is set up, and said, for a name may be misspelt."""
+    assert bench.run("plan", bench.whole(associations=[{"to": "firms", "label": "company"}])) == 2
+    assert "waits until a sync 'firms' is set up" in capsys.readouterr().err
 
 
 def test_an_association_may_lead_to_a_sync_further_down(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
