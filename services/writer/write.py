@@ -96,10 +96,14 @@ class Write:
         for command in batch:
             if once.setdefault(command.message.key, command) is not command:
                 outcomes[id(command)] = Drop("twice")
-        strangers = [command for command in once.values() if not self._is_set_up(command.message)]
-        _, done = await self._sift(strangers)
-        await self._publish(done)
-        known = [command for command in once.values() if self._is_set_up(command.message)]
+        known: list[Command] = []
+        strangers: list[Command] = []
+        for command in once.values():
+            (known if self._is_set_up(command.message) else strangers).append(command)
+        done: list[Told] = []
+        if strangers:  # no call can be planned for them
+            _, done = await self._sift(strangers)
+            await self._publish(done)
         for wave in waves(known):
             works = [self._work(lane, run) for lane in lanes(calls(wave, self._most), self._width)]
             done += [row for rows in await self._together(works) for row in rows]
