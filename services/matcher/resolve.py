@@ -144,7 +144,7 @@ class Resolve:
     async def _look_at_neighbours(self, works: Sequence[Work]) -> None:
         """Find the other ends of associations, registering first who waits for them."""
         items: list[tuple[str, Side, str, Key | None]] = []
-        owners: list[tuple[Work, Side, str, bool]] = []
+        owners: list[tuple[Work, Side, str, str, bool]] = []
         for work in works:
             if work.step is None or not work.policy.associations:
                 continue
@@ -159,11 +159,14 @@ class Resolve:
                         work.neighbours[side, rule.label] = Neighbour(off=True)
                         continue
                     items.append((rule.to, side, record, work.key))
-                    owners.append((work, side, rule.label, not target.enabled))
+                    owners.append((work, side, rule.label, record, not target.enabled))
         if not items:
             return
-        for (work, side, label, off), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
-            work.neighbours[side, label] = Neighbour(pair=pair, left=living(slots.L), right=living(slots.R), off=off)
+        for (work, side, label, record, off), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
+            work.neighbours[side, label] = Neighbour(
+                pair=pair, left=living(slots.L), right=living(slots.R), off=off,
+                gone=slots.of(side) not in ("", "*", f":{record}"),
+            )  # fmt: skip
 
     # Decide
 

@@ -81,6 +81,7 @@ def as_swap(work: Work) -> Swap:
         origin=ref(*origin) if origin else "",
         pokes=pair.pokes,
         freed=pair.freed,
+        woken=pair.woken,
         stepped=_stepped_keys(work, pair) if old.setup in (0, pair.setup) else None,
     )
 

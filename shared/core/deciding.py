@@ -187,6 +187,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     problems = {key: problem for key, problem in draft.problems.items() if problem.value}
     for rule in draft.policy.rules:
         _decide_field(draft, rule, wants, problems, notes)
+    _doubt_links(draft, neighbours)
     links = _decide_links(draft, neighbours, notes)
     if not any(wants[side] or links[side] for side in SIDES):
         problems.pop("*", None)
@@ -302,6 +303,21 @@ def _flaps(draft: Draft, key: str, side: Side, now_ms: int) -> bool:
 def _refused_before(draft: Draft, key: str, value: str) -> bool:
     problem = draft.problems.get(key)
     return bool(problem and problem.value == value and problem.setup == draft.policy.setup)
+
+
+def _doubt_links(draft: Draft, neighbours: Neighbours) -> None:
+    """Ask for a record to be read again whose association names one that left: the app may name another one by now.
+
+    Not when it was read for that reason: an app may go on naming what it no longer has.
+    """
+    linked_now = draft.was.L is None or draft.was.R is None
+    for side in SIDES if linked_now else tuple(draft.old_links):
+        end = draft.ends[side]
+        if end is not None and not end.ask and any(
+            end.links.get(rule.label) and neighbours.get((side, rule.label), Neighbour()).gone
+            for rule in draft.policy.associations
+        ):  # fmt: skip
+            draft.ask(side)
 
 
 def _decide_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) -> dict[Side, dict[str, str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from shared.core.ids import second_read_token
 from shared.core.merging import UNKNOWN, Held
 from shared.core.pairs import Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
 from shared.core.policies import Policy
@@ -59,6 +60,8 @@ class Draft:
     doubted: dict[Side, Recognised] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)
     """Keys under which the links found the records because of reports that the pair's state does not tell."""
+    old_links: set[Side] = field(default_factory=set)
+    """Sides whose associations may have been read before the record that they name left."""
     trace: list[Trace] = field(default_factory=list)
     created_sides: set[Side] = field(default_factory=set)
     """Sides on which this step asks for a create."""
@@ -125,6 +128,14 @@ class Draft:
         self.ends[side] = end
         self.doubted.pop(side, None)
 
+    def ask(self, side: Side, offset: int = -1) -> None:
+        """Ask for a second read of a side, because of the message at *offset*, or of what follows from all of them."""
+        end = self.ends[side]
+        if end is None:
+            raise ValueError("only a record that is known can be read again")
+        token = second_read_token(self.was.pair, side, self.was.rev, offset)
+        self.ends[side] = end.model_copy(update={"ask": token})
+
     def show(self, side: Side, life: Life, fields: Fields) -> Recognised | None:
         """Note the keys that the links had by a report which this step does not leave in the pair's state."""
         part = self.policy.side(side)
@@ -163,7 +174,9 @@ class Draft:
             "freed": (),
             "doubted": {side: known for side, known in self.doubted.items() if (end := self.ends[side]) and end.ask},
             "shown": tuple(sorted(self.shown)) if any(end is not None and end.ask for end in (left, right)) else (),
-            "woken": _living(left, right) not in (None, _living(self.was.L, self.was.R)),
+            "woken": _living(left, right) not in (None, _living(self.was.L, self.was.R))
+            or _has_left(self.was.L, left)
+            or _has_left(self.was.R, right),
             "again": "" if self.absorbed_by else self.again,
             "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "refused": self.refused,
             "recent": self.recent,
@@ -183,6 +196,11 @@ class Draft:
                 if label:
                     return label
         return self.was.label
+
+
+def _has_left(was: SideState | None, now: SideState | None) -> bool:
+    """Tell whether a living record left its place, or lost it to another one."""
+    return was is not None and now is not None and was.life is Life.ALIVE and (now.id, now.life) != (was.id, was.life)
 
 
 def _living(left: SideState | None, right: SideState | None) -> tuple[str, str] | None:

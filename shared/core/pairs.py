@@ -141,7 +141,7 @@ class Pair(Frozen):
     """Keys under which the links found this pair's records because of reports that are in doubt: who met them there
     must look again once it is known that they hold no longer."""
     woken: bool = False
-    """True when the last step linked two living records, so that others waiting for one of them must look again."""
+    """True when the last step linked two living records, or one left: who waits for one of them must look again."""
     again: Literal["", "10s", "1m", "10m"] = ""
     """The pair asks to be touched after this delay."""
     tries: int = 0

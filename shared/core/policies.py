@@ -109,6 +109,8 @@ class Neighbour:
     left: str = ""
     right: str = ""
     """Record ids; empty while that side is not linked."""
+    gone: bool = False
+    """True when the record itself has left, or was merged into another one."""
     off: bool = False
     """True when the sync it belongs to is off or missing."""
 

@@ -6,14 +6,15 @@ What may be believed, and what a report or an answer does to bases and pending m
 from typing import Final, Literal, TypeAlias
 
 from shared.core.draft import Draft
-from shared.core.ids import create_id, read_marker, second_read_token
+from shared.core.ids import create_id, read_marker
 from shared.core.merging import UNKNOWN
 from shared.core.pairs import Answer, Match, PairEvent, Pending, Problem, SideState, Trace
-from shared.core.records import Life, Report, Side, opposite, put_together
+from shared.core.records import SIDES, Life, Report, Side, opposite, put_together
 
 TAKEN: Final = "duplicate_in_target"
 """Refused because another record holds the identifier: it may have given it up meanwhile."""
 _LOOK_AGAIN: Final = ("again", "rematch", "backfill")
+_LINKS_MOVED: Final = ("woken", "rebuilt")
 _PATIENCE: Final[tuple[Literal["10s", "1m", "10m"], ...]] = ("10s", "1m", "10m")
 """When a write that was refused so is tried again by itself. The holder is read meanwhile, and its pair tells when it
 gives the identifier up; this is for a holder that gave it up before the refusal was known."""
@@ -27,6 +28,8 @@ def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
         if event.reason == "resync":  # a person asks: what was refused may be tried again
             draft.problems = {}
             draft.recent = {}
+        if event.reason in _LINKS_MOVED:
+            draft.old_links.update(SIDES)
         if event.reason in _LOOK_AGAIN:
             draft.problems = {key: one for key, one in draft.problems.items() if one.code != TAKEN}
         return "taken"
@@ -37,6 +40,8 @@ def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
     if event.report is None:
         raise ValueError("a report event must carry its report")
     draft.accepted_ms = max(draft.accepted_ms, event.accepted_ms)
+    if not event.asks:
+        draft.old_links.add(event.side)
     return _take_report(draft, event.side, event.report, event, offset)
 
 
@@ -65,7 +70,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         end = draft.ends[side]
         if pending.links and own.result == "written" and end is not None:
             # Associations have no version: whether somebody changed them meanwhile, only another reading can tell.
-            draft.ends[side] = end.model_copy(update={"ask": _token(draft, side, offset)})
+            draft.ask(side, offset)
     return verdict
 
 
@@ -94,7 +99,9 @@ def _take_new_record(
         pending = None
     end = _overlay(draft, side, None, report)
     asks = event.doubtful and not event.asks
-    draft.put(side, end.model_copy(update={"ask": _token(draft, side, offset)}) if asks else end)
+    draft.put(side, end)
+    if asks:
+        draft.ask(side, offset)
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
     draft.match = _match(draft, report, event, ours=ours)
     _note_arrival(draft, side, report, pending)
@@ -153,7 +160,7 @@ def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom
         # asking once more would let the two chase each other for ever.
         return "asked_again"
     # Two states, and no telling which is newer: read again, and believe only that reading.
-    draft.ends[side] = current.model_copy(update={"ask": _token(draft, side, offset)})
+    draft.ask(side, offset)
     return "asked_again"
 
 
@@ -167,10 +174,6 @@ def _believe_answer(draft: Draft, side: Side, current: SideState, report: Report
     if own.result == "written" and pending.links and report.version == current.version:
         return "taken"  # an association moves no version
     return None
-
-
-def _token(draft: Draft, side: Side, offset: int) -> str:
-    return second_read_token(draft.was.pair, side, draft.was.rev, offset)
 
 
 def _same_content(draft: Draft, side: Side, current: SideState, report: Report) -> bool:

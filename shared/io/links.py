@@ -120,6 +120,8 @@ class Swap:
     stepped: Mapping[Side, tuple[str, ...]] | None = field(default_factory=dict)
     """Keys, as `spell_keys` gives them, that the reports of this step were claimed with; None when any keys that the
     links hold may be replaced."""
+    woken: bool = False
+    """Ask who waits for one of the records."""
 
     def args(self) -> list[str | bytes]:
         """Spell it for the script."""
@@ -142,6 +144,7 @@ class Swap:
             else:
                 lists = self.stepped.get(side, ())
                 args.append(f"{_RS}{_RS.join(lists)}{_RS}" if lists else "")
+        args.append("1" if self.woken else "")
         return args
 
 

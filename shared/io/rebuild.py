@@ -100,7 +100,8 @@ class Rebuilder:
             pair = stored.message
             if pair is None or pair.sync != policy.sync:
                 continue
-            if pair.pending or pair.again or any(end.ask for side in SIDES if (end := pair.side(side)) is not None):
+            asked = any(end.ask for side in SIDES if (end := pair.side(side)) is not None)
+            if pair.pending or pair.again or pair.waits or asked:
                 open_pairs[pair.pair] = None
             else:
                 open_pairs.pop(pair.pair, None)
@@ -149,7 +150,7 @@ class Rebuilder:
             )
 
     async def _tell(self, sync: str, open_pairs: Sequence[str], at_ms: int) -> None:
-        """Send feeds back by an hour, and let pairs with something open look again."""
+        """Send feeds back by an hour, and let pairs with something open, or waiting for somebody, look again."""
         doc = SetupDoc(rebuilt=Rebuilt(sync=sync, at_ms=at_ms))
         await self._bus.publish([Outbound(topic=topics.SETUPS, key=f"rebuilt:{sync}", message=doc)])
         for chunk in _chunks(open_pairs):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 ScriptName: TypeAlias = Literal[
-    "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore", "let_go"
+    "claim", "load", "component", "swap", "wait", "unwait", "scan", "epoch", "restore", "let_go"
 ]
 
 
@@ -15,7 +15,7 @@ def load_scripts() -> Mapping[ScriptName, str]:
     folder = Path(__file__).parent / "lua"
     prelude = (folder / "prelude.lua").read_text()
     names: tuple[ScriptName, ...] = (
-        "claim", "load", "component", "swap", "holders", "wait", "unwait", "scan", "epoch", "restore", "let_go",
+        "claim", "load", "component", "swap", "wait", "unwait", "scan", "epoch", "restore", "let_go",
     )  # fmt: skip
     return {name: prelude + "\n" + (folder / f"{name}.lua").read_text() for name in names}
 

@@ -87,30 +87,6 @@ class Store:
                 done[call.sync, swap.pair] = _swapped(row)
         return done
 
-    async def holders(
-        self, items: Iterable[tuple[str, str, Sequence[str], Sequence[str]]]
-    ) -> dict[tuple[str, str], Swapped]:
-        """Read again, by (sync, pair, keys, refs), whom a stored step must poke and wake."""
-        by_sync: dict[str, list[tuple[str, Sequence[str], Sequence[str]]]] = {}
-        for sync, pair, keys, refs in items:
-            by_sync.setdefault(sync, []).append((pair, keys, refs))
-        calls, chunks = [], []
-        for sync, rows in by_sync.items():
-            for chunk in _chunks(rows):
-                calls.append(
-                    Call(
-                        "holders",
-                        sync,
-                        [x for pair, keys, refs in chunk for x in (pair, SEP.join(keys), SEP.join(refs))],
-                    )
-                )
-                chunks.append(chunk)
-        done = {}
-        for call, chunk, answers in zip(calls, chunks, await self._run(calls), strict=True):
-            for (pair, _, _), answer in zip(chunk, answers, strict=True):
-                done[call.sync, pair] = _swapped(["ok", *answer])
-        return done
-
     async def look(self, items: Sequence[tuple[str, Side, str, tuple[str, str] | None]]) -> list[tuple[str, Slots]]:
         """Look at the pair and slots of each (sync, side, record, waiting (sync, pair) or None).
 

@@ -1,7 +1,7 @@
 """The links of one sync for tests: on the in-memory Redis and on a real one, blocking and in an event loop."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -69,9 +69,10 @@ class Links:
         swapped: Swapped = self.run(self.store.swap({self.sync: [swap]}))[self.sync, swap.pair]
         return swapped
 
-    def holders(self, pair: str, keys: Sequence[str], refs: Sequence[str]) -> Swapped:
-        swapped: Swapped = self.run(self.store.holders([(self.sync, pair, keys, refs)]))[self.sync, pair]
-        return swapped
+    def waiting(self, ref: str) -> set[tuple[str, ...]]:
+        """Tell which (sync, pair) wait for a record."""
+        found: set[str] = self.dump().get("{" + self.sync + "}w:" + ref, set())
+        return {tuple(waiting.split("\t")) for waiting in found}
 
     def look(self, ref: str, waiting: tuple[str, str] | None = None) -> tuple[str, Slots]:
         found: list[tuple[str, Slots]] = self.run(

@@ -30,7 +30,6 @@ CALLS: dict[str, Callable[[Links], object]] = {
     "load": lambda links: links.load("p"),
     "component": lambda links: links.component("La"),
     "swap": lambda links: links.swap(swap("p", 0, {"L": place("a", "k")})),
-    "holders": lambda links: links.holders("p", ["k"], ["La"]),
     "wait": lambda links: links.look("La", OTHER),
     "unwait": lambda links: links.unwait("La", OTHER),
     "let_go": lambda links: links.let_go("Lb", "pLa", 1),
@@ -279,7 +278,7 @@ class TestKeys:
         links.claim(*(claim(ref, "common") for ref in everyone))
         assert all(links.keys_of(ref) == {"common"} for ref in (everyone[0], everyone[63], everyone[69]))
         links.claim(*(claim(ref, "common") for ref in everyone))
-        assert len(links.holders("p", ["common"], []).poked) == 50
+        assert len(links.swap(swap("p", 0, pokes=("common",))).poked) == 50
         links.claim(*(claim(ref, "own" + ref) for ref in everyone[1:]))
         assert links.members(everyone[0]) == {everyone[0]}
         links.claim(claim(everyone[0]))
@@ -290,8 +289,9 @@ class TestKeys:
     def test_pokes_name_other_half_pairs_under_the_keys(self, links: Links) -> None:
         _linked(links, "pLa", "a", "b", "k")
         links.claim(claim("Lself", "k"), claim("Lc", "k"), claim("Rd", "k", "k2"), claim("Le", "k2"), claim("Rf", "k3"))
-        assert set(links.holders("pLself", ["k", "k2"], []).poked) == {"pLc", "pRd", "pLe"}
-        assert set(links.swap(swap("pLself", 0, {"L": place("self", "k")}, pokes=("k",))).poked) == {"pLc", "pRd"}
+        ends: dict[Side, Place] = {"L": place("self", "k")}
+        assert set(links.swap(swap("pLself", 0, ends, pokes=("k", "k2"))).poked) == {"pLc", "pRd", "pLe"}
+        assert set(links.swap(swap("pLself", 1, ends, pokes=("k",))).poked) == {"pLc", "pRd"}
 
 
 class TestLoadAndScan:
@@ -333,20 +333,25 @@ class TestWaits:
         links.claim(claim("La"))
         assert links.look("La", OTHER) == ("pLa", Slots(":a", ""))
         assert links.look("Rb", OTHER) == ("", Slots())
-        result = links.swap(swap("pLa", 0, {"L": place("a"), "R": place("b")}))
+        result = links.swap(swap("pLa", 0, {"L": place("a"), "R": place("b")}, woken=True))
         assert result.waiting == (OTHER,)
-        assert links.holders("pLa", [], ["La"]).waiting == (OTHER,)
+        assert links.waiting("La") == {OTHER}
 
-    def test_a_half_pair_wakes_nobody(self, links: Links) -> None:
+    def test_a_step_that_nobody_waits_for_wakes_nobody(self, links: Links) -> None:
         links.claim(claim("La"))
         links.look("La", OTHER)
         assert links.swap(swap("pLa", 0, {"L": place("a")})).waiting == ()
-        assert links.swap(swap("pLa", 1, {"L": place("a"), "R": place("b", alive=False)})).waiting == ()
+
+    def test_who_waits_for_a_record_waits_for_what_it_is_merged_into(self, links: Links) -> None:
+        links.claim(claim("La"))
+        links.look("La", OTHER)
+        links.claim(claim("Lc", aliases=("a",)))
+        assert links.swap(swap("pLa", 0, {"L": place("c")}, woken=True)).waiting == (OTHER,)
 
     def test_nobody_waits_for_what_is_linked(self, links: Links) -> None:
         _linked(links)
         assert links.look("La", OTHER) == ("pLa", Slots(":a", ":b"))
-        assert links.holders("pLa", [], ["La", "Rb"]).waiting == ()
+        assert links.waiting("La") == links.waiting("Rb") == set()
 
     def test_looking_alone_registers_nothing(self, links: Links) -> None:
         before = links.dump()
@@ -357,7 +362,7 @@ class TestWaits:
         links.look("La", OTHER)
         links.look("La", ("t", "q2"))
         links.unwait("La", OTHER)
-        assert links.holders("p", [], ["La"]).waiting == (("t", "q2"),)
+        assert links.waiting("La") == {("t", "q2")}
 
 
 def _ends(left: Place | None = None, right: Place | None = None) -> dict[Side, Place]:

@@ -6,9 +6,10 @@ from typing import Final
 from shared import topics
 from shared.core.records import Life, Side
 from shared.io.envelope import Received
+from shared.io.links import Swap
 from shared.io.scripts import Call
 
-_ITEM: Final = 23
+SWAP_ITEM: Final = len(Swap(pair="", expected=0, rev=0, state="", ends={}).args())
 """Arguments of one swap; the places below stand in the same order as in `swap.lua`."""
 _CLAIM: Final = 9
 """Arguments of one claim."""
@@ -72,10 +73,10 @@ class Grants:
             self._note_claims([str(arg) for arg in call.args[1:]], answers)
         if call.script != "swap" or answers[0][0] == "notready":
             return
-        for at, answer in zip(range(1, len(call.args), _ITEM), answers, strict=True):
+        for at, answer in zip(range(1, len(call.args), SWAP_ITEM), answers, strict=True):
             if answer[0] != "ok":
                 continue
-            item = [str(arg) for arg in call.args[at : at + _ITEM]]
+            item = [str(arg) for arg in call.args[at : at + SWAP_ITEM]]
             self._set.add((item[0], int(item[2])))
             self._highest[item[0]] = max(int(item[2]), self._highest.get(item[0], 0))
             self._note_places(item)

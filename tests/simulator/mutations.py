@@ -77,8 +77,8 @@ def nobody_looks_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_wake(patch: pytest.MonkeyPatch) -> None:
-    """Who waits for a record is not told that it was linked."""
-    _rewrite(patch, "if not target and linked then", "if false then")
+    """Who waits for a record is not told that it was linked, or left."""
+    _rewrite(patch, "if woken and not target then", "if false then")
 
 
 def published_once(patch: pytest.MonkeyPatch) -> None:

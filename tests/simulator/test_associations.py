@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from shared.core.pairing import open_step
 from shared.core.pairs import Answer, Pair, PairEvent
 from shared.core.policies import Neighbour, Neighbours
@@ -23,7 +25,7 @@ class _Lived:
         for side in SIDES:
             self.report(side, "1")
 
-    def report(self, side: Side, firm: str, *, answers: str = "", asked: bool = False) -> None:
+    def report(self, side: Side, firm: str, *, answers: str = "", asked: bool = False, gone: bool = False) -> None:
         """Let a record be read, or a write be answered with it."""
         end = self.pair.side(side)
         report = Report(
@@ -35,19 +37,28 @@ class _Lived:
             answer=Answer(write=answers, result="written") if answers else None,
             asks=(end.ask,) if asked and end is not None and end.ask else (),
         )  # fmt: skip
+        self._take(event, gone=gone)
+
+    def touch(self, reason: str, *, gone: bool) -> None:
+        """Let the pair look again, after the firms left or were merged, or not."""
+        self._take(PairEvent(sync="people", pair=self.pair.pair, kind="touch", reason=reason), gone=gone)
+
+    def _take(self, event: PairEvent, *, gone: bool) -> None:
         step = open_step(self.pair, self._policy)
         step.take([(self._offset, event)])
         self._offset += 1
-        self.pair = step.decide(None, self._neighbours(step.draft.ends), self._offset).pair
+        self.pair = step.decide(None, self._neighbours(step.draft.ends, gone=gone), self._offset).pair
 
     @staticmethod
-    def _neighbours(ends: Mapping[Side, object]) -> Neighbours:
+    def _neighbours(ends: Mapping[Side, object], *, gone: bool) -> Neighbours:
         found = {}
         for side in SIDES:
             links = getattr(ends[side], "links", {})
             if links.get("company"):
                 firm = links["company"][1:]
-                found[side, "company"] = Neighbour(pair=f"f{firm}", left=f"l{firm}", right=f"r{firm}")
+                found[side, "company"] = Neighbour(
+                    pair=f"f{firm}", left="" if gone else f"l{firm}", right="" if gone else f"r{firm}", gone=gone
+                )  # fmt: skip
         return found
 
     def settle(self) -> None:
@@ -59,6 +70,9 @@ class _Lived:
                     self.report(side, str(pending.links["company"])[1:], answers=pending.key)
                 elif end is not None and end.ask:
                     self.report(side, str(end.links["company"])[1:], asked=True)
+
+    def asks(self) -> tuple[str, ...]:
+        return tuple(end.ask for side in SIDES if (end := self.pair.side(side)) is not None)
 
     def firms(self) -> tuple[str | None, ...]:
         return tuple(end.links.get("company") for side in SIDES if (end := self.pair.side(side)) is not None)
@@ -103,3 +117,35 @@ def test_what_an_answer_did_not_tell_is_believed_when_it_is_read_first() -> None
     assert lived.firms() == ("l1", "r1")
     assert lived.pair.L is not None
     assert lived.pair.L.ask == ""
+
+
+@pytest.mark.parametrize("reason", ["woken", "rebuilt"])
+def test_who_belongs_to_a_record_that_left_is_read_again_once(reason: str) -> None:
+    """The app may name another one by now, without the person's version having moved."""
+    lived = _Lived()
+    lived.touch(reason, gone=False)
+    assert lived.asks() == ("", "")
+    lived.touch(reason, gone=True)
+    assert all(lived.asks())
+    for side in SIDES:
+        lived.report(side, "1", asked=True, gone=True)
+    assert lived.asks() == ("", ""), "an app may go on naming what it no longer has"
+    lived.touch("again", gone=True)
+    assert lived.asks() == ("", "")
+
+
+def test_a_report_that_names_a_record_that_left_is_asked_for_again() -> None:
+    lived = _Lived()
+    lived.report("L", "2")
+    lived.report("L", "2", asked=True, gone=True)
+    lived.report("L", "2", gone=True)
+    assert lived.asks()[0]
+    lived.report("L", "3", asked=True)
+    assert lived.pair.pending["R"].links == {"company": "r3"}
+
+
+def test_two_people_whose_firm_left_before_they_were_linked_are_read_again() -> None:
+    lived = _Lived()
+    lived.pair = lived.pair.model_copy(update={"R": None})
+    lived.report("R", "1", asked=True, gone=True)
+    assert all(lived.asks())

@@ -9,10 +9,10 @@ from shared.io.memory_redis import MemoryScripts
 from shared.io.scripts import Call
 from shared.io.store import Store
 from tests.simulator.checks import check
+from tests.simulator.grants import SWAP_ITEM
 from tests.simulator.hands import finish
 from tests.simulator.world import CALM, SYNC, World
 
-_ITEM = 23
 _GIVE_TO = 16
 
 
@@ -32,7 +32,7 @@ class _Forgetful(MemoryScripts):
 
 
 def _items(call: Call) -> range:
-    return range(1, len(call.args), _ITEM)
+    return range(1, len(call.args), SWAP_ITEM)
 
 
 def _world(seed: int) -> World:

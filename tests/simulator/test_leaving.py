@@ -299,13 +299,15 @@ def test_a_pair_tells_of_an_identifier_that_it_had_and_gave_up_in_one_step() -> 
     assert lived.pair.freed == ("e:between@x.example",)
 
 
-def test_who_waits_for_a_record_is_woken_when_it_is_linked_comes_back_or_is_replaced() -> None:
+def test_who_waits_for_a_record_is_woken_when_it_is_linked_leaves_comes_back_or_is_replaced() -> None:
     lived = _Lived()
     lived.report("L", "a1", 1)
     assert not lived.pair.woken
     lived.report("R", "b1", 1)
     assert lived.pair.woken
     lived.report("L", "a1", 2, life=Life.ARCHIVED)
+    assert lived.pair.woken
+    lived.touch("again")
     assert not lived.pair.woken
     lived.report("L", "a1", 3)
     assert lived.pair.woken

@@ -71,6 +71,9 @@ for at = 2, #ARGV, 9 do
     local alias, old = pair_of_alias(side, aliases)
     if alias and not creating then
       what, pair = 'joined', old.pair
+      for _, waiting in ipairs(redis.call('SMEMBERS', S .. 'w:' .. side .. alias)) do
+        redis.call('SADD', S .. 'w:' .. ref, waiting) -- who waited for the one waits for the other
+      end
       place(side .. alias, {pair = old.pair, flags = old.flags, created = old.created, identity = old.identity, keys = ''}, old)
     elseif marked ~= '' then
       local c = cget(marked)

@@ -1,7 +1,7 @@
 -- Replace the state of pairs, each only if its revision is the expected one. ARGV[1] = component limit, then
--- twenty-three arguments an item: pair, expected rev, new rev, state; for L and R each: id, alive, created, identity,
+-- twenty-four arguments an item: pair, expected rev, new rev, state; for L and R each: id, alive, created, identity,
 -- keys; create side, release sides, give to, digest, origin, pokes, freed keys; for L and R each: the keys that the
--- reports of this step were claimed with ("*" when any keys may be replaced).
+-- reports of this step were claimed with ("*" when any keys may be replaced); "1" when who waits must hear of it.
 -- What a claim set whose report has not come by yet stays: it is newer than what the pair knows.
 -- Returns for each item {"ok", poked pairs..., "", waiting...} or {"stale"}, {"changed"}, {"taken", side, pair}, {"occupied"}.
 if not ready() then return {{'notready'}} end
@@ -20,6 +20,7 @@ local function swap(at)
   end
   local create, release, give = ARGV[at + 14], ARGV[at + 15], ARGV[at + 16]
   local digest, origin, pokes, freed = ARGV[at + 17], ARGV[at + 18], ARGV[at + 19], ARGV[at + 20]
+  local woken = ARGV[at + 23] == '1'
 
   local current = redis.call('GET', S .. 'p:' .. pair)
   if (current and tonumber(string.match(current, '^%d+')) or 0) ~= expected then return {'stale'} end
@@ -41,7 +42,6 @@ local function swap(at)
     end
   end
 
-  local was_linked = string.sub(c.L, 1, 1) == ':' and string.sub(c.R, 1, 1) == ':'
   for side, e in pairs(ends) do
     local old = e.old
     local keys, identity = e.alive and e.keys or '', e.identity
@@ -78,8 +78,7 @@ local function swap(at)
   local result = holders(pokes, freed, pair, 50)
   table.insert(result, 1, 'ok')
   result[#result + 1] = ''
-  local linked = string.sub(c.L, 1, 1) == ':' and string.sub(c.R, 1, 1) == ':'
-  if not target and linked then
+  if woken and not target then
     for _, e in pairs(ends) do
       for _, waiting in ipairs(redis.call('SMEMBERS', S .. 'w:' .. e.ref)) do result[#result + 1] = waiting end
     end
@@ -87,5 +86,5 @@ local function swap(at)
   return result
 end
 
-for at = 2, #ARGV, 23 do out[#out + 1] = swap(at) end
+for at = 2, #ARGV, 24 do out[#out + 1] = swap(at) end
 return out
