@@ -1,5 +1,6 @@
 """The search API: filters over an index that lags behind the writes, within HubSpot's caps."""
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -61,17 +62,28 @@ def _matches(call: Call, table: Table, body: dict[str, Any]) -> Iterable[Record]
             f"too many filters: at most {MAX_GROUPS} groups of {MAX_FILTERS} filters, {MAX_ALL} in all are allowed"
         )
     known = call.account.properties[table.kind.name]
-    tests = [[_test(row, known) for row in group] for group in filters]
+    fits = _any_of([_all_of([_test(row, known, table.kind.modified) for row in group]) for group in filters])
     query = str(body.get("query") or "").lower().split()
     floor = _floor(table, filters)
     for record in _newest_first(table, floor):
-        if tests and not any(all(test(record) for test in group) for group in tests):
+        if not fits(record):
             continue
         if query:
             text = " ".join(record.props.get(name, "") for name in table.kind.searchable).lower()
             if not all(word in text for word in query):
                 continue
         yield record
+
+
+def _all_of(tests: list[Test]) -> Test:
+    return tests[0] if len(tests) == 1 else lambda record: all(test(record) for test in tests)
+
+
+def _any_of(tests: list[Test]) -> Test:
+    """Combine the groups; without any, everything fits."""
+    if len(tests) == 1:
+        return tests[0]
+    return lambda record: not tests or any(test(record) for test in tests)
 
 
 def _list(value: object) -> list[dict[str, Any]]:
@@ -114,9 +126,11 @@ def _sort(table: Table, found: list[Record], sorts: list[Any]) -> None:
     else:
         raise invalid_input("a sort is a property name or {propertyName, direction}")
 
+    if name == table.kind.modified:
+        found.sort(key=lambda record: record.updated, reverse=down)
+        return
+
     def key(record: Record) -> tuple[int, float, str]:
-        if name == table.kind.modified:
-            return 0, record.updated, ""
         value = record.props.get(name) or ""
         number = _as_number(value)
         return (0, number, "") if number is not None else (1, 0.0, value.lower())
@@ -131,16 +145,20 @@ def _as_number(value: str) -> float | None:
         return None
 
 
-def _test(row: dict[str, Any], known: dict[str, Property]) -> Test:
-    name, operator = row.get("propertyName"), row.get("operator")
+def _test(row: dict[str, Any], known: dict[str, Property], modified: str) -> Test:
+    name, word = row.get("propertyName"), row.get("operator")
     if not isinstance(name, str):
         raise invalid_input("a filter needs a propertyName")
-    if operator not in _OPERATORS:
-        raise invalid_input(f"operator {operator!r} is unknown; use one of {', '.join(_OPERATORS)}")
+    if word not in _OPERATORS:
+        raise invalid_input(f"operator {word!r} is unknown; use one of {', '.join(_OPERATORS)}")
     prop = known.get(name)
     if prop is None:
         return lambda _: False
-    return _OPERATORS[operator](prop, row)
+    if name == modified and word in _ORDERED:  # a poller's question: no need to parse what is known as a number
+        how, bound = _ORDERED[word], parse_time(_value(row))
+        if bound is not None:
+            return lambda record: how(record.updated, bound)
+    return _OPERATORS[word](prop, row)
 
 
 def _comparable(prop: Property) -> Callable[[str], Any]:
@@ -219,13 +237,16 @@ def _token(*, held: bool) -> Callable[[Property, dict[str, Any]], Test]:
     return build
 
 
+_ORDERED: dict[str, Callable[[Any, Any], bool]] = {
+    "LT": operator.lt,
+    "LTE": operator.le,
+    "GT": operator.gt,
+    "GTE": operator.ge,
+}
 _OPERATORS: dict[str, Callable[[Property, dict[str, Any]], Test]] = {
-    "EQ": _compare(lambda held, bound: bool(held == bound)),
-    "NEQ": _compare(lambda held, bound: bool(held != bound)),
-    "LT": _compare(lambda held, bound: bool(held < bound)),
-    "LTE": _compare(lambda held, bound: bool(held <= bound)),
-    "GT": _compare(lambda held, bound: bool(held > bound)),
-    "GTE": _compare(lambda held, bound: bool(held >= bound)),
+    "EQ": _compare(operator.eq),
+    "NEQ": _compare(operator.ne),
+    **{name: _compare(how) for name, how in _ORDERED.items()},
     "BETWEEN": _between,
     "IN": _among(inside=True),
     "NOT_IN": _among(inside=False),
