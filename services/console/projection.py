@@ -23,7 +23,7 @@ from shared.messages import Cursor, Parked
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
-FORM: Final = 2
+FORM: Final = 3
 """Raised when the tables change: views of another form are built again."""
 KEPT_STEPS: Final = 50
 """Steps of one pair that the history shows."""
@@ -33,19 +33,23 @@ SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
 _PAUSE_S: Final = 1.0
 _GATHER_S: Final = 0.1
 """Between two looks at a busy journal: many messages in one transaction cost far less than one in each."""
+_CACHE_KIB: Final = 65_536
+"""Pages that the thread which writes keeps: states come in no order, so that each touches another page."""
+_CHECKPOINT_PAGES: Final = 16_384
+"""Pages in the log (64 MiB) before they are copied into the file: many are written more than once until then."""
 _log = logs.get(__name__)
 
 _TABLES: Final = """
 CREATE TABLE pairs (
-  sync TEXT NOT NULL, pair TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, label TEXT NOT NULL,
-  left_id TEXT NOT NULL, right_id TEXT NOT NULL, changed_ms INTEGER NOT NULL, synced_ms INTEGER NOT NULL,
-  state TEXT NOT NULL, PRIMARY KEY (sync, pair)) WITHOUT ROWID;
-CREATE INDEX pairs_status ON pairs (sync, status, reason, changed_ms, synced_ms);
-CREATE INDEX pairs_pair ON pairs (pair);
+  sync TEXT NOT NULL, pair TEXT NOT NULL UNIQUE, status TEXT NOT NULL, reason TEXT NOT NULL, label TEXT NOT NULL,
+  left_id TEXT NOT NULL, right_id TEXT NOT NULL, changed_ms INTEGER NOT NULL, state TEXT NOT NULL);
+CREATE INDEX pairs_listed ON pairs (sync, pair);
+CREATE INDEX pairs_status ON pairs (sync, status, reason, changed_ms);
 CREATE INDEX pairs_left ON pairs (left_id);
 CREATE INDEX pairs_right ON pairs (right_id);
 CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT NULL, log TEXT NOT NULL,
   PRIMARY KEY (pair, rev)) WITHOUT ROWID;
+CREATE TABLE settled (sync TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE parked (at INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
   detail TEXT NOT NULL, at_ms INTEGER NOT NULL);
@@ -55,10 +59,9 @@ CREATE TABLE positions (topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER
 
 
 _UPSERT: Final = """
-INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (sync, pair) DO UPDATE SET status = excluded.status, reason = excluded.reason, label = excluded.label,
-  left_id = excluded.left_id, right_id = excluded.right_id, changed_ms = excluded.changed_ms,
-  synced_ms = excluded.synced_ms, state = excluded.state
+INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (pair) DO UPDATE SET status = excluded.status, reason = excluded.reason, label = excluded.label,
+  left_id = excluded.left_id, right_id = excluded.right_id, changed_ms = excluded.changed_ms, state = excluded.state
 """
 """A replaced row would leave and enter every index again; an updated one only those whose columns changed."""
 
@@ -127,6 +130,8 @@ class Views:
             database.row_factory = sqlite3.Row
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
+            database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             self._local.database = database
         return database
 
@@ -171,11 +176,12 @@ class Views:
 
     def freshness(self) -> dict[str, tuple[int, int]]:
         """Give, by sync, when a pair was settled last, and since when the oldest one waits (0 for none)."""
-        rows = self._connection().execute(
-            "SELECT sync, max(synced_ms) AS settled, min(CASE status WHEN 'pending' THEN changed_ms END) AS waits"
-            " FROM pairs GROUP BY sync"
-        )
-        return {row["sync"]: (row["settled"] or 0, row["waits"] or 0) for row in rows}
+        database = self._connection()
+        oldest = "SELECT min(changed_ms) FROM pairs WHERE sync = ? AND status = 'pending'"
+        return {
+            sync: (settled_ms, database.execute(oldest, (sync,)).fetchone()[0] or 0)
+            for sync, settled_ms in database.execute("SELECT sync, at_ms FROM settled").fetchall()
+        }
 
     def feeds(self) -> dict[str, int]:
         """Give, by feed, the moment up to which it has told everything."""
@@ -262,9 +268,10 @@ def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> 
     newest = {(pair.sync, pair.pair): _row(pair, stored.raw) for stored, pair in kept}
     for table in ("pairs", "steps"):
         database.executemany(f"DELETE FROM {table} WHERE pair = ?", [(key,) for key in removed])  # noqa: S608 - one of two tables
+    database.executemany(_UPSERT, list(newest.values()))
     database.executemany(
-        _UPSERT,
-        list(newest.values()),
+        "INSERT INTO settled VALUES (?, ?) ON CONFLICT (sync) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+        list(_settled(batch).items()),
     )
     steps = [(stored, pair) for stored, pair in kept if pair.log]
     database.executemany(
@@ -281,9 +288,19 @@ def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> 
 def _row(pair: Pair, raw: bytes | None) -> tuple[object, ...]:
     left, right = pair.L.id if pair.L else "", pair.R.id if pair.R else ""
     return (
-        pair.sync, pair.pair, pair.status, pair.reason, pair.label, left, right, pair.changed_ms, pair.synced_ms,
+        pair.sync, pair.pair, pair.status, pair.reason, pair.label, left, right, pair.changed_ms,
         (raw or b"").decode(),
     )  # fmt: skip
+
+
+def _settled(batch: Sequence[Stored[Pair]]) -> dict[str, int]:
+    """Tell, by sync, when a pair was settled last, be it removed since."""
+    found: dict[str, int] = {}
+    for stored in batch:
+        pair = stored.message
+        if pair is not None:
+            found[pair.sync] = max(found.get(pair.sync, 0), pair.synced_ms)
+    return found
 
 
 def _log_text(pair: Pair) -> str:

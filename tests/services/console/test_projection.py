@@ -42,8 +42,8 @@ def take(views: Views, *pairs: Pair, at: int = 0) -> None:
 
 def dump(views: Views) -> dict[str, list[tuple[Any, ...]]]:
     """Give everything the views hold."""
-    tables = ("pairs", "steps", "cursors", "parked", "positions")
-    return {name: [tuple(row) for row in views._connection().execute(f"SELECT * FROM {name}")] for name in tables}
+    tables = ("pairs", "steps", "settled", "cursors", "parked", "positions")
+    return {name: sorted(tuple(row) for row in views._connection().execute(f"SELECT * FROM {name}")) for name in tables}
 
 
 STATUSES = (*SHOWN, "hidden", "closed", "absorbed")
