@@ -1,7 +1,8 @@
 """Turns a sync's settings into a policy that is ready to run."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from typing import TypeAlias
 
 from shared.core.connector import App, Binding
 from shared.core.mapping import FieldMapping
@@ -16,14 +17,18 @@ from shared.rules.conflict_policies import POLICIES, Conflict
 from shared.rules.identifiers import person_name, texts
 from shared.rules.lenses import LENS, LensContext
 
+Names: TypeAlias = tuple[str, ...]
+Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
+
 
 def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App], *, live: bool) -> Policy:
     """Look everything up once; raises KeyError when the settings name what does not exist."""
     sides: dict[Side, SidePolicy] = {}
+    recogniser = cache(partial(_recogniser, sync))  # both sides of one object share what is remembered
     for side in SIDES:
         end = sync.side(side)
         connection = connections[end.connection]
-        sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
+        sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object], recogniser)
     left, right = connections[sync.left.connection], connections[sync.right.connection]
     country = left.country or right.country
     return Policy(
@@ -59,7 +64,9 @@ def _open(direction: str, target: Side) -> bool:
     return direction in ("two_way", "to_left" if target == "L" else "to_right")
 
 
-def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> SidePolicy:
+def _side(
+    sync: Sync, side: Side, connection: Connection, binding: Binding, recogniser: Callable[[str, Names], Recognise]
+) -> SidePolicy:
     target_of_other = _open(sync.direction, side)
     create = sync.create.to_left if side == "L" else sync.create.to_right
     object_type = OBJECTS[binding.object]
@@ -82,16 +89,14 @@ def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> S
         fields=frozenset(mapped | set(identifying.values())),
         identifiers=frozenset(identifying.values()),
         required=(*alone, *binding.required_any),
-        identify=_identifier(sync, binding.object, identifying),
+        identify=_identifier(recogniser(binding.object, tuple(identifying)), tuple(identifying.values())),
         label=_labeller(binding.object, native),
     )
 
 
-def _identifier(sync: Sync, object_: str, identifying: Mapping[str, str]) -> Callable[[Fields], Identified]:
-    """Make the function that says what a record is recognised by; answers for the same values are remembered."""
+def _recogniser(sync: Sync, object_: str, names: Names) -> Recognise:
+    """Make the function that says what canonical values are recognised by; it remembers its answers."""
     object_type = OBJECTS[object_]
-    names = tuple(identifying)
-    natives = tuple(identifying.values())
 
     @lru_cache(maxsize=32_768)
     def of(values: tuple[Value | None, ...]) -> Identified:
@@ -109,8 +114,14 @@ def _identifier(sync: Sync, object_: str, identifying: Mapping[str, str]) -> Cal
             reason = ""
         return Identified(identity=identity.model_dump_json(exclude_defaults=True), keys=keys, excluded=reason)
 
+    return of
+
+
+def _identifier(recognise: Recognise, natives: Names) -> Callable[[Fields], Identified]:
+    """Make the function that says what a record is recognised by, out of the values of these fields."""
+
     def identify(fields: Fields) -> Identified:
-        return of(tuple(map(fields.get, natives)))
+        return recognise(tuple(map(fields.get, natives)))
 
     return identify
 

@@ -10,6 +10,7 @@ from services.ingest.cursors import Cursors, follow
 from services.ingest.feeds import Feeds
 from services.ingest.hydrate import Hydrate
 from services.ingest.jobs import Jobs
+from services.ingest.known import Known
 from services.ingest.webhooks import Webhooks, make_app
 from shared import topics
 from shared.io.http import make_caller
@@ -58,6 +59,7 @@ def wire(service: Service) -> None:
         clock=service.clock,
         metrics=service.metrics,
         cursors=cursors,
+        known=Known(service.store, service.setups),
         owns=owns,
     )
     service.start("feeds", feeds.run)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.ingest.cursors import Cursors
+from services.ingest.known import Known
 from services.ingest.told import Told
 from shared import logs, topics
 from shared.core.connector import AppError, Feed, FeedExpired, Hint
@@ -72,6 +73,7 @@ class Feeds:
     clock: Clock
     metrics: Metrics
     cursors: Cursors
+    known: Known
     owns: Callable[[str], bool]
     _states: dict[str, _State] = field(default_factory=dict)
     _told: Told = field(default_factory=Told)
@@ -151,7 +153,7 @@ class Feeds:
         exchange = poll.feed.poll(self.setups.session(poll.connection), known.cursor if known else None)
         page = run_blocking(self.caller.run(poll.connection, exchange, wait_s=2.0))
         news = self._told.news(poll.key, page.hints)
-        run_blocking(self.bus.publish(self._notices(poll, news)))
+        run_blocking(self.bus.publish(self._unknown(self._notices(poll, news))))
         self._told.note(poll.key, news)
         complete = page.complete_to_ms or (known.complete_to_ms if known else 0)
         if known is None or page.cursor != known.cursor or complete > known.complete_to_ms + 60_000:
@@ -159,23 +161,31 @@ class Feeds:
         self._show_age(poll, complete)
         return page.more
 
-    def _notices(self, poll: _Poll, hints: Sequence[Hint]) -> list[Outbound]:
+    def _notices(self, poll: _Poll, hints: Sequence[Hint]) -> list[Notice]:
         now_ms = self.clock.now_ms()
         return [
-            Outbound(
-                topic=topics.NOTICES,
-                key=f"{poll.connection}/{poll.object}/{hint.id}",
-                message=Notice(
-                    connection=poll.connection,
-                    object=poll.object,
-                    id=hint.id,
-                    kind=hint.kind,
-                    version=hint.version,
-                    occurred_ms=hint.occurred_ms,
-                    accepted_ms=now_ms,
-                ),
+            Notice(
+                connection=poll.connection,
+                object=poll.object,
+                id=hint.id,
+                kind=hint.kind,
+                version=hint.version,
+                occurred_ms=hint.occurred_ms,
+                accepted_ms=now_ms,
             )
             for hint in hints
+        ]
+
+    def _unknown(self, notices: Sequence[Notice]) -> list[Outbound]:
+        """Address the notices of what is not known already: most of a busy feed are echoes of our own writes."""
+        try:
+            known = run_blocking(self.known.among(notices))
+        except NotReady:
+            known = set()  # the hydrator looks once more, when the links are there
+        return [
+            Outbound(topic=topics.NOTICES, key=f"{one.connection}/{one.object}/{one.id}", message=one)
+            for number, one in enumerate(notices)
+            if number not in known
         ]
 
     def _rebuilt(self, poll: _Poll) -> dict[str, int]:

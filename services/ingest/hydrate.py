@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from services.ingest.known import Known
 from shared import topics
 from shared.core.connector import AppError, Binding, Unreadable
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome, Park
-from shared.core.pairs import Pair
-from shared.core.policies import Policy
-from shared.core.records import Life, Report, Side
+from shared.core.records import Report
 from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
 from shared.io.store import Store
 from shared.messages import Notice, RecordSeen
@@ -32,7 +31,7 @@ class Hydrate:
         self, store: Store, bus: Bus, setups: Setups, caller: Caller, *, together: Together = one_by_one
     ) -> None:
         self._together = together
-        self._store = store
+        self._known = Known(store, setups)
         self._bus = bus
         self._setups = setups
         self._caller = caller
@@ -40,11 +39,11 @@ class Hydrate:
     async def handle(self, batch: Sequence[Inbound[Notice]]) -> list[Outcome]:
         """Read what the batch points at, report it, and say what became of each notice."""
         outcomes: dict[int, Outcome] = {}
-        known = await self._known(batch)
+        known = await self._known.among([inbound.message for inbound in batch])
         groups: dict[tuple[str, str], Notices] = {}
-        for inbound in batch:
+        for number, inbound in enumerate(batch):
             notice = inbound.message
-            if id(inbound) in known:
+            if number in known:
                 outcomes[id(inbound)] = Drop("known_version")
             elif not self._setups.sides_of(notice.connection, notice.object):
                 outcomes[id(inbound)] = Drop("no_sync")
@@ -96,43 +95,6 @@ class Hydrate:
                 out.append(_seen(result, notices.get(result.id, ()), next(iter(notices.values()))[0]))
         await self._bus.publish(out)
         return outcomes
-
-    async def _known(self, batch: Sequence[Inbound[Notice]]) -> set[int]:
-        """Find the notices of versions that every sync has taken already; most are echoes of our own writes."""
-        wanted: list[tuple[Inbound[Notice], Policy, Side]] = []
-        for inbound in batch:
-            notice = inbound.message
-            if notice.ask or notice.kind != "changed" or notice.version is None or notice.version.order is None:
-                continue
-            wanted += [
-                (inbound, policy, side)
-                for policy, side in self._setups.sides_of(notice.connection, notice.object)
-                if policy.side(side).ordered
-            ]
-        if not wanted:
-            return set()
-        places = await self._store.look(
-            [(policy.sync, side, inbound.message.id, None) for inbound, policy, side in wanted]
-        )
-        pairs = await self._store.load(
-            {(policy.sync, pair) for (_, policy, _), (pair, _) in zip(wanted, places, strict=True)}
-        )
-        fresh: set[int] = set()
-        for (inbound, policy, side), (pair, _) in zip(wanted, places, strict=True):
-            state = pairs[policy.sync, pair].state if pair else ""
-            if not state or not _has(Pair.read(state), policy, side, inbound.message):
-                fresh.add(id(inbound))
-        return {id(inbound) for inbound, _, _ in wanted} - fresh
-
-
-def _has(pair: Pair, policy: Policy, side: Side, notice: Notice) -> bool:
-    """Tell whether a pair knows this version with all its fields; an app may tell only some of what it created."""
-    end = pair.side(side)
-    if end is None or end.id != notice.id or end.version.order is None or end.life is not Life.ALIVE:
-        return False  # a record that is gone and has changed may be back, under the version that it had
-    if not policy.side(side).fields <= end.fields.keys():
-        return False
-    return notice.version is not None and notice.version.order is not None and end.version.order >= notice.version.order
 
 
 def _seen(report: Report, notices: Sequence[Inbound[Notice]], cause: Inbound[Notice]) -> Outbound:

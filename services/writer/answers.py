@@ -55,8 +55,8 @@ def not_yet(command: Command) -> Told:
     return Told(command=command, outcome=Later("no_time"))
 
 
-def told(command: Command, result: WriteResult) -> Told:
-    """Tell what the app said about one write."""
+def told(command: Command, result: WriteResult, *, alone: bool = False) -> Told:
+    """Tell what the app said about one write; *alone*: no other sync takes part in records of that object."""
     key = command.message.key
     if isinstance(result, Refused):
         if result.retry in WAITS:
@@ -71,7 +71,11 @@ def told(command: Command, result: WriteResult) -> Told:
             result="stale",
         )
     named: Literal["found", "written"] = "found" if result.found else "written"
-    message = _with_record(command, result.report, Answer(write=key, result=named))
+    answer = Answer(write=key, result=named)
+    if alone and command.message.op == "create":
+        message = _of_create(command, result.report, answer)
+    else:
+        message = _with_record(command, result.report, answer)
     return Told(command=command, outcome=Done(named), message=message, result=named)
 
 
@@ -157,9 +161,19 @@ def _answer(command: Command, answer: Answer) -> Outbound:
 
 
 def _with_record(command: Command, report: Report, answer: Answer) -> Outbound:
-    """Answer through `records`, so that match links a record that a create made before anybody else sees it."""
+    """Answer through `records`, where match tells the links what the record is known by now, and every sync of it."""
     write = command.message
     row = PairAnswer(sync=write.sync, pair=write.pair, side=write.side, answer=answer)
     seen = RecordSeen(report=report, origin="answer", answers=(row,), accepted_ms=write.accepted_ms)
     key = f"{report.connection}/{report.object}/{report.id}"
     return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=command)
+
+
+def _of_create(command: Command, report: Report, answer: Answer) -> Outbound:
+    """Answer the pair itself, which links its new record as it steps: until then, the record's mark leads to it."""
+    write = command.message
+    event = PairEvent(
+        sync=write.sync, pair=write.pair, kind="report", side=write.side, report=report, answer=answer,
+        origin="answer", accepted_ms=write.accepted_ms,
+    )  # fmt: skip
+    return Outbound(topic=topics.PAIRS, key=write.pair, message=event, cause=command)

@@ -198,7 +198,11 @@ class Write:
         results, error, unknown = await self._attempt(call, binding, run)
         if error is None:
             by_key = {result.key: result for result in results}
-            return [told(row, self._whole(row.message, by_key[row.message.key], binding)) for row in call.commands]
+            alone = len(self._setups.sides_of(call.target.connection, binding.object)) == 1
+            return [
+                told(row, self._whole(row.message, by_key[row.message.key], binding), alone=alone)
+                for row in call.commands
+            ]
         if error.retry in WAITS and not error.unknown:
             run.stopped[call.target.connection] = error
         if unknown:

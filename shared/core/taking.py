@@ -80,7 +80,7 @@ def _take_new_record(
     """Take a record that this pair did not hold: its first, its created one, or a survivor of a merge."""
     current = draft.ends[side]
     pending = draft.pending.get(side)
-    if _stays_out(current, report, draft.seated.get(side)):
+    if _stays_out(current, report, event, draft.seated.get(side)):
         return "linked_elsewhere"
     made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
     ours = made and pending is not None and pending.op == "create"
@@ -110,14 +110,18 @@ def _take_new_record(
     return "taken"
 
 
-def _stays_out(current: SideState | None, report: Report, seated: str | None) -> bool:
+def _stays_out(current: SideState | None, report: Report, event: PairEvent, seated: str | None) -> bool:
     """Tell whether a record may not take the place of another one: it has left, or the links did not give it the place.
 
     They gave it to one when another had left. The pair may not have heard of that yet, or has heard since that it came
     back: then that one founds a pair of its own; were both to hold the place, neither could move. A report that comes
     late may show a living record that had the place before, and has left since.
+
+    What our create made goes to its pair without having asked the links: they may have given the place away.
     """
-    if current is None or current.id in report.aliases:
+    if current is None:
+        return event.origin == "answer" and bool(seated) and seated != report.id
+    if current.id in report.aliases:
         return False
     return report.life is not Life.ALIVE or report.id != seated
 

@@ -29,7 +29,7 @@ from shared.settings import Settings, SettingsError, load
 from shared.setups import Setups
 
 _AGAIN_S: Final = 1.0
-_COLLECT_AFTER: Final = 100_000
+_COLLECT_AFTER: Final = 300_000
 """Containers made since the last search for circles before the next one. A batch of messages is some hundred thousand
 containers in no circle; at Python's 700 the searches through them took two fifths of the matcher's time."""
 _log = logs.get(__name__)

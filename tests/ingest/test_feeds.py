@@ -7,11 +7,14 @@ import pytest
 
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds, _Poll
+from services.ingest.known import Known
 from shared import topics
 from shared.apps import APPS
 from shared.core.connector import HttpRequest, HttpResponse
 from shared.core.syncs import Connection, Sync, SyncSide
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
+from shared.io.memory_redis import MemoryScripts
+from shared.io.store import Store
 from shared.messages import Cursor, Rebuilt, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
@@ -35,7 +38,7 @@ class Scene:
         self.cursors = Cursors(bus)
         self.feeds = Feeds(
             setups=self.setups, caller=MemoryCaller(self._serve), bus=bus, clock=self.clock, metrics=Metrics(),
-            cursors=self.cursors, owns=lambda _name: True,
+            cursors=self.cursors, known=Known(Store(MemoryScripts()), self.setups), owns=lambda _name: True,
         )  # fmt: skip
         rows: tuple[tuple[str, str, dict[str, str]], ...] = (
             ("left", "hubspot", {}),

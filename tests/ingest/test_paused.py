@@ -7,6 +7,7 @@ import pytest
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds, _Poll, _State
 from services.ingest.hydrate import Hydrate
+from services.ingest.known import Known
 from shared import topics
 from shared.apps import APPS
 from shared.core.connector import AppError, Retry
@@ -52,7 +53,7 @@ def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retr
     bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))), clock=ManualClock())
     feeds = Feeds(
         setups=setups, caller=Refusing(retry), bus=bus, clock=ManualClock(), metrics=Metrics(), cursors=Cursors(bus),
-        owns=lambda _: True,
+        known=Known(Store(MemoryScripts()), setups), owns=lambda _: True,
     )  # fmt: skip
     poll = _Poll("one", "contact", APPS["hubspot"].objects["contact"].feeds[0], 30.0)
     assert feeds._once(poll, _State(failures=9)) == ("auth_expired", pause_s)

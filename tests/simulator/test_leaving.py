@@ -97,6 +97,21 @@ def test_a_record_takes_no_place_that_the_links_did_not_give_it() -> None:
     assert lived.pair.L.id == "a1"
 
 
+@pytest.mark.parametrize("seated", ["", "b1", "b2"])
+def test_what_our_create_made_takes_its_place_unless_the_links_gave_it_away(seated: str) -> None:
+    """Its answer comes without having asked them; another record's own report is on its way then."""
+    lived = _Lived()
+    lived.report("L", "a1", 1)
+    create = lived.pair.pending["R"].key
+    lived.seated = {"L": "a1", "R": seated}
+    answer = Answer(write=create, result="written")
+    lived.report("R", "b1", 1, marker=create, answer=answer, origin="answer")
+    assert (lived.pair.R is not None, "R" in lived.pair.pending) == ((False, True) if seated == "b2" else (True, False))
+    lived.report("R", seated or "b1", 1)
+    assert lived.pair.R is not None
+    assert (lived.pair.R.id, lived.pair.pending) == (seated or "b1", {})
+
+
 def test_a_record_that_had_the_place_before_does_not_take_it_by_a_late_report() -> None:
     lived = _Lived().linked()
     lived.seated = {"L": "a2", "R": "b1"}

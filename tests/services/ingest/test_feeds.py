@@ -13,13 +13,16 @@ import pytest
 from services.ingest import feeds as module
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds
+from services.ingest.known import Known
 from services.ingest.told import Told
 from shared import topics
 from shared.core.connector import Hint
+from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
 from shared.io.ports import BusUnavailable
 from shared.messages import Cursor, SetupDoc
-from tests.services.desk import LEFT, RIGHT, Answer, Desk, connection, fails
+from tests.services.desk import LEFT, RIGHT, SYNC, Answer, Desk, connection, fails
+from tests.simulator.apps import FIELDS
 
 BIN: Final = Cursors.key(LEFT, "contact", "bin")
 CHANGED: Final = Cursors.key(LEFT, "contact", "changed")
@@ -34,7 +37,8 @@ class Station:
         self.owned = set(owned or (LEFT, RIGHT))
         self.feeds = Feeds(
             setups=self.desk.setups, caller=self.desk.caller, bus=self.desk.bus, clock=self.desk.clock,
-            metrics=self.desk.metrics, cursors=self.cursors, owns=lambda name: name in self.owned,
+            metrics=self.desk.metrics, cursors=self.cursors, known=Known(self.desk.store, self.desk.setups),
+            owns=lambda name: name in self.owned,
         )  # fmt: skip
         self.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c"}
 
@@ -322,6 +326,20 @@ def test_what_is_read_twice_becomes_one_notice(station: Station) -> None:
         before = Counter(row.id for row in station.desk.told(topics.NOTICES))
         assert station.once()[0] == "done"
         assert Counter(row.id for row in station.desk.told(topics.NOTICES)) - before == Counter(expected)
+
+
+def test_an_echo_of_what_every_pair_knows_becomes_no_notice(station: Station) -> None:
+    """While links are lost nobody can tell, and the hydrator looks again."""
+    end = SideState(id="1", version=Version(order=5), fields=dict.fromkeys(FIELDS))
+    station.desk.keep(Pair(sync=SYNC, pair="p1", rev=1, L=end))
+    hints = [{"id": "1", "version": 5}, {"id": "2", "version": 5}]
+    station.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c", "hints": hints}
+    station.once()
+    assert [row.id for row in station.desk.told(topics.NOTICES)] == ["2"]
+    station.feeds._told.forget(CHANGED)
+    station.desk.scripts.flush()
+    station.once()
+    assert sorted(str(row.id) for row in station.desk.told(topics.NOTICES)) == ["1", "2", "2"]
 
 
 def test_what_kafka_did_not_take_is_told_again(station: Station) -> None:

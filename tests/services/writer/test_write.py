@@ -19,17 +19,27 @@ from tests.simulator.apps import FIELDS
 
 
 def test_what_stands_is_sent_and_answered_with_the_record(counter: Counter) -> None:
-    """The answer comes by `records`, as the app stored it."""
+    """The answer comes by `records`, as the app stored it; the one to a create goes to its pair."""
     rows = [counter.update("p1", f="x"), counter.create("p2"), counter.update("p3", RIGHT, g="y")]
     assert counter.handle(*rows) == [Done("written")] * 3
     told = {row.report.id: row for row in counter.desk.told(topics.RECORDS)}
     assert told["h1"].report.fields["f"] == "x"
     assert told["h1"].report.version.order == counter.apps[LEFT].rows["h1"].version
-    assert told["h2"].report.marker == "k-p2"
-    assert {row.origin for row in told.values()} == {"answer"}
+    (made,) = counter.desk.told(topics.PAIRS)
+    assert (made.pair, made.kind, made.side, made.report.id, made.report.marker) == ("p2", "report", "L", "h2", "k-p2")
+    assert {row.origin for row in (*told.values(), made)} == {"answer"}
     assert counter.results() == {"k-p1": "written", "k-p2": "written", "k-p3": "written"}
     for at, op in ((LEFT, "update"), (LEFT, "create"), (RIGHT, "update")):
         assert counter.desk.metrics.value("writes_total", connection=at, op=op, result="written") == 1
+
+
+def test_a_create_is_told_to_all_syncs_where_several_take_part_in_its_records(counter: Counter) -> None:
+    """Its pair alone would keep the new record to itself."""
+    counter.desk.set_up("sync", SetupDoc(sync=people(id="others", left=people().left, right=people().left)), "others")
+    counter.handle(counter.create("p1"))
+    (seen,) = counter.desk.told(topics.RECORDS)
+    assert [(row.pair, row.answer.result) for row in seen.answers] == [("p1", "written")]
+    assert counter.desk.told(topics.PAIRS) == []
 
 
 def test_a_mark_that_is_gone_is_not_sent(counter: Counter) -> None:
@@ -288,6 +298,6 @@ def test_a_new_record_of_which_only_values_are_told_is_empty_elsewhere(counter: 
     counter.handle(counter.create("p1"))
     with_binding(counter.desk, LEFT, create_answer="whole")
     counter.handle(counter.create("p2"))
-    told = {row.report.marker: row.report.fields for row in counter.desk.told(topics.RECORDS)}
+    told = {row.report.marker: row.report.fields for row in counter.desk.told(topics.PAIRS)}
     assert told["k-p1"] == {"email": "p1@new.example"}
     assert told["k-p2"] == {**dict.fromkeys(FIELDS), "email": "p2@new.example"}

@@ -1,0 +1,51 @@
+"""Which versions every sync has taken already: what a feed or a webhook tells of them is an echo of our own writes."""
+
+from collections.abc import Sequence
+
+from shared.core.pairs import Pair
+from shared.core.policies import Policy
+from shared.core.records import Life, Side
+from shared.io.store import Store
+from shared.messages import Notice
+from shared.setups import Setups
+
+
+class Known:
+    """Asks the links what the pairs of a record know of it."""
+
+    def __init__(self, store: Store, setups: Setups) -> None:
+        self._store = store
+        self._setups = setups
+
+    async def among(self, notices: Sequence[Notice]) -> set[int]:
+        """Find the notices, by their place in the list, that tell nothing new; raises `NotReady` without Redis."""
+        wanted: list[tuple[int, Notice, Policy, Side]] = []
+        for number, notice in enumerate(notices):
+            if notice.ask or notice.kind != "changed" or notice.version is None or notice.version.order is None:
+                continue
+            wanted += [
+                (number, notice, policy, side)
+                for policy, side in self._setups.sides_of(notice.connection, notice.object)
+                if policy.side(side).ordered
+            ]
+        if not wanted:
+            return set()
+        places = await self._store.look([(policy.sync, side, notice.id, None) for _, notice, policy, side in wanted])
+        found = list(zip(wanted, (pair for pair, _ in places), strict=True))
+        pairs = await self._store.load({(policy.sync, pair) for (_, _, policy, _), pair in found})
+        fresh: set[int] = set()
+        for (number, notice, policy, side), pair in found:
+            state = pairs[policy.sync, pair].state if pair else ""
+            if not state or not _has(Pair.read(state), policy, side, notice):
+                fresh.add(number)
+        return {number for number, _, _, _ in wanted} - fresh
+
+
+def _has(pair: Pair, policy: Policy, side: Side, notice: Notice) -> bool:
+    """Tell whether a pair knows this version with all its fields; an app may tell only some of what it created."""
+    end = pair.side(side)
+    if end is None or end.id != notice.id or end.version.order is None or end.life is not Life.ALIVE:
+        return False  # a record that is gone and has changed may be back, under the version that it had
+    if not policy.side(side).fields <= end.fields.keys():
+        return False
+    return notice.version is not None and notice.version.order is not None and end.version.order >= notice.version.order
