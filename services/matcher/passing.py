@@ -10,7 +10,7 @@ from shared.core.outcomes import Done, Drop, Outcome
 from shared.core.pairs import PairEvent, SideState
 from shared.core.records import Life, Report, Side
 from shared.io.links import Swapped, spell_keys
-from shared.io.places import UNCHANGED_IDENTITY, place_of, places
+from shared.io.places import UNCHANGED_IDENTITY, place_of
 from shared.io.ports import Inbound, Outbound
 
 _WEIGHED: Final = ("taken", "known", "stale_version")
@@ -41,9 +41,10 @@ def _set_back(work: Work, side: Side, report: Report) -> bool:
     """
     if work.stepped is None:
         return False
-    told, now = place_of(work.policy.side(side), report), places(work.policy, work.stepped.pair).get(side)
-    if now is None or now.id != told.id:
+    now = work.ends.get(side)
+    if now is None or now.id != report.id:
         return False
+    told = place_of(work.policy.side(side), report)
     if told.alive and now.alive and told.identity == UNCHANGED_IDENTITY:
         return False
     return (told.alive, spell_keys(told)) != (now.alive, spell_keys(now))

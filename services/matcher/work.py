@@ -31,6 +31,8 @@ class Work:
     stepped: Stepped | None = None
     text: str = ""
     """The state as it is stored: as loaded, then as stepped."""
+    ends: dict[Side, Place] = field(default_factory=dict)
+    """The stepped pair's records, as the links are told of them."""
     component: Component | None = None
     counterpart: Counterpart | None = None
     neighbours: Neighbours = field(default_factory=dict)
@@ -66,6 +68,7 @@ def as_swap(work: Work) -> Swap:
         raise ValueError("only a decided pair can be set")
     pair = stepped.pair
     work.text = pair.text()
+    work.ends = places(work.policy, pair)
     bound = stepped.create is not None or bool(pair.absorbed_by)
     origin = origin_of(work) if bound else None
     return Swap(
@@ -73,7 +76,7 @@ def as_swap(work: Work) -> Swap:
         expected=old.rev,
         rev=pair.rev,
         state=work.text,
-        ends=places(work.policy, pair),
+        ends=work.ends,
         create=stepped.create,
         release=stepped.release,
         give_to=pair.absorbed_by,

@@ -185,7 +185,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     wants: dict[Side, dict[str, Send]] = {"L": {}, "R": {}}
     notes = {key: note for key, note in draft.notes.items() if key == "*"}
     problems = {key: problem for key, problem in draft.problems.items() if problem.value}
-    for rule in draft.policy.rules:
+    for rule in _unsettled(draft):
         _decide_field(draft, rule, wants, problems, notes)
     _doubt_links(draft, neighbours)
     links = _decide_links(draft, neighbours, notes)
@@ -197,6 +197,24 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
             _write(draft, side, wants[side], links[side], now_ms)
     waiting = bool(draft.again and draft.tries) and any(wants[side] or links[side] for side in SIDES)
     return _linked_status(draft, waiting, now_ms)
+
+
+def _unsettled(draft: Draft) -> list[FieldRule]:
+    """List the fields that are not as they were left when they were last settled, or of which something is told."""
+    left, right = draft.ends["L"], draft.ends["R"]
+    if left is None or right is None:
+        raise ValueError("a linked pair has two records")
+    base_l, base_r = draft.base["L"], draft.base["R"]
+    told = draft.problems.keys() | draft.notes.keys()
+    return [
+        rule
+        for rule in draft.policy.rules
+        if rule.key in told
+        or rule.key not in base_l
+        or rule.key not in base_r
+        or left.fields.get(rule.left, UNKNOWN) != base_l[rule.key]
+        or right.fields.get(rule.right, UNKNOWN) != base_r[rule.key]
+    ]
 
 
 def _decide_field(

@@ -148,24 +148,28 @@ class Draft:
     def close(self, *, at: int, now_ms: int) -> Pair:
         """Give the changed pair, with its next revision."""
         left, right = self.ends["L"], self.ends["R"]
-        kept: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
+        kept_l: dict[str, Value | None] = {}
+        kept_r: dict[str, Value | None] = {}
         fresh: list[str] = []
         linked = left is not None and right is not None
-        for rule in self.policy.rules if linked else ():
-            if rule.key not in self.base["L"] or rule.key not in self.base["R"]:
-                fresh.append(rule.key)
-                continue
-            for side in SIDES:
-                base = self.base[side][rule.key]
-                if self.value(side, rule.field(side)) != base:
-                    kept[side][rule.key] = base
+        if left is not None and right is not None:
+            base_l, base_r = self.base["L"], self.base["R"]
+            for rule in self.policy.rules:
+                key = rule.key
+                if key not in base_l or key not in base_r:
+                    fresh.append(key)
+                    continue
+                if left.fields.get(rule.left, UNKNOWN) != base_l[key]:
+                    kept_l[key] = base_l[key]
+                if right.fields.get(rule.right, UNKNOWN) != base_r[key]:
+                    kept_r[key] = base_r[key]
         settled = linked and not self.pending and not fresh and self.status == "in_sync"
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
         fields: dict[str, Any] = {
             "sync": self.was.sync, "pair": self.was.pair, "rev": next_rev(self.was, now_ms), "at": at,
             "setup": self.policy.setup,
             "generation": self.was.generation, "n": self.n, "L": left, "R": right,
-            "base_l": kept["L"], "base_r": kept["R"],
+            "base_l": kept_l, "base_r": kept_r,
             "fresh": tuple(fresh), "link_base": self.link_base, "pending": self.pending, "unsure": self.unsure,
             "problems": {} if self.absorbed_by else self.problems,
             "notes": self.notes, "waits": self.waits,

@@ -53,7 +53,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         return _take_new_record(draft, side, report, event, own, offset)
     verdict = _believe(draft, side, current, report, event, own, offset)
     if verdict in ("taken", "known"):
-        _note_arrival(draft, side, report, pending)
+        _note_arrival(draft, side, report, None if _tells_all(own) else pending)
         if verdict == "taken":
             draft.put(side, _overlay(draft, side, current, report))
             draft.problems.pop("*", None)  # a record that was refused as it was may be taken as it is now
@@ -104,7 +104,7 @@ def _take_new_record(
         draft.ask(side, offset)
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
     draft.match = _match(draft, report, event, ours=ours)
-    _note_arrival(draft, side, report, pending)
+    _note_arrival(draft, side, report, None if _tells_all(own) else pending)
     if pending is not None and own is not None:
         _settle_answer(draft, side, pending, own, report, believed=True)
     return "taken"
@@ -233,6 +233,11 @@ def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | N
         draft.unsure[side] = missing
     if pending is not None:
         _arrived(draft, side, report, pending)
+
+
+def _tells_all(own: Answer | None) -> bool:
+    """Tell whether an answer says of every field of its write what became of it."""
+    return own is not None and own.result in ("written", "found")
 
 
 def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:

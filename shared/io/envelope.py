@@ -62,7 +62,7 @@ class Raw:
     @property
     def size(self) -> int:
         """Estimate its bytes on the wire."""
-        headers = sum(len(name) + len(value) + 4 for name, value in self.headers.items())
+        headers = sum(map(len, self.headers)) + sum(map(len, self.headers.values())) + 4 * len(self.headers)
         return len(self.key.encode()) + len(self.value or b"") + headers + 64
 
     def check(self) -> None:

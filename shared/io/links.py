@@ -125,7 +125,7 @@ class Swap:
 
     def args(self) -> list[str | bytes]:
         """Spell it for the script."""
-        args: list[str | bytes] = [self.pair, str(self.expected), str(self.rev), self.state]
+        args: list[str | bytes] = [self.pair, str(self.expected), f"{self.rev}\t{self.state}"]
         for side in SIDES:
             end = self.ends.get(side)
             args += end.args() if end else _NOBODY

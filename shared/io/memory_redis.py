@@ -23,6 +23,7 @@ local function copy(t) local n = {} for k, v in pairs(t) do n[k] = v end return 
 local function keys_of(t) local n = {} for k in pairs(t) do n[#n + 1] = k end table.sort(n) return n end
 local commands = {
   GET = function(key) return data[key] or false end,
+  GETRANGE = function(key, from, to) return string.sub(data[key] or '', from + 1, to + 1) end,
   SET = function(key, value, px)
     set(key, tostring(value))
     volatile[key] = px and true or nil

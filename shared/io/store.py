@@ -52,7 +52,7 @@ class Store:
         loaded = {}
         for call, rows in zip(calls, await self._run(calls), strict=True):
             for pair, row in zip(call.args, rows, strict=True):
-                loaded[call.sync, str(pair)] = Loaded(row[0], Slots(row[1], row[2]), row[3])
+                loaded[call.sync, str(pair)] = Loaded(row[0].partition("\t")[2], Slots(row[1], row[2]), row[3])
         return loaded
 
     async def components(self, records: Iterable[tuple[str, Side, str]]) -> dict[tuple[str, Side, str], Component]:

@@ -13,9 +13,9 @@ SWAP_ITEM: Final = len(Swap(pair="", expected=0, rev=0, state="", ends={}).args(
 """Arguments of one swap; the places below stand in the same order as in `swap.lua`."""
 _CLAIM: Final = 9
 """Arguments of one claim."""
-_KEYS: Final[dict[Side, int]] = {"L": 8, "R": 13}
-_CREATE: Final = 14
-_STEPPED: Final[dict[Side, int]] = {"L": 21, "R": 22}
+_KEYS: Final[dict[Side, int]] = {"L": 7, "R": 12}
+_CREATE: Final = 13
+_STEPPED: Final[dict[Side, int]] = {"L": 20, "R": 21}
 _IDENTIFIER: Final = {"contact": ("e", "email"), "company": ("d", "domain")}
 _SIDES: Final[dict[str, Side]] = {"a": "L", "b": "R"}
 
@@ -77,8 +77,9 @@ class Grants:
             if answer[0] != "ok":
                 continue
             item = [str(arg) for arg in call.args[at : at + SWAP_ITEM]]
-            self._set.add((item[0], int(item[2])))
-            self._highest[item[0]] = max(int(item[2]), self._highest.get(item[0], 0))
+            rev = int(item[2].partition("\t")[0])
+            self._set.add((item[0], rev))
+            self._highest[item[0]] = max(rev, self._highest.get(item[0], 0))
             self._note_places(item)
             if item[_CREATE]:
                 self._granted("L" if item[_CREATE] == "L" else "R", item)

@@ -13,7 +13,7 @@ from tests.simulator.grants import SWAP_ITEM
 from tests.simulator.hands import finish
 from tests.simulator.world import CALM, SYNC, World
 
-_GIVE_TO = 16
+_GIVE_TO = 15
 
 
 class _Forgetful(MemoryScripts):

@@ -1,5 +1,5 @@
 -- Replace the state of pairs, each only if its revision is the expected one. ARGV[1] = component limit, then
--- twenty-four arguments an item: pair, expected rev, new rev, state; for L and R each: id, alive, created, identity,
+-- twenty-three arguments an item: pair, expected rev, "<new rev>\t<state>"; for L and R each: id, alive, created, identity,
 -- keys; create side, release sides, give to, digest, origin, pokes, freed keys; for L and R each: the keys that the
 -- reports of this step were claimed with ("*" when any keys may be replaced); "1" when who waits must hear of it.
 -- What a claim set whose report has not come by yet stays: it is newer than what the pair knows.
@@ -9,21 +9,22 @@ local limit = tonumber(ARGV[1])
 local out = {}
 
 local function swap(at)
-  local pair, expected, rev, state = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+  local pair, expected, state = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
   local ends = {}
   for n, side in ipairs({'L', 'R'}) do
-    local from = at + 4 + (n - 1) * 5
+    local from = at + 3 + (n - 1) * 5
     if ARGV[from] ~= '' then
       ends[side] = {ref = side .. ARGV[from], id = ARGV[from], alive = ARGV[from + 1] == '1', created = ARGV[from + 2],
-                    identity = ARGV[from + 3], keys = ARGV[from + 4], stepped = ARGV[at + 20 + n]}
+                    identity = ARGV[from + 3], keys = ARGV[from + 4], stepped = ARGV[at + 19 + n]}
     end
   end
-  local create, release, give = ARGV[at + 14], ARGV[at + 15], ARGV[at + 16]
-  local digest, origin, pokes, freed = ARGV[at + 17], ARGV[at + 18], ARGV[at + 19], ARGV[at + 20]
-  local woken = ARGV[at + 23] == '1'
+  local create, release, give = ARGV[at + 13], ARGV[at + 14], ARGV[at + 15]
+  local digest, origin, pokes, freed = ARGV[at + 16], ARGV[at + 17], ARGV[at + 18], ARGV[at + 19]
+  local woken = ARGV[at + 22] == '1'
 
-  local current = redis.call('GET', S .. 'p:' .. pair)
-  if (current and tonumber(string.match(current, '^%d+')) or 0) ~= expected then return {'stale'} end
+  -- A whole state is long, and only its revision is wanted; a number of milliseconds has thirteen digits.
+  local current = string.match(redis.call('GETRANGE', S .. 'p:' .. pair, 0, 20), '^%d+')
+  if (tonumber(current) or 0) ~= expected then return {'stale'} end
   for side, e in pairs(ends) do
     e.old = rget(e.ref)
     if e.old and e.old.pair ~= pair then return {'taken', side, e.old.pair} end
@@ -73,7 +74,7 @@ local function swap(at)
   else
     cset(pair, c)
   end
-  redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state)
+  redis.call('SET', S .. 'p:' .. pair, state)
 
   local result = holders(pokes, freed, pair, 50)
   table.insert(result, 1, 'ok')
@@ -86,5 +87,5 @@ local function swap(at)
   return result
 end
 
-for at = 2, #ARGV, 24 do out[#out + 1] = swap(at) end
+for at = 2, #ARGV, 23 do out[#out + 1] = swap(at) end
 return out
