@@ -14,7 +14,7 @@ from shared.io.places import UNCHANGED_IDENTITY, place_of
 from shared.io.ports import Inbound, Outbound
 
 _WEIGHED: Final = ("taken", "known", "stale_version")
-"""Results of a report that no second read is under way for."""
+"""Results of a report for which no second read was asked."""
 
 
 def tell(work: Work, now_ms: int) -> list[Outbound]:
@@ -28,10 +28,16 @@ def tell(work: Work, now_ms: int) -> list[Outbound]:
         report = event.report
         if report is not None and event.side:
             homeless = result == "linked_elsewhere" and report.life is Life.ALIVE
-            if homeless or (result in _WEIGHED and _set_back(work, event.side, report)):
+            if homeless or (_is_weighed(work, event.side, result) and _set_back(work, event.side, report)):
                 out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
     return out
+
+
+def _is_weighed(work: Work, side: Side, result: str) -> bool:
+    """Tell whether no second read of the record is under way: one may be needless before the step is over."""
+    end = work.stepped.pair.side(side) if work.stepped is not None else None
+    return result in _WEIGHED or (result == "asked_again" and end is not None and not end.ask)
 
 
 def _set_back(work: Work, side: Side, report: Report) -> bool:

@@ -70,7 +70,8 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
     if end is None:
         raise ValueError("a half pair has a record")
     if end.life is not Life.ALIVE:
-        draft.pending.pop(target, None)
+        if target in draft.pending:
+            draft.doubt(target)  # it may have been executed: should the record come back, its create does as well
         return _set(draft, "closed", end.life.value)
     if draft.match is not None and draft.match.by == "surplus":
         return _set(draft, "excluded", "duplicate_identifier", "it carries the mark of a record that is linked already")

@@ -85,10 +85,11 @@ def _take_new_record(
     made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
     ours = made and pending is not None and pending.op == "create"
     if not made:
-        draft.unsure = {}  # what may have been written was meant for another record
+        draft.unsure.pop(side, None)  # what may have been written there was meant for another record
     if current is not None:
         draft.forget_bases()
-        _drop_pending(draft, opposite(side))
+        if opposite(side) in draft.pending:
+            draft.doubt(opposite(side))  # a value of the one that left may be written there yet: nobody edited it
         if not ours:
             _drop_pending(draft, side)
             pending = None

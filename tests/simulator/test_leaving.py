@@ -112,6 +112,32 @@ def test_what_our_create_made_takes_its_place_unless_the_links_gave_it_away(seat
     assert (lived.pair.R.id, lived.pair.pending) == (seated or "b1", {})
 
 
+def test_a_create_that_was_executed_before_its_source_left_and_came_back_is_no_edit() -> None:
+    lived = _Lived()
+    lived.report("L", "a1", 1, email="old@x.example")
+    create = lived.pair.pending["R"].key
+    lived.report("L", "a1", 2, life=Life.ARCHIVED)
+    assert dict(lived.pair.pending) == {}
+    lived.report("L", "a1", 3, email="new@x.example")
+    assert (lived.pair.pending["R"].key, lived.pair.pending["R"].fields["email"]) == (create, "new@x.example")
+    answer = Answer(write=create, result="written")
+    lived.report("R", "b1", 1, email="old@x.example", marker=create, answer=answer, origin="answer")
+    assert {side: write.fields for side, write in lived.pair.pending.items()} == {"R": {"email": "new@x.example"}}
+
+
+def test_what_was_written_of_a_record_that_left_does_not_come_back_into_the_one_that_has_its_place() -> None:
+    lived = _Lived().linked()
+    lived.report("L", "a1", 2, email="left@x.example")
+    assert lived.pair.pending["R"].fields == {"email": "left@x.example"}
+    lived.seated = {"L": "a2", "R": "b1"}
+    lived.report("L", "a1", 3, life=Life.ARCHIVED)
+    lived.report("L", "a2", 4)
+    lived.report("R", "b1", 2, email="left@x.example")
+    assert lived.pair.R is not None
+    lived.report("R", "b1", 2, email="left@x.example", asks=(lived.pair.R.ask,))
+    assert {side: write.fields for side, write in lived.pair.pending.items()} == {"R": {"email": "ada@x.example"}}
+
+
 def test_a_record_that_had_the_place_before_does_not_take_it_by_a_late_report() -> None:
     lived = _Lived().linked()
     lived.seated = {"L": "a2", "R": "b1"}

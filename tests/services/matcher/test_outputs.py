@@ -9,10 +9,10 @@ from services.matcher.match import Match
 from services.matcher.resolve import Resolve
 from shared import topics
 from shared.core.pairs import Answer, Pair, PairEvent
-from shared.core.records import Life, Report
+from shared.core.records import Life, Report, Version
 from shared.io.envelope import Received, unwrap
 from shared.io.ports import BusUnavailable, Inbound, run_blocking
-from shared.messages import RecordSeen
+from shared.messages import Notice, RecordSeen
 from shared.topics import Topic
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk, report
 
@@ -20,6 +20,9 @@ TOPICS: tuple[Topic[Any], ...] = (
     topics.NOTICES, topics.PAIRS, *topics.LATER.values(), topics.writes("ordered"), topics.writes("opaque"),
     topics.writes("ordered", backfill=True), topics.writes("opaque", backfill=True),
 )  # fmt: skip
+
+
+_ANN = {"email": "ann@x.example", "f": "old"}
 
 
 class Matcher:
@@ -262,3 +265,17 @@ def test_a_write_carries_what_the_writer_needs() -> None:
     assert (write.expected.token, write.setup, write.marker) == ("v1", 1, "")
     assert write.accepted_ms == matcher.desk.clock.now_ms()
     assert write.key == matcher.pair().pending["R"].key
+
+
+def test_a_record_is_read_again_when_a_step_goes_beyond_a_report_that_it_doubted() -> None:
+    """The links may have heard the same once more meanwhile; to the step, two claims alike are one."""
+    matcher = linked()
+    before = matcher.ends()
+    left = report("h1", 1).model_copy(update={"life": Life.GONE, "version": Version(), "fields": {}})
+    matcher.see(left)
+    matcher.see(report("h1", 2, fields=_ANN))
+    batch = matcher.waiting()
+    matcher.see(left)
+    matcher.step(batch)
+    told = [Notice.model_validate_json(text) for name, text in matcher.since(before) if name == topics.NOTICES.name]
+    assert [(row.id, row.ask) for row in told] == [("h1", "")]
