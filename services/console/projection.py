@@ -34,7 +34,7 @@ _PAUSE_S: Final = 1.0
 _GATHER_S: Final = 0.1
 """Between two looks at a busy journal: many messages in one transaction cost far less than one in each."""
 _CACHE_KIB: Final = 65_536
-"""Pages that the thread which writes keeps: states come in no order, so that each touches another page."""
+"""What the thread that writes keeps of the file: states come in no order, so that each touches another page."""
 _CHECKPOINT_PAGES: Final = 16_384
 """Pages in the log (64 MiB) before they are copied into the file: many are written more than once until then."""
 _log = logs.get(__name__)
@@ -130,7 +130,6 @@ class Views:
             database.row_factory = sqlite3.Row
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
-            database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             self._local.database = database
         return database
@@ -138,6 +137,7 @@ class Views:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         database = self._connection()
+        database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")  # of this thread alone: others only read
         database.execute("BEGIN IMMEDIATE")
         try:
             yield database
