@@ -58,7 +58,7 @@ CAUGHT: Final = (
     Caught(mutations.nobody_told_of_freed_keys, 1, habits=MOVING, look_again=False),
     Caught(mutations.no_wake, 16, habits=LINKED, look_again=False),
     Caught(mutations.published_once, 2, look_again=False),
-    Caught(mutations.believed_at_once, 2, habits=DELETING, look_again=False),
+    Caught(mutations.believed_at_once, 18, habits=HARD, look_again=False),
     Caught(mutations.no_marker, 38, habits=ALL, look_again=False),
 )
 
