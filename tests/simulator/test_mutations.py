@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from tests.simulator import mutations
-from tests.simulator.people import ALL, DELETING, HARD, LINKED, MILD, MOVING, Habits
+from tests.simulator.people import ALL, HARD, LINKED, MILD, MOVING, Habits
 from tests.simulator.scenarios import create_sent_and_forgotten, swapped_by_a_zombie
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
