@@ -16,6 +16,7 @@ from typing import Final
 
 from services.ingest.cursors import Cursors
 from services.ingest.known import Known
+from services.ingest.notices import addressed, as_notice
 from services.ingest.told import Told
 from shared import logs, topics
 from shared.core.connector import AppError, Feed, FeedExpired, Hint
@@ -163,18 +164,7 @@ class Feeds:
 
     def _notices(self, poll: _Poll, hints: Sequence[Hint]) -> list[Notice]:
         now_ms = self.clock.now_ms()
-        return [
-            Notice(
-                connection=poll.connection,
-                object=poll.object,
-                id=hint.id,
-                kind=hint.kind,
-                version=hint.version,
-                occurred_ms=hint.occurred_ms,
-                accepted_ms=now_ms,
-            )
-            for hint in hints
-        ]
+        return [as_notice(hint, poll.connection, poll.object, now_ms) for hint in hints]
 
     def _unknown(self, notices: Sequence[Notice]) -> list[Outbound]:
         """Address the notices of what is not known already: most of a busy feed are echoes of our own writes."""
@@ -182,11 +172,7 @@ class Feeds:
             known = run_blocking(self.known.among(notices))
         except NotReady:
             known = set()  # the hydrator looks once more, when the links are there
-        return [
-            Outbound(topic=topics.NOTICES, key=f"{one.connection}/{one.object}/{one.id}", message=one)
-            for number, one in enumerate(notices)
-            if number not in known
-        ]
+        return [addressed(notice) for number, notice in enumerate(notices) if number not in known]
 
     def _rebuilt(self, poll: _Poll) -> dict[str, int]:
         """Tell when Redis was last rebuilt for each sync that the feed serves."""

@@ -7,6 +7,7 @@ from typing import Final
 from services.ingest.known import Known
 from shared import topics
 from shared.core.connector import AppError, Binding, Unreadable
+from shared.core.ids import record_key
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome, Park
 from shared.core.records import Report
 from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
@@ -103,7 +104,7 @@ def _seen(report: Report, notices: Sequence[Inbound[Notice]], cause: Inbound[Not
         asks=tuple(dict.fromkeys(inbound.message.ask for inbound in notices if inbound.message.ask)),
         accepted_ms=min((inbound.message.accepted_ms for inbound in notices), default=cause.message.accepted_ms),
     )
-    key = f"{report.connection}/{report.object}/{report.id}"
+    key = record_key(report.connection, report.object, report.id)
     return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=notices[0] if notices else cause)
 
 

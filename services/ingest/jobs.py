@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from services.ingest.cursors import Cursors
+from services.ingest.notices import addressed
 from shared import logs, topics
 from shared.core.connector import AppError
+from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Job, Sync
@@ -174,7 +176,7 @@ class _Work:
                 [
                     Outbound(
                         topic=topics.RECORDS,
-                        key=f"{report.connection}/{report.object}/{report.id}",
+                        key=record_key(report.connection, report.object, report.id),
                         message=RecordSeen(report=report, origin="snapshot", accepted_ms=now_ms),
                     )
                     for report in page.reports
@@ -235,7 +237,7 @@ class _Work:
         notice = Notice(
             connection=connection, object=object_, id=record, kind="deleted", accepted_ms=self._jobs.clock.now_ms()
         )
-        return Outbound(topic=topics.NOTICES, key=f"{connection}/{object_}/{record}", message=notice)
+        return addressed(notice)
 
     def _touch(self, sync: Sync) -> None:
         reason = "backfill" if self._job.kind == "first_sync" else "resync"

@@ -8,12 +8,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from shared import logs, topics
+from services.ingest.notices import addressed, as_notice
+from shared import logs
 from shared.core.connector import Hint, Webhook
 from shared.core.syncs import Connection
 from shared.io.ports import Bus, BusUnavailable, Clock, Outbound, run_blocking
 from shared.io.vault import Vault, VaultError
-from shared.messages import Notice
 from shared.setups import Setups
 
 MAX_BODY: Final = 1_048_576
@@ -81,24 +81,13 @@ class Webhooks:
 
     def _notices(self, senders: Sequence[Connection], hints: Sequence[Hint]) -> list[Outbound]:
         now_ms = self._clock.now_ms()
-        found: dict[tuple[str, str, str, str], Notice] = {}
+        found: dict[tuple[str, str, str, str], Outbound] = {}
         for hint in hints:
             for row in senders:
                 if hint.account not in ("", row.account) or not self._setups.sides_of(row.id, hint.object):
                     continue
-                found[row.id, hint.object, hint.id, hint.kind] = Notice(
-                    connection=row.id,
-                    object=hint.object,
-                    id=hint.id,
-                    kind=hint.kind,
-                    version=hint.version,
-                    occurred_ms=hint.occurred_ms,
-                    accepted_ms=now_ms,
-                )
-        return [
-            Outbound(topic=topics.NOTICES, key=f"{row.connection}/{row.object}/{row.id}", message=row)
-            for row in found.values()
-        ]
+                found[row.id, hint.object, hint.id, hint.kind] = addressed(as_notice(hint, row.id, hint.object, now_ms))
+        return list(found.values())
 
 
 def make_app(webhooks: Webhooks, apps: Mapping[str, Any]) -> FastAPI:

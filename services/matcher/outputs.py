@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared import topics
+from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent, Pending, SideState
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Life, Report, Side
@@ -102,7 +103,7 @@ def _write(
         before=pending.before, expected=pending.expected, links=pending.links, setup=pending.setup,
         accepted_ms=pending.accepted_ms,
     )  # fmt: skip
-    key = f"{target.connection}/{target.object}/{record}" if record else pair.pair
+    key = record_key(target.connection, target.object, record) if record else pair.pair
     return Outbound(topic=topics.writes(target.app, backfill=backfill), key=key, message=command, cause=cause)
 
 
@@ -116,14 +117,18 @@ def _second_read(policy: Policy, side: Side, end: SideState, cause: Inbound[Any]
         ask=end.ask,
         accepted_ms=_accepted(cause) or now_ms,
     )
-    return Outbound(topic=topics.NOTICES, key=f"{part.connection}/{part.object}/{end.id}", message=notice, cause=cause)
+    return Outbound(
+        topic=topics.NOTICES, key=record_key(part.connection, part.object, end.id), message=notice, cause=cause
+    )
 
 
 def read_again(policy: Policy, side: Side, record: str, cause: Inbound[Any], now_ms: int) -> Outbound:
     """Ask for a record to be read."""
     part = policy.side(side)
     notice = Notice(connection=part.connection, object=part.object, id=record, accepted_ms=now_ms)
-    return Outbound(topic=topics.NOTICES, key=f"{part.connection}/{part.object}/{record}", message=notice, cause=cause)
+    return Outbound(
+        topic=topics.NOTICES, key=record_key(part.connection, part.object, record), message=notice, cause=cause
+    )
 
 
 def _touch(sync: str, pair: str, reason: str, cause: Inbound[Any]) -> Outbound:

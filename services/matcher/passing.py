@@ -45,8 +45,6 @@ def _set_back(work: Work, side: Side, report: Report) -> bool:
 
     If a newer one had told them the same meanwhile, that was set back as well, and only a claim can tell it again.
     """
-    if work.stepped is None:
-        return False
     now = work.ends.get(side)
     if now is None or now.id != report.id:
         return False

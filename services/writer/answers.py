@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from shared import topics
 from shared.core.connector import AppError, Refused, Retry, Stale, WriteResult
+from shared.core.ids import record_key
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome
 from shared.core.pairs import Answer, PairEvent
 from shared.core.records import Report
@@ -73,7 +74,7 @@ def told(command: Command, result: WriteResult, *, alone: bool = False) -> Told:
     named: Literal["found", "written"] = "found" if result.found else "written"
     answer = Answer(write=key, result=named)
     if alone and command.message.op == "create":
-        message = _of_create(command, result.report, answer)
+        message = _answer(command, answer, result.report)
     else:
         message = _with_record(command, result.report, answer)
     return Told(command=command, outcome=Done(named), message=message, result=named)
@@ -147,14 +148,17 @@ def _refused(command: Command, refused: Refused) -> Told:
     return Told(command=command, outcome=Done("refused"), message=_answer(command, answer), result="refused")
 
 
-def _answer(command: Command, answer: Answer) -> Outbound:
+def _answer(command: Command, answer: Answer, made: Report | None = None) -> Outbound:
+    """Answer the pair itself, which links a record that was *made* as it steps: until then, its mark leads there."""
     write = command.message
     event = PairEvent(
         sync=write.sync,
         pair=write.pair,
-        kind="answer",
+        kind="answer" if made is None else "report",
         side=write.side,
+        report=made,
         answer=answer,
+        origin="live" if made is None else "answer",
         accepted_ms=write.accepted_ms,
     )
     return Outbound(topic=topics.PAIRS, key=write.pair, message=event, cause=command)
@@ -165,15 +169,5 @@ def _with_record(command: Command, report: Report, answer: Answer) -> Outbound:
     write = command.message
     row = PairAnswer(sync=write.sync, pair=write.pair, side=write.side, answer=answer)
     seen = RecordSeen(report=report, origin="answer", answers=(row,), accepted_ms=write.accepted_ms)
-    key = f"{report.connection}/{report.object}/{report.id}"
+    key = record_key(report.connection, report.object, report.id)
     return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=command)
-
-
-def _of_create(command: Command, report: Report, answer: Answer) -> Outbound:
-    """Answer the pair itself, which links its new record as it steps: until then, the record's mark leads to it."""
-    write = command.message
-    event = PairEvent(
-        sync=write.sync, pair=write.pair, kind="report", side=write.side, report=report, answer=answer,
-        origin="answer", accepted_ms=write.accepted_ms,
-    )  # fmt: skip
-    return Outbound(topic=topics.PAIRS, key=write.pair, message=event, cause=command)

@@ -10,6 +10,11 @@ def _digest(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).hexdigest()
 
 
+def record_key(connection: str, object_: str, record: str) -> str:
+    """Name a record as the key of its messages: under one key they stay in order."""
+    return f"{connection}/{object_}/{record}"
+
+
 def pair_id(sync: str, side: Side, record: str) -> str:
     """Name the pair whose first claimant is *record*; the name never changes afterwards."""
     return _digest("pair", sync, side, record)

@@ -53,7 +53,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         return _take_new_record(draft, side, report, event, own, offset)
     verdict = _believe(draft, side, current, report, event, own, offset)
     if verdict in ("taken", "known"):
-        _note_arrival(draft, side, report, None if _tells_all(own) else pending)
+        _note_arrival(draft, side, report, pending, own)
         if verdict == "taken":
             draft.put(side, _overlay(draft, side, current, report))
             draft.problems.pop("*", None)  # a record that was refused as it was may be taken as it is now
@@ -88,8 +88,8 @@ def _take_new_record(
         draft.unsure.pop(side, None)  # what may have been written there was meant for another record
     if current is not None:
         draft.forget_bases()
-        if opposite(side) in draft.pending:
-            draft.doubt(opposite(side))  # a value of the one that left may be written there yet: nobody edited it
+        # A value of the one that left may be written there yet: nobody edited it.
+        _drop_pending(draft, opposite(side), doubted=True)
         if not ours:
             _drop_pending(draft, side)
             pending = None
@@ -105,7 +105,7 @@ def _take_new_record(
         draft.ask(side, offset)
     draft.problems = {}  # what was refused concerned a pair that looked otherwise
     draft.match = _match(draft, report, event, ours=ours)
-    _note_arrival(draft, side, report, None if _tells_all(own) else pending)
+    _note_arrival(draft, side, report, pending, own)
     if pending is not None and own is not None:
         _settle_answer(draft, side, pending, own, report, believed=True)
     return "taken"
@@ -222,7 +222,7 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
     )
 
 
-def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | None) -> None:
+def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | None, own: Answer | None) -> None:
     """Move the base where a newer report shows the value of a write: it arrived, whatever its answer says.
 
     Without this an edit that undoes our write before its answer comes would count as no change, and the old value of
@@ -232,13 +232,9 @@ def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | N
     missing = tuple(write for write in doubts if not _arrived(draft, side, report, write))
     if missing:  # one that arrived has done so: should its value appear again, somebody put it there
         draft.unsure[side] = missing
-    if pending is not None:
+    answered = own is not None and own.result in ("written", "found")  # which tells of every field what became of it
+    if pending is not None and not answered:
         _arrived(draft, side, report, pending)
-
-
-def _tells_all(own: Answer | None) -> bool:
-    """Tell whether an answer says of every field of its write what became of it."""
-    return own is not None and own.result in ("written", "found")
 
 
 def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:
@@ -346,7 +342,10 @@ def _waiting(answer: Answer) -> str:
     return "waiting_limit" if answer.retry == "busy" else "app_unavailable"
 
 
-def _drop_pending(draft: Draft, side: Side) -> None:
+def _drop_pending(draft: Draft, side: Side, *, doubted: bool = False) -> None:
     if side in draft.pending:
         draft.trace.append(Trace(did="superseded", side=side, note=draft.pending[side].op))
-        del draft.pending[side]
+        if doubted:
+            draft.doubt(side)
+        else:
+            del draft.pending[side]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 ScriptName: TypeAlias = Literal[
     "claim", "load", "component", "swap", "wait", "unwait", "scan", "epoch", "restore", "let_go"
@@ -14,9 +14,7 @@ def load_scripts() -> Mapping[ScriptName, str]:
     """Read the scripts, each with what they have in common before it."""
     folder = Path(__file__).parent / "lua"
     prelude = (folder / "prelude.lua").read_text()
-    names: tuple[ScriptName, ...] = (
-        "claim", "load", "component", "swap", "wait", "unwait", "scan", "epoch", "restore", "let_go",
-    )  # fmt: skip
+    names: tuple[ScriptName, ...] = get_args(ScriptName)
     return {name: prelude + "\n" + (folder / f"{name}.lua").read_text() for name in names}
 
 
