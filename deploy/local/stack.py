@@ -287,11 +287,10 @@ class Stack:
         deadline = time.monotonic() + _READY_S
         waiting = dict(self.services)
         while waiting:
-            for name, child in list(waiting.items()):
+            for name in list(waiting):
                 if self.ask(self.metrics_url(name).replace("/metrics", "/readyz")) is not None:
                     del waiting[name]
-                elif not child.is_running():
-                    raise StackError(f"{name} ended while starting:\n{child.log_tail()}")
+            self.check()
             if waiting and time.monotonic() > deadline:
                 tails = "\n".join(child.log_tail(5) for child in waiting.values())
                 raise StackError(f"{', '.join(waiting)} did not become ready in {_READY_S:.0f} s:\n{tails}")
@@ -314,6 +313,12 @@ class Stack:
     def api(self, path: str, **query: str) -> Any:
         """Ask the console's API."""
         return self.ask(f"{self.console_url}/api/v1/{path}", self.secrets["console_token"], **query)
+
+    def check(self) -> None:
+        """Make sure that every service runs; raises `StackError` with the last words of one that has ended."""
+        for name, child in self.services.items():
+            if not child.is_running():
+                raise StackError(f"{name} has ended with code {child.exit_code}:\n{child.log_tail()}")
 
     def stop(self, timeout: float = _STOP_S) -> list[str]:
         """Stop everything, services first; returns the names of those that had to be killed."""

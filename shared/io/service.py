@@ -1,5 +1,6 @@
 """What every process does around its own work: settings, logs, probes, threads, and a clean stop."""
 
+import faulthandler
 import gc
 import os
 import signal
@@ -145,6 +146,8 @@ def serve(name: str, wire: Wire) -> int:
         return 2
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop.set())
+    faulthandler.enable()
+    faulthandler.register(signal.SIGQUIT)  # every thread's stack into the log, as a JVM answers this signal
     starting = ["reads its settings"]
     service.health.require("start", lambda: starting[0] if starting else "")
     code = 0

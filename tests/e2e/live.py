@@ -98,6 +98,9 @@ class Live:
         self._http.trust_env = False
         self._http.auth = (self.stack.radicale.user, self.stack.radicale.password)
         self.told: list[str] = []
+        self.revived = False
+        """Whether the test starts again what ended; without it a service that ends fails the test at once."""
+        self.described = False
 
     def start(self) -> None:
         """Start everything, and wait for the first sync."""
@@ -111,6 +114,18 @@ class Live:
         """Stop everything; gives who had to be killed."""
         self.admin.close()
         return self.stack.stop()
+
+    def describe(self) -> str:
+        """Tell how the installation stands, for a test that failed: each service's threads and last words."""
+        running = {name: child for name, child in self.stack.services.items() if child.is_running()}
+        for child in running.values():
+            child.dump()
+        time.sleep(1)
+        parts = [f"health: {as_json(self.stack.api('health') or {})}"]
+        for name, child in self.stack.services.items():
+            how = "runs" if name in running else f"ended with code {child.exit_code}"
+            parts.append(f"{name} {how}:\n{child.log_tail(120)}")
+        return "\n".join(parts)
 
     # HubSpot
 
@@ -279,8 +294,14 @@ class Live:
     # Waiting
 
     def wait(self, what: Callable[[], Any], seconds: float = 30.0, *, every: float = 0.05) -> Any:
-        """Wait until something is true; see `wait`."""
-        return wait(what, seconds, every=every)
+        """Wait until something is true; see `wait`. Raises `StackError` when a service has ended meanwhile."""
+
+        def checked() -> Any:
+            if not self.revived:
+                self.stack.check()
+            return what()
+
+        return wait(checked, seconds, every=every)
 
     def wait_for_card(self, name: str, field: str, value: str, seconds: float = 30.0) -> None:
         """Wait until a card holds a value."""

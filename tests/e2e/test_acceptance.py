@@ -6,6 +6,8 @@ import hmac
 import time
 import uuid
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 import requests
@@ -274,6 +276,21 @@ def _signed(secret: str, url: str, body: bytes, age_ms: int) -> dict[str, str]:
     at = str(int(time.time() * 1000) - age_ms)
     digest = hmac.new(secret.encode(), b"POST" + url.encode() + body + at.encode(), hashlib.sha256).digest()
     return {"X-HubSpot-Signature-v3": base64.b64encode(digest).decode(), "X-HubSpot-Request-Timestamp": at}
+
+
+class TestOperations:
+    """What an SRE asks a process directly."""
+
+    def test_every_service_tells_where_its_threads_are_and_goes_on(self, live: Live) -> None:
+        for name, child in live.stack.services.items():
+            before = child.log.stat().st_size
+            child.dump()
+            live.wait(partial(_wrote, child.log, before, b"Current thread"))
+            assert child.is_running(), name
+
+
+def _wrote(log: Path, after: int, text: bytes) -> bool:
+    return text in log.read_bytes()[after:]
 
 
 class TestAgain:

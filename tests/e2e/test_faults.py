@@ -32,6 +32,7 @@ def _live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     try:
         live.start()
         live.wait_first_sync()
+        live.revived = True
         yield live
     finally:
         live.stop()
