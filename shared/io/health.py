@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, TypeAlias
 
 from shared import logs
@@ -23,6 +24,8 @@ EXIT_CODE: Final = 3
 NOT_READY_LIMIT_S: Final = 600.0
 """How long a rebuild may keep a worker from its messages before standing still counts."""
 _INTERVAL_S: Final = 5.0
+_LOOK_LIMIT_S: Final = 120.0
+"""How long one look may take: far longer than its calls' own limits together."""
 
 _log = logs.get(__name__)
 
@@ -148,19 +151,30 @@ class Watchdog:
         metrics: Metrics,
         *,
         interval_s: float = _INTERVAL_S,
+        look_limit_s: float = _LOOK_LIMIT_S,
         exit_process: Callable[[int], object] = os._exit,
     ) -> None:
         self._progress = progress
         self._offsets = offsets
         self._metrics = metrics
         self._interval_s = interval_s
+        self._look_limit_s = look_limit_s
         self._exit = exit_process
         self._shown: set[Part] = set()
 
     def run(self, stop: threading.Event) -> None:
-        """Watch until *stop* is set."""
+        """Watch until *stop* is set. A look that does not end is a fault of the client that all work goes through."""
+        looker = ThreadPoolExecutor(1, thread_name_prefix="look")
         while not stop.wait(self._interval_s):
-            self.look()
+            look = looker.submit(self.look)
+            try:
+                look.result(self._look_limit_s)
+            except TimeoutError:
+                if look.done():
+                    raise
+                _log.critical("watchdog_stands_still", seconds=self._look_limit_s)
+                self._exit(EXIT_CODE)
+        looker.shutdown(wait=False)
 
     def look(self) -> None:
         """Compare once."""

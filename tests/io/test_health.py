@@ -1,5 +1,6 @@
 """The watchdog: a partition with waiting messages that stands still is a fault, everything else is not."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -129,6 +130,27 @@ def test_a_rebuild_may_take_ten_minutes() -> None:
         world.progress.waiting("g")
         world.pass_time(5)
     assert world.exits
+
+
+def test_a_watchdog_that_is_never_answered_ends_the_process() -> None:
+    """Who waits for ever for the brokers' word watches nothing."""
+    world, stop, answer = World(), threading.Event(), threading.Event()
+
+    class Silent(_Brokers):
+        def committed(self, group: str, topic: str) -> Mapping[int, int]:
+            answer.wait(30)
+            return super().committed(group, topic)
+
+    def exit_process(code: int) -> None:
+        world.exits.append(code)
+        stop.set()
+
+    watchdog = Watchdog(
+        world.progress, Silent(), world.metrics, interval_s=0.01, look_limit_s=0.1, exit_process=exit_process
+    )
+    watchdog.run(stop)
+    answer.set()
+    assert world.exits == [EXIT_CODE]
 
 
 def test_readiness_names_what_is_missing() -> None:
