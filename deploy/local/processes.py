@@ -208,13 +208,13 @@ class Child:
         """Freeze the process, as a long garbage collection or a stalled machine would."""
         self._signal(signal.SIGSTOP)
 
-    def dump(self) -> None:
-        """Have one of our services write where each of its threads is into its log."""
-        self._signal(signal.SIGQUIT)
-
     def resume(self) -> None:
         """Let a paused process go on."""
         self._signal(signal.SIGCONT)
+
+    def dump(self) -> None:
+        """Have one of our services write where each of its threads is into its log."""
+        self._signal(signal.SIGQUIT)
 
     def restart(self, timeout: float) -> None:
         """Stop the process, with a kill after `timeout` seconds, and start it again."""

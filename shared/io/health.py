@@ -25,7 +25,7 @@ NOT_READY_LIMIT_S: Final = 600.0
 """How long a rebuild may keep a worker from its messages before standing still counts."""
 _INTERVAL_S: Final = 5.0
 _LOOK_LIMIT_S: Final = 120.0
-"""How long one look may take: far longer than its calls' own limits together."""
+"""How long one look may take. The first call that meets its own limit ends a look, so this is met by one that hangs."""
 
 _log = logs.get(__name__)
 
