@@ -30,39 +30,88 @@ local function split(text)
   return parts
 end
 
-local function bucket(text)
-  return string.sub(redis.sha1hex(text), 1, 3)
+-- What a script has read or written of the three hashes, so that an item asks Redis for nothing that an item before it
+-- knew; `false` stands for what is not there.
+local buckets, links, places, lists = {}, {}, {}, {}
+
+local function hash(kind, field)
+  local bucket = buckets[field]
+  if not bucket then
+    bucket = string.sub(redis.sha1hex(field), 1, 3)
+    buckets[field] = bucket
+  end
+  return S .. kind .. bucket
 end
 
+-- A table that was read is the one that is remembered: who changes it must write it.
 local function rget(ref)
-  local value = redis.call('HGET', S .. 'r:' .. bucket(ref), ref)
-  if not value then return nil end
-  local pair, flags, created, identity, keys = string.match(value, '^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
-  return {pair = pair, flags = flags, created = created, identity = identity, keys = keys}
+  local r = links[ref]
+  if r == nil then
+    local value = redis.call('HGET', hash('r:', ref), ref)
+    if value then
+      local pair, flags, created, identity, keys = string.match(value, '^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
+      r = {pair = pair, flags = flags, created = created, identity = identity, keys = keys}
+    end
+    links[ref] = r or false
+  end
+  return r or nil
 end
 
 local function rset(ref, r)
-  redis.call('HSET', S .. 'r:' .. bucket(ref), ref,
+  links[ref] = r
+  redis.call('HSET', hash('r:', ref), ref,
     r.pair .. '\t' .. r.flags .. '\t' .. r.created .. '\t' .. r.identity .. '\t' .. r.keys)
 end
 
+local function rdel(ref)
+  links[ref] = false
+  redis.call('HDEL', hash('r:', ref), ref)
+end
+
 local function cget(pair)
-  local value = redis.call('HGET', S .. 'c:' .. bucket(pair), pair)
-  if not value then return nil end
-  local left, right = string.match(value, '^([^\t]*)\t(.*)$')
-  return {L = left, R = right}
+  local c = places[pair]
+  if c == nil then
+    local value = redis.call('HGET', hash('c:', pair), pair)
+    if value then
+      local left, right = string.match(value, '^([^\t]*)\t(.*)$')
+      c = {L = left, R = right}
+    end
+    places[pair] = c or false
+  end
+  return c or nil
 end
 
 local function cset(pair, c)
-  redis.call('HSET', S .. 'c:' .. bucket(pair), pair, c.L .. '\t' .. c.R)
+  places[pair] = c
+  redis.call('HSET', hash('c:', pair), pair, c.L .. '\t' .. c.R)
 end
 
 local function cdel(pair)
-  redis.call('HDEL', S .. 'c:' .. bucket(pair), pair)
+  places[pair] = false
+  redis.call('HDEL', hash('c:', pair), pair)
+end
+
+local function iget(key)
+  local value = lists[key]
+  if value == nil then
+    value = redis.call('HGET', hash('i:', key), key)
+    lists[key] = value
+  end
+  return value
+end
+
+local function iset(key, value)
+  lists[key] = value
+  redis.call('HSET', hash('i:', key), key, value)
+end
+
+local function idel(key)
+  lists[key] = false
+  redis.call('HDEL', hash('i:', key), key)
 end
 
 local function refs_of(key)
-  local value = redis.call('HGET', S .. 'i:' .. bucket(key), key)
+  local value = iget(key)
   if not value then return {} end
   if value == '#' then
     local refs = redis.call('SMEMBERS', S .. 'k:' .. key)
@@ -73,10 +122,9 @@ local function refs_of(key)
 end
 
 local function index_add(key, ref)
-  local name = S .. 'i:' .. bucket(key)
-  local value = redis.call('HGET', name, key)
+  local value = iget(key)
   if not value then
-    redis.call('HSET', name, key, ref)
+    iset(key, ref)
   elseif value == '#' then
     redis.call('SADD', S .. 'k:' .. key, ref)
   else
@@ -85,25 +133,24 @@ local function index_add(key, ref)
     if #refs >= LONG then
       for _, known in ipairs(refs) do redis.call('SADD', S .. 'k:' .. key, known) end
       redis.call('SADD', S .. 'k:' .. key, ref)
-      redis.call('HSET', name, key, '#')
+      iset(key, '#')
     else
-      redis.call('HSET', name, key, value .. SEP .. ref)
+      iset(key, value .. SEP .. ref)
     end
   end
 end
 
 local function index_remove(key, ref)
-  local name = S .. 'i:' .. bucket(key)
-  local value = redis.call('HGET', name, key)
+  local value = iget(key)
   if not value then return end
   if value == '#' then
     redis.call('SREM', S .. 'k:' .. key, ref)
-    if redis.call('SCARD', S .. 'k:' .. key) == 0 then redis.call('HDEL', name, key) end
+    if redis.call('SCARD', S .. 'k:' .. key) == 0 then idel(key) end
     return
   end
   local left = {}
   for _, known in ipairs(split(value)) do if known ~= ref then left[#left + 1] = known end end
-  if #left == 0 then redis.call('HDEL', name, key) else redis.call('HSET', name, key, table.concat(left, SEP)) end
+  if #left == 0 then idel(key) else iset(key, table.concat(left, SEP)) end
 end
 
 -- Write a record's link and bring its index entries in step with its keys.

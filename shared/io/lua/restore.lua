@@ -19,7 +19,7 @@ end
 
 local function forget(ref, r)
   for _, key in ipairs(split(r.keys)) do index_remove(key, ref) end
-  redis.call('HDEL', S .. 'r:' .. bucket(ref), ref)
+  rdel(ref)
 end
 
 local result = {'ok'}
