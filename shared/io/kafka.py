@@ -55,6 +55,19 @@ def subscribe(consumer: Any, topics: Sequence[str]) -> None:
     consumer.subscribe(list(topics))
 
 
+def poll(consumer: Any, timeout_ms: int) -> Any:
+    """Poll a member of a group, and have it finish a join that it began in an earlier poll.
+
+    A poll whose time is over leaves a join under way for the next one. But where changed metadata was the reason to
+    join, kafka-python 3.0 notes the change as dealt with when the group's leader divides the partitions: the next poll
+    then sees no reason left, and the member would stay without partitions, and without heartbeats, for ever.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001 - nothing public tells of it, or asks for it
+    if coordinator.rebalance_in_progress():
+        coordinator.request_rejoin()
+    return consumer.poll(timeout_ms=timeout_ms)
+
+
 @functools.lru_cache(maxsize=65_536)
 def partition_of(key: str, partitions: int) -> int:
     """Give the partition of a key, as the Kafka clients choose it."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from shared import logs
 from shared.io.handling import Handler, by_name, process
 from shared.io.health import Progress
-from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, subscribe
+from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, poll, subscribe
 from shared.io.kafka_reader import received
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, run_blocking
 from shared.metrics import Metrics
@@ -117,7 +117,7 @@ class SupervisedConsumer(Generic[M]):
 
     def _round(self, consumer: Any, stop: threading.Event) -> None:
         try:
-            found = consumer.poll(timeout_ms=_POLL_MS)
+            found = poll(consumer, _POLL_MS)
             if found and self._plan.linger_s:
                 self._gather(consumer, found, stop)
         except FencedInstanceIdError:
@@ -140,7 +140,7 @@ class SupervisedConsumer(Generic[M]):
         """Add to what a poll found until the batch is full, or the time is over."""
         deadline = time.monotonic() + self._plan.linger_s
         while sum(map(len, found.values())) < self._plan.batch and time.monotonic() < deadline and not stop.is_set():
-            for part, records in consumer.poll(timeout_ms=50).items():
+            for part, records in poll(consumer, 50).items():
                 found.setdefault(part, []).extend(records)
 
     def _settle(self, consumer: Any, batch: dict[Any, list[Any]], stop: threading.Event) -> bool:

@@ -20,7 +20,7 @@ from shared.core.outcomes import Done, Outcome, Park
 from shared.io.envelope import Raw, Received, unwrap
 from shared.io.handling import follow_up, report
 from shared.io.health import Progress
-from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, subscribe
+from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, poll, subscribe
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import received
 from shared.io.ports import BusUnavailable, Clock, Inbound, Outbound
@@ -157,7 +157,7 @@ class LaterLoop:
 
     def _round(self, consumer: Any, stop: threading.Event) -> None:
         try:
-            found = consumer.poll(timeout_ms=_POLL_MS)
+            found = poll(consumer, _POLL_MS)
             self._follow(consumer)
             for part, records in found.items():
                 self._take(consumer, part, records)

@@ -281,3 +281,31 @@ def test_the_later_loop_publishes_when_due_and_not_before(world: World) -> None:
     _until(lambda: any(item.key == world.group for item in read_to_end(settings, PARKED)))
     world.stop_all()
     assert world.errors == []
+
+
+@pytest.mark.parametrize("kind", ["supervised", "later"])
+def test_a_join_that_ends_between_two_polls_is_not_forgotten(world: World, kind: str) -> None:
+    """kafka-python takes changed metadata for dealt with then: the member would never be one again."""
+    parts = {"bus": world.bus, "metrics": world.metrics, "clock": world.clock, "progress": Progress(limit_s=60)}
+    loop: Any = LaterLoop(world.settings, **parts)
+    if kind == "supervised":
+        plan = Subscription(group=world.group, topics=(world.topic,), handle=world.handle, batch=50)
+        loop = SupervisedConsumer(world.settings, plan, **parts)
+    consumer, stop = loop._connect(), threading.Event()
+    coordinator = consumer._coordinator
+
+    def stable() -> bool:
+        loop._round(consumer, stop)
+        return bool(coordinator.stable())
+
+    try:
+        _until(lambda: stable() and coordinator._assignment_snapshot == coordinator._metadata_snapshot)
+        coordinator._assignment_snapshot = {}  # there is more to divide than when the partitions were divided
+        _until(lambda: not consumer.poll(timeout_ms=0) and coordinator._join_task is not None)
+        _until(lambda: coordinator._join_task.is_done)
+        assert not coordinator.need_rejoin()
+        assert not coordinator.stable()
+        _until(stable)
+        assert consumer.assignment()
+    finally:
+        consumer.close(autocommit=False, timeout_ms=2000)
