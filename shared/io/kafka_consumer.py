@@ -23,7 +23,9 @@ from shared.topics import Topic
 
 M = TypeVar("M", bound=BaseModel)
 
-_POLL_MS: Final = 250
+_POLL_MS: Final = 500
+_FETCH_MS: Final = 1000
+"""Longest wait of a broker for the first message: fewer questions of an idle consumer, and none is later for it."""
 _COMMIT_MS: Final = 5000
 _CLOSE_MS: Final = 2000
 _PAUSE_S: Final = (0.2, 0.4, 0.7, 1.0)
@@ -108,7 +110,7 @@ class SupervisedConsumer(Generic[M]):
                 session_timeout_ms=session_ms,
                 heartbeat_interval_ms=session_ms // 4,
                 max_poll_interval_ms=int(1000 * (self._settings.watchdog_s + 30)),  # the watchdog bites first
-                fetch_max_wait_ms=_POLL_MS,
+                fetch_max_wait_ms=_FETCH_MS,
             )
         except KafkaError as error:
             raise KafkaFault(f"no Kafka at {self._settings.kafka_bootstrap}: {error!r}") from error

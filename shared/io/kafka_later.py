@@ -31,7 +31,7 @@ from shared.settings import Settings
 from shared.topics import DELAYS_MS, LATER, PARKED, UnreadableMessage
 
 GROUP: Final = "later"
-_POLL_MS: Final = 200
+_POLL_MS: Final = 500
 _TOPICS: Final = {topic.name: topic for topic in LATER.values()}
 _DELAY_OF: Final[Mapping[str, int]] = {topic.name: DELAYS_MS[delay] for delay, topic in LATER.items()}
 _log = logs.get(__name__)

@@ -53,7 +53,7 @@ class TopicReader(Generic[M]):
                 max_poll_records=5000,
                 request_timeout_ms=_TIMEOUT_MS,
                 bootstrap_timeout_ms=_TIMEOUT_MS,
-                fetch_max_wait_ms=200,
+                fetch_max_wait_ms=500,
             )
             self._parts = _partitions(self._consumer, topic.name)
             self._consumer.assign(self._parts)
