@@ -286,7 +286,12 @@ def test_the_later_loop_publishes_when_due_and_not_before(world: World) -> None:
 @pytest.mark.parametrize("kind", ["supervised", "later"])
 def test_a_join_that_ends_between_two_polls_is_not_forgotten(world: World, kind: str) -> None:
     """kafka-python takes changed metadata for dealt with then: the member would never be one again."""
-    parts = {"bus": world.bus, "metrics": world.metrics, "clock": world.clock, "progress": Progress(limit_s=60)}
+    parts: dict[str, Any] = {
+        "bus": world.bus,
+        "metrics": world.metrics,
+        "clock": world.clock,
+        "progress": Progress(limit_s=60),
+    }
     loop: Any = LaterLoop(world.settings, **parts)
     if kind == "supervised":
         plan = Subscription(group=world.group, topics=(world.topic,), handle=world.handle, batch=50)
