@@ -1,12 +1,12 @@
 """Turns a sync's settings into a policy that is ready to run."""
 
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache, partial
+from functools import lru_cache
 from typing import TypeAlias
 
 from shared.core.connector import App, Binding
 from shared.core.mapping import FieldMapping
-from shared.core.matching import Identity, Rule
+from shared.core.matching import Identity, MatchSettings, Rule
 from shared.core.merging import Choice, FieldRule
 from shared.core.policies import AssociationRule, Identified, Policy, SidePolicy
 from shared.core.records import SIDES, Fields, Side, Value, opposite
@@ -24,11 +24,10 @@ Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
 def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App], *, live: bool) -> Policy:
     """Look everything up once; raises KeyError when the settings name what does not exist."""
     sides: dict[Side, SidePolicy] = {}
-    recogniser = cache(partial(_recogniser, sync))  # both sides of one object share what is remembered
     for side in SIDES:
         end = sync.side(side)
         connection = connections[end.connection]
-        sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object], recogniser)
+        sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
     left, right = connections[sync.left.connection], connections[sync.right.connection]
     country = left.country or right.country
     return Policy(
@@ -64,9 +63,7 @@ def _open(direction: str, target: Side) -> bool:
     return direction in ("two_way", "to_left" if target == "L" else "to_right")
 
 
-def _side(
-    sync: Sync, side: Side, connection: Connection, binding: Binding, recogniser: Callable[[str, Names], Recognise]
-) -> SidePolicy:
+def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> SidePolicy:
     target_of_other = _open(sync.direction, side)
     create = sync.create.to_left if side == "L" else sync.create.to_right
     object_type = OBJECTS[binding.object]
@@ -89,28 +86,35 @@ def _side(
         fields=frozenset(mapped | set(identifying.values())),
         identifiers=frozenset(identifying.values()),
         required=(*alone, *binding.required_any),
-        identify=_identifier(recogniser(binding.object, tuple(identifying)), tuple(identifying.values())),
+        identify=_identifier(
+            _recogniser(binding.object, tuple(identifying), sync.match, sync.email_required),
+            tuple(identifying.values()),
+        ),
         label=_labeller(binding.object, native),
     )
 
 
-def _recogniser(sync: Sync, object_: str, names: Names) -> Recognise:
-    """Make the function that says what canonical values are recognised by; it remembers its answers."""
+@lru_cache(maxsize=16)
+def _recogniser(object_: str, names: Names, match: MatchSettings, email_required: bool) -> Recognise:  # noqa: FBT001 - a key
+    """Make the function that says what canonical values are recognised by; it remembers its answers.
+
+    Both sides of one object share what it remembers, and other settings of a sync, such as that it is live, leave it.
+    """
     object_type = OBJECTS[object_]
 
     @lru_cache(maxsize=32_768)
     def of(values: tuple[Value | None, ...]) -> Identified:
         canonical = dict(zip(names, values, strict=True))
-        identity, reason = object_type.identify(canonical, sync.match)
-        keys = object_type.keys(identity, sync.match)
-        if sync.match.mode == "fields":
+        identity, reason = object_type.identify(canonical, match)
+        keys = object_type.keys(identity, match)
+        if match.mode == "fields":
             found = texts(canonical[""])
             key = person_name(found[0]) if found else None
             identity = Identity.model_construct(p=key or "", s=(), e=(), n="", c=())
             keys = (f"f:{key}",) if key else ()
-        elif sync.match.mode == "none":
+        elif match.mode == "none":
             keys = ()
-        if reason in object_type.waivable and not sync.email_required:
+        if reason in object_type.waivable and not email_required:
             reason = ""
         return Identified(identity=identity.model_dump_json(exclude_defaults=True), keys=keys, excluded=reason)
 

@@ -101,10 +101,11 @@ def _with_pokes(pair: Pair, was: Pair, policy: Policy, shown: frozenset[str]) ->
 
     They also saw, under the keys *shown*, what the links had by reports that the pair did not keep.
     """
-    stands = _standing(was) == _standing(pair)
-    if stands and pair.L is was.L and pair.R is was.R and not shown:
+    stands, same = _standing(was) == _standing(pair), pair.L is was.L and pair.R is was.R
+    if stands and same and not shown:
         return pair
-    before, after = keys_of(was, policy), keys_of(pair, policy)
+    after = keys_of(pair, policy)
+    before = after if same else keys_of(was, policy)
     if stands and before == after and shown <= after:
         return pair
     before |= shown
