@@ -1,11 +1,12 @@
 """What travels on each topic, versioned. A consumer accepts its own version and the one before."""
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from pydantic import Field
 
 from shared.core.pairs import Answer, Pair, PairEvent
-from shared.core.records import Fields, Frozen, Map, Report, Side, Version
+from shared.core.records import Fields, Frozen, Report, Side, Version
 from shared.core.syncs import Connection, Job, Phase, Sync
 
 Origin: TypeAlias = Literal["live", "snapshot", "answer"]
@@ -63,7 +64,7 @@ class WriteCommand(Frozen):
     fields: Fields = Field(default_factory=dict)
     before: Fields = Field(default_factory=dict)
     expected: Version | None = None
-    links: Map[str, str | None] = Field(default_factory=dict)
+    links: Mapping[str, str | None] = Field(default_factory=dict)
     setup: int
     """Settings version it was decided under."""
     accepted_ms: int = 0
@@ -81,15 +82,15 @@ class JobProgress(Frozen):
 
     job: str
     phase: Literal["reading", "indexing", "matching", "done", "failed"]
-    read: Map[str, int] = Field(default_factory=dict)
+    read: Mapping[str, int] = Field(default_factory=dict)
     """Records read, by side."""
-    totals: Map[str, int] = Field(default_factory=dict)
+    totals: Mapping[str, int] = Field(default_factory=dict)
     touched: int = 0
     error: str = ""
     at_ms: int = 0
-    barrier: Map[str, int] = Field(default_factory=dict)
+    barrier: Mapping[str, int] = Field(default_factory=dict)
     """Partition of `records` (as text) to the offset that match must pass."""
-    cursors: Map[str, str] = Field(default_factory=dict)
+    cursors: Mapping[str, str] = Field(default_factory=dict)
     """Where each side's listing goes on after a restart."""
 
 
@@ -145,7 +146,7 @@ class Parked(Frozen):
     offset: int
     key: str
     raw_base64: str
-    headers: Map[str, str] = Field(default_factory=dict)
+    headers: Mapping[str, str] = Field(default_factory=dict)
     reason: str
     detail: str = ""
     at_ms: int = 0
@@ -157,7 +158,7 @@ class Delayed(Frozen):
     topic: str
     key: str
     raw_base64: str
-    headers: Map[str, str] = Field(default_factory=dict)
+    headers: Mapping[str, str] = Field(default_factory=dict)
     due_ms: int
 
 

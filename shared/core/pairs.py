@@ -4,12 +4,13 @@ A *half pair* has one side only: unmatched, excluded, or waiting for its create.
 knows is in exactly one pair.
 """
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from pydantic import Field
 
 from shared.core.connector import Retry
-from shared.core.records import Fields, Frozen, Life, Map, Report, Side, Value, Version
+from shared.core.records import Fields, Frozen, Life, Report, Side, Value, Version
 
 Status: TypeAlias = Literal["pending", "in_sync", "failing", "excluded", "hidden", "closed", "absorbed"]
 """`hidden`: a record of a side that this sync only writes to, indexed but without a row. `closed`: deleted on both
@@ -25,7 +26,7 @@ class SideState(Frozen):
     life: Life = Life.ALIVE
     merged_into: str | None = None
     created: str = ""
-    links: Map[str, str | None] = Field(default_factory=dict)
+    links: Mapping[str, str | None] = Field(default_factory=dict)
     ask: str = ""
     """Token of the second read that was asked for; only its answer is believed until then."""
 
@@ -38,8 +39,8 @@ class Pending(Frozen):
     fields: Fields = Field(default_factory=dict)
     source: Fields = Field(default_factory=dict)
     """The other side's values that it was computed from, by mapping key: the other side's base once it is answered."""
-    links: Map[str, str | None] = Field(default_factory=dict)
-    link_source: Map[str, str | None] = Field(default_factory=dict)
+    links: Mapping[str, str | None] = Field(default_factory=dict)
+    link_source: Mapping[str, str | None] = Field(default_factory=dict)
     """Association label to the neighbour pair that the link stands for."""
     before: Fields = Field(default_factory=dict)
     expected: Version | None = None
@@ -100,7 +101,7 @@ class Pair(Frozen):
     """Offset on `pairs` that was applied last: a message at or below it is a redelivery."""
     setup: int = 0
     """Settings version that the state was last decided under."""
-    generation: Map[Side, int] = Field(default_factory=dict)
+    generation: Mapping[Side, int] = Field(default_factory=dict)
     """How often each side's record was created anew on purpose."""
     n: int = 0
     """Writes decided so far; makes update ids differ."""
@@ -111,16 +112,16 @@ class Pair(Frozen):
     base_r: Fields = Field(default_factory=dict)
     fresh: tuple[str, ...] = ()
     """Mapping keys that have no base yet."""
-    link_base: Map[str, tuple[str | None, str | None]] = Field(default_factory=dict)
+    link_base: Mapping[str, tuple[str | None, str | None]] = Field(default_factory=dict)
     """By association label: neighbour pair of the left and of the right side when last settled."""
-    pending: Map[Side, Pending] = Field(default_factory=dict)
-    unsure: Map[Side, tuple[Pending, ...]] = Field(default_factory=dict)
+    pending: Mapping[Side, Pending] = Field(default_factory=dict)
+    unsure: Mapping[Side, tuple[Pending, ...]] = Field(default_factory=dict)
     """Writes that were given up, although an earlier try may have been executed whose answer nobody heard: a value
     that one of them sent is not somebody's edit. Kept until it is
     seen to have arrived, or the side answers a later write."""
-    problems: Map[str, Problem] = Field(default_factory=dict)
+    problems: Mapping[str, Problem] = Field(default_factory=dict)
     """By mapping key, ``@label`` for an association, ``*`` for the whole pair."""
-    notes: Map[str, str] = Field(default_factory=dict)
+    notes: Mapping[str, str] = Field(default_factory=dict)
     """Things worth seeing that need nobody: by mapping key, ``@label``, or ``*`` for the whole pair."""
     waits: tuple[str, ...] = ()
     """Associated records that are not linked yet: ``sync/side/id``."""
@@ -133,7 +134,7 @@ class Pair(Frozen):
     """Keys whose other half pairs must look again because of the last step."""
     freed: tuple[str, ...] = ()
     """Those of the `pokes` that this pair's records no longer carry: who was refused because of one may try again."""
-    doubted: Map[Side, Recognised] = Field(default_factory=dict)
+    doubted: Mapping[Side, Recognised] = Field(default_factory=dict)
     """What the links know a side's record by, because of a report that is in doubt: should they be lost, nobody may be
     created beside it meanwhile."""
     shown: tuple[str, ...] = ()
@@ -149,7 +150,7 @@ class Pair(Frozen):
     """Since when."""
     refused: int = 0
     """How often in a row a write was refused because another record holds the identifier."""
-    recent: Map[str, tuple[int, ...]] = Field(default_factory=dict)
+    recent: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     """Times (ms) of the latest writes by field, to notice one that is written back and forth."""
     edits: int = 0
     """Changes by people or other programs that were taken over, for the amplification metric."""

@@ -1,12 +1,13 @@
 """The settings of a sync as documents, versioned, as they travel on the `setups` topic."""
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from pydantic import Field
 
 from shared.core.mapping import FieldMapping
 from shared.core.matching import MatchSettings
-from shared.core.records import Frozen, Map, Side
+from shared.core.records import Frozen, Side
 
 Phase: TypeAlias = Literal["indexing", "live"]
 Direction: TypeAlias = Literal["two_way", "to_left", "to_right"]
@@ -68,18 +69,18 @@ class Connection(Frozen):
     account: str
     """The account id that the app reports."""
     base_url: str
-    options: Map[str, str] = Field(default_factory=dict)
+    options: Mapping[str, str] = Field(default_factory=dict)
     zone: str = "UTC"
     country: str | None = None
     auth: str
     """Which of the app's ways to sign in it uses."""
-    secrets: Map[str, str] = Field(default_factory=dict)
+    secrets: Mapping[str, str] = Field(default_factory=dict)
     """Sealed by the vault: never in the clear."""
     scopes: tuple[str, ...] | None = None
     """What its account granted, sorted; None when the sign-in does not tell."""
     webhook_secret: str | None = None
     """Sealed; proves that a webhook is genuine."""
-    limits: Map[str, int] = Field(default_factory=dict)
+    limits: Mapping[str, int] = Field(default_factory=dict)
     """Calls per window that we may use, by the app's limit name, where it differs from the app's default."""
     poll_interval_s: float = 60.0
     version: int = 1
