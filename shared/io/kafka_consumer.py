@@ -25,7 +25,8 @@ M = TypeVar("M", bound=BaseModel)
 
 _POLL_MS: Final = 500
 _FETCH_MS: Final = 1000
-"""Longest wait of a broker for the first message: fewer questions of an idle consumer, and none is later for it."""
+"""Longest wait of a broker for the first message, so that an idle consumer asks seldom. A message is sent at once all
+the same; only a batch that was put back may have to wait so long for the fetch that is under way."""
 _COMMIT_MS: Final = 5000
 _CLOSE_MS: Final = 2000
 _PAUSE_S: Final = (0.2, 0.4, 0.7, 1.0)

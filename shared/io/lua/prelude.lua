@@ -31,8 +31,9 @@ local function split(text)
 end
 
 -- What a script has read or written of the three hashes, so that an item asks Redis for nothing that an item before it
--- knew; `false` stands for what is not there.
-local buckets, links, places, lists = {}, {}, {}, {}
+-- knew; `false` stands for what is not there. A table that was read is the one that is remembered: who changes it must
+-- write it.
+local remembered, buckets = {['r:'] = {}, ['c:'] = {}, ['i:'] = {}}, {}
 
 local function hash(kind, field)
   local bucket = buckets[field]
@@ -43,72 +44,47 @@ local function hash(kind, field)
   return S .. kind .. bucket
 end
 
--- A table that was read is the one that is remembered: who changes it must write it.
-local function rget(ref)
-  local r = links[ref]
-  if r == nil then
-    local value = redis.call('HGET', hash('r:', ref), ref)
-    if value then
-      local pair, flags, created, identity, keys = string.match(value, '^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
-      r = {pair = pair, flags = flags, created = created, identity = identity, keys = keys}
-    end
-    links[ref] = r or false
-  end
-  return r or nil
-end
-
-local function rset(ref, r)
-  links[ref] = r
-  redis.call('HSET', hash('r:', ref), ref,
-    r.pair .. '\t' .. r.flags .. '\t' .. r.created .. '\t' .. r.identity .. '\t' .. r.keys)
-end
-
-local function rdel(ref)
-  links[ref] = false
-  redis.call('HDEL', hash('r:', ref), ref)
-end
-
-local function cget(pair)
-  local c = places[pair]
-  if c == nil then
-    local value = redis.call('HGET', hash('c:', pair), pair)
-    if value then
-      local left, right = string.match(value, '^([^\t]*)\t(.*)$')
-      c = {L = left, R = right}
-    end
-    places[pair] = c or false
-  end
-  return c or nil
-end
-
-local function cset(pair, c)
-  places[pair] = c
-  redis.call('HSET', hash('c:', pair), pair, c.L .. '\t' .. c.R)
-end
-
-local function cdel(pair)
-  places[pair] = false
-  redis.call('HDEL', hash('c:', pair), pair)
-end
-
-local function iget(key)
-  local value = lists[key]
+local function get(kind, field, parse)
+  local value = remembered[kind][field]
   if value == nil then
-    value = redis.call('HGET', hash('i:', key), key)
-    lists[key] = value
+    value = redis.call('HGET', hash(kind, field), field)
+    if value and parse then value = parse(value) end
+    remembered[kind][field] = value
   end
-  return value
+  return value or nil
 end
 
-local function iset(key, value)
-  lists[key] = value
-  redis.call('HSET', hash('i:', key), key, value)
+local function set(kind, field, value, text)
+  remembered[kind][field] = value
+  redis.call('HSET', hash(kind, field), field, text)
 end
 
-local function idel(key)
-  lists[key] = false
-  redis.call('HDEL', hash('i:', key), key)
+local function del(kind, field)
+  remembered[kind][field] = false
+  redis.call('HDEL', hash(kind, field), field)
 end
+
+local function parse_link(text)
+  local pair, flags, created, identity, keys = string.match(text, '^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
+  return {pair = pair, flags = flags, created = created, identity = identity, keys = keys}
+end
+
+local function parse_places(text)
+  local left, right = string.match(text, '^([^\t]*)\t(.*)$')
+  return {L = left, R = right}
+end
+
+local function rget(ref) return get('r:', ref, parse_link) end
+local function rset(ref, r)
+  set('r:', ref, r, r.pair .. '\t' .. r.flags .. '\t' .. r.created .. '\t' .. r.identity .. '\t' .. r.keys)
+end
+local function rdel(ref) del('r:', ref) end
+local function cget(pair) return get('c:', pair, parse_places) end
+local function cset(pair, c) set('c:', pair, c, c.L .. '\t' .. c.R) end
+local function cdel(pair) del('c:', pair) end
+local function iget(key) return get('i:', key) end
+local function iset(key, refs) set('i:', key, refs, refs) end
+local function idel(key) del('i:', key) end
 
 local function refs_of(key)
   local value = iget(key)
