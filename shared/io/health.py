@@ -2,7 +2,9 @@
 
 No worker holds a message for more than ten seconds, so a partition with waiting messages whose *committed* offset
 stands still for a minute is always a fault. What is compared comes from the brokers and not from the consumer itself:
-a consumer that no longer fetches believes that nothing waits.
+a consumer that no longer fetches believes that nothing waits. A process that never becomes a member of its group has no
+partition that could stand still: joining for too long is a fault as well. While the brokers do not answer, no clock
+runs.
 """
 
 import os
@@ -23,6 +25,8 @@ EXIT_CODE: Final = 3
 """Exit code of a process that stood still."""
 NOT_READY_LIMIT_S: Final = 600.0
 """How long a rebuild may keep a worker from its messages before standing still counts."""
+JOIN_LIMITS: Final = 3
+"""Joining counts after so many times the limit: a join waits for a member that hangs, which its own watchdog ends."""
 _INTERVAL_S: Final = 5.0
 _LOOK_LIMIT_S: Final = 120.0
 """How long one look may take. The first call that meets its own limit ends a look, so this is met by one that hangs."""
@@ -41,6 +45,17 @@ class Progress:
         self._owned: dict[str, frozenset[tuple[str, int]]] = {}
         self._lag: dict[Part, int] = {}
         self._waiting: dict[str, float] = {}
+        self._joining: dict[str, float] = {}
+        self._topics: dict[str, frozenset[str]] = {}
+
+    def member(self, group: str, topics: Iterable[str], *, joined: bool) -> None:
+        """State that this process takes part in a group that reads these topics, or still tries to."""
+        with self._lock:
+            self._topics[group] = frozenset(topics)
+            if joined:
+                self._joining.pop(group, None)
+            else:
+                self._joining.setdefault(group, self._monotonic())
 
     def assigned(self, group: str, partitions: Iterable[tuple[str, int]]) -> None:
         """State which partitions this process owns now; what it knew of the others is forgotten."""
@@ -56,9 +71,16 @@ class Progress:
             return self._owned.get(group, frozenset())
 
     def groups(self) -> tuple[str, ...]:
-        """Give the groups that this process takes part in."""
+        """Give the groups that this process takes part in, or tries to."""
         with self._lock:
-            return tuple(self._owned)
+            return tuple({**self._owned, **self._joining})
+
+    def topics(self, group: str) -> frozenset[str]:
+        """Give the topics of a group to ask the brokers about."""
+        with self._lock:
+            return frozenset(topic for topic, _ in self._owned.get(group, ())) | (
+                self._topics[group] if group in self._joining else frozenset()
+            )
 
     def seen(self, group: str, topic: str, partition: int, *, committed: int, end: int) -> None:
         """State what the brokers say about a partition; the clock of one that moved, or has no lag, starts anew."""
@@ -92,16 +114,29 @@ class Progress:
                 if known:
                     self._since[group, topic, partition] = (known[0], now)
 
+    def unknown(self) -> None:
+        """State that the brokers give no answer: nothing could move, so all clocks start anew."""
+        now = self._monotonic()
+        with self._lock:
+            for group in self._owned:
+                self._restart(group, now)
+            self._joining = dict.fromkeys(self._joining, now)
+
     def _restart(self, group: str, now: float) -> None:
         for part, (committed, _) in self._since.items():
             if part[0] == group:
                 self._since[part] = (committed, now)
 
     def stuck(self) -> tuple[str, ...]:
-        """Name the partitions that stand still for too long, as sentences."""
+        """Name the partitions that stand still, and the groups that are joined, for too long, as sentences."""
         now = self._monotonic()
         with self._lock:
-            return tuple(
+            joining = tuple(
+                f"{group}: this process has tried to join the group for {now - since:.0f} s"
+                for group, since in sorted(self._joining.items())
+                if now - since > JOIN_LIMITS * self._limit_s
+            )
+            return joining + tuple(
                 f"{topic}/{partition}: {self._lag[group, topic, partition]} messages wait and group {group} has "
                 f"committed nothing for {now - since:.0f} s"
                 for (group, topic, partition), (_, since) in sorted(self._since.items())
@@ -183,6 +218,7 @@ class Watchdog:
                 self._look_at(group)
         except BusUnavailable as error:
             _log.warning("offsets_unknown", detail=str(error))  # no verdict: Kafka's absence is not our fault
+            self._progress.unknown()
             return
         stuck = self._progress.stuck()
         if stuck:
@@ -191,7 +227,7 @@ class Watchdog:
 
     def _look_at(self, group: str) -> None:
         owned = self._progress.owned(group)
-        for topic in sorted({topic for topic, _ in owned}):
+        for topic in sorted(self._progress.topics(group)):
             committed, ends = self._offsets.committed(group, topic), self._offsets.end_offsets(topic)
             for partition in sorted(part for name, part in owned if name == topic):
                 done, end = committed.get(partition, 0), ends.get(partition, 0)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from kafka import errors
 from kafka.partitioner.default import murmur2
+from kafka.structs import MemberState
 
 from shared.settings import Settings
 
@@ -66,6 +67,11 @@ def poll(consumer: Any, timeout_ms: int) -> Any:
     if coordinator.rebalance_in_progress():
         coordinator.request_rejoin()
     return consumer.poll(timeout_ms=timeout_ms)
+
+
+def is_member(consumer: Any) -> bool:
+    """Tell whether a consumer has joined its group: the group's partitions are divided, and it knows its own."""
+    return bool(consumer.group_metadata().state == MemberState.STABLE)
 
 
 @functools.lru_cache(maxsize=65_536)

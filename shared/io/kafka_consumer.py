@@ -8,13 +8,12 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from kafka import KafkaConsumer, OffsetAndMetadata
 from kafka.errors import FencedInstanceIdError, KafkaError
-from kafka.structs import MemberState
 from pydantic import BaseModel
 
 from shared import logs
 from shared.io.handling import Handler, by_name, process
 from shared.io.health import Progress
-from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, poll, subscribe
+from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, is_member, poll, subscribe
 from shared.io.kafka_reader import received
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, run_blocking
 from shared.metrics import Metrics
@@ -119,6 +118,7 @@ class SupervisedConsumer(Generic[M]):
         return consumer
 
     def _round(self, consumer: Any, stop: threading.Event) -> None:
+        self._progress.member(self._plan.group, self._topics, joined=is_member(consumer))
         try:
             found = poll(consumer, _POLL_MS)
             if found and self._plan.linger_s:
@@ -199,14 +199,10 @@ class SupervisedConsumer(Generic[M]):
 
     def _note_assignment(self, consumer: Any) -> None:
         now = frozenset((part.topic, part.partition) for part in consumer.assignment())
-        if now != self._assigned and (now or self._assigned is not None or _joined(consumer)):
+        if now != self._assigned and (now or self._assigned is not None or is_member(consumer)):
             self._assigned = now
             self._progress.assigned(self._plan.group, now)
             _log.info("assigned", group=self._plan.group, partitions=_named(now))
-
-
-def _joined(consumer: Any) -> bool:
-    return bool(consumer.group_metadata().state == MemberState.STABLE)
 
 
 def _named(partitions: frozenset[tuple[str, int]]) -> Sequence[str]:

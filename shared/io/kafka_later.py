@@ -20,7 +20,7 @@ from shared.core.outcomes import Done, Outcome, Park
 from shared.io.envelope import Raw, Received, unwrap
 from shared.io.handling import follow_up, report
 from shared.io.health import Progress
-from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, poll, subscribe
+from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, is_member, poll, subscribe
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import received
 from shared.io.ports import BusUnavailable, Clock, Inbound, Outbound
@@ -156,6 +156,7 @@ class LaterLoop:
         return consumer
 
     def _round(self, consumer: Any, stop: threading.Event) -> None:
+        self._progress.member(GROUP, _TOPICS, joined=is_member(consumer))
         try:
             found = poll(consumer, _POLL_MS)
             self._follow(consumer)

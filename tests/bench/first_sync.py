@@ -3,6 +3,7 @@
 import os
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from redis import Redis
 from deploy.local.hubspot import dataset
 from deploy.local.stack import PORTAL, SERVICES
 from shared.apps.hubspot.feeds import OVERLAP_MS
-from tests.bench.cpu import Cpu, processes
+from tests.bench.cpu import Cpu, Timeline, alone_and_together, processes
 from tests.bench.figures import Figure, figure
 from tests.e2e.accounts import CONTACTS, OTHER, Accounts
 
@@ -19,17 +20,39 @@ QUOTA: Final = 190
 SMALL_QUOTA: Final = 100
 SMALL_CONTACTS: Final = 20_000
 WINDOW_S: Final = 10
+GOAL: Final = 0.9
 
 
 def measure() -> list[Figure]:
     """Measure on stacks of their own; raises what kept it from measuring."""
     contacts = int(os.environ.get("BENCH_CONTACTS", "50000"))
-    found = _measure(contacts, QUOTA)
-    # Where a machine is too small for the larger quota, this tells whether the calls themselves are well spent.
-    return found + _measure(min(contacts, SMALL_CONTACTS), SMALL_QUOTA)[:1]
+    run = _measure(contacts, QUOTA)
+    # Where a machine is too small for the larger quota, this tells whether the calls themselves are well spent, and how
+    # large a machine would do. Processors that are not all busy are quicker: it is the least that would do.
+    small = _measure(min(contacts, SMALL_CONTACTS), SMALL_QUOTA)
+    counted, do = alone_and_together()
+    needed = sum(small.cores.values()) * GOAL * QUOTA / (small.share * SMALL_QUOTA)
+    return [
+        *run.figures,
+        *small.figures[:1],
+        figure(f"first sync: cores that {GOAL} of {QUOTA} calls/{WINDOW_S} s need, by the run under {SMALL_QUOTA}",
+               needed, "cores",
+               baseline=f"the work that all {counted} processors of this machine do at once, by what one does alone",
+               baseline_value=do),
+    ]  # fmt: skip
 
 
-def _measure(contacts: int, quota: int) -> list[Figure]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One first sync."""
+
+    figures: list[Figure]
+    share: float
+    cores: dict[str, float]
+    """What each process used while writing."""
+
+
+def _measure(contacts: int, quota: int) -> _Run:
     with tempfile.TemporaryDirectory() as folder:
         stack = Accounts(Path(folder), limits={"calls": quota})
         try:
@@ -38,7 +61,7 @@ def _measure(contacts: int, quota: int) -> list[Figure]:
             stack.stop()
 
 
-def _figures(stack: Accounts, contacts: int, quota: int) -> list[Figure]:
+def _figures(stack: Accounts, contacts: int, quota: int) -> _Run:
     stack.servers.start()
     admin = stack.hubspot.admin()
     rows = dataset.make(5, contacts, max(20, contacts // 100)).as_load()["contacts"]
@@ -51,11 +74,12 @@ def _figures(stack: Accounts, contacts: int, quota: int) -> list[Figure]:
     stack.start(print, empty=True)
     stack.silence()
     with Redis.from_url(stack.redis_url, decode_responses=True) as client:
-        cpu = Cpu(processes(stack))
+        timeline = Timeline(processes(stack))
+        timeline.begin()
         began = time.monotonic()
         stack.wait_settled(contacts, 60 + contacts / 50)
         took = time.monotonic() - began
-        cores = cpu.cores()
+        timeline.end()
         used = int(client.info("memory")["used_memory"])
         states = [len(client.get(key) or "") for key in client.scan_iter(f"{{{CONTACTS}}}p:*", count=1000)][:2000]
     admin = stack.hubspot.admin()
@@ -71,7 +95,8 @@ def _figures(stack: Accounts, contacts: int, quota: int) -> list[Figure]:
     span_s = (max(creates) - min(creates)) / 1000
     during = sum(1 for row in writing if min(creates) <= row["at"] <= max(creates))
     share = during / (quota * span_s / WINDOW_S)
-    print("CPU ms a record:", {name: round(1000 * share / contacts * took, 2) for name, share in cores.items()})
+    cores = timeline.cores(min(creates) / 1000, max(creates) / 1000)
+    print("cores while writing:", {name: round(used, 2) for name, used in cores.items()})
     print(f"writing: {span_s:.1f} s of {took:.1f} s")
     print("refused by policy:", {portal: calls[portal]["refused"] for portal in calls})
     refused = sum(calls[portal]["byStatus"].get("429", 0) for portal in calls)
@@ -82,13 +107,13 @@ def _figures(stack: Accounts, contacts: int, quota: int) -> list[Figure]:
     idle = Cpu(processes(stack))
     time.sleep(20)
     at_rest = idle.cores()
-    return [
+    figures = [
         figure(
             f"first sync of {contacts} contacts, {quota} calls/{WINDOW_S} s: share of the quota used while writing",
             share, "",
             baseline=f"every call of the quota; busiest process: {busiest} with {cores[busiest]:.2f} of a core, all"
             f" processes: {sum(cores.values()):.2f} of {os.cpu_count()} cores",
-            baseline_value=1.0, goal="at least 0.9 (goal 0.95)", met=share >= 0.9,
+            baseline_value=1.0, goal=f"at least {GOAL} (goal 0.95)", met=share >= GOAL,
         ),
         figure("first sync: seconds", took, "s", baseline="the quota alone, two calls for 100 records",
                baseline_value=contacts / 100 * 2 / quota * WINDOW_S),
@@ -111,3 +136,4 @@ def _figures(stack: Accounts, contacts: int, quota: int) -> list[Figure]:
         figure("idle: memory of all services", sum(memory[name] for name in SERVICES), "MiB",
                baseline="Kafka and Redis", baseline_value=memory["kafka"] + memory["redis"]),
     ]  # fmt: skip
+    return _Run(figures=figures, share=share, cores=cores)

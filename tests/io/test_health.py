@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.io.health import EXIT_CODE, NOT_READY_LIMIT_S, ProcessHealth, Progress, Watchdog
+from shared.io.health import EXIT_CODE, JOIN_LIMITS, NOT_READY_LIMIT_S, ProcessHealth, Progress, Watchdog
 from shared.io.ports import BusUnavailable
 from shared.metrics import Metrics
 
@@ -103,6 +103,47 @@ def test_kafka_away_is_no_fault_of_ours() -> None:
     world.pass_time(10)
     world.brokers.away = True
     world.pass_time(600)
+    assert world.exits == []
+
+
+def test_after_an_outage_the_clocks_start_anew() -> None:
+    """Nobody could commit while the brokers were away: what waits gets its full minute once they are back."""
+    world = World()
+    world.pass_time(10)
+    world.brokers.ends[0] = 9
+    world.pass_time(10)
+    world.brokers.away = True
+    world.pass_time(600)
+    world.brokers.away = False
+    world.pass_time(60)
+    assert world.exits == []
+    world.pass_time(10)
+    assert world.exits
+
+
+def test_a_process_that_never_joins_its_group_ends() -> None:
+    """It owns no partition that could stand still, and would be without work for ever."""
+    world = World()
+    world.progress.assigned("g", ())
+    world.progress.member("g", ["pairs"], joined=False)
+    world.pass_time(60 * JOIN_LIMITS)
+    assert world.exits == []
+    world.progress.member("g", ["pairs"], joined=False)
+    world.pass_time(10)
+    assert set(world.exits) == {EXIT_CODE}
+    (fault,) = ProcessHealth(world.progress).faults()
+    assert "tried to join the group for 190 s" in fault
+    world.progress.member("g", ["pairs"], joined=True)
+    assert ProcessHealth(world.progress).faults() == ()
+
+
+def test_joining_without_brokers_is_no_fault() -> None:
+    """A process that begins before Kafka does waits for it."""
+    world = World()
+    world.progress.assigned("g", ())
+    world.progress.member("g", ["pairs"], joined=False)
+    world.brokers.away = True
+    world.pass_time(3600)
     assert world.exits == []
 
 

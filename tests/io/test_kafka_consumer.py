@@ -286,11 +286,13 @@ def test_the_later_loop_publishes_when_due_and_not_before(world: World) -> None:
 @pytest.mark.parametrize("kind", ["supervised", "later"])
 def test_a_join_that_ends_between_two_polls_is_not_forgotten(world: World, kind: str) -> None:
     """kafka-python takes changed metadata for dealt with then: the member would never be one again."""
+    time = [0.0]
+    progress = Progress(limit_s=60, monotonic=lambda: time[0])
     parts: dict[str, Any] = {
         "bus": world.bus,
         "metrics": world.metrics,
         "clock": world.clock,
-        "progress": Progress(limit_s=60),
+        "progress": progress,
     }
     loop: Any = LaterLoop(world.settings, **parts)
     if kind == "supervised":
@@ -310,7 +312,12 @@ def test_a_join_that_ends_between_two_polls_is_not_forgotten(world: World, kind:
         _until(lambda: coordinator._join_task.is_done)
         assert not coordinator.need_rejoin()
         assert not coordinator.stable()
+        loop._round(consumer, stop)
+        time[0] = 1000.0
+        assert "has tried to join the group for 1000 s" in progress.stuck()[0]
         _until(stable)
         assert consumer.assignment()
+        loop._round(consumer, stop)
+        assert progress.stuck() == ()
     finally:
         consumer.close(autocommit=False, timeout_ms=2000)
