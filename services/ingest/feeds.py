@@ -9,6 +9,7 @@ Where a cursor names no time, everything is read again instead.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,7 +28,9 @@ from shared.metrics import Metrics
 from shared.setups import Setups, UnknownSetup
 
 _TICK_S: Final = 0.1
-_PARALLEL: Final = 8
+_PARALLEL: Final = 64
+PER_CONNECTION: Final = 2
+"""Feeds of one connection that are asked at once: an app that does not answer holds up its own feeds alone."""
 _LONGEST_PAUSE_S: Final = 300.0
 _FIRST_PAUSE_S: Final = 2.0
 _PAUSED_S: Final = 60.0
@@ -84,9 +87,11 @@ class Feeds:
         pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="feed")
         while not stop.wait(_TICK_S):
             now = time.monotonic()
-            for poll in self._polls():
-                state = self._states.setdefault(poll.key, _State())
-                if not state.busy and now >= state.due:
+            polls = [(poll, self._states.setdefault(poll.key, _State())) for poll in self._polls()]
+            asked = Counter(poll.connection for poll, state in polls if state.busy)
+            for poll, state in polls:
+                if not state.busy and now >= state.due and asked[poll.connection] < PER_CONNECTION:
+                    asked[poll.connection] += 1
                     state.busy = True
                     pool.submit(self._guarded, poll, state)
         pool.shutdown(wait=False, cancel_futures=True)

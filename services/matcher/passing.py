@@ -18,7 +18,11 @@ _WEIGHED: Final = ("taken", "known", "stale_version")
 
 
 def tell(work: Work, now_ms: int) -> list[Outbound]:
-    """Say what became of each message of a pair that was stepped; a living record without a place is read again."""
+    """Say what became of each message of a pair that was stepped; a living record without a place is read again.
+
+    What a step said of a message that comes once more is not known any more: its record is read again where the pair,
+    as it is now, says something else.
+    """
     out: list[Outbound] = []
     taken = {id(event): result for event, result in work.step.results} if work.step is not None else {}
     for inbound in work.messages:
@@ -27,7 +31,10 @@ def tell(work: Work, now_ms: int) -> list[Outbound]:
         outcome: Outcome = Done("stepped") if result in ("taken", "redelivered") else Drop(result)
         report = event.report
         if report is not None and event.side:
-            homeless = result == "linked_elsewhere" and report.life is Life.ALIVE
+            elsewhere = result == "linked_elsewhere" or (
+                result == "redelivered" and not _holds(work, event.side, report)
+            )
+            homeless = elsewhere and report.life is Life.ALIVE
             if homeless or (_is_weighed(work, event.side, result) and _set_back(work, event.side, report)):
                 out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
@@ -37,7 +44,12 @@ def tell(work: Work, now_ms: int) -> list[Outbound]:
 def _is_weighed(work: Work, side: Side, result: str) -> bool:
     """Tell whether no second read of the record is under way: one may be needless before the step is over."""
     end = work.stepped.pair.side(side) if work.stepped is not None else None
-    return result in _WEIGHED or (result == "asked_again" and end is not None and not end.ask)
+    return result in _WEIGHED or (result in ("asked_again", "redelivered") and end is not None and not end.ask)
+
+
+def _holds(work: Work, side: Side, report: Report) -> bool:
+    end = work.stepped.pair.side(side) if work.stepped is not None else None
+    return end is not None and end.id == report.id
 
 
 def _set_back(work: Work, side: Side, report: Report) -> bool:

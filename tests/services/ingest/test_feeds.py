@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Any, Final
 
@@ -266,6 +267,29 @@ def test_a_feed_that_fails_in_a_new_way_stops_no_other(station: Station) -> None
         wait_for(lambda: len(station.desk.told(topics.NOTICES)) >= 3)
         wait_for(lambda: station.desk.metrics.value("feed_polls_total", **failed) == 1)
     assert {row.connection for row in station.desk.told(topics.NOTICES)} == {RIGHT}
+
+
+def test_apps_that_hang_hold_up_their_own_feeds_alone(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many they are, and two of the feeds of each at a time."""
+    example = station.due()
+    names = [f"hangs{number}" for number in range(30)]
+    polls = [replace(example, connection=name, object=str(row)) for name in [*names, "well"] for row in range(3)]
+    answer, asked = threading.Event(), Counter[str]()
+
+    def once(_self: Feeds, poll: Any, _state: Any) -> tuple[str, float]:
+        asked[poll.connection] += 1
+        if poll.connection != "well":
+            answer.wait(30)
+        return "done", 60.0
+
+    monkeypatch.setattr(Feeds, "_polls", lambda _self: polls)
+    monkeypatch.setattr(Feeds, "_once", once)
+    try:
+        with running(station):
+            wait_for(lambda: asked["well"] == 3)
+            assert {asked[name] for name in names} == {2}
+    finally:
+        answer.set()
 
 
 def test_only_the_feeds_of_owned_connections_are_asked() -> None:

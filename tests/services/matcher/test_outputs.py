@@ -23,6 +23,7 @@ TOPICS: tuple[Topic[Any], ...] = (
 
 
 _ANN = {"email": "ann@x.example", "f": "old"}
+_LEFT = report("h1", 1).model_copy(update={"life": Life.GONE, "version": Version(), "fields": {}})
 
 
 class Matcher:
@@ -136,6 +137,18 @@ def held(matcher: Matcher) -> None:
     matcher.tell(PairEvent(sync=SYNC, pair=matcher.pair().pair, kind="answer", side="R", answer=answer))
 
 
+def homeless(matcher: Matcher) -> None:
+    """Bring a living record for a place that another one has."""
+    pair = matcher.pair().pair
+    matcher.tell(PairEvent(sync=SYNC, pair=pair, kind="report", side="L", report=report("h9", 1)))
+
+
+def doubted_and_outrun(matcher: Matcher) -> None:
+    """Have the record called gone, which is doubted, and seen in a newer version, which is believed, in one batch."""
+    matcher.see(_LEFT)
+    matcher.see(report("h1", 2, fields=_ANN))
+
+
 CASES: list[tuple[Callable[[], Matcher], Callable[[Matcher], None], set[str]]] = [
     (Matcher, first_record, {"writes.opaque"}),
     (linked, edit, {"writes.opaque"}),
@@ -143,6 +156,8 @@ CASES: list[tuple[Callable[[], Matcher], Callable[[Matcher], None], set[str]]] =
     (linked, gone, set()),
     (Matcher, partner, {"pairs"}),
     (Matcher, refused, {"notices", "later.10s"}),
+    (linked, homeless, {"notices"}),
+    (linked, doubted_and_outrun, {"notices"}),
 ]
 
 
@@ -271,11 +286,9 @@ def test_a_record_is_read_again_when_a_step_goes_beyond_a_report_that_it_doubted
     """The links may have heard the same once more meanwhile; to the step, two claims alike are one."""
     matcher = linked()
     before = matcher.ends()
-    left = report("h1", 1).model_copy(update={"life": Life.GONE, "version": Version(), "fields": {}})
-    matcher.see(left)
-    matcher.see(report("h1", 2, fields=_ANN))
+    doubted_and_outrun(matcher)
     batch = matcher.waiting()
-    matcher.see(left)
+    matcher.see(_LEFT)
     matcher.step(batch)
     told = [Notice.model_validate_json(text) for name, text in matcher.since(before) if name == topics.NOTICES.name]
     assert [(row.id, row.ask) for row in told] == [("h1", "")]
