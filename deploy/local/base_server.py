@@ -3,6 +3,7 @@
 import random
 import socket
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,7 +40,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-class Server:
+class Server(ABC):
     """A server process that keeps its data in one folder, on one port, over any number of starts and kills.
 
     Subclasses say how to prepare the folder, how to start, and how to ask whether it serves.
@@ -55,17 +56,17 @@ class Server:
         self.log = self.folder / f"{self.name}.log"
         self._child: Child | None = None
 
+    @abstractmethod
     def prepare(self) -> None:
         """Write what the server needs to find in its folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def argv(self) -> list[str]:
         """Return the program and its arguments."""
-        raise NotImplementedError
 
+    @abstractmethod
     def serves(self) -> bool:
         """Ask the server itself whether it answers requests now."""
-        raise NotImplementedError
 
     def env(self) -> dict[str, str] | None:
         """Return the whole environment of the process; ours when nothing is returned."""

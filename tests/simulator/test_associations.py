@@ -4,58 +4,42 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.core.pairing import open_step
-from shared.core.pairs import Answer, Pair, PairEvent
+from shared.core.pairs import Answer
 from shared.core.policies import Neighbour, Neighbours
 from shared.core.records import SIDES, Report, Side, Version
+from tests.simulator.lived import CONNECTIONS, Lived
 from tests.simulator.test_waiting import setups
 
-_NAMES: dict[Side, str] = {"L": "a", "R": "b"}
 
-
-class _Lived:
+class _Associated(Lived):
     """One person whose version never moves, whatever firm is associated; of firm n the records are ln and rn."""
 
     def __init__(self) -> None:
         policy = setups().policy("people")
         assert policy is not None
-        self._policy = policy
-        self._offset = 0
-        self.pair = Pair(sync="people", pair="0" * 20)
+        super().__init__(policy)
+        self.gone = False
+        """Whether the firms have left, or were merged."""
         for side in SIDES:
             self.report(side, "1")
 
-    def report(self, side: Side, firm: str, *, answers: str = "", asked: bool = False, gone: bool = False) -> None:
+    def report(self, side: Side, firm: str, *, answers: str = "", asked: bool = False) -> None:
         """Let a record be read, or a write be answered with it."""
         end = self.pair.side(side)
         report = Report(
-            connection=_NAMES[side], object="contact", id=f"{_NAMES[side]}1", version=Version(order=1),
+            connection=CONNECTIONS[side], object="contact", id=f"{CONNECTIONS[side]}1", version=Version(order=1),
             fields={"email": "p@x.example", "f": "x"}, links={"company": f"{side.lower()}{firm}"},
         )  # fmt: skip
-        event = PairEvent(
-            sync="people", pair=self.pair.pair, kind="report", side=side, report=report,
-            answer=Answer(write=answers, result="written") if answers else None,
-            asks=(end.ask,) if asked and end is not None and end.ask else (),
-        )  # fmt: skip
-        self._take(event, gone=gone)
+        answer = Answer(write=answers, result="written") if answers else None
+        asks = (end.ask,) if asked and end is not None and end.ask else ()
+        self.take(self.event("report", side, report=report, answer=answer, asks=asks))
 
-    def touch(self, reason: str, *, gone: bool) -> None:
-        """Let the pair look again, after the firms left or were merged, or not."""
-        self._take(PairEvent(sync="people", pair=self.pair.pair, kind="touch", reason=reason), gone=gone)
-
-    def _take(self, event: PairEvent, *, gone: bool) -> None:
-        step = open_step(self.pair, self._policy)
-        step.take([(self._offset, event)])
-        self._offset += 1
-        self.pair = step.decide(None, self._neighbours(step.draft.ends, gone=gone), self._offset).pair
-
-    @staticmethod
-    def _neighbours(ends: Mapping[Side, object], *, gone: bool) -> Neighbours:
+    def neighbours(self, ends: Mapping[Side, object]) -> Neighbours:
         found = {}
         for side in SIDES:
             links = getattr(ends[side], "links", {})
             if links.get("company"):
-                firm = links["company"][1:]
+                firm, gone = links["company"][1:], self.gone
                 found[side, "company"] = Neighbour(
                     pair=f"f{firm}", left="" if gone else f"l{firm}", right="" if gone else f"r{firm}", gone=gone
                 )  # fmt: skip
@@ -80,7 +64,7 @@ class _Lived:
 
 def test_a_changed_association_is_written_once() -> None:
     """The answer shows the association under the version that is known already: it is no older state coming back."""
-    lived = _Lived()
+    lived = _Associated()
     lived.report("L", "2")
     lived.report("L", "2", asked=True)
     assert lived.pair.pending["R"].links == {"company": "r2"}
@@ -92,7 +76,7 @@ def test_a_changed_association_is_written_once() -> None:
 
 def test_an_association_that_is_changed_while_ours_is_written_travels() -> None:
     """It was seen before the answer came, so the answer tells an older state, and only a second read shows that."""
-    lived = _Lived()
+    lived = _Associated()
     lived.report("L", "2")
     lived.report("L", "2", asked=True)
     write = lived.pair.pending["R"].key
@@ -109,7 +93,7 @@ def test_an_association_that_is_changed_while_ours_is_written_travels() -> None:
 
 def test_what_an_answer_did_not_tell_is_believed_when_it_is_read_first() -> None:
     """The answer to a create says nothing of associations; to learn of them is no reason to read a second time."""
-    lived = _Lived()
+    lived = _Associated()
     left = lived.pair.L
     assert left is not None
     lived.pair = lived.pair.model_copy(update={"L": left.model_copy(update={"links": {}})})
@@ -122,30 +106,34 @@ def test_what_an_answer_did_not_tell_is_believed_when_it_is_read_first() -> None
 @pytest.mark.parametrize("reason", ["woken", "rebuilt"])
 def test_who_belongs_to_a_record_that_left_is_read_again_once(reason: str) -> None:
     """The app may name another one by now, without the person's version having moved."""
-    lived = _Lived()
-    lived.touch(reason, gone=False)
+    lived = _Associated()
+    lived.touch(reason)
     assert lived.asks() == ("", "")
-    lived.touch(reason, gone=True)
+    lived.gone = True
+    lived.touch(reason)
     assert all(lived.asks())
     for side in SIDES:
-        lived.report(side, "1", asked=True, gone=True)
+        lived.report(side, "1", asked=True)
     assert lived.asks() == ("", ""), "an app may go on naming what it no longer has"
-    lived.touch("again", gone=True)
+    lived.touch("again")
     assert lived.asks() == ("", "")
 
 
 def test_a_report_that_names_a_record_that_left_is_asked_for_again() -> None:
-    lived = _Lived()
+    lived = _Associated()
     lived.report("L", "2")
-    lived.report("L", "2", asked=True, gone=True)
-    lived.report("L", "2", gone=True)
+    lived.gone = True
+    lived.report("L", "2", asked=True)
+    lived.report("L", "2")
     assert lived.asks()[0]
+    lived.gone = False
     lived.report("L", "3", asked=True)
     assert lived.pair.pending["R"].links == {"company": "r3"}
 
 
 def test_two_people_whose_firm_left_before_they_were_linked_are_read_again() -> None:
-    lived = _Lived()
+    lived = _Associated()
     lived.pair = lived.pair.model_copy(update={"R": None})
-    lived.report("R", "1", asked=True, gone=True)
+    lived.gone = True
+    lived.report("R", "1", asked=True)
     assert all(lived.asks())

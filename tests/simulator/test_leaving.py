@@ -10,8 +10,7 @@ from services.matcher.resolve import Resolve
 from shared import topics
 from shared.core.ids import pair_id
 from shared.core.pairing import open_step
-from shared.core.pairs import Answer, Match, Pair, PairEvent
-from shared.core.policies import Counterpart
+from shared.core.pairs import Answer, Match, PairEvent
 from shared.core.records import Life, Report, Side, Version
 from shared.io.links import Slots
 from shared.io.ports import Outbound
@@ -20,26 +19,18 @@ from shared.messages import RecordSeen
 from shared.topics import MATCHER_GROUP
 from tests.simulator.checks import check
 from tests.simulator.hands import finish, pass_on, seats, take, waiting
+from tests.simulator.lived import CONNECTIONS, Lived, live_policy
 from tests.simulator.world import CALM, SYNC, World
 
-_NAMES: dict[Side, str] = {"L": "a", "R": "b"}
 
-
-class _Lived:
-    """One pair, and the events that come by."""
+class _Moved(Lived):
+    """A pair whose records leave, come back and are replaced."""
 
     def __init__(self) -> None:
-        world = World(0, CALM)
-        world.first_sync()
-        policy = world.setups.policy(SYNC)
-        assert policy is not None
-        self._policy = policy
-        self._offset = 0
-        self.seated: dict[Side, str] = {}
-        self.pair = Pair(sync=SYNC, pair="0" * 20)
+        super().__init__(live_policy())
 
     def report(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> None:
-        self.event(self.reported(side, record, version, life=life, **more))
+        self.take(self.reported(side, record, version, life=life, **more))
 
     def reported(self, side: Side, record: str, version: int, *, life: Life = Life.ALIVE, **more: object) -> PairEvent:
         email = str(more.pop("email", "ada@x.example"))
@@ -47,33 +38,22 @@ class _Lived:
         aliases: tuple[str, ...] = more.pop("aliases", ())  # type: ignore[assignment]  # a test's own words
         told = Version(order=version) if side == "L" else Version(token=f"v{version}")
         report = Report(
-            connection=_NAMES[side], object="contact", id=record, version=told, life=life, marker=marker,
+            connection=CONNECTIONS[side], object="contact", id=record, version=told, life=life, marker=marker,
             aliases=aliases, fields={"email": email} if life is Life.ALIVE else {},
         )  # fmt: skip
-        return PairEvent(sync=SYNC, pair=self.pair.pair, kind="report", side=side, report=report, **more)  # type: ignore[arg-type]  # a test's own words
+        return self.event("report", side, report=report, **more)
 
     def refused(self, side: Side) -> None:
-        answer = Answer(write=self.pair.pending[side].key, result="refused", code="duplicate_in_target")
-        self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="answer", side=side, answer=answer))
+        self.answer(side, "refused", code="duplicate_in_target")
 
-    def touch(self, reason: str) -> None:
-        self.event(PairEvent(sync=SYNC, pair=self.pair.pair, kind="touch", reason=reason))
-
-    def event(self, *events: PairEvent) -> None:
-        step = open_step(self.pair, self._policy, self.seated)
-        step.take(list(enumerate(events, self._offset)))
-        self._offset += len(events)
-        found = Counterpart(what="create") if step.wants_match else None
-        self.pair = step.decide(found, {}, self._offset).pair
-
-    def linked(self) -> "_Lived":
+    def linked(self) -> "_Moved":
         self.report("L", "a1", 1)
         self.report("R", "b1", 1)
         return self
 
 
 def test_a_gone_record_does_not_take_the_place_of_another_gone_one() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("L", "a1", 2, life=Life.MERGED)
     lived.report("L", "a2", 3, life=Life.MERGED)
     assert lived.pair.L is not None
@@ -81,7 +61,7 @@ def test_a_gone_record_does_not_take_the_place_of_another_gone_one() -> None:
 
 
 def test_a_living_record_takes_the_place_of_a_gone_one() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("L", "a1", 2, life=Life.MERGED)
     lived.seated = {"L": "a2", "R": "b1"}
     lived.report("L", "a2", 3)
@@ -90,7 +70,7 @@ def test_a_living_record_takes_the_place_of_a_gone_one() -> None:
 
 
 def test_a_record_takes_no_place_that_the_links_did_not_give_it() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.seated = {"L": "a1", "R": "b1"}
     lived.report("L", "a2", 2)
     assert lived.pair.L is not None
@@ -100,7 +80,7 @@ def test_a_record_takes_no_place_that_the_links_did_not_give_it() -> None:
 @pytest.mark.parametrize("seated", ["", "b1", "b2"])
 def test_what_our_create_made_takes_its_place_unless_the_links_gave_it_away(seated: str) -> None:
     """Its answer comes without having asked them; another record's own report is on its way then."""
-    lived = _Lived()
+    lived = _Moved()
     lived.report("L", "a1", 1)
     create = lived.pair.pending["R"].key
     lived.seated = {"L": "a1", "R": seated}
@@ -113,7 +93,7 @@ def test_what_our_create_made_takes_its_place_unless_the_links_gave_it_away(seat
 
 
 def test_a_create_that_was_executed_before_its_source_left_and_came_back_is_no_edit() -> None:
-    lived = _Lived()
+    lived = _Moved()
     lived.report("L", "a1", 1, email="old@x.example")
     create = lived.pair.pending["R"].key
     lived.report("L", "a1", 2, life=Life.ARCHIVED)
@@ -126,7 +106,7 @@ def test_a_create_that_was_executed_before_its_source_left_and_came_back_is_no_e
 
 
 def test_what_was_written_of_a_record_that_left_does_not_come_back_into_the_one_that_has_its_place() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("L", "a1", 2, email="left@x.example")
     assert lived.pair.pending["R"].fields == {"email": "left@x.example"}
     lived.seated = {"L": "a2", "R": "b1"}
@@ -139,7 +119,7 @@ def test_what_was_written_of_a_record_that_left_does_not_come_back_into_the_one_
 
 
 def test_a_record_that_had_the_place_before_does_not_take_it_by_a_late_report() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.seated = {"L": "a2", "R": "b1"}
     lived.report("L", "a2", 2)
     lived.report("L", "a2", 3, life=Life.MERGED)
@@ -150,7 +130,7 @@ def test_a_record_that_had_the_place_before_does_not_take_it_by_a_late_report() 
 
 
 def test_a_record_takes_the_place_that_the_links_gave_it_from_one_that_came_back() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.seated = {"L": "a2", "R": "b1"}
     lived.report("L", "a1", 3)
     lived.report("L", "a2", 2)
@@ -236,18 +216,18 @@ def test_a_claim_that_an_old_report_took_with_it_is_made_again(steps: Sequence[S
 
 
 def test_a_record_that_came_back_is_read_a_second_time_before_it_counts() -> None:
-    lived = _Lived()
+    lived = _Moved()
     lived.report("R", "b1", 1, doubtful=True)
     assert lived.pair.R is not None
     asked = lived.pair.R.ask
     assert asked
-    assert not open_step(lived.pair, lived._policy).wants_match
+    assert not open_step(lived.pair, lived.policy).wants_match
     lived.report("R", "b1", 1, asks=(asked,))
     assert lived.pair.R.ask == ""
 
 
 def test_a_record_that_came_back_and_is_gone_after_all_closes_its_pair() -> None:
-    lived = _Lived()
+    lived = _Moved()
     lived.report("R", "b1", 1, doubtful=True)
     assert lived.pair.R is not None
     lived.report("R", "b1", 2, life=Life.GONE, asks=(lived.pair.R.ask,))
@@ -256,7 +236,7 @@ def test_a_record_that_came_back_and_is_gone_after_all_closes_its_pair() -> None
 
 @pytest.mark.parametrize("reason", ["rematch", "again"])
 def test_a_refused_identifier_is_tried_again_when_it_may_be_free(reason: str) -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("L", "a1", 2, email="new@x.example")
     lived.refused("R")
     assert (lived.pair.status, lived.pair.again, lived.pair.pending) == ("failing", "10s", {})
@@ -267,7 +247,7 @@ def test_a_refused_identifier_is_tried_again_when_it_may_be_free(reason: str) ->
 
 
 def test_a_refused_identifier_is_tried_less_and_less_often_by_itself() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("L", "a1", 2, email="new@x.example")
     waits = []
     for _ in range(5):
@@ -281,11 +261,11 @@ def test_a_refused_identifier_is_tried_less_and_less_often_by_itself() -> None:
 def test_an_edit_made_while_an_earlier_try_of_the_create_was_executed_is_written(
     result: Literal["held", "refused"],
 ) -> None:
-    lived = _Lived()
+    lived = _Moved()
     lived.report("L", "a1", 1, email="old@x.example")
     create = lived.pair.pending["R"].key
     held = Answer(write=create, result=result, code="duplicate_in_target", retry="outage")
-    lived.event(PairEvent(sync=SYNC, pair=lived.pair.pair, kind="answer", side="R", answer=held))
+    lived.take(PairEvent(sync=SYNC, pair=lived.pair.pair, kind="answer", side="R", answer=held))
     lived.report("L", "a1", 2, email="new@x.example")
     assert (lived.pair.pending["R"].key, lived.pair.pending["R"].fields["email"]) == (create, "new@x.example")
     written = Answer(write=create, result="written")
@@ -294,7 +274,7 @@ def test_an_edit_made_while_an_earlier_try_of_the_create_was_executed_is_written
 
 
 def test_a_pair_tells_which_identifiers_it_gave_up() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("L", "a1", 2, email="new@x.example")
     assert not lived.pair.freed
     answer = Answer(write=lived.pair.pending["R"].key, result="written")
@@ -304,7 +284,7 @@ def test_a_pair_tells_which_identifiers_it_gave_up() -> None:
 
 def test_a_pair_tells_when_an_identifier_that_was_in_doubt_turns_out_not_to_be_its_own() -> None:
     """The links had it meanwhile, and whoever carries it as well may have been kept out."""
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("R", "b1", 2, email="doubted@x.example")
     assert lived.pair.R is not None
     assert (lived.pair.R.ask != "", lived.pair.freed) == (True, ())
@@ -316,7 +296,7 @@ def test_a_pair_tells_when_an_identifier_that_was_in_doubt_turns_out_not_to_be_i
 
 
 def test_a_pair_tells_when_an_identifier_is_its_own_after_all() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("R", "b1", 2, email="new@x.example")
     assert lived.pair.R is not None
     lived.report("R", "b1", 2, email="new@x.example", asks=(lived.pair.R.ask,))
@@ -324,24 +304,24 @@ def test_a_pair_tells_when_an_identifier_is_its_own_after_all() -> None:
 
 
 def test_a_pair_tells_of_an_identifier_that_only_an_old_report_had() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     lived.report("L", "a1", 3)
     lived.report("L", "a1", 2, email="old@x.example")
     assert lived.pair.freed == ("e:old@x.example",)
 
 
 def test_a_pair_tells_of_an_identifier_that_it_had_and_gave_up_in_one_step() -> None:
-    lived = _Lived().linked()
+    lived = _Moved().linked()
     reports = [
         lived.reported("L", "a1", version, email=email)
         for version, email in ((2, "between@x.example"), (3, "ada@x.example"))
     ]
-    lived.event(*reports)
+    lived.take(*reports)
     assert lived.pair.freed == ("e:between@x.example",)
 
 
 def test_who_waits_for_a_record_is_woken_when_it_is_linked_leaves_comes_back_or_is_replaced() -> None:
-    lived = _Lived()
+    lived = _Moved()
     lived.report("L", "a1", 1)
     assert not lived.pair.woken
     lived.report("R", "b1", 1)

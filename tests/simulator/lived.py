@@ -1,0 +1,56 @@
+"""One pair alone, and the events that come by: the engine without links, apps or a broker."""
+
+from typing import Any, Final
+
+from shared.core.pairing import open_step
+from shared.core.pairs import Answer, Pair, PairEvent
+from shared.core.policies import Counterpart, Neighbours, Policy
+from shared.core.records import Side
+from tests.simulator.world import CALM, SYNC, World
+
+CONNECTIONS: Final[dict[Side, str]] = {"L": "a", "R": "b"}
+
+
+def live_policy() -> Policy:
+    """Give the policy of the world's sync of people once it is live."""
+    world = World(0, CALM)
+    world.first_sync()
+    policy = world.setups.policy(SYNC)
+    assert policy is not None
+    return policy
+
+
+class Lived:
+    """A pair that takes one event after the other."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.pair = Pair(sync=policy.sync, pair="0" * 20)
+        self.seated: dict[Side, str] = {}
+        """Who has the places, as the links would say."""
+        self.policy = policy
+        self._offset = 0
+
+    def event(self, kind: Any, side: Side | None = None, **more: Any) -> PairEvent:
+        """Make an event of this pair."""
+        return PairEvent(sync=self.pair.sync, pair=self.pair.pair, kind=kind, side=side, **more)
+
+    def take(self, *events: PairEvent) -> None:
+        """Let the pair take events in one step, and decide. Who looks for a partner finds none, and creates."""
+        step = open_step(self.pair, self.policy, self.seated)
+        step.take(list(enumerate(events, self._offset)))
+        self._offset += len(events)
+        found = Counterpart(what="create") if step.wants_match else None
+        self.pair = step.decide(found, self.neighbours(step.draft.ends), self._offset).pair
+
+    def neighbours(self, ends: Any) -> Neighbours:
+        """Say what is known of the records that the pair's records are associated with."""
+        del ends
+        return {}
+
+    def touch(self, reason: str) -> None:
+        """Let the pair look again."""
+        self.take(self.event("touch", reason=reason))
+
+    def answer(self, side: Side, result: Any, **more: Any) -> None:
+        """Answer the write that is under way."""
+        self.take(self.event("answer", side, answer=Answer(write=self.pair.pending[side].key, result=result, **more)))
