@@ -5,6 +5,7 @@ No fault strikes here, so that batches can be large and time passes only when it
 
 import base64
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final
@@ -157,9 +158,13 @@ class Scene:
         return [pair for pair in self._newest.values() if not pair.absorbed_by]
 
 
+@pytest.mark.timeout(1800)
 def test_twenty_minutes_of_429() -> None:
-    """Case u: nobody fails, whoever was edited waits for the limit all along, and each is written once afterwards."""
-    many = 100
+    """Case u: nobody fails, whoever was edited waits for the limit all along, and each is written once afterwards.
+
+    The case names 5,000 pairs, which take some minutes: STORM_PAIRS=5000 make test T=tests/simulator/test_long_storm.py
+    """
+    many = int(os.environ.get("STORM_PAIRS", "300"))
     scene = Scene(many)
     assert scene.counts() == {("in_sync", ""): many}
     scene.stormy = True
