@@ -29,7 +29,7 @@ from shared.setups import Setups, UnknownSetup
 
 _TICK_S: Final = 0.1
 _PARALLEL: Final = 64
-PER_CONNECTION: Final = 2
+_PER_CONNECTION: Final = 2
 """Feeds of one connection that are asked at once: an app that does not answer holds up its own feeds alone."""
 _LONGEST_PAUSE_S: Final = 300.0
 _FIRST_PAUSE_S: Final = 2.0
@@ -90,7 +90,7 @@ class Feeds:
             polls = [(poll, self._states.setdefault(poll.key, _State())) for poll in self._polls()]
             asked = Counter(poll.connection for poll, state in polls if state.busy)
             for poll, state in polls:
-                if not state.busy and now >= state.due and asked[poll.connection] < PER_CONNECTION:
+                if not state.busy and now >= state.due and asked[poll.connection] < _PER_CONNECTION:
                     asked[poll.connection] += 1
                     state.busy = True
                     pool.submit(self._guarded, poll, state)

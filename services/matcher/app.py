@@ -103,13 +103,21 @@ class Agents:
         self._clock = clock
         self._metrics = metrics
         self._progress = progress
+        self._topics: list[str] = []
+        app.on_partitions_revoked.connect(self._revoked)
         app.on_partitions_assigned.connect(self._assigned)
 
     def add(self, topic: topics.Topic[Any], handle: Callable[..., Any]) -> None:
         """Have a handler work off a topic."""
+        self._topics.append(topic.name)
+        self._progress.member(topics.MATCHER_GROUP, self._topics, joined=False)
         self._app.agent(_source(self._app, topic.name), concurrency=1)(self._agent(topic, handle))
 
+    async def _revoked(self, _app: Any, _revoked: Any, **_kwargs: Any) -> None:
+        self._progress.member(topics.MATCHER_GROUP, self._topics, joined=False)
+
     async def _assigned(self, _app: Any, assigned: Any, **_kwargs: Any) -> None:
+        self._progress.member(topics.MATCHER_GROUP, self._topics, joined=True)
         self._progress.assigned(topics.MATCHER_GROUP, ((part.topic, part.partition) for part in assigned))
 
     def _agent(self, topic: topics.Topic[Any], handle: Callable[..., Any]) -> Callable[[Any], Awaitable[None]]:

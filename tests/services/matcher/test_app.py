@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError, NotLeaderForPartitionError
-from faust.types.tuples import ConsumerMessage, Message
+from faust.types.tuples import TP, ConsumerMessage, Message
 from mode.utils.futures import done_future
 
-from services.matcher.app import FaustBus, received
+from services.matcher.app import Agents, FaustBus, make_app, received
 from shared import topics
 from shared.io.envelope import SCHEMA, SETUPS, TRACE, MessageTooLarge, unwrap
+from shared.io.health import JOIN_LIMITS, Progress
 from shared.io.memory import ManualClock
 from shared.io.ports import BusUnavailable, Outbound
 from shared.messages import Notice, Parked
+from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.setups import Setups
 
@@ -45,6 +47,29 @@ def test_a_message_without_key_value_or_headers_is_still_one() -> None:
     assert (found.key, found.value, dict(found.headers)) == ("", None, {})
     assert received(message(headers=[("a", None)], key=b"\xff")).headers == {"a": ""}
     assert received(message(key=b"\xff")).key == "�"
+
+
+def test_a_matcher_that_waits_for_its_partitions_is_noticed() -> None:
+    """From its start on, and again from each time that the group divides them anew."""
+    now = [0.0]
+    progress = Progress(limit_s=60, monotonic=lambda: now[0])
+    settings, setups, clock = Settings(), Setups(), ManualClock()
+    app = make_app(settings, "m")
+    agents = Agents(app, settings, FaustBus(app, settings, clock, setups), setups, clock, Metrics(), progress)
+    agents.add(topics.PAIRS, lambda _batch: None)
+
+    def waits(seconds: float) -> bool:
+        now[0] += seconds
+        return "has tried to join" in "".join(progress.stuck())
+
+    assert not waits(60 * JOIN_LIMITS)
+    assert waits(1)
+    asyncio.run(app.on_partitions_assigned.send({TP("pairs", 0)}))
+    assert progress.owned(topics.MATCHER_GROUP) == {("pairs", 0)}
+    assert not waits(1000)
+    asyncio.run(app.on_partitions_revoked.send({TP("pairs", 0)}))
+    assert not waits(60 * JOIN_LIMITS)
+    assert waits(1)
 
 
 class Producer:
