@@ -21,6 +21,8 @@ from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.setups import Setups
 
+WORTH_DIVIDING: Final = 32
+"""Messages of a batch from which on two halves are worth their round trips."""
 _PAUSES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _log = logs.get(__name__)
 
@@ -174,8 +176,11 @@ class Agents:
 def lanes(batch: Sequence[Received]) -> list[list[Received]]:
     """Divide a batch by partitions into parts that share no pair and no record, to be worked off side by side.
 
-    While one waits for Redis or Kafka, the other is decided. Two keep the processor busy; more only make batches small.
+    While one waits for Redis or Kafka, the other is decided. Two keep the processor busy; more only make batches small,
+    and a batch that is small already is better left whole.
     """
+    if len(batch) < WORTH_DIVIDING:
+        return [list(batch)]
     made: tuple[list[Received], list[Received]] = ([], [])
     for item in batch:
         made[item.partition % 2].append(item)

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaTimeoutError, NotLeaderForPartitionError
 from faust.types.tuples import TP, ConsumerMessage, Message
 from mode.utils.futures import done_future
 
-from services.matcher.app import Agents, FaustBus, make_app, received
+from services.matcher.app import WORTH_DIVIDING, Agents, FaustBus, lanes, make_app, received
 from shared import topics
 from shared.io.envelope import SCHEMA, SETUPS, TRACE, MessageTooLarge, unwrap
 from shared.io.health import JOIN_LIMITS, Progress
@@ -47,6 +47,19 @@ def test_a_message_without_key_value_or_headers_is_still_one() -> None:
     assert (found.key, found.value, dict(found.headers)) == ("", None, {})
     assert received(message(headers=[("a", None)], key=b"\xff")).headers == {"a": ""}
     assert received(message(key=b"\xff")).key == "�"
+
+
+@pytest.mark.parametrize(("messages", "parts"), [(1, 1), (WORTH_DIVIDING - 1, 1), (WORTH_DIVIDING, 2), (500, 2)])
+def test_a_batch_is_divided_by_partitions_when_it_is_worth_it(messages: int, parts: int) -> None:
+    """Nothing is left out, the order within a partition stays, and no partition is in two parts."""
+    batch = [received(message(partition=number % 7, offset=number)) for number in range(messages)]
+    made = lanes(batch)
+    assert len(made) == parts
+    assert sorted(item.offset for lane in made for item in lane) == list(range(messages))
+    owners = {(item.partition, number) for number, lane in enumerate(made) for item in lane}
+    assert len(owners) == len({partition for partition, _ in owners})
+    for lane in made:
+        assert [item.offset for item in lane] == sorted(item.offset for item in lane)
 
 
 def test_a_matcher_that_waits_for_its_partitions_is_noticed() -> None:
