@@ -33,6 +33,10 @@ _PER_CONNECTION: Final = 2
 """Feeds of one connection that are asked at once: an app that does not answer holds up its own feeds alone."""
 _LONGEST_PAUSE_S: Final = 300.0
 _FIRST_PAUSE_S: Final = 2.0
+_REST: Final = 2.0
+"""How many times as long as its round a feed rests at least. Each round begins by reading again what changed shortly
+before it: where rounds are long, as while a first sync fills the app, that is most of their calls."""
+_LONGEST_REST_S: Final = 60.0
 _PAUSED_S: Final = 60.0
 """How often a connection whose sign-in was refused is looked at; most looks cost no call (`shared.io.tokens`)."""
 _LOOK_BACK_MS: Final = 3_600_000
@@ -125,6 +129,7 @@ class Feeds:
 
     def _once(self, poll: _Poll, state: _State) -> tuple[str, float]:
         """Poll until the feed has no more; gives how it ended, and the seconds until the next time."""
+        began = time.monotonic()
         try:
             reason = self._all_pages(poll, state)
         except (AppError, BusUnavailable, NotReady) as error:
@@ -137,7 +142,8 @@ class Feeds:
             self._show_age(poll)
             return (error.code if isinstance(error, AppError) else "bus_unavailable"), pause
         state.failures = 0
-        return reason, poll.interval_s
+        took = time.monotonic() - began
+        return reason, max(poll.interval_s, min(_REST * took, _LONGEST_REST_S))
 
     def _all_pages(self, poll: _Poll, state: _State) -> str:
         """Poll while more waits and the feed is ours; a feed that does not know its cursor any more begins anew."""

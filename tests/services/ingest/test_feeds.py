@@ -215,6 +215,37 @@ def test_the_interval_of_a_connection_sets_the_pace_of_all_its_feeds(station: St
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("took", "pause"), [(0.0, 60.0), (20.0, 60.0), (200.0, 60.0)])
+def test_a_long_round_never_delays_the_next_one_by_more_than_a_minute(
+    station: Station, monkeypatch: pytest.MonkeyPatch, took: float, pause: float
+) -> None:
+    assert rested(station, monkeypatch, took, interval_s=60) == pause
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0.0, 5.0), (2.0, 5.0), (20.0, 40.0), (200.0, 60.0)])
+def test_a_feed_rests_longer_than_its_round_took(
+    station: Station, monkeypatch: pytest.MonkeyPatch, took: float, pause: float
+) -> None:
+    """What a long round reads is mostly what the one before it has read."""
+    assert rested(station, monkeypatch, took, interval_s=5) == pause
+
+
+def rested(station: Station, monkeypatch: pytest.MonkeyPatch, took: float, *, interval_s: float) -> float:
+    """Give the pause after a round that took so long."""
+    station.desk.set_up(
+        "connection", SetupDoc(connection=connection(LEFT, "ordered", poll_interval_s=interval_s)), LEFT
+    )
+    now = [0.0]
+
+    def answer(_connection: str, _asked: Any) -> Any:
+        now[0] += took
+        return {"cursor": "c"}
+
+    station.desk.answers["poll"] = answer
+    monkeypatch.setattr("services.ingest.feeds.time.monotonic", lambda: now[0])
+    return station.once()[1]
+
+
 def test_how_old_the_news_may_be_is_shown_also_while_a_feed_fails(station: Station) -> None:
     """The age grows until the feed tells again."""
     now = station.desk.clock.now_ms()
