@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from shared.core.connector import HintKind
 from shared.core.pairs import Answer, Pair, PairEvent
 from shared.core.records import Fields, Frozen, Report, Side, Version
 from shared.core.syncs import Connection, Job, Phase, Sync
@@ -18,7 +19,7 @@ class Notice(Frozen):
     connection: str
     object: str
     id: str
-    kind: Literal["changed", "deleted", "merged"] = "changed"
+    kind: HintKind = "changed"
     version: Version | None = None
     """The version that the app says it has now, where the source tells."""
     ask: str = ""

@@ -74,7 +74,7 @@ NOTICES: Final = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     partitions=None,
-    doc="Look at this record: changed, deleted or merged. A hint, never data.",
+    doc="Look at this record: changed, deleted, erased or merged. A hint, never data.",
 )
 RECORDS: Final = Topic(
     name="records",

@@ -9,7 +9,7 @@ from shared import topics
 from shared.core.connector import AppError, Binding, Unreadable
 from shared.core.ids import record_key
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome, Park
-from shared.core.records import Report
+from shared.core.records import Life, Report
 from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
 from shared.io.store import Store
 from shared.messages import Notice, RecordSeen
@@ -99,6 +99,8 @@ class Hydrate:
 
 
 def _seen(report: Report, notices: Sequence[Inbound[Notice]], cause: Inbound[Notice]) -> Outbound:
+    if report.life is Life.GONE and any(inbound.message.kind == "erased" for inbound in notices):
+        report = report.model_copy(update={"life": Life.ERASED})
     seen = RecordSeen(
         report=report,
         asks=tuple(dict.fromkeys(inbound.message.ask for inbound in notices if inbound.message.ask)),

@@ -120,12 +120,16 @@ class Page:
     total: int | None = None
 
 
+HintKind: TypeAlias = Literal["changed", "deleted", "merged", "erased"]
+"""What is told of a record. `erased`: deleted because its person asked for it; reading shows only that it is gone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
     """Look at this record."""
 
     id: str
-    kind: Literal["changed", "deleted", "merged"] = "changed"
+    kind: HintKind = "changed"
     version: Version | None = None
     """The version that the feed says it has now; a record known at this version need not be read."""
     object: str = ""

@@ -180,7 +180,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
         if lives[gone[0]] is Life.MERGED:
             end = draft.ends[gone[0]]
             return _set(draft, "failing", "partner_merged", end.merged_into or "" if end else "")
-        return _set(draft, "failing", _GONE[gone[0]], "")
+        return _set(draft, "failing", "privacy_deleted" if lives[gone[0]] is Life.ERASED else _GONE[gone[0]], "")
     if not draft.policy.enabled:
         return None
     wants: dict[Side, dict[str, Send]] = {"L": {}, "R": {}}

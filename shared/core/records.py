@@ -80,6 +80,7 @@ class Life(StrEnum):
     ARCHIVED = "archived"  # in the app's bin; may come back under the same id
     GONE = "gone"
     MERGED = "merged"  # lives on under another id
+    ERASED = "erased"  # deleted because its person asked for it: it never comes back, whatever is still told of it
 
 
 class Version(Frozen):

@@ -51,7 +51,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
     own = event.answer if event.answer and pending and event.answer.write == pending.key else None
     if current is None or current.id != report.id:
         return _take_new_record(draft, side, report, event, own, offset)
-    verdict = _believe(draft, side, current, report, event, own, offset)
+    verdict = _judge_erased(current, report) or _believe(draft, side, current, report, event, own, offset)
     if verdict in ("taken", "known"):
         _note_arrival(draft, side, report, pending, own)
         if verdict == "taken":
@@ -136,6 +136,13 @@ def _match(draft: Draft, report: Report, event: PairEvent, *, ours: bool) -> Mat
     if draft.match is None and (ours or read_marker(report.marker, draft.was.sync) is not None):
         return Match(by="create", key=report.marker or "")
     return draft.match
+
+
+def _judge_erased(current: SideState, report: Report) -> Taken | None:
+    """Judge a report of a record that was erased, before or by this report: that is final, so any other is older."""
+    if current.life is Life.ERASED:
+        return "stale_version" if report.life is Life.ALIVE else "known"
+    return "taken" if report.life is Life.ERASED else None
 
 
 def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom

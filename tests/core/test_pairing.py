@@ -1,5 +1,6 @@
 """A linked pair, step by step: each row of the merge table from report to answer, and when a field is frozen."""
 
+from itertools import permutations
 from typing import Any, Final
 
 import pytest
@@ -51,9 +52,9 @@ class Lived:
         if more.pop("changed", True):
             self.version[side] += 1
         fields = {} if more.pop("masked", False) else {"f": self.held[side]}
+        version = more.pop("version", Version(order=self.version[side]))
         report = Report(
-            connection=_AT[side], object="contact", id=f"{side}1", version=Version(order=self.version[side]),
-            fields=fields, **more,
+            connection=_AT[side], object="contact", id=f"{side}1", version=version, fields=fields, **more,
         )  # fmt: skip
         self.event(kind="report", side=side, report=report, answer=answer)
 
@@ -240,6 +241,26 @@ def test_a_deleted_record_stops_its_pair_until_it_is_back(life: Life) -> None:
     lived.see("L")
     assert lived.write() == {"L": "2"}
     assert lived.pair.status == "in_sync"
+
+
+@pytest.mark.parametrize("kind", ["ordered", "opaque"])
+@pytest.mark.parametrize("told", list(permutations(["erased", "gone", "alive"])))
+def test_an_erased_record_never_comes_back(kind: str, told: tuple[str, ...]) -> None:
+    """In whatever order its end is told, and whatever late report still shows it; nothing is written to it."""
+    lived = Lived(policy(kind))
+    first = lived.version["L"]
+    for life in told:
+        if life == "alive":
+            lived.see("L", changed=False, version=Version(order=first))
+        else:
+            lived.see("L", life=Life(life), version=Version())
+    assert (lived.pair.status, lived.pair.reason) == ("failing", "privacy_deleted")
+    assert lived.pair.L is not None
+    assert lived.pair.L.ask == "", "what is final needs no second reading"
+    lived.edit("R", "2")
+    lived.event(kind="touch", reason="resync")
+    assert lived.write() == {}
+    assert (lived.pair.status, lived.pair.reason) == ("failing", "privacy_deleted")
 
 
 def test_deleted_on_both_sides_is_closed() -> None:

@@ -285,12 +285,13 @@ class TestLife:
         contact, right = story.person()
         end = story.audit_end(PORTAL)
         story.admin.edit(PORTAL, "privacy", "contacts", contact)
-        wait(lambda: self._of(story, right)[0]["status"] == "failing")
+        wait(lambda: self._of(story, right)[0]["reason"] == "privacy_deleted")
         story.admin.edit(OTHER, "update", "contacts", right, properties={"jobtitle": "Edited"})
         story.rest()
         assert story.writes(PORTAL, end) == []
         assert right in story.records(OTHER)
-        assert self._of(story, right)[0]["status"] == "failing"
+        (row,) = self._of(story, right)
+        assert (row["status"], row["reason"]) == ("failing", "privacy_deleted")
 
     @staticmethod
     def _of(story: Story, right: str) -> list[dict[str, Any]]:

@@ -105,6 +105,10 @@ def _deleted(number: int, event: Mapping[str, Any], object_: str) -> Iterator[tu
     yield object_, _id(number, event, "objectId"), "deleted"
 
 
+def _erased(number: int, event: Mapping[str, Any], object_: str) -> Iterator[tuple[str, str, Any]]:
+    yield object_, _id(number, event, "objectId"), "erased"
+
+
 def _merged(number: int, event: Mapping[str, Any], object_: str) -> Iterator[tuple[str, str, Any]]:
     """A merge makes a new record; the old ids lead to it."""
     names = ("newObjectId", "primaryObjectId", "objectId")
@@ -138,7 +142,7 @@ _EVENTS: Final = {
     "propertyChange": _changed,
     "restore": _changed,
     "deletion": _deleted,
-    "privacyDeletion": _deleted,
+    "privacyDeletion": _erased,
     "merge": _merged,
     "associationChange": _associated,
 }

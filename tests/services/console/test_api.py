@@ -135,6 +135,13 @@ def test_every_status_can_be_explained(window: Window, status: str, reason: str)
         assert "None" not in json.dumps(told["why"] + [told["summary"]])
 
 
+def test_what_was_deleted_without_a_partner_is_not_called_deleted_twice(window: Window) -> None:
+    """Nothing was deleted in the app where nothing was."""
+    window.show(pair("a", "closed", reason="gone"), linked("b", status="closed", reason="deleted_in_both"))
+    assert window.get("records/a/explanation")["summary"] == "Deleted; it had no partner."
+    assert window.get("records/b/explanation")["summary"] == "Deleted on both sides."
+
+
 def test_a_record_that_moved_is_explained_by_its_pair_of_now(window: Window) -> None:
     """Its old row leads there; while the journal does not tell that pair yet, the old row explains itself."""
     window.show(pair("a", "absorbed", absorbed_by="b"), pair("c", "absorbed", absorbed_by="later"))

@@ -86,6 +86,17 @@ def test_a_record_is_told_as_it_is_now(desk: Desk) -> None:
     assert (seen(desk)["1"].asks, seen(desk)["9"].asks) == (("x",), ())
 
 
+def test_a_record_that_was_erased_is_told_as_that(desk: Desk) -> None:
+    """Reading shows only that it is gone; one that is there, or in the bin, was not erased."""
+    rows = [report("1", 2, life=Life.GONE), report("2", 2, life=Life.ARCHIVED), report("3", 2)]
+    desk.answers["read"] = lambda _at, ids: as_json([row for row in rows if row.id in ids])
+    erased = [notice(row.id, kind="erased") for row in rows]
+    assert handle(desk, notice("1", kind="deleted"), *erased) == [Done("read")] * 4
+    assert {record: row.report.life for record, row in seen(desk).items()} == {
+        "1": "erased", "2": "archived", "3": "alive",
+    }  # fmt: skip
+
+
 def test_a_record_that_may_not_be_read_is_not_called_gone(desk: Desk) -> None:
     """Its notices are parked for a person, and the others of its batch are told."""
     denied = {"id": "1", "code": "not_readable", "message": "no access"}

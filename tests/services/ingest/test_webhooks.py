@@ -275,7 +275,7 @@ def test_deletes_of_every_kind_are_told(door: Door) -> None:
     door.call(body(event("contact.deletion", 1), event("contact.privacyDeletion", 2), event("contact.restore", 3)))
     assert door.brief() == {
         ("hub-a", "contact", "1", "deleted"),
-        ("hub-a", "contact", "2", "deleted"),
+        ("hub-a", "contact", "2", "erased"),
         ("hub-a", "contact", "3", "changed"),
     }
 
