@@ -33,7 +33,7 @@ _PER_CONNECTION: Final = 2
 """Feeds of one connection that are asked at once: an app that does not answer holds up its own feeds alone."""
 _LONGEST_PAUSE_S: Final = 300.0
 _FIRST_PAUSE_S: Final = 2.0
-_REST: Final = 2.0
+_REST: Final = 4.0
 """How many times as long as its round a feed rests at least. Each round begins by reading again what changed shortly
 before it: where rounds are long, as while a first sync fills the app, that is most of their calls."""
 _LONGEST_REST_S: Final = 60.0

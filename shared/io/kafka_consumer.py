@@ -27,6 +27,9 @@ _FETCH_MS: Final = 1000
 """Longest wait of a broker for the first message, so that an idle consumer asks seldom. A message is sent at once all
 the same; only a batch that was put back may have to wait so long for the fetch that is under way."""
 _COMMIT_MS: Final = 5000
+_COMMIT_EVERY_S: Final = 0.2
+"""How long the offsets of handled batches may wait to be committed together: small batches, as while people edit, would
+else cost a call to the broker each. After a crash so much more is handled twice."""
 _CLOSE_MS: Final = 2000
 _PAUSE_S: Final = (0.2, 0.4, 0.7, 1.0)
 _log = logs.get(__name__)
@@ -75,6 +78,9 @@ class SupervisedConsumer(Generic[M]):
         self._progress = progress
         self._topics = by_name(subscription.topics)
         self._assigned: frozenset[tuple[str, int]] | None = None
+        self._handled: dict[Any, int] = {}
+        """By partition, where to go on after what was handled and is not committed yet."""
+        self._due = 0.0
         self._failures = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -83,6 +89,7 @@ class SupervisedConsumer(Generic[M]):
         try:
             while not stop.is_set():
                 self._round(consumer, stop)
+            self._commit(consumer)
         except KafkaError as error:
             raise KafkaFault(f"group {self._plan.group} cannot go on: {error!r}") from error
         finally:
@@ -120,7 +127,9 @@ class SupervisedConsumer(Generic[M]):
     def _round(self, consumer: Any, stop: threading.Event) -> None:
         self._progress.member(self._plan.group, self._topics, joined=is_member(consumer))
         try:
-            found = poll(consumer, _POLL_MS)
+            if self._handled and time.monotonic() >= self._due:
+                self._commit(consumer)
+            found = poll(consumer, self._wait_ms())
             if found and self._plan.linger_s:
                 self._gather(consumer, found, stop)
         except FencedInstanceIdError:
@@ -134,7 +143,7 @@ class SupervisedConsumer(Generic[M]):
         if self._plan.span == "all" and found:
             batches = [found]
         for number, batch in enumerate(batches):
-            if stop.is_set() or not self._settle(consumer, batch, stop):
+            if stop.is_set() or not self._settle(batch, stop):
                 for undone in batches[number:]:
                     self._put_back(consumer, undone)
                 return
@@ -146,8 +155,8 @@ class SupervisedConsumer(Generic[M]):
             for part, records in poll(consumer, 50).items():
                 found.setdefault(part, []).extend(records)
 
-    def _settle(self, consumer: Any, batch: dict[Any, list[Any]], stop: threading.Event) -> bool:
-        """Handle one batch and commit it; False when it, and all after it, has to come again."""
+    def _settle(self, batch: dict[Any, list[Any]], stop: threading.Event) -> bool:
+        """Handle one batch and note that it can be committed; False when it, and all after it, has to come again."""
         items = [received(record) for part in sorted(batch) for record in batch[part]]
         work = process(items, self._topics, self._plan.handle, bus=self._bus, clock=self._clock, metrics=self._metrics)
         try:
@@ -160,7 +169,10 @@ class SupervisedConsumer(Generic[M]):
             raise
         self._failures = 0
         self._progress.working(self._plan.group)
-        return self._commit(consumer, batch)
+        if not self._handled:
+            self._due = time.monotonic() + _COMMIT_EVERY_S
+        self._handled |= {part: records[-1].offset + 1 for part, records in batch.items()}
+        return True
 
     def _hold(self, error: NotReady | BusUnavailable, topic: str, stop: threading.Event) -> None:
         not_ready = isinstance(error, NotReady)
@@ -172,8 +184,20 @@ class SupervisedConsumer(Generic[M]):
         stop.wait(_PAUSE_S[min(self._failures, len(_PAUSE_S) - 1)])
         self._failures += 1
 
-    def _commit(self, consumer: Any, batch: dict[Any, list[Any]]) -> bool:
-        offsets = {part: OffsetAndMetadata(records[-1].offset + 1, "", -1) for part, records in batch.items()}
+    def _wait_ms(self) -> int:
+        """Give how long a poll may wait: until the next commit is due, where there is one."""
+        if not self._handled:
+            return _POLL_MS
+        return max(0, min(_POLL_MS, int(1000 * (self._due - time.monotonic()))))
+
+    def _commit(self, consumer: Any) -> None:
+        """Commit what was handled; what cannot be committed now is tried again while its partition is ours."""
+        mine = consumer.assignment()
+        self._handled = {part: offset for part, offset in self._handled.items() if part in mine}
+        if not self._handled:
+            return
+        self._due = time.monotonic() + _COMMIT_EVERY_S
+        offsets = {part: OffsetAndMetadata(offset, "", -1) for part, offset in self._handled.items()}
         try:
             consumer.commit(offsets, timeout_ms=_COMMIT_MS)
         except FencedInstanceIdError as error:
@@ -183,8 +207,8 @@ class SupervisedConsumer(Generic[M]):
             ) from error
         except REBALANCE as error:
             self._rebalanced("commit", error)
-            return False
-        return True
+        else:
+            self._handled = {}
 
     def _rebalanced(self, where: str, error: Exception) -> None:
         _log.info("dropped_and_polling_again", group=self._plan.group, where=where, detail=repr(error))

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
+from kafka.errors import RequestTimedOutError
 
 from shared.core.outcomes import Done, Later, Outcome, Park
 from shared.io.clock import SystemClock
@@ -63,16 +65,18 @@ class World:
 
     def start(self, instance: str = "", *, batch: int = 50, span: Any = "partition") -> threading.Event:
         """Run one more consumer in a thread, and give the event that stops it."""
-        settings = self.settings.model_copy(update={"instance": instance}) if instance else self.settings
-        consumer = SupervisedConsumer(
-            settings,
+        return self.spawn(self.loop(instance, batch=batch, span=span).run)
+
+    def loop(self, instance: str = "", *, batch: int = 50, span: Any = "all") -> SupervisedConsumer[Notice]:
+        """Make a consumer that nobody runs yet."""
+        return SupervisedConsumer(
+            self.settings.model_copy(update={"instance": instance}) if instance else self.settings,
             Subscription(group=self.group, topics=(self.topic,), handle=self.handle, batch=batch, span=span),
             bus=self.bus,
             metrics=self.metrics,
             clock=self.clock,
             progress=Progress(limit_s=60),
         )
-        return self.spawn(consumer.run)
 
     def spawn(self, run: Callable[[threading.Event], None]) -> threading.Event:
         stop = threading.Event()
@@ -149,6 +153,58 @@ def test_outcomes_become_messages_before_the_offset_moves(world: World) -> None:
         if item.message and item.message.topic == world.topic.name
     ]
     assert [item.key for item in delayed] == ["l"]
+
+
+def test_what_small_batches_handled_is_committed_together(world: World) -> None:
+    """A call to the broker each would cost more than the work; soon all is committed, also when nothing comes."""
+    loop: Any = world.loop(batch=1)
+    consumer, stop, commits = loop._connect(), threading.Event(), []
+    commit = consumer.commit
+
+    def counted(offsets: Any, **more: Any) -> Any:
+        commits.append(len(world.handled))
+        return commit(offsets, **more)
+
+    consumer.commit = counted
+    try:
+        world.publish(*(f"r{number}" for number in range(50)))
+
+        def handled() -> int:
+            loop._round(consumer, stop)
+            return len(world.handled)
+
+        _until(lambda: handled() == 50)
+        assert loop._wait_ms() <= 200
+        _until(lambda: handled() == 50 and world.committed() == 50, timeout_s=2)
+        assert len(commits) <= 25
+        assert loop._wait_ms() == 500, "with nothing to commit it waits for messages alone"
+    finally:
+        consumer.close(autocommit=False, timeout_ms=2000)
+
+
+def test_what_cannot_be_committed_is_tried_again_while_it_is_ours(world: World) -> None:
+    """A broker that is away for a moment costs no second handling; a partition that went elsewhere is let go."""
+    loop: Any = world.loop()
+    consumer, stop = loop._connect(), threading.Event()
+    commit = consumer.commit
+
+    def away(_offsets: Any, **_more: Any) -> Any:
+        raise RequestTimedOutError
+
+    consumer.commit = away
+    try:
+        world.publish("a", "b")
+        _until(lambda: loop._round(consumer, stop) or len(world.handled) == 2)
+        time.sleep(0.25)
+        loop._round(consumer, stop)
+        assert world.metrics.value("retries_total", topic=world.topic.name, cause="rebalance") == 1
+        assert world.committed() == 0
+        loop._handled[TopicPartition(world.topic.name, 99)] = 7
+        consumer.commit = commit
+        _until(lambda: loop._round(consumer, stop) or world.committed() == 2)
+        assert (loop._handled, len(world.handled)) == ({}, 2)
+    finally:
+        consumer.close(autocommit=False, timeout_ms=2000)
 
 
 def test_not_ready_commits_nothing_and_comes_again(world: World) -> None:
