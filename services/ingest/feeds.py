@@ -36,7 +36,7 @@ _FIRST_PAUSE_S: Final = 2.0
 _REST: Final = 4.0
 """How many times as long as its round a feed rests at least. Each round begins by reading again what changed shortly
 before it: where rounds are long, as while a first sync fills the app, that is most of their calls."""
-_LONGEST_REST_S: Final = 60.0
+_LONGEST_REST_S: Final = 120.0
 _PAUSED_S: Final = 60.0
 """How often a connection whose sign-in was refused is looked at; most looks cost no call (`shared.io.tokens`)."""
 _LOOK_BACK_MS: Final = 3_600_000

@@ -215,14 +215,14 @@ def test_the_interval_of_a_connection_sets_the_pace_of_all_its_feeds(station: St
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("took", "pause"), [(0.0, 60.0), (20.0, 60.0), (200.0, 60.0)])
-def test_a_long_round_never_delays_the_next_one_by_more_than_a_minute(
+@pytest.mark.parametrize(("took", "pause"), [(0.0, 60.0), (10.0, 60.0), (200.0, 120.0)])
+def test_a_long_round_never_delays_the_next_one_by_more_than_two_minutes(
     station: Station, monkeypatch: pytest.MonkeyPatch, took: float, pause: float
 ) -> None:
     assert rested(station, monkeypatch, took, interval_s=60) == pause
 
 
-@pytest.mark.parametrize(("took", "pause"), [(0.0, 5.0), (1.0, 5.0), (10.0, 40.0), (200.0, 60.0)])
+@pytest.mark.parametrize(("took", "pause"), [(0.0, 5.0), (1.0, 5.0), (10.0, 40.0), (200.0, 120.0)])
 def test_a_feed_rests_longer_than_its_round_took(
     station: Station, monkeypatch: pytest.MonkeyPatch, took: float, pause: float
 ) -> None:
