@@ -201,6 +201,18 @@ class _HubSpot(Conformance):
         assert {*world.hints()} == {*records, later}
         assert max(len(x.body) for x in world.driver.calls if x.path.endswith("/search")) < 3_000
 
+    def test_what_batches_wrote_is_told_in_full_pages(self, world: Portal) -> None:
+        """Each batch gives its records one time, at which a page ends: the next page begins behind what was told."""
+        world.start_feeds()
+        records: set[str] = set()
+        for batch in range(10):
+            records |= {*world.person_creates([world.sample(100 * batch + n) for n in range(100)])}
+        world.driver.calls.clear()
+        assert {*world.hints()} == records
+        searches = [x for x in world.driver.calls if x.path.endswith("/search")]
+        assert len(searches) == 6
+        assert max(len(x.body) for x in searches) < 3_000
+
     def test_a_missing_scope_is_named(self, world: Portal, server: HubSpotServer) -> None:
         """Reconnecting is what helps, and nothing is taken for deleted."""
         report = world.made()
