@@ -78,7 +78,9 @@ def summary(pair: Pair, names: Mapping[Side, str]) -> str:  # noqa: PLR0911 - on
         row_ = CODES.get(code)
         return f"Not synced: {row_.title.lower() if row_ else code}."
     if pair.status == "closed":
-        return "Deleted on both sides." if pair.L and pair.R else "Deleted; it had no partner."
+        if pair.L and pair.R:
+            return "Deleted on both sides."
+        return "Merged into another record." if pair.reason == "merged" else "Deleted; it had no partner."
     if pair.status == "absorbed":
         return f"Its record belongs to pair {pair.absorbed_by} now."
     return f"Indexed, and not shown: this sync does not take records out of {names['L']} or {names['R']}."

@@ -81,6 +81,8 @@ class SupervisedConsumer(Generic[M]):
         self._handled: dict[Any, int] = {}
         """By partition, where to go on after what was handled and is not committed yet."""
         self._due = 0.0
+        self._outrun = False
+        """A commit failed: another member may have had our partitions since, and gone further."""
         self._failures = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -197,9 +199,16 @@ class SupervisedConsumer(Generic[M]):
         if not self._handled:
             return
         self._due = time.monotonic() + _COMMIT_EVERY_S
-        offsets = {part: OffsetAndMetadata(offset, "", -1) for part, offset in self._handled.items()}
         try:
-            consumer.commit(offsets, timeout_ms=_COMMIT_MS)
+            if self._outrun:
+                self._handled = {
+                    part: offset
+                    for part, offset in self._handled.items()
+                    if offset > (consumer.committed(part, timeout_ms=_COMMIT_MS) or 0)
+                }
+            offsets = {part: OffsetAndMetadata(offset, "", -1) for part, offset in self._handled.items()}
+            if offsets:
+                consumer.commit(offsets, timeout_ms=_COMMIT_MS)
         except FencedInstanceIdError as error:
             raise KafkaFault(
                 f"another process runs as {self._settings.instance_id!r} in group {self._plan.group}: "
@@ -207,8 +216,9 @@ class SupervisedConsumer(Generic[M]):
             ) from error
         except REBALANCE as error:
             self._rebalanced("commit", error)
+            self._outrun = True
         else:
-            self._handled = {}
+            self._handled, self._outrun = {}, False
 
     def _rebalanced(self, where: str, error: Exception) -> None:
         _log.info("dropped_and_polling_again", group=self._plan.group, where=where, detail=repr(error))

@@ -207,6 +207,30 @@ def test_what_cannot_be_committed_is_tried_again_while_it_is_ours(world: World) 
         consumer.close(autocommit=False, timeout_ms=2000)
 
 
+def test_what_another_member_committed_meanwhile_is_never_taken_back(world: World) -> None:
+    """Else a group that has nothing to do would seem to be behind for ever."""
+    loop: Any = world.loop()
+    consumer, stop, commits = loop._connect(), threading.Event(), []
+
+    def away(offsets: Any, **_more: Any) -> Any:
+        commits.append(offsets)
+        raise RequestTimedOutError
+
+    consumer.commit = away
+    try:
+        world.publish("a")
+        _until(lambda: loop._round(consumer, stop) or len(world.handled) == 1)
+        time.sleep(0.25)
+        loop._round(consumer, stop)
+        assert len(commits) == 1
+        consumer.committed = lambda _part, **_more: 5
+        time.sleep(0.25)
+        loop._round(consumer, stop)
+        assert (len(commits), loop._handled) == (1, {})
+    finally:
+        consumer.close(autocommit=False, timeout_ms=2000)
+
+
 def test_not_ready_commits_nothing_and_comes_again(world: World) -> None:
     """While a rebuild is under way the same messages come again, in their order, until they are handled."""
     ready, tries = threading.Event(), []

@@ -137,7 +137,11 @@ def test_every_status_can_be_explained(window: Window, status: str, reason: str)
 
 def test_what_was_deleted_without_a_partner_is_not_called_deleted_twice(window: Window) -> None:
     """Nothing was deleted in the app where nothing was."""
-    window.show(pair("a", "closed", reason="gone"), linked("b", status="closed", reason="deleted_in_both"))
+    window.show(
+        pair("a", "closed", reason="gone"), linked("b", status="closed", reason="deleted_in_both"),
+        pair("c", "closed", reason="merged"),
+    )  # fmt: skip
+    assert window.get("records/c/explanation")["summary"] == "Merged into another record."
     assert window.get("records/a/explanation")["summary"] == "Deleted; it had no partner."
     assert window.get("records/b/explanation")["summary"] == "Deleted on both sides."
 
