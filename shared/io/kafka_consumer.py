@@ -57,7 +57,7 @@ class SupervisedConsumer(Generic[M]):
 
     What it promises: an offset is committed only after its message's outcome, and every message that follows from it,
     is acknowledged by Kafka; a message that cannot be read is parked; a batch that met `NotReady` or `BusUnavailable`
-    comes again, whole; any other exception of a handler stops the process with nothing committed.
+    comes again, whole; any other exception of a handler stops the process with nothing of that batch committed.
     """
 
     def __init__(

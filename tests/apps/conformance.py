@@ -68,7 +68,7 @@ class World(ABC):
         """Delete a record as somebody else."""
 
     def person_merges(self, one: str, other: str) -> str:
-        """Merge two records as somebody else, and give the survivor's id."""
+        """Merge two records as somebody else, and give the survivor's id; only where the app merges is it asked to."""
         raise NotImplementedError
 
     @property
