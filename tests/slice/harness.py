@@ -1,0 +1,267 @@
+"""A whole sync in one thread: real handlers, real apps over HTTP, and Kafka and Redis in memory.
+
+Every handler takes its messages in turn until nothing moves, so a test states what people did and what should stand
+afterwards, without a broker, a thread or a wait. `Slice` is told of changes by the test; `Polling` asks the feeds, as
+an installation without webhooks does.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from deploy.local.hubspot import HubSpotServer
+from services.ingest.hydrate import Hydrate
+from services.ingest.known import Known
+from services.ingest.notices import addressed, as_notice
+from services.matcher.match import Match
+from services.matcher.resolve import Resolve
+from services.writer.write import Write
+from shared import topics
+from shared.apps import APPS
+from shared.apps.carddav import CARDDAV
+from shared.apps.defaults import default_mappings
+from shared.apps.hubspot import HUBSPOT
+from shared.core.connector import Exchange, HintKind
+from shared.core.ids import record_key
+from shared.core.pairs import Pair
+from shared.core.records import SIDES
+from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
+from shared.io.envelope import Raw
+from shared.io.handling import process
+from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
+from shared.io.memory_redis import MemoryScripts
+from shared.io.ports import Outbound, run_blocking
+from shared.io.store import BUCKETS, Store
+from shared.messages import Notice, PhaseSet, SetupDoc
+from shared.metrics import Metrics
+from shared.setups import Setups
+from tests.apps.driver import Driver
+from tests.slice.book import Book
+
+if TYPE_CHECKING:
+    from shared.core.outcomes import Outcome
+
+BOOK: Final = "book"
+"""The connection of the address book, in slices that have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Runs exchanges without budgets."""
+
+    drivers: dict[str, Driver]
+
+    async def run(self, connection: str, exchange: Exchange[Any], *, share: str = "live", wait_s: float = 0.0) -> Any:
+        del share, wait_s
+        return self.drivers[connection].run(exchange)
+
+
+class Slice:
+    """Two HubSpot accounts, `one` and `two`, and an address book where one is given.
+
+    Args:
+        server: The HubSpot of the accounts.
+        syncs: What is synced, live from the start.
+        book: The address book of the connection `book`.
+    """
+
+    def __init__(self, server: HubSpotServer, syncs: Sequence[Sync], *, book: Book | None = None) -> None:
+        self.server = server
+        self.admin = server.admin()
+        self.clock = ManualClock()
+        self.setups = Setups(APPS)
+        self.broker = MemoryBroker(topics.catalogue(tuple(APPS)), partitions=1)
+        self.bus = MemoryBus(self.broker, clock=self.clock, setups=lambda: self.setups.offset)
+        self.store = Store(MemoryScripts())
+        self.metrics = Metrics()
+        self.drivers: dict[str, Driver] = {}
+        self.portal = {"one": 7001, "two": 7002}
+        self.trail: list[tuple[str, str, Outcome]] = []
+        """Topic, key and outcome of every message that was handled."""
+        for name, number in self.portal.items():
+            self._connect_portal(name, number)
+        if book is not None:
+            self._connect_book(book)
+        for sync in syncs:
+            self.set_up("sync", sync.id, SetupDoc(sync=sync))
+            self.set_up("phase", sync.id, SetupDoc(phase=PhaseSet(sync=sync.id, phase="live")))
+            run_blocking(self.store.begin_rebuild(sync.id, "t", 1))
+            run_blocking(self.store.finish_rebuild(sync.id, "t"))
+            for side in SIDES:
+                end = sync.side(side)
+                prepare = self.setups.binding(end.connection, end.object).prepare
+                if prepare is not None:
+                    self.drivers[end.connection].run(prepare(self.setups.session(end.connection)))
+        caller = _Caller(self.drivers)
+        hydrate = Hydrate(self.store, self.bus, self.setups, caller)
+        write = Write(self.store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics)
+        self.handlers: dict[topics.Topic[Any], Any] = {
+            topics.NOTICES: hydrate.handle,
+            topics.RECORDS: Match(self.store, self.bus, self.setups).handle,
+            topics.PAIRS: Resolve(self.store, self.bus, self.setups, self.clock).handle,
+        }
+        for app in APPS:
+            for backfill in (False, True):
+                self.handlers[topics.writes(app, backfill=backfill)] = write.handle
+        self._at = {topic.name: 0 for topic in (*self.handlers, *topics.LATER.values())}
+
+    def _connect_portal(self, name: str, number: int) -> None:
+        token = f"pat-{number}"
+        self.admin.add_account(number, token=token, settings={"index_lag_ms": 0, "search_per_second": 100})
+        headers = HUBSPOT.auth[1].headers({"access_token": token})
+        self.drivers[name] = Driver(base_url=self.server.url, headers=headers)
+        row = Connection(
+            id=name, app="hubspot", label=name, account=str(number), base_url=self.server.url, auth="api_key"
+        )
+        self.set_up("connection", name, SetupDoc(connection=row))
+
+    def _connect_book(self, book: Book) -> None:
+        self.drivers[BOOK] = Driver(base_url=book.server, headers=CARDDAV.auth[0].headers(book.secrets))
+        row = Connection(
+            id=BOOK, app="carddav", label=BOOK, account=book.url, base_url=book.server, options={"book": book.path},
+            auth="basic",
+        )  # fmt: skip
+        self.set_up("connection", BOOK, SetupDoc(connection=row))
+
+    def set_up(self, kind: str, name: str, doc: SetupDoc | None) -> None:
+        """Take a settings document, as the follower of `setups` does."""
+        self.setups.apply(self.setups.offset + 1, f"{kind}:{name}", doc)
+
+    # What happens
+
+    def notice(self, connection: str, object_: str, record: str, kind: HintKind = "changed") -> None:
+        """Say that a record changed, as a webhook without a version does."""
+        notice = Notice(connection=connection, object=object_, id=record, kind=kind, accepted_ms=self.clock.now_ms())
+        key = record_key(connection, object_, record)
+        run_blocking(self.bus.publish([Outbound(topic=topics.NOTICES, key=key, message=notice)]))
+
+    def run(self, *, rounds: int = 200, later: int = 0) -> bool:
+        """Handle messages until nothing moves, at most *later* delayed ones among them; False when it never rests."""
+        for _ in range(rounds):
+            if self._round():
+                continue
+            if later > 0 and self._due():
+                later -= 1
+                continue
+            return True
+        return False
+
+    def _round(self) -> bool:
+        moved = False
+        for topic, handle in self.handlers.items():
+            batch = self.broker.fetch(topic.name, 0, self._at[topic.name], 100)
+            if not batch:
+                continue
+            moved = True
+            self._at[topic.name] = batch[-1].offset + 1
+            outcomes = run_blocking(
+                process(batch, {topic.name: topic}, handle, bus=self.bus, clock=self.clock, metrics=self.metrics)
+            )
+            self.trail += [(topic.name, row.key, outcome) for row, outcome in zip(batch, outcomes, strict=True)]
+            self.clock.advance(5)
+        return moved
+
+    def _due(self) -> bool:
+        """Let the time of one delayed message come, and publish it again."""
+        for topic in topics.LATER.values():
+            for row in self.broker.fetch(topic.name, 0, self._at[topic.name], 1):
+                self._at[topic.name] = row.offset + 1
+                if row.value is None:
+                    continue
+                delayed = topic.decode(row.value, row.headers)
+                self.clock.advance(max(0, delayed.due_ms - self.clock.now_ms()))
+                value = base64.b64decode(delayed.raw_base64)
+                self.broker.append(Raw(topic=delayed.topic, key=delayed.key, value=value, headers=delayed.headers))
+                return True
+        return False
+
+    # What stands
+
+    def pairs(self, sync: str) -> list[Pair]:
+        """List the states of a sync's pairs."""
+        rows = run_blocking(self.store.pairs_in(sync, BUCKETS))
+        loaded = run_blocking(self.store.load([(sync, pair) for pair, _ in rows]))
+        return [Pair.read(row.state) for row in loaded.values() if row.state]
+
+    def records(self, name: str, path: str) -> dict[str, dict[str, Any]]:
+        """Give the living records of a HubSpot account, by id; *path* is `contacts` or `companies`."""
+        rows = self.admin.records(self.portal[name], path)
+        return {record: row for record, row in rows.items() if not row.get("archived")}
+
+    def writes(self) -> int:
+        """Count the write commands that were decided so far."""
+        return sum(
+            self.broker.end_offsets(topic.name).get(0, 0) for topic in self.handlers if topic.name.startswith("writes.")
+        )
+
+
+class Polling(Slice):
+    """A slice in which feeds alone tell what changed."""
+
+    def __init__(self, server: HubSpotServer, syncs: Sequence[Sync], *, book: Book | None = None) -> None:
+        super().__init__(server, syncs, book=book)
+        self._known = Known(self.store, self.setups)
+        self._cursors: dict[tuple[str, str, str], str | None] = {
+            (connection, object_, feed.name): None
+            for connection, object_ in self.setups.objects_in_use()
+            for feed in self.setups.binding(connection, object_).feeds
+        }
+        for key in self._cursors:
+            self._page(key)
+
+    def _page(self, key: tuple[str, str, str]) -> tuple[int, bool]:
+        """Ask a feed once, as `Feeds` does; give how much it told, and whether more waits."""
+        connection, object_, name = key
+        feed = next(feed for feed in self.setups.binding(connection, object_).feeds if feed.name == name)
+        exchange = feed.poll(self.setups.session(connection), self._cursors[key])
+        page = self.drivers[connection].run(exchange)
+        self._cursors[key] = page.cursor
+        notices = [as_notice(hint, connection, object_, self.clock.now_ms()) for hint in page.hints]
+        known = run_blocking(self._known.among(notices))
+        news = [addressed(notice) for number, notice in enumerate(notices) if number not in known]
+        run_blocking(self.bus.publish(news))
+        return len(news), page.more
+
+    def poll(self, *connections: str) -> int:
+        """Ask all feeds, or those of some connections, for all they have; give the number of notices."""
+        told = 0
+        for key in self._cursors:
+            more = not connections or key[0] in connections
+            while more:
+                number, more = self._page(key)
+                told += number
+        return told
+
+    def settle(self, *, most: int = 12, later: int = 5) -> bool:
+        """Poll and handle until the feeds tell nothing new; False when that does not come."""
+        for number in range(most):
+            told = self.poll()
+            self.run(later=later)
+            if not told and number > 2:
+                return True
+        return False
+
+
+def sync(name: str, object_: str, *, associations: Sequence[AssociationMapping] = (), **changes: Any) -> Sync:
+    """Make the settings of a sync between the two HubSpot accounts."""
+    binding = HUBSPOT.objects[object_]
+    fields: dict[str, Any] = {
+        "id": name,
+        "left": SyncSide(connection="one", object=object_),
+        "right": SyncSide(connection="two", object=object_),
+        "mappings": default_mappings(binding.fields, binding.fields),
+        "associations": tuple(associations),
+    }
+    return Sync(**{**fields, **changes})
+
+
+def book_sync(name: str = "people", **changes: Any) -> Sync:
+    """Make the settings of a sync between the contacts of `one` and the address book."""
+    fields: dict[str, Any] = {
+        "id": name,
+        "left": SyncSide(connection="one", object="contact"),
+        "right": SyncSide(connection=BOOK, object="contact"),
+        "mappings": default_mappings(HUBSPOT.objects["contact"].fields, CARDDAV.objects["contact"].fields),
+    }
+    return Sync(**{**fields, **changes})
