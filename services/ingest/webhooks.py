@@ -51,16 +51,18 @@ class Webhooks:
         if not senders:
             return 401, "the signature, or the time it was made, is not right"
         try:
-            hints = webhook.read(body)
+            heard = webhook.read(body)
         except ValueError as error:
             return 400, str(error)
-        notices = self._notices(senders, hints)
+        if heard.unread:
+            _log.warning("webhook_events_unread", app=app, events=len(heard.unread), detail=heard.unread[0])
+        notices = self._notices(senders, heard.hints)
         try:
             run_blocking(self._bus.publish(notices))
         except BusUnavailable as error:
             _log.warning("webhook_refused", app=app, detail=str(error))
             return 503, "not stored yet; send it again"
-        return 200, f"{len(notices)} accepted"
+        return 200, "; ".join((f"{len(notices)} accepted", *heard.unread[:1]))
 
     def _genuine(
         self, app: str, webhook: Webhook, method: str, url: str, headers: Mapping[str, str], body: bytes

@@ -170,14 +170,23 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What one call of an app says."""
+
+    hints: tuple[Hint, ...]
+    unread: tuple[str, ...] = ()
+    """A sentence about each event that could not be read; the others count all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """How an app calls us."""
 
     path: str
     verify: Callable[[str, str, Mapping[str, str], bytes, str, int], bool]
     """(method, public URL, headers in lower case, raw body, secret, now in ms) -> genuine and fresh."""
-    read: Callable[[bytes], Sequence[Hint]]
-    """Hints in the body; raises ValueError with a sentence when the body is not what the app sends."""
+    read: Callable[[bytes], Heard]
+    """What the body says; raises ValueError with a sentence when nothing of it is what the app sends."""
 
 
 # Writing

@@ -1,7 +1,8 @@
 """HubSpot's webhooks: is a call genuine, and which records does it say to look at.
 
 Events come in any order, more than once, and an `eventId` is not unique, so they are hints and nothing else. One that
-we have no use for is passed over: an answer of 4xx would make HubSpot send the whole body again for a day.
+we have no use for, or that cannot be read, is passed over: an answer of 4xx would make HubSpot send the whole body
+again for a day, and its good events would wait for the bad one.
 """
 
 import base64
@@ -9,11 +10,11 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from shared.apps.hubspot.objects import KINDS
-from shared.core.connector import Hint
+from shared.core.connector import Heard, Hint
 
 MAX_BODY: Final = 1_048_576
 MAX_AGE_MS: Final = 300_000
@@ -58,16 +59,16 @@ def _same(ours: str, theirs: str) -> bool:
     return hmac.compare_digest(ours.encode(), theirs.encode("utf-8", "surrogatepass"))
 
 
-def read(body: bytes) -> Sequence[Hint]:
-    """Give the hints in a body.
+def read(body: bytes) -> Heard:
+    """Return the hints in a body, and what is wrong with the events that give none.
 
     Raises:
-        ValueError: the body is not an array of events; the sentence says what is wrong with it.
+        ValueError: the body is not an array of events, or none of them can be read; the sentence says what is wrong.
     """
     if len(body) > MAX_BODY:
         raise ValueError(f"the body has {len(body)} bytes; HubSpot sends at most 100 events, far below {MAX_BODY}")
     try:
-        events = json.loads(body.decode("utf-8"))
+        events = json.loads(body.decode("utf-8"), parse_int=_int)
     except RecursionError as error:
         raise ValueError("the body is nested deeper than any event") from error
     except UnicodeDecodeError as error:
@@ -76,7 +77,21 @@ def read(body: bytes) -> Sequence[Hint]:
         raise ValueError(f"the body is not JSON: {error}") from error
     if not isinstance(events, list):
         raise _wrong(f"the body must be a JSON array of events, not {_kind(events)}")
-    return tuple(hint for number, event in enumerate(events) for hint in _hints(number, event))
+    hints: list[Hint] = []
+    unread: list[str] = []
+    for number, event in enumerate(events):
+        try:
+            hints += tuple(_hints(number, event))
+        except ValueError as error:
+            unread.append(str(error))
+    if unread and len(unread) == len(events):
+        raise _wrong(unread[0])
+    return Heard(hints=tuple(hints), unread=tuple(unread))
+
+
+def _int(digits: str) -> int | str:
+    """Return a number; one longer than any id stays a text, which Python would refuse to turn into a number."""
+    return int(digits) if len(digits) <= 20 else digits
 
 
 def _hints(number: int, event: object) -> Iterator[Hint]:

@@ -321,6 +321,30 @@ def test_a_body_that_is_no_list_of_events_is_refused_with_a_sentence(door: Door,
     assert door.notices() == []
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        event(record=None), event(record="x"), event(portal=None), event(occurredAt="now"), 7, None, {},
+        event("contact.merge", mergedObjectIds=[{}]), event("contact.associationChange", associationType="a_to_b"),
+        event(record=10**40), event(record="9" * 5000),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("first", [True, False])
+def test_an_event_that_cannot_be_read_does_not_refuse_its_neighbours(door: Door, bad: Any, *, first: bool) -> None:
+    """They arrive, the answer names what was wrong, and HubSpot does not send the body again for a day."""
+    good = event("contact.creation", 8)
+    answer = door.call(body(bad, good) if first else body(good, bad))
+    assert (answer.status_code, door.brief()) == (200, {("hub-a", "contact", "8", "changed")})
+    assert answer.json()["detail"].startswith(f"1 accepted; event {0 if first else 1}")
+
+
+def test_an_id_of_five_thousand_digits_does_not_refuse_its_neighbours(door: Door) -> None:
+    """Python turns no such text into a number; the event is passed over like any other that cannot be read."""
+    huge = body(event(), event(record=4711_4711)).replace("47114711", "9" * 5000)
+    assert door.call(huge).status_code == 200
+    assert door.brief() == {("hub-a", "contact", "7", "changed")}
+
+
 def test_octets_that_are_no_text_are_refused(door: Door) -> None:
     """The signature is right, the body is not UTF-8."""
     raw = b'[{"subscriptionType":"contact.creation\xff"}]'
