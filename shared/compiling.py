@@ -40,7 +40,6 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         rules=tuple(
             _rule(sync, mapping, LensContext(country=country, zone=_zone(mapping, left, right)))
             for mapping in sync.mappings
-            if mapping.on
         ),
         match=_match_rule(sync, sides["L"].object),
         match_settings=sync.match,
@@ -69,7 +68,8 @@ def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> S
     object_type = OBJECTS[binding.object]
     native = {info.canonical: info.name for info in binding.fields if info.canonical}
     identifying = {name: native[name] for name in object_type.identifiers if name in native}
-    mapped = {mapping.left if side == "L" else mapping.right for mapping in sync.mappings if mapping.on}
+    # Of one that is off, too: were its values not known when it is on again, an old one would pass for an edit.
+    mapped = {mapping.left if side == "L" else mapping.right for mapping in sync.mappings}
     chosen = sync.match.left_field if side == "L" else sync.match.right_field
     if sync.match.mode == "fields":
         identifying = {**identifying, "": chosen}
@@ -163,6 +163,7 @@ def _rule(sync: Sync, mapping: FieldMapping, context: LensContext) -> FieldRule:
         to_right=_open(sync.direction, "R") and _open(mapping.direction, "R"),
         clears=mapping.clears,
         since=mapping.since,
+        on=mapping.on,
         choose=choose,
     )
 

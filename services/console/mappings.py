@@ -10,6 +10,7 @@ from services.console.files import MappingFile, SetupError
 from shared.core.connector import FieldInfo
 from shared.core.mapping import FieldMapping
 from shared.core.records import FieldType, Side
+from shared.core.syncs import Sync
 from shared.rules.type_compat import Direction, Fit, fit, lenses_for, partners
 
 _NAMED: Final = 20
@@ -61,6 +62,23 @@ def complete(sync: str, wanted: Sequence[MappingFile], left: End, right: End) ->
                 )
             written[name] = row.key
     return made
+
+
+def dated(row: FieldMapping, old: Sync | None) -> FieldMapping:
+    """Date a mapping from when it became what it is: before, what its two fields held said nothing about each other.
+
+    Switching it off and on leaves it what it is: its bases are kept meanwhile, so that only later edits travel.
+    """
+    if old is None:
+        return row.model_copy(update={"since": 0})
+    before = next((one for one in old.mappings if one.key == row.key), None)
+    if before is None or _carries(before) != _carries(row):
+        return row.model_copy(update={"since": old.version + 1})
+    return row.model_copy(update={"since": before.since})
+
+
+def _carries(row: FieldMapping) -> tuple[str, ...]:
+    return row.left, row.right, row.lens, row.zone
 
 
 def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:

@@ -202,7 +202,7 @@ class Changes:
         checks.associations(wanted, left, right)
         values = {
             **wanted.model_dump(),
-            "mappings": tuple(_dated(row, old) for row in self._mappings(wanted, old)),
+            "mappings": tuple(mappings.dated(row, old) for row in self._mappings(wanted, old)),
             "version": old.version if old else 1,
         }
         return Sync.model_validate(values)
@@ -275,20 +275,6 @@ class Changes:
     def _add(self, kind: str, name: str, doc: SetupDoc, new: bool, what: Sequence[str]) -> None:  # noqa: FBT001 - one fact
         self.messages.append(Outbound(topic=topics.SETUPS, key=f"{kind}:{name}", message=doc))
         self.lines.append(f"{'+' if new else '~'} {kind} {name}" + ("" if new else f": {', '.join(what)}"))
-
-
-def _dated(row: FieldMapping, old: Sync | None) -> FieldMapping:
-    """Say since when a mapping is what it is: before, what the two fields held said nothing about each other."""
-    if old is None:
-        return row.model_copy(update={"since": 0})
-    before = next((one for one in old.mappings if one.key == row.key), None)
-    if before is None or (row.on and not before.on) or _carries(before) != _carries(row):
-        return row.model_copy(update={"since": old.version + 1})
-    return row.model_copy(update={"since": before.since})
-
-
-def _carries(row: FieldMapping) -> tuple[str, ...]:
-    return row.left, row.right, row.lens, row.zone
 
 
 def _job(sync: Sync, now_ms: int) -> Outbound:

@@ -153,7 +153,7 @@ def _fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict
     source: dict[str, Value | None] = {}
     for rule in draft.policy.rules:
         value = draft.value(side, rule.field(side))
-        if not rule.flows_to(target) or isinstance(value, Unknown):
+        if not rule.on or not rule.flows_to(target) or isinstance(value, Unknown):
             continue
         source[rule.key] = value
         if value is None:
@@ -185,7 +185,8 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
         return None
     wants: dict[Side, dict[str, Send]] = {"L": {}, "R": {}}
     notes = {key: note for key, note in draft.notes.items() if key == "*"}
-    problems = {key: problem for key, problem in draft.problems.items() if problem.value}
+    off = {rule.key for rule in draft.policy.rules if not rule.on}
+    problems = {key: problem for key, problem in draft.problems.items() if problem.value and key not in off}
     for rule in _unsettled(draft):
         _decide_field(draft, rule, wants, problems, notes)
     _doubt_links(draft, neighbours)
@@ -210,11 +211,14 @@ def _unsettled(draft: Draft) -> list[FieldRule]:
     return [
         rule
         for rule in draft.policy.rules
-        if rule.key in told
-        or rule.key not in base_l
-        or rule.key not in base_r
-        or left.fields.get(rule.left, UNKNOWN) != base_l[rule.key]
-        or right.fields.get(rule.right, UNKNOWN) != base_r[rule.key]
+        if rule.on
+        and (
+            rule.key in told
+            or rule.key not in base_l
+            or rule.key not in base_r
+            or left.fields.get(rule.left, UNKNOWN) != base_l[rule.key]
+            or right.fields.get(rule.right, UNKNOWN) != base_r[rule.key]
+        )
     ]
 
 

@@ -151,6 +151,7 @@ class Draft:
         kept_l: dict[str, Value | None] = {}
         kept_r: dict[str, Value | None] = {}
         fresh: list[str] = []
+        open_ = False  # whether a mapping that is on waits for its first link
         linked = left is not None and right is not None
         if left is not None and right is not None:
             base_l, base_r = self.base["L"], self.base["R"]
@@ -158,12 +159,13 @@ class Draft:
                 key = rule.key
                 if key not in base_l or key not in base_r:
                     fresh.append(key)
+                    open_ = open_ or rule.on
                     continue
                 if left.fields.get(rule.left, UNKNOWN) != base_l[key]:
                     kept_l[key] = base_l[key]
                 if right.fields.get(rule.right, UNKNOWN) != base_r[key]:
                     kept_r[key] = base_r[key]
-        settled = linked and not self.pending and not fresh and self.status == "in_sync"
+        settled = linked and not self.pending and not open_ and self.status == "in_sync"
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
         fields: dict[str, Any] = {
             "sync": self.was.sync, "pair": self.was.pair, "rev": next_rev(self.was, now_ms), "at": at,

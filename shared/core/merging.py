@@ -49,6 +49,8 @@ class FieldRule:
     clears: Literal["keep", "propagate"] = "keep"
     since: int = 0
     """Settings version in which the mapping became what it is."""
+    on: bool = True
+    """False for a mapping that is switched off: nothing is compared or written, and its bases are kept."""
     choose: Callable[[Value, Value], Choice] = lambda _left, _right: "L"
     """Which of two values stands when both changed."""
 

@@ -38,7 +38,7 @@ class SidePolicy:
     enters: bool
     """Records of this side may enter by themselves (the sync writes to the other side)."""
     fields: frozenset[str]
-    """Fields worth keeping: mapped ones and identifiers."""
+    """Fields worth keeping: identifiers and mapped ones, also of mappings that are off."""
     identifiers: frozenset[str] = frozenset()
     """The fields that `identify` reads."""
     required: tuple[tuple[str, ...], ...] = ()
@@ -75,6 +75,7 @@ class Policy:
     left: SidePolicy
     right: SidePolicy
     rules: tuple[FieldRule, ...]
+    """Of all mappings, also of those that are off."""
     match: Rule
     """How records are compared."""
     match_settings: MatchSettings

@@ -249,7 +249,8 @@ def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:
     shown = False
     for rule in draft.policy.rules:
         name = rule.field(side)
-        if name in write.fields and name in report.fields and report.fields[name] == write.fields[name]:
+        sent = name in write.fields and rule.key in write.source
+        if sent and name in report.fields and report.fields[name] == write.fields[name]:
             _settle_one(draft, side, rule.key, write, report.fields[name])
             shown = True
     return shown
@@ -320,7 +321,14 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
     else:
         del draft.pending[side]
     key = (
-        next((rule.key for rule in draft.policy.rules if rule.field(side) == answer.field), "*")
+        next(
+            (
+                rule.key
+                for rule in draft.policy.rules
+                if rule.field(side) == answer.field and rule.key in pending.source
+            ),
+            "*",
+        )
         if answer.field
         else "*"
     )

@@ -287,7 +287,7 @@ class Live:
                 continue
             for rule in policy.rules:
                 mine = contacts[left].get(rule.left) or None
-                if not equal(rule, mine, cards[right].get(rule.right)):
+                if rule.on and not equal(rule, mine, cards[right].get(rule.right)):
                     found.append(f"{left}/{right} {rule.key}: {mine!r} is not {cards[right].get(rule.right)!r}")
         return found
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.local.hubspot import HubSpotServer
+from services.console.mappings import dated
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import Known
 from services.ingest.notices import addressed, as_notice
@@ -24,7 +25,7 @@ from shared.apps.defaults import default_mappings
 from shared.apps.hubspot import HUBSPOT
 from shared.core.connector import Exchange, HintKind
 from shared.core.ids import record_key
-from shared.core.pairs import Pair
+from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
 from shared.io.envelope import Raw
@@ -108,7 +109,9 @@ class Slice:
 
     def _connect_portal(self, name: str, number: int) -> None:
         token = f"pat-{number}"
-        self.admin.add_account(number, token=token, settings={"index_lag_ms": 0, "search_per_second": 100})
+        self.admin.add_account(
+            number, token=token, settings={"index_lag_ms": 0, "search_per_second": 100, "ten_secondly": 1900}
+        )
         headers = HUBSPOT.auth[1].headers({"access_token": token})
         self.drivers[name] = Driver(base_url=self.server.url, headers=headers)
         row = Connection(
@@ -127,6 +130,24 @@ class Slice:
     def set_up(self, kind: str, name: str, doc: SetupDoc | None) -> None:
         """Take a settings document, as the follower of `setups` does."""
         self.setups.apply(self.setups.offset + 1, f"{kind}:{name}", doc)
+
+    def edit(self, name: str, **changes: Any) -> None:
+        """Change a sync's settings as the console does, and look at all its records again, as the job after it does."""
+        old = self.setups.sync(name)
+        if old is None:
+            raise ValueError(f"no sync {name!r}")
+        mappings = tuple(dated(row, old) for row in changes.get("mappings", old.mappings))
+        new = old.model_copy(update={**changes, "mappings": mappings, "version": old.version + 1})
+        self.set_up("sync", name, SetupDoc(sync=new))
+        for pair in self.pairs(name):
+            for side in SIDES:
+                record, end = pair.side(side), new.side(side)
+                if record is not None:
+                    self.notice(end.connection, end.object, record.id)
+        self.run()
+        touches = [PairEvent(sync=name, pair=pair.pair, kind="touch", reason="resync") for pair in self.pairs(name)]
+        run_blocking(self.bus.publish([Outbound(topic=topics.PAIRS, key=one.pair, message=one) for one in touches]))
+        self.run()
 
     # What happens
 

@@ -158,8 +158,10 @@ def test_a_mapping_that_is_new_or_other_than_before_is_dated(bench: Bench) -> No
     assert since(phone, city, default_app="R") == {"phone": 0, "city": 2}
     assert since({**phone, "lens": "text"}, city) == {"phone": 4, "city": 2}
     assert since({**phone, "lens": "text"}, {**city, "on": False}) == {"phone": 4, "city": 2}
-    assert since({**phone, "lens": "text"}, city) == {"phone": 4, "city": 6}
-    assert bench.run("plan", bench.whole(mappings=[{**phone, "lens": "text"}, city])) == 0
+    assert since({**phone, "lens": "text"}, city) == {"phone": 4, "city": 2}
+    assert since({**phone, "lens": "text"}, {**city, "on": False, "lens": "name"}) == {"phone": 4, "city": 7}
+    assert since({**phone, "lens": "text"}, {**city, "lens": "name"}) == {"phone": 4, "city": 7}
+    assert bench.run("plan", bench.whole(mappings=[{**phone, "lens": "text"}, {**city, "lens": "name"}])) == 0
 
 
 def test_a_changed_secret_or_interval_is_a_change_of_the_connection_alone(
