@@ -2,15 +2,19 @@
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+from urllib.parse import unquote
 
 import idna
 
 from shared.core.records import Value
 
-_ADDRESS: Final = re.compile(r"<([^<>]*)>")
-_SPLIT: Final = re.compile(r"[;,\s]+")
+_BRACKETED: Final = re.compile(r"<([^<>]*)>")
+_ENTRY: Final = re.compile(r"[^;,]+")
+_TOKEN: Final = re.compile(r"([^;,\s<>]+)")
+_WRAPPED: Final = frozenset(('""', "''", "()", "[]"))
 _LOCAL: Final = re.compile(r"[^\s@<>()\[\]\\,;:\"]+")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _TOP: Final = re.compile(r"[a-z]{2,63}|xn--[a-z0-9-]{1,59}")
@@ -79,7 +83,6 @@ FREE_MAIL: Final = frozenset(
 """Hosts of mailboxes for everyone: never the identity of a company."""
 
 
-@lru_cache(maxsize=65_536)
 def email(text: str) -> str | None:
     """Give the one valid address in *text* in normal form; None when there is none.
 
@@ -91,30 +94,81 @@ def email(text: str) -> str | None:
     return found[0] if found else None
 
 
-@lru_cache(maxsize=65_536)
 def emails(text: str) -> tuple[str, ...]:
     """List the valid addresses in *text*, which may hold several separated by ``;``, ``,`` or white space."""
-    normal = unicodedata.normalize("NFC", text).strip()
-    bracketed = _ADDRESS.findall(normal)
-    parts = bracketed or _SPLIT.split(normal)
-    found = dict.fromkeys(address for part in parts if (address := _one_email(part)) is not None)
+    return tuple(dict.fromkeys(found.normal for found in _addresses(text)))
+
+
+def written_email(text: str) -> str | None:
+    """Return the address that `email` found as its source has it: bare, and with a host that every app can send to."""
+    found = _addresses(text)
+    return found[0].written if found else None
+
+
+def with_email(text: str, address: str) -> str:
+    """Return *text* with *address* in the place of its first valid one; what stands beside it stays.
+
+    An address that stands further back in the text already changes places with the first one.
+    """
+    found = _addresses(text)
+    if not found:
+        return address
+    normal = unicodedata.normalize("NFC", text)
+    changes = [(found[0], address)]
+    wanted = email(address)
+    twin = next((one for one in found[1:] if one.normal == wanted), None)
+    if twin is not None and found[0].normal != wanted:
+        changes.append((twin, found[0].written))
+    for one, put in reversed(changes):
+        normal = normal[: one.start] + put + normal[one.end :]
+    return normal
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """A valid address within a text."""
+
+    start: int
+    end: int
+    written: str
+    normal: str
+
+
+@lru_cache(maxsize=65_536)
+def _addresses(text: str) -> tuple[_Address, ...]:
+    """Find the valid addresses in the composed form of *text*; one in angle brackets has a name before it."""
+    composed = unicodedata.normalize("NFC", text)
+    found: list[_Address] = []
+    for entry in _ENTRY.finditer(composed):
+        for pattern in (_BRACKETED, _TOKEN):
+            spans = [one.span(1) for one in pattern.finditer(composed, *entry.span())]
+            valid = [one for span in spans if (one := _address(composed, *span)) is not None]
+            if valid:
+                found += valid
+                break
     return tuple(found)
 
 
-def _one_email(part: str) -> str | None:
-    text = part.strip().lower().removeprefix("mailto:")
-    local, at, host = text.partition("@")
+def _address(text: str, start: int, end: int) -> _Address | None:
+    part = text[start:end]
+    bare = part.strip()
+    if len(bare) > 2 and bare[0] + bare[-1] in _WRAPPED:
+        bare = bare[1:-1]
+    if bare[:7].lower() == "mailto:":
+        bare = unquote(bare[7:].partition("?")[0])
+    local, at, host = bare.partition("@")
     if not at or "@" in host or not 1 <= len(local) <= 64:
         return None
     if not _LOCAL.fullmatch(local) or local[0] == "." or local[-1] == "." or ".." in local:
         return None
-    domain_ = _host(host)
-    if domain_ is None:
+    named = _host(host)
+    if named is None:
         return None
-    address = f"{local}@{domain_}"
     # Lower-casing may change how text composes; the normal form must be stable.
-    address = unicodedata.normalize("NFC", address)
-    return address if len(address) <= 254 else None
+    normal = unicodedata.normalize("NFC", f"{local.lower()}@{named}")
+    if len(normal) > 254:
+        return None
+    return _Address(start, end, f"{local}@{host.rstrip('.') if host.isascii() else named}", normal)
 
 
 @lru_cache(maxsize=65_536)

@@ -100,24 +100,40 @@ def _name_key(value: Value, _context: LensContext) -> Hashable:
     return tuple(" ".join(_tidy(text).split()) for text in texts(value))
 
 
-def _first_of_several(value: Value, old: Value | None, _context: LensContext) -> Value | None:
-    """Send the first text; where the target holds several, the others stay behind it."""
-    text = _first(value)
-    if not text:
-        return None
-    return (text, *(other for other in old[1:] if other != text)) if isinstance(old, tuple) else text
+def _led_by(text: str, old: Value | None, key: Callable[[str], Hashable]) -> Value:
+    """Put *text* first where the target holds several, in the place of the first or from where it stood already."""
+    if not isinstance(old, tuple):
+        return text
+    stood = [other for other in old if key(other) == key(text)]
+    return (text, *(other for other in (old if stood else old[1:]) if other not in stood))
 
 
 def _email_key(value: Value, _context: LensContext) -> Hashable:
-    text = _first(value)
+    text = _address_in(value) or _first(value)
     return identifiers.email(text) or _tidy(text).lower()
 
 
+def _address_in(value: Value) -> str | None:
+    """Return the first valid address among the texts, as it is written there."""
+    return next((found for text in texts(value) if (found := identifiers.written_email(text)) is not None), None)
+
+
 def _email(value: Value, old: Value | None, context: LensContext) -> Value | None:
+    """Send the address that is valid; in a text that holds more than an address, it alone is exchanged."""
+    address = _address_in(value)
+    if address is None:
+        text = _first(value)
+        if text:
+            raise InvalidValue("invalid_value", f"{text[:80]!r} is no e-mail address; correct it where it was typed.")
+        return None
+    if isinstance(old, str):
+        return identifiers.with_email(old, address)
+    return _led_by(address, old, lambda text: _email_key(text, context))
+
+
+def _phone(value: Value, old: Value | None, context: LensContext) -> Value | None:
     text = _first(value)
-    if text and identifiers.email(text) is None:
-        raise InvalidValue("invalid_value", f"{text[:80]!r} is no e-mail address; correct it where it was typed.")
-    return _first_of_several(value, old, context)
+    return _led_by(text, old, lambda other: phone_meaning(other, context.country)) if text else None
 
 
 def _phone_key(value: Value, context: LensContext) -> Hashable:
@@ -139,6 +155,14 @@ def phone_meaning(text: str, country: str | None) -> str:
         return f"{lead}{digits}" + (f";ext={found[1]}" if found else "") if digits else f"text:{_tidy(text)}"
     plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{plain};ext={number.extension}" if number.extension else plain
+
+
+def may_be_same_phone(one: str, other: str) -> bool:
+    """Tell whether two numbers are the same where no country says how local ones are meant."""
+    if phone_meaning(one, None) == phone_meaning(other, None):
+        return True
+    found = phonenumbers.is_number_match(one, other)
+    return bool(found in (phonenumbers.MatchType.NSN_MATCH, phonenumbers.MatchType.EXACT_MATCH))
 
 
 def _country_key(value: Value, _context: LensContext) -> Hashable:
@@ -296,7 +320,7 @@ LENS: Final[Mapping[str, Lens]] = {
     "text": Lens(_plain_key, _plain),
     "name": Lens(_name_key, _plain),
     "email": Lens(_email_key, _email),
-    "phone": Lens(_phone_key, _first_of_several),
+    "phone": Lens(_phone_key, _phone),
     "country": Lens(_country_key, _plain),
     "date": Lens(_date_key, _date),
     "datetime": Lens(_datetime_key, _datetime),

@@ -22,10 +22,23 @@ days = st.dates(min_value=datetime(1900, 1, 2, tzinfo=UTC).date(), max_value=dat
 moments = st.datetimes(min_value=datetime(1901, 1, 1), max_value=datetime(2199, 12, 31)).map(  # noqa: DTZ001 - a Z is added
     lambda moment: moment.isoformat(timespec="milliseconds") + "Z"
 )
+dressed = st.builds(
+    str.format,
+    st.sampled_from(("Ann Lee <{}>", "mailto:{}", "MAILTO:{}?subject=x", "{0}; b@b.example", "n/a, {}", "'{}'")),
+    addresses,
+)
 SPELLINGS: dict[str, st.SearchStrategy[Value]] = {
     "text": st.one_of(words, st.booleans(), st.lists(words, max_size=3).map(tuple)),
     "name": words,
-    "email": st.one_of(addresses, addresses.map(str.upper), st.lists(addresses, min_size=1, max_size=3).map(tuple)),
+    "email": st.one_of(
+        addresses,
+        addresses.map(str.upper),
+        dressed,
+        st.just("x@b\u00fccher.example"),
+        st.lists(st.one_of(addresses, dressed, st.just("none")), max_size=2).flatmap(
+            lambda some: addresses.map(lambda last: (*some, last))
+        ),
+    ),
     "phone": st.one_of(numbers, st.lists(numbers, min_size=1, max_size=3).map(tuple)),
     "country": st.one_of(words, st.sampled_from(("Italy", "Italia", "IT", "it", "Germany", "Deutschland"))),
     "date": st.one_of(days.map(lambda day: day.isoformat()), moments),
@@ -113,6 +126,34 @@ def test_further_addresses_stay_behind_the_one_that_changed() -> None:
     old = ("anna@a.example", "anna@b.example")
     assert LENS["email"].put("rossi@a.example", old, ITALY) == ("rossi@a.example", "anna@b.example")
     assert LENS["email"].put("ANNA@a.example", old, ITALY) == old
+
+
+def test_one_that_stands_further_back_changes_places_with_the_first() -> None:
+    assert LENS["email"].put("anna@b.example", ("anna@a.example", "Anna@b.example"), ITALY) == (
+        "anna@b.example", "anna@a.example"
+    )  # fmt: skip
+    assert LENS["phone"].put("06 69821234", ("+39 06 1111 2222", "+39 06 6982 1234"), ITALY) == (
+        "06 69821234", "+39 06 1111 2222"
+    )  # fmt: skip
+    assert LENS["email"].put("b@x.example", "Ann <a@x.example>; b@x.example", ITALY) == (
+        "Ann <b@x.example>; a@x.example"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("mailto:Ann@X.example?subject=Hi", "Ann@X.example"),
+        ("mailto:ann%2Bnews@x.example", "ann+news@x.example"),
+        ('"Lee, Ann" <ann@x.example>', "ann@x.example"),
+        ("Ann <none>, ann@x.example.", "ann@x.example"),
+        ("(ann@x.example)", "ann@x.example"),
+        (("n/a", "ann@x.example"), "ann@x.example"),
+        ("ann@b\u00fccher.example", "ann@xn--bcher-kva.example"),
+    ],
+)
+def test_the_address_that_is_valid_is_sent_as_it_is_written(value: Value, sent: str) -> None:
+    assert LENS["email"].get(value, ITALY) == sent
 
 
 @pytest.mark.parametrize(("name", "value"), [

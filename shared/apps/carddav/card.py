@@ -2,22 +2,27 @@
 
 Several properties can hold the same thing, so each field has a rule for *the* line: the preferred one (``PREF=1``,
 ``TYPE=pref``), else the first of the kind. A write changes that line and nothing else, except ``FN``, which a card
-must have and which follows the name.
+must have and which follows the name. A value that stands on another line of the kind already makes that one the
+preferred line: what stood on the first is not lost.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote
 
 from shared.apps.carddav.content import Line, escape, make, parse, render, unescape
+from shared.apps.carddav.names import PARTS, Lines, follow, name_line, name_parts, stands_in
 from shared.core.connector import FieldInfo
 from shared.core.records import Fields, FieldType, Value
+from shared.rules.identifiers import email, with_email, written_email
+from shared.rules.lenses import may_be_same_phone
 
 PRODID: Final = "-//Syncline//CardDAV//EN"
 
 _MARKER: Final = re.compile(r"[a-z0-9][a-z0-9-]*\.[0-9a-f]{20}\.[lr]\d+")
-_DATE: Final = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?$")
+_DATE: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:[T ].*)?$", re.DOTALL)
 _NO_YEAR: Final = "1604"
 """What Apple's programs write for a birthday without a year."""
 _MOBILE: Final = frozenset({"cell", "mobile"})
@@ -110,14 +115,13 @@ def write_fields(card: Card, fields: Fields) -> Card:
             raise ValueError(f"field {name!r} of a card takes a text, not {value!r}")
         if column.get(lines) != (value or ""):
             lines = column.put(lines, value or "", card.version)
-    if _names(lines) != _names(card.lines) or not _text(lines, "FN"):
-        lines = _with_fn(lines)
+    if lines != card.lines and (stands_in(card.lines) or name_parts(lines) != name_parts(card.lines)):
+        lines = follow(card.lines, lines)
     return Card(lines)
 
 
 # How each kind of field is found and changed
 
-Lines = tuple[Line, ...]
 UNCLEAR: Final = "\x00"
 """The card holds something there that the field cannot express, such as a birthday without a year."""
 
@@ -133,14 +137,37 @@ class Column:
 
 
 def _preference(line: Line) -> int:
-    rank = next((int(pref) for pref in line.param("PREF") if pref.isdigit()), 101)
-    return 1 if "pref" in line.param("TYPE") else rank
+    ranks = (int(pref) for pref in line.param("PREF") if pref.isascii() and pref.isdigit() and len(pref) < 4)
+    return 1 if "pref" in line.param("TYPE") else next(ranks, 101)
 
 
-def _best(lines: Iterable[Line], wanted: Callable[[Line], bool], *, work: bool = False) -> Line | None:
-    """Choose the line that holds the field: preferred, then (for addresses) the one at work, then the first."""
+def _best(
+    lines: Iterable[Line],
+    wanted: Callable[[Line], bool],
+    *,
+    work: bool = False,
+    good: Callable[[str], bool] = lambda _text: True,
+) -> Line | None:
+    """Choose the line that holds the field: good, preferred, (for addresses) the one at work, then the first."""
     found = [line for line in lines if wanted(line) and line.value.strip(" ;")]
-    return min(found, key=lambda line: (_preference(line), work and "work" not in line.param("TYPE")), default=None)
+    return min(
+        found,
+        key=lambda line: (not good(line.text()), _preference(line), work and "work" not in line.param("TYPE")),
+        default=None,
+    )
+
+
+def _preferred(lines: Lines, wanted: Callable[[Line], bool], chosen: Line, version: str) -> Lines:
+    """Make one line the preferred one of its kind."""
+    mark = "PREF=1" if version == "4.0" else "TYPE=pref"
+    return tuple(
+        line.preferred(mark)
+        if line is chosen
+        else line.preferred("")
+        if wanted(line) and _preference(line) <= 1
+        else line
+        for line in lines
+    )
 
 
 def _swap(lines: Lines, old: Line | None, new: Line | None) -> Lines:
@@ -159,29 +186,63 @@ def _text(lines: Lines, name: str) -> str:
     return line.text().strip() if line else ""
 
 
+def _number(text: str) -> str:
+    bare = text.strip()
+    return unquote(bare[4:]).strip() if bare[:4].lower() == "tel:" else bare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """How the values of a property are read, compared and written."""
+
+    read: Callable[[str], str] = str.strip
+    """The line's text to the field's value."""
+    good: Callable[[str], bool] = lambda _text: True
+    """Whether a line's text is a value at all; one that is none is read where there is no other."""
+    same: Callable[[str, str], bool] | None = None
+    """Whether two values mean the same, where a card may hold several."""
+    write: Callable[[str, str], str] = lambda _old, text: text
+    """(text that stands on the line, value) to the text to write."""
+
+
+_TEXT: Final = _Kind()
+_EMAIL: Final = _Kind(
+    read=lambda text: written_email(text) or text.strip(),
+    good=lambda text: email(text) is not None,
+    same=lambda one, other: one.lower() == other.lower() or (email(one) or one) == (email(other) or other),
+    write=with_email,
+)
+_PHONE: Final = _Kind(read=_number, same=may_be_same_phone)
+
+
 def _plain(
-    kind: Callable[[Line], bool], name: str, params: Sequence[str] = (), *, shown: Callable[[str], str] = str.strip
+    wanted: Callable[[Line], bool], name: str, params: Sequence[str] = (), *, kind: _Kind = _TEXT
 ) -> tuple[Callable[[Lines], str], Callable[[Lines, str, str], Lines]]:
     """Describe a property whose whole value is the field."""
 
     def get(lines: Lines) -> str:
-        line = _best(lines, kind)
-        return shown(line.text()) if line else ""
+        line = _best(lines, wanted, good=kind.good)
+        return kind.read(line.text()) if line else ""
 
-    def put(lines: Lines, text: str, _version: str) -> Lines:
-        old = _best(lines, kind)
+    def put(lines: Lines, text: str, version: str) -> Lines:
+        old = _best(lines, wanted, good=kind.good)
         if not text:
             return _swap(lines, old, None)
-        written = escape(text)
-        return _swap(lines, old, old.holding(written, without=["VALUE"]) if old else make(name, written, params=params))
+        if old is None:
+            return _swap(lines, None, make(name, escape(text), params=params))
+        if kind.same is not None and not kind.same(kind.read(old.text()), text):
+            twins = [x for x in lines if wanted(x) and x is not old and kind.same(kind.read(x.text()), text)]
+            if twins:
+                return _preferred(lines, wanted, twins[0], version)
+        return _swap(lines, old, old.holding(escape(kind.write(old.text(), text)), without=["VALUE"]))
 
     return get, put
 
 
 def _part(
-    name: str, index: int, size: int, *, params: Sequence[str] = (), keep: bool = False, work: bool = False
+    name: str, index: int, size: int, *, params: Sequence[str] = (), work: bool = False
 ) -> tuple[Callable[[Lines], str], Callable[[Lines, str, str], Lines]]:
-    """Describe a field that is one component of a structured property; *keep* it even when all are empty."""
+    """Describe a field that is one component of a structured property."""
 
     def wanted(line: Line) -> bool:
         return line.name == name
@@ -196,7 +257,7 @@ def _part(
         parts = old.parts() if old else []
         parts += [""] * (max(size, index + 1) - len(parts))
         parts[index] = escape(text)
-        if not any(parts) and not keep:
+        if not any(parts):
             return _swap(lines, old, None)
         while len(parts) > max(size, 1) and not parts[-1]:
             parts.pop()
@@ -207,16 +268,30 @@ def _part(
     return get, put
 
 
+def _name(index: int) -> tuple[Callable[[Lines], str], Callable[[Lines, str, str], Lines]]:
+    """Describe a component of the name. A write states the others as well where only the displayed name told them."""
+
+    def get(lines: Lines) -> str:
+        return unescape(name_parts(lines)[index]).strip()
+
+    def put(lines: Lines, text: str, _version: str) -> Lines:
+        parts = name_parts(lines)
+        parts[index] = escape(text)
+        while len(parts) > PARTS and not parts[-1]:
+            parts.pop()
+        old = name_line(lines)
+        written = ";".join(parts)
+        return _swap(lines, old, old.holding(written) if old else make("N", written))
+
+    return get, put
+
+
 def _is_mobile(line: Line) -> bool:
     return line.name == "TEL" and bool(_MOBILE & {*line.param("TYPE")})
 
 
 def _is_phone(line: Line) -> bool:
     return line.name == "TEL" and not (_MOBILE | _NO_PHONE) & {*line.param("TYPE")}
-
-
-def _number(text: str) -> str:
-    return text.strip().removeprefix("tel:")
 
 
 def _emails(lines: Lines) -> Value:
@@ -238,29 +313,12 @@ def _write_date(lines: Lines, text: str, version: str) -> Lines:
     old = _best(lines, lambda x: x.name == "BDAY")
     if not text:
         return _swap(lines, old, None)
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError(f"a birthday is written YYYY-MM-DD, not {text!r}")
     # 4.0 knows the basic form alone, and the programs that write 3.0 expect the one with dashes.
     written = text.replace("-", "") if version == "4.0" else text
     drop = ("VALUE", "X-APPLE-OMIT-YEAR")
     return _swap(lines, old, old.holding(written, without=drop) if old else make("BDAY", written))
-
-
-def _names(lines: Lines) -> list[str]:
-    line = next((x for x in lines if x.name == "N"), None)
-    return [" ".join(unescape(part.replace(",", " ")).split()) for part in line.parts()] if line else []
-
-
-def _with_fn(lines: Lines) -> Lines:
-    """Give the lines with an ``FN`` made of the name, else of what else tells cards apart."""
-    family, given, middle, prefix, suffix = (*_names(lines), *[""] * 5)[:5]
-    name = " ".join(part for part in (prefix, given, middle, family, suffix) if part)
-    told = name or _part("ORG", 0, 1)[0](lines) or _text(lines, "EMAIL") or _text(lines, "TEL")
-    first = next((line for line in lines if line.name == "FN"), None)
-    # A card that lost everything that names it keeps what it was called.
-    if not told and first is not None and first.value:
-        return lines
-    return _swap(lines, first, first.holding(escape(told)) if first else make("FN", escape(told)))
 
 
 def _row(
@@ -292,16 +350,16 @@ def _is(name: str) -> Callable[[Line], bool]:
 
 _WORK: Final = ("TYPE=WORK",)
 _COLUMNS: Final = (
-    _row("email", FieldType.EMAIL, "E-mail", _plain(_is("EMAIL"), "EMAIL", ("TYPE=INTERNET",)), "email"),
+    _row("email", FieldType.EMAIL, "E-mail", _plain(_is("EMAIL"), "EMAIL", ("TYPE=INTERNET",), kind=_EMAIL), "email"),
     _row("emails", FieldType.MULTI, "All e-mails", (_emails, None), "other_emails"),
-    _row("given_name", FieldType.NAME, "First name", _part("N", 1, 5, keep=True), "first_name"),
-    _row("family_name", FieldType.NAME, "Last name", _part("N", 0, 5, keep=True), "last_name"),
+    _row("given_name", FieldType.NAME, "First name", _name(1), "first_name"),
+    _row("family_name", FieldType.NAME, "Last name", _name(0), "last_name"),
     _row("full_name", FieldType.NAME, "Displayed name", (lambda lines: _text(lines, "FN"), None), None),
     _row("org", FieldType.TEXT, "Company", _part("ORG", 0, 1), "company"),
     _row("department", FieldType.TEXT, "Department", _part("ORG", 1, 1), None),
     _row("title", FieldType.TEXT, "Job title", _plain(_is("TITLE"), "TITLE"), "job_title"),
-    _row("phone", FieldType.PHONE, "Phone", _plain(_is_phone, "TEL", ("TYPE=WORK,VOICE",), shown=_number), "phone"),
-    _row("mobile", FieldType.PHONE, "Mobile", _plain(_is_mobile, "TEL", ("TYPE=CELL",), shown=_number), "mobile"),
+    _row("phone", FieldType.PHONE, "Phone", _plain(_is_phone, "TEL", ("TYPE=WORK,VOICE",), kind=_PHONE), "phone"),
+    _row("mobile", FieldType.PHONE, "Mobile", _plain(_is_mobile, "TEL", ("TYPE=CELL",), kind=_PHONE), "mobile"),
     _row("street", FieldType.TEXT, "Street", _part("ADR", 2, 7, params=_WORK, work=True), "street"),
     _row("city", FieldType.TEXT, "City", _part("ADR", 3, 7, params=_WORK, work=True), "city"),
     _row("region", FieldType.TEXT, "Region", _part("ADR", 4, 7, params=_WORK, work=True), "region"),

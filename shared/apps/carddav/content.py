@@ -75,11 +75,30 @@ class Line:
             text = octets.decode("latin-1")
         return text.replace("\r\n", "\\n").replace("\n", "\\n")
 
-    def holding(self, value: str, *, without: Sequence[str] = ()) -> "Line":
+    def holding(self, value: str, *, without: Sequence[str] = (), params: Sequence[str] | None = None) -> "Line":
         """Give this line with another value (escaped already), less the named parameters and the old encoding."""
         drop = {"ENCODING", "CHARSET", *without}
-        kept = tuple(p for p in self.params if p.partition("=")[0].upper() not in {*drop, "QUOTED-PRINTABLE"})
+        held = self.params if params is None else params
+        kept = tuple(p for p in held if p.partition("=")[0].upper() not in {*drop, "QUOTED-PRINTABLE"})
         return make(self.name, value, group=self.group, params=kept)
+
+    def preferred(self, mark: str) -> "Line":
+        """Give this line with *mark* as the parameter that prefers it to others of its kind; empty for none."""
+        kept = [left for param in self.params if (left := _without_pref(param))]
+        return self.holding(self.decoded(), params=(*kept, mark) if mark else kept)
+
+
+def _without_pref(param: str) -> str:
+    key, equals, value = param.partition("=")
+    if key.upper() == "PREF":
+        return ""
+    if equals and key.upper() != "TYPE":
+        return param
+    types = value.replace('"', "").split(",")
+    kept = [one for one in types if one.strip().lower() != "pref"]
+    if not equals or kept == types:
+        return param
+    return f"{key}={','.join(kept)}" if kept else ""
 
 
 def make(name: str, value: str, *, group: str = "", params: Sequence[str] = ()) -> Line:

@@ -1,0 +1,148 @@
+"""The name of a card's person: the structured ``N``, and ``FN``, which a card must have and programs show.
+
+vCard 4.0 demands ``FN`` alone, and programs that write 3.0 with an empty ``N`` are common, so a displayed name is split
+where nothing else names the person. A displayed name that tells more than ``N`` is its owner's: only the parts of it
+that changed are exchanged.
+"""
+
+import re
+from typing import Final, TypeAlias
+
+from shared.apps.carddav.content import Line, escape, make, unescape
+from shared.rules.identifiers import emails
+
+Lines: TypeAlias = tuple[Line, ...]
+
+PARTS: Final = 5
+"""Family, given, additional names, prefixes, suffixes (RFC 6350 §6.2.2)."""
+_PREFIXES: Final = frozenset(
+    ("dr", "mr", "mrs", "ms", "miss", "prof", "sir", "herr", "frau", "dott", "sig", "mme", "mlle")
+)
+_SUFFIXES: Final = frozenset(("jr", "sr", "ii", "iii", "iv", "phd", "md", "mba", "esq", "dds", "cpa"))
+_ASIDE: Final = re.compile(r"\s*\([^()]*\)\s*$")
+
+
+def name_parts(lines: Lines) -> list[str]:
+    """Return the components of the name, still escaped; those of the displayed name where ``N`` names nobody."""
+    stated = _stated(lines)
+    if any(unescape(part).strip() for part in stated[:3]):
+        return stated
+    split = [escape(part) for part in _split(_shown(lines))] if not stands_in(lines) else [""] * PARTS
+    return [own if own.strip() else found for own, found in zip(stated, split, strict=False)] + stated[PARTS:]
+
+
+def stands_in(lines: Lines) -> bool:
+    """Tell whether the displayed name is none: a card without a name is called by its company, address or number."""
+    shown = _shown(lines)
+    if "@" in shown or not any(sign.isalpha() for sign in shown):
+        return True
+    other = (_unstructured(line) for line in lines if line.name in ("ORG", "EMAIL", "TEL"))
+    return shown.casefold() in {text.casefold() for text in other}
+
+
+def follow(before: Lines, after: Lines) -> Lines:
+    """Return the lines *after* a write with a displayed name that follows what the write changed."""
+    first = _first(after)
+    shown = _shown(after)
+    if not shown or stands_in(before):
+        told = _spelled(_texts(_stated(after))) or _label(after)
+        stood = _spelled(_texts(_stated(before))) or _label(before)
+        return _with(after, first, told) if told and (told != stood or not shown) else after
+    old, new = _texts(name_parts(before)), _texts(name_parts(after))
+    if old == new or (not any(_texts(_stated(before))) and _holds(shown, _spelled(new))):
+        return after
+    words, named = _words(shown), {word for part in old for word in _words(part)}
+    if all(word in named for word in words):
+        return _with(after, first, _spelled(new) or shown)
+    for part, changed in zip(old, new, strict=True):
+        if part and part != changed:
+            at = re.search(rf"(?<!\w){re.escape(part)}(?!\w)", shown)
+            shown = shown[: at.start()] + changed + shown[at.end() :] if at else shown
+    return _with(after, first, " ".join(shown.split()) or shown)
+
+
+def _first(lines: Lines) -> Line | None:
+    found = [line for line in lines if line.name == "FN"]
+    return next((line for line in found if line.value.strip()), found[0] if found else None)
+
+
+def _shown(lines: Lines) -> str:
+    first = _first(lines)
+    return " ".join(first.text().split()) if first is not None else ""
+
+
+def _with(lines: Lines, first: Line | None, told: str) -> Lines:
+    if first is None:
+        return (*lines[:-1], make("FN", escape(told)), lines[-1])
+    return tuple(first.holding(escape(told)) if line is first else line for line in lines)
+
+
+def name_line(lines: Lines) -> Line | None:
+    """Return the line that holds the structured name."""
+    found = [line for line in lines if line.name == "N"]
+    return next((line for line in found if line.value.strip(" ;")), found[0] if found else None)
+
+
+def _stated(lines: Lines) -> list[str]:
+    line = name_line(lines)
+    parts = line.parts() if line is not None else []
+    return parts + [""] * (PARTS - len(parts))
+
+
+def _texts(parts: list[str]) -> list[str]:
+    """Return components as they are shown: several names of one component are separated by commas."""
+    return [" ".join(unescape(re.sub(r"(?<!\\),", " ", part)).split()) for part in parts[:PARTS]]
+
+
+def _spelled(parts: list[str]) -> str:
+    family, given, middle, prefix, suffix = parts
+    return " ".join(part for part in (prefix, given, middle, family, suffix) if part)
+
+
+def _label(lines: Lines) -> str:
+    """Return what else tells the card apart."""
+    found = {line.name: _unstructured(line) for line in reversed(lines) if line.value.strip(" ;")}
+    return next((found[name] for name in ("ORG", "EMAIL", "TEL") if found.get(name)), "")
+
+
+def _unstructured(line: Line) -> str:
+    if line.name == "ORG":
+        return " ".join(unescape(line.parts()[0]).split())
+    text = line.text().strip()
+    return next(iter(emails(text)), text) if line.name == "EMAIL" else text
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def _holds(text: str, other: str) -> bool:
+    """Tell whether all words of *other* stand in *text*, in their order."""
+    rest = iter(_words(text))
+    return all(word in rest for word in _words(other))
+
+
+def _split(shown: str) -> list[str]:
+    """Split a displayed name: the last word, with the small ones before it, is the family's."""
+    head, comma, tail = (part.strip() for part in _ASIDE.sub("", shown).partition(","))
+    if comma and tail and not all(_bare(word) in _SUFFIXES for word in tail.replace(",", " ").split()):
+        family, (_, given, _, prefix, suffix) = head, _without_titles(tail.split())
+        return [family, given, "", prefix, suffix]
+    family, given, middle, prefix, suffix = _without_titles([*head.split(), *tail.split()])
+    words = given.split()
+    if len(words) > 1:
+        at = len(words) - 1
+        while at > 1 and words[at - 1][:1].islower():
+            at -= 1
+        family, given = " ".join(words[at:]), " ".join(words[:at])
+    return [family, given, middle, prefix, suffix]
+
+
+def _without_titles(words: list[str]) -> list[str]:
+    start = next((at for at, word in enumerate(words) if _bare(word) not in _PREFIXES), 0)
+    end = next((at for at in range(len(words), start, -1) if _bare(words[at - 1]) not in _SUFFIXES), len(words))
+    return ["", " ".join(words[start:end]), "", " ".join(words[:start]), " ".join(words[end:])]
+
+
+def _bare(word: str) -> str:
+    return re.sub(r"\W", "", word).casefold()
