@@ -74,6 +74,7 @@ Name: TypeAlias = Literal[
     "consumer_committed_offset",
     "feed_age_seconds",
     "feed_polls_total",
+    "webhook_calls_total",
     "change_delay_seconds",
     "writes_total",
     "edits_total",
@@ -143,6 +144,13 @@ METRICS: Final[tuple[MetricRow, ...]] = (
         kind="counter",
         labels=("connection", "feed", "reason"),
         doc="Polls of feeds, by how they ended.",
+    ),
+    MetricRow(
+        name="webhook_calls_total",
+        kind="counter",
+        labels=("connection", "reason"),
+        doc="Calls of apps, by what became of them; `old_signature` is one refused for how it was signed. One that "
+        "nobody we know has signed has no connection.",
     ),
     MetricRow(
         name="change_delay_seconds",

@@ -21,6 +21,7 @@ from shared.io.redis_scripts import connect
 from shared.io.service import Service, serve
 from shared.io.tokens import place_of
 from shared.io.tokens_redis import RedisTokens
+from shared.io.webhook_refusals import WebhookRefusals
 from shared.settings import SettingsError, load
 
 
@@ -33,16 +34,18 @@ def wire(service: Service) -> None:
     follower = Follower(settings, views)
     service.health.require("views", lambda: "" if follower.caught_up.is_set() else "the journal is still being read")
     service.start("views", follower.run)
-    tokens = RedisTokens(connect(settings.redis_url.get_secret_value()))
+    client = connect(settings.redis_url.get_secret_value())
+    tokens = RedisTokens(client)
     api = Api(
         views,
         service.setups,
         service.bus,
         service.clock,
-        budgets=RedisBudgets(connect(settings.redis_url.get_secret_value())),
+        budgets=RedisBudgets(client),
         token=settings.console_token.get_secret_value(),
         ready=follower.caught_up.is_set,
         refused=lambda row: tokens.look(place_of(row)).paused,
+        webhooks=WebhookRefusals(client).of,
     )
     server = uvicorn.Server(
         uvicorn.Config(make_app(api), log_config=None, access_log=False, timeout_graceful_shutdown=3)

@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
@@ -23,6 +24,7 @@ from shared.core.syncs import Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
 from shared.io.tokens import Paused
+from shared.io.webhook_refusals import Refusals
 from shared.messages import JobProgress, SetupDoc
 from shared.rules.errors import CODES, ERRORS
 from shared.setups import Setups
@@ -61,6 +63,7 @@ class Api:
         budgets: Tell which accounts are paused.
         ready: Tells whether the views have caught up with the journal once.
         refused: Tells whether a connection's sign-in was refused; raises `NotReady` when Redis is away.
+        webhooks: Tells which calls of a connection's app were refused; raises `NotReady` when Redis is away.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Api:
         token: str,
         ready: Callable[[], bool],
         refused: Callable[[Connection], Paused | None],
+        webhooks: Callable[[Connection], Refusals | None],
     ) -> None:
         self.views = views
         self.setups = setups
@@ -83,6 +87,7 @@ class Api:
         self._token = token
         self._ready = ready
         self._refused = refused
+        self._webhooks = webhooks
 
     def authorize(self, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         """Refuse a call without the token."""
@@ -131,8 +136,11 @@ class Api:
         shown: dict[str, Any] = {"id": row.id, "app": row.app, "account": row.account, "label": row.label}
         try:
             refused, paused = self._refused(row), self._budgets.paused(account_of(row))
+            webhooks = self._webhooks(row)
         except (NotReady, BudgetsUnavailable):
             return {**shown, "state": "unknown"}
+        if webhooks is not None:
+            shown["webhooks_refused"] = {**asdict(webhooks), "hint": _remedy(webhooks.reason)}
         why: dict[str, Any]
         if refused is not None:
             why = {"reason": refused.code, "detail": refused.message}
@@ -140,8 +148,7 @@ class Api:
             why = {"reason": paused.reason, "since_ms": paused.since_ms}
         else:
             return {**shown, "state": "running"}
-        told = CODES.get(why["reason"])
-        return {**shown, "state": "paused", **why, "hint": told.remedy if told else ""}
+        return {**shown, "state": "paused", **why, "hint": _remedy(why["reason"])}
 
     def row(self, pair: Pair) -> dict[str, Any]:
         """Show one pair as a row of a list."""
@@ -199,6 +206,11 @@ class Api:
         except BusUnavailable as error:
             raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
         return _job(job, None)
+
+
+def _remedy(reason: str) -> str:
+    told = CODES.get(reason)
+    return told.remedy if told else ""
 
 
 def _job(job: Job, told: JobProgress | None) -> dict[str, Any]:

@@ -35,6 +35,8 @@ def connection(wanted: ConnectionFile, app: App) -> Auth:
         value = wanted.options.get(name, "")
         if field.kind == "url" and value and not value.startswith(("https://", "http://")):
             raise SetupError(f"{where}: the option {name} ({field.label}) must be an http or https address")
+        if field.choices and value and value not in field.choices:
+            raise SetupError(f"{where}: the option {name} may be {', '.join(field.choices)}, not {value!r}")
     _names(f"{where}: limits", wanted.limits, tuple(limit.name for limit in app.limits))
     return auth
 

@@ -17,9 +17,11 @@ from shared.io.http import make_caller
 from shared.io.kafka import partition_of
 from shared.io.kafka_consumer import Subscription, SupervisedConsumer
 from shared.io.kafka_producer import KafkaBus
+from shared.io.redis_scripts import connect
 from shared.io.service import Service, serve
 from shared.io.threads import InThreads
 from shared.io.vault import Vault
+from shared.io.webhook_refusals import WebhookRefusals
 
 GROUP = "hydrate"
 
@@ -88,7 +90,16 @@ def _serve_webhooks(service: Service) -> None:
         setups=lambda: service.setups.offset,
     )
     vault = Vault.from_file(settings.key_file)
-    webhooks = Webhooks(service.setups, vault, quick, service.clock, public_url=settings.public_url)
+    refusals = WebhookRefusals(connect(settings.redis_url.get_secret_value()))
+    webhooks = Webhooks(
+        service.setups,
+        vault,
+        quick,
+        service.clock,
+        metrics=service.metrics,
+        public_url=settings.public_url,
+        refused=refusals.note,
+    )
     config = uvicorn.Config(
         make_app(webhooks, service.setups.apps), log_config=None, access_log=False, timeout_graceful_shutdown=3
     )

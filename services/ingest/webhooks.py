@@ -1,6 +1,6 @@
 """Receives webhooks: genuine ones become notices, and are answered only when Kafka has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -10,13 +10,16 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest.notices import addressed, as_notice
 from shared import logs
-from shared.core.connector import Hint, Webhook
+from shared.core.connector import Hint, Webhook, WebhookCall
 from shared.core.syncs import Connection
-from shared.io.ports import Bus, BusUnavailable, Clock, Outbound, run_blocking
+from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
 from shared.io.vault import Vault, VaultError
+from shared.metrics import Metrics
+from shared.rules.errors import CODES
 from shared.setups import Setups
 
 MAX_BODY: Final = 1_048_576
+_OLD: Final = CODES["old_signature"]
 _log = logs.get(__name__)
 
 
@@ -33,27 +36,53 @@ class Webhooks:
         bus: Must give up within the time that the sender waits.
         clock: Wall clock.
         public_url: Address under which apps reach us, as their signatures cover it.
+        refused: Notes a call of a connection's app that was refused, and why; may raise `NotReady`.
     """
 
-    def __init__(self, setups: Setups, vault: Vault, bus: Bus, clock: Clock, *, public_url: str) -> None:
+    def __init__(
+        self,
+        setups: Setups,
+        vault: Vault,
+        bus: Bus,
+        clock: Clock,
+        *,
+        metrics: Metrics,
+        public_url: str,
+        refused: Callable[[Connection, str, int], None],
+    ) -> None:
         self._setups = setups
         self._vault = vault
         self._bus = bus
         self._clock = clock
+        self._metrics = metrics
         self._public_url = public_url.rstrip("/")
+        self._refused = refused
 
     def receive(self, app: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """Take one call; gives the status and the sentence to answer."""
         webhook = self._setups.apps[app].webhook
         if webhook is None:
             return 404, f"{app} sends no webhooks"
-        senders = self._genuine(app, webhook, method, self._public_url + target, headers, body)
+        url, now_ms = self._public_url + target, self._clock.now_ms()
+        call = WebhookCall(method=method, url=url, headers=headers, body=body, at_ms=now_ms)
+        senders, old = self._senders(app, webhook, call)
+        for row in old:
+            self._refuse(row, now_ms)
         if not senders:
+            if old:
+                return 401, f"{_OLD.title}. {_OLD.remedy}"
+            self._count("forged", "")
             return 401, "the signature, or the time it was made, is not right"
+        reason, status, sentence = self._take(app, webhook, senders, body)
+        self._count(reason, *(row.id for row in senders))
+        return status, sentence
+
+    def _take(self, app: str, webhook: Webhook, senders: Sequence[Connection], body: bytes) -> tuple[str, int, str]:
+        """Publish what a genuine call says; gives what became of it, and the answer."""
         try:
             heard = webhook.read(body)
         except ValueError as error:
-            return 400, str(error)
+            return "malformed", 400, str(error)
         if heard.unread:
             _log.warning("webhook_events_unread", app=app, events=len(heard.unread), detail=heard.unread[0])
         notices = self._notices(senders, heard.hints)
@@ -61,14 +90,25 @@ class Webhooks:
             run_blocking(self._bus.publish(notices))
         except BusUnavailable as error:
             _log.warning("webhook_refused", app=app, detail=str(error))
-            return 503, "not stored yet; send it again"
-        return 200, "; ".join((f"{len(notices)} accepted", *heard.unread[:1]))
+            return "bus_unavailable", 503, "not stored yet; send it again"
+        return "done", 200, "; ".join((f"{len(notices)} accepted", *heard.unread[:1]))
 
-    def _genuine(
-        self, app: str, webhook: Webhook, method: str, url: str, headers: Mapping[str, str], body: bytes
-    ) -> list[Connection]:
-        """List the connections whose secret signed this call."""
-        now_ms, found = self._clock.now_ms(), []
+    def _count(self, reason: str, *connections: str) -> None:
+        for name in connections:
+            self._metrics.count("webhook_calls_total", connection=name, reason=reason)
+
+    def _refuse(self, row: Connection, now_ms: int) -> None:
+        """Count a call that its connection does not take, and have the console tell it."""
+        self._count(_OLD.code, row.id)
+        try:
+            self._refused(row, _OLD.code, now_ms)
+        except NotReady as error:
+            _log.warning("webhook_refusal_not_noted", connection=row.id, detail=str(error))
+
+    def _senders(self, app: str, webhook: Webhook, call: WebhookCall) -> tuple[list[Connection], list[Connection]]:
+        """List the connections whose secret signed this call, and those of them that do not take how it is signed."""
+        senders: list[Connection] = []
+        old: list[Connection] = []
         for row in self._setups.connections():
             if row.app != app or not row.webhook_secret:
                 continue
@@ -77,9 +117,12 @@ class Webhooks:
             except VaultError as error:
                 _log.error("webhook_secret_unreadable", connection=row.id, detail=str(error))
                 continue
-            if webhook.verify(method, url, headers, body, secret, now_ms):
-                found.append(row)
-        return found
+            proof = webhook.verify(self._setups.session(row.id), call, secret)
+            if proof == "genuine":
+                senders.append(row)
+            elif proof == _OLD.code:
+                old.append(row)
+        return senders, old
 
     def _notices(self, senders: Sequence[Connection], hints: Sequence[Hint]) -> list[Outbound]:
         now_ms = self._clock.now_ms()

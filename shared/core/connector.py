@@ -179,12 +179,31 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookCall:
+    """One call of an app, as it came."""
+
+    method: str
+    url: str
+    """The public one, as the app called it."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    at_ms: int
+    """When it came."""
+
+
+Proof: TypeAlias = Literal["genuine", "old_signature", "forged"]
+"""What a signature proves: the app made this call, and just now; the app made it, but whoever has seen it may send it
+again, and its connection does not take such calls; or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """How an app calls us."""
 
     path: str
-    verify: Callable[[str, str, Mapping[str, str], bytes, str, int], bool]
-    """(method, public URL, headers in lower case, raw body, secret, now in ms) -> genuine and fresh."""
+    verify: Callable[[Session, WebhookCall, str], Proof]
+    """(connection, call, secret) -> what the call's signature proves."""
     read: Callable[[bytes], Heard]
     """What the body says; raises ValueError with a sentence when nothing of it is what the app sends."""
 
@@ -408,6 +427,8 @@ class ConnectionField:
     label: str
     kind: Literal["url", "text"]
     required: bool = True
+    choices: tuple[str, ...] = ()
+    """What a text may be, the default first; anything when empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

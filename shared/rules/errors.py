@@ -36,6 +36,14 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         remedy="Reconnect and allow the scope that the message names.",
     ),
     ErrorRow(
+        code="old_signature",
+        title="Webhook signed in an old form",
+        who="admin",
+        retry="setup",
+        remedy="Whoever has seen such a call can send it again. Have the app sign with its newest version, or take "
+        "older ones by this connection's option `oldest_signature`. Meanwhile feeds alone tell what changes.",
+    ),
+    ErrorRow(
         code="permission_denied",
         title="No permission for this object or field",
         who="admin",

@@ -63,6 +63,12 @@ def _apps() -> str:
         ]
         limits += [f"{amount} ({name}) by {auth.kind}" for auth in app.auth for name, amount in auth.limits.items()]
         rows.append(f"\nLimits: {', '.join(limits) or 'none known'}.\n")
+        if app.connection_fields:
+            rows += ["| option of a connection | needed | what |", "| --- | --- | --- |"]
+            for field in app.connection_fields:
+                choices = f" ({', '.join(f'`{choice}`' for choice in field.choices)})" if field.choices else ""
+                rows.append(f"| `{field.name}` | {'yes' if field.required else 'no'} | {field.label}{choices} |")
+            rows.append("")
         if app.scopes:
             rows += ["| scope | needed | why |", "| --- | --- | --- |"]
             rows += [f"| `{row.name}` | {'yes' if row.required else 'no'} | {row.reason} |" for row in app.scopes]

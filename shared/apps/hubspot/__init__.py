@@ -22,8 +22,8 @@ from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archi
 from shared.apps.hubspot.objects import KINDS, Kind
 from shared.apps.hubspot.reading import BATCH, list_page, read
 from shared.apps.hubspot.signing import bearer, page, redeem, refresh
+from shared.apps.hubspot.webhook import OLDEST, SIGNATURES, verify
 from shared.apps.hubspot.webhook import read as read_webhook
-from shared.apps.hubspot.webhook import verify
 from shared.apps.hubspot.writing import archive_many, create_many, update_many
 from shared.core.connector import (
     App,
@@ -174,6 +174,14 @@ HUBSPOT: Final = App(
         ),
         ConnectionField(name="account_path", label="Path of the account's details", kind="text", required=False),
         ConnectionField(name="authorize_url", label="Page on which people agree", kind="url", required=False),
+        ConnectionField(
+            name=OLDEST,
+            label="Oldest version of webhook signatures that is taken; calls signed by v1 or v2 can be sent again by "
+            "whoever has seen one",
+            kind="text",
+            required=False,
+            choices=SIGNATURES,
+        ),
     ),
     auth=(
         Auth(

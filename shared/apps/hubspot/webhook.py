@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from shared.apps.hubspot.objects import KINDS
-from shared.core.connector import Heard, Hint
+from shared.core.connector import Heard, Hint, Proof, Session, WebhookCall
 
 MAX_BODY: Final = 1_048_576
 MAX_AGE_MS: Final = 300_000
@@ -26,32 +26,44 @@ _DECODED: Final = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORE
 """What version 3 decodes in the URI before signing; every other escape stays."""
 
 
-def verify(method: str, url: str, headers: Mapping[str, str], body: bytes, secret: str, now_ms: int) -> bool:
-    """Tell whether HubSpot signed this call: version 3, within five minutes, or the older 1 and 2, which have no time.
+SIGNATURES: Final = ("v3", "v2", "v1")
+"""The versions of signatures, the newest first. Version 3 alone names a time: who has seen a call that is signed in an
+older way can send it again for ever."""
+OLDEST: Final = "oldest_signature"
+"""The connection's option that names the oldest version to take."""
 
-    *url* is the public one, as HubSpot called it. When version 3 is there, it alone counts.
+
+def verify(session: Session, call: WebhookCall, secret: str) -> Proof:
+    """Check a call's signature: version 3 within five minutes, an older one only where the connection takes it.
+
+    When version 3 is there, it alone counts.
     """
     if not secret:
-        return False
-    v3 = headers.get("x-hubspot-signature-v3")
+        return "forged"
+    v3 = call.headers.get("x-hubspot-signature-v3")
     if v3 is not None:
-        return _verify_v3(method, url, v3, headers.get("x-hubspot-request-timestamp", ""), body, secret, now_ms)
-    signature = headers.get("x-hubspot-signature", "")
-    signed = {"v1": secret.encode() + body, "v2": f"{secret}{method}{url}".encode("utf-8", "surrogatepass") + body}
-    text = signed.get(headers.get("x-hubspot-signature-version", "v1").lower())
-    return text is not None and _same(hashlib.sha256(text).hexdigest(), signature)
+        return "genuine" if _is_v3(call, v3, secret) else "forged"
+    version = call.headers.get("x-hubspot-signature-version", "v1").lower()
+    head = {"v1": secret, "v2": f"{secret}{call.method}{call.url}"}.get(version)
+    if head is None:
+        return "forged"
+    ours = hashlib.sha256(head.encode("utf-8", "surrogatepass") + call.body).hexdigest()
+    if not _same(ours, call.headers.get("x-hubspot-signature", "")):
+        return "forged"
+    oldest = session.options.get(OLDEST) or SIGNATURES[0]
+    taken = SIGNATURES[: SIGNATURES.index(oldest) + 1] if oldest in SIGNATURES else ()
+    return "genuine" if version in taken else "old_signature"
 
 
-def _verify_v3(method: str, url: str, signature: str, timestamp: str, body: bytes, secret: str, now_ms: int) -> bool:
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
+def _is_v3(call: WebhookCall, signature: str, secret: str) -> bool:
+    stamp = call.headers.get("x-hubspot-request-timestamp", "")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 16):
         return False
-    if abs(now_ms - int(timestamp)) > MAX_AGE_MS:
+    if abs(call.at_ms - int(stamp)) > MAX_AGE_MS:
         return False
-    uri = _DECODED.sub(lambda found: chr(int(found[1], 16)), url)
-    digest = hmac.new(
-        secret.encode(), f"{method}{uri}".encode("utf-8", "surrogatepass") + body + timestamp.encode(), hashlib.sha256
-    ).digest()
-    return _same(base64.b64encode(digest).decode(), signature)
+    uri = _DECODED.sub(lambda found: chr(int(found[1], 16)), call.url)
+    text = f"{call.method}{uri}".encode("utf-8", "surrogatepass") + call.body + stamp.encode()
+    return _same(base64.b64encode(hmac.new(secret.encode(), text, hashlib.sha256).digest()).decode(), signature)
 
 
 def _same(ours: str, theirs: str) -> bool:

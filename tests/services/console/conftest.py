@@ -24,6 +24,7 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, str
         token=TOKEN,
         ready=lambda: True,
         refused=lambda _: None,
+        webhooks=lambda _: None,
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
     )
     with serving(make_app(api)) as address:
@@ -38,5 +39,6 @@ def _window(served: tuple[Api, str], tmp_path: Path) -> Iterator[Window]:
     window = Window(desk, views, address)
     api.views, api.setups, api.bus, api.clock = views, desk.setups, desk.bus, desk.clock
     api._ready = lambda: window.ready
+    api._webhooks = lambda row: window.refused.get(row.id)
     yield window
     views.close()

@@ -10,6 +10,7 @@ from shared import topics
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.records import Version
 from shared.io.envelope import Stored
+from shared.io.webhook_refusals import Refusals
 from shared.messages import Cursor, JobProgress, SetupDoc
 from shared.rules.errors import ERRORS
 from tests.services.console.window import Window, is_problem, linked, pair
@@ -84,6 +85,17 @@ def test_health_says_how_fresh_everything_is(window: Window) -> None:
         {"feed": "hub/contact/new", "complete_to_ms": 0, "age_s": None},
     ]
     assert health["syncs"][0]["counts"] == dict.fromkeys(SHOWN, 0)
+
+
+def test_a_connection_tells_of_webhooks_that_are_refused(window: Window) -> None:
+    """How many, since when, why, and which setting to change; a connection without any says nothing of it."""
+    window.refused[LEFT] = Refusals(reason="old_signature", calls=3, since_ms=5, last_ms=9)
+    told, other = window.get("health")["connections"]
+    assert (told["id"], told["state"], other["state"]) == (LEFT, "running", "running")
+    hint = told["webhooks_refused"].pop("hint")
+    assert told["webhooks_refused"] == {"reason": "old_signature", "calls": 3, "since_ms": 5, "last_ms": 9}
+    assert "`oldest_signature`" in hint
+    assert "webhooks_refused" not in other
 
 
 # Why

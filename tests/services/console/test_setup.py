@@ -244,6 +244,7 @@ def test_a_file_that_is_not_there_is_refused(bench: Bench, capsys: pytest.Captur
         ({"base_url": "http://127.0.0.1:9"}, "does not work"),
         ({"base_url": "http://10.0.0.1"}, "does not work"), ({"id": "Not Good"}, "connections.0.id"),
         ({"poll_interval_s": 0}, "poll_interval_s"), ({"colour": "red"}, "colour"),
+        ({"options": {"oldest_signature": "v4"}}, "the option oldest_signature may be v3, v2, v1, not 'v4'"),
     ],
 )  # fmt: skip
 def test_a_connection_that_does_not_work_is_refused(

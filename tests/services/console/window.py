@@ -1,6 +1,6 @@
 """The console's API over an installation in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import requests
@@ -10,6 +10,7 @@ from shared import topics
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
 from shared.io.envelope import Stored
+from shared.io.webhook_refusals import Refusals
 from tests.services.desk import SYNC, Desk
 
 TOKEN: Final = "a long random token"
@@ -23,6 +24,8 @@ class Window:
     views: Views
     address: str
     ready: bool = True
+    refused: dict[str, Refusals] = field(default_factory=dict)
+    """Webhooks that were refused, by connection."""
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         """Call with the token."""

@@ -1,0 +1,68 @@
+"""Which connections' webhooks are refused although their apps signed them: ingest notes it, the console shows it.
+
+A cache in Redis: a note is forgotten after a day without another one, and holds for a connection as it was set up then.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from redis.exceptions import RedisError
+
+from shared.core.syncs import Connection
+from shared.io.tokens import TokensAway, place_of
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_KEEP_MS: Final = 86_400_000
+
+_NOTE: Final = """
+if redis.call('HGET', KEYS[1], 'stamp') ~= ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'stamp', ARGV[1], 'since', ARGV[3])
+end
+redis.call('HSET', KEYS[1], 'reason', ARGV[2], 'last', ARGV[3])
+redis.call('HINCRBY', KEYS[1], 'calls', 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """The calls of one connection's app that were refused."""
+
+    reason: str
+    calls: int
+    since_ms: int
+    last_ms: int
+
+
+class WebhookRefusals:
+    """The notes of all processes that share a Redis. Safe to use from several threads; raises `TokensAway`."""
+
+    def __init__(self, client: "Redis") -> None:
+        self._client: Any = client
+
+    def note(self, row: Connection, reason: str, now_ms: int) -> None:
+        """Count one refused call."""
+        try:
+            self._client.eval(_NOTE, 1, _key(row), place_of(row).stamp, reason, now_ms, _KEEP_MS)
+        except RedisError as error:
+            raise TokensAway from error
+
+    def of(self, row: Connection) -> Refusals | None:
+        """Return what was refused lately under the connection's present settings."""
+        try:
+            stamp, reason, calls, since, last = self._client.hmget(
+                _key(row), "stamp", "reason", "calls", "since", "last"
+            )
+        except RedisError as error:
+            raise TokensAway from error
+        if stamp is None or stamp != place_of(row).stamp:
+            return None
+        return Refusals(reason=reason, calls=int(calls), since_ms=int(since), last_ms=int(last))
+
+
+def _key(row: Connection) -> str:
+    return f"webhooks:{{{row.id}}}:refused"

@@ -1,0 +1,36 @@
+"""One webhook server for all tests of a file; each finds it as if nothing had come yet."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from services.ingest.webhooks import Webhooks, make_app
+from shared.apps import APPS
+from shared.io.memory import MemoryBus
+from tests.services.desk import serving
+from tests.services.ingest.door import PUBLIC, Door
+
+
+@pytest.fixture(name="door")
+def _door(web: Door) -> Door:
+    web.reset()
+    return web
+
+
+@pytest.fixture(name="web", scope="module")
+def _web() -> Iterator[Door]:
+    door = Door()
+
+    class Bus:
+        """The bus of whichever broker the test has."""
+
+        async def publish(self, messages: Any) -> Any:
+            return await MemoryBus(door.broker, clock=door.clock).publish(messages)
+
+    webhooks = Webhooks(
+        door.setups, door.vault, Bus(), door.clock, metrics=door.metrics, public_url=f"{PUBLIC}/", refused=door.note
+    )
+    with serving(make_app(webhooks, APPS)) as address:
+        door.address = address
+        yield door
