@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 import yaml
@@ -262,7 +263,7 @@ class Stack:
                 {
                     "id": "address-book", "app": "carddav", "label": "Address book",
                     "base_url": f"http://127.0.0.1:{self.ports['carddav']}", "options": {"book": book},
-                    "auth": "basic", "poll_interval_s": self._poll_s,
+                    "auth": "basic", "poll_interval_s": self._poll_s, **self._moved(book),
                     "secrets": {"user": self.radicale.user, "password": self.radicale.password},
                 },
             ],
@@ -275,6 +276,14 @@ class Stack:
                 },
             ],
         }  # fmt: skip
+
+    def _moved(self, book: str) -> dict[str, str]:
+        """Say where the book was, when the run before had other ports."""
+        path = self.data / "setup.yaml"
+        before = yaml.safe_load(path.read_text()) if path.exists() else None
+        rows = (before or {}).get("connections", [])
+        found = [urlsplit(row["base_url"]).netloc for row in rows if row["id"] == "address-book"]
+        return {"moved_from": found[0] + book} if found else {}
 
     def apply(self, hook: str) -> None:
         """Set up connections and sync; what is set up already stays as it is."""

@@ -2,23 +2,28 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from services.console import consent, setup
+from services.console import consent
 from services.console.consent import Consent, ConsentError, NotOurs
+from services.console.discovery import Apps, discover
+from services.console.files import ConnectionFile, SetupError, SetupFile, read
 from services.console.listener import Listener
+from services.console.planning import Current, draft, plan
+from services.console.publishing import publish
+from services.console.sealing import AGREED, as_file, seal
 from shared.core.connector import App, AppError, CodeFlow
 from shared.core.oauth import Code, Tokens
 from shared.core.syncs import Connection
 from shared.io.http import HttpCaller
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.service import Service
-from shared.io.vault import VaultError
+from shared.io.vault import Vault, VaultError
 
 REDIRECT: Final = "http://127.0.0.1:8703/callback"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -36,11 +41,10 @@ def run(service: Service, name: str, path: Path | None, *, redirect: str, object
         paste: Take the answer from standard input, where no browser of this machine can be sent back.
     """
     try:
-        changes = setup.Changes(service)
-        wanted = _wanted(service, changes, name, path)
+        wanted = _wanted(service, name, path)
         paste = paste or urlsplit(redirect).hostname not in _LOOPBACK
-        lines = _connect(changes, wanted, redirect, objects, paste=paste)
-    except (setup.SetupError, ConsentError, VaultError, BusUnavailable, NotReady, OSError) as error:
+        lines = _connect(service, wanted, redirect, objects, paste=paste)
+    except (SetupError, ConsentError, VaultError, BusUnavailable, NotReady, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     for line in lines:
@@ -48,31 +52,35 @@ def run(service: Service, name: str, path: Path | None, *, redirect: str, object
     return 0
 
 
-def _wanted(service: Service, changes: setup.Changes, name: str, path: Path | None) -> setup.ConnectionFile:
-    """Give the connection to make: out of the file, or as it is set up."""
+def _wanted(service: Service, name: str, path: Path | None) -> ConnectionFile:
+    """Return the connection to make: out of the file, or as it is set up."""
     if path is not None:
-        found = next((row for row in setup.read(path.read_text()).connections if row.id == name), None)
+        found = next((row for row in read(path.read_text()).connections if row.id == name), None)
         if found is None:
-            raise setup.SetupError(f"{path} names no connection {name!r}")
+            raise SetupError(f"{path} names no connection {name!r}")
         return found
     row = next((row for row in service.setups.connections() if row.id == name), None)
     if row is None:
-        raise setup.SetupError(f"there is no connection {name!r}: name the file that describes it, with --file")
-    return changes.as_file(row)
+        raise SetupError(f"there is no connection {name!r}: name the file that describes it, with --file")
+    return as_file(Vault.from_file(service.settings.key_file), row)
 
 
 def _connect(
-    changes: setup.Changes, wanted: setup.ConnectionFile, redirect: str, objects: Sequence[str], *, paste: bool
+    service: Service, wanted: ConnectionFile, redirect: str, objects: Sequence[str], *, paste: bool
 ) -> list[str]:
-    row = changes.draft(wanted)
-    app, flow = changes.app(wanted), _flow(changes.app(wanted), wanted)
+    current = Current.of(service.setups)
+    vault = Vault.from_file(service.settings.key_file)
+    row = draft(current, wanted, seal(vault, wanted, current.connections.get(wanted.id)))
+    apps = Apps(service, {**current.connections, row.id: row}.values())
+    app = current.apps[row.app]
+    flow = _flow(app, wanted)
     scopes = consent.scopes_for(app, objects)
     client_id = wanted.secrets["client_id"].get_secret_value()
     question = Consent(client_id, redirect, scopes, pkce=flow.pkce, now=time.monotonic)
-    page = flow.page(changes.session(row), question.asked())
+    page = flow.page(apps.setups.session(row.id), question.asked())
     code = _ask(question, [*consent.permissions(app, scopes), "Open this address in a browser:", page], paste=paste)
     began = time.monotonic()
-    tokens = _redeemed(changes.caller(), flow, row, code)
+    tokens = _redeemed(apps.caller, flow, row, code)
     granted = tokens.scopes if tokens.scopes is not None else frozenset(scope.name for scope in scopes)
     needed, liked = consent.missing(scopes, granted)
     if needed:
@@ -80,19 +88,38 @@ def _connect(
             f"the account was not connected, because {app.title} did not grant what is needed: "
             f"{consent.spelled(needed)}. Add it to the app there, and start again."
         )
-    whole = wanted.model_copy(update={"secrets": {**wanted.secrets, "refresh_token": SecretStr(tokens.refresh_token)}})
-    changes.connect(whole, tokens, granted, began)
-    run_blocking(changes.service.bus.publish(changes.messages))
+    whole = wanted.model_copy(update={"secrets": {**wanted.secrets, AGREED: SecretStr(tokens.refresh_token)}})
+    _store(service, current, whole, granted, lambda apps: _adopt(apps, row.id, tokens, began))
     return [f"connected {wanted.id}", *consent.limits(liked)]
 
 
-def _flow(app: App, wanted: setup.ConnectionFile) -> CodeFlow:
+def _adopt(apps: Apps, name: str, tokens: Tokens, began: float) -> None:
+    """Use the access token that came with the agreement."""
+    apps.caller.sign_ins.adopt(apps.caller.sign_ins.open(name), tokens, began)
+
+
+def _store(
+    service: Service,
+    current: Current,
+    wanted: ConnectionFile,
+    granted: frozenset[str],
+    adopt: Callable[[Apps], None],
+) -> None:
+    """Change a connection to what a person has just agreed to; raises `SetupError`."""
+    file = SetupFile(connections=(wanted,))
+    drawn = plan(current, file, discover(service, current, file, granted={wanted.id: granted}, adopt=adopt))
+    if drawn.errors or drawn.unasked:
+        raise SetupError("\n".join((*drawn.errors, *drawn.unasked)))
+    publish(service, drawn.changes)
+
+
+def _flow(app: App, wanted: ConnectionFile) -> CodeFlow:
     flow = next((one.code_flow for one in app.auth if one.kind == wanted.auth), None)
     if flow is None:
-        raise setup.SetupError(f"connection {wanted.id!r}: {app.title} offers no consent page for {wanted.auth!r}")
+        raise SetupError(f"connection {wanted.id!r}: {app.title} offers no consent page for {wanted.auth!r}")
     lacking = [key for key in ("client_id", "client_secret") if key not in wanted.secrets]
     if lacking:
-        raise setup.SetupError(
+        raise SetupError(
             f"connection {wanted.id!r} lacks {', '.join(lacking)}: take them from the app that you registered with "
             f"{app.title}, and name them in the file"
         )

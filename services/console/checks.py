@@ -5,15 +5,66 @@ from collections.abc import Mapping, Sequence
 from services.console import consent
 from services.console.files import ConnectionFile, SetupError, SyncFile
 from shared.core.connector import App, Auth, Binding
+from shared.core.policies import Policy
 from shared.core.records import SIDES
 from shared.core.syncs import Connection, Sync
 
 
-def unique(kind: str, names: Sequence[str]) -> None:
-    """Refuse two entries of one name, since only the last one would count; raises `SetupError`."""
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise SetupError(f"the file names {kind} {', '.join(doubled)} more than once: give each an id of its own")
+def doubled(kind: str, names: Sequence[str]) -> list[str]:
+    """List what is wrong where two entries have one name, since only the last one would count."""
+    found = sorted({name for name in names if names.count(name) > 1})
+    return [f"the file names {kind} {', '.join(found)} more than once: give each an id of its own"] if found else []
+
+
+def app_of(wanted: ConnectionFile, apps: Mapping[str, App]) -> App:
+    """Return the app of a connection; raises `SetupError`."""
+    app = apps.get(wanted.app)
+    if app is None:
+        raise SetupError(
+            f"connection {wanted.id!r}: there is no app {wanted.app!r}; known are {', '.join(apps) or 'none'}"
+        )
+    return app
+
+
+def ends(wanted: SyncFile, rows: Mapping[str, Connection], apps: Mapping[str, App]) -> tuple[Binding, Binding]:
+    """Return how both apps hold what a sync names, where that goes together; raises `SetupError`."""
+    found = []
+    for end in (wanted.left, wanted.right):
+        row = rows.get(end.connection)
+        if row is None:
+            raise SetupError(f"sync {wanted.id!r}: there is no connection {end.connection!r}")
+        app = apps[row.app]
+        if end.object not in app.objects:
+            raise SetupError(f"sync {wanted.id!r}: {app.title} has no {end.object!r}, only {', '.join(app.objects)}")
+        found.append(app.objects[end.object])
+    left, right = found
+    if left.object != right.object:
+        raise SetupError(
+            f"sync {wanted.id!r}: {left.object} and {right.object} are not the same kind of record: name one object "
+            "type at both ends"
+        )
+    return left, right
+
+
+def creates(sync: Sync, policy: Policy, apps: Mapping[str, App]) -> None:
+    """Refuse a sync that may create records, and would lack what they need; raises `SetupError`."""
+    for side in SIDES:
+        part, word = policy.side(side), "to_left" if side == "L" else "to_right"
+        if not part.create:
+            continue
+        written = {rule.field(side) for rule in policy.rules if rule.flows_to(side)}
+        lacking = [group for group in part.required if not written & set(group)]
+        where = f"{part.object} of {apps[part.app].title} (connection {part.connection!r})"
+        if lacking:
+            needed = ", and ".join(" or ".join(group) for group in lacking)
+            raise SetupError(
+                f"sync {sync.id!r} could never create a {where}: map {needed}, or write `create: {{{word}: false}}`"
+            )
+        if not written:
+            raise SetupError(
+                f"sync {sync.id!r} would create each {where} empty, since no mapping writes there: map a field, or "
+                f"write `create: {{{word}: false}}`"
+            )
 
 
 def connection(wanted: ConnectionFile, app: App) -> Auth:

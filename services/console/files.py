@@ -1,77 +1,90 @@
-"""The file of connections and syncs, as people write it."""
+"""The file of connections and syncs, as people write it: what is stored, but for what follows from it."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ConfigDict, Discriminator, Field, SecretStr, Tag, ValidationError
 
-from shared.core.matching import MatchSettings
-from shared.core.records import Frozen, Side
-from shared.core.syncs import AssociationMapping, Create, Direction, SyncSide
+from shared.core.mapping import MappingSettings
+from shared.core.records import Frozen
+from shared.core.syncs import ConnectionSettings, Direction, SyncSettings
 
 
 class SetupError(Exception):
     """The file cannot be applied; the message says where it is wrong, and what to write."""
 
 
-class ConnectionFile(Frozen):
-    """A connection as people write it."""
+class ConnectionFile(ConnectionSettings):
+    """One authorised account of an app."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    app: str
-    label: str = ""
-    base_url: str = ""
-    options: Mapping[str, str] = {}
-    country: str | None = None
-    auth: str
-    secrets: Mapping[str, SecretStr] = {}
-    webhook_secret: SecretStr | None = None
-    limits: Mapping[str, int] = {}
-    poll_interval_s: float = Field(default=60.0, ge=0.2, le=86_400)
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    secrets: Mapping[str, SecretStr] = Field(default={}, examples=[{"access_token": "pat-eu1-…"}])
+    """What it signs in with, in the clear; sealed before it is stored. What `authorize` got need not be named."""
+    webhook_secret: SecretStr | None = Field(default=None, examples=["a long text"])
+    """Proves that a webhook comes from the app."""
+    moved_from: str = Field(default="", examples=["old.example.com/ann/contacts/"])
+    """Name of the account before its server got another address: without it, it is taken for another account."""
 
 
-class MappingFile(Frozen):
-    """A mapping as people write it: what it leaves out follows from the types of its two fields."""
+class MappingFile(MappingSettings):
+    """A field on each side that are kept the same; what is left out follows from the types of the two fields."""
 
-    key: str
-    left: str
-    right: str
-    lens: str | None = None
-    zone: str = ""
-    direction: Direction | None = None
-    policy: Literal["inherit", "left", "right", "most_recent", "manual"] = "inherit"
-    clears: Literal["keep", "propagate"] = "keep"
-    on: bool = True
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    lens: str | None = Field(default=None, examples=["as_text"])
+    """How values are carried over ([which there are](fields.md))."""
+    direction: Direction | None = Field(default=None, examples=["to_right"])
+    """Which way values travel; the widest that both fields allow when left out."""
 
 
-class SyncFile(Frozen):
-    """A sync as people write it; without mappings it starts with those that both apps suggest."""
+class MappingChanges(Frozen):
+    """The mappings that both apps suggest, with changes."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    left: SyncSide
-    right: SyncSide
-    enabled: bool = True
-    direction: Direction = "two_way"
-    default_app: Side = "L"
-    create: Create = Create()
-    match: MatchSettings = MatchSettings()
-    email_required: bool = True
-    mappings: tuple[MappingFile, ...] | None = None
-    associations: tuple[AssociationMapping, ...] = ()
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    add: tuple[MappingFile, ...] = ()
+    """Mappings besides the defaults; one with the key of a default takes its place."""
+    off: tuple[str, ...] = Field(default=(), examples=[["phone"]])
+    """Keys of defaults that carry nothing."""
+
+
+def _form_of(value: object) -> str:
+    return "changes" if isinstance(value, Mapping | MappingChanges) else "list"
+
+
+class SyncFile(SyncSettings):
+    """One object type that is kept the same in two connections."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    mappings: (
+        Annotated[
+            Annotated[tuple[MappingFile, ...], Tag("list")] | Annotated[MappingChanges, Tag("changes")],
+            Discriminator(_form_of),
+        ]
+        | None
+    ) = None
+    """A list means exactly these; `add` and `off` change the defaults; left out, a new sync starts with the defaults of
+    both apps, and one that exists keeps what it has."""
 
 
 class SetupFile(Frozen):
-    """The whole file."""
+    """The whole file; what it does not name stays as it is."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     connections: tuple[ConnectionFile, ...] = ()
+    """Accounts of apps."""
     syncs: tuple[SyncFile, ...] = ()
+    """What is kept the same."""
 
 
 def read(text: str) -> SetupFile:
     """Read a file; raises `SetupError`."""
     try:
-        loaded = yaml.safe_load(text)
+        loaded: Any = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-13-45 is a ValueError
         raise SetupError(f"the file is not YAML: {error}") from error
     try:

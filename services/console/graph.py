@@ -1,7 +1,7 @@
-"""The graph of connections and objects that syncs join: it must have no circle."""
+"""The graph of accounts and objects that syncs join: it must have no circle."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from services.console.files import SetupError
@@ -9,39 +9,42 @@ from shared.core.records import Side
 from shared.core.syncs import Sync
 
 _Node: TypeAlias = tuple[str, str]
-"""Connection and object type."""
+"""Account and object type."""
+AccountOf: TypeAlias = Callable[[str], str]
+"""Names the account of a connection: two connections of one account are one place."""
 
 
-def check(sync: Sync, others: Iterable[Sync]) -> None:
+def check(sync: Sync, others: Iterable[Sync], account_of: AccountOf) -> None:
     """Refuse a new sync whose ends are connected already: a change would go round, or arrive by two ways at once."""
-    way = _way(_node(sync, "L"), _node(sync, "R"), others)
+    way = way_between(sync, others, account_of)
     if way is None:
         return
     if not way:
-        raise SetupError(f"sync {sync.id!r} has the same connection and object at both ends")
+        raise SetupError(f"sync {sync.id!r} has the same account and object at both ends")
     raise SetupError(
         f"sync {sync.id!r}: its two ends are kept the same already by {', '.join(way)}; a change would come by two "
         "ways. Leave one of these syncs out."
     )
 
 
-def _way(start: _Node, goal: _Node, syncs: Iterable[Sync]) -> list[str] | None:
-    """Give the syncs that lead from one end to another; None when none do."""
-    edges = [(sync.id, _node(sync, "L"), _node(sync, "R")) for sync in syncs]
+def way_between(sync: Sync, others: Iterable[Sync], account_of: AccountOf) -> list[str] | None:
+    """Return the other syncs that lead from one end of a sync to the other; None when none do."""
+
+    def node(one: Sync, side: Side) -> _Node:
+        end = one.side(side)
+        return account_of(end.connection), end.object
+
+    start, goal = node(sync, "L"), node(sync, "R")
+    edges = [(one.id, node(one, "L"), node(one, "R")) for one in others if one.id != sync.id]
     ways: dict[_Node, list[str]] = {start: []}
     waiting = deque([start])
     while waiting:
-        node = waiting.popleft()
-        if node == goal:
-            return ways[node]
+        here = waiting.popleft()
+        if here == goal:
+            return ways[here]
         for name, left, right in edges:
-            for here, there in ((left, right), (right, left)):
-                if here == node and there not in ways:
-                    ways[there] = [*ways[node], name]
-                    waiting.append(there)
+            for one, other in ((left, right), (right, left)):
+                if one == here and other not in ways:
+                    ways[other] = [*ways[here], name]
+                    waiting.append(other)
     return None
-
-
-def _node(sync: Sync, side: Side) -> _Node:
-    end = sync.side(side)
-    return end.connection, end.object

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.console.files import MappingFile, SetupError
+from services.console.files import MappingChanges, MappingFile, SetupError
+from shared.apps.defaults import default_mappings
 from shared.core.connector import FieldInfo
 from shared.core.mapping import FieldMapping
 from shared.core.records import FieldType, Side
@@ -49,6 +50,53 @@ def complete(sync: str, wanted: Sequence[MappingFile], left: End, right: End) ->
     if doubled:
         raise SetupError(f"sync {sync!r}: several mappings have the key {', '.join(sorted(doubled))}")
     made = tuple(_one(f"sync {sync!r}, mapping {row.key!r}", row, left, right) for row in wanted)
+    _check_written(sync, made, left, right)
+    return made
+
+
+def changed(sync: str, wanted: MappingChanges, left: End, right: End) -> tuple[FieldMapping, ...]:
+    """Change the defaults of both apps as a file says; raises `SetupError`."""
+    standing = {row.key: row for row in defaults(left, right)}
+    unknown = [key for key in wanted.off if key not in standing]
+    if unknown:
+        raise SetupError(
+            f"sync {sync!r}: mappings.off names {', '.join(unknown)}, which is no default; the defaults are "
+            f"{', '.join(standing) or 'none'}"
+        )
+    added = {row.key: row for row in complete(sync, wanted.add, left, right)}
+    off = {key: standing[key].model_copy(update={"on": False}) for key in wanted.off}
+    made = tuple((standing | off | added).values())
+    _check_written(sync, made, left, right)
+    return made
+
+
+def defaults(left: End, right: End) -> tuple[FieldMapping, ...]:
+    """Return the mappings that both apps suggest."""
+    return default_mappings(tuple(left.fields.values()), tuple(right.fields.values()))
+
+
+def left_out(made: Sequence[FieldMapping], suggested: Sequence[FieldMapping]) -> list[FieldMapping]:
+    """List the defaults between whose fields nothing is carried."""
+    carried = {(row.left, row.right) for row in made}
+    return [row for row in suggested if (row.left, row.right) not in carried]
+
+
+def agrees(wanted: Sequence[MappingFile] | MappingChanges, standing: Sequence[FieldMapping]) -> bool:
+    """Check whether mappings that stand are as a file writes them, as far as that can be told without their fields."""
+    by_key = {row.key: row for row in standing}
+    if isinstance(wanted, MappingChanges):
+        off_now = [row.key for row in standing if not row.on and row.origin == "default"]
+        return set(off_now) == set(wanted.off) and all(_says(row, by_key.get(row.key)) for row in wanted.add)
+    return len(wanted) == len(standing) and all(_says(row, by_key.get(row.key)) for row in wanted)
+
+
+def _says(wanted: MappingFile, row: FieldMapping | None) -> bool:
+    given = wanted.model_dump(exclude_none=True)
+    return row is not None and all(getattr(row, name) == value for name, value in given.items())
+
+
+def _check_written(sync: str, made: Sequence[FieldMapping], left: End, right: End) -> None:
+    """Refuse two mappings that write one field."""
     for side, end in (("L", left), ("R", right)):
         written: dict[str, str] = {}
         for row in made:
@@ -61,7 +109,6 @@ def complete(sync: str, wanted: Sequence[MappingFile], left: End, right: End) ->
                     f"{end.app}: switch one of them off, or turn it the other way"
                 )
             written[name] = row.key
-    return made
 
 
 def dated(row: FieldMapping, old: Sync | None) -> FieldMapping:
@@ -74,7 +121,8 @@ def dated(row: FieldMapping, old: Sync | None) -> FieldMapping:
     before = next((one for one in old.mappings if one.key == row.key), None)
     if before is None or _carries(before) != _carries(row):
         return row.model_copy(update={"since": old.version + 1})
-    return row.model_copy(update={"since": before.since})
+    same = row.model_copy(update={"origin": before.origin, "since": before.since})
+    return before if same == before else row.model_copy(update={"since": before.since})
 
 
 def _carries(row: FieldMapping) -> tuple[str, ...]:

@@ -367,6 +367,8 @@ class AccountInfo:
 
     id: str
     name: str
+    formerly: tuple[str, ...] = ()
+    """Ids under which earlier versions of Syncline knew the same account."""
     zone: str = "UTC"
     country: str | None = None
     currencies: tuple[str, ...] = ()
@@ -447,6 +449,8 @@ class App:
     limits: tuple[Limit, ...] = ()
     objects: Mapping[str, Binding]
     account: Callable[[Session], Exchange[AccountInfo]]
+    account_within: Literal["world", "server"] = "world"
+    """Where an account's id is unique: everywhere, as the vendor hands it out, or on its server alone."""
     owners: Callable[[Session], Exchange[Sequence[Owner]]] | None = None
     webhook: Webhook | None = None
     max_parallel: int = 4

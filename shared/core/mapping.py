@@ -2,23 +2,37 @@
 
 from typing import Literal
 
+from pydantic import ConfigDict, Field
+
 from shared.core.records import Frozen
 
 
-class FieldMapping(Frozen):
+class MappingSettings(Frozen):
+    """What people decide about a mapping, whether they write all of it or not."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    key: str = Field(examples=["phone"])
+    """Stable name of the mapping within its sync."""
+    left: str = Field(examples=["phone"])
+    """Field of the left app."""
+    right: str = Field(examples=["TEL"])
+    """Field of the right app."""
+    zone: str = Field(default="", examples=["Europe/Rome"])
+    """Where a day begins, when a date meets a time; the zone of the account that holds the time when empty."""
+    policy: Literal["inherit", "left", "right", "most_recent", "manual"] = Field(default="inherit", examples=["left"])
+    """Which side wins where both changed; `inherit` leaves it to the sync's `default_app`."""
+    clears: Literal["keep", "propagate"] = Field(default="keep", examples=["propagate"])
+    """Whether a value that is emptied on one side is emptied on the other."""
+    on: bool = Field(default=True, examples=[False])
+    """Whether the mapping carries anything."""
+
+
+class FieldMapping(MappingSettings):
     """A left field, a right field, a lens between them."""
 
-    key: str
-    """Stable name of the mapping within its sync."""
-    left: str
-    right: str
     lens: str = "text"
-    zone: str = ""
-    """Where a day begins, when a date meets a time; the zone of the account that holds the time when empty."""
     direction: Literal["two_way", "to_left", "to_right"] = "two_way"
-    policy: Literal["inherit", "left", "right", "most_recent", "manual"] = "inherit"
-    clears: Literal["keep", "propagate"] = "keep"
-    on: bool = True
     origin: Literal["default", "custom"] = "default"
     required: bool = False
     since: int = 0

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from pydantic import ConfigDict, Field
+
 from shared.core.records import Frozen, Side
 
 COMPONENT_LIMIT: Final = 50
@@ -20,15 +22,20 @@ COMPONENT_LIMIT: Final = 50
 class MatchSettings(Frozen):
     """How a sync matches records."""
 
-    mode: Literal["default", "fields", "none"] = "default"
-    left_field: str = ""
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    mode: Literal["default", "fields", "none"] = Field(default="default", examples=["fields"])
+    """`default`: by e-mail address, domain or name, as the object type says; `fields`: by one field alone; `none`: not
+    at all."""
+    left_field: str = Field(default="", examples=["external_id"])
     """With ``fields``: the left text field that alone decides."""
-    right_field: str = ""
-    contact_company: bool = True
+    right_field: str = Field(default="", examples=["number"])
+    """The same on the right."""
+    contact_company: bool = Field(default=True, examples=[False])
     """Match contacts without an e-mail address by name and company."""
-    placeholder_emails: tuple[str, ...] = ()
+    placeholder_emails: tuple[str, ...] = Field(default=(), examples=[["noemail@*"]])
     """Addresses that stand for "none", such as ``noemail@*``: they count as missing."""
-    ambiguous: Literal["hold", "oldest"] = "hold"
+    ambiguous: Literal["hold", "oldest"] = Field(default="hold", examples=["oldest"])
     """What to do with several possible partners that no single identifier explains."""
 
 

@@ -1,9 +1,9 @@
 """The settings of a sync as documents, versioned, as they travel on the `setups` topic."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from shared.core.mapping import FieldMapping
 from shared.core.matching import MatchSettings
@@ -11,78 +11,122 @@ from shared.core.records import Frozen, Side
 
 Phase: TypeAlias = Literal["indexing", "live"]
 Direction: TypeAlias = Literal["two_way", "to_left", "to_right"]
+_ID: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
 class SyncSide(Frozen):
     """One end of a sync."""
 
-    connection: str
-    object: str
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    connection: str = Field(examples=["hubspot-main"])
+    """Id of a connection."""
+    object: str = Field(examples=["contact"])
+    """Object type of its app; both ends hold the same type."""
 
 
 class Create(Frozen):
     """Whether records may be created, per direction."""
 
-    to_left: bool = True
-    to_right: bool = True
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    to_left: bool = Field(default=True, examples=[False])
+    """Create a record in the left app for one of the right app that has no partner."""
+    to_right: bool = Field(default=True, examples=[False])
+    """The same the other way round."""
 
 
 class AssociationMapping(Frozen):
     """An association that travels with its records."""
 
-    to: str
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    to: str = Field(examples=["companies"])
     """The sync that holds the other end."""
-    label: str
+    label: str = Field(examples=["company"])
     """The association's name in both apps' bindings."""
-    direction: Direction = "two_way"
-    clears: Literal["keep", "propagate"] = "keep"
+    direction: Direction = Field(default="two_way", examples=["to_right"])
+    """Which way it travels."""
+    clears: Literal["keep", "propagate"] = Field(default="keep", examples=["propagate"])
+    """Whether an association that is removed on one side is removed on the other."""
 
 
-class Sync(Frozen):
-    """One object type on each side of two connections."""
+class SyncSettings(Frozen):
+    """What people decide about a sync of one object type between two connections, but for its mappings."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str = Field(pattern=_ID, examples=["contacts"])
+    """Name of the sync: small letters, digits and dashes."""
     left: SyncSide
+    """One end. It cannot be changed afterwards."""
     right: SyncSide
-    enabled: bool = True
-    direction: Direction = "two_way"
-    default_app: Side = "L"
+    """The other end. It cannot be changed afterwards."""
+    enabled: bool = Field(default=True, examples=[False])
+    """Whether the sync runs. One that is off writes nothing, and catches up when it is switched on again."""
+    direction: Direction = Field(default="two_way", examples=["to_right"])
+    """Which way changes travel."""
+    default_app: Side = Field(default="L", examples=["R"])
+    """Side that wins where both changed: `L` or `R`."""
     create: Create = Create()
+    """Whether records may be created, per direction."""
     match: MatchSettings = MatchSettings()
-    email_required: bool = True
-    mappings: tuple[FieldMapping, ...]
+    """How records of the two sides are recognised as the same."""
+    email_required: bool = Field(default=True, examples=[False])
+    """Leave people without a valid e-mail address out."""
     associations: tuple[AssociationMapping, ...] = ()
-    deletes: Literal["hold"] = "hold"
-    version: int = 1
+    """Associations that travel with the records."""
 
     def side(self, side: Side) -> SyncSide:
         """Give one end."""
         return self.left if side == "L" else self.right
 
 
-class Connection(Frozen):
-    """One authorised account of an app."""
+class Sync(SyncSettings):
+    """One object type on each side of two connections, as it is stored."""
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    app: str
-    label: str
-    account: str
-    """The account id that the app reports."""
-    base_url: str
-    options: Mapping[str, str] = Field(default_factory=dict)
-    zone: str = "UTC"
-    country: str | None = None
-    auth: str
+    mappings: tuple[FieldMapping, ...]
+    deletes: Literal["hold"] = "hold"
+    version: int = 1
+
+
+class ConnectionSettings(Frozen):
+    """What people decide about a connection, but for its secrets."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str = Field(pattern=_ID, examples=["hubspot-main"])
+    """Name of the connection: small letters, digits and dashes."""
+    app: str = Field(examples=["hubspot"])
+    """Key of the app."""
+    label: str = Field(default="", examples=["HubSpot Europe"])
+    """What people read; the app's title when empty."""
+    base_url: str = Field(default="", examples=["https://dav.example.com"])
+    """Address of the app; the vendor's own when empty, where there is one."""
+    options: Mapping[str, str] = Field(default_factory=dict, examples=[{"book": "/ann/contacts/"}])
+    """What the app needs to know besides; its own names are in the reference of apps."""
+    country: str | None = Field(default=None, examples=["IT"])
+    """Country of telephone numbers that name none, as two letters."""
+    auth: str = Field(examples=["api_key"])
     """Which of the app's ways to sign in it uses."""
+    limits: Mapping[str, int] = Field(default_factory=dict, examples=[{"calls": 100}])
+    """Calls per window that we may use, by the app's limit name, where it differs from the app's default."""
+    poll_interval_s: float = Field(default=60.0, ge=0.2, le=86_400, examples=[30])
+    """Seconds between two questions for what changed."""
+
+
+class Connection(ConnectionSettings):
+    """One authorised account of an app, as it is stored."""
+
+    account: str
+    """Name of the account, by which two connections of one account are recognised (`shared.core.accounts`)."""
+    zone: str = "UTC"
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Sealed by the vault: never in the clear."""
     scopes: tuple[str, ...] | None = None
     """What its account granted, sorted; None when the sign-in does not tell."""
     webhook_secret: str | None = None
     """Sealed; proves that a webhook is genuine."""
-    limits: Mapping[str, int] = Field(default_factory=dict)
-    """Calls per window that we may use, by the app's limit name, where it differs from the app's default."""
-    poll_interval_s: float = 60.0
     version: int = 1
 
 

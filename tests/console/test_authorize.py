@@ -16,6 +16,7 @@ import yaml
 
 from deploy.local.hubspot import AdminClient, HubSpotServer
 from services.console import authorize, setup
+from services.console.discovery import Apps
 from shared import topics
 from shared.core.records import Frozen
 from shared.io.grants import Grants
@@ -173,7 +174,7 @@ def test_connecting_again_replaces_the_tokens(console: Console) -> None:
     agree = lambda address: void(console.agree(address))  # noqa: E731 - the same person twice
     assert console.authorize(agree, console.file(syncs=False)) == 0
     row: Any = console.stored()["connection:crm"]
-    caller = setup.Changes(console.service()).caller()
+    caller = Apps(console.service(), [row]).caller
     signed = caller.sign_ins.open("crm")
     console.publish(
         "rotated:crm",
@@ -224,7 +225,7 @@ def test_without_what_is_liked_the_connection_is_limited(console: Console, capsy
     assert console.authorize(lambda address: void(console.agree(address)), path) == 0
     assert "not granted: crm.objects.contacts.write (contact). To create and update contacts" in console.shown
     book = {"id": "other", "app": "hubspot", "base_url": console.server.url, "auth": "api_key"}
-    console.admin.call("POST", f"accounts/{PORTAL}/tokens", {"token": "pat-other"})
+    console.admin.add_account(PORTAL + 1, token="pat-other")
     sync = {
         "id": "people", "left": {"connection": "crm", "object": "contact"},
         "right": {"connection": "other", "object": "contact"},
@@ -270,7 +271,9 @@ def test_mappings_are_checked_against_the_fields_that_are_there(
         1, "sync 'people', mapping 'rating': HubSpot has no field 'rating' of contact; there are address,",
     )  # fmt: skip
     assert said.endswith(", and more\n")
-    assert apply(left="rating", right="jobtitle") == (0, "")
+    code, said = apply(left="rating", right="jobtitle")
+    assert (code, "leaves the default mapping phone (phone <-> phone) out" in said) == (0, True)
+    assert apply(left="rating", right="jobtitle") == (0, ""), "what was left out is told once"
     sync = console.service().setups.sync("people")
     assert sync is not None
     assert [(row.lens, row.direction) for row in sync.mappings] == [("email", "two_way"), ("as_text", "to_right")]

@@ -72,5 +72,6 @@ CARDDAV: Final = App(
     limits=(Limit(name="calls", kind="none", scope="user", amount=0, window_s=0),),
     objects={OBJECT: _CONTACT},
     account=account,
+    account_within="server",
     max_parallel=4,
 )

@@ -4,6 +4,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from shared.apps.carddav.card import FIELDS, Card, read_card, read_fields
 from shared.apps.carddav.content import NotACard
@@ -189,7 +190,7 @@ def _token(cursor: str) -> str:
 
 
 def account(session: Session) -> Exchange[AccountInfo]:
-    """Name the account: the user's principal, and the book."""
+    """Name the account: the path of the book, whoever reads it."""
     book = book_of(session)
     answer = yield from ask(propfind(book, ("current-user-principal", "displayname", "resourcetype"), 0))
     principal, name = "", ""
@@ -200,7 +201,8 @@ def account(session: Session) -> Exchange[AccountInfo]:
         name = (shown.text or "").strip() if shown is not None else name
         if _is_collection(entry.properties.get(f"{DAV}resourcetype")) is False:
             raise AppError("permission_denied", f"{book} is no address book", retry="setup")
-    return AccountInfo(id=f"{principal or '/'} {book}", name=name or book)
+    path = unquote(urlsplit(book).path)
+    return AccountInfo(id=path, name=name or book, formerly=(f"{principal or '/'} {book}",))
 
 
 def discover(_session: Session) -> Exchange[Sequence[FieldInfo]]:

@@ -1,0 +1,117 @@
+"""Finds out what a plan needs to know: whose accounts the connections of a file lead to, and which fields they have."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeVar
+
+from services.console import checks, planning
+from services.console.files import SetupError, SetupFile
+from services.console.planning import Current, Discovered, Fields, Unasked
+from services.console.sealing import Sealed, seal
+from shared.core.connector import AccountInfo, AppError, Exchange
+from shared.core.syncs import Connection
+from shared.io.http import HttpCaller, make_caller
+from shared.io.ports import run_blocking
+from shared.io.service import Service
+from shared.io.vault import Vault
+from shared.messages import SetupDoc
+from shared.setups import Setups
+
+T = TypeVar("T")
+
+_WAIT_S: Final = 15.0
+"""How long an account that must be asked may make us wait."""
+_PASSING: Final = ("busy", "outage")
+
+
+class Apps:
+    """Calls apps with connections as they will be, before anything is published of them."""
+
+    def __init__(self, service: Service, rows: Iterable[Connection]) -> None:
+        self.setups = Setups(service.setups.apps)
+        for number, row in enumerate(rows):
+            self.setups.apply(number, f"connection:{row.id}", SetupDoc(connection=row))
+        self.caller: HttpCaller = make_caller(
+            service.settings, self.setups, service.metrics, service.clock, grants=service.grants, sleep=service.pause
+        )
+
+    def account(self, name: str, wait_s: float) -> AccountInfo | Unasked:
+        """Ask whose account a connection leads to."""
+        return self._ask(name, self.setups.app_of(name).account(self.setups.session(name)), wait_s)
+
+    def fields(self, name: str, object_: str, wait_s: float) -> Fields | Unasked:
+        """Ask which fields an object type has."""
+        found = self._ask(name, self.setups.binding(name, object_).discover(self.setups.session(name)), wait_s)
+        return found if isinstance(found, Unasked) else {info.name: info for info in found}
+
+    def _ask(self, name: str, exchange: Exchange[T], wait_s: float) -> T | Unasked:
+        try:
+            return run_blocking(self.caller.run(name, exchange, wait_s=wait_s))
+        except AppError as error:
+            return Unasked(str(error), refused=error.retry not in _PASSING)
+
+
+def discover(
+    service: Service,
+    current: Current,
+    wanted: SetupFile,
+    *,
+    granted: Mapping[str, frozenset[str]] | None = None,
+    adopt: Callable[[Apps], None] = lambda _apps: None,
+) -> Discovered:
+    """Seal the secrets of a file, and ask its apps; raises `VaultError`, `BusUnavailable` and `NotReady`.
+
+    Args:
+        service: The parts of this process.
+        current: What is set up.
+        wanted: The file.
+        granted: What people have just agreed to, by connection.
+        adopt: Called before anything is asked.
+    """
+    vault = Vault.from_file(service.settings.key_file)
+    sealed = {
+        row.id: seal(vault, row, current.connections.get(row.id), (granted or {}).get(row.id))
+        for row in wanted.connections
+    }
+    drafts = _drafts(current, wanted, sealed)
+    apps = Apps(service, {**current.connections, **drafts}.values())
+    adopt(apps)
+    accounts: dict[str, AccountInfo | Unasked] = {}
+    for name, row in drafts.items():
+        must = planning.must_ask(row, current.connections.get(name), sealed[name])
+        accounts[name] = apps.account(name, _WAIT_S if must else 0.0)
+    return Discovered(
+        sealed=sealed,
+        accounts=accounts,
+        fields=_fields(apps, current, wanted, accounts),
+        at_ms=service.clock.now_ms(),
+    )
+
+
+def _drafts(current: Current, wanted: SetupFile, sealed: Mapping[str, Sealed]) -> dict[str, Connection]:
+    """Return the connections of a file that can be asked; what is wrong with the others is for the plan to say."""
+    found = {}
+    for one in wanted.connections:
+        try:
+            row = planning.draft(current, one, sealed[one.id])
+            checks.secrets(row, checks.connection(one, current.apps[row.app]))
+        except SetupError:
+            continue
+        found[row.id] = row
+    return found
+
+
+def _fields(
+    apps: Apps, current: Current, wanted: SetupFile, accounts: Mapping[str, AccountInfo | Unasked]
+) -> dict[tuple[str, str], Fields | Unasked]:
+    found: dict[tuple[str, str], Fields | Unasked] = {}
+    known = {row.id: apps.setups.app_of(row.id) for row in apps.setups.connections()}
+    for sync in wanted.syncs:
+        if not planning.fields_needed(sync, current.syncs.get(sync.id)):
+            continue
+        for end in (sync.left, sync.right):
+            place = end.connection, end.object
+            if end.connection not in known or end.object not in known[end.connection].objects or place in found:
+                continue
+            account = accounts.get(end.connection)
+            found[place] = account if isinstance(account, Unasked) else apps.fields(*place, _WAIT_S)
+    return found

@@ -1,0 +1,399 @@
+"""What a file changes of what is set up: a pure plan.
+
+`plan` compares what is set up (`Current`), what a file wants (`SetupFile`) and what was found out for it
+(`Discovered`). `discovery` finds that out before, `publishing` publishes the plan afterwards.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Self, TypeAlias
+
+from services.console import checks, differences, graph, mappings
+from services.console.files import ConnectionFile, MappingChanges, SetupError, SetupFile, SyncFile
+from services.console.sealing import AGREED, Sealed
+from shared.compiling import compile_policy
+from shared.core.accounts import account_name, is_account
+from shared.core.connector import AccountInfo, App, FieldInfo
+from shared.core.mapping import FieldMapping
+from shared.core.syncs import Connection, ConnectionSettings, Job, Sync, SyncSide
+from shared.messages import SetupDoc
+from shared.setups import Setups
+
+Fields: TypeAlias = Mapping[str, FieldInfo]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """What is set up."""
+
+    apps: Mapping[str, App]
+    connections: Mapping[str, Connection]
+    syncs: Mapping[str, Sync]
+    live: frozenset[str]
+    """Syncs whose first sync has ended."""
+    jobs: frozenset[str]
+    """Ids of the jobs that were asked for."""
+    rotated: frozenset[str]
+    """Connections whose refresh token was replaced by the app."""
+
+    @classmethod
+    def of(cls, setups: Setups) -> Self:
+        """Take it from the settings as they were read."""
+        connections = {row.id: row for row in setups.connections()}
+        syncs = {row.id: row for row in setups.syncs()}
+        return cls(
+            apps=setups.apps,
+            connections=connections,
+            syncs=syncs,
+            live=frozenset(name for name in syncs if setups.phase(name) == "live"),
+            jobs=frozenset(job.id for job, _ in setups.jobs()),
+            rotated=frozenset(name for name in connections if setups.rotated(name) is not None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """An app could not be asked."""
+
+    reason: str
+    refused: bool
+    """True when it would answer the same again, until somebody does something; False when it is paused or away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """What was found out for a file."""
+
+    sealed: Mapping[str, Sealed] = field(default_factory=dict)
+    """The secrets of each connection of the file."""
+    accounts: Mapping[str, AccountInfo | Unasked] = field(default_factory=dict)
+    """The account that each connection of the file leads to."""
+    fields: Mapping[tuple[str, str], Fields | Unasked] = field(default_factory=dict)
+    """The fields that a connection's object type has, where a sync of the file needs them."""
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One document to publish."""
+
+    key: str
+    doc: SetupDoc | None
+    sign: Literal["+", "~", "-", ""] = ""
+    """Empty for what follows from another change, and is not shown."""
+    details: tuple[str, ...] = ()
+    """What changes, one setting a line."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield it for people to read."""
+        if self.sign:
+            yield f"{self.sign} {self.key.replace(':', ' ', 1)}"
+            yield from (f"    {row}" for row in self.details)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a file changes."""
+
+    changes: tuple[Change, ...]
+    hints: tuple[str, ...]
+    """What is right, and perhaps not meant."""
+    errors: tuple[str, ...]
+    """Why the file cannot be applied."""
+    unasked: tuple[str, ...]
+    """What must be asked of an app before the file can be applied, and cannot be asked now."""
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """A plan that is being drawn up."""
+
+    rows: dict[str, Connection]
+    syncs: dict[str, Sync]
+    changes: list[Change] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    """Connections that are wrong, or not there yet: their syncs are not planned."""
+
+
+def plan(current: Current, wanted: SetupFile, discovered: Discovered) -> Plan:
+    """Compare; everything that is wrong is listed, not only the first of it."""
+    drawn = _Drawn(rows=dict(current.connections), syncs=dict(current.syncs))
+    drawn.errors += checks.doubled("connection", [row.id for row in wanted.connections])
+    drawn.errors += checks.doubled("sync", [row.id for row in wanted.syncs])
+    if drawn.errors:
+        return Plan(changes=(), hints=(), errors=tuple(drawn.errors), unasked=())
+    for one in wanted.connections:
+        try:
+            _plan_connection(drawn, current, one, discovered)
+        except SetupError as error:
+            drawn.errors.append(str(error))
+            drawn.broken.add(one.id)
+    _check_accounts(drawn, current, [row.id for row in wanted.connections])
+    for sync in wanted.syncs:
+        if {sync.left.connection, sync.right.connection} & drawn.broken:
+            continue
+        try:
+            _plan_sync(drawn, current, sync, {row.id for row in wanted.syncs}, discovered)
+        except SetupError as error:
+            drawn.errors.append(str(error))
+    _judge_again(drawn, current, discovered.at_ms)
+    return Plan(
+        changes=tuple(drawn.changes),
+        hints=tuple(drawn.hints),
+        errors=tuple(drawn.errors),
+        unasked=tuple(drawn.unasked),
+    )
+
+
+# Connections
+
+
+def draft(current: Current, wanted: ConnectionFile, sealed: Sealed) -> Connection:
+    """Return a connection as it will be, but for what its account tells; raises `SetupError`."""
+    app, old = checks.app_of(wanted, current.apps), current.connections.get(wanted.id)
+    checks.connection(wanted, app)
+    if old is not None and old.app != wanted.app:
+        raise SetupError(f"connection {wanted.id!r} belongs to {old.app}: give one of {wanted.app} another id")
+    settings = {name: getattr(wanted, name) for name in ConnectionSettings.model_fields}
+    settings |= {"label": wanted.label or app.title, "base_url": wanted.base_url or app.base_url or ""}
+    return Connection(
+        **settings,
+        account=old.account if old else "",
+        zone=old.zone if old else "UTC",
+        secrets=sealed.secrets,
+        webhook_secret=sealed.webhook_secret,
+        scopes=sealed.scopes,
+        version=old.version if old else 1,
+    )
+
+
+def must_ask(row: Connection, old: Connection | None, sealed: Sealed) -> bool:
+    """Check whether a connection may lead elsewhere than before, so that its account must be asked who it is."""
+    if old is None or not old.account:
+        return True
+    way = (row.base_url, row.options, row.auth) != (old.base_url, old.options, old.auth)
+    return way or bool(sealed.entered & row.secrets.keys()) or row.secrets.keys() != old.secrets.keys()
+
+
+def _plan_connection(drawn: _Drawn, current: Current, wanted: ConnectionFile, discovered: Discovered) -> None:
+    sealed, old = discovered.sealed[wanted.id], current.connections.get(wanted.id)
+    row = draft(current, wanted, sealed)
+    app = current.apps[row.app]
+    checks.secrets(row, checks.connection(wanted, app))
+    told = discovered.accounts.get(wanted.id, Unasked("nobody asked it", refused=False))
+    if isinstance(told, Unasked):
+        if not must_ask(row, old, sealed):
+            drawn.hints.append(f"connection {row.id!r} does not answer now, and is taken as it was: {told.reason}")
+        elif told.refused:
+            raise SetupError(f"connection {row.id!r} does not work: {told.reason}")
+        else:
+            drawn.unasked.append(f"connection {row.id!r} does not work now: {told.reason}")
+    else:
+        row = _identified(row, old, wanted, app, told)
+    if row != old:
+        row = row.model_copy(update={"version": old.version + 1 if old else 1})
+        details = differences.connections(old, row, sealed.entered) if old else ()
+        drawn.changes.append(
+            Change(key=f"connection:{row.id}", doc=SetupDoc(connection=row), sign="~" if old else "+", details=details)
+        )
+        descends = old is not None and AGREED in old.secrets and AGREED not in sealed.entered and AGREED in row.secrets
+        if row.id in current.rotated and not descends:
+            # What rotated descends from a token that is no longer ours.
+            drawn.changes.append(Change(key=f"rotated:{row.id}", doc=None))
+    drawn.rows[row.id] = row
+
+
+def _identified(
+    row: Connection, old: Connection | None, wanted: ConnectionFile, app: App, info: AccountInfo
+) -> Connection:
+    """Take over whose account this is: records of another account are strangers."""
+    name = account_name(app, row.base_url, info.id)
+    if old is not None and old.account and not is_account(app, old, name, info) and not _moved(old, wanted, app, info):
+        moved = (
+            f" If it is the same account at another address, add `moved_from: {old.account}`."
+            if app.account_within == "server"
+            else ""
+        )
+        raise SetupError(
+            f"connection {row.id!r} leads to account {name!r} now, and was made for {old.account!r}: its records would "
+            f"be taken for those of the other account. Give the new account its own connection.{moved}"
+        )
+    return row.model_copy(update={"account": name, "zone": info.zone})
+
+
+def _moved(old: Connection, wanted: ConnectionFile, app: App, info: AccountInfo) -> bool:
+    """Check whether a file says that the account of a connection is the same as before at another address."""
+    before = account_name(app, old.base_url, info.id)
+    return wanted.moved_from == old.account or (wanted.moved_from == before and is_account(app, old, before, info))
+
+
+def _place(row: Connection) -> str:
+    """Name what a connection leads to; one whose account is not known stands for itself."""
+    return f"{row.app} {row.account}" if row.account else f"connection {row.id}"
+
+
+def _check_accounts(drawn: _Drawn, current: Current, wanted: Sequence[str]) -> None:
+    """Refuse a new connection of an account that has one; those that stand are pointed out."""
+    for name in wanted:
+        row = drawn.rows.get(name)
+        others = [one.id for one in drawn.rows.values() if row and one.id != name and _place(one) == _place(row)]
+        if row is None or not others or name in drawn.broken:
+            continue
+        told = f"connection {name!r} leads to the same account ({row.account}) as {', '.join(map(repr, others))}"
+        if name in current.connections:
+            drawn.hints.append(f"{told}: each change of it is read twice. Let its syncs use one of them")
+        else:
+            drawn.errors.append(f"{told}: an account has one connection, which several syncs can use")
+            drawn.broken.add(name)
+
+
+def _judge_again(drawn: _Drawn, current: Current, at_ms: int) -> None:
+    """Have the pairs of a connection judged again where its country or time zone gives values another meaning."""
+    planned = {change.key for change in drawn.changes}
+    for old in current.connections.values():
+        row = drawn.rows[old.id]
+        if (row.country, row.zone) == (old.country, old.zone):
+            continue
+        for sync in current.syncs.values():
+            used = row.id in (sync.left.connection, sync.right.connection)
+            if used and sync.enabled and f"sync:{sync.id}" not in planned:
+                job = Job(id=f"moved-{sync.id}-{row.id}-{row.version}", kind="resync", sync=sync.id, asked_at_ms=at_ms)
+                if all(change.key != f"job:{job.id}" for change in drawn.changes):
+                    drawn.changes.append(Change(key=f"job:{job.id}", doc=SetupDoc(job=job), sign="+"))
+
+
+# Syncs
+
+
+def fields_needed(wanted: SyncFile, old: Sync | None) -> bool:
+    """Check whether a sync can only be planned with the fields that both apps have now."""
+    by_field = wanted.match.mode == "fields" and (old is None or old.match != wanted.match)
+    return old is None or wanted.mappings is not None or by_field
+
+
+def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str], discovered: Discovered) -> None:
+    old = current.syncs.get(wanted.id)
+    left, right = checks.ends(wanted, drawn.rows, current.apps)
+    if old is not None and (old.left != wanted.left or old.right != wanted.right):
+        raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
+    checks.associations(wanted, left, right)
+    rows = _mappings(drawn, current, wanted, discovered)
+    if rows is None:
+        return
+    made = Sync(
+        **wanted.model_dump(exclude={"mappings"}),
+        mappings=tuple(mappings.dated(row, old) for row in rows),
+        version=old.version if old else 1,
+    )
+    drawn.hints += [
+        f"sync {made.id!r}: association {row.label!r} waits until a sync {row.to!r} is set up"
+        for row in made.associations
+        if row.to not in drawn.syncs and row.to not in named
+    ]
+    _check_circles(drawn, made, new=old is None)
+    if made == old:
+        _ask_again(drawn, current, made, discovered.at_ms)
+        return
+    try:
+        policy = compile_policy(made, drawn.rows, current.apps, live=False)
+    except KeyError as error:
+        raise SetupError(f"sync {made.id!r} names {error}, which does not exist") from error
+    checks.scopes(made, drawn.rows, current.apps)
+    checks.creates(made, policy, current.apps)
+    if old is not None:
+        made = made.model_copy(update={"version": old.version + 1})
+    details = (
+        differences.syncs(old, made)
+        if old is not None
+        else tuple(f"mapping {row.key}: {differences.mapping(row)}" for row in made.mappings)
+    )
+    change = Change(key=f"sync:{made.id}", doc=SetupDoc(sync=made), sign="~" if old else "+", details=details)
+    drawn.changes += [change, _job(made, discovered.at_ms)]
+    drawn.syncs[made.id] = made
+
+
+def _check_circles(drawn: _Drawn, sync: Sync, *, new: bool) -> None:
+    """Refuse a new sync that closes a circle of accounts; one that stands in a circle is pointed out."""
+
+    def account_of(connection: str) -> str:
+        return _place(drawn.rows[connection]) if connection in drawn.rows else f"connection {connection}"
+
+    if new:
+        graph.check(sync, drawn.syncs.values(), account_of)
+        return
+    way = graph.way_between(sync, drawn.syncs.values(), account_of)
+    if way:
+        drawn.hints.append(
+            f"sync {sync.id!r}: its two ends are kept the same by {', '.join(way)}, too: a change comes by two ways. "
+            "Switch one of these syncs off"
+        )
+
+
+def _mappings(
+    drawn: _Drawn, current: Current, wanted: SyncFile, discovered: Discovered
+) -> tuple[FieldMapping, ...] | None:
+    """Return the mappings: those of the file, else those that stand, else the defaults; None where nobody can tell."""
+    old, by_field = current.syncs.get(wanted.id), wanted.match.mode == "fields"
+    if by_field and not (wanted.match.left_field and wanted.match.right_field):
+        raise SetupError(f"sync {wanted.id!r}: to match by fields, name match.left_field and match.right_field")
+    if not fields_needed(wanted, old) and old is not None:
+        return old.mappings
+    left, right = (_end(drawn, current, end, discovered) for end in (wanted.left, wanted.right))
+    if isinstance(left, Unasked) or isinstance(right, Unasked):
+        return _mappings_unasked(drawn, wanted, old, [one for one in (left, right) if isinstance(one, Unasked)])
+    if by_field:
+        left.field(f"sync {wanted.id!r}, match", wanted.match.left_field)
+        right.field(f"sync {wanted.id!r}, match", wanted.match.right_field)
+    if wanted.mappings is None:
+        return old.mappings if old is not None else mappings.defaults(left, right)
+    if isinstance(wanted.mappings, MappingChanges):
+        return mappings.changed(wanted.id, wanted.mappings, left, right)
+    made = mappings.complete(wanted.id, wanted.mappings, left, right)
+    if old is not None and mappings.agrees(wanted.mappings, old.mappings):
+        return made
+    drawn.hints += [
+        f"sync {wanted.id!r}: the file leaves the default mapping {row.key} ({differences.mapping(row)}) out"
+        for row in mappings.left_out(made, mappings.defaults(left, right))
+    ]
+    return made
+
+
+def _mappings_unasked(
+    drawn: _Drawn, wanted: SyncFile, old: Sync | None, lacking: Sequence[Unasked]
+) -> tuple[FieldMapping, ...] | None:
+    """Go on with the mappings that stand where the file says nothing else, as far as can be told without the fields."""
+    reasons = "; ".join(dict.fromkeys(one.reason for one in lacking))
+    if old is not None and (wanted.mappings is None or mappings.agrees(wanted.mappings, old.mappings)):
+        drawn.hints.append(f"sync {wanted.id!r}: its fields cannot be read now, and are taken as they were: {reasons}")
+        return old.mappings
+    if any(one.refused for one in lacking):
+        raise SetupError(f"sync {wanted.id!r} cannot be set up: {reasons}")
+    drawn.unasked.append(f"sync {wanted.id!r} cannot be planned now: {reasons}")
+    return None
+
+
+def _end(drawn: _Drawn, current: Current, end: SyncSide, discovered: Discovered) -> mappings.End | Unasked:
+    found = discovered.fields.get((end.connection, end.object), Unasked("nobody asked", refused=False))
+    if isinstance(found, Unasked):
+        reason = f"the fields of {end.object} of connection {end.connection!r} cannot be read: {found.reason}"
+        return Unasked(reason, refused=found.refused)
+    app = current.apps[drawn.rows[end.connection].app]
+    return mappings.End(app=app.title, object=end.object, fields=found)
+
+
+def _job(sync: Sync, at_ms: int) -> Change:
+    """Have a new sync read everything, and one that changed look at all its pairs again."""
+    job = Job(id=f"first-{sync.id}", kind="first_sync", sync=sync.id, asked_at_ms=at_ms)
+    if sync.version > 1:
+        job = Job(id=f"edited-{sync.id}-{sync.version}", kind="resync", sync=sync.id, asked_at_ms=at_ms)
+    return Change(key=f"job:{job.id}", doc=SetupDoc(job=job))
+
+
+def _ask_again(drawn: _Drawn, current: Current, sync: Sync, at_ms: int) -> None:
+    """Ask for the job of a sync again where Kafka took the sync and not the job."""
+    change = _job(sync, at_ms)
+    if change.key.removeprefix("job:") not in current.jobs and (sync.version > 1 or sync.id not in current.live):
+        drawn.changes.append(Change(key=change.key, doc=change.doc, sign="+"))

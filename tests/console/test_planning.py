@@ -1,0 +1,356 @@
+"""The plan of a file, out of values alone: what changes, what is refused, and what nobody can tell at this moment."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from services.console.files import SetupFile
+from services.console.planning import Current, Discovered, Fields, Plan, Unasked, plan
+from services.console.sealing import Sealed
+from shared.apps import APPS
+from shared.core.connector import AccountInfo
+
+if TYPE_CHECKING:
+    from shared.core.syncs import Connection, Sync
+
+BOOK: Final = "/ann/contacts/"
+PAUSED: Final = Unasked("app_unavailable: the app did not answer lately", refused=False)
+
+
+def crm(name: str, **more: Any) -> dict[str, Any]:
+    return {"id": name, "app": "hubspot", "base_url": "https://api.hubapi.com", "auth": "api_key", **more}
+
+
+def book(name: str, host: str = "dav.example", **more: Any) -> dict[str, Any]:
+    options = {"book": BOOK}
+    return {"id": name, "app": "carddav", "base_url": f"https://{host}", "auth": "none", "options": options, **more}
+
+
+def between(left: str, right: str, name: str = "people", object_: str = "contact", **more: Any) -> dict[str, Any]:
+    return {
+        "id": name,
+        "left": {"connection": left, "object": object_},
+        "right": {"connection": right, "object": object_},
+        **more,
+    }
+
+
+class Planner:
+    """Plans files, and takes over what was planned, as an `apply` would."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, Connection] = {}
+        self.syncs: dict[str, Sync] = {}
+        self.portals = {"one": "11", "two": "22", "three": "33"}
+        self.zone = "UTC"
+        self.away: dict[str, Unasked] = {}
+        """Connections that do not answer."""
+
+    def current(self) -> Current:
+        return Current(
+            apps=APPS,
+            connections=self.connections,
+            syncs=self.syncs,
+            live=frozenset(),
+            jobs=frozenset(f"first-{name}" for name in self.syncs)
+            | {f"edited-{row.id}-{row.version}" for row in self.syncs.values()},
+            rotated=frozenset(),
+        )
+
+    def plan(self, *rows: dict[str, Any]) -> Plan:
+        file = SetupFile.model_validate(
+            {
+                "connections": [row for row in rows if "app" in row],
+                "syncs": [row for row in rows if "left" in row],
+            }
+        )
+        sealed = {}
+        accounts: dict[str, AccountInfo | Unasked] = {}
+        for row in file.connections:
+            secrets = {"access_token": "sealed"} if row.auth == "api_key" else {}
+            entered = frozenset(secrets) if row.id not in self.connections else frozenset[str]()
+            sealed[row.id] = Sealed(secrets=secrets, webhook_secret=None, entered=entered, scopes=None)
+            path = row.options.get("book", "")
+            info = AccountInfo(id=path, name="", formerly=(f"/ann/ {path}",)) if path else None
+            accounts[row.id] = (
+                self.away.get(row.id) or info or AccountInfo(id=self.portals[row.id], name="", zone=self.zone)
+            )
+        return plan(
+            self.current(),
+            file,
+            Discovered(sealed=sealed, accounts=accounts, fields=self._fields(file), at_ms=5),
+        )
+
+    def _fields(self, file: SetupFile) -> Mapping[tuple[str, str], Fields | Unasked]:
+        apps = {row.id: row.app for row in (*file.connections, *self.connections.values())}
+        return {
+            (name, object_): self.away.get(name) or {info.name: info for info in binding.fields}
+            for name, app in apps.items()
+            for object_, binding in APPS[app].objects.items()
+        }
+
+    def apply(self, *rows: dict[str, Any]) -> Plan:
+        found = self.plan(*rows)
+        assert (found.errors, found.unasked) == ((), ())
+        for change in found.changes:
+            if change.doc is not None and change.doc.connection is not None:
+                self.connections[change.doc.connection.id] = change.doc.connection
+            if change.doc is not None and change.doc.sync is not None:
+                self.syncs[change.doc.sync.id] = change.doc.sync
+        return found
+
+    def refused(self, *rows: dict[str, Any]) -> str:
+        errors = self.plan(*rows).errors
+        assert len(errors) == 1, errors
+        return errors[0]
+
+
+@pytest.fixture(name="planner")
+def _planner() -> Planner:
+    return Planner()
+
+
+def lines(found: Plan) -> list[str]:
+    return [line for change in found.changes for line in change.lines()]
+
+
+def test_a_plan_is_made_of_values_alone(planner: Planner) -> None:
+    rows = crm("one"), book("cards"), between("one", "cards")
+    assert [change.key for change in planner.plan(*rows).changes] == [
+        "connection:one", "connection:cards", "sync:people", "job:first-people",
+    ]  # fmt: skip
+    planner.apply(*rows)
+    assert planner.plan(*rows) == Plan(changes=(), hints=(), errors=(), unasked=())
+
+
+def test_everything_that_is_wrong_is_listed(planner: Planner) -> None:
+    """Not only the first of it; a sync of a connection that is wrong says nothing more."""
+    found = planner.plan(crm("one", auth="magic"), crm("two", base_url="ftp://x"), between("one", "two"))
+    assert [error.partition(":")[0] for error in found.errors] == ["connection 'one'", "connection 'two'"]
+
+
+# Old and new values
+
+
+def test_what_changes_is_shown_with_old_and_new_values(planner: Planner) -> None:
+    mappings = [{"key": key, "left": key, "right": right} for key, right in (("phone", "phone"), ("email", "email"))]
+    planner.apply(crm("one"), book("cards"), between("one", "cards", mappings=mappings))
+    mappings[0]["direction"] = "to_right"
+    del mappings[1]
+    mappings.append({"key": "town", "left": "city", "right": "city"})
+    found = planner.apply(
+        crm("one", country="IT", limits={"calls": 100}, poll_interval_s=5),
+        between("one", "cards", mappings=mappings, create={"to_left": False}, match={"ambiguous": "oldest"}),
+    )
+    assert lines(found) == [
+        "~ connection one", "    country: (none) -> IT", "    poll_interval_s: 60 -> 5",
+        "    limits.calls: (none) -> 100",
+        "~ sync people", "    create.to_left: true -> false", "    match.ambiguous: hold -> oldest",
+        "    - mapping email: email <-> email", "    + mapping town: city <-> city",
+        "    mapping phone: direction: two_way -> to_right",
+    ]  # fmt: skip
+
+
+def test_mappings_written_out_as_they_stand_change_nothing(planner: Planner) -> None:
+    """A person who writes the defaults into the file has decided nothing new."""
+    planner.apply(crm("one"), book("cards"), between("one", "cards"))
+    written = [{"key": row.key, "left": row.left, "right": row.right} for row in planner.syncs["people"].mappings]
+    assert planner.plan(between("one", "cards", mappings=written)).changes == ()
+
+
+# Mappings
+
+
+def test_a_list_of_mappings_means_exactly_these_and_names_the_defaults_left_out(planner: Planner) -> None:
+    rows = [{"key": "email", "left": "email", "right": "email"}]
+    found = planner.plan(crm("one"), book("cards"), between("one", "cards", mappings=rows))
+    told = [hint for hint in found.hints if "leaves the default mapping" in hint]
+    assert "sync 'people': the file leaves the default mapping phone (phone <-> phone) out" in told
+    planner.apply(crm("one"), book("cards"), between("one", "cards"))
+    assert len(told) == len(planner.syncs["people"].mappings) - 1
+
+
+def test_changes_of_the_defaults(planner: Planner) -> None:
+    """One is added, one takes the place of a default, one is off; everything else stays as both apps suggest."""
+    change: dict[str, Any] = {
+        "add": [{"key": "phone", "left": "mobilephone", "right": "phone", "direction": "to_right"}]
+    }
+    change["off"] = ["mobile"]
+    rows = crm("one"), book("cards"), between("one", "cards", mappings=change)
+    planner.apply(*rows)
+    made = {row.key: row for row in planner.syncs["people"].mappings}
+    assert (made["phone"].left, made["phone"].origin, made["mobile"].on) == ("mobilephone", "custom", False)
+    assert made["email"].origin == "default"
+    assert planner.plan(*rows).changes == ()
+    said = planner.refused(between("one", "cards", mappings={"off": ["fone"]}))
+    assert "mappings.off names fone, which is no default; the defaults are " in said
+
+
+# What does not go together
+
+
+def test_objects_that_do_not_go_together_are_refused(planner: Planner) -> None:
+    sync = {**between("one", "two"), "left": {"connection": "one", "object": "company"}}
+    assert "company and contact are not the same kind of record" in planner.refused(crm("one"), crm("two"), sync)
+
+
+def test_a_sync_that_could_never_create_is_refused(planner: Planner) -> None:
+    """A company needs a name or a domain; without creates it may do without."""
+    rows = [{"key": "phone", "left": "phone", "right": "phone"}]
+    sync = between("one", "two", object_="company", mappings=rows)
+    found = planner.plan(crm("one"), crm("two"), sync)
+    said = "sync 'people' could never create a company of HubSpot (connection 'one'): map name or domain, or write "
+    assert found.errors == (f"{said}`create: {{to_left: false}}`",)
+    one_way = {**sync, "create": {"to_left": False}}
+    assert "map name or domain, or write `create: {to_right: false}`" in planner.refused(
+        crm("one"), crm("two"), one_way
+    )
+    named = {"key": "name", "left": "name", "right": "name", "direction": "to_right"}
+    assert planner.plan(crm("one"), crm("two"), {**one_way, "mappings": [*rows, named]}).errors == ()
+
+
+def test_a_sync_that_would_create_empty_records_is_refused(planner: Planner) -> None:
+    said = planner.refused(crm("one"), book("cards"), between("one", "cards", mappings=[]))
+    assert "would create each contact of HubSpot (connection 'one') empty" in said
+
+
+# One account, one connection
+
+
+def test_a_second_connection_of_one_account_is_refused(planner: Planner) -> None:
+    """Whatever host is called: a portal's number is unique in the world."""
+    planner.portals["two"] = planner.portals["one"]
+    said = "connection 'two' leads to the same account (11) as 'one'"
+    planner.apply(crm("one"))
+    assert said in planner.refused(crm("two", base_url="https://proxy.example"))
+    fresh = Planner()
+    fresh.portals["two"] = fresh.portals["one"]
+    assert any(said in error for error in fresh.plan(crm("one"), crm("two")).errors)
+
+
+def test_a_book_of_the_same_path_on_another_server_is_another_account(planner: Planner) -> None:
+    """The port counts, the scheme does not, nor the port that it implies."""
+    planner.apply(book("here"), book("there", "other.example"), book("beside", "dav.example:8443"))
+    assert [row.account for row in planner.connections.values()] == [
+        f"dav.example{BOOK}", f"other.example{BOOK}", f"dav.example:8443{BOOK}",
+    ]  # fmt: skip
+    same = {**book("again"), "base_url": "http://DAV.example:80"}
+    assert "leads to the same account" in planner.refused(same)
+
+
+def test_a_connection_that_leads_to_another_server_is_refused(planner: Planner) -> None:
+    """Its cards would be strangers; who moved the server says so."""
+    planner.apply(book("cards"))
+    moved = book("cards", "new.example")
+    said = planner.refused(moved)
+    assert f"leads to account 'new.example{BOOK}' now, and was made for 'dav.example{BOOK}'" in said
+    assert f"add `moved_from: dav.example{BOOK}`" in said
+    planner.apply({**moved, "moved_from": f"dav.example{BOOK}"})
+    assert planner.connections["cards"].account == f"new.example{BOOK}"
+
+
+@pytest.mark.parametrize("old", [f"/ann/ {BOOK}", BOOK])
+def test_an_account_in_the_form_of_earlier_versions_is_recognised_and_renewed(planner: Planner, old: str) -> None:
+    """Its server is the one that the connection has called until now."""
+    planner.apply(book("cards"))
+    row = planner.connections["cards"]
+    planner.connections["cards"] = row.model_copy(update={"account": old})
+    assert "was made for" in planner.refused(book("cards", "new.example"))
+    assert lines(planner.apply(book("cards"))) == [
+        "~ connection cards", f"    account: {old} -> dav.example{BOOK}",
+    ]  # fmt: skip
+
+
+def test_connections_of_one_account_that_stand_are_pointed_out_and_go_on(planner: Planner) -> None:
+    planner.apply(crm("one"), crm("two"))
+    planner.connections["two"] = planner.connections["two"].model_copy(update={"account": "11"})
+    planner.portals["two"] = "11"
+    found = planner.plan(crm("one"), crm("two", poll_interval_s=5))
+    assert found.errors == ()
+    assert [hint.partition(":")[0] for hint in found.hints] == [
+        "connection 'one' leads to the same account (11) as 'two'",
+        "connection 'two' leads to the same account (11) as 'one'",
+    ]
+    assert [change.key for change in found.changes] == ["connection:two"]
+
+
+def test_a_circle_through_two_connections_of_one_account_is_refused(planner: Planner) -> None:
+    """Two syncs of one portal with one book would carry a change by two ways; those that stand are pointed out."""
+    planner.apply(crm("one"), crm("two"), book("cards"), between("one", "cards"))
+    planner.connections["two"] = planner.connections["two"].model_copy(update={"account": "11"})
+    assert "its two ends are kept the same already by people" in planner.refused(between("two", "cards", "again"))
+    planner.syncs["again"] = planner.syncs["people"].model_copy(
+        update={"id": "again", "left": planner.syncs["people"].left.model_copy(update={"connection": "two"})}
+    )
+    found = planner.plan(between("one", "cards"))
+    assert found.errors == ()
+    assert "sync 'people': its two ends are kept the same by again, too" in found.hints[0]
+
+
+# Apps that cannot be asked
+
+
+def test_what_a_paused_account_cannot_tell_is_named_and_the_rest_is_planned(planner: Planner) -> None:
+    planner.apply(crm("one"), crm("two"), crm("three"), between("one", "two"))
+    planner.away["one"] = PAUSED
+    other = between("one", "three", "second")
+    found = planner.plan(crm("one"), crm("three", poll_interval_s=5), between("one", "two", default_app="R"), other)
+    assert found.errors == ()
+    said = "sync 'second' cannot be planned now: the fields of contact of connection 'one' cannot be read: "
+    assert found.unasked == (f"{said}{PAUSED.reason}",)
+    assert found.hints == (
+        "connection 'one' does not answer now, and is taken as it was: app_unavailable: the app did not answer lately",
+    )
+    assert [line for line in lines(found) if line[0] != " "] == ["~ connection three", "~ sync people"]
+
+
+def test_a_new_way_into_an_account_must_be_asked(planner: Planner) -> None:
+    """Whose it is cannot be told; what the account does not decide can be changed meanwhile."""
+    planner.apply(crm("one"))
+    planner.away["one"] = PAUSED
+    assert planner.plan(crm("one", base_url="https://other.example")).unasked == (
+        "connection 'one' does not work now: app_unavailable: the app did not answer lately",
+    )
+    assert lines(planner.plan(crm("one", label="CRM"))) == ["~ connection one", "    label: HubSpot -> CRM"]
+    planner.away["one"] = Unasked("auth_expired: the token was refused", refused=True)
+    assert "does not work: auth_expired" in planner.refused(crm("one", base_url="https://other.example"))
+
+
+def test_mappings_that_stand_need_no_answer(planner: Planner) -> None:
+    """The file says what stands already, as far as can be told without the app's fields."""
+    rows = [{"key": "email", "left": "email", "right": "email"}, {"key": "phone", "left": "phone", "right": "phone"}]
+    planner.apply(crm("one"), crm("two"), between("one", "two", mappings=rows))
+    planner.away["two"] = PAUSED
+    found = planner.plan(between("one", "two", mappings=rows, direction="to_right"))
+    assert [change.key for change in found.changes] == ["sync:people", "job:edited-people-2"]
+    assert "its fields cannot be read now, and are taken as they were" in found.hints[0]
+    rows[1]["left"] = "mobilephone"
+    assert "sync 'people' cannot be planned now" in planner.plan(between("one", "two", mappings=rows)).unasked[0]
+
+
+# Country and time zone
+
+
+def test_a_changed_country_or_zone_has_the_pairs_judged_again(planner: Planner) -> None:
+    """A number without a country, a day at midnight: each may mean something else now."""
+    planner.apply(crm("one"), crm("two"), crm("three"), between("one", "two"), between("two", "three", "other"))
+    found = planner.apply(crm("one", country="IT"))
+    assert [change.key for change in found.changes] == ["connection:one", "job:moved-people-one-2"]
+    assert "+ job moved-people-one-2" in lines(found)
+    (job,) = [change.doc.job for change in found.changes if change.doc and change.doc.job]
+    assert (job.kind, job.sync, job.asked_at_ms) == ("resync", "people", 5)
+    planner.zone = "Europe/Rome"
+    found = planner.apply(crm("two"))
+    assert [change.key for change in found.changes] == [
+        "connection:two", "job:moved-people-two-2", "job:moved-other-two-2",
+    ]  # fmt: skip
+    assert planner.plan(crm("two")).changes == ()
+
+
+def test_a_sync_that_changes_anyway_is_judged_once(planner: Planner) -> None:
+    planner.apply(crm("one"), crm("two"), between("one", "two"))
+    found = planner.plan(crm("one", country="IT"), between("one", "two", direction="to_right"))
+    assert [change.key for change in found.changes] == ["connection:one", "sync:people", "job:edited-people-2"]
+    found = planner.apply(between("one", "two", enabled=False))
+    assert [change.key for change in planner.plan(crm("one", country="IT")).changes] == ["connection:one"]
