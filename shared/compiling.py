@@ -116,6 +116,7 @@ def _recogniser(object_: str, names: Names, match: MatchSettings, email_required
             keys = ()
         if reason in object_type.waivable and not email_required:
             reason = ""
+        identity = identity.model_copy(update={"x": bool(reason)})
         return Identified(identity=identity.model_dump_json(exclude_defaults=True), keys=keys, excluded=reason)
 
     return of

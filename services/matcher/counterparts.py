@@ -20,7 +20,7 @@ def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, compon
         return None
     if own.slots.of(opposite(side)).startswith((":", "-")):
         return None
-    members = [_member(row, own) for row in by_node.values()]
+    members = [_member(row, own, policy) for row in by_node.values()]
     if len(members) == 1:
         return Counterpart(what="create")
     verdict = choose(policy.match, members, policy.match_settings)[side, end.id]
@@ -47,12 +47,13 @@ def recognised_as(policy: Policy, side: Side, end: SideState, row: LinkedRecord)
     return row.slots.of(side) == f":{end.id}" and row.identity == policy.side(side).identify(end.fields).identity
 
 
-def _member(row: LinkedRecord, own: LinkedRecord) -> Member:
-    other = row.slots.of(opposite(row.side))
+def _member(row: LinkedRecord, own: LinkedRecord, policy: Policy) -> Member:
+    other, identity = row.slots.of(opposite(row.side)), read_identity(row.identity)
     return Member(
         side=row.side,
         id=row.id,
-        identity=read_identity(row.identity),
+        identity=identity,
+        enters=policy.side(row.side).enters and not identity.x,
         pair=row.pair,
         created=row.created,
         held=other.startswith(":"),  # a partner that is gone leaves its place to a living record

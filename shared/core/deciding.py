@@ -90,6 +90,8 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
             draft.absorbed_by = counterpart.pair
             draft.match = Match(by=counterpart.by, key=counterpart.key, at_ms=now_ms)
             return _set(draft, "absorbed")
+        case "duplicate" | "common" if not draft.policy.side(side).lets_in(end.fields):
+            return _decide_create(draft, side, "", now_ms)  # which says why it may not enter
         case "duplicate":
             return _one_sided(draft, side, "excluded", "duplicate_identifier", counterpart.other or counterpart.pair)
         case "ambiguous":

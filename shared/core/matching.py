@@ -52,6 +52,8 @@ class Identity(Frozen):
     """Name for comparing."""
     c: tuple[str, ...] = ()
     """What the name may be combined with: a contact's company by name, domain and address."""
+    x: bool = False
+    """Whether it may not enter the sync by itself, having no address, say: only a partner that may brings it in."""
 
 
 Node: TypeAlias = tuple[Side, str]
@@ -90,6 +92,8 @@ class Member:
     """Linked already."""
     creating: bool = False
     """Its partner's create is in flight: free to join from the other side, and a duplicate for its own."""
+    enters: bool = True
+    """It may enter the sync by itself."""
 
     @property
     def node(self) -> Node:
@@ -181,7 +185,14 @@ class _Choice:
                     edges[right.node][left.node] = edge
         clear = _without_unclear(edges, self._rule.weak)
         self._alike = {node: tuple(sorted(found.keys() - clear[node].keys())) for node, found in edges.items()}
-        return clear
+        # Entry is judged before matching: a couple of which neither may enter is none.
+        return {
+            node: {other: edge for other, edge in found.items() if self._enters(node) or self._enters(other)}
+            for node, found in clear.items()
+        }
+
+    def _enters(self, node: Node) -> bool:
+        return self._members[node].enters
 
     def _block(self) -> bool:
         """Exclude free records whose best edges all lead to records that are taken."""
@@ -238,7 +249,10 @@ class _Choice:
             self._busy.add(node)
 
     def _create(self) -> None:
-        """Let the rest be created, the oldest first: a younger one with its identifier would be a duplicate of it."""
+        """Let the rest be created, the oldest first: a younger one with its identifier would be a duplicate of it.
+
+        One that may not enter is not created, so that it makes nobody a duplicate; that it stays out, the caller says.
+        """
         made: dict[Side, list[Member]] = {"L": [], "R": []}
         for member in self._members.values():
             if member.creating and member.node not in self._busy:
@@ -248,7 +262,8 @@ class _Choice:
             holder = None if member.creating else self._same_as(member, made[member.side])
             if holder is None:
                 self._verdicts[node] = Create(self._alike[node])
-                made[member.side].append(member)
+                if member.enters:
+                    made[member.side].append(member)
             else:
                 self._verdicts[node] = holder
 

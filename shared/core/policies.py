@@ -46,6 +46,10 @@ class SidePolicy:
     identify: Callable[[Fields], Identified]
     label: Callable[[Fields], str]
 
+    def lets_in(self, fields: Fields) -> bool:
+        """Tell whether a record of this side may enter by itself."""
+        return self.enters and not self.identify(fields).excluded
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationRule:
