@@ -36,6 +36,14 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         remedy="Reconnect and allow the scope that the message names.",
     ),
     ErrorRow(
+        code="wrong_data_centre",
+        title="Account is in another data centre",
+        who="admin",
+        retry="auth",
+        remedy="Reconnect the account: the app keeps it in the data centre that the message names, where the old "
+        "sign-in does not lead. Its sync waits and loses nothing.",
+    ),
+    ErrorRow(
         code="old_signature",
         title="Webhook signed in an old form",
         who="admin",

@@ -1,6 +1,6 @@
 """HubSpot, on the simulator: contacts and companies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -228,6 +228,21 @@ class _HubSpot(Conformance):
         with pytest.raises(AppError) as caught:
             driver.run(world.binding.read(world.session, ["1"], [world.text]))
         assert (caught.value.code, caught.value.retry) == ("auth_expired", "auth")
+
+    def test_an_account_in_another_data_centre_has_to_be_reconnected(self, world: Portal) -> None:
+        """No call leads to it any more: reads, writes, and the account itself."""
+        report = world.made()
+        world.admin.set_faults(world.number, {"kind": "status", "status": 488})
+        calls: list[Callable[[], object]] = [
+            lambda: world.read(report.id),
+            lambda: world.edit(report, **{world.text: "new"}),
+            lambda: world.driver.run(HUBSPOT.account(world.session)),
+        ]
+        for call in calls:
+            with pytest.raises(AppError) as caught:
+                call()
+            assert (caught.value.code, caught.value.retry, caught.value.unknown) == ("wrong_data_centre", "auth", False)
+            assert "data centre eu1" in caught.value.message
 
     def test_the_account_s_own_limit_is_said_to_be_one(self, world: Portal) -> None:
         """What HubSpot answers when the ten seconds are used up."""

@@ -44,6 +44,16 @@ def test_statuses_without_execution(portal: Portal, status: int) -> None:
     assert len(portal.admin.audit(portal.number)) == 1
 
 
+def test_the_wrong_data_centre_names_the_right_one(portal: Portal) -> None:
+    """In a body without a category, and in a header."""
+    portal.admin.set_faults(portal.number, {"kind": "status", "status": 488})
+    answer = portal.send("GET", CONTACTS)
+    assert (answer.status_code, answer.headers["x-hubspot-correct-hublet"]) == (488, "eu1")
+    body = answer.json()
+    assert {*body} == {"status", "message", "correlationId", "correctHublet"}
+    assert body["correctHublet"] == "eu1"
+
+
 def test_storm_of_429(portal: Portal) -> None:
     """Until a time every call is refused as over the limit."""
     until = int(time.time() * 1000) + 300

@@ -114,3 +114,14 @@ def rate_limited(policy: str, message: str, request_id: str, headers: Mapping[st
         extra={"errorType": "RATE_LIMIT", "policyName": policy, "requestId": request_id},
         headers=headers,
     )
+
+
+def wrong_hublet(portal_id: int, hublet: str) -> ApiError:
+    """Return the 488 of a data centre that does not have the account; it has no category."""
+    return ApiError(
+        488,
+        "",
+        f"Hub {portal_id} is unknown to this Hublet, but it appears to exist in Hublet {hublet}",
+        extra={"correctHublet": hublet},
+        headers={"x-hubspot-correct-hublet": hublet},
+    )

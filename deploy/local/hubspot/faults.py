@@ -17,9 +17,10 @@ class Fault:
     """One rule."""
 
     kind: Kind
-    """`latency`: wait `ms` (or up to it, `jitter`). `status`: answer `status` without executing. `drop_before`: close
-    the connection without executing. `drop_reply`: execute, then close it. `hang`: execute, never answer. `malformed`:
-    execute, answer 200 with a body cut in half. `storm`: answer 429 without executing."""
+    """`latency`: wait `ms` (or up to it, `jitter`). `status`: answer `status` without executing (488: as the wrong data
+    centre does). `drop_before`: close the connection without executing. `drop_reply`: execute, then close it. `hang`:
+    execute, never answer. `malformed`: execute, answer 200 with a body cut in half. `storm`: answer 429 without
+    executing."""
     share: float = 1.0
     """How many of the calls it fits it strikes, 0 to 1."""
     times: int = 0

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from deploy.local.hubspot import admin, oauth, routes
 from deploy.local.hubspot.client import AdminClient
-from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found, rate_limited
+from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found, rate_limited, wrong_hublet
 from deploy.local.hubspot.faults import Fault
 from deploy.local.hubspot.http import Answer, Call
 from deploy.local.hubspot.search import MAX_BODY
@@ -146,7 +146,7 @@ class Application:
         before = next((fault for fault in struck if fault.kind in ("status", "drop_before", "storm")), None)
         try:
             if before is not None:
-                answer = _prevent(before, correlation)
+                answer = _prevent(before, account.portal_id, correlation)
             else:
                 app = self.world.apps[grant.app_id]
                 refusal, counted = account.limiter.admit(
@@ -197,8 +197,10 @@ class Application:
             scope["state"]["transport"].abort()
 
 
-def _prevent(fault: Fault, correlation: str) -> Answer:
+def _prevent(fault: Fault, portal_id: int, correlation: str) -> Answer:
     """Return the answer of a call that a fault keeps from being executed."""
+    if fault.kind == "status" and fault.status == 488:
+        raise wrong_hublet(portal_id, "eu1")
     if fault.kind == "storm":
         wait = {"retry-after": str(fault.retry_after)} if fault.retry_after else {}
         message = "You have reached your ten_secondly_rolling limit."

@@ -31,6 +31,8 @@ class Refusal:
     """All that was said."""
     field: str | None
     policy: str
+    hublet: str
+    """The data centre that the account is in, where the call went to another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ def _any(*tests: Callable[[Refusal], bool]) -> Callable[[Refusal], bool]:
 
 
 ROWS: Final = (
+    Row(fits=lambda refusal: refusal.status == 488 or bool(refusal.hublet), code="wrong_data_centre", retry="auth"),
     Row(fits=_any(_status(401), _category("EXPIRED_AUTHENTICATION")), code="auth_expired", retry="auth"),
     Row(fits=_says("BAD_REFRESH_TOKEN", "refresh token"), code="auth_expired", retry="auth"),
     Row(fits=_category("MISSING_SCOPES"), code="scope_missing", retry="auth"),
@@ -122,14 +125,17 @@ def read_refusal(body: object, status: int = 0) -> Refusal:
     told = list(dict.fromkeys(str(row["message"]) for row in details if row.get("message")))
     codes = {str(row[name]) for row in details for name in ("code", "subCategory") if row.get(name)}
     codes |= {str(envelope[name]) for name in ("errorType", "subCategory") if envelope.get(name)}
+    hublet = str(envelope.get("correctHublet") or "")
+    sentence = " ".join(told) or message or f"HubSpot answered {status} without a message"
     return Refusal(
         status=status,
         category=str(envelope.get("category") or ""),
         codes=frozenset(codes),
-        message=" ".join(told) or message or f"HubSpot answered {status} without a message",
+        message=f"HubSpot keeps this account in its data centre {hublet}: {sentence}" if hublet else sentence,
         text=" ".join((message, *told)),
         field=_field(details, message),
         policy=str(envelope.get("policyName") or ""),
+        hublet=hublet,
     )
 
 
