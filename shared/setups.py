@@ -2,6 +2,9 @@
 
 Every service follows the topic from its beginning, before it takes any message. Offsets on it are the settings' own
 clock: messages carry the offset that their sender had seen, and a worker that is behind catches up first.
+
+Connections and syncs have versions. Kafka has no compare-and-set: two people who change one thing at the same moment
+publish two documents of one version. The first in the log counts for every reader, and the second for none.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,6 +35,7 @@ class Setups:
         self._progress: dict[str, JobProgress] = {}
         self._rebuilt: dict[str, int] = {}
         self._rotated: dict[str, Rotated] = {}
+        self._overruled: dict[str, None] = {}
         self._policies: dict[str, Policy] = {}
         self._sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         self._watchers: list[Callable[[str, SetupDoc | None], None]] = []
@@ -55,13 +59,17 @@ class Setups:
         if store is None:
             raise ValueError(f"unknown kind of settings document: {key!r}")
         value = part_of(doc, kind) if doc is not None else None
+        self.offset = offset
+        if value is not None and _is_late(value, store.get(name)):
+            self._overruled[key] = None
+            return
+        self._overruled.pop(key, None)
         if value is None:
             store.pop(name, None)
         else:
             store[name] = value
         if kind in ("connection", "sync", "phase"):
             self._compile()
-        self.offset = offset
         for watcher in self._watchers:
             watcher(key, doc)
 
@@ -145,9 +153,24 @@ class Setups:
         """Tell when Redis was last rebuilt for a sync; 0 for never."""
         return self._rebuilt.get(sync, 0)
 
+    def overruled(self) -> list[str]:
+        """List the keys whose last document does not count, since another of its version came first.
+
+        Compaction keeps the last document of a key: until the one that counts is published anew, under a version of its
+        own, somebody who begins to read later could take the other one.
+        """
+        return list(self._overruled)
+
     def rotated(self, connection: str) -> Rotated | None:
         """Give the refresh token that a connection's app replaced its own by, if it ever did."""
         return self._rotated.get(connection)
+
+
+def _is_late(new: object, standing: object) -> bool:
+    """Check whether somebody else changed a connection or sync at the same moment, and was first."""
+    if not isinstance(new, Connection | Sync) or not isinstance(standing, Connection | Sync):
+        return False
+    return new.version <= standing.version and new != standing
 
 
 def part_of(doc: SetupDoc, kind: str) -> object | None:

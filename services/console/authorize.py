@@ -110,7 +110,10 @@ def _store(
     drawn = plan(current, file, discover(service, current, file, granted={wanted.id: granted}, adopt=adopt))
     if drawn.errors or drawn.unasked:
         raise SetupError("\n".join((*drawn.errors, *drawn.unasked)))
-    publish(service, drawn.changes)
+    if publish(service, drawn.changes):
+        raise SetupError(
+            f"somebody else changed connection {wanted.id!r} at the same moment, and was first: start again"
+        )
 
 
 def _flow(app: App, wanted: ConnectionFile) -> CodeFlow:

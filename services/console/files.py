@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import yaml
-from pydantic import ConfigDict, Discriminator, Field, SecretStr, Tag, ValidationError
+from pydantic import Discriminator, Field, SecretStr, Tag, ValidationError
 
 from shared.core.mapping import MappingSettings
 from shared.core.records import Frozen
@@ -18,8 +18,6 @@ class SetupError(Exception):
 class ConnectionFile(ConnectionSettings):
     """One authorised account of an app."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     secrets: Mapping[str, SecretStr] = Field(default={}, examples=[{"access_token": "pat-eu1-…"}])
     """What it signs in with, in the clear; sealed before it is stored. What `authorize` got need not be named."""
     webhook_secret: SecretStr | None = Field(default=None, examples=["a long text"])
@@ -31,8 +29,6 @@ class ConnectionFile(ConnectionSettings):
 class MappingFile(MappingSettings):
     """A field on each side that are kept the same; what is left out follows from the types of the two fields."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     lens: str | None = Field(default=None, examples=["as_text"])
     """How values are carried over ([which there are](fields.md))."""
     direction: Direction | None = Field(default=None, examples=["to_right"])
@@ -41,8 +37,6 @@ class MappingFile(MappingSettings):
 
 class MappingChanges(Frozen):
     """The mappings that both apps suggest, with changes."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     add: tuple[MappingFile, ...] = ()
     """Mappings besides the defaults; one with the key of a default takes its place."""
@@ -57,8 +51,6 @@ def _form_of(value: object) -> str:
 class SyncFile(SyncSettings):
     """One object type that is kept the same in two connections."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     mappings: (
         Annotated[
             Annotated[tuple[MappingFile, ...], Tag("list")] | Annotated[MappingChanges, Tag("changes")],
@@ -72,8 +64,6 @@ class SyncFile(SyncSettings):
 
 class SetupFile(Frozen):
     """The whole file; what it does not name stays as it is."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     connections: tuple[ConnectionFile, ...] = ()
     """Accounts of apps."""

@@ -35,6 +35,8 @@ class Current:
     """Ids of the jobs that were asked for."""
     rotated: frozenset[str]
     """Connections whose refresh token was replaced by the app."""
+    overruled: frozenset[str] = frozenset()
+    """Keys whose last document does not count, since two people published one version."""
 
     @classmethod
     def of(cls, setups: Setups) -> Self:
@@ -48,6 +50,7 @@ class Current:
             live=frozenset(name for name in syncs if setups.phase(name) == "live"),
             jobs=frozenset(job.id for job, _ in setups.jobs()),
             rotated=frozenset(name for name in connections if setups.rotated(name) is not None),
+            overruled=frozenset(setups.overruled()),
         )
 
 
@@ -140,12 +143,31 @@ def plan(current: Current, wanted: SetupFile, discovered: Discovered) -> Plan:
         except SetupError as error:
             drawn.errors.append(str(error))
     _judge_again(drawn, current, discovered.at_ms)
+    planned = {change.key for change in drawn.changes}
+    drawn.changes += [one for one in renewed(current, discovered.at_ms) if one.key not in planned]
     return Plan(
         changes=tuple(drawn.changes),
         hints=tuple(drawn.hints),
         errors=tuple(drawn.errors),
         unasked=tuple(drawn.unasked),
     )
+
+
+def renewed(current: Current, at_ms: int) -> list[Change]:
+    """Publish what counts once more, where the last document of its key is another that does not."""
+    told = ("stored once more: two people changed it at the same moment",)
+    changes = []
+    for key in sorted(current.overruled):
+        kind, _, name = key.partition(":")
+        if kind == "connection":
+            row = current.connections[name]
+            row = row.model_copy(update={"version": row.version + 1})
+            changes.append(Change(key=key, doc=SetupDoc(connection=row), sign="~", details=told))
+        else:
+            sync = current.syncs[name]
+            sync = sync.model_copy(update={"version": sync.version + 1})
+            changes += [Change(key=key, doc=SetupDoc(sync=sync), sign="~", details=told), _job(sync, at_ms)]
+    return changes
 
 
 # Connections

@@ -1,14 +1,44 @@
 """Publishes a plan, and reads back whether it counts."""
 
+import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from services.console.planning import Change
+from services.console.planning import Change, Current, renewed
 from shared import topics
-from shared.io.ports import Outbound, run_blocking
+from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from shared.io.service import Service
 
+if TYPE_CHECKING:
+    from shared.messages import SetupDoc
 
-def publish(service: Service, changes: Sequence[Change]) -> None:
-    """Publish the documents of a plan; raises `BusUnavailable`."""
+_PATIENCE_S: Final = 10.0
+"""How long to wait until the published documents can be read."""
+
+
+def publish(service: Service, changes: Sequence[Change]) -> list[str]:
+    """Publish the documents of a plan, and return the keys of those that somebody else changed at the same moment.
+
+    What counts there is the other one's document. It is published once more, under a version of its own: compaction
+    would keep the last document of each key, which is ours.
+
+    Raises:
+        BusUnavailable: Kafka did not take them, or does not tell whether they count.
+    """
+    taken: list[tuple[str, SetupDoc | None]] = []
+    service.setups.watch(lambda key, doc: taken.append((key, doc)))
+    _send(service, changes)
+    lost = [change.key for change in changes if (change.key, change.doc) not in taken]
+    if lost:
+        _send(service, renewed(Current.of(service.setups), service.clock.now_ms()))
+    return lost
+
+
+def _send(service: Service, changes: Sequence[Change]) -> None:
     messages = [Outbound(topic=topics.SETUPS, key=change.key, message=change.doc) for change in changes]
-    run_blocking(service.bus.publish(messages))
+    last = max(run_blocking(service.bus.publish(messages)), default=-1)
+    deadline = time.monotonic() + _PATIENCE_S
+    while service.setups.offset < last:
+        if time.monotonic() > deadline:
+            raise BusUnavailable(f"what was published could not be read back within {_PATIENCE_S:.0f} s")
+        service.follow(0.1)

@@ -44,9 +44,16 @@ def _nothing(drawn: Plan) -> int:
 
 def _apply(service: Service, drawn: Plan) -> int:
     try:
-        publish(service, drawn.changes)
+        lost = publish(service, drawn.changes)
     except BusUnavailable as error:
         sys.stderr.write(f"{error}; apply the file again, what is there already changes nothing\n")
         return 1
-    sys.stdout.write(f"{sum(bool(change.sign) for change in drawn.changes)} applied\n")
-    return 0
+    shown = [change.key for change in drawn.changes if change.sign]
+    if lost:
+        names = ", ".join(key.replace(":", " ", 1) for key in lost if key in shown)
+        sys.stderr.write(
+            f"somebody else changed {names} at the same moment, and was first: nothing of this file counts there. Look "
+            "at `plan` again\n"
+        )
+    sys.stdout.write(f"{len([key for key in shown if key not in lost])} applied\n")
+    return 1 if lost else 0

@@ -2,15 +2,13 @@
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.core.records import Frozen
 
 
 class MappingSettings(Frozen):
     """What people decide about a mapping, whether they write all of it or not."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     key: str = Field(examples=["phone"])
     """Stable name of the mapping within its sync."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.core.records import Frozen, Side
 
@@ -21,8 +21,6 @@ COMPONENT_LIMIT: Final = 50
 
 class MatchSettings(Frozen):
     """How a sync matches records."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     mode: Literal["default", "fields", "none"] = Field(default="default", examples=["fields"])
     """`default`: by e-mail address, domain or name, as the object type says; `fields`: by one field alone; `none`: not

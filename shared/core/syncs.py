@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.core.mapping import FieldMapping
 from shared.core.matching import MatchSettings
@@ -17,8 +17,6 @@ _ID: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 class SyncSide(Frozen):
     """One end of a sync."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     connection: str = Field(examples=["hubspot-main"])
     """Id of a connection."""
     object: str = Field(examples=["contact"])
@@ -28,8 +26,6 @@ class SyncSide(Frozen):
 class Create(Frozen):
     """Whether records may be created, per direction."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     to_left: bool = Field(default=True, examples=[False])
     """Create a record in the left app for one of the right app that has no partner."""
     to_right: bool = Field(default=True, examples=[False])
@@ -38,8 +34,6 @@ class Create(Frozen):
 
 class AssociationMapping(Frozen):
     """An association that travels with its records."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     to: str = Field(examples=["companies"])
     """The sync that holds the other end."""
@@ -53,8 +47,6 @@ class AssociationMapping(Frozen):
 
 class SyncSettings(Frozen):
     """What people decide about a sync of one object type between two connections, but for its mappings."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str = Field(pattern=_ID, examples=["contacts"])
     """Name of the sync: small letters, digits and dashes."""
@@ -92,8 +84,6 @@ class Sync(SyncSettings):
 
 class ConnectionSettings(Frozen):
     """What people decide about a connection, but for its secrets."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str = Field(pattern=_ID, examples=["hubspot-main"])
     """Name of the connection: small letters, digits and dashes."""

@@ -40,9 +40,9 @@ class SetupsFollower:
                 self.poll(_POLL_S)
             except BusUnavailable as error:
                 _log.warning("settings_not_followed", detail=str(error))
-                self._close()
+                self.close()
                 stop.wait(_PAUSE_S)
-        self._close()
+        self.close()
 
     def poll(self, timeout_s: float) -> None:
         """Read what was written since, waiting at most *timeout_s* for it; raises `BusUnavailable`."""
@@ -57,7 +57,8 @@ class SetupsFollower:
     def _open(self) -> TopicReader[SetupDoc]:
         return TopicReader(self._settings, topics.SETUPS, unreadable=_unreadable)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the connection to Kafka."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -57,7 +57,7 @@ class Service:
             self.bus,
             self.setups,
             end=lambda: self.offsets.end_offsets(topics.SETUPS.name)[0],
-            sleep=self._settings_wait,
+            sleep=self.follow,
         )
         self._follower = SetupsFollower(settings, self.setups)
         self._followed = False
@@ -88,8 +88,7 @@ class Service:
         """Wait for Kafka and Redis and read all settings; False when the process was stopped meanwhile."""
         while not self.stop.is_set():
             try:
-                check_policy(connect(self.settings.redis_url.get_secret_value()))
-                self._follower.catch_up()
+                self.read_settings()
             except (BusUnavailable, RedisError) as error:
                 _log.warning("waiting_for_servers", detail=repr(error))
                 self.stop.wait(_AGAIN_S)
@@ -103,12 +102,23 @@ class Service:
         self.start("settings", self._follower.run)
         self.start("watchdog", Watchdog(self.progress, self.offsets, self.metrics).run)
 
-    def _settings_wait(self, seconds: float) -> None:
-        """Let the settings move on: a command has no thread that follows them."""
+    def follow(self, seconds: float) -> None:
+        """Wait for the settings to move on: a command has no thread that follows them, and reads them here."""
         if self._followed:
             self.pause(seconds)
         else:
             self._follower.poll(seconds)
+
+    def read_settings(self) -> None:
+        """Read all settings once, as a command does; raises `BusUnavailable`, `RedisError` and `UnsafeRedis`."""
+        check_policy(connect(self.settings.redis_url.get_secret_value()))
+        self._follower.catch_up()
+
+    def close(self) -> None:
+        """Let go of what a command has opened."""
+        self._follower.close()
+        self.offsets.close()
+        self.bus.close()
 
     def join(self, deadline: float) -> list[str]:
         """Wait for the threads until a moment of the monotonic clock, and name those that did not end."""

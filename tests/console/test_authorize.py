@@ -65,14 +65,15 @@ class Console:
         bus = MemoryBus(self.broker, clock=service.clock)
         reader = MemoryReader(self.broker, topics.SETUPS)
 
-        def follow(_seconds: float = 0.0) -> None:
-            for stored in reader.poll(0.0):
+        def follow(seconds: float = 0.0) -> None:
+            for stored in reader.poll(seconds):
                 service.setups.apply(stored.offset, stored.key, stored.message)
 
         service.bus = bus  # type: ignore[assignment]  # the memory's bus passes the same suite
         service.grants = Grants(
             bus, service.setups, end=lambda: self.broker.end_offsets(topics.SETUPS.name)[0], sleep=follow
         )
+        service.follow = follow  # type: ignore[method-assign]  # reads the same log
         follow()
         return service
 

@@ -87,6 +87,7 @@ class Desk:
     def set_up(self, kind: str, doc: SetupDoc | None, name: str) -> None:
         """Take a settings document, as the follower of `setups` does."""
         self.setups.apply(self.setups.offset + 1, f"{kind}:{name}", doc)
+        assert not self.setups.overruled(), "a change needs a higher version: of two of one version the first counts"
 
     @property
     def policy(self) -> Policy:

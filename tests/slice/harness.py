@@ -130,6 +130,7 @@ class Slice:
     def set_up(self, kind: str, name: str, doc: SetupDoc | None) -> None:
         """Take a settings document, as the follower of `setups` does."""
         self.setups.apply(self.setups.offset + 1, f"{kind}:{name}", doc)
+        assert not self.setups.overruled(), "a change needs a higher version: of two of one version the first counts"
 
     def edit(self, name: str, **changes: Any) -> None:
         """Change a sync's settings as the console does, and look at all its records again, as the job after it does."""

@@ -14,6 +14,7 @@ from services.console import setup
 from services.console.files import SetupError, read
 from shared import topics
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
+from shared.io.ports import Outbound, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault
 from shared.messages import PhaseSet, SetupDoc
@@ -31,10 +32,23 @@ class Bench:
         self.file = folder / "setup.yaml"
         self.base_url = hubspot.url
         self.settings = Settings(redis_url=redis_url, key_file=key, allow_private_addresses=("127.0.0.1",))  # type: ignore[arg-type]  # a secret as text
-        self.service = Service("console", self.settings)
         self.broker = MemoryBroker(topics.catalogue(("hubspot",)))
-        self.service.bus = MemoryBus(self.broker, clock=self.service.clock)  # type: ignore[assignment]  # the same in memory
+        self.service = self.person()
         self.reader = MemoryReader(self.broker, topics.SETUPS)
+
+    def person(self) -> Service:
+        """Give another person's command on the same Kafka."""
+        service = Service("console", self.settings)
+        service.bus = MemoryBus(self.broker, clock=service.clock)  # type: ignore[assignment]  # the same in memory
+        reader = MemoryReader(self.broker, topics.SETUPS)
+
+        def follow(seconds: float) -> None:
+            for stored in reader.poll(seconds):
+                service.setups.apply(stored.offset, stored.key, stored.message)
+
+        service.follow = follow  # type: ignore[method-assign]  # reads the same log
+        follow(0)
+        return service
 
     def connection(self, name: str, **more: Any) -> dict[str, Any]:
         return {
@@ -51,11 +65,8 @@ class Bench:
         return setup.run(self.service, command, self.file)
 
     def follow(self) -> list[Any]:
-        """Take what was written, as every service does, and give it."""
-        found = list(self.reader.poll(0))
-        for stored in found:
-            self.service.setups.apply(self.service.setups.offset + 1, stored.key, stored.message)
-        return found
+        """Give what was written since; the command itself has read it."""
+        return list(self.reader.poll(0))
 
     def whole(self, **sync: Any) -> dict[str, Any]:
         """Give a file of two connections and a sync."""
@@ -185,9 +196,8 @@ def test_a_changed_secret_or_interval_is_a_change_of_the_connection_alone(
 def test_a_job_that_kafka_did_not_take_is_asked_for_by_the_next_apply(bench: Bench) -> None:
     """A sync without its first reading would do nothing for ever."""
     bench.run("apply", bench.whole())
-    for stored in bench.reader.poll(0):
-        if not stored.key.startswith("job:"):
-            bench.service.setups.apply(bench.service.setups.offset + 1, stored.key, stored.message)
+    bench.follow()
+    bench.service.setups.apply(bench.service.setups.offset, "job:first-people", None)
     assert bench.run("plan", bench.whole()) == 2
     assert bench.run("apply", bench.whole()) == 0
     assert [stored.key for stored in bench.follow()] == ["job:first-people"]
@@ -199,6 +209,56 @@ def test_a_sync_that_lives_already_needs_no_first_reading(applied: Bench) -> Non
     applied.service.setups.apply(100, "job:first-people", None)
     applied.service.setups.apply(101, "phase:people", SetupDoc(phase=PhaseSet(sync="people", phase="live")))
     assert applied.run("plan", applied.whole()) == 0
+
+
+# Two people at once
+
+
+def test_of_two_people_who_apply_at_once_the_second_is_refused(
+    applied: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both had read the same version; the first in the log counts for every reader, the second is told."""
+    other = applied.person()
+    assert applied.run("apply", applied.whole(direction="to_left")) == 0
+    mine, applied.service = applied.service, other
+    read_before = other.follow
+    read = [False]
+
+    def late(seconds: float) -> None:
+        read[0] = True
+        read_before(seconds)
+
+    other.follow = late  # type: ignore[method-assign]  # it reads only after it has published
+    capsys.readouterr()
+    assert applied.run("apply", applied.whole(default_app="R")) == 1
+    assert read == [True]
+    shown = capsys.readouterr()
+    assert "somebody else changed sync people at the same moment, and was first" in shown.err
+    assert shown.out.splitlines()[-1] == "0 applied"
+    mine.follow(0)
+    third = applied.person()
+    for reader in (mine, other, third):
+        made = reader.setups.sync("people")
+        assert made is not None
+        assert (made.direction, made.default_app, made.version) == ("to_left", "L", 3)
+        assert reader.setups.overruled() == []
+
+
+def test_what_counts_is_the_last_of_its_key_also_when_the_second_person_dies(applied: Bench) -> None:
+    """Compaction keeps the last document of each key; the next `apply`, of whatever, puts right which one that is."""
+    other = applied.person()
+    assert applied.run("apply", applied.whole(direction="to_left")) == 0
+    standing = applied.service.setups.sync("people")
+    assert standing is not None
+    lost = standing.model_copy(update={"direction": "to_right"})
+    run_blocking(other.bus.publish([Outbound(topic=topics.SETUPS, key="sync:people", message=SetupDoc(sync=lost))]))
+    applied.service = applied.person()
+    assert applied.service.setups.overruled() == ["sync:people"]
+    assert applied.run("apply", {"connections": [applied.connection("one")]}) == 0
+    last = {stored.key: stored.message for stored in MemoryReader(applied.broker, topics.SETUPS).poll(0)}
+    kept = last["sync:people"]
+    assert kept is not None
+    assert kept.sync == standing.model_copy(update={"version": 3})
 
 
 # What is refused

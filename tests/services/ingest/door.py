@@ -53,7 +53,7 @@ class Door:
         for name, secret in SECRETS.items():
             row = Connection(
                 id=name, app="hubspot", label=name, account=PORTALS[name], base_url="https://api.hubapi.com",
-                auth="api_key", options=options,
+                auth="api_key", options=options, version=self.setups.offset + 2,
                 webhook_secret=self.vault.seal(secret, connection=name, name="webhook_secret"),
             )  # fmt: skip
             self.setups.apply(self.setups.offset + 1, f"connection:{name}", SetupDoc(connection=row))

@@ -208,7 +208,7 @@ def test_a_feed_that_fails_waits_longer_each_time(
 
 def test_the_interval_of_a_connection_sets_the_pace_of_all_its_feeds(station: Station) -> None:
     """Slower feeds stay slower in proportion."""
-    quick = connection(LEFT, "ordered", poll_interval_s=6.0)
+    quick = connection(LEFT, "ordered", poll_interval_s=6.0, version=2)
     station.desk.set_up("connection", SetupDoc(connection=quick), LEFT)
     assert (station.once(), station.once("bin"), station.once(at=RIGHT)) == (
         ("done", 6.0), ("done", 30.0), ("done", 60.0),
@@ -233,7 +233,7 @@ def test_a_feed_rests_longer_than_its_round_took(
 def rested(station: Station, monkeypatch: pytest.MonkeyPatch, took: float, *, interval_s: float) -> float:
     """Give the pause after a round that took so long."""
     station.desk.set_up(
-        "connection", SetupDoc(connection=connection(LEFT, "ordered", poll_interval_s=interval_s)), LEFT
+        "connection", SetupDoc(connection=connection(LEFT, "ordered", poll_interval_s=interval_s, version=2)), LEFT
     )
     now = [0.0]
 
@@ -291,7 +291,7 @@ def test_a_feed_that_fails_in_a_new_way_stops_no_other(station: Station) -> None
         return {"cursor": str(next(names)), "hints": [{"id": "1"}]}
 
     station.desk.answers["poll"] = answer
-    quick = connection(RIGHT, "opaque", poll_interval_s=0.2)
+    quick = connection(RIGHT, "opaque", poll_interval_s=0.2, version=2)
     station.desk.set_up("connection", SetupDoc(connection=quick), RIGHT)
     failed = {"connection": LEFT, "feed": "changed", "reason": "failed"}
     with running(station):

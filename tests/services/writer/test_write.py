@@ -78,7 +78,7 @@ def test_a_write_of_older_settings_is_not_sent_and_its_pair_hears_of_it(counter:
 def test_nothing_is_written_for_a_sync_that_is_off(counter: Counter) -> None:
     """What waited is dropped."""
     write = counter.update("p1")
-    counter.desk.set_up("sync", SetupDoc(sync=people(enabled=False)), SYNC)
+    counter.desk.set_up("sync", SetupDoc(sync=people(enabled=False, version=2)), SYNC)
     assert counter.handle(write) == [Drop("older_settings")]
     assert counter.desk.calls == []
 

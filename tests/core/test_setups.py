@@ -1,0 +1,45 @@
+"""What is set up, as the log of settings documents tells it."""
+
+from typing import Any
+
+from shared.core.syncs import Connection
+from shared.messages import SetupDoc
+from shared.setups import Setups
+
+
+def follow(*rows: Connection | None) -> Setups:
+    setups = Setups()
+    for offset, row in enumerate(rows):
+        setups.apply(offset, "connection:crm", SetupDoc(connection=row) if row else None)
+    return setups
+
+
+def crm(version: int, **changes: Any) -> Connection:
+    fields: dict[str, Any] = {"id": "crm", "app": "hubspot", "account": "1", "auth": "api_key", "version": version}
+    return Connection(**{**fields, **changes})
+
+
+def test_of_two_documents_of_one_version_the_first_counts() -> None:
+    """Whoever reads the log takes the same one; offsets go on, so that nobody waits for what does not count."""
+    setups = follow(crm(1), crm(2, country="IT"), crm(2, country="FR"), crm(1, country="DE"))
+    assert setups.connection("crm").country == "IT"
+    assert (setups.offset, setups.overruled()) == (3, ["connection:crm"])
+
+
+def test_what_counts_may_come_again() -> None:
+    """The same document is no other, a higher version counts, and so does whatever follows a tombstone."""
+    assert follow(crm(2), crm(2)).overruled() == []
+    setups = follow(crm(2), crm(2, country="FR"), crm(3, country="IT"))
+    assert (setups.connection("crm").country, setups.overruled()) == ("IT", [])
+    setups = follow(crm(5), None, crm(1, country="IT"))
+    assert (setups.connection("crm").country, setups.overruled()) == ("IT", [])
+
+
+def test_who_watches_hears_of_what_counts_alone() -> None:
+    setups = follow(crm(1))
+    heard: list[str] = []
+    setups.watch(lambda key, _doc: heard.append(key))
+    setups.apply(5, "connection:crm", SetupDoc(connection=crm(1, country="FR")))
+    assert heard == []
+    setups.apply(6, "connection:crm", SetupDoc(connection=crm(2, country="FR")))
+    assert heard == ["connection:crm"]
