@@ -76,7 +76,8 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
     if draft.match is not None and draft.match.by == "surplus":
         return _set(draft, "excluded", "duplicate_identifier", "it carries the mark of a record that is linked already")
     if not draft.policy.enabled:
-        return None
+        # Nobody enters now, so nobody waits to: who stood out for another reason is shown as it was.
+        return _set(draft, "hidden") if draft.status == "pending" else None
     if not draft.policy.live:
         return _set(draft, "pending", "first_sync")
     if target in draft.pending:
@@ -184,7 +185,8 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
             return _set(draft, "failing", "partner_merged", end.merged_into or "" if end else "")
         return _set(draft, "failing", "privacy_deleted" if lives[gone[0]] is Life.ERASED else _GONE[gone[0]], "")
     if not draft.policy.enabled:
-        return None
+        # What was sent before the sync was off has arrived, and what was not will not be.
+        return _set(draft, "in_sync") if draft.status == "pending" and not draft.pending else None
     wants: dict[Side, dict[str, Send]] = {"L": {}, "R": {}}
     notes = {key: note for key, note in draft.notes.items() if key == "*"}
     off = {rule.key for rule in draft.policy.rules if not rule.on}
