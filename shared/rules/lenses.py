@@ -2,7 +2,8 @@
 
 Laws, each tested: what `get` made of a left value, `put` gives back unchanged (an edit of the spelling alone never
 travels back); what `put` wrote, `get` reads with the same meaning; `same` is an equivalence, because it compares one
-key per value. A lens sends what the source has, never a form of our own: formatting is the user's.
+key per value. A lens sends what the source has, never a form of our own: formatting is the user's. What
+no app can store goes as a line break or a space.
 """
 
 import re
@@ -22,6 +23,7 @@ from shared.core.merging import InvalidValue
 from shared.core.records import Value
 from shared.rules import identifiers
 from shared.rules.identifiers import texts
+from shared.rules.texts import storable
 
 _YEARS: Final = range(1900, 2201)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -54,13 +56,13 @@ class Lens:
 
     def get(self, value: Value, context: LensContext) -> Value | None:
         """Spell a left value for the right; raises `InvalidValue`."""
-        return self.spell(value, None, context)
+        return _sent(self.spell(value, None, context))
 
     def put(self, new: Value, old: Value | None, context: LensContext) -> Value | None:
         """Spell a right value for the left, where *old* stands; keeps *old* when it means the same."""
         if old is not None and self._reads_as(old, new, context):
             return old
-        return (self.back or self.spell)(new, old, context)
+        return _sent((self.back or self.spell)(new, old, context))
 
     def same(self, one: Value, other: Value, context: LensContext) -> bool:
         """Tell whether two values mean the same."""
@@ -76,8 +78,13 @@ class Lens:
 
 def _tidy(text: str) -> str:
     """Compose characters and unify line ends and outer space: apps change these on their own."""
-    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = unicodedata.normalize("NFC", storable(text)).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return "\n".join(line.rstrip() for line in lines).strip()
+
+
+def _sent(value: Value | None) -> Value | None:
+    """Send nothing that an app would drop or refuse: it would answer as if it had stored it."""
+    return (storable(value) or None) if isinstance(value, str) else value
 
 
 def _first(value: Value) -> str:
@@ -92,7 +99,7 @@ def _plain_key(value: Value, _context: LensContext) -> Hashable:
 
 
 def _plain(value: Value, _old: Value | None, _context: LensContext) -> Value:
-    return value
+    return tuple(map(storable, value)) if isinstance(value, tuple) else value
 
 
 def _name_key(value: Value, _context: LensContext) -> Hashable:
@@ -166,7 +173,7 @@ def may_be_same_phone(one: str, other: str) -> bool:
 
 
 def _country_key(value: Value, _context: LensContext) -> Hashable:
-    text = _first(value)
+    text = storable(_first(value))
     return country_code(text) or f"text:{identifiers.person_name(text) or ''}"
 
 

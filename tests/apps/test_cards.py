@@ -3,6 +3,8 @@
 import pytest
 
 from shared.apps.carddav.card import Card, read_card, read_fields, write_fields
+from shared.apps.carddav.dav import multistatus
+from shared.core.connector import HttpResponse
 from shared.core.records import Value
 
 
@@ -101,3 +103,22 @@ def test_an_address_that_stands_further_back_becomes_the_preferred_one(
 def test_numbers_are_read_whatever_case_and_scheme_they_are_written_in(line: str, phone: str) -> None:
     made = card("TEL;type=Cell:99", line, "FN:A")
     assert read(made, "phone", "mobile") == (phone, "99")
+
+
+@pytest.mark.parametrize("odd", ["\x0b", "\x00", "\ufffe", "&#11;", "&#xB;", "&#0;", "&#xD800;", "&#x110000;"])
+def test_an_answer_with_a_character_that_xml_forbids_is_read(odd: str) -> None:
+    prop = f"<prop><c:address-data>one{odd}two &amp; three</c:address-data></prop><status>HTTP/1.1 200 OK</status>"
+    row = f"<response><href>/b/a&#x2e;vcf</href><propstat>{prop}</propstat></response>"
+    text = f'<multistatus xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav">{row}</multistatus>'
+    (entry,) = multistatus(HttpResponse(status=207, body=text.encode())).entries
+    assert (entry.href, entry.data) == ("/b/a.vcf", "one two & three")
+
+
+def test_a_card_is_read_alike_whatever_way_it_came() -> None:
+    assert read(card("FN:A", "NOTE:one\x0btwo\ufffe\\nthree"), "note") == ("one two \nthree",)
+
+
+def test_what_no_server_can_store_is_not_sent() -> None:
+    made = write_fields(card("FN:A"), {"note": "one\x0btwo\ud800\x00three", "given_name": "A\ufffeB"})
+    assert body(made) == ["FN:A B", "NOTE:one\\ntwo  three", "N:;A B;;;"]
+    assert made.text().encode()

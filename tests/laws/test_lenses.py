@@ -1,6 +1,8 @@
 """The laws of the lenses, and what each compares by."""
 
 from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import assume, given
@@ -169,3 +171,13 @@ def test_what_does_not_fit_says_so_in_a_word_of_the_registry(name: str, value: s
 
 def test_country_names_come_in_many_languages() -> None:
     assert {country_code(name) for name in ("France", "Frankreich", "Francia", "FR")} == {"FR"}
+
+
+@given(st.text(st.characters(), max_size=20))
+def test_what_is_sent_can_be_stored_and_means_the_same(text: str) -> None:
+    sent = LENS["text"].get(text, ITALY)
+    if sent is None:
+        assert not text
+        return
+    ET.fromstring(f"<a>{escape(str(sent))}</a>".encode())
+    assert LENS["text"].same(text, sent, ITALY)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
+from shared.core.connector import Exchange, HttpRequest, HttpResponse
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync
 
@@ -158,3 +159,78 @@ def test_a_changed_address_leaves_what_stands_beside_it(server: HubSpotServer, b
     assert [value.replace("\\", "") for value in _values(book, "EMAIL")] == [
         "none", "Ann <anna@x.example>, bob@x.example"
     ]  # fmt: skip
+
+
+# What a book cannot store
+
+
+@pytest.mark.parametrize(
+    ("odd", "stored"),
+    [("\x0b", "\\n"), ("\x0c", "\\n"), ("\r", "\\n"), ("\r\n", "\\n"), ("\x00", " "), ("\x1b", " "), ("\x1e", " "),
+     ("\ufffe", " "), ("\uffff", " "), ("\x85", "\x85"), ("\u2028", "\u2028")],
+)  # fmt: skip
+def test_a_character_that_a_book_cannot_store_goes_as_a_break_or_a_space(
+    server: HubSpotServer, book: Book, odd: str, stored: str
+) -> None:
+    world = _world(server, book)
+    held = {"email": "ann@x.example", "message": f"one{odd}two", "jobtitle": "Boss"}
+    record = world.admin.edit(7001, "create", "contacts", properties=held)
+    assert world.settle()
+    (name,) = book.names()
+    assert f"NOTE:one{stored}two\r\n" in book.get(name)
+    written = world.writes()
+    book.store(name, book.get(name).replace("TITLE:Boss", "TITLE:Chief"))
+    assert world.settle()
+    assert _contact(world)["message"] == held["message"], "the other app's own text stays as it is"
+    assert _contact(world)["jobtitle"] == "Chief"
+    assert world.writes() == written + 1
+    world.admin.edit(7001, "update", "contacts", record, properties={"message": f"one{odd}two three"})
+    assert world.settle()
+    assert f"NOTE:one{stored}two three\r\n" in book.get(name)
+    assert _statuses(world) == ["in_sync"]
+
+
+def test_what_a_server_made_of_a_write_is_no_edit(server: HubSpotServer, book: Book) -> None:
+    """It answers with an ETag, as if it had stored what was sent."""
+    world = _world(server, book)
+
+    def rewrites(request: HttpRequest) -> HttpResponse | None:
+        if request.method != "PUT" or b"Head of sales" not in request.body:
+            return None
+        altered = request.body.replace(b"Head of sales", b"Head Of Sales")
+        book.store(request.path.rpartition("/")[2], altered.decode())
+        reply = world.drivers["book"].run(_sent(HttpRequest(method="GET", path=request.path)))
+        return HttpResponse(status=201, headers={"etag": reply.headers["etag"]})
+
+    world.drivers["book"].instead = rewrites
+    held = {"email": "ann@x.example", "jobtitle": "Head of sales"}
+    record = world.admin.edit(7001, "create", "contacts", properties=held)
+    assert world.settle()
+    (name,) = book.names()
+    assert "TITLE:Head Of Sales" in book.get(name)
+    world.admin.edit(7001, "update", "contacts", record, properties={"city": "Oslo"})
+    assert world.settle()
+    assert _contact(world)["jobtitle"] == "Head of sales"
+    assert "Oslo" in book.get(name)
+    assert _statuses(world) == ["in_sync"]
+
+
+def test_a_card_that_makes_the_servers_answer_no_xml_keeps_no_other_from_being_read(
+    server: HubSpotServer, book: Book
+) -> None:
+    world = _world(server, book)
+    _card(book, "FN:Ann", "N:;Ann;;;", "EMAIL:ann@x.example", "NOTE:one\ufffetwo")
+    book.put("bob.vcf", "VERSION:3.0", "UID:bob", "FN:Bob", "N:;Bob;;;", "EMAIL:bob@x.example")
+    assert world.settle()
+    assert sorted(row["properties"]["email"] for row in world.records("one", "contacts").values()) == [
+        "ann@x.example", "bob@x.example"
+    ]  # fmt: skip
+    (record,) = (x for x, row in world.records("one", "contacts").items() if "ann" in row["properties"]["email"])
+    world.admin.edit(7001, "update", "contacts", record, properties={"city": "Oslo"})
+    assert world.settle()
+    assert "NOTE:one\ufffetwo" in book.get("ann.vcf"), "what nobody changed stays byte for byte"
+    assert world.records("one", "contacts")[record]["properties"]["message"] == "one two"
+
+
+def _sent(request: HttpRequest) -> Exchange[HttpResponse]:
+    return (yield request)

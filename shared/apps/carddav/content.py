@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.rules.texts import single_line, storable
+
 FOLD: Final = 75
 """Octets in a physical line (RFC 6350 §3.2)."""
 
@@ -130,15 +132,20 @@ def render(lines: Iterable[Line]) -> str:
 
 
 def escape(text: str) -> str:
-    """Escape a text for a value or a component of one."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    """Escape a text for a value or a component of one; what no server can store goes as a line break or a space."""
+    text = storable(text).replace("\r\n", "\n").replace("\r", "\n")
     for plain, written in (("\\", "\\\\"), ("\n", "\\n"), (",", "\\,"), (";", "\\;")):
         text = text.replace(plain, written)
     return text
 
 
 def unescape(text: str) -> str:
-    r"""Undo `escape`; a needless escape, such as the ``\:`` of some programs, is undone too."""
+    r"""Undo `escape`; a needless escape, such as the ``\:`` of some programs, is undone too.
+
+    A character that cannot be sent within XML is read as a space, because a server may have put any way of reading
+    between it and us.
+    """
+    text = single_line(text)
     return _ESCAPE.sub(lambda found: "\n" if found[1] in "nN" else found[1], text)
 
 

@@ -1,6 +1,8 @@
 """CardDAV as requests and answers (RFC 6352, RFC 4918, RFC 6578): what to send, and what the XML that came says."""
 
 import posixpath
+import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -14,10 +16,12 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from shared.apps.carddav.errors import row_for
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Method, Session
+from shared.rules.texts import single_line
 
 DAV: Final = "{DAV:}"
 CARD: Final = "{urn:ietf:params:xml:ns:carddav}"
 _XML: Final = {"Content-Type": "application/xml; charset=utf-8"}
+_REFERENCE: Final = re.compile("&#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));", re.IGNORECASE)
 _NAMESPACES: Final = 'xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"'
 
 
@@ -152,9 +156,28 @@ def _status(line: str | None) -> int:
 
 
 def xml_of(response: HttpResponse) -> Element | None:
-    """Read an XML body; None when it is none. A document type is refused, so no entity is ever expanded."""
+    """Read an XML body; None when it is none. A document type is refused, so no entity is ever expanded.
+
+    Servers put the text of cards into it as it is: a character that XML forbids, in one card, must not keep the others
+    from being read.
+    """
+    root = _parsed(response.body)
+    if root is None and response.body.lstrip().startswith(b"<"):
+        text = _REFERENCE.sub(_allowed, response.body.decode("utf-8", errors="replace"))
+        root = _parsed(single_line(text).encode())
+    return root
+
+
+def _allowed(reference: re.Match[str]) -> str:
+    """Return a character reference as it is, or a space where XML has no place for the character."""
+    number = int(reference[1], 16) if reference[1] else int(reference[2])
+    text = chr(number) if number <= sys.maxunicode else "\0"
+    return reference[0] if single_line(text) == text else " "
+
+
+def _parsed(body: bytes) -> Element | None:
     try:
-        root: Element = fromstring(response.body, forbid_dtd=True)
+        root: Element = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         return None
     return root
@@ -185,7 +208,7 @@ def refusal(request: HttpRequest, response: HttpResponse) -> AppError:
         row.code,
         f"{row.said} ({request.method} answered {response.status}{listed})",
         retry=row.retry,
-        retry_after_s=float(wait) if wait.isdigit() else row.wait_s,
+        retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else row.wait_s,
         unknown=not request.safe and response.status >= 500,
         status=response.status,
     )

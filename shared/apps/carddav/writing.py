@@ -180,11 +180,22 @@ def _put(session: Session, record: str, card: Card, headers: dict[str, str]) -> 
 
 
 def _stored(session: Session, change: Change, record: str, card: Card, response: HttpResponse) -> Exchange[WriteResult]:
-    """Report what the server holds now. An ETag in its answer says that it stored what was sent (RFC 6352 §6.3.2.3)."""
+    """Report what the server holds now: it may have changed what was sent, also where it answers with an ETag.
+
+    An ETag should say that it stored what was sent (RFC 6352 §6.3.2.3), but Radicale sends one beside a changed card.
+    What somebody else wrote since is not the answer to our write, though: then, and where the card cannot be read
+    again, what was sent is reported under the ETag that came for it.
+    """
     etag = response.headers.get("etag", "")
-    if etag:
-        return Written(key=change.key, report=report_of(session, record, card, etag, _NAMES))
-    found = yield from read_alone(session, record, _NAMES)
+    sent = Written(key=change.key, report=report_of(session, record, card, etag, _NAMES))
+    try:
+        found = yield from read_alone(session, record, _NAMES)
+    except AppError:
+        if etag:
+            return sent
+        raise
+    if etag and (isinstance(found, Unreadable) or found.version.token != etag):
+        return sent
     if isinstance(found, Unreadable):
         return Refused(key=change.key, code=found.code, message=found.message, retry="setup")
     return Written(key=change.key, report=found)

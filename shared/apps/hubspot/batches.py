@@ -4,11 +4,11 @@ HubSpot answers a batch in one of three ways: all went well; a multi-status answ
 or a refusal of the whole because of one item. The last is bisected until the bad item stands alone.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from shared.apps.hubspot.bodies import read_body
 from shared.apps.hubspot.calls import inner, post, read_json, rows
 from shared.apps.hubspot.errors import Refusal, as_error, read_refusal, refuse
 from shared.core.connector import AppError, Exchange, HttpResponse, Refused
@@ -110,10 +110,7 @@ def _named(error: Mapping[str, Any]) -> set[str]:
 
 
 def _refusal(response: HttpResponse) -> Refusal:
-    try:
-        body = json.loads(response.body)
-    except (ValueError, RecursionError):
-        body = None
+    body = read_body(response.body)
     return read_refusal(body, response.status)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from shared.apps.hubspot.bodies import read_body
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import Kind
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Session
@@ -59,10 +60,7 @@ def read_json(request: HttpRequest, response: HttpResponse) -> dict[str, Any]:
         raise refuse(request, response)
     if response.status == 204:
         return {}
-    try:
-        body = json.loads(response.body)
-    except (ValueError, RecursionError):
-        body = None
+    body = read_body(response.body)
     if not isinstance(body, dict):
         message = f"the answer {response.status} to {request.method} {request.path} is no JSON object"
         raise AppError("app_unavailable", message, retry="outage", unknown=not request.safe, status=response.status)

@@ -4,12 +4,12 @@ Every field of its error envelope is optional, and one refusal may be an answer 
 multi-status answer: rows look at the status where there is one, at the category, and at the codes and the message.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.apps.hubspot.bodies import read_body
 from shared.core.connector import AppError, HttpRequest, HttpResponse, Retry
 
 _EXISTING: Final = re.compile(r"Existing ID:\s*(\d+)")
@@ -156,14 +156,11 @@ def as_error(refusal: Refusal, *, retry_after_s: float | None = None, unknown: b
 
 def refuse(request: HttpRequest, response: HttpResponse) -> AppError:
     """Give the error that an answer stands for; a failing server may have carried the call out."""
-    try:
-        body: Any = json.loads(response.body)
-    except (ValueError, RecursionError):
-        body = None
+    body = read_body(response.body)
     wait = response.headers.get("retry-after", "")
     return as_error(
         read_refusal(body, response.status),
-        retry_after_s=float(wait) if wait.isdigit() else None,
+        retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else None,
         unknown=not request.safe and (response.status >= 500 or response.status < 400),
     )
 

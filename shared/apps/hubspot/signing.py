@@ -4,11 +4,11 @@ HubSpot's OAuth takes no PKCE challenge, and today keeps the refresh token when 
 be taken over all the same. An access token lives for 30 minutes, or for whatever ``expires_in`` says.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from shared.apps.hubspot.bodies import read_body
 from shared.apps.hubspot.calls import read_json
 from shared.apps.hubspot.errors import refuse
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Session
@@ -91,10 +91,7 @@ def _scopes(body: Mapping[str, Any]) -> frozenset[str] | None:
 
 def _status(response: HttpResponse) -> str:
     """Give the word by which HubSpot's token endpoint names its refusal, such as BAD_REFRESH_TOKEN."""
-    try:
-        body = json.loads(response.body)
-    except (ValueError, RecursionError):
-        return ""
+    body = read_body(response.body)
     status = body.get("status") if isinstance(body, dict) else None
     return status if isinstance(status, str) and status.isupper() and len(status) < 60 else ""
 
