@@ -102,7 +102,7 @@ def _recogniser(object_: str, names: Names, match: MatchSettings, email_required
     """
     object_type = OBJECTS[object_]
 
-    @lru_cache(maxsize=32_768)
+    @lru_cache(maxsize=4096)
     def of(values: tuple[Value | None, ...]) -> Identified:
         canonical = dict(zip(names, values, strict=True))
         identity, reason = object_type.identify(canonical, match)
@@ -131,7 +131,7 @@ def _identifier(recognise: Recognise, natives: Names) -> Callable[[Fields], Iden
     return identify
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=4096)
 def read_identity(text: str) -> Identity:
     """Read an identity back from the links."""
     return Identity.model_validate_json(text) if text else Identity()

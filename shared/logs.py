@@ -7,7 +7,9 @@ that look like one wherever they stand, also inside an exception's message.
 import logging
 import re
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TextIO
 
 import structlog
@@ -43,6 +45,12 @@ _PATTERNS: Final = (
 )
 _DEPTH: Final = 8
 _NOISY: Final = ("faust", "mode", "aiokafka", "kafka", "urllib3", "asyncio")
+
+
+_SILENCE_S: Final = 60.0
+"""A line that a library repeats is written again once it has been silent for so long."""
+_MOST_KINDS: Final = 500
+_VARYING: Final = re.compile(r"0x[0-9a-f]+|\d[\d.:]*")
 
 
 def scrub_text(text: str) -> str:
@@ -103,6 +111,7 @@ def set_up(level: str = "info", *, service: str, stream: TextIO | None = None) -
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_number(level))
@@ -120,6 +129,50 @@ def get(name: str) -> FilteringBoundLogger:
 def tells_all() -> bool:
     """Tell whether debug lines are written, for whoever would make one for each message."""
     return logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
+class Repeats(logging.Filter):
+    """Holds back what a library says again and again, as clients do of each attempt while a server is away."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        self._said: dict[tuple[str, int, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a line pass that is ours, or that its library has not written for a minute; numbers make no other."""
+        if record.name.partition(".")[0] not in _NOISY:
+            return True
+        now, kind = self._monotonic(), (record.name, record.levelno, _VARYING.sub("#", str(record.msg)))
+        last = self._said.pop(kind, None)
+        self._said[kind] = now
+        if len(self._said) > _MOST_KINDS:
+            del self._said[next(iter(self._said))]
+        return last is None or now - last >= _SILENCE_S
+
+
+class Trouble:
+    """Writes one line when something goes wrong and one when it is right again, however often either is noticed."""
+
+    def __init__(self, log: FilteringBoundLogger, event: str) -> None:
+        self._log = log
+        self._event = event
+        self._lock = threading.Lock()
+        self._since: float | None = None
+
+    def begun(self, **detail: object) -> None:
+        """State that it goes wrong."""
+        with self._lock:
+            first, self._since = self._since is None, self._since or time.monotonic()
+        if first:
+            self._log.warning(self._event, **detail)
+
+    def over(self, **detail: object) -> None:
+        """State that it is right."""
+        with self._lock:
+            since, self._since = self._since, None
+        if since is not None:
+            self._log.info(f"{self._event}_over", seconds=round(time.monotonic() - since, 1), **detail)
 
 
 def _number(level: str) -> int:

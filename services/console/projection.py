@@ -17,7 +17,7 @@ from typing import Any, Final
 from shared import logs, topics
 from shared.core.pairs import Pair
 from shared.io.envelope import Received, Stored
-from shared.io.kafka_reader import TopicReader
+from shared.io.kafka_reader import AT_ONCE, TopicReader
 from shared.io.ports import BusUnavailable
 from shared.messages import Cursor, Parked
 from shared.settings import Settings
@@ -33,7 +33,7 @@ SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
 _PAUSE_S: Final = 1.0
 _GATHER_S: Final = 0.1
 """Between two looks at a busy journal: many messages in one transaction cost far less than one in each."""
-_CACHE_KIB: Final = 65_536
+_CACHE_KIB: Final = 16_384
 """What the thread that writes keeps of the file: states come in no order, so that each touches another page."""
 _CHECKPOINT_PAGES: Final = 16_384
 """Pages in the log (64 MiB) before they are copied into the file: many are written more than once until then."""
@@ -342,6 +342,7 @@ class Follower:
         self._settings = settings
         self._views = views
         self._readers: dict[str, TopicReader[Any]] = {}
+        self._trouble = logs.Trouble(_log, "views_not_followed")
         self.caught_up = threading.Event()
         self.moved = time.monotonic()
 
@@ -352,10 +353,11 @@ class Follower:
                 for topic in _FOLLOWED:
                     self._follow(topic)
                 self.caught_up.set()
+                self._trouble.over()
                 self.moved = time.monotonic()
                 stop.wait(_GATHER_S)
             except BusUnavailable as error:
-                _log.warning("views_not_followed", detail=str(error))
+                self._trouble.begun(detail=str(error))
                 self._close()
                 stop.wait(_PAUSE_S)
         self._close()
@@ -368,7 +370,7 @@ class Follower:
             batch: list[Stored[Any]] = []
             for stored in reader.read_to_end():
                 batch.append(stored)
-                if len(batch) >= 5000:
+                if len(batch) >= AT_ONCE:
                     self._views.take(topic.name, batch, {})
                     batch = []
             self._views.take(topic.name, batch, reader.positions)

@@ -60,6 +60,7 @@ class Cursors:
 def follow(settings: Settings, cursors: Cursors, ready: threading.Event, stop: threading.Event) -> None:
     """Keep the cursors up to date until *stop* is set, and set *ready* when all were read once."""
     reader: TopicReader[Cursor] | None = None
+    trouble = logs.Trouble(_log, "cursors_not_followed")
     while not stop.is_set():
         try:
             if reader is None:
@@ -69,8 +70,9 @@ def follow(settings: Settings, cursors: Cursors, ready: threading.Event, stop: t
                 ready.set()
             for stored in reader.poll(0.5):
                 cursors.take(stored.key, stored.message, stored.offset)
+            trouble.over()
         except BusUnavailable as error:
-            _log.warning("cursors_not_followed", detail=str(error))
+            trouble.begun(detail=str(error))
             if reader is not None:
                 reader.close()
                 reader = None

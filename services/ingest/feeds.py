@@ -53,6 +53,8 @@ class _State:
     due: float = 0.0
     busy: bool = False
     failures: int = 0
+    told: str = ""
+    """Why it waits, as the log has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +140,15 @@ class Feeds:
                 pause = max(0.2, min(pause, error.retry_after_s or 1.0))
             if isinstance(error, AppError) and error.retry == "auth":
                 pause = min(pause, _PAUSED_S)
-            _log.warning("feed_waits", feed=poll.key, detail=str(error), seconds=round(pause, 1))
+            code = error.code if isinstance(error, AppError) else "bus_unavailable"
+            if state.told != code:  # tried again and again, told once
+                _log.warning("feed_waits", feed=poll.key, reason=code, detail=str(error))
+            state.told = code
             self._show_age(poll)
-            return (error.code if isinstance(error, AppError) else "bus_unavailable"), pause
-        state.failures = 0
+            return code, pause
+        if state.told:
+            _log.info("feed_waits_over", feed=poll.key)
+        state.failures, state.told = 0, ""
         took = time.monotonic() - began
         return reason, max(poll.interval_s, min(_REST * took, _LONGEST_REST_S))
 

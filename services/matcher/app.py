@@ -85,8 +85,9 @@ def make_app(settings: Settings, member: str) -> faust.App:
         producer_acks=-1,
         producer_max_batch_size=262_144,
         producer_max_request_size=2_200_000,
-        # Faust sleeps for a whole second when all its buffers are full.
-        stream_buffer_maxsize=65_536,
+        # Faust sleeps for a whole second when all its buffers are full: more than is handled in that time, and no more,
+        # because all of it lies in memory while a first sync is ahead of us.
+        stream_buffer_maxsize=8192,
         stream_wait_empty=False,
     )
 
@@ -145,7 +146,7 @@ class Agents:
         async def work_off(lane: Sequence[Received]) -> None:
             await process(lane, {topic.name: topic}, handle, bus=self._bus, clock=self._clock, metrics=self._metrics)
 
-        attempt = 0
+        attempt, trouble = 0, logs.Trouble(_log, "batch_waits")
         try:
             await self._catch_up(batch)
             while True:
@@ -154,11 +155,11 @@ class Agents:
                 except (NotReady, BusUnavailable) as error:
                     self._progress.waiting(topics.MATCHER_GROUP)
                     self._metrics.count("retries_total", topic=topic.name, cause=_cause(error))
-                    if attempt in (0, 10) or attempt % 60 == 0:
-                        _log.warning("batch_waits", topic=topic.name, detail=str(error), attempt=attempt)
+                    trouble.begun(topic=topic.name, detail=str(error))
                     await asyncio.sleep(_PAUSES_S[min(attempt, len(_PAUSES_S) - 1)])
                     attempt += 1
                 else:
+                    trouble.over(topic=topic.name)
                     self._progress.working(topics.MATCHER_GROUP)
                     return
         except Exception:  # noqa: BLE001 - a bug must end the process

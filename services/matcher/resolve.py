@@ -29,8 +29,8 @@ from shared.setups import Setups
 
 ATTEMPTS: Final = 4
 """Loads and steps of one pair before the partition stops: somebody else keeps changing it."""
-STATES_KEPT: Final = 8192
-"""Pairs whose states are remembered: more than have a write under way at a time."""
+STATES_KEPT: Final = 2000
+"""Pairs whose states are remembered: more than have a write under way at a time, at some ten kilobytes each."""
 _REEMIT: Final = ("resync", "again", "rebuilt", "retry")
 """Reasons of a touch that publish open writes again."""
 

@@ -24,6 +24,7 @@ class SetupsFollower:
         self._settings = settings
         self._setups = setups
         self._reader: TopicReader[SetupDoc] | None = None
+        self._trouble = logs.Trouble(_log, "settings_not_followed")
 
     def catch_up(self) -> None:
         """Read everything that is set up now; raises `BusUnavailable`."""
@@ -38,8 +39,9 @@ class SetupsFollower:
         while not stop.is_set():
             try:
                 self.poll(_POLL_S)
+                self._trouble.over()
             except BusUnavailable as error:
-                _log.warning("settings_not_followed", detail=str(error))
+                self._trouble.begun(detail=str(error))
                 self.close()
                 stop.wait(_PAUSE_S)
         self.close()

@@ -196,6 +196,7 @@ class Watchdog:
         self._look_limit_s = look_limit_s
         self._exit = exit_process
         self._shown: set[Part] = set()
+        self._trouble = logs.Trouble(_log, "offsets_unknown")
 
     def run(self, stop: threading.Event) -> None:
         """Watch until *stop* is set. A look that does not end is a fault of the client that all work goes through."""
@@ -217,9 +218,10 @@ class Watchdog:
             for group in self._progress.groups():
                 self._look_at(group)
         except BusUnavailable as error:
-            _log.warning("offsets_unknown", detail=str(error))  # no verdict: Kafka's absence is not our fault
+            self._trouble.begun(detail=str(error))  # no verdict: Kafka's absence is not our fault
             self._progress.unknown()
             return
+        self._trouble.over()
         stuck = self._progress.stuck()
         if stuck:
             _log.critical("stands_still", detail=list(stuck))

@@ -108,7 +108,7 @@ def is_member(consumer: Any) -> bool:
     return bool(consumer.group_metadata().state == MemberState.STABLE)
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=4096)
 def partition_of(key: str, partitions: int) -> int:
     """Give the partition of a key, as the Kafka clients choose it."""
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions

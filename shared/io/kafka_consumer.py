@@ -14,6 +14,7 @@ from shared import logs
 from shared.io.handling import Handler, by_name, process
 from shared.io.health import Progress
 from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, is_member, poll, subscribe
+from shared.io.kafka_client import make_client
 from shared.io.kafka_reader import received
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, run_blocking
 from shared.metrics import Metrics
@@ -84,6 +85,8 @@ class SupervisedConsumer(Generic[M]):
         self._outrun = False
         """A commit failed: another member may have had our partitions since, and gone further."""
         self._failures = 0
+        self._away = logs.Trouble(_log, "dropped_and_polling_again")
+        self._put_aside = logs.Trouble(_log, "batch_put_back")
 
     def run(self, stop: threading.Event) -> None:
         """Consume until *stop* is set, then finish the batch in hand; raises `KafkaFault` or the handler's bug."""
@@ -107,7 +110,8 @@ class SupervisedConsumer(Generic[M]):
         names = [topic.name for topic in self._plan.topics]
         member = f"-{self._plan.member}" if self._plan.member else ""
         try:
-            consumer = KafkaConsumer(
+            consumer = make_client(
+                KafkaConsumer,
                 **client_config(self._settings),
                 **WITHOUT_METRICS,
                 group_id=self._plan.group,
@@ -141,6 +145,8 @@ class SupervisedConsumer(Generic[M]):
             stop.wait(_PAUSE_S[0])
             return
         self._note_assignment(consumer)
+        if is_member(consumer):
+            self._away.over(group=self._plan.group)
         batches = [{part: records} for part, records in found.items()]
         if self._plan.span == "all" and found:
             batches = [found]
@@ -170,6 +176,7 @@ class SupervisedConsumer(Generic[M]):
             _log.exception("handler_failed", group=self._plan.group, topic=items[0].topic, offset=items[0].offset)
             raise
         self._failures = 0
+        self._put_aside.over(group=self._plan.group)
         self._progress.working(self._plan.group)
         if not self._handled:
             self._due = time.monotonic() + _COMMIT_EVERY_S
@@ -179,8 +186,7 @@ class SupervisedConsumer(Generic[M]):
     def _hold(self, error: NotReady | BusUnavailable, topic: str, stop: threading.Event) -> None:
         not_ready = isinstance(error, NotReady)
         self._metrics.count("retries_total", topic=topic, cause="not_ready" if not_ready else "bus_unavailable")
-        if not self._failures:
-            _log.warning("batch_put_back", group=self._plan.group, topic=topic, detail=str(error))
+        self._put_aside.begun(group=self._plan.group, topic=topic, detail=str(error))
         if not_ready:
             self._progress.waiting(self._plan.group)
         stop.wait(_PAUSE_S[min(self._failures, len(_PAUSE_S) - 1)])
@@ -221,7 +227,7 @@ class SupervisedConsumer(Generic[M]):
             self._handled, self._outrun = {}, False
 
     def _rebalanced(self, where: str, error: Exception) -> None:
-        _log.info("dropped_and_polling_again", group=self._plan.group, where=where, detail=repr(error))
+        self._away.begun(group=self._plan.group, where=where, detail=repr(error))
         self._metrics.count("retries_total", topic=self._plan.topics[0].name, cause="rebalance")
 
     def _put_back(self, consumer: Any, batch: dict[Any, list[Any]]) -> None:

@@ -21,6 +21,7 @@ from shared.io.envelope import Raw, Received, unwrap
 from shared.io.handling import follow_up, report
 from shared.io.health import Progress
 from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, is_member, poll, subscribe
+from shared.io.kafka_client import make_client
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import received
 from shared.io.ports import BusUnavailable, Clock, Inbound, Outbound
@@ -121,6 +122,8 @@ class LaterLoop:
         self._progress = progress
         self._monotonic = monotonic
         self._heads: dict[Any, Head] = {}
+        self._away = logs.Trouble(_log, "dropped_and_polling_again")
+        self._unpublished = logs.Trouble(_log, "batch_put_back")
 
     def run(self, stop: threading.Event) -> None:
         """Publish again what is due until *stop* is set; raises `KafkaFault`."""
@@ -137,7 +140,8 @@ class LaterLoop:
     def _connect(self) -> Any:
         session_ms = int(self._settings.session_timeout_s * 1000)
         try:
-            consumer = KafkaConsumer(
+            consumer = make_client(
+                KafkaConsumer,
                 **client_config(self._settings),
                 **WITHOUT_METRICS,
                 group_id=GROUP,
@@ -162,15 +166,18 @@ class LaterLoop:
             self._follow(consumer)
             for part, records in found.items():
                 self._take(consumer, part, records)
+                self._unpublished.over(group=GROUP)
+            if is_member(consumer):
+                self._away.over(group=GROUP)
         except FencedInstanceIdError:
             raise
         except REBALANCE as error:
-            _log.info("dropped_and_polling_again", group=GROUP, detail=repr(error))
+            self._away.begun(group=GROUP, detail=repr(error))
             self._rewind(consumer)
             stop.wait(0.2)
         except BusUnavailable as error:
             self._metrics.count("retries_total", topic="later", cause="bus_unavailable")
-            _log.warning("batch_put_back", group=GROUP, detail=str(error))
+            self._unpublished.begun(group=GROUP, detail=str(error))
             self._rewind(consumer)
             stop.wait(1.0)
 

@@ -21,6 +21,7 @@ from shared.io.envelope import (
     wrap,
 )
 from shared.io.kafka import WITHOUT_METRICS, client_config
+from shared.io.kafka_client import make_client
 from shared.io.ports import BusUnavailable, Clock, Outbound
 from shared.metrics import Metrics
 from shared.settings import Settings
@@ -119,7 +120,7 @@ class KafkaBus:
         with self._lock:
             if self._producer is None:
                 try:
-                    self._producer = KafkaProducer(**self._config())
+                    self._producer = make_client(KafkaProducer, **self._config())
                 except KafkaError as error:
                     raise BusUnavailable(f"no Kafka at {self._settings.kafka_bootstrap}: {error!r}") from error
             return self._producer

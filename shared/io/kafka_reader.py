@@ -12,12 +12,15 @@ from pydantic import BaseModel
 
 from shared.io.envelope import Received, Stored, read_headers
 from shared.io.kafka import WITHOUT_METRICS, KafkaFault, client_config
+from shared.io.kafka_client import make_client
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
 M = TypeVar("M", bound=BaseModel)
 
+AT_ONCE: Final = 1000
+"""Most messages that are decoded at a time: a state is some ten kilobytes in memory."""
 _PATIENCE_S: Final = 30.0
 _TIMEOUT_MS: Final = 10_000
 
@@ -44,17 +47,21 @@ class TopicReader(Generic[M]):
         self._topic = topic
         self._unreadable = unreadable
         try:
-            self._consumer: Any = KafkaConsumer(
+            self._consumer: Any = make_client(
+                KafkaConsumer,
                 **client_config(settings),
                 **WITHOUT_METRICS,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 allow_auto_create_topics=False,
-                max_poll_records=5000,
+                max_poll_records=AT_ONCE,
                 request_timeout_ms=_TIMEOUT_MS,
                 bootstrap_timeout_ms=_TIMEOUT_MS,
                 fetch_max_wait_ms=500,
             )
+        except KafkaError as error:
+            raise BusUnavailable(f"{topic.name} cannot be read: {error!r}") from error
+        try:
             self._parts = _partitions(self._consumer, topic.name)
             self._consumer.assign(self._parts)
             beginnings = self._consumer.beginning_offsets(self._parts, timeout_ms=_TIMEOUT_MS)
@@ -63,8 +70,11 @@ class TopicReader(Generic[M]):
                 first = max(beginnings[part], (start or {}).get(part.partition, 0))
                 self._consumer.seek(part, first)
                 self.positions[part.partition] = first
-        except KafkaError as error:
-            raise BusUnavailable(f"{topic.name} cannot be read: {error!r}") from error
+        except BaseException as error:
+            self.close()
+            if isinstance(error, KafkaError):
+                raise BusUnavailable(f"{topic.name} cannot be read: {error!r}") from error
+            raise
 
     @property
     def position(self) -> int:
@@ -199,17 +209,18 @@ class KafkaOffsets:
         with self._lock:
             if self._admin is not None:
                 self._admin.close()
+            if self._consumer is not None:
                 self._consumer.close(autocommit=False, timeout_ms=1000)
-                self._admin = self._consumer = None
+            self._admin = self._consumer = None
 
     def _clients(self) -> tuple[Any, Any]:
         if self._admin is None:
             config = {**client_config(self._settings), "bootstrap_timeout_ms": _TIMEOUT_MS}
             config["request_timeout_ms"] = _TIMEOUT_MS
-            consumer = KafkaConsumer(
-                **config, **WITHOUT_METRICS, enable_auto_commit=False, allow_auto_create_topics=False
+            self._consumer = self._consumer or make_client(
+                KafkaConsumer, **config, **WITHOUT_METRICS, enable_auto_commit=False, allow_auto_create_topics=False
             )
-            self._admin, self._consumer = KafkaAdminClient(**config), consumer
+            self._admin = make_client(KafkaAdminClient, **config)
         return self._admin, self._consumer
 
 

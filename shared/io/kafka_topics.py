@@ -16,6 +16,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from shared.io.envelope import limit_of
 from shared.io.kafka import client_config
+from shared.io.kafka_client import make_client
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings, SettingsError, load
 from shared.topics import DAY_MS, Topic, catalogue
@@ -87,7 +88,9 @@ def plan(topics: Sequence[Topic[Any]], settings: Settings, existing: Mapping[str
 def create_topics(settings: Settings, topics: Sequence[Topic[Any]], *, apply: bool = True) -> list[Action]:
     """Create and configure topics, or only say what would be done; raises `BusUnavailable`."""
     try:
-        admin = KafkaAdminClient(**client_config(settings), request_timeout_ms=30_000, bootstrap_timeout_ms=10_000)
+        admin = make_client(
+            KafkaAdminClient, **client_config(settings), request_timeout_ms=30_000, bootstrap_timeout_ms=10_000
+        )
         try:
             described = admin.describe_topics([topic.name for topic in topics])
             existing = {row["name"]: len(row["partitions"]) for row in described if row["error_code"] == 0}

@@ -86,13 +86,15 @@ class Service:
 
     def prepare(self) -> bool:
         """Wait for Kafka and Redis and read all settings; False when the process was stopped meanwhile."""
+        trouble = logs.Trouble(_log, "waiting_for_servers")
         while not self.stop.is_set():
             try:
                 self.read_settings()
             except (BusUnavailable, RedisError) as error:
-                _log.warning("waiting_for_servers", detail=repr(error))
+                trouble.begun(detail=repr(error))
                 self.stop.wait(_AGAIN_S)
             else:
+                trouble.over()
                 return True
         return False
 

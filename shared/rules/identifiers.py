@@ -171,7 +171,7 @@ def _address(text: str, start: int, end: int) -> _Address | None:
     return _Address(start, end, f"{local}@{host.rstrip('.') if host.isascii() else named}", normal)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def _host(text: str) -> str | None:
     """Give a host name in its ASCII form; None when it is none."""
     host = text.strip().lower().rstrip(".")
@@ -188,7 +188,7 @@ def _host(text: str) -> str | None:
     return host
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def domain(text: str) -> str | None:
     """Give the host of a web address or domain that can identify a company; None for free-mail hosts and nonsense.
 
@@ -203,7 +203,7 @@ def domain(text: str) -> str | None:
     return None if host is None or host in FREE_MAIL else host
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def company_name(text: str) -> str | None:
     """Give a company's name for comparing: NFKC, case folded, spaces collapsed, punctuation off the edges.
 
@@ -212,7 +212,7 @@ def company_name(text: str) -> str | None:
     return _folded(text)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def person_name(text: str) -> str | None:
     """Give a person's name for comparing."""
     return _folded(text)

@@ -17,11 +17,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 from shared.core.merging import InvalidValue
 from shared.core.records import Value
 from shared.rules import identifiers
+from shared.rules.countries import country_code
 from shared.rules.identifiers import texts
 from shared.rules.texts import storable
 
@@ -147,7 +147,7 @@ def _phone_key(value: Value, context: LensContext) -> Hashable:
     return phone_meaning(_first(value), context.country)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def phone_meaning(text: str, country: str | None) -> str:
     """Give a phone number for comparing: E.164 with its extension; the bare digits where it cannot be read."""
     try:
@@ -175,31 +175,6 @@ def may_be_same_phone(one: str, other: str) -> bool:
 def _country_key(value: Value, _context: LensContext) -> Hashable:
     text = storable(_first(value))
     return country_code(text) or f"text:{identifiers.person_name(text) or ''}"
-
-
-@lru_cache(maxsize=4096)
-def country_code(text: str) -> str | None:
-    """Give the ISO 3166 code of a country named by its code or by its name in a common language."""
-    bare = text.strip()
-    if len(bare) == 2 and bare.upper() in LOCALE_DATA:
-        return bare.upper()
-    folded = identifiers.person_name(bare)
-    return _countries().get(folded) if folded else None
-
-
-@lru_cache(maxsize=1)
-def _countries() -> Mapping[str, str]:
-    names: dict[str, str] = {
-        "uk": "GB", "great britain": "GB", "england": "GB", "usa": "US", "u.s.a": "US", "u.s": "US", "us": "US",
-        "united states of america": "US", "czech republic": "CZ", "holland": "NL",
-    }  # fmt: skip
-    clash: set[str] = set()
-    for code, spelled in LOCALE_DATA.items():
-        for name in spelled.values():
-            folded = identifiers.person_name(name) if not name.startswith("*") else None
-            if folded and names.setdefault(folded, code) != code:
-                clash.add(folded)  # one name, two countries: it tells nothing
-    return {name: code for name, code in names.items() if name not in clash}
 
 
 def _instant(text: str) -> datetime | None:

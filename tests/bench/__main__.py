@@ -7,13 +7,14 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.bench import first_sync, latency, matcher
+from tests.bench import first_sync, latency, matcher, memory
 from tests.bench.figures import Figure, write
 
 MEASURES: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "latency": latency.measure,
     "matcher": matcher.measure,
     "first-sync": first_sync.measure,
+    "memory": memory.measure,
 }
 
 

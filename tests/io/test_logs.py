@@ -120,3 +120,39 @@ def test_no_shape_leaks_a_secret(value: Any) -> None:
     """However deep a secret is nested, and whichever net must catch it, it never comes out."""
     event = logs.hide_secrets(None, "info", {"event": "x", "value": value})
     assert SECRET not in json.dumps(event, default=str)
+
+
+def test_a_library_that_repeats_itself_is_written_once_until_it_has_been_silent_for_a_minute() -> None:
+    now = [0.0]
+    repeats = logs.Repeats(lambda: now[0])
+
+    def passes(text: str, name: str = "kafka.net") -> bool:
+        return bool(repeats.filter(logging.LogRecord(name, logging.ERROR, "", 0, text, (), None)))
+
+    assert passes("Connection to 127.0.0.1:9092 failed (backoff 0.05 secs)")
+    assert not passes("Connection to 127.0.0.1:9092 failed (backoff 1.2 secs)")
+    assert passes("The broker refuses this user")
+    now[0] = 59.0
+    assert not passes("Connection to 127.0.0.1:9092 failed (backoff 1.2 secs)")
+    now[0] = 120.0
+    assert passes("Connection to 127.0.0.1:9092 failed (backoff 0.05 secs)")
+    assert all(passes("kept", "services.writer") for _ in range(3)), "lines of our own are never held back"
+
+
+def test_what_a_library_says_of_ever_new_kinds_is_not_remembered_for_ever() -> None:
+    repeats = logs.Repeats()
+    for number in range(3000):
+        repeats.filter(logging.LogRecord("kafka", logging.ERROR, "", 0, "kind " + "x" * number, (), None))
+    assert len(repeats._said) <= 500
+
+
+def test_trouble_is_told_when_it_begins_and_when_it_is_over(stream: io.StringIO) -> None:
+    trouble = logs.Trouble(logs.get("x"), "kafka_away")
+    trouble.over()
+    for _ in range(3):
+        trouble.begun(detail="refused")
+    trouble.over()
+    trouble.over()
+    trouble.begun(detail="refused")
+    events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert events == ["kafka_away", "kafka_away_over", "kafka_away"]

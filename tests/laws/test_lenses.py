@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from shared.core.merging import InvalidValue
 from shared.core.records import Value
+from shared.rules.countries import country_code
 from shared.rules.errors import ERRORS
-from shared.rules.lenses import LENS, LensContext, country_code
+from shared.rules.lenses import LENS, LensContext
 
 ITALY = LensContext(country="IT", zone="Europe/Rome")
 

@@ -1,0 +1,87 @@
+"""While no broker answers, nothing stays open. The collector is switched off here, as it nearly is in a service.
+
+Each attempt is made to a port that refuses, or to a server whose handshake fails.
+"""
+
+import gc
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import psutil
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+
+from shared import topics
+from shared.io.kafka import client_config
+from shared.io.kafka_client import make_client
+from shared.io.kafka_reader import KafkaOffsets, TopicReader
+from shared.io.ports import BusUnavailable
+from shared.settings import Settings, load
+
+WAIT_MS = 1500
+
+
+@pytest.fixture(autouse=True)
+def _uncollected() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(name="refusing")
+def _refusing() -> Iterator[Settings]:
+    """Offer settings that name a port on which nobody listens, held so that nobody begins to."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield load(kafka_bootstrap=f"127.0.0.1:{held.getsockname()[1]}")
+
+
+@pytest.fixture(name="hanging_up")
+def _hanging_up() -> Iterator[Settings]:
+    """Offer settings of an encrypted broker that ends each connection at once."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def serve() -> None:
+            while not ended.is_set():
+                with suppress(OSError):
+                    server.accept()[0].close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield load(kafka_bootstrap=f"127.0.0.1:{server.getsockname()[1]}", kafka_security="SSL")
+        ended.set()
+        with socket.create_connection(server.getsockname()):
+            thread.join(5)
+
+
+def _left_open(attempt: Callable[[], Any]) -> tuple[int, int]:
+    """Return how many files and threads more there are after an attempt that fails."""
+    process = psutil.Process()
+    files, threads = process.num_fds(), threading.active_count()
+    with pytest.raises((KafkaError, BusUnavailable)):
+        attempt()
+    return process.num_fds() - files, threading.active_count() - threads
+
+
+@pytest.mark.parametrize("kind", [KafkaConsumer, KafkaProducer, KafkaAdminClient])
+def test_a_client_that_cannot_be_made_leaves_nothing(kind: Any, refusing: Settings) -> None:
+    config = client_config(refusing)
+    assert _left_open(lambda: make_client(kind, **config, bootstrap_timeout_ms=WAIT_MS)) == (0, 0)
+
+
+def test_a_handshake_that_fails_leaves_nothing(hanging_up: Settings) -> None:
+    config = client_config(hanging_up)
+    assert _left_open(lambda: make_client(KafkaConsumer, **config, bootstrap_timeout_ms=WAIT_MS)) == (0, 0)
+
+
+def test_readers_that_cannot_read_leave_nothing(refusing: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.io.kafka_reader._TIMEOUT_MS", WAIT_MS)
+    offsets = KafkaOffsets(refusing)
+    assert _left_open(lambda: TopicReader(refusing, topics.SETUPS)) == (0, 0)
+    assert _left_open(lambda: offsets.end_offsets(topics.SETUPS.name)) == (0, 0)
