@@ -134,7 +134,7 @@ class _Address:
     normal: str
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def _addresses(text: str) -> tuple[_Address, ...]:
     """Find the valid addresses in the composed form of *text*; one in angle brackets has a name before it."""
     composed = unicodedata.normalize("NFC", text)
