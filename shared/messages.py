@@ -135,6 +135,8 @@ class Cursor(Frozen):
     cursor: str
     complete_to_ms: int = 0
     at_ms: int = 0
+    interval_s: float = 0.0
+    """The time between the beginnings of the feed's last two rounds; 0 where there were none."""
     rebuilt_ms: int = 0
     """The rebuild of Redis that the feed has looked back for."""
 

@@ -119,8 +119,13 @@ class Api:
                 }
             )
         feeds = [
-            {"feed": name, "complete_to_ms": at, "age_s": round(max(0, now - at) / 1000, 1) if at else None}
-            for name, at in sorted(self.views.feeds().items())
+            {
+                "feed": name,
+                "complete_to_ms": at,
+                "age_s": round(max(0, now - at) / 1000, 1) if at else None,
+                "interval_s": round(interval_s, 1) or None,
+            }
+            for name, (at, interval_s) in sorted(self.views.feeds().items())
         ]
         return {
             "ready": self._ready(),

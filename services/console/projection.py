@@ -23,7 +23,7 @@ from shared.messages import Cursor, Parked
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
-FORM: Final = 3
+FORM: Final = 4
 """Raised when the tables change: views of another form are built again."""
 KEPT_STEPS: Final = 50
 """Steps of one pair that the history shows."""
@@ -50,7 +50,8 @@ CREATE INDEX pairs_right ON pairs (right_id);
 CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT NULL, log TEXT NOT NULL,
   PRIMARY KEY (pair, rev)) WITHOUT ROWID;
 CREATE TABLE settled (sync TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+  interval_s REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE parked (at INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
   detail TEXT NOT NULL, at_ms INTEGER NOT NULL);
 CREATE TABLE positions (topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (topic, part))
@@ -183,10 +184,10 @@ class Views:
             for sync, settled_ms in database.execute("SELECT sync, at_ms FROM settled").fetchall()
         }
 
-    def feeds(self) -> dict[str, int]:
-        """Give, by feed, the moment up to which it has told everything."""
-        rows = self._connection().execute("SELECT feed, complete_to_ms FROM cursors")
-        return {row["feed"]: row["complete_to_ms"] for row in rows}
+    def feeds(self) -> dict[str, tuple[int, float]]:
+        """Return, by feed, the moment up to which it has told everything, and how often it is asked, in seconds."""
+        rows = self._connection().execute("SELECT feed, complete_to_ms, interval_s FROM cursors")
+        return {row["feed"]: (row["complete_to_ms"], row["interval_s"]) for row in rows}
 
     def parked(self) -> dict[str, int]:
         """Count parked messages by reason."""
@@ -312,8 +313,9 @@ def _take_cursors(database: sqlite3.Connection, batch: Sequence[Stored[Cursor]])
         if stored.message is None:
             database.execute("DELETE FROM cursors WHERE feed = ?", (stored.key,))
         else:
-            row = (stored.key, stored.message.complete_to_ms, stored.message.at_ms)
-            database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", row)
+            told = stored.message
+            row = (stored.key, told.complete_to_ms, told.at_ms, told.interval_s)
+            database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)", row)
 
 
 def _take_parked(database: sqlite3.Connection, batch: Sequence[Stored[Parked]]) -> None:

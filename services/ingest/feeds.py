@@ -33,9 +33,11 @@ _PER_CONNECTION: Final = 2
 """Feeds of one connection that are asked at once: an app that does not answer holds up its own feeds alone."""
 _LONGEST_PAUSE_S: Final = 300.0
 _FIRST_PAUSE_S: Final = 2.0
-_REST: Final = 4.0
-"""How many times as long as its round a feed rests at least. Each round begins by reading again what changed shortly
-before it: where rounds are long, as while a first sync fills the app, that is most of their calls."""
+_REST: Final = 1.0
+"""How many times as long as its round a feed rests whose round was longer than its interval."""
+_REST_IN_JOBS: Final = 4.0
+"""The same while a first sync or resync of its connection runs. Each round begins by reading again what changed shortly
+before it: where a job fills the app, that is most of its calls, and the job needs them."""
 _LONGEST_REST_S: Final = 120.0
 _PAUSED_S: Final = 60.0
 """How often a connection whose sign-in was refused is looked at; most looks cost no call (`shared.io.tokens`)."""
@@ -55,6 +57,9 @@ class _State:
     failures: int = 0
     told: str = ""
     """Why it waits, as the log has it."""
+    began: float | None = None
+    interval_s: float = 0.0
+    """The time between the beginnings of its last two rounds; 0 before the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,8 @@ class Feeds:
     def _once(self, poll: _Poll, state: _State) -> tuple[str, float]:
         """Poll until the feed has no more; gives how it ended, and the seconds until the next time."""
         began = time.monotonic()
+        state.interval_s = began - state.began if state.began is not None else 0.0
+        state.began = began
         try:
             reason = self._all_pages(poll, state)
         except (AppError, BusUnavailable, NotReady) as error:
@@ -149,13 +156,28 @@ class Feeds:
         if state.told:
             _log.info("feed_waits_over", feed=poll.key)
         state.failures, state.told = 0, ""
-        took = time.monotonic() - began
-        return reason, max(poll.interval_s, min(_REST * took, _LONGEST_REST_S))
+        return reason, self._rest(poll, time.monotonic() - began)
+
+    def _rest(self, poll: _Poll, took: float) -> float:
+        """Return how long a feed rests after a round: its interval counts from beginning to beginning."""
+        if self._in_job(poll.connection):
+            return max(poll.interval_s, min(_REST_IN_JOBS * took, _LONGEST_REST_S))
+        return poll.interval_s - took if took < poll.interval_s else min(_REST * took, _LONGEST_REST_S)
+
+    def _in_job(self, connection: str) -> bool:
+        """Check whether a first sync or resync of a connection runs, or waits to."""
+        for job, progress in self.setups.jobs():
+            if progress is not None and progress.phase in ("done", "failed"):
+                continue
+            sync = self.setups.sync(job.sync)
+            if sync is not None and connection in (sync.left.connection, sync.right.connection):
+                return True
+        return False
 
     def _all_pages(self, poll: _Poll, state: _State) -> str:
         """Poll while more waits and the feed is ours; a feed that does not know its cursor any more begins anew."""
         try:
-            while self.poll(poll) and self.owns(poll.connection):
+            while self.poll(poll, state.interval_s) and self.owns(poll.connection):
                 state.failures = 0
         except FeedExpired as error:
             _log.warning("feed_expired", feed=poll.key, detail=str(error))
@@ -163,8 +185,13 @@ class Feeds:
             return "expired"
         return "done"
 
-    def poll(self, poll: _Poll) -> bool:
-        """Poll once; True when another page is waiting already."""
+    def poll(self, poll: _Poll, interval_s: float = 0.0) -> bool:
+        """Poll once; True when another page is waiting already.
+
+        Args:
+            poll: What to ask.
+            interval_s: How often that is done now, for those who want to know; 0 where that is not known.
+        """
         rebuilt = self._rebuilt(poll)
         known = self.cursors.get(poll.key)
         if known is not None and known.rebuilt_ms < max(rebuilt.values(), default=0):
@@ -176,7 +203,8 @@ class Feeds:
         self._told.note(poll.key, news)
         complete = page.complete_to_ms or (known.complete_to_ms if known else 0)
         if known is None or page.cursor != known.cursor or complete > known.complete_to_ms + 60_000:
-            self.cursors.save(self._cursor(poll, page.cursor, complete, rebuilt))
+            saved = self._cursor(poll, page.cursor, complete, rebuilt)
+            self.cursors.save(saved.model_copy(update={"interval_s": round(interval_s, 3)}))
         self._show_age(poll, complete)
         return page.more
 

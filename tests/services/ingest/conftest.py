@@ -1,4 +1,4 @@
-"""One webhook server for all tests of a file; each finds it as if nothing had come yet."""
+"""One webhook server for all tests of a file, which each finds as if nothing had come yet; feeds for each test."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +10,12 @@ from shared.apps import APPS
 from shared.io.memory import MemoryBus
 from tests.services.desk import serving
 from tests.services.ingest.door import PUBLIC, Door
+from tests.services.ingest.station import Station
+
+
+@pytest.fixture(name="station")
+def _station() -> Station:
+    return Station()
 
 
 @pytest.fixture(name="door")

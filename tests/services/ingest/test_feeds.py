@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from services.ingest import feeds as module
-from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds
-from services.ingest.known import Known
 from services.ingest.told import Told
 from shared import topics
 from shared.core.connector import Hint
@@ -22,49 +20,9 @@ from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
 from shared.io.ports import BusUnavailable
 from shared.messages import Cursor, SetupDoc
-from tests.services.desk import LEFT, RIGHT, SYNC, Answer, Desk, connection, fails
+from tests.services.desk import LEFT, RIGHT, SYNC, connection, fails
+from tests.services.ingest.station import BIN, CHANGED, Station, pages
 from tests.simulator.apps import FIELDS
-
-BIN: Final = Cursors.key(LEFT, "contact", "bin")
-CHANGED: Final = Cursors.key(LEFT, "contact", "changed")
-
-
-class Station:
-    """The feeds of one worker."""
-
-    def __init__(self, *owned: str) -> None:
-        self.desk = Desk()
-        self.cursors = Cursors(self.desk.bus)
-        self.owned = set(owned or (LEFT, RIGHT))
-        self.feeds = Feeds(
-            setups=self.desk.setups, caller=self.desk.caller, bus=self.desk.bus, clock=self.desk.clock,
-            metrics=self.desk.metrics, cursors=self.cursors, known=Known(self.desk.store, self.desk.setups),
-            owns=lambda name: name in self.owned,
-        )  # fmt: skip
-        self.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c"}
-
-    def due(self, feed: str = "changed", at: str = LEFT) -> Any:
-        """Find one feed."""
-        return next(row for row in self.feeds._polls() if row.connection == at and row.feed.name == feed)
-
-    def once(self, feed: str = "changed", at: str = LEFT, state: Any = None) -> tuple[str, float]:
-        """Let one feed tell all that it has; gives how it ended and when it is due again."""
-        return self.feeds._once(self.due(feed, at), state or module._State())
-
-    def saved(self, key: str = CHANGED) -> str | None:
-        known = self.cursors.get(key)
-        return known.cursor if known else None
-
-
-@pytest.fixture(name="station")
-def _station() -> Station:
-    return Station()
-
-
-def pages(*given: Any) -> Answer:
-    """Answer one page after the other."""
-    waiting = list(given)
-    return lambda _connection, _asked: waiting.pop(0)
 
 
 def test_hints_become_notices_that_say_what_the_feed_said(station: Station) -> None:
@@ -204,46 +162,6 @@ def test_a_feed_that_fails_waits_longer_each_time(
     station.desk.answers["poll"] = pages({"cursor": "c"})
     assert station.once(state=state) == ("done", 60.0)
     assert state.failures == 0
-
-
-def test_the_interval_of_a_connection_sets_the_pace_of_all_its_feeds(station: Station) -> None:
-    """Slower feeds stay slower in proportion."""
-    quick = connection(LEFT, "ordered", poll_interval_s=6.0, version=2)
-    station.desk.set_up("connection", SetupDoc(connection=quick), LEFT)
-    assert (station.once(), station.once("bin"), station.once(at=RIGHT)) == (
-        ("done", 6.0), ("done", 30.0), ("done", 60.0),
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(("took", "pause"), [(0.0, 60.0), (10.0, 60.0), (200.0, 120.0)])
-def test_a_long_round_never_delays_the_next_one_by_more_than_two_minutes(
-    station: Station, monkeypatch: pytest.MonkeyPatch, took: float, pause: float
-) -> None:
-    assert rested(station, monkeypatch, took, interval_s=60) == pause
-
-
-@pytest.mark.parametrize(("took", "pause"), [(0.0, 5.0), (1.0, 5.0), (10.0, 40.0), (200.0, 120.0)])
-def test_a_feed_rests_longer_than_its_round_took(
-    station: Station, monkeypatch: pytest.MonkeyPatch, took: float, pause: float
-) -> None:
-    """What a long round reads is mostly what the one before it has read."""
-    assert rested(station, monkeypatch, took, interval_s=5) == pause
-
-
-def rested(station: Station, monkeypatch: pytest.MonkeyPatch, took: float, *, interval_s: float) -> float:
-    """Give the pause after a round that took so long."""
-    station.desk.set_up(
-        "connection", SetupDoc(connection=connection(LEFT, "ordered", poll_interval_s=interval_s, version=2)), LEFT
-    )
-    now = [0.0]
-
-    def answer(_connection: str, _asked: Any) -> Any:
-        now[0] += took
-        return {"cursor": "c"}
-
-    station.desk.answers["poll"] = answer
-    monkeypatch.setattr("services.ingest.feeds.time.monotonic", lambda: now[0])
-    return station.once()[1]
 
 
 def test_how_old_the_news_may_be_is_shown_also_while_a_feed_fails(station: Station) -> None:
