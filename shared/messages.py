@@ -93,6 +93,8 @@ class JobProgress(Frozen):
     """Partition of `records` (as text) to the offset that match must pass."""
     cursors: Mapping[str, str] = Field(default_factory=dict)
     """Where each side's listing goes on after a restart."""
+    setup: int = 0
+    """Settings version that the listing was begun under."""
 
 
 class Rebuilt(Frozen):

@@ -33,6 +33,8 @@ class Current:
     """Syncs whose first sync has ended."""
     jobs: frozenset[str]
     """Ids of the jobs that were asked for."""
+    failed: frozenset[str]
+    """Syncs whose first sync has failed, and was not asked for again."""
     rotated: frozenset[str]
     """Connections whose refresh token was replaced by the app."""
     overruled: frozenset[str] = frozenset()
@@ -49,6 +51,7 @@ class Current:
             syncs=syncs,
             live=frozenset(name for name in syncs if setups.phase(name) == "live"),
             jobs=frozenset(job.id for job, _ in setups.jobs()),
+            failed=frozenset(name for name in syncs if _has_failed(name, setups)),
             rotated=frozenset(name for name in connections if setups.rotated(name) is not None),
             overruled=frozenset(setups.overruled()),
         )
@@ -414,8 +417,20 @@ def _job(sync: Sync, at_ms: int) -> Change:
     return Change(key=f"job:{job.id}", doc=SetupDoc(job=job))
 
 
+def _has_failed(sync: str, setups: Setups) -> bool:
+    """Tell whether a sync is not live, all of its jobs have ended, and the last of them failed."""
+    told = [progress for job, progress in setups.jobs() if job.sync == sync]
+    ended = [row for row in told if row is not None and row.phase in ("done", "failed")]
+    if setups.phase(sync) == "live" or not ended or len(ended) < len(told):
+        return False
+    return max(ended, key=lambda row: row.at_ms).phase == "failed"
+
+
 def _ask_again(drawn: _Drawn, current: Current, sync: Sync, at_ms: int) -> None:
-    """Ask for the job of a sync again where Kafka took the sync and not the job."""
+    """Ask for the job of a sync again where Kafka took the sync and not the job, or where its first sync failed."""
     change = _job(sync, at_ms)
+    if sync.id in current.failed:
+        job = Job(id=f"first-{sync.id}.{at_ms}", kind="first_sync", sync=sync.id, asked_at_ms=at_ms)
+        change = Change(key=f"job:{job.id}", doc=SetupDoc(job=job))
     if change.key.removeprefix("job:") not in current.jobs and (sync.version > 1 or sync.id not in current.live):
         drawn.changes.append(Change(key=change.key, doc=change.doc, sign="+"))

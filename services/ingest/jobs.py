@@ -8,7 +8,7 @@ read yet; and every pair is touched afterwards, because until then nothing was w
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from services.ingest.cursors import Cursors
 from services.ingest.notices import addressed
@@ -107,12 +107,27 @@ class _Work:
         self._jobs = jobs
         self._job = job
         self._stop = stop
-        self._looks_for_missing = job.kind == "resync" and not job.statuses
+        whole = job.kind == "resync" and not job.statuses
+        # A sync that a failed first sync left behind is looked at for the first time whatever the job is called.
+        self._first = job.kind == "first_sync" or (whole and jobs.setups.phase(job.sync) != "live")
+        self._looks_for_missing = whole and not self._first
         known = next((progress for row, progress in jobs.setups.jobs() if row.id == job.id), None)
         if known is not None and self._looks_for_missing and known.phase in ("reading", "indexing"):
             known = None  # which records were listed is forgotten with the process that read them
-        self._progress = known or JobProgress(job=job.id, phase="reading")
+        self._progress = known or self._begun()
         self._listed: Listed = {"L": set(), "R": set()}
+        self._goes_on = bool(self._progress.cursors)
+        """Nothing was read since the listing was taken up where somebody else had left it."""
+
+    def _begun(self) -> JobProgress:
+        """Return where to begin: where the sync's last first sync failed, if it read what is read now."""
+        sync = self._jobs.setups.sync(self._job.sync)
+        new = JobProgress(job=self._job.id, phase="reading", setup=sync.version if sync else 0)
+        before = [(job, told) for job, told in self._jobs.setups.jobs() if told and job.sync == self._job.sync]
+        _, last = max(before, key=lambda row: (row[1].at_ms, row[0].asked_at_ms), default=(None, None))
+        if not self._first or last is None or last.phase != "failed" or last.setup != new.setup:
+            return new
+        return new.model_copy(update={"read": last.read, "totals": last.totals, "cursors": last.cursors})
 
     def run(self) -> None:
         """Do what is left of the job; raises what stands in its way."""
@@ -120,8 +135,7 @@ class _Work:
         if sync is None:
             self._tell(phase="failed", error=f"there is no sync {self._job.sync!r}")
             return
-        first = self._job.kind == "first_sync"
-        if self._progress.phase == "reading" and (first or not self._job.statuses):
+        if self._progress.phase == "reading" and not self._job.statuses:
             self._prepare(sync)
             self._wait(lambda: self._feeds_begun(sync))
             for side in SIDES:
@@ -129,7 +143,7 @@ class _Work:
             self._tell(phase="indexing", barrier=self._ends())
         if self._progress.phase == "indexing":
             self._wait(self._passed_barrier)
-            if first:
+            if self._first:
                 live = SetupDoc(phase=PhaseSet(sync=sync.id, phase="live"))
                 self._publish([Outbound(topic=topics.SETUPS, key=f"phase:{sync.id}", message=live)])
             elif self._looks_for_missing:
@@ -182,7 +196,9 @@ class _Work:
                     for report in page.reports
                 ]
             )
-            self._listed[side].update(report.id for report in page.reports)
+            if self._looks_for_missing:
+                self._listed[side].update(report.id for report in page.reports)
+            self._goes_on = False
             cursor = page.next
             read = self._progress.read.get(side, 0) + len(page.reports)
             totals: dict[str, int] = {side: page.total} if page.total is not None else {}
@@ -240,7 +256,8 @@ class _Work:
         return addressed(notice)
 
     def _touch(self, sync: Sync) -> None:
-        reason = "backfill" if self._job.kind == "first_sync" else "resync"
+        # Whoever chose some records waits for them; all others make way for live changes.
+        reason = "backfill" if self._first else "retry" if self._job.statuses else "resync"
         touched = 0
         for rows in self._pairs(sync.id):
             self._wait(self._has_room)
@@ -262,17 +279,13 @@ class _Work:
                 waiting = self._chosen(
                     other.id, names, lambda pair: any(row.startswith(f"{sync.id}/") for row in pair.waits)
                 )
-                self._touch_all(other.id, waiting, "woken")
+                self._touch_all(other.id, waiting, "woken", origin="snapshot")
 
-    def _touch_all(self, sync: str, names: Sequence[str], reason: str) -> None:
-        self._publish(
-            [
-                Outbound(
-                    topic=topics.PAIRS, key=pair, message=PairEvent(sync=sync, pair=pair, kind="touch", reason=reason)
-                )
-                for pair in names
-            ]
-        )
+    def _touch_all(
+        self, sync: str, names: Sequence[str], reason: str, *, origin: Literal["live", "snapshot"] = "live"
+    ) -> None:
+        touches = [PairEvent(sync=sync, pair=pair, kind="touch", reason=reason, origin=origin) for pair in names]
+        self._publish([Outbound(topic=topics.PAIRS, key=touch.pair, message=touch) for touch in touches])
 
     def _chosen(self, sync: str, names: Sequence[str], fits: Callable[[Pair], bool]) -> Sequence[str]:
         loaded = run_blocking(self._jobs.store.load([(sync, name) for name in names]))
@@ -300,8 +313,11 @@ class _Work:
 
     def tell_error(self, sentence: str, *, failed: bool = False) -> bool:
         """Show why the job waits, or failed, and tell whether that was possible without Kafka."""
+        changes: dict[str, object] = {"phase": "failed"} if failed else {}
+        if failed and self._goes_on:
+            changes |= {"cursors": {}, "read": {}}  # perhaps the app no longer knows where the listing stood
         try:
-            self._tell(error=sentence[:500], **({"phase": "failed"} if failed else {}))
+            self._tell(error=sentence[:500], **changes)
         except (BusUnavailable, Stopped) as error:
             _log.warning("job_error_not_told", job=self._job.id, detail=str(error))
             return False

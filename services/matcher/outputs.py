@@ -6,8 +6,9 @@ redelivered message publishes again what a crash may have swallowed.
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+from services.matcher.yielding import is_backfill, is_open
 from shared import topics
 from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent, Pending, SideState
@@ -33,13 +34,14 @@ def outputs(
 
     *text* is the new state as it was stored.
     """
+    makes_way = new.yields or (is_backfill(cause.message) and not is_open(old))
     out = [Outbound(topic=topics.PAIR_STATE, key=new.pair, message=new, raw=text.encode(), cause=cause)]
     if new.absorbed_by:
-        out += _hand_over(new, policy, cause)
+        out += _hand_over(new, policy, cause, makes_way=makes_way)
     for side in SIDES:
         pending = new.pending.get(side)
         if pending is not None and (again or old.pending.get(side) != pending):
-            out.append(_write(new, side, pending, policy, cause, backfill=_is_backfill(cause)))
+            out.append(_write(new, side, pending, policy, cause, backfill=makes_way))
         end, before = new.side(side), old.side(side)
         if end is not None and end.ask and (again or before is None or before.ask != end.ask):
             out.append(_second_read(policy, side, end, cause, now_ms))
@@ -52,18 +54,15 @@ def outputs(
         ]
     if new.again:
         out.append(_touch_later(new, cause, now_ms))
-    out += [_touch(new.sync, pair, "rematch", cause) for pair in poked]
+    out += [_touch(new.sync, pair, "backfill" if makes_way else "rematch", cause) for pair in poked]
     if new.woken:
-        out += [_touch(sync, pair, "woken", cause) for sync, pair in waiting]
+        out += [
+            _touch(sync, pair, "woken", cause, origin="snapshot" if makes_way else "live") for sync, pair in waiting
+        ]
     return out
 
 
-def _is_backfill(cause: Inbound[Any]) -> bool:
-    message = cause.message
-    return isinstance(message, PairEvent) and (message.origin == "snapshot" or message.reason == "backfill")
-
-
-def _hand_over(pair: Pair, policy: Policy, cause: Inbound[Any]) -> list[Outbound]:
+def _hand_over(pair: Pair, policy: Policy, cause: Inbound[Any], *, makes_way: bool) -> list[Outbound]:
     """Report an absorbed pair's record to the pair that it belongs to now."""
     out = []
     for side in SIDES:
@@ -73,7 +72,7 @@ def _hand_over(pair: Pair, policy: Policy, cause: Inbound[Any]) -> list[Outbound
         report = as_report(policy, side, end)
         event = PairEvent(
             sync=pair.sync, pair=pair.absorbed_by, kind="report", side=side, report=report, matched=pair.match,
-            origin="snapshot" if _is_backfill(cause) else "live", accepted_ms=_accepted(cause),
+            origin="snapshot" if makes_way else "live", accepted_ms=_accepted(cause),
         )  # fmt: skip
         out.append(Outbound(topic=topics.PAIRS, key=pair.absorbed_by, message=event, cause=cause))
     return out
@@ -131,10 +130,10 @@ def read_again(policy: Policy, side: Side, record: str, cause: Inbound[Any], now
     )
 
 
-def _touch(sync: str, pair: str, reason: str, cause: Inbound[Any]) -> Outbound:
-    event = PairEvent(
-        sync=sync, pair=pair, kind="touch", reason="backfill" if reason == "rematch" and _is_backfill(cause) else reason
-    )
+def _touch(
+    sync: str, pair: str, reason: str, cause: Inbound[Any], *, origin: Literal["live", "snapshot"] = "live"
+) -> Outbound:
+    event = PairEvent(sync=sync, pair=pair, kind="touch", reason=reason, origin=origin)
     return Outbound(topic=topics.PAIRS, key=pair, message=event, cause=cause)
 
 

@@ -15,6 +15,7 @@ from services.matcher.outputs import outputs
 from services.matcher.passing import forward, holds_already, pass_on, tell
 from services.matcher.states import StateCache
 from services.matcher.work import Key, Work, as_swap, living, must_match_again, origin_of
+from services.matcher.yielding import cause_of, yields
 from shared import topics
 from shared.core.draft import next_rev
 from shared.core.outcomes import Done, Drop, Outcome, Park
@@ -140,6 +141,7 @@ class Resolve:
         work.again = work.redelivered or any(event.kind == "touch" and event.reason in _REEMIT for _, event in fresh)
         work.step = open_step(work.old, work.policy, {side: living(work.slots.of(side)) for side in SIDES})
         work.step.take(fresh)
+        work.step.draft.yields = yields(work.old, (event for _, event in fresh))
 
     async def _look_at_neighbours(self, works: Sequence[Work]) -> None:
         """Find the other ends of associations, registering first who waits for them."""
@@ -176,7 +178,7 @@ class Resolve:
             # What it knew comes before what came since, and says how the two were matched.
             out += outputs(
                 work.old, work.old, work.policy, text=work.text, again=False, poked=(), waiting=(),
-                cause=work.messages[-1], now_ms=self._clock.now_ms(),
+                cause=cause_of(work.messages), now_ms=self._clock.now_ms(),
             )  # fmt: skip
             out += forward(work.messages, work.old.absorbed_by)
             work.finish(Done("forwarded"))
@@ -203,7 +205,7 @@ class Resolve:
         poked = (*result.poked, work.key[1]) if must_match_again(work) else result.poked
         return outputs(
             work.stepped.pair, work.old, work.policy, text=work.text, again=work.again, poked=poked,
-            waiting=result.waiting, cause=work.messages[-1], now_ms=self._clock.now_ms(),
+            waiting=result.waiting, cause=cause_of(work.messages), now_ms=self._clock.now_ms(),
         )  # fmt: skip
 
     async def _publish(self, out: Sequence[Outbound]) -> None:

@@ -49,6 +49,7 @@ class Draft:
     absorbed_by: str = ""
     waits: tuple[str, ...] = ()
     again: str = ""
+    yields: bool = False
     tries: int = 0
     held_ms: int = 0
     refused: int = 0
@@ -184,6 +185,7 @@ class Draft:
             or _has_left(self.was.L, left)
             or _has_left(self.was.R, right),
             "again": "" if self.absorbed_by else self.again,
+            "yields": self.yields and bool(self.pending or self.again or _asks(left) or _asks(right)),
             "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "refused": self.refused,
             "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
@@ -202,6 +204,10 @@ class Draft:
                 if label:
                     return label
         return self.was.label
+
+
+def _asks(end: SideState | None) -> bool:
+    return end is not None and bool(end.ask)
 
 
 def _has_left(was: SideState | None, now: SideState | None) -> bool:

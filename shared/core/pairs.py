@@ -144,6 +144,8 @@ class Pair(Frozen):
     """True when the last step linked two living records, or one left: who waits for one of them must look again."""
     again: Literal["", "10s", "1m", "10m"] = ""
     """The pair asks to be touched after this delay."""
+    yields: bool = False
+    """What is under way was found by a first sync or a resync of all records: it makes way for live changes."""
     tries: int = 0
     """How often in a row a write had to wait."""
     held_ms: int = 0

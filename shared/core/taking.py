@@ -13,6 +13,7 @@ from shared.core.records import SIDES, Life, Report, Side, opposite, put_togethe
 
 TAKEN: Final = "duplicate_in_target"
 """Refused because another record holds the identifier: it may have given it up meanwhile."""
+_ASKED: Final = ("resync", "retry")
 _LOOK_AGAIN: Final = ("again", "rematch", "backfill")
 _LINKS_MOVED: Final = ("woken", "rebuilt")
 _PATIENCE: Final[tuple[Literal["10s", "1m", "10m"], ...]] = ("10s", "1m", "10m")
@@ -25,7 +26,7 @@ Taken: TypeAlias = Literal["taken", "known", "stale_version", "asked_again", "li
 def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
     """Take one message into account and say what became of it."""
     if event.kind == "touch":
-        if event.reason == "resync":  # a person asks: what was refused may be tried again
+        if event.reason in _ASKED:  # a person asks: what was refused may be tried again
             draft.problems = {}
             draft.recent = {}
         if event.reason in _LINKS_MOVED:

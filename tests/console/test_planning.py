@@ -55,6 +55,7 @@ class Planner:
             live=frozenset(),
             jobs=frozenset(f"first-{name}" for name in self.syncs)
             | {f"edited-{row.id}-{row.version}" for row in self.syncs.values()},
+            failed=frozenset(),
             rotated=frozenset(),
         )
 

@@ -17,7 +17,7 @@ from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
 from shared.io.ports import Outbound, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault
-from shared.messages import PhaseSet, SetupDoc
+from shared.messages import JobProgress, PhaseSet, SetupDoc
 from shared.settings import Settings
 
 _PORTALS: Final = {"one": 8801, "two": 8802, "three": 8803}
@@ -208,6 +208,21 @@ def test_a_sync_that_lives_already_needs_no_first_reading(applied: Bench) -> Non
     """Its job may have been forgotten since."""
     applied.service.setups.apply(100, "job:first-people", None)
     applied.service.setups.apply(101, "phase:people", SetupDoc(phase=PhaseSet(sync="people", phase="live")))
+    assert applied.run("plan", applied.whole()) == 0
+
+
+def test_a_first_sync_that_failed_is_asked_for_again_by_the_next_apply(applied: Bench) -> None:
+    """It would be dead for ever otherwise; one that only waits is asked for once."""
+    assert applied.run("plan", applied.whole()) == 0
+    failed = JobProgress(job="first-people", phase="failed", error="a bug", at_ms=1)
+    told = Outbound(topic=topics.SETUPS, key="progress:first-people", message=SetupDoc(progress=failed))
+    run_blocking(applied.service.bus.publish([told]))
+    applied.service.follow(0)
+    applied.follow()
+    assert applied.run("apply", applied.whole()) == 0
+    (stored,) = applied.follow()
+    assert (stored.message.job.kind, stored.message.job.sync) == ("first_sync", "people")
+    assert stored.key.startswith("job:first-people.")
     assert applied.run("plan", applied.whole()) == 0
 
 

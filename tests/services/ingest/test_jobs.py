@@ -11,7 +11,7 @@ import pytest
 from services.ingest import jobs as module
 from shared import topics
 from shared.core.syncs import Create, Job
-from shared.messages import JobProgress, SetupDoc
+from shared.messages import JobProgress, PhaseSet, SetupDoc
 from shared.setups import Setups
 from shared.topics import MATCHER_GROUP
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk, fails, people
@@ -263,6 +263,13 @@ def test_jobs_of_one_sync_run_one_after_another_the_oldest_first(desk: Desk, shi
 # Looking again
 
 
+@pytest.fixture(name="live")
+def _live(desk: Desk) -> None:
+    """Have the first sync behind."""
+    desk.set_up("phase", SetupDoc(phase=PhaseSet(sync=SYNC, phase="live")), SYNC)
+
+
+@pytest.mark.usefixtures("live")
 def test_a_resync_has_looked_at_whoever_is_linked_and_was_not_listed(desk: Desk, shift: Shift) -> None:
     """Each is read alone before anybody calls it gone; a record that was listed is not."""
     shift.begin_feeds()
@@ -276,6 +283,7 @@ def test_a_resync_has_looked_at_whoever_is_linked_and_was_not_listed(desk: Desk,
     assert {(row.pair, row.reason) for row in desk.told(topics.PAIRS)} == {(p, "resync") for p in ("p1", "p2", "p3")}
 
 
+@pytest.mark.usefixtures("live")
 def test_an_app_that_was_away_in_between_hides_nobody_who_is_missing(desk: Desk, shift: Shift) -> None:
     """What was listed before the pause still counts: no delete is overlooked, and none is made up."""
     shift.begin_feeds()
@@ -295,6 +303,7 @@ def test_an_app_that_was_away_in_between_hides_nobody_who_is_missing(desk: Desk,
     assert {row.id for row in desk.told(topics.NOTICES)} == {"h88"}
 
 
+@pytest.mark.usefixtures("live")
 def test_a_record_that_was_listed_twice_hides_nobody_who_is_missing(desk: Desk, shift: Shift) -> None:
     """A listing that moves while it is read shows some records on two pages."""
     shift.begin_feeds()
@@ -306,6 +315,7 @@ def test_a_record_that_was_listed_twice_hides_nobody_who_is_missing(desk: Desk, 
 
 
 @pytest.mark.parametrize("phase", ["reading", "indexing"])
+@pytest.mark.usefixtures("live")
 def test_a_resync_that_another_worker_began_lists_everything_itself(desk: Desk, shift: Shift, phase: Any) -> None:
     """Half a listing says nothing about who is missing."""
     shift.owned.clear()
@@ -322,6 +332,7 @@ def test_a_resync_that_another_worker_began_lists_everything_itself(desk: Desk, 
     assert shift.told()[-1].read == {"L": 6, "R": 6}
 
 
+@pytest.mark.usefixtures("live")
 def test_a_resync_of_some_statuses_reads_nothing_and_touches_those(desk: Desk, shift: Shift) -> None:
     """Pairs that are well are left alone, and nobody is called missing."""
     pair(desk, "p1", left="h0", right="b0")

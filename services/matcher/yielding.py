@@ -1,0 +1,52 @@
+"""Which work makes way for live changes: what a first sync, or a resync of all records, finds.
+
+A person who chose some records for a resync waits for them, so that stays live. What follows of a pair that made way,
+such as a write that the app had no time for, makes way as well, until something new is heard of one of its records.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from shared.core.pairs import Pair, PairEvent
+from shared.io.ports import Inbound
+
+_MAKES_WAY: Final = ("backfill", "resync")
+_NO_NEWS: Final = ("again", "rebuilt")
+"""Reasons of a touch after which a pair goes on with what it was about."""
+
+
+def is_backfill(message: Any) -> bool:
+    """Tell whether a message comes from a first sync or a resync of all records."""
+    return isinstance(message, PairEvent) and (message.origin == "snapshot" or message.reason in _MAKES_WAY)
+
+
+def _is_news(event: PairEvent) -> bool:
+    """Tell whether a message is about something else than what its pair waits for already."""
+    if event.kind == "touch":
+        return event.reason not in _NO_NEWS
+    return event.kind == "report" and event.origin != "answer" and not event.asks
+
+
+def _is_live(event: PairEvent) -> bool:
+    return _is_news(event) and not is_backfill(event)
+
+
+def is_open(pair: Pair) -> bool:
+    """Tell whether something of a pair is under way: a write, a second read, or another try."""
+    return bool(pair.pending or pair.again or any(end is not None and end.ask for end in (pair.L, pair.R)))
+
+
+def yields(pair: Pair, events: Iterable[PairEvent]) -> bool:
+    """Tell whether what a pair decides because of some messages makes way for live changes."""
+    found = list(events)
+    if any(map(_is_live, found)):
+        return False
+    if pair.yields:
+        return True
+    return any(map(is_backfill, found)) and not is_open(pair)
+
+
+def cause_of(messages: Sequence[Inbound[PairEvent]]) -> Inbound[PairEvent]:
+    """Choose the message of which a step's outputs are said to come: the last live one, else the last."""
+    live = [inbound for inbound in messages if _is_live(inbound.message)]
+    return live[-1] if live else messages[-1]
