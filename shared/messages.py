@@ -60,6 +60,8 @@ class WriteCommand(Frozen):
     op: Literal["create", "update", "archive"]
     key: str
     """The write's id, compared with the pair's pending mark before it is sent."""
+    n: int = 0
+    """Number of the decision, which tells two tries of one create apart."""
     id: str = ""
     marker: str = ""
     fields: Fields = Field(default_factory=dict)

@@ -14,6 +14,7 @@ from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent, Pending, SideState
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Life, Report, Side
+from shared.core.refusals import TAKEN
 from shared.io.ports import Inbound, Outbound
 from shared.messages import Delayed, Notice, WriteCommand
 
@@ -45,13 +46,10 @@ def outputs(
         end, before = new.side(side), old.side(side)
         if end is not None and end.ask and (again or before is None or before.ask != end.ask):
             out.append(_second_read(policy, side, end, cause, now_ms))
-    problem = new.problems.get("*")
-    if problem is not None and problem.code == "duplicate_in_target" and problem.other and new.log:
-        out += [
-            read_again(policy, trace.side, problem.other, cause, now_ms)
-            for trace in new.log
-            if trace.did == "refused" and trace.side
-        ]
+    for trace in new.log:
+        problem = new.problems.get(trace.key)
+        if trace.did == "refused" and trace.side and problem is not None and problem.code == TAKEN and problem.other:
+            out.append(read_again(policy, trace.side, problem.other, cause, now_ms))
     if new.again:
         out.append(_touch_later(new, cause, now_ms))
     out += [_touch(new.sync, pair, "backfill" if makes_way else "rematch", cause) for pair in poked]
@@ -98,9 +96,9 @@ def _write(
     record = end.id if end is not None and pending.op == "update" else ""
     command = WriteCommand(
         sync=pair.sync, pair=pair.pair, side=side, connection=target.connection, object=target.object, op=pending.op,
-        key=pending.key, id=record, marker=pending.key if pending.op == "create" else "", fields=pending.fields,
-        before=pending.before, expected=pending.expected, links=pending.links, setup=pending.setup,
-        accepted_ms=pending.accepted_ms,
+        key=pending.key, n=pending.n, id=record, marker=pending.key if pending.op == "create" else "",
+        fields=pending.fields, before=pending.before, expected=pending.expected, links=pending.links,
+        setup=pending.setup, accepted_ms=pending.accepted_ms,
     )  # fmt: skip
     key = record_key(target.connection, target.object, record) if record else pair.pair
     return Outbound(topic=topics.writes(target.app, backfill=backfill), key=key, message=command, cause=cause)

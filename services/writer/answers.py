@@ -47,7 +47,7 @@ def not_sent(command: Command, drop: Drop) -> Told:
     """Drop a command, and tell its pair where that still waits for it."""
     message = None
     if drop.reason in _ANSWERED:
-        message = _answer(command, Answer(write=command.message.key, result="dropped"))
+        message = _answer(command, Answer(write=command.message.key, n=command.message.n, result="dropped"))
     return Told(command=command, outcome=drop, message=message)
 
 
@@ -107,6 +107,7 @@ def put_off(command: Command, error: AppError) -> Told:
         return Told(command=command, outcome=Later("outcome_unknown", _delay(tries(command))), result="held")
     answer = Answer(
         write=command.message.key,
+        n=command.message.n,
         result="held",
         code=error.code,
         message=error.message,
@@ -138,6 +139,7 @@ def _delay(number: int) -> Delay:
 def _refused(command: Command, refused: Refused) -> Told:
     answer = Answer(
         write=command.message.key,
+        n=command.message.n,
         result="refused",
         code=refused.code,
         message=refused.message,

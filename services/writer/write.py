@@ -135,7 +135,7 @@ class Write:
             return Drop("no_sync")
         pair = Pair.read(loaded.state) if loaded.state else None
         pending = pair.pending.get(write.side) if pair is not None else None
-        if pending is None or pending.key != write.key:
+        if pending is None or (pending.key, pending.n) != (write.key, write.n):
             return Drop("not_pending")
         if write.setup > policy.setup:
             return Drop("newer_settings")  # of a sync that was deleted, and set up again under its name

@@ -8,6 +8,16 @@ from shared.core.merging import UNKNOWN, Ask, FieldRule, InvalidValue, Keep, Sen
 from shared.core.pairs import Match, Pending, Problem, Trace
 from shared.core.policies import Counterpart, Neighbour, Neighbours
 from shared.core.records import SIDES, Life, Side, Value, opposite
+from shared.core.refusals import (
+    WHOLE,
+    about,
+    is_refused,
+    links_to_write,
+    mark,
+    one_part,
+    to_create,
+    without_settled_links,
+)
 
 FLAP_WRITES: Final = 5
 """Writes of one field within `FLAP_MS` beyond which it is frozen: two programs are fighting over it."""
@@ -127,19 +137,19 @@ def _decide_create(draft: Draft, side: Side, alike: str, now_ms: int) -> None:  
         return _set(draft, "excluded", "create_off")
     if draft.again and draft.tries:
         return _set_waiting(draft, now_ms)
-    fields, source = _fields_for(draft, side)
+    wanted, source = _fields_for(draft, side)
+    fields, problem = to_create(draft, target, wanted)
+    if problem is not None:
+        return _set(draft, "failing", problem.code, about(problem))
     for group in draft.policy.side(target).required:
         if not any(fields.get(name) is not None for name in group):
             return _set(draft, "failing", "required_missing", " or ".join(group))
     marker = create_id(draft.was.sync, draft.was.pair, target, draft.was.generation.get(target, 0))
-    pending = Pending(
-        key=marker, op="create", fields=fields, source=source, setup=draft.policy.setup, accepted_ms=draft.accepted_ms
-    )
-    if _refused_before(draft, "*", repr(sorted(fields.items())) + repr([])):
-        return _set(draft, "failing", draft.problems["*"].code, _about(draft.problems["*"]))
-    draft.problems.pop("*", None)
     draft.n += 1
-    draft.pending[target] = pending
+    draft.pending[target] = Pending(
+        key=marker, op="create", fields=fields, source=source, setup=draft.policy.setup, n=draft.n,
+        accepted_ms=draft.accepted_ms,
+    )  # fmt: skip
     draft.created_sides.add(target)
     draft.trace.append(Trace(did="create", side=target, note=",".join(sorted(fields))))
     draft.notes.pop("*", None)
@@ -160,6 +170,7 @@ def _fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict
             continue
         source[rule.key] = value
         if value is None:
+            draft.problems.pop(rule.key, None)
             continue
         try:
             sent = rule.get(value) if side == "L" else rule.put(value, None)
@@ -196,8 +207,8 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     _doubt_links(draft, neighbours)
     links = _decide_links(draft, neighbours, notes)
     if not any(wants[side] or links[side] for side in SIDES):
-        problems.pop("*", None)
-    draft.problems, draft.notes = problems, notes
+        problems.pop(WHOLE, None)
+    draft.problems, draft.notes = without_settled_links(draft, problems, links["L"] | links["R"]), notes
     for side in SIDES:
         if side not in draft.pending and not (draft.again and draft.tries):
             _write(draft, side, wants[side], links[side], now_ms)
@@ -278,30 +289,24 @@ def _write(draft: Draft, side: Side, wants: dict[str, Send], links: dict[str, st
     if end is None or not draft.policy.side(side).write:
         return
     fields: dict[str, Value | None] = {}
-    source: dict[str, Value | None] = {}
     by_key = {rule.key: rule for rule in draft.policy.rules}
     for key, send in wants.items():
         name = by_key[key].field(side)
-        if _refused_before(draft, key, repr(send.value)) or _flaps(draft, key, side, now_ms):
+        if is_refused(draft, key, mark(send.value)) or _flaps(draft, key, side, now_ms):
             continue
         draft.problems.pop(key, None)
-        fields[name], source[key] = send.value, send.source
-    targets = {}
-    link_source: dict[str, str | None] = {}
-    for label, neighbour in links.items():
-        target, _, pair = neighbour.partition("\t")
-        targets[label], link_source[label] = target or None, pair or None
+        fields[name] = send.value
+    fields, targets = one_part(draft, fields, links_to_write(draft, links))
     if not fields and not targets:
         return
-    if _refused_before(draft, "*", repr(sorted(fields.items())) + repr(sorted(targets.items()))):
-        return
-    draft.problems.pop("*", None)
+    source = {key: send.source for key, send in wants.items() if by_key[key].field(side) in fields}
+    link_source = {label: links[label].partition("\t")[2] or None for label in targets}
     before = {name: value for name in fields if not isinstance(value := draft.value(side, name), Unknown)}
     draft.n += 1
     key = update_id(draft.was.pair, side, end.version, fields, targets, draft.n)
     draft.pending[side] = Pending(
         key=key, op="update", fields=fields, source=source, links=targets, link_source=link_source, before=before,
-        expected=end.version, setup=draft.policy.setup, accepted_ms=draft.accepted_ms,
+        expected=end.version, setup=draft.policy.setup, n=draft.n, accepted_ms=draft.accepted_ms,
     )  # fmt: skip
     for rule_key, send in wants.items():
         if rule_key not in source:
@@ -325,11 +330,6 @@ def _flaps(draft: Draft, key: str, side: Side, now_ms: int) -> bool:
         return False  # one busy person on one side is no loop
     draft.problems[key] = Problem(code="flapping", message=f"written {FLAP_WRITES} times in 10 minutes", field=key)
     return True
-
-
-def _refused_before(draft: Draft, key: str, value: str) -> bool:
-    problem = draft.problems.get(key)
-    return bool(problem and problem.value == value and problem.setup == draft.policy.setup)
 
 
 def _doubt_links(draft: Draft, neighbours: Neighbours) -> None:
@@ -437,8 +437,8 @@ def _set_waiting(draft: Draft, now_ms: int) -> None:
 
 def _linked_status(draft: Draft, waiting: bool, now_ms: int) -> None:  # noqa: FBT001 - one fact, named at the only call
     if draft.problems:
-        key, problem = next(iter(sorted(draft.problems.items())))
-        return _set(draft, "failing", problem.code, f"{problem.field or key}: {_about(problem)}")
+        _, problem = next(iter(sorted(draft.problems.items())))
+        return _set(draft, "failing", problem.code, about(problem))
     if waiting or (draft.pending and draft.tries):
         return _set_waiting(draft, now_ms)
     if draft.pending and draft.was.synced_ms == 0:
@@ -446,7 +446,3 @@ def _linked_status(draft: Draft, waiting: bool, now_ms: int) -> None:  # noqa: F
     if not draft.pending:
         draft.tries = 0
     return _set(draft, "in_sync")
-
-
-def _about(problem: Problem) -> str:
-    return f"{problem.message} ({problem.other})" if problem.other else problem.message

@@ -45,6 +45,8 @@ class Pending(Frozen):
     before: Fields = Field(default_factory=dict)
     expected: Version | None = None
     setup: int
+    n: int = 0
+    """Number of the decision: a create that is decided once more has the same key, and may have the same fields."""
     accepted_ms: int = 0
     """When the change that caused it was accepted, for the delay metric."""
 
@@ -60,6 +62,10 @@ class Problem(Frozen):
     setup: int = 0
     other: str = ""
     """The record or pair that stands in the way."""
+    unnamed: bool = False
+    """The app did not say which part it refuses, so it may refuse the record as it was."""
+    narrow: bool = False
+    """That is found out by sending less."""
 
 
 class Match(Frozen):
@@ -184,6 +190,8 @@ class Answer(Frozen):
     """What became of one write."""
 
     write: str
+    n: int = 0
+    """Number of the decision that it answers; 0 when it does not say."""
     result: Literal["written", "found", "stale", "refused", "held", "dropped"]
     """`found`: a create found its own record there. `held`: nothing was sent, or nothing is known; `dropped`: decided
     under older settings."""

@@ -8,11 +8,10 @@ from typing import Final, Literal, TypeAlias
 from shared.core.draft import Draft
 from shared.core.ids import create_id, read_marker
 from shared.core.merging import UNKNOWN
-from shared.core.pairs import Answer, Match, PairEvent, Pending, Problem, SideState, Trace
+from shared.core.pairs import Answer, Match, PairEvent, Pending, SideState, Trace
 from shared.core.records import SIDES, Life, Report, Side, opposite, put_together
+from shared.core.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
 
-TAKEN: Final = "duplicate_in_target"
-"""Refused because another record holds the identifier: it may have given it up meanwhile."""
 _ASKED: Final = ("resync", "retry")
 _LOOK_AGAIN: Final = ("again", "rematch", "backfill")
 _LINKS_MOVED: Final = ("woken", "rebuilt")
@@ -57,7 +56,8 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         _note_arrival(draft, side, report, pending, own)
         if verdict == "taken":
             draft.put(side, _overlay(draft, side, current, report))
-            draft.problems.pop("*", None)  # a record that was refused as it was may be taken as it is now
+            if own is None or own.result == "stale":
+                forget_unnamed(draft)
         elif current.ask in event.asks:
             draft.put(side, current.model_copy(update={"ask": ""}))
         if own is None and report.life is not Life.ALIVE:
@@ -104,7 +104,8 @@ def _take_new_record(
     draft.put(side, end)
     if asks:
         draft.ask(side, offset)
-    draft.problems = {}  # what was refused concerned a pair that looked otherwise
+    # What was refused concerned a pair that looked otherwise; what our create was made without is not sent again.
+    draft.problems = {key: one for key, one in draft.problems.items() if ours and key != WHOLE}
     draft.match = _match(draft, report, event, ours=ours)
     _note_arrival(draft, side, report, pending, own)
     if pending is not None and own is not None:
@@ -294,7 +295,9 @@ def _settle_answer(
         for label, neighbour in pending.link_source.items():
             draft.link_base[label] = (neighbour, neighbour)
         draft.trace.append(Trace(did=answer.result, side=side, note=pending.op))
-        draft.tries = draft.refused = 0
+        draft.tries = 0
+        if all(problem.code != TAKEN for problem in draft.problems.values()):
+            draft.refused = 0
     del draft.pending[side]
 
 
@@ -303,7 +306,7 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
     if answer is None:
         raise ValueError("an answer event must carry its answer")
     pending = draft.pending.get(side)
-    if pending is None or pending.key != answer.write:
+    if pending is None or pending.key != answer.write or answer.n not in (0, pending.n):
         return "known"  # the mark moved on: a newer edit replaced this write
     if answer.result in ("held", "dropped"):
         draft.doubt(side)  # the app was not called this time; perhaps it was before a crash, or for a copy
@@ -321,35 +324,13 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
         draft.released.add(side)
     else:
         del draft.pending[side]
-    key = (
-        next(
-            (
-                rule.key
-                for rule in draft.policy.rules
-                if rule.field(side) == answer.field and rule.key in pending.source
-            ),
-            "*",
-        )
-        if answer.field
-        else "*"
-    )
-    draft.problems[key] = Problem(
-        code=answer.code, message=answer.message, field=answer.field, other=answer.conflicting_id,
-        setup=draft.policy.setup, value=fingerprint(pending, answer.field),
-    )  # fmt: skip
+    key = note_refusal(draft, side, pending, answer)
     draft.trace.append(Trace(did="refused", side=side, key=key, note=answer.code))
-    if answer.code == TAKEN:
+    if answer.code == TAKEN and not draft.problems[key].narrow:
         # The record that is in the way is read meanwhile and may turn out to be the partner.
         draft.again = _PATIENCE[draft.refused] if draft.refused < len(_PATIENCE) else ""
         draft.refused += 1
     return "taken"
-
-
-def fingerprint(pending: Pending, name: str = "") -> str:
-    """Name what was refused, so that it is tried again only when it changes."""
-    if name:
-        return repr(pending.fields.get(name))
-    return repr(sorted(pending.fields.items())) + repr(sorted(pending.links.items()))
 
 
 def _waiting(answer: Answer) -> str:

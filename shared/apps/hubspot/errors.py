@@ -14,7 +14,7 @@ from shared.core.connector import AppError, HttpRequest, HttpResponse, Retry
 
 _EXISTING: Final = re.compile(r"Existing ID:\s*(\d+)")
 _HOLDER: Final = re.compile(r"(\d+) already has that value")
-_NAMED: Final = re.compile(r"propertyName=([A-Za-z0-9_]+)|Property \\?\"([A-Za-z0-9_]+)\\?\"")
+_NAMED: Final = re.compile(r"(?:propertyName=|Property \\?\"|\\?\"name\\?\":\s*\\?\")([A-Za-z0-9_]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +172,7 @@ def _field(details: Iterable[Mapping[str, Any]], message: str) -> str | None:
         if names:
             return str(names[0])
     found = _NAMED.search(message)
-    return (found[1] or found[2]) if found else None
+    return found[1] if found else None
 
 
 def _list(value: object) -> list[Any]:

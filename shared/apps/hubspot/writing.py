@@ -98,7 +98,7 @@ def _created(
         return Written(key=change.key, report=found[change.marker], found=True)
     answer = answers[change.marker]
     if isinstance(answer, Refused):
-        return _for(change, answer)
+        return _for(kind, change, answer)
     return Written(key=change.key, report=_answered(session, kind, change, answer, None))
 
 
@@ -136,7 +136,7 @@ def _update_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Ex
     going = {change.id: change for change in changes if change.key not in results}
     before = {record: x for record in going if isinstance(x := held[record], Report)}
     refused = yield from _write_links(session, kind, going, list(before.values()))
-    results |= {going[record].key: _for(going[record], answer) for record, answer in refused.items()}
+    results |= {going[record].key: _for(kind, going[record], answer) for record, answer in refused.items()}
     items = [
         Item(
             change.id,
@@ -149,7 +149,7 @@ def _update_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Ex
     for record, change in going.items():
         answer = answers.get(record, {})
         if isinstance(answer, Refused):
-            results[change.key] = _for(change, answer)
+            results[change.key] = _for(kind, change, answer)
         elif change.key not in results:
             report = _answered(session, kind, change, answer, before[record])
             results[change.key] = Written(key=change.key, report=report)
@@ -259,7 +259,7 @@ def _archive_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> E
                 connection=session.connection, object=kind.object, id=change.id, version=Version(), life=Life.GONE
             )
             done = Written(key=change.key, report=bin_.get(change.id, gone))
-            results[change.key] = _for(change, answer) if isinstance(answer, Refused) else done
+            results[change.key] = _for(kind, change, answer) if isinstance(answer, Refused) else done
     return [results[change.key] for change in changes]
 
 
@@ -277,8 +277,13 @@ def _names(changes: Sequence[Change]) -> list[str]:
     return list(dict.fromkeys(name for change in changes for name in change.fields))
 
 
-def _for(change: Change, refused: Refused) -> Refused:
-    return _with(refused, key=change.key, field=refused.field)
+def _for(kind: Kind, change: Change, refused: Refused) -> Refused:
+    """Make a refusal that of a change. HubSpot does not name the e-mail address that another contact has."""
+    field = refused.field
+    if field is None and refused.code == "duplicate_in_target":
+        unique = [info.name for info in kind.fields if info.unique and change.fields.get(info.name) is not None]
+        field = unique[0] if len(unique) == 1 else None
+    return _with(refused, key=change.key, field=field)
 
 
 def _at(refused: Refused, field: str) -> Refused:

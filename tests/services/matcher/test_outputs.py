@@ -292,3 +292,21 @@ def test_a_record_is_read_again_when_a_step_goes_beyond_a_report_that_it_doubted
     matcher.step(batch)
     told = [Notice.model_validate_json(text) for name, text in matcher.since(before) if name == topics.NOTICES.name]
     assert [(row.id, row.ask) for row in told] == [("h1", "")]
+
+
+@pytest.mark.parametrize("result", ["refused", "dropped"])
+def test_a_create_that_is_decided_again_is_published_again(result: Any) -> None:
+    """It may have the same key and the same fields; nobody else would send it."""
+    matcher = Matcher()
+    first_record(matcher)
+    matcher.rest()
+    writes = topics.writes("opaque")
+    for number in (2, 3):
+        pair = matcher.pair()
+        answer = Answer(write=pair.pending["R"].key, result=result, code="invalid_value", retry="edit", field="f")
+        matcher.tell(PairEvent(sync=SYNC, pair=pair.pair, kind="answer", side="R", answer=answer))
+        if result == "refused":  # and corrected in the same batch
+            matcher.see(report("h1", number))
+        matcher.step(matcher.waiting())
+        assert len(matcher.desk.told(writes)) == number
+        assert matcher.desk.told(writes)[-1].n == matcher.pair().pending["R"].n

@@ -1,0 +1,157 @@
+"""What an app refused of a pair's write: which part of it that was, and what goes out without it.
+
+A refusal that names no field is narrowed down: of an update, one part at a time is sent until the one that is refused
+stands alone; of a create, only what identifies the record is, and the rest follows as an update.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from shared.core.draft import Draft
+from shared.core.pairs import Answer, Pending, Problem
+from shared.core.policies import SidePolicy
+from shared.core.records import Side, Value
+
+TAKEN: Final = "duplicate_in_target"
+"""Refused because another record holds the identifier: it may have given it up meanwhile."""
+WHOLE: Final = "*"
+
+Parts: TypeAlias = Mapping[str, Value | None]
+
+
+def mark(value: object) -> str:
+    """Return a fingerprint of what was refused, so that it is tried again only when it changes."""
+    return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def mark_whole(fields: Parts, links: Mapping[str, str | None]) -> str:
+    """Return a fingerprint of all parts of a write."""
+    return mark((sorted(fields.items()), sorted(links.items())))
+
+
+def note_refusal(draft: Draft, side: Side, pending: Pending, answer: Answer) -> str:
+    """Remember what was refused of a write at the part that it concerns, and return that part's key."""
+    names = {
+        rule.field(side): rule.key
+        for rule in draft.policy.rules
+        if rule.field(side) in pending.fields and rule.key in pending.source
+    }
+    names |= {f"@{label}": f"@{label}" for label in pending.links}
+    named = answer.field
+    if not named and len(names) == 1:
+        (named,) = names
+    key = names.get(named, WHOLE)
+    if key == WHOLE:
+        value = mark_whole(pending.fields, pending.links)
+    else:
+        value = mark(pending.links[named[1:]] if named.startswith("@") else pending.fields[named])
+    narrow = not named and len(names) > 1 and answer.retry == "edit"
+    draft.problems[key] = Problem(
+        code=answer.code, message=answer.message, field=named, other=answer.conflicting_id, setup=draft.policy.setup,
+        value=value, unnamed=not answer.field, narrow=narrow and (pending.op == "update" or answer.code != TAKEN),
+    )  # fmt: skip
+    return key
+
+
+def forget_unnamed(draft: Draft) -> None:
+    """Forget refusals for which the record as it was may have been the reason: it has changed."""
+    draft.problems = {key: one for key, one in draft.problems.items() if key != WHOLE and not one.unnamed}
+
+
+def is_refused(draft: Draft, key: str, value: str) -> bool:
+    """Check whether just this was refused before, under the same settings."""
+    problem = draft.problems.get(key)
+    return problem is not None and problem.value == value and problem.setup == draft.policy.setup
+
+
+def is_narrowing(draft: Draft) -> bool:
+    """Check whether something was refused of which the app did not say what."""
+    problem = draft.problems.get(WHOLE)
+    return problem is not None and problem.narrow and problem.setup == draft.policy.setup
+
+
+def one_part(
+    draft: Draft, fields: dict[str, Value | None], links: dict[str, str | None]
+) -> tuple[dict[str, Value | None], dict[str, str | None]]:
+    """Return the parts of an update that may go out: all, one while a refusal is narrowed down, none if all are."""
+    number = len(fields) + len(links)
+    if is_narrowing(draft) and number > 1:
+        return (dict([next(iter(fields.items()))]), {}) if fields else ({}, dict([next(iter(links.items()))]))
+    if is_refused(draft, WHOLE, mark_whole(fields, links)):
+        return {}, {}
+    if number:  # a part that is left alone names itself
+        draft.problems.pop(WHOLE, None)
+    return fields, links
+
+
+def links_to_write(draft: Draft, links: Mapping[str, str]) -> dict[str, str | None]:
+    """Return the records to associate by label, without those refused; *links* names each with its pair."""
+    targets: dict[str, str | None] = {}
+    for label, neighbour in links.items():
+        target = neighbour.partition("\t")[0] or None
+        if not is_refused(draft, f"@{label}", mark(target)):
+            draft.problems.pop(f"@{label}", None)
+            targets[label] = target
+    return targets
+
+
+def without_settled_links(
+    draft: Draft, problems: Mapping[str, Problem], wanted: Mapping[str, str]
+) -> dict[str, Problem]:
+    """Return problems without those of associations that are not *wanted* any more, by what is certainly known."""
+    if any(end is not None and end.ask for end in draft.ends.values()):
+        return dict(problems)
+    return {key: problem for key, problem in problems.items() if not key.startswith("@") or key[1:] in wanted}
+
+
+def to_create(draft: Draft, target: Side, fields: Parts) -> tuple[dict[str, Value | None], Problem | None]:
+    """Return the fields with which a record is created, without those refused; or the problem that stands against it.
+
+    A record is not created without what identifies it, nor without what its app requires.
+    """
+    part = draft.policy.side(target)
+    refused = _refused_fields(draft, target, fields)
+    left = {name: value for name, value in fields.items() if name not in refused}
+    missed = _missed(part, fields, left, refused)
+    if missed:
+        return left, refused[missed]
+    if is_narrowing(draft):
+        needed = part.identifiers.union(*part.required)
+        left = {name: value for name, value in left.items() if name in needed}
+    if is_refused(draft, WHOLE, mark_whole(left, {})):
+        return left, draft.problems[WHOLE]
+    if not is_narrowing(draft):
+        draft.problems.pop(WHOLE, None)
+    return left, None
+
+
+def _refused_fields(draft: Draft, target: Side, fields: Parts) -> dict[str, Problem]:
+    """Return why fields cannot be sent, by their names; what was corrected is forgotten."""
+    refused: dict[str, Problem] = {}
+    for rule in draft.policy.rules:
+        name = rule.field(target)
+        problem = draft.problems.get(rule.key)
+        if problem is None:
+            continue
+        if name not in fields or is_refused(draft, rule.key, mark(fields[name])):
+            refused[name] = problem
+        else:
+            del draft.problems[rule.key]
+    return refused
+
+
+def _missed(part: SidePolicy, fields: Parts, left: Parts, refused: Mapping[str, Problem]) -> str:
+    """Name the refused field without which no record is created; empty when it can do without all of them."""
+    for group in part.required:
+        if not any(left.get(name) is not None for name in group):
+            return next((name for name in group if name in refused), "")
+    if refused and (not left or part.identify(fields).keys[:1] != part.identify(left).keys[:1]):
+        return next((name for name in refused if name in part.identifiers), next(iter(refused)))
+    return ""
+
+
+def about(problem: Problem) -> str:
+    """Return what people are told of a problem."""
+    told = f"{problem.message} ({problem.other})" if problem.other else problem.message
+    return f"{problem.field}: {told}" if problem.field else told

@@ -1,0 +1,95 @@
+"""Values that an app refuses: the field is named, left out and told, and everything else arrives."""
+
+from typing import Any
+
+from deploy.local.hubspot import HubSpotServer
+from shared.core.mapping import FieldMapping
+from shared.core.pairs import Pair
+from shared.core.syncs import Sync
+from tests.slice.book import Book
+from tests.slice.harness import Polling, book_sync, sync
+
+
+def _told(pairs: list[Pair]) -> list[tuple[str, str]]:
+    return sorted((pair.status, pair.reason) for pair in pairs)
+
+
+def _counting() -> Sync:
+    """A sync of companies that writes a text of `one` into a number of `two`."""
+    made = sync("companies", "company")
+    rows = tuple(row for row in made.mappings if row.left not in ("description", "numberofemployees"))
+    number = FieldMapping(key="number", left="description", right="numberofemployees", direction="to_right")
+    return made.model_copy(update={"mappings": (*rows, number)})
+
+
+def _props(world: Polling, name: str, path: str) -> dict[str, Any]:
+    (row,) = world.records(name, path).values()
+    props: dict[str, Any] = row["properties"]
+    return props
+
+
+def test_a_record_is_created_without_the_field_that_is_refused(server: HubSpotServer) -> None:
+    world = Polling(server, [_counting()])
+    left = world.admin.edit(
+        7001, "create", "companies", properties={"name": "Acme", "domain": "acme.com", "description": "many"}
+    )
+    assert world.settle()
+    assert _props(world, "two", "companies")["domain"] == "acme.com"
+    (pair,) = world.pairs("companies")
+    assert (pair.status, pair.reason) == ("failing", "type_mismatch")
+    assert pair.detail.startswith("numberofemployees: many was not a valid number")
+    tries = world.writes()
+    world.admin.edit(7001, "update", "companies", left, properties={"city": "Oslo"})
+    assert world.settle()
+    assert _props(world, "two", "companies")["city"] == "Oslo"
+    assert world.writes() == tries + 1, "what was refused is not sent again"
+    world.admin.edit(7001, "update", "companies", left, properties={"description": "12"})
+    assert world.settle()
+    assert _props(world, "two", "companies")["numberofemployees"] == "12"
+    assert _told(world.pairs("companies")) == [("in_sync", "")]
+
+
+def test_a_record_is_not_created_without_its_identifier(server: HubSpotServer, book: Book) -> None:
+    world = Polling(server, [book_sync()], book=book)
+    card = ("VERSION:3.0", "UID:ann", "FN:Ann Lee", "N:Lee;Ann;;;", "TITLE:CEO")
+    book.put("ann.vcf", *card, "EMAIL:ann@corp.lan")
+    assert world.settle()
+    assert world.records("one", "contacts") == {}
+    (pair,) = world.pairs("people")
+    assert (pair.status, pair.reason) == ("failing", "invalid_value")
+    assert pair.detail.startswith("email: Email address ann@corp.lan is invalid")
+    tries = world.writes()
+    book.put("ann.vcf", *card, "EMAIL:ann@corp.lan", "ORG:Acme")
+    assert world.settle()
+    assert (world.writes(), world.records("one", "contacts")) == (tries, {}), "it is refused for that address still"
+    book.put("ann.vcf", *card, "EMAIL:ann@corp.com")
+    assert world.settle()
+    props = _props(world, "one", "contacts")
+    assert (props["email"], props["jobtitle"]) == ("ann@corp.com", "CEO")
+    assert _told(world.pairs("people")) == [("in_sync", "")]
+
+
+def test_an_address_that_another_record_holds_does_not_hold_up_the_other_fields(
+    server: HubSpotServer, book: Book
+) -> None:
+    world = Polling(server, [book_sync()], book=book)
+    card = ("VERSION:3.0", "UID:bob", "FN:Bob Ray", "N:Ray;Bob;;;")
+    book.put("bob.vcf", *card, "EMAIL:bob@x.example", "TITLE:Clerk")
+    assert world.settle()
+    (bob,) = world.records("one", "contacts")
+    world.admin.edit(7001, "create", "contacts", properties={"email": "ann@x.example"})
+    assert world.settle()
+    book.put("bob.vcf", *card, "EMAIL:ann@x.example", "TITLE:CEO")
+    assert world.settle()
+    assert world.records("one", "contacts")[bob]["properties"]["jobtitle"] == "CEO"
+    book.put("bob.vcf", *card, "EMAIL:ann@x.example", "TITLE:CEO", "ORG:Acme")
+    assert world.settle()
+    held = world.records("one", "contacts")[bob]["properties"]
+    assert (held["email"], held["jobtitle"], held["company"]) == ("bob@x.example", "CEO", "Acme")
+    (failing,) = [pair for pair in world.pairs("people") if pair.status == "failing"]
+    assert failing.reason == "duplicate_in_target"
+    assert failing.detail.startswith("email: Contact already exists")
+    assert len(world.records("one", "contacts")) == 2
+    book.put("bob.vcf", *card, "EMAIL:bob@x.example", "TITLE:CEO", "ORG:Acme")
+    assert world.settle()
+    assert {pair.status for pair in world.pairs("people")} == {"in_sync"}
