@@ -132,7 +132,7 @@ def _refused_fields(draft: Draft, target: Side, fields: Parts) -> dict[str, Prob
     for rule in draft.policy.rules:
         name = rule.field(target)
         problem = draft.problems.get(rule.key)
-        if problem is None:
+        if problem is None or not rule.on:
             continue
         if name not in fields or is_refused(draft, rule.key, mark(fields[name])):
             refused[name] = problem
