@@ -64,6 +64,7 @@ class FieldType(StrEnum):
     PHONE = "phone"
     NAME = "name"
     COUNTRY = "country"
+    DOMAIN = "domain"
     NUMBER = "number"
     DATE = "date"
     DATETIME = "datetime"

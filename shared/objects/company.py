@@ -10,7 +10,7 @@ from shared.rules import identifiers, match_rules
 
 FIELDS: Final = (
     CanonicalField(name="name", type=FieldType.TEXT, label="Name"),
-    CanonicalField(name="domain", type=FieldType.TEXT, label="Domain"),
+    CanonicalField(name="domain", type=FieldType.DOMAIN, label="Domain"),
     CanonicalField(name="other_domains", type=FieldType.MULTI, label="Other domains"),
     CanonicalField(name="email", type=FieldType.EMAIL, label="E-mail"),
     CanonicalField(name="phone", type=FieldType.PHONE, label="Phone"),

@@ -18,7 +18,7 @@ FIELDS: Final = (
     CanonicalField(name="mobile", type=FieldType.PHONE, label="Mobile phone"),
     CanonicalField(name="job_title", type=FieldType.TEXT, label="Job title"),
     CanonicalField(name="company", type=FieldType.TEXT, label="Company"),
-    CanonicalField(name="company_domain", type=FieldType.TEXT, label="Company domain"),
+    CanonicalField(name="company_domain", type=FieldType.DOMAIN, label="Company domain"),
     CanonicalField(name="company_email", type=FieldType.EMAIL, label="Company e-mail"),
     CanonicalField(name="street", type=FieldType.TEXT, label="Street"),
     CanonicalField(name="city", type=FieldType.TEXT, label="City"),

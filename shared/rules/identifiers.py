@@ -188,11 +188,17 @@ def _host(text: str) -> str | None:
     return host
 
 
-@lru_cache(maxsize=4096)
 def domain(text: str) -> str | None:
-    """Give the host of a web address or domain that can identify a company; None for free-mail hosts and nonsense.
+    """Return the host of a web address or domain that can identify a company; None for free-mail hosts and nonsense."""
+    host = web_host(text)
+    return None if host in FREE_MAIL else host
 
-    Lower case, without scheme, user, port, path, ``www.`` and final dot; sub-domains stay different.
+
+@lru_cache(maxsize=4096)
+def web_host(text: str) -> str | None:
+    """Return the host of a web address or domain in normal form; None for nonsense.
+
+    Lower case, in its ASCII form, without scheme, user, port, path, ``www.`` and final dot; sub-domains stay different.
     """
     bare = _SCHEME.sub("", text.strip().lower())
     bare = re.split(r"[/?#\\]", bare, maxsplit=1)[0].rpartition("@")[2]
@@ -200,7 +206,7 @@ def domain(text: str) -> str | None:
     host = _host(bare)
     while host is not None and host.startswith("www.") and host.count(".") > 1:
         host = host[4:]
-    return None if host is None or host in FREE_MAIL else host
+    return host
 
 
 @lru_cache(maxsize=4096)

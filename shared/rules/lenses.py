@@ -27,6 +27,7 @@ from shared.rules.texts import storable
 
 _YEARS: Final = range(1900, 2201)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DIGITS: Final = 100
 """Digits before or after the point beyond which a number is a text."""
 _TRUTH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -172,6 +173,17 @@ def may_be_same_phone(one: str, other: str) -> bool:
     return bool(found in (phonenumbers.MatchType.NSN_MATCH, phonenumbers.MatchType.EXACT_MATCH))
 
 
+def _domain(value: Value, old: Value | None, context: LensContext) -> Value | None:
+    text = _first(value)
+    return _led_by(text, old, lambda other: _domain_key(other, context)) if text else None
+
+
+def _domain_key(value: Value, _context: LensContext) -> Hashable:
+    # As matching sees it: what links two companies must not count as a difference between them.
+    text = _first(value)
+    return identifiers.web_host(text) or f"text:{_tidy(text).lower()}"
+
+
 def _country_key(value: Value, _context: LensContext) -> Hashable:
     text = storable(_first(value))
     return country_code(text) or f"text:{identifiers.person_name(text) or ''}"
@@ -238,8 +250,11 @@ def _datetime(value: Value, _old: Value | None, _context: LensContext) -> Value:
 
 
 def _decimal(value: Value) -> Decimal | None:
+    text = _first(value).strip()
+    if not _NUMBER.fullmatch(text):
+        return None  # Python also reads 1_000 and the digits of other scripts; no app does
     try:
-        number = Decimal(_first(value).strip())
+        number = Decimal(text)
     except InvalidOperation:
         return None
     return number if number.is_finite() and abs(number.adjusted()) <= _DIGITS else None
@@ -253,7 +268,7 @@ def _number_key(value: Value, context: LensContext) -> Hashable:
 def _number(value: Value, _old: Value | None, _context: LensContext) -> Value:
     if _decimal(value) is None:
         raise InvalidValue("type_mismatch", f"{_first(value)[:40]!r} is no number; correct it where it was typed.")
-    return value
+    return _first(value).strip()
 
 
 def _truth(value: Value) -> bool | None:
@@ -304,6 +319,7 @@ LENS: Final[Mapping[str, Lens]] = {
     "email": Lens(_email_key, _email),
     "phone": Lens(_phone_key, _phone),
     "country": Lens(_country_key, _plain),
+    "domain": Lens(_domain_key, _domain),
     "date": Lens(_date_key, _date),
     "datetime": Lens(_datetime_key, _datetime),
     "date_datetime": Lens(_date_key, _day_begins, _date),

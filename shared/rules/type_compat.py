@@ -55,6 +55,7 @@ _SAME: Final[Mapping[FieldType, str]] = {
     FieldType.EMAIL: "email",
     FieldType.PHONE: "phone",
     FieldType.COUNTRY: "country",
+    FieldType.DOMAIN: "domain",
     FieldType.NUMBER: "number",
     FieldType.DATE: "date",
     FieldType.DATETIME: "datetime",
@@ -65,7 +66,9 @@ _SAME: Final[Mapping[FieldType, str]] = {
 }
 """Types that are kept the same as themselves. Owners are not: the people of one account are unknown to the other."""
 
-TEXTS: Final = frozenset({FieldType.TEXT, FieldType.NAME, FieldType.EMAIL, FieldType.PHONE, FieldType.COUNTRY})
+TEXTS: Final = frozenset(
+    {FieldType.TEXT, FieldType.NAME, FieldType.EMAIL, FieldType.PHONE, FieldType.COUNTRY, FieldType.DOMAIN}
+)
 """Types whose values are texts that people type; a plain text field takes on the meaning of the other side."""
 
 _BETWEEN: Final[Mapping[tuple[FieldType, FieldType], str]] = {

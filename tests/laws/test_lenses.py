@@ -44,6 +44,10 @@ SPELLINGS: dict[str, st.SearchStrategy[Value]] = {
     ),
     "phone": st.one_of(numbers, st.lists(numbers, min_size=1, max_size=3).map(tuple)),
     "country": st.one_of(words, st.sampled_from(("Italy", "Italia", "IT", "it", "Germany", "Deutschland"))),
+    "domain": st.one_of(
+        words,
+        st.sampled_from(("acme.example", "https://www.Acme.example:8080/x", "gmail.com", "b\u00fccher.example", "n/a")),
+    ),
     "date": st.one_of(days.map(lambda day: day.isoformat()), moments),
     "datetime": moments,
     "date_datetime": days.map(lambda day: day.isoformat()),
@@ -110,6 +114,12 @@ def test_same_is_symmetric_and_reflexive(case: tuple[str, Value, Value]) -> None
         ("country", "Italy", "IT", True),
         ("country", "Deutschland", "germany", True),
         ("country", "Atlantis", "Lemuria", False),
+        ("domain", "w.example", "https://www.W.example.:8080/x?y#z", True),
+        ("domain", "b\u00fccher.example", "xn--bcher-kva.example", True),
+        ("domain", "http://gmail.com", "gmail.com", True),
+        ("domain", "shop.acme.example", "acme.example", False),
+        ("domain", "acme.example", "acme.it", False),
+        ("domain", "N/A", "n/a", True),
         ("date", "2024-02-03", "2024-02-02T23:30:00Z", True),
         ("datetime", "2024-02-03T00:00:00Z", "2024-02-03T01:00:00+01:00", True),
         ("number", "1.50", "1.5", True),
@@ -161,7 +171,7 @@ def test_the_address_that_is_valid_is_sent_as_it_is_written(value: Value, sent: 
 
 @pytest.mark.parametrize(("name", "value"), [
         ("email", "anna at acme"), ("date", "1899-12-31"), ("date", "--04-12"), ("date_datetime", "2201-01-01"),
-        ("number", "many"), ("number", "NaN"), ("checkbox", "perhaps"),
+        ("number", "many"), ("number", "NaN"), ("number", "1_000"), ("number", "\uff11\uff12"), ("checkbox", "perhaps"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_says_so_in_a_word_of_the_registry(name: str, value: str) -> None:

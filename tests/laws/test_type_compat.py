@@ -34,6 +34,7 @@ VALUES: dict[FieldType, st.SearchStrategy[Value]] = {
     T.NAME: words,
     T.EMAIL: addresses,
     T.PHONE: st.sampled_from(("+39 06 6982 1234", "06 69821234", "333 1234567", "ask Anna")),
+    T.DOMAIN: st.sampled_from(("acme.example", "https://www.Acme.example:8080/x", "b\u00fccher.example", "n/a")),
     T.COUNTRY: st.sampled_from(("Italy", "IT", "Deutschland", "Atlantis")),
     T.NUMBER: numbers,
     T.DATE: days,
@@ -50,7 +51,7 @@ def _is_text(value: Value) -> bool:
 
 
 FORMS: dict[FieldType, Callable[[Value], bool]] = {
-    **dict.fromkeys((T.TEXT, T.NAME, T.EMAIL, T.PHONE, T.COUNTRY, T.ENUM, T.OWNER), _is_text),
+    **dict.fromkeys((T.TEXT, T.NAME, T.EMAIL, T.PHONE, T.COUNTRY, T.DOMAIN, T.ENUM, T.OWNER), _is_text),
     T.NUMBER: lambda value: _is_text(value) and Decimal(str(value)).is_finite(),
     T.DATE: lambda value: _is_text(value) and date.fromisoformat(str(value)).isoformat() == value,
     T.DATETIME: lambda value: bool(DATETIME.fullmatch(str(value))),

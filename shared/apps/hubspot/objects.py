@@ -157,7 +157,7 @@ COMPANY: Final = Kind(
     group="companyinformation",
     fields=(
         _field("name", FieldType.TEXT, "Company name", "name"),
-        _field("domain", FieldType.TEXT, "Company domain name", "domain"),
+        _field("domain", FieldType.DOMAIN, "Company domain name", "domain"),
         _field("hs_additional_domains", FieldType.MULTI, "Additional domains", "other_domains", writable=False),
         _field("phone", FieldType.PHONE, "Phone number", "phone"),
         _field("website", FieldType.TEXT, "Website URL", "website"),
