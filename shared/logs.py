@@ -152,27 +152,44 @@ class Repeats(logging.Filter):
 
 
 class Trouble:
-    """Writes one line when something goes wrong and one when it is right again, however often either is noticed."""
+    """Writes one line when something goes wrong and one when it is right again, however often either is noticed.
 
-    def __init__(self, log: FilteringBoundLogger, event: str) -> None:
+    Args:
+        settle_s: For how long it must not have gone wrong to be right; for whoever notices neither all the time.
+    """
+
+    def __init__(
+        self,
+        log: FilteringBoundLogger,
+        event: str,
+        *,
+        settle_s: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = log
         self._event = event
+        self._settle_s = settle_s
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._since: float | None = None
+        self._last = 0.0
 
     def begun(self, **detail: object) -> None:
         """State that it goes wrong."""
         with self._lock:
-            first, self._since = self._since is None, self._since or time.monotonic()
+            now = self._last = self._monotonic()
+            first = self._since is None
+            self._since = now if self._since is None else self._since
         if first:
             self._log.warning(self._event, **detail)
 
     def over(self, **detail: object) -> None:
         """State that it is right."""
         with self._lock:
-            since, self._since = self._since, None
-        if since is not None:
-            self._log.info(f"{self._event}_over", seconds=round(time.monotonic() - since, 1), **detail)
+            if self._since is None or self._monotonic() - self._last < self._settle_s:
+                return
+            seconds, self._since = self._last - self._since, None
+        self._log.info(f"{self._event}_over", seconds=round(seconds, 1), **detail)
 
 
 def _number(level: str) -> int:

@@ -56,7 +56,12 @@ LABELS: Final[Mapping[str, Label]] = {
     "op": Known(("create", "update", "archive")),
     "result": Known(("written", "found", "stale", "refused", "held", "unknown")),
     "share": Known(("live", "backfill")),
-    "status": Known(("2xx", "3xx", "4xx", "404", "412", "423", "429", "5xx", "refused", "timeout", "broken", "denied")),
+    "status": Known(
+        (
+            *("2xx", "3xx", "4xx", "404", "412", "423", "429", "5xx", "refused", "timeout", "broken", "denied"),
+            *("in_sync", "pending", "failing", "excluded"),
+        )
+    ),
     "cause": Known(("not_ready", "bus_unavailable", "rebalance", "too_large")),
     "feed": Capped(40),
 }
@@ -85,6 +90,11 @@ Name: TypeAlias = Literal[
     "budget_wait_seconds",
     "rebuilds_total",
     "parked_total",
+    "records",
+    "oldest_pending_seconds",
+    "connection_age_seconds",
+    "connection_paused",
+    "parked_messages",
 ]
 
 
@@ -210,6 +220,36 @@ METRICS: Final[tuple[MetricRow, ...]] = (
         doc="Times the links of a sync were rebuilt from Kafka.",
     ),
     MetricRow(name="parked_total", kind="counter", labels=("topic", "reason"), doc="Messages put aside for a person."),
+    MetricRow(
+        name="records",
+        kind="gauge",
+        labels=("sync", "status", "reason"),
+        doc="Records of a sync by status and its reason, a pair counting once; the console's.",
+    ),
+    MetricRow(
+        name="oldest_pending_seconds",
+        kind="gauge",
+        labels=("sync",),
+        doc="For how long the oldest pending record of a sync has waited; 0 when none waits; the console's.",
+    ),
+    MetricRow(
+        name="connection_age_seconds",
+        kind="gauge",
+        labels=("connection",),
+        doc="Age of the oldest change that a connection may not have told us yet, over all its feeds; the console's.",
+    ),
+    MetricRow(
+        name="connection_paused",
+        kind="gauge",
+        labels=("connection", "reason"),
+        doc="1 for a connection that is paused, with the reason; no series for one that runs; the console's.",
+    ),
+    MetricRow(
+        name="parked_messages",
+        kind="gauge",
+        labels=("reason",),
+        doc="Messages that nobody could handle and that stand in `GET /api/v1/parked`; the console's.",
+    ),
 )
 
 

@@ -14,6 +14,7 @@ import uvicorn
 
 from services.console import authorize, setup
 from services.console.api import Api, make_app
+from services.console.gauges import Gauges
 from services.console.projection import Follower, Views
 from shared import logs
 from shared.io.budgets_redis import RedisBudgets
@@ -61,6 +62,8 @@ def wire(service: Service) -> None:
         server.run(sockets=[listener])
 
     service.start("api", run)
+    gauges = Gauges(views, service.setups, service.metrics, service.clock, api.connection)
+    service.start("gauges", gauges.run)
 
 
 def main() -> int:

@@ -129,14 +129,14 @@ class Api:
         ]
         return {
             "ready": self._ready(),
-            "connections": [self._connection(row) for row in self.setups.connections()],
+            "connections": [self.connection(row) for row in self.setups.connections()],
             "syncs": syncs,
             "feeds": feeds,
             "parked": self.views.parked(),
             "at_ms": now,
         }
 
-    def _connection(self, row: Connection) -> dict[str, Any]:
+    def connection(self, row: Connection) -> dict[str, Any]:
         """Show whether a connection works: one line tells what holds up all of its records."""
         shown: dict[str, Any] = {"id": row.id, "app": row.app, "account": row.account, "label": row.label}
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from services.console import tallies
 from shared import logs, topics
 from shared.core.pairs import Pair
 from shared.io.envelope import Received, Stored
@@ -168,19 +169,17 @@ class Views:
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """Count pairs by sync, status and reason."""
         found: dict[str, dict[str, dict[str, int]]] = {}
-        for row in self._connection().execute(
-            "SELECT sync, status, reason, count(*) AS n FROM pairs GROUP BY sync, status, reason"
-        ):
-            if row["status"] in SHOWN:
-                found.setdefault(row["sync"], {}).setdefault(row["status"], {})[row["reason"]] = row["n"]
+        for sync, status, reason, number in tallies.pairs(self._connection()):
+            if status in SHOWN:
+                found.setdefault(sync, {}).setdefault(status, {})[reason] = number
         return found
 
     def freshness(self) -> dict[str, tuple[int, int]]:
         """Give, by sync, when a pair was settled last, and since when the oldest one waits (0 for none)."""
         database = self._connection()
-        oldest = "SELECT min(changed_ms) FROM pairs WHERE sync = ? AND status = 'pending'"
+        oldest = tallies.oldest_pending(database)
         return {
-            sync: (settled_ms, database.execute(oldest, (sync,)).fetchone()[0] or 0)
+            sync: (settled_ms, oldest.get(sync, 0))
             for sync, settled_ms in database.execute("SELECT sync, at_ms FROM settled").fetchall()
         }
 
@@ -191,8 +190,7 @@ class Views:
 
     def parked(self) -> dict[str, int]:
         """Count parked messages by reason."""
-        rows = self._connection().execute("SELECT reason, count(*) AS n FROM parked GROUP BY reason")
-        return {row["reason"]: row["n"] for row in rows}
+        return tallies.parked(self._connection())
 
     def parked_rows(self, before: int, limit: int) -> list[dict[str, Any]]:
         """List parked messages, the newest first; *before* is the number of the last one that was shown, or 0."""
@@ -249,7 +247,7 @@ class Views:
 
 
 def _make(database: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";"):
+    for statement in (*_TABLES.split(";"), *tallies.TABLES, *tallies.TRIGGERS):
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {FORM}")
 
@@ -320,7 +318,8 @@ def _take_cursors(database: sqlite3.Connection, batch: Sequence[Stored[Cursor]])
 
 def _take_parked(database: sqlite3.Connection, batch: Sequence[Stored[Parked]]) -> None:
     database.executemany(
-        "INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (at) DO UPDATE SET topic = excluded.topic,"
+        " key = excluded.key, reason = excluded.reason, detail = excluded.detail, at_ms = excluded.at_ms",
         [
             (stored.offset, row.topic, row.key, row.reason, row.detail, row.at_ms)
             for stored in batch

@@ -32,6 +32,8 @@ _COMMIT_EVERY_S: Final = 0.2
 """How long the offsets of handled batches may wait to be committed together: small batches, as while people edit, would
 else cost a call to the broker each. After a crash so much more is handled twice."""
 _CLOSE_MS: Final = 2000
+SETTLE_S: Final = 30.0
+"""While a broker is away, polls fail only now and then: so long without a failure means that it is back."""
 _PAUSE_S: Final = (0.2, 0.4, 0.7, 1.0)
 _log = logs.get(__name__)
 
@@ -85,7 +87,7 @@ class SupervisedConsumer(Generic[M]):
         self._outrun = False
         """A commit failed: another member may have had our partitions since, and gone further."""
         self._failures = 0
-        self._away = logs.Trouble(_log, "dropped_and_polling_again")
+        self._away = logs.Trouble(_log, "dropped_and_polling_again", settle_s=SETTLE_S)
         self._put_aside = logs.Trouble(_log, "batch_put_back")
 
     def run(self, stop: threading.Event) -> None:

@@ -22,6 +22,7 @@ from shared.io.handling import follow_up, report
 from shared.io.health import Progress
 from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, is_member, poll, subscribe
 from shared.io.kafka_client import make_client
+from shared.io.kafka_consumer import SETTLE_S
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import received
 from shared.io.ports import BusUnavailable, Clock, Inbound, Outbound
@@ -122,7 +123,7 @@ class LaterLoop:
         self._progress = progress
         self._monotonic = monotonic
         self._heads: dict[Any, Head] = {}
-        self._away = logs.Trouble(_log, "dropped_and_polling_again")
+        self._away = logs.Trouble(_log, "dropped_and_polling_again", settle_s=SETTLE_S)
         self._unpublished = logs.Trouble(_log, "batch_put_back")
 
     def run(self, stop: threading.Event) -> None:

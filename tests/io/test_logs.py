@@ -156,3 +156,16 @@ def test_trouble_is_told_when_it_begins_and_when_it_is_over(stream: io.StringIO)
     trouble.begun(detail="refused")
     events = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert events == ["kafka_away", "kafka_away_over", "kafka_away"]
+
+
+def test_trouble_that_is_noticed_now_and_then_is_over_only_after_a_while(stream: io.StringIO) -> None:
+    now = [0.0]
+    trouble = logs.Trouble(logs.get("x"), "kafka_away", settle_s=30, monotonic=lambda: now[0])
+    for moment in (0.0, 20.0, 40.0):
+        now[0] = moment
+        trouble.begun()
+        trouble.over()
+    now[0] = 71.0
+    trouble.over()
+    rows = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(row["event"], row.get("seconds")) for row in rows] == [("kafka_away", None), ("kafka_away_over", 40.0)]
