@@ -77,7 +77,7 @@ class Gauges:
             yield _series("parked_messages", reason=reason), number
         told = self._views.feeds()
         for row in self._setups.connections():
-            complete = [at for feed, at in told.items() if feed.startswith(f"{row.id}/")]
+            complete = [at for feed, (at, _) in told.items() if feed.startswith(f"{row.id}/")]
             if complete and min(complete):
                 age = max(0, now - min(complete)) / 1000
                 yield _series("connection_age_seconds", connection=row.id), age

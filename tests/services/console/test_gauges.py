@@ -84,7 +84,7 @@ def test_what_is_parked_paused_and_how_fresh_a_connection_is(window: Window) -> 
 
     standing.clear()
     show.show()
-    assert b"auth_expired" not in metrics.text()
+    assert b"connection_paused{" not in metrics.text()
 
 
 def test_telling_it_reads_no_rows(window: Window) -> None:
