@@ -78,9 +78,9 @@ class Gauges:
         told = self._views.feeds()
         for row in self._setups.connections():
             complete = [at for feed, (at, _) in told.items() if feed.startswith(f"{row.id}/")]
-            if complete and min(complete):
-                age = max(0, now - min(complete)) / 1000
-                yield _series("connection_age_seconds", connection=row.id), age
+            oldest = min(complete, default=0)
+            if oldest:
+                yield _series("connection_age_seconds", connection=row.id), max(0, now - oldest) / 1000
             standing = self._standing(row)
             if standing["state"] == "paused":
                 yield _series("connection_paused", connection=row.id, reason=standing["reason"]), 1.0
