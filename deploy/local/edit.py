@@ -1,4 +1,4 @@
-"""Three things to try on a local run: edit a contact in HubSpot, edit a card, ask why a record is as it is."""
+"""Two things to try on a local run: edit a contact in HubSpot, edit a card."""
 
 import argparse
 import json
@@ -29,9 +29,9 @@ def _row(where: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Do one of the three; returns the exit code."""
+    """Do one of the two; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local.edit", description=__doc__)
-    parser.add_argument("what", choices=("hubspot", "card", "why"))
+    parser.add_argument("what", choices=("hubspot", "card"))
     parser.add_argument("--data", type=Path, default=Path(".run"))
     parser.add_argument("--name", default="", help="part of a name, or a record's id")
     given = parser.parse_args()
@@ -43,9 +43,6 @@ def main() -> int:
         row = _row(where, given.name)
     except requests.ConnectionError:
         sys.exit(f"nothing answers at {where['console']}: start `make run` first")
-    if given.what == "why":
-        print(json.dumps(_get(where, f"records/{row['id']}/explanation"), indent=2, ensure_ascii=False))  # noqa: T201
-        return 0
     card = f"{where['carddav']}{row['right']}"
     auth = (where["carddav_user"], where["carddav_password"])
     title = f"Title {time.time_ns() % 10**9}"

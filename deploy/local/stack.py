@@ -119,6 +119,7 @@ class Stack:
             "kafka": self.bootstrap,
             "redis": self.redis_url,
             "metrics": {name: self.metrics_url(name) for name in SERVICES},
+            "settings": {name: value for name, value in self.env("console").items() if name.startswith("SYNCLINE_")},
             "pids": {name: [child.pid] for name, child in self.services.items() if child.is_running()},
         }
 
@@ -354,7 +355,7 @@ def _things_to_try(stack: Stack) -> Sequence[str]:
         f"  2. change a card, and see the contact change within {stack._poll_s:g} s and a moment:",  # noqa: SLF001 - of this file
         f"     .venv/bin/python -m deploy.local.edit card --data {where}",
         "  3. ask why a record is as it is:",
-        f"     .venv/bin/python -m deploy.local.edit why --data {where}",
+        "     .venv/bin/python -m services.console why",
         "Ctrl-C stops everything; `make run` goes on with the same data, `make clean` forgets it.",
     )
 

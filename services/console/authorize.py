@@ -25,7 +25,6 @@ from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 
-REDIRECT: Final = "http://127.0.0.1:8703/callback"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 

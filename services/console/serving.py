@@ -1,0 +1,57 @@
+"""Wires the console as a service: the views, and the API that answers from them."""
+
+import socket
+import threading
+
+import uvicorn
+
+from services.console.api import Api, make_app
+from services.console.gauges import Gauges
+from services.console.projection import Follower, Views
+from shared.io.budgets_redis import RedisBudgets
+from shared.io.redis_scripts import connect
+from shared.io.service import Service
+from shared.io.tokens import place_of
+from shared.io.tokens_redis import RedisTokens
+from shared.io.webhook_refusals import WebhookRefusals
+from shared.settings import SettingsError
+
+
+def wire(service: Service) -> None:
+    """Start the views and the API."""
+    settings = service.settings
+    if settings.console_token is None or not settings.console_token.get_secret_value():
+        raise SettingsError("SYNCLINE_CONSOLE_TOKEN is not set: choose a long random text, which opens the API")
+    views = Views(settings.data_dir / "views.sqlite")
+    follower = Follower(settings, views)
+    service.health.require("views", lambda: "" if follower.caught_up.is_set() else "the journal is still being read")
+    service.start("views", follower.run)
+    client = connect(settings.redis_url.get_secret_value())
+    tokens = RedisTokens(client)
+    api = Api(
+        views,
+        service.setups,
+        service.bus,
+        service.clock,
+        budgets=RedisBudgets(client),
+        token=settings.console_token.get_secret_value(),
+        ready=follower.caught_up.is_set,
+        refused=lambda row: tokens.look(place_of(row)).paused,
+        webhooks=WebhookRefusals(client).of,
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(make_app(api), log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    )
+    listener = socket.create_server((settings.console_host, settings.console_port), backlog=128)
+
+    def run(stop: threading.Event) -> None:
+        def end() -> None:
+            stop.wait()
+            server.should_exit = True
+
+        threading.Thread(target=end, daemon=True).start()
+        server.run(sockets=[listener])
+
+    service.start("api", run)
+    gauges = Gauges(views, service.setups, service.metrics, service.clock, api.connection)
+    service.start("gauges", gauges.run)

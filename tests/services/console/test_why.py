@@ -1,0 +1,76 @@
+"""The command that says why a record is as it is: sentences for people, and JSON on request."""
+
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from services.console import why
+from shared.core.pairs import Match, Pending, Problem, Trace
+from shared.settings import Settings
+from tests.e2e.live import free_ports
+from tests.services.console.window import TOKEN, Window, linked
+from tests.services.desk import SYNC
+
+
+def settings_of(window: Window, token: str | None = TOKEN) -> Settings:
+    port = urlsplit(window.address).port
+    return Settings(console_host="0.0.0.0", console_port=port, console_token=token)  # type: ignore[arg-type]
+
+
+@pytest.fixture(name="shown")
+def _shown(window: Window) -> Window:
+    """Offer one record that an app refused."""
+    log = (Trace(did="write", key="f", side="R", old="a", new="b"), Trace(did="refused", side="R", note="too_long"))
+    window.show(
+        linked(
+            "a", status="failing", reason="too_long", log=log, seen_ms=1_700_000_000_000, label="Ann Lee",
+            problems={"f": Problem(code="too_long", message="at most 10", field="f")},
+            pending={"R": Pending(key="k", op="update", fields={"h": "b"}, setup=1)},
+            match=Match(by="email", key="ann@x.example"),
+        )
+    )  # fmt: skip
+    return window
+
+
+def test_a_record_is_explained_in_sentences(shown: Window, capsys: pytest.CaptureFixture[str]) -> None:
+    assert why.run("Ann", settings=settings_of(shown)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"Ann Lee ({SYNC}): Not synced: ")
+    assert "  Linked because their email is the same: ann@x.example." in lines
+    assert "  An update is on its way to Book." in lines
+    assert any(line.startswith("  What to do: ") for line in lines)
+    assert any(line.endswith("f: 'b' is written to Book (it held 'a').") for line in lines)
+    assert any(": record h-a" in line for line in lines)
+    assert not any("{" in line for line in lines)
+
+
+def test_json_on_request(shown: Window, capsys: pytest.CaptureFixture[str]) -> None:
+    assert why.run("h-a", settings=settings_of(shown), as_json=True) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["id"], told["status"]) == ("a", "failing")
+
+
+def test_many_records_of_one_name(window: Window, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first are explained, and it says that there are more; a sync narrows it down."""
+    window.show(*(linked(f"p{number}", label="Ann Lee") for number in range(5)))
+    assert why.run("Ann", settings=settings_of(window)) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("Ann Lee (") == 3
+    assert "There are more" in shown
+    assert why.run("Ann", settings=settings_of(window), sync="nothing") == 1
+    assert "no record in sync 'nothing' has 'Ann' in its name" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_named(
+    shown: Window, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for settings, said in (
+        (settings_of(shown, None), "SYNCLINE_CONSOLE_TOKEN is not set"),
+        (settings_of(shown, "another"), "the console takes another token"),
+        (Settings(console_port=free_ports()["console"], console_token=TOKEN), "start `python -m services.console`"),  # type: ignore[arg-type]  # a secret as text
+    ):
+        assert why.run("Ann", settings=settings) == 1
+        assert said in capsys.readouterr().err
