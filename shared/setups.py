@@ -8,6 +8,9 @@ publish two documents of one version. The first in the log counts for every read
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ValidationError
 
 from shared.apps import APPS
 from shared.compiling import compile_policy
@@ -20,6 +23,16 @@ from shared.messages import JobProgress, PhaseSet, Rebuilt, Rotated, SetupDoc
 
 class UnknownSetup(LookupError):  # noqa: N818 - names what is missing
     """A connection, object or sync that is not set up (any more)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A document that this version cannot read."""
+
+    sync: str
+    """The sync that it is about; empty when it is a connection's."""
+    why: str
+    ends: frozenset[tuple[str, str]]
 
 
 class Setups:
@@ -36,6 +49,12 @@ class Setups:
         self._rebuilt: dict[str, int] = {}
         self._rotated: dict[str, Rotated] = {}
         self._overruled: dict[str, None] = {}
+        self._unread: dict[str, Unread] = {}
+        """By key, documents that this version cannot read."""
+        self._not_run: dict[str, str] = {}
+        """Syncs that do not run here, and why: they name, or are written as, something that this version lacks."""
+        self._foreign: set[tuple[str, str]] = set()
+        """Connections' objects that take part in such syncs."""
         self._policies: dict[str, Policy] = {}
         self._sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         self._watchers: list[Callable[[str, SetupDoc | None], None]] = []
@@ -56,10 +75,11 @@ class Setups:
             "rebuilt": self._rebuilt,
             "rotated": self._rotated,
         }.get(kind)  # type: ignore[assignment]  # one table of tables that hold different things
-        if store is None:
-            raise ValueError(f"unknown kind of settings document: {key!r}")
-        value = part_of(doc, kind) if doc is not None else None
         self.offset = offset
+        if store is None:
+            return  # of a newer version, whose workers know what to do with it
+        value = part_of(doc, kind) if doc is not None else None
+        self._unread.pop(key, None)
         if value is not None and _is_late(value, store.get(name)):
             self._overruled[key] = None
             return
@@ -73,12 +93,38 @@ class Setups:
         for watcher in self._watchers:
             watcher(key, doc)
 
+    def leave_out(self, offset: int, key: str, raw: bytes | None, why: str) -> None:
+        """Take note of a document that cannot be read here: what it sets up does not run here, everything else does."""
+        self.offset = offset
+        kind, _, name = key.partition(":")
+        if kind in ("connection", "sync", "phase"):
+            sync = name if kind != "connection" else ""
+            self._unread[key] = Unread(sync=sync, why=f"a newer version wrote {key!r}: {why}", ends=_ends_in(raw))
+            self._compile()
+
     def _compile(self) -> None:
-        policies = {
-            sync.id: compile_policy(sync, self._connections, self.apps, live=self._phases.get(sync.id) == "live")
-            for sync in self._syncs.values()
-            if sync.left.connection in self._connections and sync.right.connection in self._connections
-        }
+        policies: dict[str, Policy] = {}
+        not_run: dict[str, str] = {}
+        foreign: set[tuple[str, str]] = set()
+        for unread in self._unread.values():
+            if unread.sync:
+                not_run[unread.sync] = unread.why
+                foreign |= unread.ends
+        for sync in self._syncs.values():
+            ends = {(sync.side(side).connection, sync.side(side).object) for side in SIDES}
+            unread_end = next((row for name, _ in ends if (row := self._unread.get(f"connection:{name}"))), None)
+            if sync.id not in not_run and unread_end is not None:
+                not_run[sync.id] = unread_end.why
+            if sync.id in not_run:
+                foreign |= ends
+            elif all(name in self._connections for name, _ in ends):
+                live = self._phases.get(sync.id) == "live"
+                try:
+                    policies[sync.id] = compile_policy(sync, self._connections, self.apps, live=live)
+                except KeyError as error:
+                    not_run[sync.id] = f"it names {error}, which this version does not know"
+                    foreign |= ends
+        self._not_run, self._foreign = not_run, foreign
         sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         for policy in policies.values():
             for side in SIDES:
@@ -98,8 +144,11 @@ class Setups:
         return list(self._connections.values())
 
     def app_of(self, connection: str) -> App:
-        """Give the app of a connection."""
-        return self.apps[self.connection(connection).app]
+        """Give the app of a connection; raises `UnknownSetup`."""
+        name = self.connection(connection).app
+        if name not in self.apps:
+            raise UnknownSetup(f"there is no app {name!r}")
+        return self.apps[name]
 
     def binding(self, connection: str, object_: str) -> Binding:
         """Say how a connection's app holds an object type; raises `UnknownSetup`."""
@@ -122,8 +171,19 @@ class Setups:
         return list(self._syncs.values())
 
     def policy(self, sync: str) -> Policy | None:
-        """Give a sync ready to run; None when it, or one of its connections, is not set up."""
+        """Give a sync ready to run; None when it, or one of its connections, is not set up, or does not run here."""
         return self._policies.get(sync)
+
+    def not_run(self) -> Mapping[str, str]:
+        """Return the syncs that do not run here, each with the reason: a newer version set them up.
+
+        Their messages wait for a worker that knows what they are about; nothing of them is dropped or parked.
+        """
+        return self._not_run
+
+    def is_foreign(self, connection: str, object_: str) -> bool:
+        """Check whether a connection's object takes part in a sync that does not run here."""
+        return (connection, object_) in self._foreign
 
     def phase(self, sync: str) -> Phase:
         """Say how far a sync's first sync is."""
@@ -164,6 +224,31 @@ class Setups:
     def rotated(self, connection: str) -> Rotated | None:
         """Give the refresh token that a connection's app replaced its own by, if it ever did."""
         return self._rotated.get(connection)
+
+
+class _End(BaseModel):
+    connection: str
+    object: str
+
+
+class _EndsOfSync(BaseModel):
+    """As much of a sync's document as says of which records it is, whatever else a newer version writes."""
+
+    left: _End
+    right: _End
+
+
+class _Ends(BaseModel):
+    sync: _EndsOfSync
+
+
+def _ends_in(raw: bytes | None) -> frozenset[tuple[str, str]]:
+    """Find the connections' objects of a sync in a document that cannot be read as a whole; none when it shows none."""
+    try:
+        found = _Ends.model_validate_json(raw or b"").sync
+    except ValidationError:
+        return frozenset()
+    return frozenset((end.connection, end.object) for end in (found.left, found.right))
 
 
 def _is_late(new: object, standing: object) -> bool:

@@ -102,20 +102,22 @@ class Api:
     def health(self) -> dict[str, Any]:
         """Count pairs by sync and status, and say how fresh everything is."""
         counts, fresh, now = self.views.counts(), self.views.freshness(), self.clock.now_ms()
+        not_run = self.setups.not_run()
         syncs = []
-        for sync in self.setups.syncs():
-            by_status = counts.get(sync.id, {})
-            settled, waits = fresh.get(sync.id, (0, 0))
+        for name in dict.fromkeys((*(sync.id for sync in self.setups.syncs()), *not_run)):
+            by_status, sync = counts.get(name, {}), self.setups.sync(name)
+            settled, waits = fresh.get(name, (0, 0))
             syncs.append(
                 {
-                    "id": sync.id,
-                    "enabled": sync.enabled,
-                    "phase": self.setups.phase(sync.id),
+                    "id": name,
+                    "enabled": sync.enabled if sync else None,
+                    "phase": self.setups.phase(name),
+                    "not_run_here": not_run.get(name, ""),
                     "counts": {status: sum(by_status.get(status, {}).values()) for status in SHOWN},
                     "reasons": {status: rows for status, rows in by_status.items() if any(rows)},
                     "last_settled_ms": settled,
                     "oldest_pending_s": round((now - waits) / 1000, 3) if waits else 0.0,
-                    "jobs": [_job(job, told) for job, told in self.setups.jobs() if job.sync == sync.id],
+                    "jobs": [_job(job, told) for job, told in self.setups.jobs() if job.sync == name],
                 }
             )
         feeds = [

@@ -8,8 +8,9 @@ from services.ingest.known import Known
 from shared import topics
 from shared.core.connector import AppError, Binding, Unreadable
 from shared.core.ids import record_key
-from shared.core.outcomes import Delay, Done, Drop, Later, Outcome, Park
+from shared.core.outcomes import NOT_RUN_HERE, Delay, Done, Drop, Later, Outcome, Park
 from shared.core.records import Life, Report
+from shared.io.envelope import waited_for_newer
 from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
 from shared.io.store import Store
 from shared.messages import Notice, RecordSeen
@@ -44,8 +45,13 @@ class Hydrate:
         groups: dict[tuple[str, str], Notices] = {}
         for number, inbound in enumerate(batch):
             notice = inbound.message
+            foreign = self._setups.is_foreign(notice.connection, notice.object)
             if number in known:
                 outcomes[id(inbound)] = Drop("known_version")
+            elif foreign and (
+                waited_for_newer(inbound.headers) or not self._setups.sides_of(notice.connection, notice.object)
+            ):
+                outcomes[id(inbound)] = NOT_RUN_HERE
             elif not self._setups.sides_of(notice.connection, notice.object):
                 outcomes[id(inbound)] = Drop("no_sync")
             else:
@@ -56,7 +62,13 @@ class Hydrate:
         ]
         for found in await self._together(works):
             outcomes |= found
-        return [outcomes[id(inbound)] for inbound in batch]
+        return [self._also_later(inbound.message, outcomes[id(inbound)]) for inbound in batch]
+
+    def _also_later(self, notice: Notice, outcome: Outcome) -> Outcome:
+        """Have a record read once more by a worker of a newer version where it is also about a sync of that one."""
+        if isinstance(outcome, Later) or not self._setups.is_foreign(notice.connection, notice.object):
+            return outcome
+        return NOT_RUN_HERE
 
     async def _read_all(self, connection: str, object_: str, notices: Notices) -> dict[int, Outcome]:
         try:

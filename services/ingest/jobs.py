@@ -70,6 +70,8 @@ class Jobs:
             for job, progress in sorted(self.setups.jobs(), key=lambda row: (row[0].asked_at_ms, row[0].id)):
                 if job.id in self._ended or (progress is not None and progress.phase in ("done", "failed")):
                     continue
+                if job.sync in self.setups.not_run():
+                    continue  # a worker of a newer version does it
                 if job.sync not in self._running and self.owns(job.sync):
                     thread = threading.Thread(target=self._guarded, args=(job, stop), name=job.id, daemon=True)
                     self._running[job.sync] = thread

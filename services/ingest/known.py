@@ -21,6 +21,8 @@ class Known:
         """Find the notices, by their place in the list, that tell nothing new; raises `NotReady` without Redis."""
         wanted: list[tuple[int, Notice, Policy, Side]] = []
         for number, notice in enumerate(notices):
+            if self._setups.is_foreign(notice.connection, notice.object):
+                continue  # what a sync that does not run here knows cannot be told
             if notice.ask or notice.kind != "changed" or notice.version is None or notice.version.order is None:
                 continue
             wanted += [

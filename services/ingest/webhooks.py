@@ -124,12 +124,16 @@ class Webhooks:
                 old.append(row)
         return senders, old
 
+    def _is_wanted(self, connection: str, object_: str) -> bool:
+        """Check whether a sync takes part in such records, be it one that only a newer version runs."""
+        return bool(self._setups.sides_of(connection, object_)) or self._setups.is_foreign(connection, object_)
+
     def _notices(self, senders: Sequence[Connection], hints: Sequence[Hint]) -> list[Outbound]:
         now_ms = self._clock.now_ms()
         found: dict[tuple[str, str, str, str], Outbound] = {}
         for hint in hints:
             for row in senders:
-                if hint.account not in ("", row.account) or not self._setups.sides_of(row.id, hint.object):
+                if hint.account not in ("", row.account) or not self._is_wanted(row.id, hint.object):
                     continue
                 found[row.id, hint.object, hint.id, hint.kind] = addressed(as_notice(hint, row.id, hint.object, now_ms))
         return list(found.values())

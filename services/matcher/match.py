@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from shared import topics
-from shared.core.outcomes import Done, Drop, Later, Outcome
+from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Later, Outcome
 from shared.core.pairs import Answer, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import Report, Side
+from shared.io.envelope import waited_for_newer
 from shared.io.links import Claim, Claimed
 from shared.io.places import as_claim
 from shared.io.ports import Bus, Inbound, Outbound
@@ -25,7 +26,12 @@ class Match:
 
     async def handle(self, batch: Sequence[Inbound[RecordSeen]]) -> list[Outcome]:
         """Claim all records of the batch, report them to their pairs, and say what became of each message."""
-        wanted = [(inbound, sync, side) for inbound in batch for sync, side in self._sides(inbound.message.report)]
+        wanted = [
+            (inbound, sync, side)
+            for inbound in batch
+            if not (self._is_foreign(inbound) and waited_for_newer(inbound.headers))
+            for sync, side in self._sides(inbound.message.report)
+        ]
         claims: dict[str, list[Claim]] = {}
         for inbound, policy, side in wanted:
             claims.setdefault(policy.sync, []).append(as_claim(policy, side, inbound.message.report))
@@ -40,7 +46,11 @@ class Match:
                 out += _events(inbound, policy.sync, side, claim)
         await self._bus.publish(out)
         await self._store.check_epochs({sync: rows[0].epoch for sync, rows in claimed.items()})
-        return [_outcome(found.get(id(inbound), [])) for inbound in batch]
+        return [_outcome(found.get(id(inbound), []), newer_waits=self._is_foreign(inbound)) for inbound in batch]
+
+    def _is_foreign(self, inbound: Inbound[RecordSeen]) -> bool:
+        """Check whether a sync that does not run here takes part in the record."""
+        return self._setups.is_foreign(inbound.message.report.connection, inbound.message.report.object)
 
     def _sides(self, report: Report) -> list[tuple[Policy, Side]]:
         return self._setups.sides_of(report.connection, report.object)
@@ -69,11 +79,13 @@ def _events(inbound: Inbound[RecordSeen], sync: str, side: Side, claim: Claimed)
     return out
 
 
-def _outcome(claims: Sequence[Claimed]) -> Outcome:
-    if not claims:
-        return Drop("no_sync")
+def _outcome(claims: Sequence[Claimed], *, newer_waits: bool) -> Outcome:
     if any(claim.what == "hold" for claim in claims):
         return Later("creates_in_flight", "1m")
+    if newer_waits:
+        return NOT_RUN_HERE
+    if not claims:
+        return Drop("no_sync")
     if all(claim.what == "dead" for claim in claims):
         return Drop("unknown_and_gone")
     return Done("surplus" if any(claim.what == "surplus" for claim in claims) else "matched")

@@ -73,7 +73,9 @@ class RebuildWatch:
                 self._progress.working(topics.MATCHER_GROUP)
                 _log.info("rebuilt", sync=sync)
             waiting = [
-                sync.id for sync in self._setups.syncs() if run_blocking(self._store.is_ready(sync.id)) != "ready"
+                sync.id
+                for sync in self._setups.syncs()
+                if self._setups.policy(sync.id) and run_blocking(self._store.is_ready(sync.id)) != "ready"
             ]
             self._unready = f"the links of {', '.join(waiting)} are being rebuilt" if waiting else ""
         except (NotReady, BusUnavailable) as error:

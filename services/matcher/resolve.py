@@ -18,7 +18,7 @@ from services.matcher.work import Key, Work, as_swap, living, must_match_again, 
 from services.matcher.yielding import cause_of, yields
 from shared import topics
 from shared.core.draft import next_rev
-from shared.core.outcomes import Done, Drop, Outcome, Park
+from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Outcome, Park
 from shared.core.pairing import open_step
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Neighbour
@@ -54,7 +54,7 @@ class Resolve:
             event = inbound.message
             policy = self._setups.policy(event.sync)
             if policy is None:
-                outcomes[id(inbound)] = Drop("no_sync")
+                outcomes[id(inbound)] = NOT_RUN_HERE if event.sync in self._setups.not_run() else Drop("no_sync")
                 continue
             key = (event.sync, event.pair)
             works.setdefault(key, Work(key=key, policy=policy, messages=[])).messages.append(inbound)
@@ -147,6 +147,7 @@ class Resolve:
         """Find the other ends of associations, registering first who waits for them."""
         items: list[tuple[str, Side, str, Key | None]] = []
         owners: list[tuple[Work, Side, str, str, bool]] = []
+        ready: dict[str, bool] = {}
         for work in works:
             if work.step is None or not work.policy.associations:
                 continue
@@ -157,11 +158,13 @@ class Resolve:
                     if not record:
                         continue
                     target = self._setups.policy(rule.to)
-                    if target is None:
+                    if rule.to not in ready:
+                        ready[rule.to] = target is not None or await self._runs_elsewhere(rule.to)
+                    if not ready[rule.to]:
                         work.neighbours[side, rule.label] = Neighbour(off=True)
                         continue
                     items.append((rule.to, side, record, work.key))
-                    owners.append((work, side, rule.label, record, not target.enabled))
+                    owners.append((work, side, rule.label, record, target is not None and not target.enabled))
         if not items:
             return
         for (work, side, label, record, off), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
@@ -169,6 +172,10 @@ class Resolve:
                 pair=pair, left=living(slots.L), right=living(slots.R), off=off,
                 gone=slots.of(side) not in ("", "*", f":{record}"),
             )  # fmt: skip
+
+    async def _runs_elsewhere(self, sync: str) -> bool:
+        """Check whether a newer version runs a sync that does not run here: its links are all that is needed of it."""
+        return sync in self._setups.not_run() and await self._store.is_ready(sync) == "ready"
 
     # Decide
 

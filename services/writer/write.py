@@ -21,7 +21,7 @@ from services.writer.answers import (
 )
 from services.writer.plan import Call, Target, calls, change, lanes, target_of, waves
 from shared.core.connector import AppError, Binding, Change, Exchange, Session, WriteResult, Written
-from shared.core.outcomes import Drop, Outcome
+from shared.core.outcomes import NOT_RUN_HERE, Drop, Outcome
 from shared.core.pairs import Pair
 from shared.io.envelope import setups_seen
 from shared.io.links import Loaded
@@ -99,6 +99,9 @@ class Write:
         known: list[Command] = []
         strangers: list[Command] = []
         for command in once.values():
+            if command.message.sync in self._setups.not_run():
+                outcomes[id(command)] = NOT_RUN_HERE
+                continue
             (known if self._is_set_up(command.message) else strangers).append(command)
         done: list[Told] = []
         if strangers:  # no call can be planned for them

@@ -1,7 +1,7 @@
 """What a handler can decide about a message, as data; one loop counts, logs and publishes it."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Delay: TypeAlias = Literal["10s", "1m", "10m"]
 
@@ -35,5 +35,8 @@ class Park:
     reason: str
     detail: str = ""
 
+
+NOT_RUN_HERE: Final = Later("not_run_here", "1m")
+"""For a worker of a newer version, which knows what a message is about."""
 
 Outcome: TypeAlias = Done | Drop | Later | Park

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
+from shared.core.outcomes import NOT_RUN_HERE
 from shared.io.ports import Inbound, Outbound
 from shared.topics import LATER, PARKED, UnreadableMessage
 
@@ -23,6 +24,9 @@ SCHEMA: Final = "ce_dataschema"
 TRACE: Final = "traceparent"
 SETUPS: Final = "setups"
 """Offset of the `setups` topic up to which the sender had read: a receiver that is behind catches up first."""
+
+WAITED: Final = "waited"
+"""Why a message that comes again had to wait, by the reason of its outcome."""
 
 MAX_MESSAGE_BYTES: Final = 1_000_000
 """Most bytes of a message with key and headers, as its topic is configured."""
@@ -151,6 +155,11 @@ def trace_id(headers: Mapping[str, str]) -> str:
     """Give the trace that a message belongs to, for logs; empty when it has none."""
     match = _TRACEPARENT.fullmatch(headers.get(TRACE, ""))
     return match[1] if match else ""
+
+
+def waited_for_newer(headers: Mapping[str, str]) -> bool:
+    """Check whether a message waited for a worker of a newer version, and was taken by everybody else before."""
+    return headers.get(WAITED) == NOT_RUN_HERE.reason
 
 
 def setups_seen(headers: Mapping[str, str]) -> int:

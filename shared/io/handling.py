@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from shared import logs, messages
 from shared.core.outcomes import Done, Drop, Later, Outcome, Park
-from shared.io.envelope import MessageTooLarge, Received, trace_id, unwrap
+from shared.io.envelope import WAITED, MessageTooLarge, Received, trace_id, unwrap
 from shared.io.ports import Bus, Clock, Inbound, Outbound
 from shared.metrics import Metrics
 from shared.topics import DELAYS_MS, LATER, PARKED, Topic, UnreadableMessage
@@ -97,7 +97,7 @@ def follow_up(inbound: Inbound[Any], outcome: Outcome, now_ms: int) -> Outbound 
             topic=inbound.topic,
             key=inbound.key,
             raw_base64=base64.b64encode(inbound.raw).decode(),
-            headers=inbound.headers,
+            headers={**inbound.headers, WAITED: outcome.reason},
             due_ms=now_ms + DELAYS_MS[outcome.delay],
         )
         return Outbound(topic=LATER[outcome.delay], key=inbound.key, message=delayed, cause=inbound)

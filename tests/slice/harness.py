@@ -85,15 +85,7 @@ class Slice:
         if book is not None:
             self._connect_book(book)
         for sync in syncs:
-            self.set_up("sync", sync.id, SetupDoc(sync=sync))
-            self.set_up("phase", sync.id, SetupDoc(phase=PhaseSet(sync=sync.id, phase="live")))
-            run_blocking(self.store.begin_rebuild(sync.id, "t", 1))
-            run_blocking(self.store.finish_rebuild(sync.id, "t"))
-            for side in SIDES:
-                end = sync.side(side)
-                prepare = self.setups.binding(end.connection, end.object).prepare
-                if prepare is not None:
-                    self.drivers[end.connection].run(prepare(self.setups.session(end.connection)))
+            self.add(sync)
         caller = _Caller(self.drivers)
         hydrate = Hydrate(self.store, self.bus, self.setups, caller)
         write = Write(self.store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics)
@@ -126,6 +118,18 @@ class Slice:
             auth="basic",
         )  # fmt: skip
         self.set_up("connection", BOOK, SetupDoc(connection=row))
+
+    def add(self, sync: Sync) -> None:
+        """Set a sync up, live."""
+        self.set_up("sync", sync.id, SetupDoc(sync=sync))
+        self.set_up("phase", sync.id, SetupDoc(phase=PhaseSet(sync=sync.id, phase="live")))
+        run_blocking(self.store.begin_rebuild(sync.id, "t", 1))
+        run_blocking(self.store.finish_rebuild(sync.id, "t"))
+        for side in SIDES:
+            end = sync.side(side)
+            prepare = self.setups.binding(end.connection, end.object).prepare
+            if prepare is not None:
+                self.drivers[end.connection].run(prepare(self.setups.session(end.connection)))
 
     def set_up(self, kind: str, name: str, doc: SetupDoc | None) -> None:
         """Take a settings document, as the follower of `setups` does."""
@@ -161,7 +165,7 @@ class Slice:
     def run(self, *, rounds: int = 200, later: int = 0) -> bool:
         """Handle messages until nothing moves, at most *later* delayed ones among them; False when it never rests."""
         for _ in range(rounds):
-            if self._round():
+            if self.step():
                 continue
             if later > 0 and self._due():
                 later -= 1
@@ -169,9 +173,12 @@ class Slice:
             return True
         return False
 
-    def _round(self) -> bool:
+    def step(self, *only: topics.Topic[Any]) -> bool:
+        """Handle once what waits on each topic, or on some of them; False when nothing waits."""
         moved = False
         for topic, handle in self.handlers.items():
+            if only and topic not in only:
+                continue
             batch = self.broker.fetch(topic.name, 0, self._at[topic.name], 100)
             if not batch:
                 continue

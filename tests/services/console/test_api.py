@@ -7,6 +7,7 @@ import pytest
 
 from services.console.projection import SHOWN
 from shared import topics
+from shared.core.mapping import FieldMapping
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.records import Version
 from shared.io.envelope import Stored
@@ -250,3 +251,18 @@ def test_what_can_go_wrong_is_listed(window: Window) -> None:
     rows = window.get("error-categories")["categories"]
     assert [row["code"] for row in rows] == [row.code for row in ERRORS]
     assert all(row["remedy"] for row in rows)
+
+
+def test_a_sync_that_a_newer_version_set_up_is_shown_with_the_reason(window: Window) -> None:
+    """All others run; one whose document cannot be read at all is there as well."""
+    unknown = people().model_copy(
+        update={"id": "newer", "mappings": (FieldMapping(key="f", left="f", right="f", lens="future"),)}
+    )
+    window.desk.set_up("sync", SetupDoc(sync=unknown), "newer")
+    setups = window.desk.setups
+    setups.leave_out(setups.offset + 1, "sync:newest", b"{}", "direction: mirror is not known")
+    rows = {row["id"]: row for row in window.get("health")["syncs"]}
+    assert rows[SYNC]["not_run_here"] == ""
+    assert rows["newer"]["not_run_here"] == "it names 'future', which this version does not know"
+    assert "mirror is not known" in rows["newest"]["not_run_here"]
+    assert rows["newest"]["counts"] == rows["newer"]["counts"] == dict.fromkeys(SHOWN, 0)
