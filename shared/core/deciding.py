@@ -1,11 +1,12 @@
 """The second half of a step: from what is known of a pair, decide what is written, and what people are told."""
 
+from collections.abc import Mapping
 from typing import Final, assert_never
 
 from shared.core.draft import Draft
 from shared.core.ids import create_id, update_id
 from shared.core.merging import UNKNOWN, Ask, FieldRule, InvalidValue, Keep, Send, Settle, Unknown, merge
-from shared.core.pairs import Match, Pending, Problem, Trace
+from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.policies import Counterpart, Neighbour, Neighbours
 from shared.core.records import SIDES, Life, Side, Value, opposite
 from shared.core.refusals import (
@@ -82,6 +83,9 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
     if end.life is not Life.ALIVE:
         if target in draft.pending:
             draft.doubt(target)  # it may have been executed: should the record come back, its create does as well
+        if end.life is Life.OUT_OF_SCOPE:
+            shown = draft.policy.enabled and draft.policy.side(side).enters
+            return _set(draft, "excluded", "out_of_scope") if shown else _set(draft, "hidden")
         return _set(draft, "closed", end.life.value)
     if draft.match is not None and draft.match.by == "surplus":
         return _set(draft, "excluded", "duplicate_identifier", "it carries the mark of a record that is linked already")
@@ -184,17 +188,9 @@ def _fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict
 
 def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     """Decide a pair with two records: merge field by field."""
-    lives = {side: end.life for side in SIDES if (end := draft.ends[side]) is not None}
-    gone = [side for side in SIDES if lives[side] is not Life.ALIVE]
+    gone = {side: end for side in SIDES if (end := draft.ends[side]) is not None and end.life is not Life.ALIVE}
     if gone:
-        for side in gone:
-            draft.pending.pop(side, None)
-        if len(gone) == 2:
-            return _set(draft, "closed", "deleted_in_both")
-        if lives[gone[0]] is Life.MERGED:
-            end = draft.ends[gone[0]]
-            return _set(draft, "failing", "partner_merged", end.merged_into or "" if end else "")
-        return _set(draft, "failing", "privacy_deleted" if lives[gone[0]] is Life.ERASED else _GONE[gone[0]], "")
+        return _decide_gone(draft, gone)
     if not draft.policy.enabled:
         # What was sent before the sync was off has arrived, and what was not will not be.
         return _set(draft, "in_sync") if draft.status == "pending" and not draft.pending else None
@@ -214,6 +210,20 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
             _write(draft, side, wants[side], links[side], now_ms)
     waiting = bool(draft.again and draft.tries) and any(wants[side] or links[side] for side in SIDES)
     return _linked_status(draft, waiting, now_ms)
+
+
+def _decide_gone(draft: Draft, gone: Mapping[Side, SideState]) -> None:
+    """Decide a linked pair of which these records do not live, or not in this sync's scope."""
+    for side in gone:
+        draft.pending.pop(side, None)
+    if any(end.life is Life.OUT_OF_SCOPE for end in gone.values()):
+        return _set(draft, "excluded", "out_of_scope")
+    if len(gone) == 2:
+        return _set(draft, "closed", "deleted_in_both")
+    ((side, end),) = gone.items()
+    if end.life is Life.MERGED:
+        return _set(draft, "failing", "partner_merged", end.merged_into or "")
+    return _set(draft, "failing", "privacy_deleted" if end.life is Life.ERASED else _GONE[side])
 
 
 def _unsettled(draft: Draft) -> list[FieldRule]:

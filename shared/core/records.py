@@ -81,6 +81,7 @@ class Life(StrEnum):
     ARCHIVED = "archived"  # in the app's bin; may come back under the same id
     GONE = "gone"
     MERGED = "merged"  # lives on under another id
+    OUT_OF_SCOPE = "out_of_scope"  # there, but not of the synced kind (any more): inactive, or a company among people
     ERASED = "erased"  # deleted because its person asked for it: it never comes back, whatever is still told of it
 
 

@@ -255,7 +255,12 @@ EXCLUSIONS: Final[tuple[ExclusionRow, ...]] = (
         title="Creating records is off in this direction",
         hint="Switch on creating in this direction, or create the partner by hand.",
     ),
-    ExclusionRow(reason="out_of_scope", title="Archived or inactive", hint="Restore or activate the record."),
+    ExclusionRow(
+        reason="out_of_scope",
+        title="Not of the synced kind",
+        hint="One of the two is inactive, or of another kind by now, such as a card that was marked as a company. "
+        "Nothing is deleted; what changed meanwhile is caught up when it is active or of its old kind again.",
+    ),
 )
 
 EXCLUDED: Final = {row.reason: row for row in EXCLUSIONS}

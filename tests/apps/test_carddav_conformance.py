@@ -129,11 +129,11 @@ class _CardDav(Conformance):
         assert [x.fields["email"] for x in world.listed()] == ["ann0@example.com"] * 2
 
     def test_groups_and_organisations_take_no_part(self, world: Book) -> None:
-        """They are not listed; read by id they are gone, as far as contacts go."""
+        """They are not listed; read by id they are there, and out of scope."""
         world.put("o.vcf", "UID:o", "KIND:org", "FN:Acme", "N:Acme;;;;", version="4.0")
         world.put("g.vcf", "UID:g", "X-ADDRESSBOOKSERVER-KIND:group", "FN:All", "N:All;;;;")
         assert world.listed() == []
-        assert {x.life for x in world.read("o.vcf", "g.vcf").values() if isinstance(x, Report)} == {Life.GONE}
+        assert {x.life for x in world.read("o.vcf", "g.vcf").values() if isinstance(x, Report)} == {Life.OUT_OF_SCOPE}
 
     def test_a_place_that_is_taken_is_not_overwritten(self, world: Book) -> None:
         """A stranger's card under our name is refused, and named."""

@@ -243,6 +243,22 @@ def test_a_deleted_record_stops_its_pair_until_it_is_back(life: Life) -> None:
     assert lived.pair.status == "in_sync"
 
 
+def test_a_record_out_of_scope_sleeps_with_its_pair() -> None:
+    """It is not deleted, whatever becomes of the other one; back in scope, what changed is caught up."""
+    lived = Lived(policy())
+    lived.see("L", life=Life.OUT_OF_SCOPE)
+    assert (lived.pair.status, lived.pair.reason) == ("excluded", "out_of_scope")
+    lived.edit("R", "2")
+    assert lived.write() == {}
+    lived.see("R", life=Life.GONE)
+    assert (lived.pair.status, lived.pair.reason) == ("excluded", "out_of_scope")
+    lived.see("L")
+    assert (lived.pair.status, lived.pair.reason) == ("failing", "deleted_in_right")
+    lived.see("R")
+    assert lived.write() == {"L": "2"}
+    assert lived.pair.status == "in_sync"
+
+
 @pytest.mark.parametrize("kind", ["ordered", "opaque"])
 @pytest.mark.parametrize("told", list(permutations(["erased", "gone", "alive"])))
 def test_an_erased_record_never_comes_back(kind: str, told: tuple[str, ...]) -> None:

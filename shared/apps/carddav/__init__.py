@@ -7,7 +7,8 @@ What is particular here:
   `If-Match`. What we do not know stays byte for byte (see `content`).
 - A create goes to ``<marker>.vcf`` with the marker as UID and `If-None-Match: *`: the server itself sees to it that a
   second try makes no second card.
-- Only people are contacts: groups, organisations and places (`KIND`) take no part, and a card that becomes one is gone.
+- Only people are contacts: groups, organisations and places (`KIND`) take no part, and a card that becomes one is out
+  of scope until it is a person again.
 - A book has no bin and no merges. An e-mail address is not unique in it.
 - Only the preferred e-mail address is written; the others are read, and kept.
 """

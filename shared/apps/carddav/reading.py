@@ -62,13 +62,20 @@ def gone(session: Session, record: str) -> Report:
     return Report(connection=session.connection, object=OBJECT, id=record, version=Version(), life=Life.GONE)
 
 
+def out_of_scope(session: Session, record: str, etag: str) -> Report:
+    """Report a card that is there and is no person."""
+    return Report(
+        connection=session.connection, object=OBJECT, id=record, version=Version(token=etag), life=Life.OUT_OF_SCOPE
+    )
+
+
 def judge(session: Session, record: str, body: bytes, etag: str, names: Sequence[str]) -> ReadResult:
-    """Say what a resource is: a contact, no contact (which is as good as gone for this object), or no vCard."""
+    """Say what a resource is: a contact, no contact, or no vCard."""
     try:
         card = read_card(body)
     except NotACard as error:
         return Unreadable(id=record, code="invalid_value", message=f"{record} is not a vCard: {error}")
-    return report_of(session, record, card, etag, names) if card.is_contact else gone(session, record)
+    return report_of(session, record, card, etag, names) if card.is_contact else out_of_scope(session, record, etag)
 
 
 def read(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[ReadResult]]:
