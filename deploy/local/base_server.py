@@ -113,6 +113,11 @@ class Server(ABC):
         """Tell whether the process was started and has not ended."""
         return self._child is not None and self._child.is_running()
 
+    @property
+    def exit_code(self) -> int | None:
+        """Return how the process ended (negative: by that signal), or nothing while it runs."""
+        return self._started().exit_code
+
     def stop(self, timeout: float = 10.0) -> bool:
         """Ask the server to end, and kill it after `timeout` seconds; return whether it ended when asked."""
         return self._child is None or self._child.stop(timeout)

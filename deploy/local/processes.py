@@ -113,6 +113,10 @@ class Stoppable(Protocol):
     def is_running(self) -> bool:
         """Tell whether it was started and has not ended."""
 
+    @property
+    def exit_code(self) -> int | None:
+        """Return how it ended (negative: by that signal), or nothing while it runs."""
+
     def stop(self, timeout: float) -> bool:
         """Ask it to end, and kill it after `timeout` seconds; return whether it ended when asked."""
 
@@ -266,13 +270,21 @@ class Group:
     Args:
         stages: In the order of starting; members of one stage start and stop side by side.
         policy: How `revive` brings back what ended.
+        tell: Told in a sentence what ended, how, and when it is started again.
     """
 
     _RESERVE_SECONDS = 2.0
     """Kept back for each stage that is still to stop, so that one that hangs does not cost the others a clean end."""
 
-    def __init__(self, stages: Sequence[Sequence[Stoppable]], *, policy: RestartPolicy | None = None) -> None:
+    def __init__(
+        self,
+        stages: Sequence[Sequence[Stoppable]],
+        *,
+        policy: RestartPolicy | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.stages = tuple(tuple(stage) for stage in stages)
+        self.tell = tell
         self._policy = policy or RestartPolicy()
         self._restarts: dict[str, _Restarts] = {}
 
@@ -296,9 +308,10 @@ class Group:
         return killed
 
     def revive(self, now: float) -> list[str]:
-        """Start the children that have ended and whose delay is over; return their names.
+        """Start the children that have ended, whatever ended them, and whose delay is over; return their names.
 
-        To be called every second or so: services exit on purpose when they are stuck, and rely on being restarted.
+        To be called every second or so: services exit on purpose when they are stuck, and rely on being restarted. One
+        that cannot be started is tried again after the next delay.
 
         Args:
             now: Seconds of a monotonic clock.
@@ -311,13 +324,37 @@ class Group:
             if state.due_at is None:
                 if now - state.started_at >= self._policy.forgive_after_seconds:
                     state.count = 0
-                state.due_at = now + min(self._policy.longest_seconds, self._policy.first_seconds * 2**state.count)
-                state.count += 1
-            if now >= state.due_at:
-                child.start()
+                delay = self._delay(state, now)
+                self.tell(f"{child.name} has ended ({how_ended(child.exit_code)}): it is started again in {delay:g} s")
+            if state.due_at is not None and now >= state.due_at:
+                try:
+                    child.start()
+                except (RuntimeError, OSError) as error:
+                    delay = self._delay(state, now)
+                    self.tell(f"{error}\n{child.name} could not be started: the next try is in {delay:g} s")
+                    continue
                 state.started_at, state.due_at = now, None
                 revived.append(child.name)
         return revived
+
+    def _delay(self, state: _Restarts, now: float) -> float:
+        """Note when the next try is due; return in how many seconds."""
+        delay = min(self._policy.longest_seconds, self._policy.first_seconds * 2**state.count)
+        state.due_at = now + delay
+        state.count += 1
+        return delay
+
+
+def how_ended(code: int | None) -> str:
+    """Describe an exit code for people."""
+    if code is None:
+        return "nobody knows how"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"
 
 
 def _side_by_side(stage: Sequence[Stoppable], act: Callable[[Stoppable], T]) -> list[T]:

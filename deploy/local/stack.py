@@ -375,16 +375,27 @@ def _preflight(data: Path) -> doctor.Needs | None:
 
 def _run(stack: Stack, display: Display, stop: threading.Event) -> None:
     started = time.monotonic()
+    for group in (stack.servers, stack.workers):
+        group.tell = display.line
     stack.start(display.line, empty=bool(os.environ.get("EMPTY")))
-    display.first_sync(lambda: stack.api("health"), stop)
+
+    def health() -> Any:
+        _revive(stack, display)
+        return stack.api("health")
+
+    display.first_sync(health, stop)
     if not stop.is_set():
         display.line(f"live after {time.monotonic() - started:.0f} s")
         display.health(stack.api("health"), stack.endpoints())
         for line in _things_to_try(stack):
             display.line(line)
     while not stop.wait(1.0):
-        for name in stack.revive():
-            display.line(f"{name} had ended and was started again; see its log")
+        _revive(stack, display)
+
+
+def _revive(stack: Stack, display: Display) -> None:
+    for name in stack.revive():
+        display.line(f"{name} was started again; see its log")
 
 
 def main() -> int:

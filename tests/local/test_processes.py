@@ -167,6 +167,52 @@ def test_a_child_that_exits_comes_back_after_growing_delays(new_child: NewChild)
     group.stop()
 
 
+def test_whatever_ended_a_child_it_is_told_with_the_next_try_and_started_again(new_child: NewChild) -> None:
+    """SIGTERM and SIGKILL alike, and a fourth time as well as the first."""
+    told: list[str] = []
+    child = new_child("writer")
+    policy = RestartPolicy(first_seconds=1, longest_seconds=8, forgive_after_seconds=60)
+    group = Group([[child]], policy=policy, tell=told.append)
+    group.start()
+    now = 0.0
+    group.revive(now)
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL, signal.SIGKILL):
+        os.kill(child.pid, number)
+        _until(lambda: not child.is_running())
+        group.revive(now)
+        assert group.revive(now) == [], "told once, and waits"
+        now += 8
+        assert group.revive(now) == ["writer"]
+    assert told == [
+        "writer has ended (by SIGTERM): it is started again in 1 s",
+        "writer has ended (by SIGKILL): it is started again in 2 s",
+        "writer has ended (by SIGKILL): it is started again in 4 s",
+        "writer has ended (by SIGKILL): it is started again in 8 s",
+    ]
+    group.stop()
+
+
+def test_a_child_that_cannot_be_started_again_is_told_and_tried_again(tmp_path: Path) -> None:
+    """A server whose port is taken for a while must not end the others with it."""
+    program = tmp_path / "server"
+    program.write_text("#!/bin/sh\nexit 7\n")
+    program.chmod(0o755)
+    told: list[str] = []
+    child = Child("server", [str(program)], log=tmp_path / "server.log")
+    group = Group([[child]], policy=RestartPolicy(first_seconds=1, longest_seconds=4), tell=told.append)
+    group.start()
+    _until(lambda: not child.is_running())
+    group.revive(0.0)
+    program.rename(tmp_path / "away")
+    assert group.revive(1.0) == []
+    assert told[0] == "server has ended (exit code 7): it is started again in 1 s"
+    assert told[1].endswith("server could not be started: the next try is in 2 s")
+    (tmp_path / "away").rename(program)
+    assert group.revive(2.0) == []
+    assert group.revive(3.0) == ["server"]
+    group.stop()
+
+
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     """A parent that dies without a word leaves no child behind, not even one that a thread long gone had started."""
     program = f"""
