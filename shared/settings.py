@@ -148,9 +148,9 @@ class Settings(BaseSettings):
     """Share of an account's quota that first syncs and resyncs may use while nothing live waits."""
     watchdog_s: float = Field(default=60.0, ge=5)
     """Seconds for which a partition with waiting messages may stand still before the process exits to be started
-    anew. No message is held for more than `hold_limit_s`, so standing still is always a fault."""
+    anew. No batch is held for much more than `hold_limit_s`, so standing still is always a fault."""
     hold_limit_s: float = Field(default=10.0, ge=1, le=30)
-    """Seconds for which a worker may hold a message before it hands it to `later.*`."""
+    """Seconds for which the writer may hold a batch of changes; what is not written by then waits in `later.*`."""
     stop_timeout_s: float = Field(default=10.0, ge=1, le=40)
     """Seconds to finish the work in hand after SIGTERM."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

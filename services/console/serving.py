@@ -9,7 +9,7 @@ from services.console.api import Api, make_app
 from services.console.gauges import Gauges
 from services.console.projection import Follower, Views
 from shared.io.budgets_redis import RedisBudgets
-from shared.io.redis_scripts import connect
+from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
 from shared.io.tokens import place_of
 from shared.io.tokens_redis import RedisTokens
@@ -26,7 +26,7 @@ def wire(service: Service) -> None:
     follower = Follower(settings, views)
     service.health.require("views", lambda: "" if follower.caught_up.is_set() else "the journal is still being read")
     service.start("views", follower.run)
-    client = connect(settings.redis_url.get_secret_value())
+    client = connect_by(settings)
     tokens = RedisTokens(client)
     api = Api(
         views,

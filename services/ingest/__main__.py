@@ -17,7 +17,7 @@ from shared.io.http import make_caller
 from shared.io.kafka import partition_of
 from shared.io.kafka_consumer import Subscription, SupervisedConsumer
 from shared.io.kafka_producer import KafkaBus
-from shared.io.redis_scripts import connect
+from shared.io.redis_scripts import connect_by
 from shared.io.service import Service, serve
 from shared.io.threads import InThreads
 from shared.io.vault import Vault
@@ -90,7 +90,7 @@ def _serve_webhooks(service: Service) -> None:
         setups=lambda: service.setups.offset,
     )
     vault = Vault.from_file(settings.key_file)
-    refusals = WebhookRefusals(connect(settings.redis_url.get_secret_value()))
+    refusals = WebhookRefusals(connect_by(settings))
     webhooks = Webhooks(
         service.setups,
         vault,

@@ -15,7 +15,7 @@ from services.matcher.rebuilding import KafkaJournal, RebuildWatch
 from services.matcher.resolve import Resolve
 from shared import logs, topics
 from shared.io.rebuild import Rebuilder
-from shared.io.redis_scripts import AsyncScripts, connect_async
+from shared.io.redis_scripts import AsyncScripts, connect_async_by
 from shared.io.service import Service, serve
 from shared.io.store import Store
 
@@ -46,7 +46,7 @@ def wire(service: Service) -> Callable[[], int]:
     service.start("rebuild", watch.run)
     uvloop.install()
     app = make_app(settings, f"matcher-{settings.instance_id}")
-    store = Store(AsyncScripts(connect_async(settings.redis_url.get_secret_value())))
+    store = Store(AsyncScripts(connect_async_by(settings)))
     bus = FaustBus(app, settings, service.clock, service.setups)
     agents = Agents(app, settings, bus, service.setups, service.clock, service.metrics, service.progress)
     agents.add(topics.RECORDS, Match(store, bus, service.setups).handle)

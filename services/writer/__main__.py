@@ -15,6 +15,8 @@ MOST = 2000
 """Most commands taken at once: enough to fill the calls of all lanes of an account."""
 ROUNDS = 20
 """Calls of each lane that one batch is made for; more of a slow app's could not be finished in time."""
+HOLD_SHARE = 0.8
+"""Of the time that a batch may be held: the last call begins by then, and has the rest to end."""
 LINGER_S = 1.0
 """How long backfill waits for full calls."""
 
@@ -42,6 +44,7 @@ def wire(service: Service) -> None:
                 metrics=service.metrics,
                 together=InThreads(topic.name, width=16),
                 stop=service.stop.is_set,
+                hold_s=HOLD_SHARE * settings.hold_limit_s,
             )
             consumer = SupervisedConsumer(
                 settings,

@@ -34,7 +34,7 @@ from shared.io.budgets_redis import RedisBudgets
 from shared.io.exchanges import UNAVAILABLE, drive, harmless, refusal, retry_after
 from shared.io.grants import Grants
 from shared.io.ports import Clock, NotReady
-from shared.io.redis_scripts import connect
+from shared.io.redis_scripts import connect_by
 from shared.io.signing import Entry, Sender, SignedIn, SignIns
 from shared.io.ssrf import AddressGuard, BlockedAddress, GuardedAdapter
 from shared.io.tokens_redis import RedisTokens
@@ -313,7 +313,7 @@ def make_caller(
     sleep: Callable[[float], object] = time.sleep,
 ) -> HttpCaller:
     """Make the caller of a process; raises `VaultError`."""
-    client = connect(settings.redis_url.get_secret_value())
+    client = connect_by(settings)
     return HttpCaller(
         sign_ins=SignIns(
             setups=setups,

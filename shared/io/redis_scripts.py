@@ -12,31 +12,38 @@ from redis.retry import Retry
 
 from shared.io.ports import NotReady
 from shared.io.scripts import Call, ScriptName, load_scripts
+from shared.settings import Settings
 
 _TIMEOUT_S: Final = 5.0
-"""Longest wait for an answer; a script of the store takes a few milliseconds."""
+"""Longest wait for an answer where no settings say; a script of the store takes a few milliseconds."""
 
 
 class UnsafeRedis(Exception):  # noqa: N818 - names the state of the world
     """This Redis may forget keys by itself, so no worker may start on it."""
 
 
-def connect(url: str) -> "redis.Redis":
+def connect(url: str, *, timeout_s: float = _TIMEOUT_S) -> "redis.Redis":
     """Open a blocking client; no command is ever repeated by the client, since not every script may run twice."""
-    return redis.Redis.from_url(
-        url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=2.0, retry=Retry(NoBackoff(), 0), decode_responses=True
-    )
+    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_options(timeout_s))
 
 
-def connect_async(url: str) -> "redis.asyncio.Redis":
+def connect_async(url: str, *, timeout_s: float = _TIMEOUT_S) -> "redis.asyncio.Redis":
     """Open a client for an event loop, under the same rules."""
-    return redis.asyncio.Redis.from_url(
-        url,
-        socket_timeout=_TIMEOUT_S,
-        socket_connect_timeout=2.0,
-        retry=AsyncRetry(NoBackoff(), 0),
-        decode_responses=True,
-    )
+    return redis.asyncio.Redis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **_options(timeout_s))
+
+
+def _options(timeout_s: float) -> dict[str, Any]:
+    return {"socket_timeout": timeout_s, "socket_connect_timeout": min(2.0, timeout_s), "decode_responses": True}
+
+
+def connect_by(settings: Settings) -> "redis.Redis":
+    """Open a blocking client of the installation's Redis."""
+    return connect(settings.redis_url.get_secret_value(), timeout_s=settings.redis_timeout_s)
+
+
+def connect_async_by(settings: Settings) -> "redis.asyncio.Redis":
+    """Open a client of the installation's Redis for an event loop."""
+    return connect_async(settings.redis_url.get_secret_value(), timeout_s=settings.redis_timeout_s)
 
 
 def check_policy(client: "redis.Redis") -> None:

@@ -21,7 +21,7 @@ from shared.io.kafka import KafkaFault
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import KafkaOffsets
 from shared.io.ports import BusUnavailable
-from shared.io.redis_scripts import BlockingScripts, UnsafeRedis, check_policy, connect
+from shared.io.redis_scripts import BlockingScripts, UnsafeRedis, check_policy, connect_by
 from shared.io.store import Store
 from shared.io.vault import VaultError
 from shared.metrics import Metrics
@@ -52,7 +52,7 @@ class Service:
             settings, source=name, clock=self.clock, metrics=self.metrics, setups=lambda: self.setups.offset
         )
         self.offsets = KafkaOffsets(settings)
-        self.store = Store(BlockingScripts(connect(settings.redis_url.get_secret_value())))
+        self.store = Store(BlockingScripts(connect_by(settings)))
         self.grants = Grants(
             self.bus,
             self.setups,
@@ -113,7 +113,7 @@ class Service:
 
     def read_settings(self) -> None:
         """Read all settings once, as a command does; raises `BusUnavailable`, `RedisError` and `UnsafeRedis`."""
-        check_policy(connect(self.settings.redis_url.get_secret_value()))
+        check_policy(connect_by(self.settings))
         self._follower.catch_up()
 
     def close(self) -> None:

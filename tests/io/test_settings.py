@@ -1,11 +1,16 @@
 """Settings: where they come from, and what is refused."""
 
+import ast
+import socket
+import time
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from redis.exceptions import RedisError
 
 from shared import settings
+from shared.io.redis_scripts import connect_by
 from shared.settings import Settings, SettingsError
 
 
@@ -105,3 +110,39 @@ def test_every_field_is_explained_in_the_table() -> None:
     assert len(lines) == len(Settings.model_fields)
     for line in lines:
         assert len(line.split("|")[3].strip()) > 20, line
+
+
+def _read_of_settings(tree: ast.AST) -> set[str]:
+    """Return the attributes that are read of anything called settings."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            base = node.value
+            name = base.attr if isinstance(base, ast.Attribute) else base.id if isinstance(base, ast.Name) else ""
+            if name.endswith("settings"):
+                found.add(node.attr)
+    return found
+
+
+def test_every_setting_is_read() -> None:
+    """A setting that nobody reads is a promise in the reference that nobody keeps."""
+    root = Path(__file__).parents[2]
+    home = root / "shared" / "settings.py"
+    read = set()
+    for folder in ("shared", "services"):
+        for path in (root / folder).rglob("*.py"):
+            if path != home:
+                read |= _read_of_settings(ast.parse(path.read_text()))
+    for node in ast.walk(ast.parse(home.read_text())):  # a property that is read reads others
+        if isinstance(node, ast.FunctionDef) and node.name in read:
+            read |= {row.attr for row in ast.walk(node) if isinstance(row, ast.Attribute)}
+    assert set(Settings.model_fields) - read == set()
+
+
+def test_redis_is_waited_for_as_long_as_the_setting_says() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        began = time.monotonic()
+        with connect_by(settings.load(redis_url=url, redis_timeout_s=0.3)) as client, pytest.raises(RedisError):
+            client.ping()
+        assert time.monotonic() - began < 3
