@@ -339,7 +339,7 @@ class Group:
 
     def _delay(self, state: _Restarts, now: float) -> float:
         """Note when the next try is due; return in how many seconds."""
-        delay = min(self._policy.longest_seconds, self._policy.first_seconds * 2**state.count)
+        delay = min(self._policy.longest_seconds, self._policy.first_seconds * 2.0**state.count)
         state.due_at = now + delay
         state.count += 1
         return delay
