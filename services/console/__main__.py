@@ -1,7 +1,8 @@
 """Run the console, or change what is set up.
 
 ``python -m services.console`` serves the API; ``… plan FILE`` shows what a file would change, ``… apply FILE`` does it;
-``… authorize CONNECTION`` connects an account by OAuth; ``… why NAME`` says why a record is as it is.
+``… delete sync NAME`` and ``… delete connection NAME`` remove it; ``… authorize CONNECTION`` connects an account by
+OAuth; ``… why NAME`` says why a record is as it is.
 """
 
 import argparse
@@ -16,7 +17,7 @@ REDIRECT: Final = "http://127.0.0.1:8703/callback"
 
 def main() -> int:
     """Serve, or run a command; returns the exit code."""
-    given = _parser().parse_args()
+    given = parser().parse_args()
     # Each way imports what it needs alone: the web server costs a command half of its time.
     if given.command in (None, "serve"):
         from services.console.serving import wire  # noqa: PLC0415 - see above
@@ -53,6 +54,10 @@ def _on_servers(given: argparse.Namespace) -> int:
                 objects=given.object,
                 paste=given.paste,
             )
+        if given.command == "delete":
+            from services.console import deleting  # noqa: PLC0415
+
+            return deleting.run(service, given.kind, given.name)
         from services.console import setup  # noqa: PLC0415
 
         return setup.run(service, given.command, given.file)
@@ -60,9 +65,10 @@ def _on_servers(given: argparse.Namespace) -> int:
         service.close()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m services.console", description=__doc__)
-    commands = parser.add_subparsers(dest="command")
+def parser() -> argparse.ArgumentParser:
+    """Return the commands and what each takes."""
+    found = argparse.ArgumentParser(prog="python -m services.console", description=__doc__)
+    commands = found.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve the API (the default)")
     for name, what in (
         ("plan", "show what a file would change"),
@@ -79,11 +85,14 @@ def _parser() -> argparse.ArgumentParser:
         help="the redirect URL that is registered with the app (default: %(default)s, which is listened on)",
     )
     connect.add_argument("--paste", action="store_true", help="paste the answer instead of waiting for the browser")
+    delete = commands.add_parser("delete", help="delete a sync that is off, or a connection that no sync uses")
+    delete.add_argument("kind", choices=("sync", "connection"))
+    delete.add_argument("name", help="its id")
     asked = commands.add_parser("why", help="say why a record is as it is")
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")
     asked.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
-    return parser
+    return found
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The file of connections and syncs, as people write it: what is stored, but for what follows from it."""
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import yaml
 from pydantic import Discriminator, Field, SecretStr, Tag, ValidationError
@@ -71,10 +72,24 @@ class SetupFile(Frozen):
     """What is kept the same."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads `on`, `off`, `yes` and `no` as the words they are, as YAML 1.2 does: `off` is a key, and `NO` is Norway."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, Any]]]] = {  # type: ignore[misc]  # a class's in truth
+        first: [(tag, pattern) for tag, pattern in rows if not tag.endswith(":bool")]
+        for first, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
 def read(text: str) -> SetupFile:
     """Read a file; raises `SetupError`."""
     try:
-        loaded: Any = yaml.safe_load(text)
+        loaded: Any = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-13-45 is a ValueError
         raise SetupError(f"the file is not YAML: {error}") from error
     try:

@@ -1,13 +1,14 @@
-"""Publishes a plan, and reads back whether it counts."""
+"""Publishes settings, and reads back whether they count."""
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from services.console.planning import Change, Current, renewed
 from shared import topics
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from shared.io.service import Service
+from shared.topics import Topic
 
 if TYPE_CHECKING:
     from shared.messages import SetupDoc
@@ -34,9 +35,19 @@ def publish(service: Service, changes: Sequence[Change]) -> list[str]:
     return lost
 
 
+def remove(service: Service, topic: Topic[Any], keys: Sequence[str]) -> None:
+    """Publish a tombstone for each key, and read those of settings back; raises `BusUnavailable`."""
+    offsets = run_blocking(service.bus.publish([Outbound(topic=topic, key=key, message=None) for key in keys]))
+    if topic is topics.SETUPS:
+        _read_back(service, max(offsets, default=-1))
+
+
 def _send(service: Service, changes: Sequence[Change]) -> None:
     messages = [Outbound(topic=topics.SETUPS, key=change.key, message=change.doc) for change in changes]
-    last = max(run_blocking(service.bus.publish(messages)), default=-1)
+    _read_back(service, max(run_blocking(service.bus.publish(messages)), default=-1))
+
+
+def _read_back(service: Service, last: int) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while service.setups.offset < last:
         if time.monotonic() > deadline:

@@ -59,7 +59,7 @@ class SyncSettings(Frozen):
     direction: Direction = Field(default="two_way", examples=["to_right"])
     """Which way changes travel."""
     default_app: Side = Field(default="L", examples=["R"])
-    """Side that wins where both changed: `L` or `R`."""
+    """Side that wins where both changed."""
     create: Create = Create()
     """Whether records may be created, per direction."""
     match: MatchSettings = MatchSettings()

@@ -2,10 +2,14 @@
 
 import importlib.util
 import re
+import shlex
+import textwrap
 from pathlib import Path
 
 import pytest
 
+from services.console.__main__ import parser
+from services.console.files import read
 from shared.settings import PREFIX, Settings
 from tests.docs.reference import FOLDER, PAGES
 
@@ -38,6 +42,26 @@ def test_make_targets_exist(path: Path) -> None:
 def test_modules_exist(path: Path) -> None:
     for name in set(re.findall(r"python -m ([a-z_.]+[a-z_])", path.read_text())):
         assert importlib.util.find_spec(name) is not None, name
+
+
+@documents
+def test_commands_of_the_console_exist(path: Path) -> None:
+    """A command with what stands behind it is one that the parser takes; a word in capitals stands for any."""
+    for line in re.findall(r"python -m services\.console ((?:[a-z][^`\n:]*))", path.read_text()):
+        words = shlex.split(line)
+        if words[0] in ("serves", "and"):
+            continue
+        try:
+            parser().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"no such command: {line}")
+
+
+@documents
+def test_settings_files_can_be_read(path: Path) -> None:
+    for text in re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL):
+        found = read(textwrap.dedent(text))
+        assert found.connections or found.syncs
 
 
 @documents

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.hubspot import HubSpotServer
 from services.console.api import Api, make_app
 from services.console.projection import Views
 from shared.io.budgets import MemoryBudgets
+from tests.services.console.bench import PORTALS, Bench
 from tests.services.console.window import TOKEN, Window
 from tests.services.desk import Desk, serving
 
@@ -42,3 +44,26 @@ def _window(served: tuple[Api, str], tmp_path: Path) -> Iterator[Window]:
     api._webhooks = lambda row: window.refused.get(row.id)
     yield window
     views.close()
+
+
+@pytest.fixture(name="hubspot", scope="module")
+def _hubspot() -> Iterator[HubSpotServer]:
+    with HubSpotServer(data=None, seed=1) as server:
+        admin = server.admin()
+        for number in PORTALS.values():
+            admin.add_account(number, token=f"pat-{number}", settings={})
+        admin.close()
+        yield server
+
+
+@pytest.fixture(name="bench")
+def _bench(hubspot: HubSpotServer, redis_url: str, tmp_path: Path) -> Bench:
+    return Bench(hubspot, redis_url, tmp_path)
+
+
+@pytest.fixture(name="applied")
+def _applied(bench: Bench) -> Bench:
+    """Offer a console whose file was applied once."""
+    assert bench.run("apply", bench.whole()) == 0
+    bench.follow()
+    return bench

@@ -1,0 +1,113 @@
+"""Writes the reference of the settings file from its models: every key with default, meaning and an example."""
+
+import ast
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from services.console.files import ConnectionFile, MappingChanges, MappingFile, SetupFile, SyncFile
+from shared.core.matching import MatchSettings
+from shared.core.syncs import AssociationMapping, Create, SyncSide
+
+SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
+    ("The file", SetupFile),
+    ("connections", ConnectionFile),
+    ("syncs", SyncFile),
+    ("left, right", SyncSide),
+    ("create", Create),
+    ("match", MatchSettings),
+    ("mappings: a list", MappingFile),
+    ("mappings: changes of the defaults", MappingChanges),
+    ("associations", AssociationMapping),
+)
+_NESTED: Final = {
+    "connections": "connections", "syncs": "syncs", "left": "left-right", "right": "left-right", "create": "create",
+    "match": "match", "mappings": "mappings-a-list", "add": "mappings-a-list", "associations": "associations",
+}  # fmt: skip
+"""Keys that hold what another section describes."""
+_SWITCHES: Final = ("on", "off", "yes", "no", "true", "false")
+"""What YAML takes for a truth value."""
+
+
+def page() -> str:
+    """Write the tables of all sections."""
+    rows: list[str] = []
+    for title, model in SECTIONS:
+        rows += [f"## {title}\n", f"{_first_sentence(model)}\n"]
+        rows += ["| key | default | what it means | example |", "| --- | --- | --- | --- |"]
+        rows += [
+            f"| `{name}` | {_default(name, info)} | {_meaning(model, name, info)} | {_example(name, info)} |"
+            for name, info in model.model_fields.items()
+        ]
+        rows.append("")
+    return "\n".join(rows).rstrip("\n") + "\n"
+
+
+def examples() -> Iterator[tuple[type[BaseModel], str, list[Any]]]:
+    """Yield the examples of every key that no section of its own describes."""
+    for _, model in SECTIONS:
+        for name, info in model.model_fields.items():
+            if name not in _NESTED:
+                yield model, name, list(info.examples or [])
+
+
+def meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Read what stands below each field in the source of a model and of those that it extends."""
+    found: dict[str, str] = {}
+    for cls in reversed(model.__mro__):
+        if not issubclass(cls, BaseModel) or cls is BaseModel:
+            continue
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        if not isinstance(definition, ast.ClassDef):
+            continue
+        for field, after in zip(definition.body, definition.body[1:], strict=False):
+            told = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else None
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(told, str):
+                found[field.target.id] = " ".join(told.split())
+    return found
+
+
+def _first_sentence(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().split("\n\n")[0]
+
+
+def _meaning(model: type[BaseModel], name: str, info: FieldInfo) -> str:
+    text = meanings(model)[name].replace("``", "`").replace("|", "\\|")
+    choices = _choices(info.annotation)
+    return f"{text} One of {', '.join(f'`{one}`' for one in choices)}." if choices else text
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    if get_origin(annotation) is Literal:
+        return tuple(map(str, get_args(annotation)))
+    return next((found for one in get_args(annotation) if (found := _choices(one))), ())
+
+
+def _default(name: str, info: FieldInfo) -> str:
+    if info.is_required():
+        return "(needed)"
+    default = info.get_default(call_default_factory=True)
+    if name in _NESTED or default in (None, "", (), {}):
+        return "(none)"
+    return f"`{json.dumps(default)}`"
+
+
+def _example(name: str, info: FieldInfo) -> str:
+    if name in _NESTED:
+        return f"see [{re.sub('-', ' ', _NESTED[name])}](#{_NESTED[name]})"
+    return ", ".join(f"`{name}: {_yaml(one)}`" for one in info.examples or [])
+
+
+def _yaml(value: Any) -> str:
+    """Write a value in one line, as YAML reads it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./ …-]*", value) and value not in _SWITCHES:
+        return value
+    return json.dumps(value, ensure_ascii=False)

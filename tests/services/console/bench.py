@@ -1,0 +1,72 @@
+"""A console that applies files, against real portals and a real Redis, on a Kafka in memory."""
+
+import base64
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from deploy.local.hubspot import HubSpotServer
+from services.console import setup
+from shared import topics
+from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
+from shared.io.service import Service
+from shared.settings import Settings
+
+PORTALS: Final = {"one": 8801, "two": 8802, "three": 8803}
+
+
+class Bench:
+    """A console that applies files, against real portals and a real Redis."""
+
+    def __init__(self, hubspot: HubSpotServer, redis_url: str, folder: Path) -> None:
+        key = folder / "key"
+        key.write_text(base64.b64encode(b"k" * 32).decode())
+        self.file = folder / "setup.yaml"
+        self.base_url = hubspot.url
+        self.settings = Settings(redis_url=redis_url, key_file=key, allow_private_addresses=("127.0.0.1",))  # type: ignore[arg-type]  # a secret as text
+        self.broker = MemoryBroker(topics.catalogue(("hubspot",)))
+        self.service = self.person()
+        self.reader = MemoryReader(self.broker, topics.SETUPS)
+
+    def person(self) -> Service:
+        """Give another person's command on the same Kafka."""
+        service = Service("console", self.settings)
+        service.bus = MemoryBus(self.broker, clock=service.clock)  # type: ignore[assignment]  # the same in memory
+        reader = MemoryReader(self.broker, topics.SETUPS)
+
+        def follow(seconds: float) -> None:
+            for stored in reader.poll(seconds):
+                service.setups.apply(stored.offset, stored.key, stored.message)
+
+        service.follow = follow  # type: ignore[method-assign]  # reads the same log
+        follow(0)
+        return service
+
+    def connection(self, name: str, **more: Any) -> dict[str, Any]:
+        return {
+            "id": name, "app": "hubspot", "label": name.title(), "base_url": self.base_url, "auth": "api_key",
+            "secrets": {"access_token": f"pat-{PORTALS[name]}"}, **more,
+        }  # fmt: skip
+
+    def run(self, command: str, file: Any) -> int:
+        """Plan or apply."""
+        if isinstance(file, bytes):
+            self.file.write_bytes(file)
+        else:
+            self.file.write_text(file if isinstance(file, str) else yaml.safe_dump(file))
+        return setup.run(self.service, command, self.file)
+
+    def follow(self) -> list[Any]:
+        """Give what was written since; the command itself has read it."""
+        return list(self.reader.poll(0))
+
+    def whole(self, **sync: Any) -> dict[str, Any]:
+        """Give a file of two connections and a sync."""
+        connections = [self.connection("one"), self.connection("two", webhook_secret="hook")]
+        return {"connections": connections, "syncs": [between("one", "two", **sync)]}
+
+
+def between(one: str, other: str, name: str = "people", object_: str = "contact", **more: Any) -> dict[str, Any]:
+    ends = {side: {"connection": at, "object": object_} for side, at in (("left", one), ("right", other))}
+    return {"id": name, **ends, **more}
