@@ -141,6 +141,8 @@ class Cursor(Frozen):
     at_ms: int = 0
     interval_s: float = 0.0
     """The time between the beginnings of the feed's last two rounds; 0 where there were none."""
+    calls: int = 0
+    """Calls that its last round took, where that grows with the records that are linked."""
     rebuilt_ms: int = 0
     """The rebuild of Redis that the feed has looked back for."""
 

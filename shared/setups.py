@@ -197,6 +197,25 @@ class Setups:
         """List the (connection, object) that take part in a sync that is on."""
         return [key for key, rows in self._sides.items() if any(policy.enabled for policy, _ in rows)]
 
+    def associations_in_use(self, connection: str, object_: str) -> list[tuple[Policy, Side]]:
+        """List the syncs that are on and live, and carry associations of a connection's object."""
+        return [
+            (policy, side)
+            for policy, side in self.sides_of(connection, object_)
+            if policy.enabled and policy.live and policy.associations
+        ]
+
+    def feeds_in_use(self) -> set[str]:
+        """Name the feeds that are asked: what stands of any other one grows old for good."""
+        found: set[str] = set()
+        for connection, object_ in self.objects_in_use():
+            binding = self.binding(connection, object_)
+            names = [feed.name for feed in binding.feeds]
+            if binding.link_feed is not None and self.associations_in_use(connection, object_):
+                names.append(binding.link_feed.name)
+            found |= {f"{connection}/{object_}/{name}" for name in names}
+        return found
+
     def fields_of(self, connection: str, object_: str) -> tuple[str, ...]:
         """List what must be read of a record: fields of all its syncs, associations as ``@label``."""
         names: set[str] = set()

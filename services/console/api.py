@@ -120,14 +120,17 @@ class Api:
                     "jobs": [_job(job, told) for job, told in self.setups.jobs() if job.sync == name],
                 }
             )
+        asked = self.setups.feeds_in_use()
         feeds = [
             {
-                "feed": name,
-                "complete_to_ms": at,
-                "age_s": round(max(0, now - at) / 1000, 1) if at else None,
-                "interval_s": round(interval_s, 1) or None,
+                "feed": feed.name,
+                "complete_to_ms": feed.complete_to_ms,
+                "age_s": round(max(0, now - feed.complete_to_ms) / 1000, 1) if feed.complete_to_ms else None,
+                "interval_s": round(feed.interval_s, 1) or None,
+                **({"calls": feed.calls} if feed.calls else {}),
             }
-            for name, (at, interval_s) in sorted(self.views.feeds().items())
+            for feed in self.views.feeds()
+            if feed.name in asked
         ]
         return {
             "ready": self._ready(),

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from shared.core.connector import App, Scope
+from shared.core.connector import App
+from shared.core.demands import Scope
 from shared.core.oauth import Asked, Code
 
 LIFE_S: Final = 600.0

@@ -75,9 +75,10 @@ class Gauges:
             yield _series("oldest_pending_seconds", sync=sync), (now - since) / 1000 if since else 0.0
         for reason, number in self._views.parked().items():
             yield _series("parked_messages", reason=reason), number
-        told = self._views.feeds()
+        asked = self._setups.feeds_in_use()
+        told = [feed for feed in self._views.feeds() if feed.name in asked]
         for row in self._setups.connections():
-            complete = [at for feed, (at, _) in told.items() if feed.startswith(f"{row.id}/")]
+            complete = [feed.complete_to_ms for feed in told if feed.name.startswith(f"{row.id}/")]
             oldest = min(complete, default=0)
             if oldest:
                 yield _series("connection_age_seconds", connection=row.id), max(0, now - oldest) / 1000

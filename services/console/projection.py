@@ -24,7 +24,7 @@ from shared.messages import Cursor, Parked
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
-FORM: Final = 4
+FORM: Final = 5
 """Raised when the tables change: views of another form are built again."""
 KEPT_STEPS: Final = 50
 """Steps of one pair that the history shows."""
@@ -52,7 +52,7 @@ CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT 
   PRIMARY KEY (pair, rev)) WITHOUT ROWID;
 CREATE TABLE settled (sync TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
-  interval_s REAL NOT NULL) WITHOUT ROWID;
+  interval_s REAL NOT NULL, calls INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE parked (at INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
   detail TEXT NOT NULL, at_ms INTEGER NOT NULL);
 CREATE TABLE positions (topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (topic, part))
@@ -79,6 +79,19 @@ class Query:
     since_ms: int = 0
     after: tuple[str, str] = ("", "")
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """How fresh a feed is."""
+
+    name: str
+    complete_to_ms: int
+    """The moment up to which it has told everything."""
+    interval_s: float
+    """The time between the beginnings of its last two rounds; 0 where it is not known."""
+    calls: int
+    """Calls that a round takes, where that grows with the records that are linked."""
 
 
 class Views:
@@ -183,10 +196,10 @@ class Views:
             for sync, settled_ms in database.execute("SELECT sync, at_ms FROM settled").fetchall()
         }
 
-    def feeds(self) -> dict[str, tuple[int, float]]:
-        """Return, by feed, the moment up to which it has told everything, and how often it is asked, in seconds."""
-        rows = self._connection().execute("SELECT feed, complete_to_ms, interval_s FROM cursors")
-        return {row["feed"]: (row["complete_to_ms"], row["interval_s"]) for row in rows}
+    def feeds(self) -> list[FeedRow]:
+        """Return the feeds, in the order of their names."""
+        rows = self._connection().execute("SELECT feed, complete_to_ms, interval_s, calls FROM cursors ORDER BY feed")
+        return [FeedRow(*row) for row in rows]
 
     def parked(self) -> dict[str, int]:
         """Count parked messages by reason."""
@@ -312,8 +325,8 @@ def _take_cursors(database: sqlite3.Connection, batch: Sequence[Stored[Cursor]])
             database.execute("DELETE FROM cursors WHERE feed = ?", (stored.key,))
         else:
             told = stored.message
-            row = (stored.key, told.complete_to_ms, told.at_ms, told.interval_s)
-            database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?)", row)
+            row = (stored.key, told.complete_to_ms, told.at_ms, told.interval_s, told.calls)
+            database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _take_parked(database: sqlite3.Connection, batch: Sequence[Stored[Parked]]) -> None:

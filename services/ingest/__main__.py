@@ -11,6 +11,7 @@ from services.ingest.feeds import Feeds
 from services.ingest.hydrate import Hydrate
 from services.ingest.jobs import Jobs
 from services.ingest.known import Known
+from services.ingest.link_rounds import LinkRounds
 from services.ingest.webhooks import Webhooks, make_app
 from shared import topics
 from shared.io.http import make_caller
@@ -62,6 +63,7 @@ def wire(service: Service) -> None:
         metrics=service.metrics,
         cursors=cursors,
         known=Known(service.store, service.setups),
+        links=LinkRounds(service.setups, service.store, caller, service.bus, service.clock),
         owns=owns,
     )
     service.start("feeds", feeds.run)

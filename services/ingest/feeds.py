@@ -13,14 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from services.ingest.cursors import Cursors
 from services.ingest.known import Known
+from services.ingest.link_rounds import LinkRounds
 from services.ingest.notices import addressed, as_notice
 from services.ingest.told import Told
 from shared import logs, topics
-from shared.core.connector import AppError, Feed, FeedExpired, Hint
+from shared.core.connector import AppError, Feed, FeedExpired, Hint, LinkFeed
 from shared.core.syncs import Job
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
 from shared.messages import Cursor, Notice, SetupDoc
@@ -74,11 +75,27 @@ class _Poll:
         return Cursors.key(self.connection, self.object, self.feed.name)
 
 
+@dataclass(frozen=True, slots=True)
+class _LinkPoll:
+    connection: str
+    object: str
+    feed: LinkFeed
+    interval_s: float
+
+    @property
+    def key(self) -> str:
+        return Cursors.key(self.connection, self.object, self.feed.name)
+
+
+_AnyPoll: TypeAlias = _Poll | _LinkPoll
+
+
 @dataclass(slots=True, kw_only=True)
 class Feeds:
     """Polls in the thread that calls `run`, several feeds at once.
 
     Args:
+        links: Ask apps in turn what the linked records are associated with.
         owns: Tells whether this worker looks after a connection.
     """
 
@@ -89,6 +106,7 @@ class Feeds:
     metrics: Metrics
     cursors: Cursors
     known: Known
+    links: LinkRounds
     owns: Callable[[str], bool]
     _states: dict[str, _State] = field(default_factory=dict)
     _told: Told = field(default_factory=Told)
@@ -107,8 +125,8 @@ class Feeds:
                     pool.submit(self._guarded, poll, state)
         pool.shutdown(wait=False, cancel_futures=True)
 
-    def _polls(self) -> list[_Poll]:
-        found = []
+    def _polls(self) -> list[_AnyPoll]:
+        found: list[_AnyPoll] = []
         for connection, object_ in self.setups.objects_in_use():
             if not self.owns(connection):
                 continue
@@ -120,9 +138,12 @@ class Feeds:
                 _Poll(connection, object_, feed, row.poll_interval_s * feed.interval_s / _USUAL_S)
                 for feed in binding.feeds
             ]
+            if binding.link_feed is not None and self.setups.associations_in_use(connection, object_):
+                interval_s = max(row.poll_interval_s, self.links.interval_s(connection, object_))
+                found.append(_LinkPoll(connection, object_, binding.link_feed, interval_s))
         return found
 
-    def _guarded(self, poll: _Poll, state: _State) -> None:
+    def _guarded(self, poll: _AnyPoll, state: _State) -> None:
         reason, pause = "failed", _LONGEST_PAUSE_S
         try:
             reason, pause = self._once(poll, state)
@@ -134,7 +155,7 @@ class Feeds:
             state.due = time.monotonic() + pause
             state.busy = False
 
-    def _once(self, poll: _Poll, state: _State) -> tuple[str, float]:
+    def _once(self, poll: _AnyPoll, state: _State) -> tuple[str, float]:
         """Poll until the feed has no more; gives how it ended, and the seconds until the next time."""
         began = time.monotonic()
         state.interval_s = began - state.began if state.began is not None else 0.0
@@ -158,7 +179,7 @@ class Feeds:
         state.failures, state.told = 0, ""
         return reason, self._rest(poll, time.monotonic() - began)
 
-    def _rest(self, poll: _Poll, took: float) -> float:
+    def _rest(self, poll: _AnyPoll, took: float) -> float:
         """Return how long a feed rests after a round: its interval counts from beginning to beginning."""
         if self._in_job(poll.connection):
             return max(poll.interval_s, min(_REST_IN_JOBS * took, _LONGEST_REST_S))
@@ -174,8 +195,12 @@ class Feeds:
                 return True
         return False
 
-    def _all_pages(self, poll: _Poll, state: _State) -> str:
+    def _all_pages(self, poll: _AnyPoll, state: _State) -> str:
         """Poll while more waits and the feed is ours; a feed that does not know its cursor any more begins anew."""
+        if isinstance(poll, _LinkPoll):
+            while self._ask_links(poll, state.interval_s) and self.owns(poll.connection):
+                state.failures = 0
+            return "done"
         try:
             while self.poll(poll, state.interval_s) and self.owns(poll.connection):
                 state.failures = 0
@@ -208,6 +233,15 @@ class Feeds:
         self._show_age(poll, complete)
         return page.more
 
+    def _ask_links(self, poll: _LinkPoll, interval_s: float) -> bool:
+        """Ask about one batch of linked records; True when another one is waiting already."""
+        step = self.links.step(poll.connection, poll.object, poll.feed)
+        if not step.more:
+            done = self._cursor(poll, "", step.began_ms, self._rebuilt(poll))
+            self.cursors.save(done.model_copy(update={"interval_s": round(interval_s, 3), "calls": step.calls}))
+            self._show_age(poll, step.began_ms)
+        return step.more
+
     def _notices(self, poll: _Poll, hints: Sequence[Hint]) -> list[Notice]:
         now_ms = self.clock.now_ms()
         return [as_notice(hint, poll.connection, poll.object, now_ms) for hint in hints]
@@ -220,7 +254,7 @@ class Feeds:
             known = set()  # the hydrator looks once more, when the links are there
         return [addressed(notice) for number, notice in enumerate(notices) if number not in known]
 
-    def _rebuilt(self, poll: _Poll) -> dict[str, int]:
+    def _rebuilt(self, poll: _AnyPoll) -> dict[str, int]:
         """Tell when Redis was last rebuilt for each sync that the feed serves."""
         return {
             policy.sync: self.setups.rebuilt_ms(policy.sync)
@@ -240,7 +274,7 @@ class Feeds:
         self.cursors.save(moved)
         return moved
 
-    def _cursor(self, poll: _Poll, cursor: str, complete_to_ms: int, rebuilt: Mapping[str, int]) -> Cursor:
+    def _cursor(self, poll: _AnyPoll, cursor: str, complete_to_ms: int, rebuilt: Mapping[str, int]) -> Cursor:
         return Cursor(
             connection=poll.connection,
             object=poll.object,
@@ -271,7 +305,7 @@ class Feeds:
             )
         )
 
-    def _show_age(self, poll: _Poll, complete_to_ms: int = 0) -> None:
+    def _show_age(self, poll: _AnyPoll, complete_to_ms: int = 0) -> None:
         """Show how old a change may be that the feed has not told yet; its app's clock counts, where it tells one."""
         if not complete_to_ms:
             known = self.cursors.get(poll.key)
@@ -281,7 +315,7 @@ class Feeds:
             self.metrics.set("feed_age_seconds", age, connection=poll.connection, feed=poll.feed.name)
 
 
-def _pause(poll: _Poll, state: _State) -> float:
+def _pause(poll: _AnyPoll, state: _State) -> float:
     """Give how long a feed that failed once more is left alone."""
     state.failures += 1
     doubled: float = _FIRST_PAUSE_S * 2 ** min(state.failures, 8)

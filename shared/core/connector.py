@@ -7,13 +7,14 @@ Terminology:
   result or raises `AppError`. Whoever drives it owns the socket, the clock, the budget and the retries, so an app
   is tested with recorded answers and never sleeps, signs or logs.
 - *Feed*: a way to learn that records changed. A *hint* may miss or repeat; *truth* feeds together cover create,
-  update and delete.
+  update and delete, and associations where the app has some (`Feed`, `LinkFeed`).
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
+from shared.core.demands import ConnectionField, Limit, Scope
 from shared.core.oauth import Asked, Code, Tokens
 from shared.core.records import Fields, FieldType, Report, Version
 
@@ -170,6 +171,22 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFeed:
+    """A truth feed that is asked about the records we know: what each is associated with now.
+
+    For associations that move no record's version, so that no other feed can tell when they change.
+    """
+
+    name: str = "associations"
+    covers: frozenset[Literal["association"]] = frozenset({"association"})
+    batch: int
+    """Records that one call answers for."""
+    read: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Mapping[str, Mapping[str, str | None]]]]
+    """(session, ids, labels) -> by id and label the record at the other end, None for none; what the app does not say
+    is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What one call of an app says."""
 
@@ -311,29 +328,6 @@ class Association:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """One limit that the app puts on calls."""
-
-    name: str
-    kind: Literal["window", "rolling", "concurrency", "execution_time", "daily", "none"]
-    scope: Literal["user", "token", "account"]
-    amount: int
-    window_s: float
-    shared_with_strangers: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """A permission to ask for."""
-
-    name: str
-    objects: tuple[str, ...]
-    access: Literal["read", "write"]
-    required: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CodeFlow:
     """How a person connects an account by OAuth."""
 
@@ -400,6 +394,8 @@ class Binding:
     """Of each group, one field at least must hold a value before a record is created."""
     associations: tuple[Association, ...] = ()
     feeds: tuple[Feed, ...]
+    link_feed: LinkFeed | None = None
+    """Needed where there are associations that none of the feeds covers."""
     read_batch: int
     write_batch: int
     batch_result: Literal["per_item", "first_error", "all_or_nothing"]
@@ -419,18 +415,6 @@ class Binding:
     """Make what the app needs before the first write, such as the unique property that holds the marker."""
     record_url: str = ""
     """Web address of a record, with ``{account}`` and ``{id}``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionField:
-    """Something a user fills in when connecting."""
-
-    name: str
-    label: str
-    kind: Literal["url", "text"]
-    required: bool = True
-    choices: tuple[str, ...] = ()
-    """What a text may be, the default first; anything when empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

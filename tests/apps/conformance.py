@@ -149,6 +149,13 @@ class Conformance:
         covered = frozenset[str]().union(*(feed.covers for feed in world.binding.feeds if feed.role == "truth"))
         assert {"create", "update", "delete"} <= covered
 
+    def test_a_truth_feed_covers_associations(self, world: World) -> None:
+        """Where an app has some, a change of one is noticed although no webhook tells it."""
+        covered = frozenset[str]().union(*(feed.covers for feed in world.binding.feeds if feed.role == "truth"))
+        if world.binding.link_feed is not None:
+            covered |= world.binding.link_feed.covers
+        assert ("association" in covered) == bool(world.binding.associations)
+
     def test_discover_knows_the_declared_fields(self, world: World) -> None:
         """What discovery says of a field agrees with the static hint."""
         found = {info.name: info for info in world.driver.run(world.binding.discover(world.session))}

@@ -312,6 +312,23 @@ class TestContacts(_HubSpot):
         links = world.admin.call("GET", f"accounts/{world.number}/associations/contacts/companies")[report.id]
         assert links == {side: [279], acme: [279], beta: [279]}
 
+    def test_the_link_feed_tells_the_company_of_each_contact(self, world: Portal) -> None:
+        """A set one, none, another one; nothing of a label that is not asked for."""
+        ids = world.person_creates([world.sample(number) for number in range(3)])
+        one, other = world.admin.load(world.number, companies=[{"name": "One"}, {"name": "Other"}])["companies"]
+        feed = world.binding.link_feed
+        assert feed is not None
+        world.admin.edit(world.number, "link", "contacts", ids[0], toType="companies", other=one, types=[1])
+        world.admin.edit(world.number, "link", "contacts", ids[2], toType="companies", other=one, types=[279])
+
+        def told(*labels: str) -> object:
+            return world.driver.run(feed.read(world.session, ids, labels))
+
+        assert told("company") == {ids[0]: {"company": one}, ids[1]: {"company": None}, ids[2]: {"company": None}}
+        world.admin.edit(world.number, "link", "contacts", ids[0], toType="companies", other=other, types=[1])
+        assert told("company") == {ids[0]: {"company": other}, ids[1]: {"company": None}, ids[2]: {"company": None}}
+        assert told() == {}
+
     def test_a_contact_is_created_with_its_company(self, world: Portal) -> None:
         """And once more without harm, when the answer about the association was lost."""
         acme = self._company(world, "Acme")

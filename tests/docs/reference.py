@@ -56,6 +56,8 @@ def _apps() -> str:
         rows += ["| --- | --- | --- | --- | --- |"]
         for name, binding in app.objects.items():
             feeds = ", ".join(f"{feed.name} ({', '.join(sorted(feed.covers))})" for feed in binding.feeds)
+            if binding.link_feed is not None:
+                feeds += f", {binding.link_feed.name}: each linked record in turn, {binding.link_feed.batch} a call"
             hook = "webhooks, " if app.webhook else ""
             sizes = f"{binding.read_batch}, {binding.write_batch}"
             rows.append(f"| {name} | {hook}{feeds} | {binding.create} | {binding.lock} | {sizes} |")

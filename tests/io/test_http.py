@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from shared.apps import APPS
-from shared.core.connector import App, AppError, Auth, Exchange, HttpRequest, HttpResponse, Limit
+from shared.core.connector import App, AppError, Auth, Exchange, HttpRequest, HttpResponse
+from shared.core.demands import Limit
 from shared.core.oauth import Tokens
 from shared.core.syncs import Connection
 from shared.io import http as http_module

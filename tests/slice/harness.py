@@ -14,6 +14,7 @@ from deploy.local.hubspot import HubSpotServer
 from services.console.mappings import dated
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import Known
+from services.ingest.link_rounds import LinkRounds
 from services.ingest.notices import addressed, as_notice
 from services.matcher.match import Match
 from services.matcher.resolve import Resolve
@@ -86,7 +87,7 @@ class Slice:
             self._connect_book(book)
         for sync in syncs:
             self.add(sync)
-        caller = _Caller(self.drivers)
+        self.caller = caller = _Caller(self.drivers)
         hydrate = Hydrate(self.store, self.bus, self.setups, caller)
         write = Write(self.store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics)
         self.handlers: dict[topics.Topic[Any], Any] = {
@@ -231,6 +232,7 @@ class Polling(Slice):
     def __init__(self, server: HubSpotServer, syncs: Sequence[Sync], *, book: Book | None = None) -> None:
         super().__init__(server, syncs, book=book)
         self._known = Known(self.store, self.setups)
+        self.links = LinkRounds(self.setups, self.store, self.caller, self.bus, self.clock)
         self._cursors: dict[tuple[str, str, str], str | None] = {
             (connection, object_, feed.name): None
             for connection, object_ in self.setups.objects_in_use()
@@ -260,6 +262,21 @@ class Polling(Slice):
             while more:
                 number, more = self._page(key)
                 told += number
+        return told + self._poll_links(connections)
+
+    def _poll_links(self, connections: Sequence[str]) -> int:
+        """Ask about the associations of all linked records, as `Feeds` does."""
+        told = 0
+        for connection, object_ in self.setups.objects_in_use():
+            feed = self.setups.binding(connection, object_).link_feed
+            more = (
+                feed is not None
+                and bool(self.setups.associations_in_use(connection, object_))
+                and (not connections or connection in connections)
+            )
+            while more and feed is not None:
+                step = self.links.step(connection, object_, feed)
+                told, more = told + step.told, step.more
         return told
 
     def settle(self, *, most: int = 12, later: int = 5) -> bool:

@@ -20,7 +20,8 @@ from typing import Final
 from shared.apps.carddav.card import FIELDS
 from shared.apps.carddav.reading import BATCH, OBJECT, account, discover, list_page, poll, read
 from shared.apps.carddav.writing import archive_many, create_many, update_many
-from shared.core.connector import App, Auth, Binding, ConnectionField, Feed, Limit
+from shared.core.connector import App, Auth, Binding, Feed
+from shared.core.demands import ConnectionField, Limit
 
 __all__ = ["CARDDAV"]
 

@@ -14,10 +14,11 @@ What is particular here:
   results carry what it stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shared.apps.hubspot.account import account, discover, owners, prepare
+from shared.apps.hubspot.associations import READ, read_all_links
 from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archived, rewind_modified
 from shared.apps.hubspot.objects import KINDS, Kind
 from shared.apps.hubspot.reading import BATCH, list_page, read
@@ -31,19 +32,18 @@ from shared.core.connector import (
     Binding,
     Change,
     CodeFlow,
-    ConnectionField,
     Exchange,
     Feed,
     FeedPage,
     FieldInfo,
-    Limit,
+    LinkFeed,
     Page,
     ReadResult,
-    Scope,
     Session,
     Webhook,
     WriteResult,
 )
+from shared.core.demands import ConnectionField, Limit, Scope
 
 __all__ = ["HUBSPOT"]
 
@@ -75,6 +75,15 @@ def _feeds(kind: Kind) -> tuple[Feed, ...]:
             interval_s=300.0,
         ),
     )
+
+
+def _link_feed(kind: Kind) -> LinkFeed | None:
+    def read_links(
+        session: Session, ids: Sequence[str], labels: Sequence[str]
+    ) -> Exchange[Mapping[str, Mapping[str, str | None]]]:
+        return read_all_links(session, kind, ids, labels)
+
+    return LinkFeed(batch=READ, read=read_links) if kind.links else None
 
 
 def _binding(kind: Kind) -> Binding:
@@ -109,6 +118,7 @@ def _binding(kind: Kind) -> Binding:
         required_any=kind.required_any,
         associations=kind.associations,
         feeds=_feeds(kind),
+        link_feed=_link_feed(kind),
         read_batch=BATCH,
         write_batch=BATCH,
         batch_result="per_item",

@@ -9,7 +9,8 @@ Hints carry the version, so a repeated one costs the caller nothing.
 The archived list cannot be filtered by time, and its order is that of the ids: a round reads all of it, a page a poll.
 HubSpot empties it 90 days after a delete. Privacy deletions never appear in it: only the webhook tells them.
 
-An association changes no modification time: only webhooks tell it at once, a later reading of the record tells it, too.
+An association changes no modification time: webhooks tell it at once, and the link feed, which asks about every linked
+record in turn (`associations.read_all_links`), within minutes.
 """
 
 import json

@@ -72,18 +72,20 @@ def test_the_counts_add_up_and_are_those_of_the_lists(window: Window) -> None:
 
 
 def test_health_says_how_fresh_everything_is(window: Window) -> None:
-    """Feeds by name with how often they are asked, and whether the journal was read to its end."""
+    """Feeds that are asked, by name, with how often, and whether the journal was read to its end."""
     now = window.desk.clock.now_ms()
-    for name, to, every in (("f", now - 2_000, 5.23), ("new", 0, 0.0)):
-        cursor = Cursor(connection=LEFT, object="contact", feed=name, cursor="c", complete_to_ms=to, interval_s=every)
+    for name, to, every, calls in (("changed", now - 2_000, 5.23, 4), ("bin", 0, 0.0, 0), ("associations", 5, 1.0, 1)):
+        cursor = Cursor(
+            connection=LEFT, object="contact", feed=name, cursor="c", complete_to_ms=to, interval_s=every, calls=calls
+        )
         row = Stored(partition=0, offset=0, key=f"{LEFT}/contact/{name}", message=cursor, raw=b"", headers={})
         window.views.take(topics.CURSORS.name, [row], {})
     window.ready = False
     health = window.get("health")
     assert health["ready"] is False
     assert health["feeds"] == [
-        {"feed": "hub/contact/f", "complete_to_ms": now - 2_000, "age_s": 2.0, "interval_s": 5.2},
-        {"feed": "hub/contact/new", "complete_to_ms": 0, "age_s": None, "interval_s": None},
+        {"feed": "hub/contact/bin", "complete_to_ms": 0, "age_s": None, "interval_s": None},
+        {"feed": "hub/contact/changed", "complete_to_ms": now - 2_000, "age_s": 2.0, "interval_s": 5.2, "calls": 4},
     ]
     assert health["syncs"][0]["counts"] == dict.fromkeys(SHOWN, 0)
 

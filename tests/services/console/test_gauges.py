@@ -67,7 +67,7 @@ def test_what_is_parked_paused_and_how_fresh_a_connection_is(window: Window) -> 
     standing = {left: {"state": "paused", "reason": "auth_expired"}}
     show, metrics = gauges(window, standing)
     now = window.desk.clock.now_ms()
-    for feed, at in (("changed", now - 5_000), ("deleted", now - 60_000)):
+    for feed, at in (("changed", now - 5_000), ("bin", now - 60_000), ("none", 5)):
         cursor = Cursor(connection=left, object="contact", feed=feed, cursor="c", complete_to_ms=at, at_ms=now)
         tell(window.views, topics.CURSORS, (f"{left}/contact/{feed}", cursor))
     row = Parked(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.console.projection import FORM, KEPT_STEPS, SHOWN, Query, Views
+from services.console.projection import FORM, KEPT_STEPS, SHOWN, FeedRow, Query, Views
 from shared import topics
 from shared.core.pairs import Pair, SideState, Trace
 from shared.core.records import Version
@@ -180,14 +180,16 @@ def test_the_oldest_that_waits_and_the_newest_that_settled_are_known(views: View
 def test_feeds_and_parked_messages_are_shown(views: Views) -> None:
     """A feed by its newest cursor, a parked message once."""
     for to in (1, 2):
-        cursor = Cursor(connection="a", object="contact", feed="f", cursor="c", complete_to_ms=to, interval_s=to + 0.5)
+        cursor = Cursor(
+            connection="a", object="contact", feed="f", cursor="c", complete_to_ms=to, interval_s=to + 0.5, calls=3
+        )
         views.take(topics.CURSORS.name, [stored(cursor, "a/contact/f")], {0: to})
     parked = Parked(topic="pairs", partition=0, offset=7, key="k", raw_base64="", reason="malformed")
     for _ in range(2):
         views.take(topics.PARKED.name, [stored(parked, "k", 3)], {0: 4})
-    assert (views.feeds(), views.parked()) == ({"a/contact/f": (2, 2.5)}, {"malformed": 1})
+    assert (views.feeds(), views.parked()) == ([FeedRow("a/contact/f", 2, 2.5, 3)], {"malformed": 1})
     views.take(topics.CURSORS.name, [stored(None, "a/contact/f")], {})
-    assert views.feeds() == {}
+    assert views.feeds() == []
 
 
 def test_what_cannot_be_taken_moves_no_position(views: Views) -> None:

@@ -6,6 +6,7 @@ from services.ingest import feeds as module
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds
 from services.ingest.known import Known
+from services.ingest.link_rounds import LinkRounds
 from tests.services.desk import LEFT, RIGHT, Answer, Desk
 
 BIN: Final = Cursors.key(LEFT, "contact", "bin")
@@ -19,10 +20,11 @@ class Station:
         self.desk = Desk()
         self.cursors = Cursors(self.desk.bus)
         self.owned = set(owned or (LEFT, RIGHT))
+        self.links = LinkRounds(self.desk.setups, self.desk.store, self.desk.caller, self.desk.bus, self.desk.clock)
         self.feeds = Feeds(
             setups=self.desk.setups, caller=self.desk.caller, bus=self.desk.bus, clock=self.desk.clock,
             metrics=self.desk.metrics, cursors=self.cursors, known=Known(self.desk.store, self.desk.setups),
-            owns=lambda name: name in self.owned,
+            links=self.links, owns=lambda name: name in self.owned,
         )  # fmt: skip
         self.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c"}
 

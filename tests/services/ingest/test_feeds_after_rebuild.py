@@ -8,6 +8,7 @@ import pytest
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds, _Poll
 from services.ingest.known import Known
+from services.ingest.link_rounds import LinkRounds
 from shared import topics
 from shared.apps import APPS
 from shared.core.connector import HttpRequest, HttpResponse
@@ -36,9 +37,11 @@ class Scene:
         self.asked: list[HttpRequest] = []
         bus = MemoryBus(self.broker, clock=self.clock)
         self.cursors = Cursors(bus)
+        store, caller = Store(MemoryScripts()), MemoryCaller(self._serve)
         self.feeds = Feeds(
-            setups=self.setups, caller=MemoryCaller(self._serve), bus=bus, clock=self.clock, metrics=Metrics(),
-            cursors=self.cursors, known=Known(Store(MemoryScripts()), self.setups), owns=lambda _name: True,
+            setups=self.setups, caller=caller, bus=bus, clock=self.clock, metrics=Metrics(),
+            cursors=self.cursors, known=Known(store, self.setups), owns=lambda _name: True,
+            links=LinkRounds(self.setups, store, caller, bus, self.clock),
         )  # fmt: skip
         rows: tuple[tuple[str, str, dict[str, str]], ...] = (
             ("left", "hubspot", {}),

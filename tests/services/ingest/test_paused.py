@@ -8,6 +8,7 @@ from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds, _Poll, _State
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import Known
+from services.ingest.link_rounds import LinkRounds
 from shared import topics
 from shared.apps import APPS
 from shared.core.connector import AppError, Retry
@@ -51,9 +52,10 @@ def _setups() -> Setups:
 @pytest.mark.parametrize(("retry", "pause_s"), [("auth", 60.0), ("outage", 300.0)])
 def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retry: Retry, pause_s: float) -> None:
     bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))), clock=ManualClock())
+    store, caller, clock = Store(MemoryScripts()), Refusing(retry), ManualClock()
     feeds = Feeds(
-        setups=setups, caller=Refusing(retry), bus=bus, clock=ManualClock(), metrics=Metrics(), cursors=Cursors(bus),
-        known=Known(Store(MemoryScripts()), setups), owns=lambda _: True,
+        setups=setups, caller=caller, bus=bus, clock=clock, metrics=Metrics(), cursors=Cursors(bus),
+        known=Known(store, setups), links=LinkRounds(setups, store, caller, bus, clock), owns=lambda _: True,
     )  # fmt: skip
     poll = _Poll("one", "contact", APPS["hubspot"].objects["contact"].feeds[0], 30.0)
     assert feeds._once(poll, _State(failures=9)) == ("auth_expired", pause_s)

@@ -1,0 +1,39 @@
+"""What an app demands of those who connect it: what they fill in, what they allow, and how many calls they make."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionField:
+    """Something a user fills in when connecting."""
+
+    name: str
+    label: str
+    kind: Literal["url", "text"]
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    """What a text may be, the default first; anything when empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A permission to ask for."""
+
+    name: str
+    objects: tuple[str, ...]
+    access: Literal["read", "write"]
+    required: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit that the app puts on calls."""
+
+    name: str
+    kind: Literal["window", "rolling", "concurrency", "execution_time", "daily", "none"]
+    scope: Literal["user", "token", "account"]
+    amount: int
+    window_s: float
+    shared_with_strangers: bool = False
