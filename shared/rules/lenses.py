@@ -30,6 +30,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DIGITS: Final = 100
 """Digits before or after the point beyond which a number is a text."""
+_FIGURES: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _TRUTH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _EXTENSION: Final = re.compile(r"(?:;ext=|\bext\.?|\bx)\s*(\d{1,7})\s*$", re.IGNORECASE)
 
@@ -151,8 +152,9 @@ def _phone_key(value: Value, context: LensContext) -> Hashable:
 @lru_cache(maxsize=4096)
 def phone_meaning(text: str, country: str | None) -> str:
     """Give a phone number for comparing: E.164 with its extension; the bare digits where it cannot be read."""
+    abroad = re.match(r"\W*00(?=\W*[1-9])", text) if country is None else None
     try:
-        number = phonenumbers.parse(text, country)
+        number = phonenumbers.parse(f"+{text[abroad.end() :]}" if abroad else text, country)
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not phonenumbers.is_possible_number(number):
@@ -192,9 +194,9 @@ def _country_key(value: Value, _context: LensContext) -> Hashable:
 def _instant(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _day_of(value: Value, context: LensContext) -> date | None:
@@ -239,14 +241,15 @@ def _spelled(moment: datetime) -> str:
 
 def _datetime_key(value: Value, _context: LensContext) -> Hashable:
     found = _instant(_first(value))
-    return _tidy(_first(value)) if found is None else found.timestamp()
+    return _tidy(_first(value)) if found is None else _spelled(found)
 
 
 def _datetime(value: Value, _old: Value | None, _context: LensContext) -> Value:
+    """Send the moment in its one canonical spelling: what reads as a moment here need not do so in the app."""
     found = _instant(_first(value))
     if found is None or found.year not in _YEARS:
         raise InvalidValue("invalid_value", f"{_first(value)[:40]!r} is no time between the years 1900 and 2200.")
-    return value
+    return _spelled(found)
 
 
 def _decimal(value: Value) -> Decimal | None:
@@ -266,9 +269,12 @@ def _number_key(value: Value, context: LensContext) -> Hashable:
 
 
 def _number(value: Value, _old: Value | None, _context: LensContext) -> Value:
-    if _decimal(value) is None:
+    """Send a number in figures: what reads as one here, such as ``1e3``, need not do so in the app."""
+    number = _decimal(value)
+    if number is None:
         raise InvalidValue("type_mismatch", f"{_first(value)[:40]!r} is no number; correct it where it was typed.")
-    return _first(value).strip()
+    text = _first(value).strip()
+    return text if _FIGURES.fullmatch(text) else f"{number:f}"
 
 
 def _truth(value: Value) -> bool | None:

@@ -120,5 +120,40 @@ def test_a_card_is_read_alike_whatever_way_it_came() -> None:
 
 def test_what_no_server_can_store_is_not_sent() -> None:
     made = write_fields(card("FN:A"), {"note": "one\x0btwo\ud800\x00three", "given_name": "A\ufffeB"})
-    assert body(made) == ["FN:A B", "NOTE:one\\ntwo  three", "N:;A B;;;"]
+    assert body(made) == ["FN:A B", "N:;A B;;;", "NOTE:one\\ntwo  three"]
     assert made.text().encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("NOTE;QUOTED-PRINTABLE:one=\r\ntwo=20=C3=A9", "onetwo \u00e9"),
+        ("NOTE;ENCODING=quoted-printable:one=3D\r\n two", "one=two"),
+        ("NOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=idna:=E9", "\u00e9"),
+        ("NOTE;ENCODING=QUOTED-PRINTABLE;CHARSET=a\0b:=E9", "\u00e9"),
+        ("NOTE;BASE64:b25lLHR3bw==", "one,two"),
+        ("NOTE;ENCODING=b:!", "!"),
+        ("NOTE:;QUOTED-PRINTABLE: one=\r\nX-NEXT:two", ";QUOTED-PRINTABLE: one="),
+        ("NOTE:one\\:two\\\\\\,\\Nthree\\", "one:two\\,\nthree\\"),
+    ],
+)
+def test_texts_are_read_in_every_encoding(line: str, note: str) -> None:
+    made = card("FN:A", line)
+    assert read(made, "note") == (note,)
+    assert read(write_fields(made, {"note": "a=3D=\\"}), "note") == ("a=3D=\\",)
+
+
+def test_a_clear_of_the_last_name_leaves_no_old_name_to_be_read() -> None:
+    made = write_fields(card("FN:Lee", "N:Lee;;;;", "EMAIL:ann@x.example"), {"family_name": None})
+    assert body(made) == ["FN:ann@x.example", "N:;;;;", "EMAIL:ann@x.example"]
+    assert read(made, "given_name", "family_name") == (None, None)
+
+
+def test_a_backslash_at_the_end_of_a_part_does_not_swallow_the_next_one() -> None:
+    made = write_fields(card("FN:A", "ADR:;;;;Lee\\"), {"country": "France"})
+    assert read(made, "region", "country") == ("Lee\\", "France")
+
+
+def test_octets_in_no_known_encoding_go_back_as_they_came() -> None:
+    made = read_card(b"BEGIN:VCARD\r\nVERSION:2.1\r\nFN:J\xf6rg\r\nEND:VCARD\r\n")
+    assert b"FN:J\xf6rg\r\n" in write_fields(made, {"note": "x"}).octets()

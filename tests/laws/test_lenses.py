@@ -192,3 +192,29 @@ def test_what_is_sent_can_be_stored_and_means_the_same(text: str) -> None:
         return
     ET.fromstring(f"<a>{escape(str(sent))}</a>".encode())
     assert LENS["text"].same(text, sent, ITALY)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sent"),
+    [
+        ("number", " 1000 ", "1000"),
+        ("number", "1e3", "1000"),
+        ("number", "1.50", "1.50"),
+        ("datetime", "20240203T101500+0100", "2024-02-03T09:15:00.000Z"),
+        ("datetime", "2024-02-03", "2024-02-03T00:00:00.000Z"),
+        ("date", " 2024-02-03 ", "2024-02-03"),
+        ("phone", " (055) 1-2 x5", " (055) 1-2 x5"),
+        ("country", "italia", "italia"),
+        ("name", "van  DER Berg", "van  DER Berg"),
+        ("email", "Ann@X.example", "Ann@X.example"),
+    ],
+)
+def test_what_was_validated_is_what_is_sent_and_what_is_only_compared_stays_as_it_is(
+    name: str, value: str, sent: str
+) -> None:
+    assert LENS[name].get(value, ITALY) == sent
+
+
+def test_two_noughts_stand_for_a_plus_where_no_country_is_known() -> None:
+    assert LENS["phone"].same("0039 06 6982 1234", "+390669821234", LensContext())
+    assert not LENS["phone"].same("0039 06 6982 1234", "0669821234", LensContext())

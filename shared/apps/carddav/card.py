@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from shared.apps.carddav.content import Line, escape, make, parse, render, unescape
-from shared.apps.carddav.names import PARTS, Lines, follow, name_line, name_parts, stands_in
+from shared.apps.carddav.content import Line, escape, make, octets, parse, render, unescape
+from shared.apps.carddav.names import Lines, follow, name_parts, put_names
 from shared.core.connector import FieldInfo
 from shared.core.records import Fields, FieldType, Value
 from shared.rules.identifiers import email, with_email, written_email
 from shared.rules.lenses import may_be_same_phone
+from shared.rules.texts import storable
 
 PRODID: Final = "-//Syncline//CardDAV//EN"
 
@@ -25,6 +26,8 @@ _MARKER: Final = re.compile(r"[a-z0-9][a-z0-9-]*\.[0-9a-f]{20}\.[lr]\d+")
 _DATE: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:[T ].*)?$", re.DOTALL)
 _NO_YEAR: Final = "1604"
 """What Apple's programs write for a birthday without a year."""
+_NAMES: Final[Mapping[str, int]] = {"family_name": 0, "given_name": 1}
+"""Fields that are components of the name: what one of them is in a card may hang on the other."""
 _MOBILE: Final = frozenset({"cell", "mobile"})
 _NO_PHONE: Final = frozenset({"fax", "pager", "modem", "textphone", "bbs"})
 
@@ -65,6 +68,10 @@ class Card:
         """Write the card out."""
         return render(self.lines)
 
+    def octets(self) -> bytes:
+        """Write the card out as it is stored."""
+        return octets(self.text())
+
 
 def read_card(body: bytes) -> Card:
     """Read a card from what a server sent.
@@ -75,8 +82,8 @@ def read_card(body: bytes) -> Card:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        # Some programs fold by octets, in the middle of a character.
-        text = re.sub(rb"\r?\n[ \t]", b"", body).decode("utf-8", errors="replace")
+        # Some programs fold by octets, in the middle of a character; some write in an encoding that nothing tells.
+        text = re.sub(rb"\r?\n[ \t]", b"", body).decode("utf-8", errors="surrogateescape")
     return Card(parse(text))
 
 
@@ -106,18 +113,24 @@ def write_fields(card: Card, fields: Fields) -> Card:
     Raises:
         ValueError: a field that cards do not have, or that is read only, or a value that is no text.
     """
-    lines = card.lines
-    for name, value in fields.items():
-        column = COLUMNS.get(name)
-        if column is None or column.put is None:
-            raise ValueError(f"field {name!r} cannot be written to a card; writable are {', '.join(WRITABLE)}")
-        if value is not None and not isinstance(value, str):
-            raise ValueError(f"field {name!r} of a card takes a text, not {value!r}")
-        if column.get(lines) != (value or ""):
-            lines = column.put(lines, value or "", card.version)
-    if lines != card.lines and (stands_in(card.lines) or name_parts(lines) != name_parts(card.lines)):
-        lines = follow(card.lines, lines)
-    return Card(lines)
+    texts = {name: _writable(name, value) for name, value in fields.items()}
+    # The name comes first, because what a card without one is called by may change with the other fields.
+    lines = put_names(card.lines, {_NAMES[name]: text for name, text in texts.items() if name in _NAMES})
+    for name, text in texts.items():
+        column = COLUMNS[name]
+        if column.put is not None and name not in _NAMES and column.get(lines) != text:
+            lines = column.put(lines, text, card.version)
+    return Card(lines if lines == card.lines else follow(card.lines, lines))
+
+
+def _writable(name: str, value: Value | None) -> str:
+    """Return a value as the card will hold it."""
+    column = COLUMNS.get(name)
+    if column is None or column.put is None:
+        raise ValueError(f"field {name!r} cannot be written to a card; writable are {', '.join(WRITABLE)}")
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"field {name!r} of a card takes a text, not {value!r}")
+    return storable(value or "").replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 # How each kind of field is found and changed
@@ -186,7 +199,8 @@ def _text(lines: Lines, name: str) -> str:
     return line.text().strip() if line else ""
 
 
-def _number(text: str) -> str:
+def number(text: str) -> str:
+    """Return a phone number without the scheme that some cards write before it."""
     bare = text.strip()
     return unquote(bare[4:]).strip() if bare[:4].lower() == "tel:" else bare
 
@@ -212,7 +226,7 @@ _EMAIL: Final = _Kind(
     same=lambda one, other: one.lower() == other.lower() or (email(one) or one) == (email(other) or other),
     write=with_email,
 )
-_PHONE: Final = _Kind(read=_number, same=may_be_same_phone)
+_PHONE: Final = _Kind(read=number, same=may_be_same_phone)
 
 
 def _plain(
@@ -225,7 +239,7 @@ def _plain(
         return kind.read(line.text()) if line else ""
 
     def put(lines: Lines, text: str, version: str) -> Lines:
-        old = _best(lines, wanted, good=kind.good)
+        old, text = _best(lines, wanted, good=kind.good), kind.read(text)
         if not text:
             return _swap(lines, old, None)
         if old is None:
@@ -269,21 +283,12 @@ def _part(
 
 
 def _name(index: int) -> tuple[Callable[[Lines], str], Callable[[Lines, str, str], Lines]]:
-    """Describe a component of the name. A write states the others as well where only the displayed name told them."""
+    """Describe a component of the name."""
 
     def get(lines: Lines) -> str:
         return unescape(name_parts(lines)[index]).strip()
 
-    def put(lines: Lines, text: str, _version: str) -> Lines:
-        parts = name_parts(lines)
-        parts[index] = escape(text)
-        while len(parts) > PARTS and not parts[-1]:
-            parts.pop()
-        old = name_line(lines)
-        written = ";".join(parts)
-        return _swap(lines, old, old.holding(written) if old else make("N", written))
-
-    return get, put
+    return get, lambda lines, text, _version: put_names(lines, {index: text})
 
 
 def _is_mobile(line: Line) -> bool:
@@ -352,8 +357,8 @@ _WORK: Final = ("TYPE=WORK",)
 _COLUMNS: Final = (
     _row("email", FieldType.EMAIL, "E-mail", _plain(_is("EMAIL"), "EMAIL", ("TYPE=INTERNET",), kind=_EMAIL), "email"),
     _row("emails", FieldType.MULTI, "All e-mails", (_emails, None), "other_emails"),
-    _row("given_name", FieldType.NAME, "First name", _name(1), "first_name"),
-    _row("family_name", FieldType.NAME, "Last name", _name(0), "last_name"),
+    _row("given_name", FieldType.NAME, "First name", _name(_NAMES["given_name"]), "first_name"),
+    _row("family_name", FieldType.NAME, "Last name", _name(_NAMES["family_name"]), "last_name"),
     _row("full_name", FieldType.NAME, "Displayed name", (lambda lines: _text(lines, "FN"), None), None),
     _row("org", FieldType.TEXT, "Company", _part("ORG", 0, 1), "company"),
     _row("department", FieldType.TEXT, "Department", _part("ORG", 1, 1), None),

@@ -9,6 +9,7 @@ Terminology (RFC 6350 §3.3): a *content line* is ``group.NAME;PARAM=VALUE:value
 and parameters without a name.
 """
 
+import base64
 import quopri
 import re
 from collections.abc import Iterable, Sequence
@@ -25,7 +26,8 @@ _HEAD: Final = re.compile(
 )
 _PARAM: Final = re.compile(r';((?:[^";:]|"[^"]*")*)')
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-_SOFT_BREAK: Final = re.compile(r";(?:ENCODING=)?QUOTED-PRINTABLE[;:]", re.IGNORECASE)
+_QUOTED: Final = frozenset({"QUOTED-PRINTABLE", "ENCODING=QUOTED-PRINTABLE"})
+_BASE64: Final = frozenset({"BASE64", "ENCODING=BASE64", "ENCODING=B"})
 
 
 class NotACard(ValueError):  # noqa: N818 - says what the text is
@@ -67,13 +69,20 @@ class Line:
 
     def decoded(self) -> str:
         """Give the value without its transfer encoding, still escaped."""
-        if "quoted-printable" not in (*self.param("ENCODING"), *self.param("TYPE")):
+        octets = self.value.encode("utf-8", "surrogateescape")
+        if _is_encoded(self.params, _QUOTED):
+            octets = quopri.decodestring(octets)
+        elif _is_encoded(self.params, _BASE64):
+            try:
+                octets = base64.b64decode(octets, validate=True)
+            except ValueError:
+                return self.value
+        else:
             return self.value
-        octets = quopri.decodestring(self.value.encode("utf-8"))
         charset = (self.param("CHARSET") or ("utf-8",))[0]
         try:
             text = octets.decode(charset)
-        except (LookupError, UnicodeDecodeError):
+        except (LookupError, ValueError):  # there is no such character set, or it cannot read this
             text = octets.decode("latin-1")
         return text.replace("\r\n", "\\n").replace("\n", "\\n")
 
@@ -81,7 +90,7 @@ class Line:
         """Give this line with another value (escaped already), less the named parameters and the old encoding."""
         drop = {"ENCODING", "CHARSET", *without}
         held = self.params if params is None else params
-        kept = tuple(p for p in held if p.partition("=")[0].upper() not in {*drop, "QUOTED-PRINTABLE"})
+        kept = tuple(p for p in held if p.partition("=")[0].upper() not in {*drop, "QUOTED-PRINTABLE", "BASE64"})
         return make(self.name, value, group=self.group, params=kept)
 
     def preferred(self, mark: str) -> "Line":
@@ -131,6 +140,11 @@ def render(lines: Iterable[Line]) -> str:
     return "".join(f"{line.raw}\r\n" for line in lines)
 
 
+def octets(text: str) -> bytes:
+    """Encode the text of a card; octets that came in no known encoding go back as they came."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def escape(text: str) -> str:
     """Escape a text for a value or a component of one; what no server can store goes as a line break or a space."""
     text = storable(text).replace("\r\n", "\n").replace("\r", "\n")
@@ -151,11 +165,11 @@ def unescape(text: str) -> str:
 
 def fold(line: str) -> str:
     """Fold a content line, never inside a character."""
-    if len(line.encode()) <= FOLD:
+    if len(octets(line)) <= FOLD:
         return line
     lines, room, current = [], FOLD, ""
     for character in line:
-        size = len(character.encode())
+        size = len(octets(character))
         if size > room:
             lines.append(current)
             current, room = " ", FOLD - 1
@@ -173,22 +187,30 @@ def _logical(text: str) -> list[list[str]]:
             groups[-1].append(line)
         else:
             groups.append([line])
-        soft = line.endswith("=") and bool(_SOFT_BREAK.search(groups[-1][0]))
+        soft = line.endswith("=") and _is_quoted(groups[-1])
     return groups
 
 
 def _read(physical: list[str]) -> Line:
     raw = "\r\n".join(physical)
-    soft = bool(_SOFT_BREAK.search(physical[0]))
-    if soft:
-        whole = "".join(line.removesuffix("=") for line in physical[:-1]) + physical[-1]
-    else:
-        whole = physical[0] + "".join(line[1:] for line in physical[1:])
+    whole, quoted = physical[0], len(physical) > 1 and _is_quoted(physical)
+    for line in physical[1:]:
+        whole = whole[:-1] + line if quoted and whole.endswith("=") else whole + line[1:]
     head = _HEAD.match(whole)
     if head is None:
         return Line(raw)
     params = tuple(_PARAM.findall(head["params"]))
     return Line(raw, head["group"] or "", head["name"].upper(), params, whole[head.end() :])
+
+
+def _is_quoted(physical: Sequence[str]) -> bool:
+    """Tell whether a line's value is quoted-printable, so that it goes on after a ``=`` at its end."""
+    head = _HEAD.match(physical[0] + "".join(line[1:] for line in physical[1:]))
+    return head is not None and _is_encoded(_PARAM.findall(head["params"]), _QUOTED)
+
+
+def _is_encoded(params: Iterable[str], encodings: frozenset[str]) -> bool:
+    return any(param.replace('"', "").upper() in encodings for param in params)
 
 
 def _split(value: str, separator: str) -> list[str]:
@@ -201,4 +223,5 @@ def _split(value: str, separator: str) -> list[str]:
         elif character == separator:
             parts.append(value[start:at])
             start = at + 1
-    return [*parts, value[start:]]
+    # A backslash at the very end escapes nothing; it must not come to escape the separator that may follow.
+    return [*parts, value[start:] + ("\\" if escaped else "")]

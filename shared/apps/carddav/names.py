@@ -6,6 +6,7 @@ that changed are exchanged.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from shared.apps.carddav.content import Line, escape, make, unescape
@@ -31,6 +32,21 @@ def name_parts(lines: Lines) -> list[str]:
     return [own if own.strip() else found for own, found in zip(stated, split, strict=False)] + stated[PARTS:]
 
 
+def put_names(lines: Lines, texts: Mapping[int, str]) -> Lines:
+    """Return the lines with these components of the name; the others are stated too where ``FN`` alone told them."""
+    parts = name_parts(lines)
+    if all(unescape(parts[index]).strip() == text for index, text in texts.items()):
+        return lines
+    for index, text in texts.items():
+        parts[index] = escape(text)
+    while len(parts) > PARTS and not parts[-1]:
+        parts.pop()
+    old, written = name_line(lines), ";".join(parts)
+    if old is None:
+        return (*lines[:-1], make("N", written), lines[-1])
+    return tuple(old.holding(written) if line is old else line for line in lines)
+
+
 def stands_in(lines: Lines) -> bool:
     """Tell whether the displayed name is none: a card without a name is called by its company, address or number."""
     shown = _shown(lines)
@@ -42,18 +58,19 @@ def stands_in(lines: Lines) -> bool:
 
 def follow(before: Lines, after: Lines) -> Lines:
     """Return the lines *after* a write with a displayed name that follows what the write changed."""
-    first = _first(after)
-    shown = _shown(after)
+    first, shown = _first(after), _shown(after)
+    old, new = _texts(name_parts(before)), _texts(_stated(after))
+    told = _spelled(new) or _label(after)
     if not shown or stands_in(before):
-        told = _spelled(_texts(_stated(after))) or _label(after)
         stood = _spelled(_texts(_stated(before))) or _label(before)
         return _with(after, first, told) if told and (told != stood or not shown) else after
-    old, new = _texts(name_parts(before)), _texts(name_parts(after))
-    if old == new or (not any(_texts(_stated(before))) and _holds(shown, _spelled(new))):
+    if name_line(after) is name_line(before) or old == new:
         return after
-    words, named = _words(shown), {word for part in old for word in _words(part)}
-    if all(word in named for word in words):
-        return _with(after, first, _spelled(new) or shown)
+    if not any(_texts(_stated(before))) and any(new) and _holds(shown, _spelled(new)):
+        return after
+    named = {word for part in old for word in _words(part)}
+    if not any(new) or all(word in named for word in _words(shown)):
+        return _with(after, first, told)  # were an old name to stay where there is none now, it would be read as one
     for part, changed in zip(old, new, strict=True):
         if part and part != changed:
             at = re.search(rf"(?<!\w){re.escape(part)}(?!\w)", shown)
@@ -63,7 +80,7 @@ def follow(before: Lines, after: Lines) -> Lines:
 
 def _first(lines: Lines) -> Line | None:
     found = [line for line in lines if line.name == "FN"]
-    return next((line for line in found if line.value.strip()), found[0] if found else None)
+    return next((line for line in found if line.text().strip()), found[0] if found else None)
 
 
 def _shown(lines: Lines) -> str:
@@ -108,7 +125,7 @@ def _label(lines: Lines) -> str:
 def _unstructured(line: Line) -> str:
     if line.name == "ORG":
         return " ".join(unescape(line.parts()[0]).split())
-    text = line.text().strip()
+    text = " ".join(line.text().split())
     return next(iter(emails(text)), text) if line.name == "EMAIL" else text
 
 

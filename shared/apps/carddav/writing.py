@@ -173,7 +173,7 @@ def _stale(session: Session, change: Change) -> Exchange[WriteResult]:
 
 
 def _put(session: Session, record: str, card: Card, headers: dict[str, str]) -> HttpRequest:
-    body = card.text().encode()
+    body = card.octets()
     return HttpRequest(
         method="PUT", path=href_of(session, record), headers={"Content-Type": _TYPE, **headers}, body=body
     )
