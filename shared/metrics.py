@@ -36,7 +36,10 @@ class Capped:
 Label: TypeAlias = Known | Capped
 
 OUTCOMES: Final = ("done", "drop", "later", "park")
-LOOP_REASONS: Final = ("done", "unknown_version", "malformed", "too_large", "unreadable_delayed", "republished")
+LOOP_REASONS: Final = (
+    *("done", "unknown_version", "malformed", "too_large", "unreadable_delayed", "republished"),
+    *("newer_version", "not_run_here"),
+)
 """Reasons that the loops themselves give; handlers add the codes of the error registry and a few of their own."""
 REASONS: Final = (
     *LOOP_REASONS,

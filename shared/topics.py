@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shared import messages
+from shared.core.pairs import is_newer_word
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -17,9 +18,12 @@ MATCHER_GROUP: Final = "matcher"
 
 
 class UnreadableMessage(Exception):  # noqa: N818 - a fact about the message; its handler parks it
-    """The bytes are no message of a version that this consumer knows."""
+    """The bytes are no message of a version that this consumer knows.
 
-    def __init__(self, reason: Literal["unknown_version", "malformed"], detail: str) -> None:
+    One of a newer version waits for a worker of that version; any other is parked.
+    """
+
+    def __init__(self, reason: Literal["newer_version", "unknown_version", "malformed"], detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
@@ -49,13 +53,17 @@ class Topic(Generic[M]):
         """Read a message from the wire; raises `UnreadableMessage`."""
         stated = headers.get("ce_dataschema", str(self.version))
         if stated not in (str(self.version), str(self.version - 1)):
+            newer = stated.isascii() and stated.isdigit() and len(stated) < 6 and int(stated) > self.version
             raise UnreadableMessage(
-                "unknown_version", f"schema version {stated[:40]!r} on {self.name}; this worker reads {self.version}"
+                "newer_version" if newer else "unknown_version",
+                f"schema version {stated[:40]!r} on {self.name}; this worker reads {self.version}",
             )
         try:
             return self.model.model_validate_json(raw)
         except ValidationError as error:
-            raise UnreadableMessage("malformed", _summary(error)) from error
+            raise UnreadableMessage(
+                "newer_version" if is_newer_word(error) else "malformed", _summary(error)
+            ) from error
 
 
 def _summary(error: ValidationError) -> str:

@@ -93,7 +93,7 @@ def read(text: str) -> SetupFile:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-13-45 is a ValueError
         raise SetupError(f"the file is not YAML: {error}") from error
     try:
-        return SetupFile.model_validate(loaded or {})
+        return SetupFile.model_validate(loaded or {}, extra="forbid")
     except ValidationError as error:
         rows = (f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors(include_input=False))
         raise SetupError("the file is not right. " + "; ".join(rows)) from None

@@ -15,7 +15,8 @@ from shared.compiling import compile_policy
 from shared.core.accounts import account_name, is_account
 from shared.core.connector import AccountInfo, App, FieldInfo
 from shared.core.mapping import FieldMapping
-from shared.core.syncs import Connection, ConnectionSettings, Job, Sync, SyncSide
+from shared.core.records import carried
+from shared.core.syncs import Connection, ConnectionSettings, Job, Sync, SyncSettings, SyncSide
 from shared.messages import SetupDoc
 from shared.setups import Setups
 
@@ -184,7 +185,7 @@ def draft(current: Current, wanted: ConnectionFile, sealed: Sealed) -> Connectio
         raise SetupError(f"connection {wanted.id!r} belongs to {old.app}: give one of {wanted.app} another id")
     settings = {name: getattr(wanted, name) for name in ConnectionSettings.model_fields}
     settings |= {"label": wanted.label or app.title, "base_url": wanted.base_url or app.base_url or ""}
-    return Connection(
+    new = Connection(
         **settings,
         account=old.account if old else "",
         zone=old.zone if old else "UTC",
@@ -193,6 +194,7 @@ def draft(current: Current, wanted: ConnectionFile, sealed: Sealed) -> Connectio
         scopes=sealed.scopes,
         version=old.version if old else 1,
     )
+    return carried(new, old)
 
 
 def must_ask(row: Connection, old: Connection | None, sealed: Sealed) -> bool:
@@ -299,20 +301,25 @@ def fields_needed(wanted: SyncFile, old: Sync | None) -> bool:
     return old is None or wanted.mappings is not None or by_field
 
 
+def _ends_of(sync: SyncSettings) -> tuple[str, ...]:
+    return sync.left.connection, sync.left.object, sync.right.connection, sync.right.object
+
+
 def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str], discovered: Discovered) -> None:
     old = current.syncs.get(wanted.id)
     left, right = checks.ends(wanted, drawn.rows, current.apps)
-    if old is not None and (old.left != wanted.left or old.right != wanted.right):
+    if old is not None and _ends_of(old) != _ends_of(wanted):
         raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
     checks.associations(wanted, left, right)
     rows = _mappings(drawn, current, wanted, discovered)
     if rows is None:
         return
-    made = Sync(
+    new = Sync(
         **wanted.model_dump(exclude={"mappings"}),
         mappings=tuple(mappings.dated(row, old) for row in rows),
         version=old.version if old else 1,
     )
+    made = carried(new, old)
     drawn.hints += [
         f"sync {made.id!r}: association {row.label!r} waits until a sync {row.to!r} is set up"
         for row in made.associations

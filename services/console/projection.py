@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from services.console import tallies
 from shared import logs, topics
+from shared.core import pairs
 from shared.core.pairs import Pair
 from shared.io.envelope import Received, Stored
 from shared.io.kafka_reader import AT_ONCE, TopicReader
@@ -24,8 +25,9 @@ from shared.messages import Cursor, Parked
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
-FORM: Final = 5
-"""Raised when the tables change: views of another form are built again."""
+FORM: Final = 100 * pairs.FORM + 5
+"""Raised when the tables change: views of another form are built again, and so are those of other forms of states,
+among which an older console left out what it could not read."""
 KEPT_STEPS: Final = 50
 """Steps of one pair that the history shows."""
 _PRUNE_EVERY: Final = 16

@@ -4,6 +4,7 @@ import threading
 from typing import Final
 
 from shared import logs, topics
+from shared.core.records import carried
 from shared.io.envelope import Received
 from shared.io.kafka_reader import TopicReader
 from shared.io.ports import Bus, BusUnavailable, Outbound, run_blocking
@@ -26,6 +27,8 @@ class Cursors:
         self._bus = bus
         self._rows: dict[str, Cursor] = {}
         self._offsets: dict[str, int] = {}
+        self._foreign: set[str] = set()
+        """Feeds whose cursor only a newer version can read."""
         self._lock = threading.Lock()
 
     @staticmethod
@@ -38,9 +41,23 @@ class Cursors:
         with self._lock:
             return self._rows.get(key)
 
+    def is_foreign(self, key: str) -> bool:
+        """Check whether a worker of a newer version polls a feed: from here, it would begin anew and miss something."""
+        with self._lock:
+            return key in self._foreign
+
+    def leave_out(self, key: str, offset: int) -> None:
+        """Take note of a cursor that cannot be read here."""
+        with self._lock:
+            if offset >= self._offsets.get(key, -1):
+                self._offsets[key] = offset
+                self._rows.pop(key, None)
+                self._foreign.add(key)
+
     def save(self, cursor: Cursor) -> None:
         """Store a cursor; its notices must be acknowledged already. Raises `BusUnavailable`."""
         key = self.key(cursor.connection, cursor.object, cursor.feed)
+        cursor = carried(cursor, self.get(key))
         (offset,) = run_blocking(self._bus.publish([Outbound(topic=topics.CURSORS, key=key, message=cursor)]))
         with self._lock:
             self._rows[key], self._offsets[key] = cursor, offset
@@ -51,6 +68,7 @@ class Cursors:
             if offset < self._offsets.get(key, -1):
                 return
             self._offsets[key] = offset
+            self._foreign.discard(key)
             if cursor is None:
                 self._rows.pop(key, None)
             else:
@@ -58,13 +76,22 @@ class Cursors:
 
 
 def follow(settings: Settings, cursors: Cursors, ready: threading.Event, stop: threading.Event) -> None:
-    """Keep the cursors up to date until *stop* is set, and set *ready* when all were read once."""
+    """Keep the cursors up to date until *stop* is set, and set *ready* when all were read once.
+
+    A cursor that is none is left out: its feed starts from now, and a resync fills the gap.
+    """
     reader: TopicReader[Cursor] | None = None
+
+    def leave_out(item: Received, error: UnreadableMessage) -> None:
+        _log.error("cursor_unreadable", key=item.key, offset=item.offset, detail=str(error))
+        if error.reason == "newer_version":
+            cursors.leave_out(item.key, item.offset)
+
     trouble = logs.Trouble(_log, "cursors_not_followed")
     while not stop.is_set():
         try:
             if reader is None:
-                reader = TopicReader(settings, topics.CURSORS, unreadable=_unreadable)
+                reader = TopicReader(settings, topics.CURSORS, unreadable=leave_out)
                 for stored in reader.read_to_end():
                     cursors.take(stored.key, stored.message, stored.offset)
                 ready.set()
@@ -77,8 +104,3 @@ def follow(settings: Settings, cursors: Cursors, ready: threading.Event, stop: t
                 reader.close()
                 reader = None
             stop.wait(_PAUSE_S)
-
-
-def _unreadable(item: Received, error: UnreadableMessage) -> None:
-    """Leave a cursor out that this version cannot read: its feed starts from now, and a resync fills the gap."""
-    _log.error("cursor_unreadable", key=item.key, offset=item.offset, detail=str(error))

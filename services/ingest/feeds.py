@@ -137,6 +137,7 @@ class Feeds:
             found += [
                 _Poll(connection, object_, feed, row.poll_interval_s * feed.interval_s / _USUAL_S)
                 for feed in binding.feeds
+                if not self.cursors.is_foreign(Cursors.key(connection, object_, feed.name))
             ]
             if binding.link_feed is not None and self.setups.associations_in_use(connection, object_):
                 interval_s = max(row.poll_interval_s, self.links.interval_s(connection, object_))

@@ -15,7 +15,7 @@ from services.ingest.notices import addressed
 from shared import logs, topics
 from shared.core.connector import AppError
 from shared.core.ids import record_key
-from shared.core.pairs import Pair, PairEvent
+from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Job, Sync
 from shared.io.health import Offsets
@@ -41,6 +41,14 @@ Listed: TypeAlias = dict[Side, set[str]]
 
 class Stopped(Exception):  # noqa: N818 - the process ends; another one goes on
     """The process was asked to stop, or no longer looks after this job."""
+
+
+def _fits(state: str, fits: Callable[[Pair], bool]) -> bool:
+    """Check whether a pair fits; one that only a newer version can read is left to that one to judge."""
+    try:
+        return fits(Pair.read(state))
+    except NewerState:
+        return True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,7 +180,8 @@ class _Work:
         for side in SIDES:
             end = sync.side(side)
             for feed in self._jobs.setups.binding(end.connection, end.object).feeds:
-                if self._jobs.cursors.get(Cursors.key(end.connection, end.object, feed.name)) is None:
+                key = Cursors.key(end.connection, end.object, feed.name)
+                if self._jobs.cursors.get(key) is None and not self._jobs.cursors.is_foreign(key):
                     return False
         return True
 
@@ -291,7 +300,7 @@ class _Work:
 
     def _chosen(self, sync: str, names: Sequence[str], fits: Callable[[Pair], bool]) -> Sequence[str]:
         loaded = run_blocking(self._jobs.store.load([(sync, name) for name in names]))
-        return [name for (_, name), row in loaded.items() if row.state and fits(Pair.read(row.state))]
+        return [name for (_, name), row in loaded.items() if row.state and _fits(row.state, fits)]
 
     def _pairs(self, sync: str) -> Iterable[Sequence[tuple[str, Slots]]]:
         for first in range(0, len(BUCKETS), _BUCKETS):

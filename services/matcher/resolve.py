@@ -18,9 +18,9 @@ from services.matcher.work import Key, Work, as_swap, living, must_match_again, 
 from services.matcher.yielding import cause_of, yields
 from shared import topics
 from shared.core.draft import next_rev
-from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Outcome, Park
+from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Drop, Outcome, Park
 from shared.core.pairing import open_step
-from shared.core.pairs import Pair, PairEvent
+from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.policies import Neighbour
 from shared.core.records import SIDES, Side
 from shared.io.links import Loaded, Swap, Swapped
@@ -125,6 +125,9 @@ class Resolve:
         sync, pair = work.key
         try:
             work.old = self._states.read(loaded.state) if loaded.state else Pair(sync=sync, pair=pair)
+        except NewerState:
+            work.finish(NEWER_VERSION)
+            return
         except ValidationError as error:
             work.finish(Park("unreadable_state", str(error.errors(include_input=False)[:3])))
             return

@@ -21,8 +21,8 @@ from services.writer.answers import (
 )
 from services.writer.plan import Call, Target, calls, change, lanes, target_of, waves
 from shared.core.connector import AppError, Binding, Change, Exchange, Session, WriteResult, Written
-from shared.core.outcomes import NOT_RUN_HERE, Drop, Outcome
-from shared.core.pairs import Pair
+from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Drop, Outcome
+from shared.core.pairs import NewerState, Pair
 from shared.io.envelope import setups_seen
 from shared.io.links import Loaded
 from shared.io.ports import Bus, Caller, Clock, NotReady, Together, one_by_one
@@ -121,7 +121,11 @@ class Write:
         standing: list[Command] = []
         dropped: list[Told] = []
         for command in commands:
-            drop = self._verdict(command, loaded[command.message.sync, command.message.pair])
+            try:
+                drop = self._verdict(command, loaded[command.message.sync, command.message.pair])
+            except NewerState:
+                dropped.append(Told(command=command, outcome=NEWER_VERSION))
+                continue
             if drop is None:
                 standing.append(command)
             else:

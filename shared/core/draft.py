@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from shared.core.ids import second_read_token
 from shared.core.merging import UNKNOWN, Held
-from shared.core.pairs import Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
+from shared.core.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Fields, Life, Side, Value, put_together
 
@@ -169,7 +169,7 @@ class Draft:
         settled = linked and not self.pending and not open_ and self.status == "in_sync"
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
         fields: dict[str, Any] = {
-            "sync": self.was.sync, "pair": self.was.pair, "rev": next_rev(self.was, now_ms), "at": at,
+            "sync": self.was.sync, "pair": self.was.pair, "form": FORM, "rev": next_rev(self.was, now_ms), "at": at,
             "setup": self.policy.setup,
             "generation": self.was.generation, "n": self.n, "L": left, "R": right,
             "base_l": kept_l, "base_r": kept_r,
@@ -192,7 +192,7 @@ class Draft:
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
             "log": tuple(self.trace[:LOG_MOST]),
         }  # fmt: skip
-        return put_together(Pair, fields)
+        return put_together(Pair, fields, self.was)
 
     def _label(self) -> str:
         if self.was.label and self.ends["L"] is self.was.L and self.ends["R"] is self.was.R:

@@ -39,4 +39,7 @@ class Park:
 NOT_RUN_HERE: Final = Later("not_run_here", "1m")
 """For a worker of a newer version, which knows what a message is about."""
 
+NEWER_VERSION: Final = Later("newer_version", "1m")
+"""For a worker of the version that wrote a message, or the state that it is about."""
+
 Outcome: TypeAlias = Done | Drop | Later | Park

@@ -5,9 +5,9 @@ knows is in exactly one pair.
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import BaseModel, Field, ValidationError
 
 from shared.core.connector import Retry
 from shared.core.records import Fields, Frozen, Life, Report, Side, Value, Version
@@ -15,6 +15,14 @@ from shared.core.records import Fields, Frozen, Life, Report, Side, Value, Versi
 Status: TypeAlias = Literal["pending", "in_sync", "failing", "excluded", "hidden", "closed", "absorbed"]
 """`hidden`: a record of a side that this sync only writes to, indexed but without a row. `closed`: deleted on both
 sides. `absorbed`: its record moved into another pair."""
+
+
+FORM: Final = 1
+"""The newest form of a pair's state that this version reads; raised when an older version could not go on with it."""
+
+
+class NewerState(Exception):  # noqa: N818 - a fact about the state; what is about it waits
+    """A newer version wrote the state in a form, or with a word, that this one does not know."""
 
 
 class SideState(Frozen):
@@ -101,6 +109,8 @@ class Pair(Frozen):
 
     sync: str
     pair: str
+    form: int = FORM
+    """The form in which the state is written."""
     rev: int = 0
     """Grows with every state, and is no less than the time (ms) at which the state was decided."""
     at: int = -1
@@ -174,8 +184,16 @@ class Pair(Frozen):
 
     @classmethod
     def read(cls, text: str) -> "Pair":
-        """Read a state as `text` spells it; raises pydantic's ValidationError."""
-        return cls.model_validate_json(text)
+        """Read a state as `text` spells it; raises `NewerState`, and pydantic's ValidationError when it is none."""
+        try:
+            pair = cls.model_validate_json(text)
+        except ValidationError as error:
+            if _form_of(text) > FORM or is_newer_word(error):
+                raise NewerState(str(error.errors(include_input=False)[:3])) from error
+            raise
+        if pair.form > FORM:
+            raise NewerState(f"form {pair.form}; this version reads {FORM}")
+        return pair
 
     def text(self) -> str:
         """Spell the state as Redis and the journal keep it."""
@@ -184,6 +202,23 @@ class Pair(Frozen):
     def side(self, side: Side) -> SideState | None:
         """Give what is known of one side."""
         return self.L if side == "L" else self.R
+
+
+class _Form(BaseModel):
+    form: int = FORM
+
+
+def _form_of(text: str) -> int:
+    """Return the form of a state that cannot be read as a whole."""
+    try:
+        return _Form.model_validate_json(text).form
+    except ValidationError:
+        return FORM
+
+
+def is_newer_word(error: ValidationError) -> bool:
+    """Check whether all that is wrong is words which are not among those that this version knows."""
+    return all(row["type"] in ("literal_error", "enum") for row in error.errors(include_url=False, include_input=False))
 
 
 class Answer(Frozen):

@@ -34,16 +34,21 @@ def opposite(side: Side) -> Side:
 
 
 class Frozen(BaseModel):
-    """A value that crosses a wire: immutable, and strict about names."""
+    """A value that crosses a wire: immutable; what a newer version wrote besides is kept, and written back untouched.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Where people write, names that do not exist are refused all the same: validate with ``extra="forbid"``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 M = TypeVar("M", bound=Frozen)
 
 
-def put_together(model: type[M], values: dict[str, Any]) -> M:
+def put_together(model: type[M], values: dict[str, Any], was: M | None = None) -> M:
     """Make a model of values that are right already: each field must be given, and nothing is checked or copied.
+
+    What a newer version wrote into *was*, which it follows, is kept.
 
     `model_construct` does the same, but looks for each field's aliases and default first: on the matcher's way, where
     every message makes two of the widest models, that took a tenth of its time.
@@ -51,9 +56,31 @@ def put_together(model: type[M], values: dict[str, Any]) -> M:
     made = model.__new__(model)
     object.__setattr__(made, "__dict__", values)
     object.__setattr__(made, "__pydantic_fields_set__", set(values))
-    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_extra__", dict(was.__pydantic_extra__ or {}) if was is not None else {})
     object.__setattr__(made, "__pydantic_private__", None)
     return made
+
+
+def carried(new: M, old: M | None) -> M:
+    """Return a document with what a newer version wrote into the one before it, in its parts and rows as well."""
+    if old is None:
+        return new
+    changes: dict[str, Any] = dict(old.model_extra or {})
+    for name in type(new).model_fields:
+        value, before = getattr(new, name), getattr(old, name)
+        if isinstance(value, Frozen) and isinstance(before, Frozen):
+            changes[name] = carried(value, before)
+        elif isinstance(value, tuple) and isinstance(before, tuple):
+            named = {_row_name(row): row for row in before if isinstance(row, Frozen)}
+            changes[name] = tuple(
+                carried(row, named.get(_row_name(row))) if isinstance(row, Frozen) else row for row in value
+            )
+    return new.model_copy(update=changes)
+
+
+def _row_name(row: object) -> object:
+    """Name a row of a document: a mapping by its key, an association by its label."""
+    return getattr(row, "key", None) or getattr(row, "label", None)
 
 
 class FieldType(StrEnum):

@@ -228,6 +228,7 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
             "links": {**(current.links if current else {}), **report.links},
             "ask": "",
         },
+        current if current is not None and current.id == report.id else None,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from shared import logs, messages
-from shared.core.outcomes import Done, Drop, Later, Outcome, Park
+from shared.core.outcomes import NEWER_VERSION, Done, Drop, Later, Outcome, Park
 from shared.io.envelope import WAITED, MessageTooLarge, Received, trace_id, unwrap
 from shared.io.ports import Bus, Clock, Inbound, Outbound
 from shared.metrics import Metrics
@@ -55,6 +55,10 @@ async def process(
         try:
             readable.append(unwrap(item, topics))
         except UnreadableMessage as error:
+            if error.reason == NEWER_VERSION.reason:
+                settled[item.topic, item.partition, item.offset] = NEWER_VERSION
+                follow_ups.append(_delay(item, item.value or b"", NEWER_VERSION, clock.now_ms(), None))
+                continue
             park = Park(error.reason, error.detail)
             settled[item.topic, item.partition, item.offset] = park
             follow_ups.append(_park(item, item.value, park, clock.now_ms(), None))
@@ -93,17 +97,23 @@ async def _handle(batch: Sequence[Inbound[M]], handle: Handler[M], metrics: Metr
 def follow_up(inbound: Inbound[Any], outcome: Outcome, now_ms: int) -> Outbound | None:
     """Give the message that an outcome asks for: a delayed or a parked copy of what came in."""
     if isinstance(outcome, Later):
-        delayed = messages.Delayed(
-            topic=inbound.topic,
-            key=inbound.key,
-            raw_base64=base64.b64encode(inbound.raw).decode(),
-            headers={**inbound.headers, WAITED: outcome.reason},
-            due_ms=now_ms + DELAYS_MS[outcome.delay],
-        )
-        return Outbound(topic=LATER[outcome.delay], key=inbound.key, message=delayed, cause=inbound)
+        return _delay(inbound, inbound.raw, outcome, now_ms, inbound)
     if isinstance(outcome, Park):
         return _park(inbound, inbound.raw, outcome, now_ms, inbound)
     return None
+
+
+def _delay(
+    source: Inbound[Any] | Received, raw: bytes, outcome: Later, now_ms: int, cause: Inbound[Any] | None
+) -> Outbound:
+    delayed = messages.Delayed(
+        topic=source.topic,
+        key=source.key,
+        raw_base64=base64.b64encode(raw).decode(),
+        headers={**source.headers, WAITED: outcome.reason},
+        due_ms=now_ms + DELAYS_MS[outcome.delay],
+    )
+    return Outbound(topic=LATER[outcome.delay], key=source.key, message=delayed, cause=cause)
 
 
 def _park(

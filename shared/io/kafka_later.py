@@ -67,23 +67,36 @@ def plan(items: Sequence[Received], *, now_ms: int, monotonic: float, known: Hea
     made = Plan()
     for item in items:
         try:
-            inbound: Inbound[Delayed] = unwrap(item, _TOPICS)
-            value = base64.b64decode(inbound.message.raw_base64, validate=True)
+            delayed, value = _unwrap(item)
         except (UnreadableMessage, binascii.Error) as error:
             made.park.append(_parked(item, str(error), now_ms))
             made.settled.append((item, Park("unreadable_delayed", str(error))))
             continue
-        delayed = inbound.message
+        left_ms = delayed.due_ms - now_ms if delayed is not None else _DELAY_OF[item.topic]
         if known is not None and known.offset == item.offset:
             due = known.due
         else:
-            due = monotonic + min(delayed.due_ms - now_ms, _DELAY_OF[item.topic]) / 1000
+            due = monotonic + min(left_ms, _DELAY_OF[item.topic]) / 1000
         if due > monotonic:
             made.head = Head(item.offset, due)
             return made
-        made.publish.append(Raw(topic=delayed.topic, key=delayed.key, value=value, headers=delayed.headers))
+        if delayed is None:
+            made.publish.append(Raw(topic=item.topic, key=item.key, value=item.value, headers=item.headers))
+        else:
+            made.publish.append(Raw(topic=delayed.topic, key=delayed.key, value=value, headers=delayed.headers))
         made.settled.append((item, Done("republished")))
     return made
+
+
+def _unwrap(item: Received) -> tuple[Delayed | None, bytes]:
+    """Return a delayed message and its bytes; without one, it is for a loop of a newer version, and waits once more."""
+    try:
+        inbound: Inbound[Delayed] = unwrap(item, _TOPICS)
+    except UnreadableMessage as error:
+        if error.reason != "newer_version":
+            raise
+        return None, b""
+    return inbound.message, base64.b64decode(inbound.message.raw_base64, validate=True)
 
 
 def _parked(item: Received, detail: str, now_ms: int) -> Outbound:

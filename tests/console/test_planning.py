@@ -125,6 +125,25 @@ def test_a_plan_is_made_of_values_alone(planner: Planner) -> None:
     assert planner.plan(*rows) == Plan(changes=(), hints=(), errors=(), unasked=())
 
 
+def test_what_a_newer_version_wrote_into_the_settings_is_no_change_and_stays(planner: Planner) -> None:
+    """An older console does not know it, and must not undo it."""
+    rows = crm("one"), book("cards"), between("one", "cards")
+    planner.apply(*rows)
+    sync = planner.syncs["people"]
+    sides = {name: getattr(sync, name).model_copy(update={"filter": "all"}) for name in ("left", "right", "match")}
+    mapping = sync.mappings[0].model_copy(update={"weight": 2})
+    news = {**sides, "mappings": (mapping, *sync.mappings[1:]), "guard": {"deletes": 10}}
+    planner.syncs["people"] = sync.model_copy(update=news)
+    planner.connections["one"] = planner.connections["one"].model_copy(update={"team": "crm"})
+    assert planner.plan(*rows) == Plan(changes=(), hints=(), errors=(), unasked=())
+    planner.apply(crm("one", poll_interval_s=5), between("one", "cards", enabled=False))
+    assert planner.connections["one"].model_extra == {"team": "crm"}
+    made = planner.syncs["people"]
+    assert (made.enabled, made.version, made.model_extra) == (False, 2, {"guard": {"deletes": 10}})
+    assert (made.left.model_extra, made.match.model_extra) == ({"filter": "all"}, {"filter": "all"})
+    assert made.mappings[0].model_extra == {"weight": 2}
+
+
 def test_everything_that_is_wrong_is_listed(planner: Planner) -> None:
     """Not only the first of it; a sync of a connection that is wrong says nothing more."""
     found = planner.plan(crm("one", auth="magic"), crm("two", base_url="ftp://x"), between("one", "two"))

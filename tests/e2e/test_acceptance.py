@@ -256,10 +256,11 @@ class TestBadInput:
         assert live.stack.services["ingest"].pid == before
         assert live.stack.services["ingest"].is_running()
 
-    def test_a_message_of_an_unknown_version_is_parked(self, live: Live) -> None:
+    def test_a_message_that_nobody_can_read_is_parked_and_one_of_a_newer_version_waits(self, live: Live) -> None:
         producer = KafkaProducer(bootstrap_servers=live.stack.bootstrap)
         for topic in ("notices", "records", "pairs", "writes.hubspot"):
             producer.send(topic, key=b"k", value=b"{}", headers=[("ce_dataschema", b"99")]).get(timeout=10)
+            producer.send(topic, key=b"k", value=b"{}", headers=[("ce_dataschema", b"none")]).get(timeout=10)
             producer.send(topic, key=b"k", value=b"not json").get(timeout=10)
         producer.close()
         parked = live.wait(lambda: [x for x in [live.stack.api("health")["parked"]] if sum(x.values()) >= 8])[0]

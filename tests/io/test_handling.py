@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.core.outcomes import Done, Drop, Later, Outcome, Park
+from shared.core.outcomes import NEWER_VERSION, Done, Drop, Later, Outcome, Park
 from shared.io.envelope import MAX_MESSAGE_BYTES, Raw, Received
 from shared.io.handling import by_name, process
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader
@@ -116,8 +116,8 @@ def test_park_publishes_the_original_with_its_reason() -> None:
         (b"", {}, "malformed"),
         (None, {}, "malformed"),
         (b"[" * 100_000, {}, "malformed"),
-        (b'{"connection":"h","object":"o","id":"1","surprise":1}', {}, "malformed"),
-        (b"{}", {"ce_dataschema": "99"}, "unknown_version"),
+        (b'{"connection":"h","object":"o","id":1}', {}, "malformed"),
+        (b"{}", {"ce_dataschema": "-1"}, "unknown_version"),
         (b"{}", {"ce_dataschema": "x" * 5000}, "unknown_version"),
     ],
 )
@@ -134,6 +134,36 @@ def test_an_unreadable_message_is_parked_and_the_rest_goes_on(
     (parked,) = world.stored(PARKED)
     assert parked.reason == reason
     assert base64.b64decode(parked.raw_base64) == (value or b"")
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (b"what the next version writes", {"ce_dataschema": "2"}),
+        (b'{"connection":"h","object":"o","id":"1","kind":"probed"}', {"ce_dataschema": "1"}),
+    ],
+)
+def test_a_message_of_a_newer_version_waits_and_the_rest_goes_on(value: bytes, headers: dict[str, str]) -> None:
+    """It comes again as it was, for a worker that reads it; nothing is parked."""
+    world = World()
+    good = _received("a", "b", "c")
+    outcomes = world.run([good[0], dataclasses.replace(good[1], value=value, headers=headers), good[2]])
+    assert world.handled == [["a", "c"]]
+    assert outcomes[1] == NEWER_VERSION
+    (delayed,) = world.stored(LATER["1m"])
+    assert isinstance(delayed, Delayed)
+    assert (base64.b64decode(delayed.raw_base64), delayed.topic) == (value, "notices")
+    assert delayed.headers == {**headers, "waited": "newer_version"}
+    assert world.stored(PARKED) == []
+
+
+def test_what_a_newer_version_adds_to_a_message_hinders_nobody() -> None:
+    """It is handled by what is known of it."""
+    world = World()
+    (good,) = _received("a")
+    news = (good.value or b"").replace(b"{", b'{"surprise":1,', 1)
+    assert [type(outcome) for outcome in world.run([dataclasses.replace(good, value=news)])] == [Done]
+    assert world.handled == [["a"]]
 
 
 def test_an_output_that_is_too_large_parks_only_its_cause() -> None:

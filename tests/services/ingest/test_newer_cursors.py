@@ -1,0 +1,38 @@
+"""Cursors that a newer version wrote: what it added is kept, and a feed whose cursor cannot be read is its own."""
+
+from services.ingest.cursors import Cursors
+from shared import topics
+from shared.messages import Cursor
+from tests.services.desk import LEFT, RIGHT, Desk
+from tests.services.ingest.station import Station
+
+KEY = Cursors.key(LEFT, "contact", "changed")
+
+
+def test_a_field_that_a_newer_version_added_is_written_back() -> None:
+    """Each round writes the cursor anew."""
+    desk = Desk()
+    cursors = Cursors(desk.bus)
+    newer = Cursor.model_validate({"connection": LEFT, "object": "contact", "feed": "changed", "cursor": "c", "lag": 7})
+    cursors.take(KEY, newer, 0)
+    cursors.save(Cursor(connection=LEFT, object="contact", feed="changed", cursor="d"))
+    (told,) = desk.told(topics.CURSORS)
+    assert (told.cursor, told.model_extra) == ("d", {"lag": 7})
+
+
+def test_a_feed_of_a_newer_version_is_left_to_it() -> None:
+    """From here it would begin anew, and miss what changed in between; once its cursor can be read, it is polled."""
+    station = Station()
+    cursors = station.cursors
+    every = {(at, feed) for at in (LEFT, RIGHT) for feed in ("changed", "bin")}
+
+    def polled() -> set[tuple[str, str]]:
+        return {(poll.connection, poll.feed.name) for poll in station.feeds._polls()}
+
+    assert polled() == every
+    cursors.leave_out(KEY, 3)
+    assert polled() == every - {(LEFT, "changed")}
+    cursors.take(KEY, Cursor(connection=LEFT, object="contact", feed="changed", cursor="c"), 2)
+    assert polled() == every - {(LEFT, "changed")}, "that one is older"
+    cursors.take(KEY, Cursor(connection=LEFT, object="contact", feed="changed", cursor="c"), 4)
+    assert polled() == every
