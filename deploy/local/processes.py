@@ -9,6 +9,7 @@ Terminology:
 
 import atexit
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -236,6 +237,13 @@ class Child:
 
     def _signal(self, number: signal.Signals) -> None:
         self._started().send_signal(number)  # does nothing when the process has ended
+
+
+def keep_short(log: Path, most: int = 10 << 20) -> None:
+    """Move what a log holds to a second file once it is long; what writes to it goes on, and the oldest goes."""
+    if log.stat().st_size > most:
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        os.truncate(log, 0)  # a child appends to it
 
 
 def tail(log: Path, lines: int = 20) -> str:

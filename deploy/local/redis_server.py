@@ -51,7 +51,7 @@ class RedisServer(Server):
             "save": "",
             "appendonly": "yes",
             "appendfsync": "everysec",
-            "auto-aof-rewrite-min-size": "512mb",  # rewriting takes a core from the services on a small machine
+            "auto-aof-rewrite-min-size": "128mb",  # rewriting takes a core from the services on a small machine
             "maxmemory-policy": "noeviction",
             **self._config,
         }

@@ -21,7 +21,7 @@ import yaml
 from deploy.local import doctor, people
 from deploy.local.hubspot_server import HubSpotProcess
 from deploy.local.ports import port_layout
-from deploy.local.processes import Child, Group, Stoppable
+from deploy.local.processes import Child, Group, Stoppable, keep_short
 from deploy.local.progress import Display
 from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, ServerError
 
@@ -62,7 +62,7 @@ class Stack:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.data = data.resolve()
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ports = ports
         self.secrets = self._read_secrets()
         self._poll_s = poll_s
@@ -337,8 +337,10 @@ class Stack:
         return killed + self.servers.stop(max(1.0, deadline - time.monotonic()))
 
     def revive(self) -> list[str]:
-        """Start again what has ended."""
+        """Start again what has ended, and keep the logs short."""
         now = time.monotonic()
+        for log in self.data.glob("**/*.log"):
+            keep_short(log)
         names = self.servers.revive(now) + self.workers.revive(now)
         if names:
             self.write_endpoints()
@@ -358,19 +360,6 @@ def _things_to_try(stack: Stack) -> Sequence[str]:
         "     .venv/bin/python -m services.console why",
         "Ctrl-C stops everything; `make run` goes on with the same data, `make clean` forgets it.",
     )
-
-
-def _preflight(data: Path) -> doctor.Needs | None:
-    """Say what this machine lacks, or return what the run uses."""
-    try:
-        needs = doctor.needs_from(os.environ, data)
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return None
-    wrong = [finding for finding in doctor.examine(needs) if not finding.ok]
-    for finding in wrong:
-        sys.stderr.write(f"{finding.title}. {finding.advice}\n")
-    return None if wrong else needs
 
 
 def _run(stack: Stack, display: Display, stop: threading.Event) -> None:
@@ -398,18 +387,14 @@ def _revive(stack: Stack, display: Display) -> None:
         display.line(f"{name} was started again; see its log")
 
 
-def main() -> int:
+def run(needs: doctor.Needs) -> int:
     """Run until Ctrl-C; returns the exit code."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    data = ROOT / ".run"
-    needs = _preflight(data)
-    if needs is None:
-        return 1
     ports = port_layout(int(os.environ.get("PORT_BASE") or port_layout()["console"]))
     display = Display()
-    stack = Stack(data, ports, kafka=needs.kafka, redis=needs.redis)
+    stack = Stack(needs.data, ports, kafka=needs.kafka, redis=needs.redis)
     code = 0
     try:
         _run(stack, display, stop)
@@ -421,7 +406,3 @@ def main() -> int:
     if killed:
         display.line(f"had to be killed: {', '.join(killed)}")
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -40,6 +40,8 @@ _CACHE_KIB: Final = 16_384
 """What the thread that writes keeps of the file: states come in no order, so that each touches another page."""
 _CHECKPOINT_PAGES: Final = 16_384
 """Pages in the log (64 MiB) before they are copied into the file: many are written more than once until then."""
+_JOURNAL_BYTES: Final = 67_108_864
+"""What the log is cut to once it was copied: it stays as long as a reader has held it up otherwise."""
 _log = logs.get(__name__)
 
 _TABLES: Final = """
@@ -100,7 +102,7 @@ class Views:
     """The SQLite file. Safe to use from several threads; one of them writes."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
         self._local = threading.local()
         try:
@@ -148,6 +150,8 @@ class Views:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
             database.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            database.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
+            self._path.chmod(0o600)  # it names people; SQLite gives the files beside it the same mode
             self._local.database = database
         return database
 

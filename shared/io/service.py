@@ -142,6 +142,7 @@ Wire: TypeAlias = Callable[[Service], Callable[[], int] | None]
 
 def serve(name: str, wire: Wire) -> int:
     """Run a service until SIGTERM; gives its exit code: 0 stopped, 2 when it is set up so that it cannot run."""
+    os.umask(0o077)  # what a service writes is about people
     try:
         settings = load()
     except SettingsError as error:

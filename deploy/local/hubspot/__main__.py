@@ -1,13 +1,19 @@
-"""Run the simulator as a process: `python -m deploy.local.hubspot --port 8100 --account 4001:pat-main`."""
+"""Run the simulator as a process: `python -m deploy.local.hubspot --port 8100 --account 4001:pat-main`.
+
+Tokens that matter come in the variables HUBSPOT_ADMIN_TOKEN and HUBSPOT_ACCOUNTS (PORTAL:TOKEN, separated by commas):
+everybody on the machine may read a command line.
+"""
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
 import uvicorn
 import uvloop
 
+from deploy.local.hubspot.client import ACCOUNTS, ADMIN_TOKEN
 from deploy.local.hubspot.server import Application, Clock, configure, listen
 from deploy.local.hubspot.world import World
 
@@ -16,7 +22,9 @@ def main() -> None:
     """Read the command line and serve until SIGTERM or Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m deploy.local.hubspot", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one")
-    parser.add_argument("--admin-token", default="admin", help="what X-Admin-Token must carry")
+    parser.add_argument(
+        "--admin-token", default=os.environ.get(ADMIN_TOKEN, "admin"), help="what X-Admin-Token must carry"
+    )
     parser.add_argument(
         "--data", type=Path, help="folder that keeps the state; without it nothing outlives the process"
     )
@@ -31,10 +39,10 @@ def main() -> None:
     given = parser.parse_args()
     clock = Clock()
     world = World(clock=clock, seed=given.seed, folder=given.data)
-    for row in given.account:
+    for row in [*given.account, *filter(None, os.environ.get(ACCOUNTS, "").split(","))]:
         portal, _, token = row.partition(":")
         if not portal.isdigit() or not token:
-            parser.error(f"--account {row!r} must be PORTAL:TOKEN, for example 4001:pat-main")
+            parser.error(f"account {row!r} must be PORTAL:TOKEN, for example 4001:pat-main")
         if int(portal) not in world.accounts:
             world.add_account(int(portal))
             world.add_private_app(int(portal), token)

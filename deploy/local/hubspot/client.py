@@ -2,9 +2,14 @@
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import requests
+
+ADMIN_TOKEN: Final = "HUBSPOT_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
+"""Variable in which the simulator finds the token of its admin API."""
+ACCOUNTS: Final = "HUBSPOT_ACCOUNTS"
+"""Variable of the accounts that it has from its start."""
 
 
 class AdminClient:

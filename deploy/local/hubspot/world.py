@@ -86,7 +86,7 @@ class World:
             self._random.seed(f"{seed}/{self._calls}")
 
     def new_id(self) -> str:
-        """Return a UUID for a correlation id, a request id or a token."""
+        """Return a UUID for a correlation id or a request id."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def add_account(self, portal_id: int, **settings: Any) -> Account:
@@ -121,7 +121,7 @@ class World:
         app = App(
             app_id=number,
             client_id=f"private-{number}",
-            client_secret=client_secret or self.new_id(),
+            client_secret=client_secret or new_secret(),
             private=True,
             scopes=list(ALL_SCOPES) if scopes is None else scopes,
         )
@@ -135,7 +135,7 @@ class World:
     def add_public_app(self, **fields: Any) -> App:
         """Create an app that accounts install by OAuth; `fields` are those of `App`."""
         number = fields.pop("app_id", 0) or 1_000_000 + len(self.apps) + 1
-        app = App(app_id=number, **{"client_id": self.new_id(), "client_secret": self.new_id(), **fields})
+        app = App(app_id=number, **{"client_id": self.new_id(), "client_secret": new_secret(), **fields})
         self.apps[number] = app
         self.save()
         return app
@@ -145,7 +145,7 @@ class World:
         now = self.clock()
         for old in [g for g in self.grants.values() if g.expires_ms and g.expires_ms < now - 3_600_000]:
             del self.grants[old.token]
-        grant = Grant(token=self.new_id(), **fields)
+        grant = Grant(token=new_secret(), **fields)
         self.grants[grant.token] = grant
         self.save()
         return grant
@@ -186,6 +186,11 @@ class World:
                 self.accounts[account.portal_id] = account
             account.use(_settings(config["settings"]))
             account.restore_config(config)
+
+
+def new_secret() -> str:
+    """Return a secret of an app or a token: another one on each machine, whatever the seed."""
+    return str(uuid.uuid4())
 
 
 def _settings(values: dict[str, Any]) -> Settings:

@@ -1,6 +1,8 @@
 """The console's views: what the journal says, however often and in whatever pieces it is read."""
 
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,3 +256,19 @@ def test_a_reader_never_waits_for_the_writer(views: Views, tmp_path: Path) -> No
     assert views.pair("a") is not None
     other.execute("ROLLBACK")
     other.close()
+
+
+def test_the_views_are_for_their_user_alone_and_their_log_is_cut(tmp_path: Path) -> None:
+    """They name people; and a log that a reader once held up would stay as long as it became."""
+    path = tmp_path / "console" / "views.sqlite"
+    before = os.umask(0o022)
+    try:
+        views = Views(path)
+        take(views, pair("a"))
+    finally:
+        os.umask(before)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (path.parent, *path.parent.iterdir())}
+    assert modes.pop("console") == 0o700
+    assert set(modes.values()) == {0o600}, modes
+    assert views._connection().execute("PRAGMA journal_size_limit").fetchone()[0] <= 64 << 20
+    views.close()
