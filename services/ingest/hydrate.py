@@ -22,6 +22,9 @@ _AGAIN: Final[Mapping[str, Delay]] = {"busy": "10s", "outage": "1m", "auth": "1m
 """When a read that the app did not serve is tried again, by the error's class. One of a connection that is paused
 because of its sign-in costs no call, so it comes soon after somebody has signed in again."""
 
+_SMALLER: Final[Delay] = "10s"
+"""When records are asked for again, fewer at once, that an app did not send in time."""
+
 Notices = dict[str, list[Inbound[Notice]]]
 """Notices of one connection and object by record."""
 
@@ -37,6 +40,8 @@ class Hydrate:
         self._bus = bus
         self._setups = setups
         self._caller = caller
+        self._most: dict[tuple[str, str], int] = {}
+        """How many records are read at once where the app did not answer in time for more, by connection and object."""
 
     async def handle(self, batch: Sequence[Inbound[Notice]]) -> list[Outcome]:
         """Read what the batch points at, report it, and say what became of each notice."""
@@ -77,10 +82,21 @@ class Hydrate:
             return _all(notices, Drop("no_sync"))
         outcomes: dict[int, Outcome] = {}
         ids = list(notices)
-        for start in range(0, len(ids), binding.read_batch):
-            chunk = {record: notices[record] for record in ids[start : start + binding.read_batch]}
+        most = self._most.get((connection, object_), binding.read_batch)
+        for start in range(0, len(ids), most):
+            chunk = {record: notices[record] for record in ids[start : start + most]}
             outcomes |= await self._read(connection, object_, binding, chunk)
         return outcomes
+
+    def _shrink(self, connection: str, object_: str, asked: int) -> None:
+        self._most[connection, object_] = max(1, asked // 2)
+
+    def _grow(self, connection: str, object_: str, binding: Binding, read: int) -> None:
+        most = self._most.get((connection, object_))
+        if most is not None and read >= most:
+            self._most[connection, object_] = most * 2
+            if most * 2 >= binding.read_batch:
+                del self._most[connection, object_]
 
     async def _read(self, connection: str, object_: str, binding: Binding, notices: Notices) -> dict[int, Outcome]:
         session = self._setups.session(connection)
@@ -88,6 +104,9 @@ class Hydrate:
         try:
             results = await self._caller.run(connection, exchange, wait_s=_WAIT_S)
         except AppError as error:
+            if error.smaller and error.retry == "outage" and len(notices) > 1:
+                self._shrink(connection, object_, len(notices))
+                return _all(notices, Later(error.code, _SMALLER))
             if error.retry in _AGAIN:
                 return _all(notices, Later(error.code, _AGAIN[error.retry]))
             if len(notices) == 1:
@@ -99,6 +118,7 @@ class Hydrate:
                 for half in halves
             ]
             return parts[0] | parts[1]
+        self._grow(connection, object_, binding, len(notices))
         outcomes: dict[int, Outcome] = _all(notices, Done("read"))
         out: list[Outbound] = []
         for result in results:

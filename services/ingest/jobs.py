@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 from services.ingest.cursors import Cursors
 from services.ingest.notices import addressed
 from shared import logs, topics
-from shared.core.connector import AppError
+from shared.core.connector import AppError, HintKind
 from shared.core.ids import record_key
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.records import SIDES, Side
@@ -207,8 +207,9 @@ class _Work:
                     for report in page.reports
                 ]
             )
+            self._publish([self._notice(end.connection, end.object, record, "changed") for record in page.skipped])
             if self._looks_for_missing:
-                self._listed[side].update(report.id for report in page.reports)
+                self._listed[side].update((*(report.id for report in page.reports), *page.skipped))
             self._goes_on = False
             cursor = page.next
             read = self._progress.read.get(side, 0) + len(page.reports)
@@ -260,9 +261,9 @@ class _Work:
                         notices.append(self._notice(end.connection, end.object, record))
             self._publish(notices)
 
-    def _notice(self, connection: str, object_: str, record: str) -> Outbound:
+    def _notice(self, connection: str, object_: str, record: str, kind: HintKind = "deleted") -> Outbound:
         notice = Notice(
-            connection=connection, object=object_, id=record, kind="deleted", accepted_ms=self._jobs.clock.now_ms()
+            connection=connection, object=object_, id=record, kind=kind, accepted_ms=self._jobs.clock.now_ms()
         )
         return addressed(notice)
 

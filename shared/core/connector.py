@@ -69,6 +69,7 @@ class AppError(Exception):
         unknown: bool = False,
         conflicting_id: str | None = None,
         status: int | None = None,
+        smaller: bool = False,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
@@ -79,6 +80,8 @@ class AppError(Exception):
         """True when the call may have been executed although no answer came."""
         self.conflicting_id = conflicting_id
         self.status = status
+        self.smaller = smaller
+        """True when a request for fewer records may be answered: the answer was too large, or took too long."""
 
 
 class FeedExpired(Exception):  # noqa: N818 - it is a fact about the cursor, not a failure of the program
@@ -119,6 +122,8 @@ class Page:
     next: str | None
     """Cursor of the next page; None on the last."""
     total: int | None = None
+    skipped: tuple[str, ...] = ()
+    """Records that could not be read with the others: each is to be read alone, and holds up none."""
 
 
 HintKind: TypeAlias = Literal["changed", "deleted", "merged", "erased"]

@@ -61,6 +61,12 @@ def refusal(request: HttpRequest, response: HttpResponse) -> AppError | None:
     return None
 
 
+def too_large(request: HttpRequest, most: int) -> AppError:
+    """Return the error for an answer of more than *most* bytes."""
+    said = f"the answer has more than {most} bytes"
+    return AppError("too_long", said, retry="edit", unknown=not harmless(request), smaller=True)
+
+
 def retry_after(response: HttpResponse) -> float | None:
     """Read Retry-After in seconds; None when it is missing or a date, on which no two clocks agree."""
     stated = response.headers.get("retry-after", "").strip()

@@ -31,7 +31,7 @@ from shared.io.budgets import (
     Share,
 )
 from shared.io.budgets_redis import RedisBudgets
-from shared.io.exchanges import UNAVAILABLE, drive, harmless, refusal, retry_after
+from shared.io.exchanges import UNAVAILABLE, drive, harmless, refusal, retry_after, too_large
 from shared.io.grants import Grants
 from shared.io.ports import Clock, NotReady
 from shared.io.redis_scripts import connect_by
@@ -154,7 +154,8 @@ class HttpCaller:
             ok = response.status not in UNAVAILABLE and response.status != 429
         except AppError as error:
             run.changed = run.changed or error.unknown
-            if error.retry == "outage":
+            # A listing asks for fewer records then: a slow one is no reason to stop the whole account.
+            if error.retry == "outage" and not (error.smaller and run.share == "backfill"):
                 self._pause(signed, "app_unavailable", error.retry_after_s)
             raise
         finally:
@@ -244,7 +245,11 @@ class HttpCaller:
         what = {"refused": "accepts no connection", "timeout": "did not answer in time"}.get(status, "broke off")
         host = urlsplit(signed.connection.base_url).netloc.rpartition("@")[2]
         raise AppError(
-            "app_unavailable", f"{host} {what}", retry="outage", unknown=sent and not harmless(request)
+            "app_unavailable",
+            f"{host} {what}",
+            retry="outage",
+            unknown=sent and not harmless(request),
+            smaller=status == "timeout" and harmless(request),
         ) from error
 
     def _once(self, signed: SignedIn, request: HttpRequest, headers: Mapping[str, str]) -> HttpResponse:
@@ -263,7 +268,7 @@ class HttpCaller:
                 stream=True,
                 verify=self._verify,
             ) as reply:
-                body = _body(reply, started + CONNECT_S + READ_S)
+                body = _body(reply, request, started + CONNECT_S + READ_S)
         except BlockedAddress as error:
             raise AppError("permission_denied", str(error), retry="setup") from error
         self._metrics.observe("http_seconds", time.monotonic() - started, connection=row.id)
@@ -354,14 +359,14 @@ def _below(base: str, path: str) -> str:
     return url
 
 
-def _body(reply: requests.Response, deadline: float) -> bytes:
+def _body(reply: requests.Response, request: HttpRequest, deadline: float) -> bytes:
     """Read an answer that neither grows nor drips without end."""
     parts: list[bytes] = []
     size = 0
     for part in reply.iter_content(65_536):
         size += len(part)
         if size > MAX_BODY:
-            raise requests.exceptions.ContentDecodingError(f"the answer has more than {MAX_BODY} bytes")
+            raise too_large(request, MAX_BODY)
         if time.monotonic() > deadline:
             raise requests.exceptions.ReadTimeout("the answer came too slowly")
         parts.append(part)

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 import requests
 
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse
-from shared.io.exchanges import drive
+from shared.io.exchanges import drive, too_large
 from shared.io.ports import run_blocking
 
 T = TypeVar("T")
@@ -26,6 +26,9 @@ class Driver:
     """The answer to the first request that fits is lost after the server has executed it."""
     instead: Callable[[HttpRequest], HttpResponse | None] | None = None
     """Answers in place of the server; it can also change the world before a request goes out."""
+
+    most: int | None = None
+    """Bytes of an answer beyond which it is cut off."""
 
     def run(self, exchange: Exchange[T]) -> T:
         """Drive *exchange* to its result."""
@@ -54,6 +57,8 @@ class Driver:
         if self.drop is not None and self.drop(request):
             self.drop = None
             raise AppError("app_unavailable", "the connection broke", retry="outage", unknown=not request.safe)
+        if self.most is not None and len(reply.content) > self.most:
+            raise too_large(request, self.most)
         headers = {name.lower(): value for name, value in reply.headers.items()}
         return HttpResponse(status=reply.status_code, headers=headers, body=reply.content)
 

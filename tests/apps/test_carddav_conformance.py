@@ -1,6 +1,6 @@
 """CardDAV, on Radicale and on Xandikos."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from shared.apps.carddav import CARDDAV
-from shared.core.connector import AppError, Change, Refused, Session, Stale, Written
+from shared.core.connector import AppError, Change, HttpRequest, Refused, Session, Stale, Unreadable, Written
 from shared.core.records import Fields, Life, Report
 from tests.apps.conformance import Conformance, World, marker
 from tests.apps.driver import Driver
@@ -156,6 +156,53 @@ class _CardDav(Conformance):
         done = world.edit(report, title="ours")
         assert isinstance(done, Stale)
         assert done.report.fields["title"] == "theirs"
+
+    def test_large_cards_are_read_in_smaller_batches_and_one_too_large_holds_up_no_other(self, world: Book) -> None:
+        """The answer with all of them would be cut off, as the transport does."""
+        photo = "PHOTO;ENCODING=b;TYPE=JPEG:" + "AbC9" * 15_000
+        names = [f"c{n:02}.vcf" for n in range(12)]
+        for name in names:
+            world.put(name, f"UID:{name}", f"FN:{name}", f"N:{name};;;;", photo)
+        world.put("huge.vcf", "UID:huge", "FN:Huge", "N:Huge;;;;", "PHOTO;ENCODING=b:" + "AbC9" * 60_000)
+        world.driver.most = 200_000
+        page = world.driver.run(world.binding.list_page(world.session, None, world.names))
+        assert [x.id for x in page.reports] == names
+        assert page.skipped == ("huge.vcf",)
+        found = world.read(*names, "huge.vcf")
+        assert all(isinstance(found[name], Report) for name in names)
+        huge = found["huge.vcf"]
+        assert isinstance(huge, Unreadable)
+        assert huge.code == "too_long"
+
+    def test_a_listing_asks_for_no_more_at_once_than_is_sent_in_time(self, world: Book) -> None:
+        """The server tells how large its cards are."""
+        for n in range(6):
+            world.put(f"c{n}.vcf", f"UID:{n}", f"FN:{n}", f"N:{n};;;;", "PHOTO;ENCODING=b:" + "AbC9" * 400_000)
+        world.driver.calls.clear()
+        assert len(world.listed()) == 6
+        asked = [call.body.count(b"<href>") for call in world.driver.calls if call.method == "REPORT"]
+        assert sum(asked) == 6
+        assert max(asked) <= 2
+
+    def test_a_card_that_is_not_sent_in_time_holds_up_no_other(self, world: Book) -> None:
+        """Where the next one is not sent either, the server is away."""
+        for n in range(5):
+            world.put(f"c{n}.vcf", f"UID:{n}", f"FN:{n}", f"N:{n};;;;")
+
+        def slow(*names: bytes) -> Callable[[HttpRequest], None]:
+            def send(request: HttpRequest) -> None:
+                if request.method == "REPORT" and any(name in request.body for name in names):
+                    raise AppError("app_unavailable", "did not answer in time", retry="outage", smaller=True)
+
+            return send
+
+        world.driver.instead = slow(b"c2.vcf")
+        page = world.driver.run(world.binding.list_page(world.session, None, world.names))
+        assert [x.id for x in page.reports] == ["c0.vcf", "c1.vcf", "c3.vcf", "c4.vcf"]
+        assert page.skipped == ("c2.vcf",)
+        world.driver.instead = slow(b"c2.vcf", b"c3.vcf")
+        with pytest.raises(AppError):
+            world.driver.run(world.binding.list_page(world.session, None, world.names))
 
     def test_a_name_with_odd_characters_is_one_record(self, world: Book) -> None:
         """Ids are unquoted, so the same card has the same id in every answer."""

@@ -408,6 +408,12 @@ class TestCompanies(_HubSpot):
         """Make an account of its own."""
         yield from _portal(server, "company", "description", {"numberofemployees": "a dozen"})
 
+    def test_a_page_of_long_texts_is_read_with_fewer_records(self, world: Portal) -> None:
+        """The answer with all of them would be cut off, as the transport does."""
+        records = world.person_creates([{"name": f"Acme {n}", "description": "x" * 20_000} for n in range(30)])
+        world.driver.most = 200_000
+        assert {x.id for x in world.listed()} == {*records}
+
     def test_a_company_needs_a_name_or_a_domain(self, world: Portal) -> None:
         """The refusal says what is missing."""
         (result,) = world.create(Change(key="k", marker=marker(1), fields={"city": "Paris"}))

@@ -242,8 +242,9 @@ def test_a_spent_budget_is_told(server: Server) -> None:
 
 def test_an_answer_without_end_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_module, "MAX_BODY", 1000)
-    server.replies += [status(200, b"x" * 5000), status(200, b"x" * 5000)]
-    assert calls_to(server).refused(READ).code == "app_unavailable"
+    server.replies += [status(200, b"x" * 5000)]
+    error = calls_to(server).refused(READ)
+    assert (error.code, error.retry, error.smaller, len(server.seen)) == ("too_long", "edit", True, 1)
 
 
 def test_a_token_is_got_first_and_a_refused_one_is_not_got_again(server: Server) -> None:

@@ -237,7 +237,8 @@ def _list(_session: Session, cursor: str | None, fields: Sequence[str]) -> Excha
     del fields
     page = yield from _ask("list", cursor)
     reports = tuple(Report.model_validate(row) for row in page["reports"])
-    return Page(reports=reports, next=page.get("next"), total=page.get("total"))
+    skipped = tuple(page.get("skipped", ()))
+    return Page(reports=reports, next=page.get("next"), total=page.get("total"), skipped=skipped)
 
 
 def _prepare(_session: Session) -> Exchange[None]:

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -41,6 +41,10 @@ from shared.core.records import Life, Report, Version
 OBJECT: Final = "contact"
 BATCH: Final = 50
 """Cards in one multiget: photos make cards large."""
+LARGE: Final = 4 * 1024 * 1024
+"""Bytes of cards that a listing asks for at once, where the server tells how large they are."""
+_LATER: Final = frozenset({"too_long", "app_unavailable"})
+"""Why a card is left out of a page and looked at alone."""
 PAGE: Final = 200
 """Cards in one page of the full listing, which asks for all hrefs anew: the names are cheap, the cards are not."""
 
@@ -105,7 +109,17 @@ def read_alone(session: Session, record: str, names: Sequence[str]) -> Exchange[
 
 
 def _multiget(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exchange[dict[str, ReadResult]]:
-    answer = yield from ask(multiget(book_of(session), [href_of(session, record) for record in ids]))
+    """Read cards in one call, or in halves where they are too much for one; a card that is so alone is unreadable."""
+    try:
+        answer = yield from ask(multiget(book_of(session), [href_of(session, record) for record in ids]))
+    except AppError as error:
+        if not error.smaller or error.retry == "outage":
+            raise
+        if len(ids) == 1:
+            return {ids[0]: Unreadable(id=ids[0], code=error.code, message=f"the card {ids[0]}: {error.message}")}
+        half = len(ids) // 2
+        first = yield from _multiget(session, ids[:half], names)
+        return {**first, **(yield from _multiget(session, ids[half:], names))}
     found: dict[str, ReadResult] = {}
     for entry in answer.entries:
         if entry.status == 200 and entry.data is not None:
@@ -116,25 +130,71 @@ def _multiget(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exc
 
 def list_page(session: Session, cursor: str | None, names: Sequence[str]) -> Exchange[Page]:
     """Read one page of the book in the order of ids; cards that are no contacts, or no vCards, are not in it."""
-    ids = yield from _ids(session)
+    sizes = yield from _sizes(session)
+    ids = sorted(sizes)
     start = bisect_right(ids, cursor) if cursor is not None else 0
     page = ids[start : start + PAGE]
-    reports: list[Report] = []
-    for first in range(0, len(page), BATCH):
-        found = yield from _multiget(session, page[first : first + BATCH], names)
-        reports += [x for x in found.values() if isinstance(x, Report) and x.life is Life.ALIVE]
-    more = start + PAGE < len(ids)
-    return Page(reports=tuple(sorted(reports, key=lambda x: x.id)), next=page[-1] if more else None, total=len(ids))
-
-
-def _ids(session: Session) -> Exchange[list[str]]:
-    answer = yield from ask(propfind(book_of(session), ("getetag", "resourcetype"), 1))
-    ids = (
-        id_of(session, entry.href)
-        for entry in answer.entries
-        if not _is_collection(entry.properties.get(f"{DAV}resourcetype"))
+    found = yield from _all_of(session, _batches(page, sizes), names)
+    reports = [x for x in found.values() if isinstance(x, Report) and x.life is Life.ALIVE]
+    return Page(
+        reports=tuple(sorted(reports, key=lambda x: x.id)),
+        next=page[-1] if start + PAGE < len(ids) else None,
+        total=len(ids),
+        skipped=tuple(x.id for x in found.values() if isinstance(x, Unreadable) and x.code in _LATER),
     )
-    return sorted({record for record in ids if record})
+
+
+def _batches(ids: Sequence[str], sizes: Mapping[str, int]) -> list[list[str]]:
+    """Divide cards so that no answer grows large."""
+    batches: list[list[str]] = []
+    room = 0
+    for record in ids:
+        if not batches or len(batches[-1]) >= BATCH or sizes[record] > room:
+            batches.append([])
+            room = LARGE
+        batches[-1].append(record)
+        room -= sizes[record]
+    return batches
+
+
+def _all_of(
+    session: Session, batches: Sequence[Sequence[str]], names: Sequence[str]
+) -> Exchange[dict[str, ReadResult]]:
+    """Read cards in batches that shrink while the server does not answer in time.
+
+    A card that it does not send alone is left out, unless the next one fares alike: then it is the server that is slow.
+    """
+    found: dict[str, ReadResult] = {}
+    waiting = [list(batch) for batch in reversed(batches)]
+    slow = ""
+    while waiting:
+        batch = waiting.pop()
+        try:
+            found |= yield from _multiget(session, batch, names)
+        except AppError as error:
+            if not error.smaller or (len(batch) == 1 and slow):
+                raise
+            if len(batch) > 1:
+                waiting += [batch[len(batch) // 2 :], batch[: len(batch) // 2]]
+                continue
+            slow = batch[0]
+            found[slow] = Unreadable(id=slow, code=error.code, message=error.message)
+        else:
+            slow = ""
+    return found
+
+
+def _sizes(session: Session) -> Exchange[dict[str, int]]:
+    """List the cards with their sizes; 0 where the server does not tell one."""
+    answer = yield from ask(propfind(book_of(session), ("getetag", "resourcetype", "getcontentlength"), 1))
+    sizes: dict[str, int] = {}
+    for entry in answer.entries:
+        record = id_of(session, entry.href)
+        if record and not _is_collection(entry.properties.get(f"{DAV}resourcetype")):
+            told = entry.properties.get(f"{DAV}getcontentlength")
+            size = (told.text or "").strip() if told is not None else ""
+            sizes[record] = int(size) if size.isascii() and size.isdigit() and len(size) < 16 else 0
+    return sizes
 
 
 def _is_collection(kind: object) -> bool:

@@ -11,7 +11,7 @@ from shared.apps.hubspot.calls import after, ask, chunks, get, inputs, objects, 
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import CREATED, MARKER, MERGED, Kind
 from shared.apps.hubspot.values import REDACTED, canonical, iso, moment_ms
-from shared.core.connector import Exchange, Page, ReadResult, Session, Unreadable
+from shared.core.connector import AppError, Exchange, Page, ReadResult, Session, Unreadable
 from shared.core.records import FieldType, Life, Report, Value, Version
 
 BATCH: Final = 100
@@ -141,10 +141,19 @@ def with_links(
 
 def list_page(session: Session, kind: Kind, cursor: str | None, names: Sequence[str]) -> Exchange[Page]:
     """Read one page of all living records, in the order of their ids."""
-    query = {"limit": str(BATCH), "properties": ",".join(properties(kind, names)), "archived": "false"}
+    query = {"properties": ",".join(properties(kind, names)), "archived": "false"}
     if cursor is not None:
         query["after"] = cursor
-    body = yield from ask(get(objects(session, kind), **query))
+    most = BATCH
+    while True:
+        try:
+            body = yield from ask(get(objects(session, kind), limit=str(most), **query))
+        except AppError as error:
+            if not error.smaller or most == 1:
+                raise
+            most //= 2
+        else:
+            break
     reports: list[ReadResult] = [report_of(session, kind, row, names) for row in rows(body)]
     linked = yield from with_links(session, kind, reports, names)
     return Page(reports=tuple(x for x in linked if isinstance(x, Report)), next=after(body))

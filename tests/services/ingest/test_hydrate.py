@@ -72,6 +72,30 @@ def test_reads_are_as_large_as_the_app_takes(desk: Desk) -> None:
     assert len(desk.told(topics.RECORDS)) == 251
 
 
+def test_a_read_that_took_too_long_is_tried_again_with_fewer_records(desk: Desk) -> None:
+    """One slow record holds up no other, and whole batches come back when the app is well."""
+    with_binding(desk, LEFT, read_batch=8)
+    hydrate = Hydrate(desk.store, desk.bus, desk.setups, desk.caller)
+
+    def some(*names: str) -> list[Outcome]:
+        rows = desk.inbound(topics.NOTICES, *((f"{LEFT}/contact/{name}", notice(name)) for name in names))
+        return run_blocking(hydrate.handle(rows))
+
+    def read(at: str, ids: list[str]) -> Any:
+        if "slow" in ids:
+            fails(smaller=True)(at, ids)
+        return as_json([report(record, 1, at=at) for record in ids])
+
+    desk.answers["read"] = read
+    assert some(*"abcdefg", "slow") == [Later("app_unavailable", "10s")] * 8
+    assert some(*"abcdefg", "slow") == [*[Done("read")] * 4, *[Later("app_unavailable", "10s")] * 4]
+    some("e", "f", "g", "slow")
+    assert some("e", "f", "g", "slow") == [*[Done("read")] * 3, Later("app_unavailable", "1m")]
+    for _ in range(3):
+        some(*"abcdefgh")
+    assert desk.asked("read")[-1] == [*"abcdefgh"]
+
+
 def test_a_record_is_told_as_it_is_now(desk: Desk) -> None:
     """Merged, archived and gone are what the app says they are; the survivor of a merge is told, too."""
     rows = [

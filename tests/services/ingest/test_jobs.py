@@ -372,3 +372,14 @@ def test_jobs_can_be_listed_while_settings_arrive() -> None:
         thread.join()
         sys.setswitchinterval(before)
     assert errors == []
+
+
+def test_a_record_that_was_left_out_of_a_page_is_looked_at_alone(desk: Desk, shift: Shift) -> None:
+    answer = listing()
+    desk.answers["list"] = lambda at, cursor: {**answer(at, cursor), "skipped": ["huge"] if cursor is None else []}
+    shift.begin_feeds()
+    ask(desk)
+    shift.until(shift.ended)
+    assert shift.told()[-1].phase == "done"
+    told = {(row.connection, row.id, row.kind) for row in desk.told(topics.NOTICES)}
+    assert told == {(LEFT, "huge", "changed"), (RIGHT, "huge", "changed")}
