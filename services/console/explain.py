@@ -29,6 +29,7 @@ _DECIDED: Final = {
     "stale": "The record in {app} had changed before the write: decided anew.",
     "held": "The write to {app} waits: {note}.",
     "refused": "{app} refused the write: {note}.",
+    "given_up": "{key}: another record needs what {app} holds here, and its source has given it up.",
     "replaced": "The record {new} of {app} took the place of {old}.",
     "superseded": "The {note} to {app} is not needed any more.",
 }

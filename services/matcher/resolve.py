@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from services.matcher.counterparts import counterpart_of
+from services.matcher.in_the_way import ask_to_give_up
 from services.matcher.outputs import outputs
 from services.matcher.passing import forward, holds_already, pass_on, tell
 from services.matcher.states import StateCache
@@ -93,6 +94,7 @@ class Resolve:
                 else:
                     losers.append(work)
             await self._let_go(ready)
+            out += await ask_to_give_up(self._store, ready)
             await self._publish(out)
             await self._stop_waiting(ready)
             works = losers

@@ -12,6 +12,7 @@ from shared.core.records import SIDES, Life, Side, Value, opposite
 from shared.core.refusals import (
     WHOLE,
     about,
+    give_up,
     is_refused,
     links_to_write,
     mark,
@@ -206,6 +207,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
         problems.pop(WHOLE, None)
     draft.problems, draft.notes = without_settled_links(draft, problems, links["L"] | links["R"]), notes
     for side in SIDES:
+        give_up(draft, side, wants[side])
         if side not in draft.pending and not (draft.again and draft.tries):
             _write(draft, side, wants[side], links[side], now_ms)
     waiting = bool(draft.again and draft.tries) and any(wants[side] or links[side] for side in SIDES)
@@ -304,7 +306,8 @@ def _write(draft: Draft, side: Side, wants: dict[str, Send], links: dict[str, st
         name = by_key[key].field(side)
         if is_refused(draft, key, mark(send.value)) or _flaps(draft, key, side, now_ms):
             continue
-        draft.problems.pop(key, None)
+        if key not in draft.wanted.get(side, {}):  # what was refused has to wait until the other pair has what it needs
+            draft.problems.pop(key, None)
         fields[name] = send.value
     fields, targets = one_part(draft, fields, links_to_write(draft, links))
     if not fields and not targets:

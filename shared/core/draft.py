@@ -63,6 +63,8 @@ class Draft:
     """Keys under which the links found the records because of reports that the pair's state does not tell."""
     old_links: set[Side] = field(default_factory=set)
     """Sides whose associations may have been read before the record that they name left."""
+    wanted: dict[Side, dict[str, Value | None]] = field(default_factory=dict)
+    """By mapping key, what another pair needs of what a side holds."""
     trace: list[Trace] = field(default_factory=list)
     created_sides: set[Side] = field(default_factory=set)
     """Sides on which this step asks for a create."""

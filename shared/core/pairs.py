@@ -256,4 +256,6 @@ class PairEvent(Frozen):
     """The record had left its pair, and the report may be older than that: believed when a second read confirms it."""
     surplus: bool = False
     """The record carries our marker although its place is taken: it must never be copied."""
+    wanted: Fields = Field(default_factory=dict)
+    """By mapping key, identifiers of this side's record that another pair's record is refused for."""
     accepted_ms: int = 0

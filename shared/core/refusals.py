@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from shared.core.draft import Draft
-from shared.core.pairs import Answer, Pending, Problem
+from shared.core.merging import Send, Unknown
+from shared.core.pairs import Answer, Pending, Problem, Trace
 from shared.core.policies import SidePolicy
-from shared.core.records import Side, Value
+from shared.core.records import Side, Value, opposite
 
 TAKEN: Final = "duplicate_in_target"
 """Refused because another record holds the identifier: it may have given it up meanwhile."""
@@ -103,6 +104,26 @@ def without_settled_links(
     if any(end is not None and end.ask for end in draft.ends.values()):
         return dict(problems)
     return {key: problem for key, problem in problems.items() if not key.startswith("@") or key[1:] in wanted}
+
+
+def give_up(draft: Draft, side: Side, wants: dict[str, Send]) -> None:
+    """Clear what a record holds only because its source could not give it something else, where another pair needs it.
+
+    It is either refused the identifier that its source has instead, or its source has none.
+    """
+    for rule in draft.policy.rules:
+        needed = draft.wanted.get(side, {}).get(rule.key)
+        held, source = draft.value(side, rule.field(side)), draft.value(opposite(side), rule.field(opposite(side)))
+        if needed is None or held is None or isinstance(held, Unknown) or not rule.on or not rule.flows_to(side):
+            continue
+        if not rule.same(needed, held):
+            continue
+        send = wants.get(rule.key)
+        waits = send is not None and is_refused(draft, rule.key, mark(send.value))
+        kept = send is None and source is None and draft.notes.get(rule.key) == "kept_clear"
+        if waits or kept:
+            wants[rule.key] = Send(side, None, None)
+            draft.trace.append(Trace(did="given_up", side=side, key=rule.key))
 
 
 def to_create(draft: Draft, target: Side, fields: Parts) -> tuple[dict[str, Value | None], Problem | None]:

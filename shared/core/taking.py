@@ -32,6 +32,8 @@ def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
             draft.old_links.update(SIDES)
         if event.reason in _LOOK_AGAIN:
             draft.problems = {key: one for key, one in draft.problems.items() if one.code != TAKEN}
+        if event.side is not None:
+            draft.wanted.setdefault(event.side, {}).update(event.wanted)
         return "taken"
     if event.side is None:
         raise ValueError(f"a {event.kind} without a side cannot belong to a pair")
@@ -326,7 +328,8 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
     else:
         del draft.pending[side]
     key = note_refusal(draft, side, pending, answer)
-    draft.trace.append(Trace(did="refused", side=side, key=key, note=answer.code))
+    named = draft.problems[key].field
+    draft.trace.append(Trace(did="refused", side=side, key=key, note=answer.code, new=pending.fields.get(named)))
     if answer.code == TAKEN and not draft.problems[key].narrow:
         # The record that is in the way is read meanwhile and may turn out to be the partner.
         draft.again = _PATIENCE[draft.refused] if draft.refused < len(_PATIENCE) else ""

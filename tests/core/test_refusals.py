@@ -157,3 +157,27 @@ def test_an_answer_to_an_earlier_try_of_a_create_is_none_to_the_later_one() -> N
     assert (second.key, second.n, set(second.fields)) == (first.key, first.n + 1, {"email", "f", "h"})
     lived.serve()
     assert lived.pair.match == Match(by="create", key=first.key)
+
+
+@pytest.mark.parametrize(
+    ("left", "gives"),
+    [("new@x.example", True), (None, True), ("ada@x.example", False)],
+    ids=["it has another one", "it has none", "it has it still"],
+)
+@pytest.mark.parametrize("needed", ["ada@x.example", "else@x.example"])
+def test_an_identifier_is_given_up_that_the_source_has_no_more(left: str | None, gives: bool, needed: str) -> None:  # noqa: FBT001 - a case
+    """When another pair needs it, and while what the source has instead is refused; that is not tried meanwhile."""
+    lived = _Picky((), named=True).linked()
+    lived.see("L", _left())
+    lived.serve()
+    lived.see("L", _left(email=left))
+    if "R" in lived.pair.pending:
+        lived.answer("R", "refused", code="duplicate_in_target", field="email", conflicting_id="b2")
+    lived.take(lived.event("touch", "R", reason="give_up", wanted={"email": needed}))
+    writes = [dict(pending.fields) for pending in lived.pair.pending.values()]
+    assert writes == ([{"email": None}] if gives and needed == "ada@x.example" else [])
+    lived.serve()
+    lived.touch("rematch")
+    lived.serve()
+    assert lived.held["email"] == left if gives and needed == "ada@x.example" else True
+    assert lived.held["email"] is not None or left is None

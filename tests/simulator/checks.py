@@ -122,16 +122,31 @@ class _Living:
                 found.append((row.created, row.id, name, row.id))
         return found
 
+    def _should_give_up(self, name: str, holder: Row) -> bool:
+        """Tell whether a record's partner has another address, which only another record keeps from it."""
+        pair = self._seats.get((name, holder.id))
+        partner = _partner(self._world, pair, name) if pair is not None else None
+        if partner is None or partner.values["email"] == holder.values["email"]:
+            return False
+        here, there = self._world.apps[name], self._world.apps[_OTHER[name]]
+        return here.holder(partner.values["email"]) not in (None, holder) and there.holder(holder.values["email"]) in (
+            None,
+            partner,
+        )
+
     def _check_linked(self, pair: Pair, partner: Row) -> None:
         left, right = self._row.values, partner.values
         if pair.status == "failing" and self._world.wild:
             assert pair.reason == "duplicate_in_target", f"{pair.pair}: {pair.status} {pair.reason} {pair.detail}"
             held = [
-                (name, one.values["email"])
+                (name, holder)
                 for name, one, other in (("b", self._row, partner), ("a", partner, self._row))
                 if (holder := self._world.apps[name].holder(one.values["email"])) is not None and holder is not other
             ]
             assert held, f"{pair.pair} is said to be refused, but nobody holds its address: {left} {right}"
+            assert not all(self._should_give_up(*one) for one in held), (
+                f"{pair.pair} waits for what its holder only has because it is refused as well: {left} {right}"
+            )
             return
         fields = FIELDS if self._row.object == "contact" else FIRM_FIELDS
         kept_clear = {key for key in ("f", "g") if left[key] is None or right[key] is None}

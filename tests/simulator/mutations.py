@@ -71,6 +71,11 @@ def nobody_told_of_freed_keys(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(taking, "_PATIENCE", ())
 
 
+def nobody_gives_up(patch: pytest.MonkeyPatch) -> None:
+    """A record keeps the identifier that its source gave up while the one it should have instead is refused."""
+    patch.setattr(deciding, "give_up", lambda *_args: None)
+
+
 def nobody_looks_again(patch: pytest.MonkeyPatch) -> None:
     """Who was kept out by another record is not told when that changes."""
     _rewrite(patch, "local result = holders(pokes, freed, pair, 50)", "local result = {}")

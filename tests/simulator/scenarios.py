@@ -79,3 +79,22 @@ def swapped_by_a_zombie(seed: int) -> None:
     (copy,) = world.apps["b"].living()
     assert copy.values["f"] == "third", f"the last edit was lost: {copy.values['f']}"
     check(world)
+
+
+def addresses_swapped(seed: int) -> None:
+    """Two people swap their addresses in an app that allows it; the other one refuses two of the same."""
+    world = World(seed, CALM, Habits(persons=2))
+    source, target = world.apps["b"], world.apps["a"]
+    source.unique_email = False
+    world.empty()
+    rows = [source.insert({"email": f"{name}@x.example", "f": name, "g": None}) for name in ("ada", "bob")]
+    world.first_sync()
+    world.rest()
+    ada, bob = rows
+    ada.values["email"], bob.values["email"] = bob.values["email"], ada.values["email"]
+    for row in rows:
+        source.touch(row)
+    world.settle(look_again=False)
+    held = {row.values["f"]: row.values["email"] for row in target.living()}
+    assert held == {"ada": "bob@x.example", "bob": "ada@x.example"}, held
+    check(world)

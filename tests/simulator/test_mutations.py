@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulator import mutations
 from tests.simulator.people import ALL, HARD, LINKED, MILD, MOVING, Habits
-from tests.simulator.scenarios import create_sent_and_forgotten, swapped_by_a_zombie
+from tests.simulator.scenarios import addresses_swapped, create_sent_and_forgotten, swapped_by_a_zombie
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
 
@@ -55,6 +55,7 @@ CAUGHT: Final = (
     Caught(mutations.rebuild_over_claims, 2, habits=ALL, look_again=False),
     Caught(mutations.nobody_looks_again, 2, habits=ALL, look_again=False),
     Caught(mutations.refused_once_and_for_all, 1, habits=MOVING, look_again=False),
+    Caught(mutations.nobody_gives_up, 0, story=addresses_swapped),
     Caught(mutations.nobody_told_of_freed_keys, 1, habits=MOVING, look_again=False),
     Caught(mutations.no_wake, 16, habits=LINKED, look_again=False),
     Caught(mutations.published_once, 2, look_again=False),

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from deploy.local.hubspot import HubSpotServer
 from shared.core.mapping import FieldMapping
 from shared.core.pairs import Pair
@@ -93,3 +95,65 @@ def test_an_address_that_another_record_holds_does_not_hold_up_the_other_fields(
     book.put("bob.vcf", *card, "EMAIL:bob@x.example", "TITLE:CEO", "ORG:Acme")
     assert world.settle()
     assert {pair.status for pair in world.pairs("people")} == {"in_sync"}
+
+
+def _people(world: Polling) -> dict[str, str | None]:
+    """Addresses of the contacts of `one` by first name."""
+    rows = world.records("one", "contacts").values()
+    return {row["properties"]["firstname"]: row["properties"].get("email") or None for row in rows}
+
+
+def _card(name: str, *more: str) -> tuple[str, ...]:
+    return ("VERSION:3.0", f"UID:{name}", f"FN:{name} Lee", f"N:Lee;{name};;;", *more)
+
+
+def _three(server: HubSpotServer, book: Book) -> Polling:
+    world = Polling(server, [book_sync()], book=book)
+    for name in ("Ann", "Bob", "Cid"):
+        book.put(f"{name}.vcf", *_card(name, f"EMAIL:{name.lower()}@x.example"))
+    assert world.settle()
+    assert _people(world) == {name: f"{name.lower()}@x.example" for name in ("Ann", "Bob", "Cid")}
+    return world
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"Ann": "bob", "Bob": "ann"},
+        {"Ann": "bob", "Bob": "cid", "Cid": "ann"},
+        {"Ann": "cid", "Bob": "ann", "Cid": "bob"},
+        {"Ann": "bob", "Bob": "new"},
+    ],
+)
+def test_records_that_swap_their_addresses_at_the_source_swap_them_everywhere(
+    server: HubSpotServer, book: Book, moved: dict[str, str]
+) -> None:
+    world = _three(server, book)
+    records = set(world.records("one", "contacts"))
+    for name, other in moved.items():
+        book.put(f"{name}.vcf", *_card(name, f"EMAIL:{other}@x.example", "TITLE:CEO"))
+    assert world.settle()
+    assert _people(world) == {name: f"{moved.get(name, name.lower())}@x.example" for name in ("Ann", "Bob", "Cid")}
+    assert (set(world.records("one", "contacts")), len(book.names())) == (records, 3)
+    assert _told(world.pairs("people")) == [("in_sync", "")] * 3
+    assert world.writes() <= 3 + 6 * len(moved)
+
+
+def test_an_address_that_was_given_to_another_card_follows_it(server: HubSpotServer, book: Book) -> None:
+    """The one that had it holds none at the source; a value that only one side lost would be kept otherwise."""
+    world = _three(server, book)
+    book.put("Ann.vcf", *_card("Ann", "EMAIL:bob@x.example"))
+    book.put("Bob.vcf", *_card("Bob"))
+    assert world.settle()
+    assert _people(world) == {"Ann": "bob@x.example", "Bob": None, "Cid": "cid@x.example"}
+    assert len(book.names()) == 3
+    assert "EMAIL" not in book.get("Bob.vcf")
+    assert _told(world.pairs("people")) == [("in_sync", "")] * 3
+
+
+def test_a_record_keeps_an_address_that_another_card_claims_as_well(server: HubSpotServer, book: Book) -> None:
+    world = _three(server, book)
+    book.put("Ann.vcf", *_card("Ann", "EMAIL:bob@x.example", "TITLE:CEO"))
+    assert world.settle()
+    assert _people(world) == {name: f"{name.lower()}@x.example" for name in ("Ann", "Bob", "Cid")}
+    assert _told(world.pairs("people")) == [("failing", "duplicate_in_target"), ("in_sync", ""), ("in_sync", "")]

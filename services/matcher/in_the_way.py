@@ -1,0 +1,47 @@
+"""Asking the pair whose record holds an identifier that another pair's record was refused for."""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from services.matcher.work import Key, Work
+from shared import topics
+from shared.core.pairs import PairEvent
+from shared.core.records import Side
+from shared.core.refusals import TAKEN
+from shared.io.ports import Outbound
+from shared.io.store import Store
+
+_Look: TypeAlias = tuple[str, Side, str, Key | None]
+
+
+async def ask_to_give_up(store: Store, works: Iterable[Work]) -> list[Outbound]:
+    """Return a message to each pair whose record stands in the way of a write that was refused in this step.
+
+    It gives the value up if its source has done so: two records that swap their identifiers would wait for each other
+    for ever.
+    """
+    asked: list[_Look] = []
+    events: list[tuple[Work, PairEvent]] = []
+    for work in works:
+        if work.stepped is None or not work.outcomes:
+            continue
+        pair = work.stepped.pair
+        for trace in pair.log:
+            problem = pair.problems.get(trace.key)
+            taken = problem is not None and problem.code == TAKEN and problem.other
+            if trace.did == "refused" and trace.side and taken and trace.new is not None:
+                event = PairEvent(
+                    sync=pair.sync, pair="", kind="touch", side=trace.side, reason="give_up",
+                    wanted={trace.key: trace.new},
+                )  # fmt: skip
+                asked.append((pair.sync, trace.side, taken, None))
+                events.append((work, event))
+    if not asked:
+        return []
+    return [
+        Outbound(
+            topic=topics.PAIRS, key=holder, message=event.model_copy(update={"pair": holder}), cause=work.messages[-1]
+        )
+        for (work, event), (holder, _) in zip(events, await store.look(asked), strict=True)
+        if holder and holder != work.key[1]
+    ]
