@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, assert_never
 
+from shared.core.creating import fields_for, to_create
 from shared.core.draft import Draft
 from shared.core.ids import create_id, update_id
 from shared.core.merging import UNKNOWN, Ask, FieldRule, InvalidValue, Keep, Send, Settle, Unknown, merge
@@ -17,7 +18,6 @@ from shared.core.refusals import (
     links_to_write,
     mark,
     one_part,
-    to_create,
     without_settled_links,
 )
 
@@ -142,7 +142,7 @@ def _decide_create(draft: Draft, side: Side, alike: str, now_ms: int) -> None:  
         return _set(draft, "excluded", "create_off")
     if draft.again and draft.tries:
         return _set_waiting(draft, now_ms)
-    wanted, source = _fields_for(draft, side)
+    wanted, source = fields_for(draft, side)
     fields, problem = to_create(draft, target, wanted)
     if problem is not None:
         return _set(draft, "failing", problem.code, about(problem))
@@ -162,29 +162,6 @@ def _decide_create(draft: Draft, side: Side, alike: str, now_ms: int) -> None:  
         draft.notes["*"] = "not_unique"
         draft.trace.append(Trace(did="not_unique", side=target, note=alike))
     return _set_waiting(draft, now_ms)
-
-
-def _fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[str, Value | None]]:
-    """Translate a record's values for a create on the other side; a value that does not fit is left out and told."""
-    target = opposite(side)
-    fields: dict[str, Value | None] = {}
-    source: dict[str, Value | None] = {}
-    for rule in draft.policy.rules:
-        value = draft.value(side, rule.field(side))
-        if not rule.on or not rule.flows_to(target) or isinstance(value, Unknown):
-            continue
-        source[rule.key] = value
-        if value is None:
-            draft.problems.pop(rule.key, None)
-            continue
-        try:
-            sent = rule.get(value) if side == "L" else rule.put(value, None)
-        except InvalidValue as error:
-            draft.problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.field(side))
-            continue
-        if sent is not None:
-            fields[rule.field(target)] = sent
-    return fields, source
 
 
 def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:

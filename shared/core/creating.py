@@ -1,0 +1,79 @@
+"""What a record is created with: all that its partner has and the app takes."""
+
+from collections.abc import Mapping
+
+from shared.core.draft import Draft
+from shared.core.merging import InvalidValue, Unknown
+from shared.core.pairs import Problem
+from shared.core.policies import SidePolicy
+from shared.core.records import Side, Value, opposite
+from shared.core.refusals import WHOLE, Parts, is_narrowing, is_refused, mark, mark_whole
+
+
+def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[str, Value | None]]:
+    """Translate a record's values for a create on the other side; a value that does not fit is left out and told."""
+    target = opposite(side)
+    fields: dict[str, Value | None] = {}
+    source: dict[str, Value | None] = {}
+    for rule in draft.policy.rules:
+        value = draft.value(side, rule.field(side))
+        if not rule.on or not rule.flows_to(target) or isinstance(value, Unknown):
+            continue
+        source[rule.key] = value
+        if value is None:
+            draft.problems.pop(rule.key, None)
+            continue
+        try:
+            sent = rule.get(value) if side == "L" else rule.put(value, None)
+        except InvalidValue as error:
+            draft.problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.field(side))
+            continue
+        if sent is not None:
+            fields[rule.field(target)] = sent
+    return fields, source
+
+
+def to_create(draft: Draft, target: Side, fields: Parts) -> tuple[dict[str, Value | None], Problem | None]:
+    """Return the fields with which a record is created, without those refused; or the problem that stands against it.
+
+    A record is not created without what identifies it, nor without what its app requires.
+    """
+    part = draft.policy.side(target)
+    refused = _refused_fields(draft, target, fields)
+    left = {name: value for name, value in fields.items() if name not in refused}
+    missed = _missed(part, fields, left, refused)
+    if missed:
+        return left, refused[missed]
+    if is_narrowing(draft):
+        needed = part.identifiers.union(*part.required)
+        left = {name: value for name, value in left.items() if name in needed}
+    if is_refused(draft, WHOLE, mark_whole(left, {})):
+        return left, draft.problems[WHOLE]
+    if not is_narrowing(draft):
+        draft.problems.pop(WHOLE, None)
+    return left, None
+
+
+def _refused_fields(draft: Draft, target: Side, fields: Parts) -> dict[str, Problem]:
+    """Return why fields cannot be sent, by their names; what was corrected is forgotten."""
+    refused: dict[str, Problem] = {}
+    for rule in draft.policy.rules:
+        name = rule.field(target)
+        problem = draft.problems.get(rule.key)
+        if problem is None or not rule.on:
+            continue
+        if name not in fields or is_refused(draft, rule.key, mark(fields[name])):
+            refused[name] = problem
+        else:
+            del draft.problems[rule.key]
+    return refused
+
+
+def _missed(part: SidePolicy, fields: Parts, left: Parts, refused: Mapping[str, Problem]) -> str:
+    """Name the refused field without which no record is created; empty when it can do without all of them."""
+    for group in part.required:
+        if not any(left.get(name) is not None for name in group):
+            return next((name for name in group if name in refused), "")
+    if refused and (not left or part.identify(fields).keys[:1] != part.identify(left).keys[:1]):
+        return next((name for name in refused if name in part.identifiers), next(iter(refused)))
+    return ""
