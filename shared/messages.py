@@ -1,7 +1,7 @@
 """What travels on each topic, versioned. A consumer accepts its own version and the one before."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -128,6 +128,10 @@ class SetupDoc(Frozen):
     progress: JobProgress | None = None
     rebuilt: Rebuilt | None = None
     rotated: Rotated | None = None
+
+
+REFUSED: Final = "refused"
+"""The cursor of no feed: its time says when an app last refused something that a change of its fields may end."""
 
 
 class Cursor(Frozen):

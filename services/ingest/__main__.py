@@ -8,6 +8,7 @@ import uvicorn
 
 from services.ingest.cursors import Cursors, follow
 from services.ingest.feeds import Feeds
+from services.ingest.field_watch import FieldWatch
 from services.ingest.hydrate import Hydrate
 from services.ingest.jobs import Jobs
 from services.ingest.known import Known
@@ -67,6 +68,16 @@ def wire(service: Service) -> None:
         owns=owns,
     )
     service.start("feeds", feeds.run)
+    fields = FieldWatch(
+        setups=service.setups,
+        caller=caller,
+        bus=service.bus,
+        clock=service.clock,
+        metrics=service.metrics,
+        cursors=cursors,
+        owns=owns,
+    )
+    service.start("fields", fields.run)
     jobs = Jobs(
         setups=service.setups,
         caller=caller,

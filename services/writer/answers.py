@@ -35,6 +35,8 @@ class Told:
     """To be acknowledged by Kafka before the outcome counts."""
     result: Result = ""
     """How the app took the write; empty when it was not asked."""
+    by_setup: bool = False
+    """Refused for as long as something is set up as it is, such as the options of a field."""
 
 
 def tries(command: Command) -> int:
@@ -147,7 +149,13 @@ def _refused(command: Command, refused: Refused) -> Told:
         retry=refused.retry,
         conflicting_id=refused.conflicting_id or "",
     )
-    return Told(command=command, outcome=Done("refused"), message=_answer(command, answer), result="refused")
+    return Told(
+        command=command,
+        outcome=Done("refused"),
+        message=_answer(command, answer),
+        result="refused",
+        by_setup=refused.retry == "setup",
+    )
 
 
 def _answer(command: Command, answer: Answer, made: Report | None = None) -> Outbound:

@@ -20,19 +20,23 @@ from services.writer.answers import (
     told,
 )
 from services.writer.plan import Call, Target, calls, change, lanes, target_of, waves
+from shared import topics
 from shared.core.connector import AppError, Binding, Change, Exchange, Session, WriteResult, Written
 from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Drop, Outcome
 from shared.core.pairs import NewerState, Pair
 from shared.io.envelope import setups_seen
 from shared.io.links import Loaded
-from shared.io.ports import Bus, Caller, Clock, NotReady, Together, one_by_one
+from shared.io.ports import Bus, Caller, Clock, NotReady, Outbound, Together, one_by_one
 from shared.io.store import Store
-from shared.messages import WriteCommand
+from shared.messages import REFUSED, Cursor, WriteCommand
 from shared.metrics import Metrics
 from shared.setups import Setups, UnknownSetup
 
 _WHOLE: Final = frozenset({401, 403})
 """Statuses that concern the connection: halving the batch would only find each item refused for the same reason."""
+
+_QUIET_MS: Final = 10_000
+"""Between two notes that an app refuses something because of how it is set up."""
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, list[Told]]]
 
@@ -86,6 +90,7 @@ class Write:
         self._stop = stop
         self._wait_s = wait_s
         self._hold_s = hold_s
+        self._refused_ms: dict[str, int] = {}
 
     async def handle(self, batch: Sequence[Command]) -> list[Outcome]:
         """Execute the writes of the batch that still stand, answer them, and say what became of each command."""
@@ -265,11 +270,23 @@ class Write:
     async def _publish(self, rows: Sequence[Told]) -> None:
         """Have answers acknowledged, then count them."""
         messages = [row.message for row in rows if row.message is not None]
+        messages += self._to_look_at([row.command for row in rows if row.by_setup])
         if messages:
             await self._bus.publish(messages)
         for row in rows:
             if row.result:
                 self._count(row)
+
+    def _to_look_at(self, commands: Sequence[Command]) -> list[Outbound]:
+        """Have the fields of objects looked at whose app refused something because of how it is set up."""
+        now, found = self._clock.now_ms(), []
+        for write in (command.message for command in commands):
+            place = f"{write.connection}/{write.object}/{REFUSED}"
+            if now - self._refused_ms.get(place, -_QUIET_MS) >= _QUIET_MS:
+                self._refused_ms[place] = now
+                told = Cursor(connection=write.connection, object=write.object, feed=REFUSED, cursor="", at_ms=now)
+                found.append(Outbound(topic=topics.CURSORS, key=place, message=told))
+        return found
 
     def _count(self, row: Told) -> None:
         write = row.command.message
