@@ -241,7 +241,7 @@ class Child:
 
 def keep_short(log: Path, most: int = 10 << 20) -> None:
     """Move what a log holds to a second file once it is long; what writes to it goes on, and the oldest goes."""
-    if log.stat().st_size > most:
+    if log.exists() and log.stat().st_size > most:
         shutil.copyfile(log, log.with_name(f"{log.name}.1"))
         os.truncate(log, 0)  # a child appends to it
 

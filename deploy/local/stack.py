@@ -336,10 +336,15 @@ class Stack:
         killed = self.workers.stop(max(1.0, timeout - 3.5))
         return killed + self.servers.stop(max(1.0, deadline - time.monotonic()))
 
+    def logs(self) -> list[Path]:
+        """Return the logs of all that runs here."""
+        servers = [one for one in (self.kafka, self.redis, self.radicale, self.hubspot) if one is not None]
+        return [self.data / "commands.log", *(one.log for one in (*self.services.values(), *servers))]
+
     def revive(self) -> list[str]:
         """Start again what has ended, and keep the logs short."""
         now = time.monotonic()
-        for log in self.data.glob("**/*.log"):
+        for log in self.logs():
             keep_short(log)
         names = self.servers.revive(now) + self.workers.revive(now)
         if names:

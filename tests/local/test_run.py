@@ -143,3 +143,10 @@ def test_a_long_log_is_moved_on_while_its_process_writes(tmp_path: Path) -> None
         writer.write(b"z")
     assert log.read_bytes() == b"z"
     assert (tmp_path / "a.log.1").read_bytes() == b"x" * 1000 + b"y" * 1001
+
+
+def test_the_logs_of_all_that_runs_are_kept_short(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, port_layout())
+    names = {"commands", *stack.services, "kafka", "redis", "radicale", "hubspot"}
+    assert {log.stem for log in stack.logs()} == names
+    keep_short(tmp_path / "not there yet.log")
