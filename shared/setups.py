@@ -228,6 +228,10 @@ class Setups:
         """List jobs with their progress."""
         return [(job, self._progress.get(job.id)) for job in list(self._jobs.values())]  # `apply` may add one meanwhile
 
+    def was_built(self, sync: str) -> bool:
+        """Check whether the links of a sync were made once; until then it has no pairs."""
+        return sync in self._rebuilt
+
     def rebuilt_ms(self, sync: str) -> int:
         """Tell when Redis was last rebuilt for a sync; 0 for never."""
         return self._rebuilt.get(sync, 0)

@@ -23,6 +23,7 @@ from deploy.local.hubspot_server import HubSpotProcess
 from deploy.local.ports import port_layout
 from deploy.local.processes import Child, Group, Stoppable, keep_short
 from deploy.local.progress import Display
+from deploy.local.readiness import late
 from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, ServerError
 
 ROOT: Final = Path(__file__).parents[2]
@@ -30,6 +31,7 @@ PORTAL: Final = 4001
 SERVICES: Final = ("ingest", "matcher", "writer", "console")
 SYNC: Final = "contacts"
 _READY_S: Final = 60.0
+"""How long a start may show no progress."""
 _STOP_S: Final = 9.0
 
 
@@ -294,17 +296,22 @@ class Stack:
         self.command("services.console", "apply", str(path))
 
     def _wait_ready(self) -> None:
-        deadline = time.monotonic() + _READY_S
-        waiting = dict(self.services)
-        while waiting:
-            for name in list(waiting):
-                if self.ask(self.metrics_url(name).replace("/metrics", "/readyz")) is not None:
-                    del waiting[name]
-            self.check()
-            if waiting and time.monotonic() > deadline:
-                tails = "\n".join(child.log_tail(5) for child in waiting.values())
-                raise StackError(f"{', '.join(waiting)} did not become ready in {_READY_S:.0f} s:\n{tails}")
-            time.sleep(0.1)
+        waiting = late(self.services, self._unready, self.check, patience_s=_READY_S)
+        if waiting:
+            why = "; ".join(f"{name}: {said or 'does not answer'}" for name, said in waiting.items())
+            tails = "\n".join(self.services[name].log_tail(5) for name in waiting)
+            raise StackError(f"nothing moved for {_READY_S:.0f} s. {why}\n{tails}")
+
+    def _unready(self, name: str) -> str | None:
+        """Ask a service why it is not ready; it says how far it is."""
+        url = self.metrics_url(name).replace("/metrics", "/readyz")
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                reply = session.get(url, timeout=5)
+                return None if reply.status_code == 200 else "; ".join(reply.json()["reasons"])
+            except (requests.RequestException, ValueError):
+                return ""
 
     # Asking
 

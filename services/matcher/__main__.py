@@ -36,7 +36,7 @@ def wire(service: Service) -> Callable[[], int]:
     """Start the watch over the links, and give Faust's loop, which runs in the main thread."""
     settings = service.settings
     watch = RebuildWatch(
-        Rebuilder(service.store, service.bus, service.setups, KafkaJournal(settings), service.clock),
+        Rebuilder(service.store, service.bus, service.setups, KafkaJournal(settings, service.setups), service.clock),
         service.metrics,
         progress=service.progress,
         store=service.store,

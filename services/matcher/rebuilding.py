@@ -4,11 +4,13 @@ import threading
 from collections.abc import Iterable
 from typing import Final
 
+from pydantic import BaseModel, ValidationError
+
 from shared import logs, topics
 from shared.core.pairs import Pair, PairEvent
 from shared.io.envelope import Received, Stored
 from shared.io.health import Progress
-from shared.io.kafka_reader import KafkaOffsets, TopicReader, read_to_end
+from shared.io.kafka_reader import KafkaOffsets, TopicReader
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.rebuild import Rebuilder
 from shared.io.store import Store
@@ -24,26 +26,52 @@ _log = logs.get(__name__)
 class KafkaJournal:
     """Reads what a rebuild needs from Kafka."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, setups: Setups) -> None:
         self._settings = settings
+        self._setups = setups
         self._offsets = KafkaOffsets(settings)
+        self._newer: set[str] = set()
+
+    def was_built(self, sync: str) -> bool:
+        """Check whether the links of a sync may have been whole before; they may until all settings are read."""
+        end = self._offsets.end_offsets(topics.SETUPS.name)[0]
+        return self._setups.offset < end - 1 or self._setups.was_built(sync)
+
+    def newer(self) -> frozenset[str]:
+        """Return the syncs of which something was passed over that only a newer version can read."""
+        return frozenset(self._newer)
 
     def states(self) -> Iterable[Stored[Pair]]:
-        """Yield all of `pair-state`; a state that cannot be read ends the rebuild, for it could be forgotten."""
-        return read_to_end(self._settings, topics.PAIR_STATE)
+        """Yield all of `pair-state`; a state that nobody can read ends the rebuild, for it could be forgotten."""
+        self._newer.clear()
+        with TopicReader(self._settings, topics.PAIR_STATE, unreadable=self._pass_over) as reader:
+            yield from reader.read_to_end()
 
     def unstepped(self) -> Iterable[Stored[PairEvent]]:
         """Yield `pairs` from resolve's committed offsets on; what cannot be read is parked by resolve itself."""
         start = self._offsets.committed(topics.MATCHER_GROUP, topics.PAIRS.name)
-        reader = TopicReader(self._settings, topics.PAIRS, start=start, unreadable=_left_to_resolve)
-        try:
+        with TopicReader(self._settings, topics.PAIRS, start=start, unreadable=self._leave_to_resolve) as reader:
             yield from reader.read_to_end()
-        finally:
-            reader.close()
+
+    def _pass_over(self, item: Received, error: UnreadableMessage) -> None:
+        """Note the sync of what only a newer version can read; raises what nobody can."""
+        if error.reason != "newer_version":
+            raise error
+        try:
+            self._newer.add(_OfSync.model_validate_json(item.value or b"").sync)
+        except ValidationError:
+            raise error from None
+
+    def _leave_to_resolve(self, item: Received, error: UnreadableMessage) -> None:
+        _log.warning("claim_unreadable", partition=item.partition, offset=item.offset, detail=str(error))
+        if error.reason == "newer_version":
+            self._pass_over(item, error)
 
 
-def _left_to_resolve(item: Received, error: UnreadableMessage) -> None:
-    _log.warning("claim_unreadable", partition=item.partition, offset=item.offset, detail=str(error))
+class _OfSync(BaseModel):
+    """As much of a message as says of which sync it is, whatever else a newer version writes."""
+
+    sync: str
 
 
 class RebuildWatch:
@@ -83,4 +111,4 @@ class RebuildWatch:
 
     def unready(self) -> str:
         """Say why the links cannot be used; empty when they can."""
-        return self._unready
+        return self._rebuilder.progress or self._unready

@@ -1,12 +1,12 @@
-"""Put the links of a sync back after Redis lost them: from the journal, and from the claims it does not tell yet.
+"""Put the links of syncs back after Redis lost them: from the journal, and from the claims it does not tell yet.
 
 The journal alone is not enough: a record that match had claimed, but resolve had not stepped, would be forgotten and
 could be created a second time. So the `pairs` messages beyond resolve's committed offsets are read as well.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Final, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import structlog
 
@@ -33,6 +33,10 @@ _log = structlog.get_logger(__name__)
 class Journal(Protocol):
     """Where a rebuild reads from."""
 
+    def was_built(self, sync: str) -> bool:
+        """Check whether the links of a sync may have been whole before; of a sync that is new nothing can be lost."""
+        ...
+
     def states(self) -> Iterable[Stored[Pair]]:
         """Yield all of `pair-state`, in the order of each partition."""
         ...
@@ -41,9 +45,85 @@ class Journal(Protocol):
         """Yield `pairs` from resolve's committed offsets to the end."""
         ...
 
+    def newer(self) -> frozenset[str]:
+        """Return the syncs of which something was passed over that only a newer version can read."""
+        ...
+
+
+@dataclass(slots=True)
+class _Lost:
+    """One sync whose links are being put back."""
+
+    policy: Policy
+    token: str
+    alive_ms: int
+    """When it last gave a sign of life."""
+    waiting: list[Restored] = field(default_factory=list)
+    entries: int = 0
+    given_up: bool = False
+    """Redis was lost once more, or another worker does it."""
+    open_pairs: dict[str, None] = field(default_factory=dict)
+    given_away: dict[str, Pair] = field(default_factory=dict)
+    lacking: set[str] = field(default_factory=set)
+    giving: set[str] = field(default_factory=set)
+
+    def restorable(self, pair: Pair) -> Restored:
+        """Spell a state for the links, and note what the others must know of it."""
+        asked = any(end.ask for side in SIDES if (end := pair.side(side)) is not None)
+        if pair.pending or pair.again or pair.waits or asked:
+            self.open_pairs[pair.pair] = None
+        else:
+            self.open_pairs.pop(pair.pair, None)
+        if pair.absorbed_by:
+            self.given_away[pair.pair] = pair
+        else:
+            self.given_away.pop(pair.pair, None)
+        return as_restored(self.policy, pair)
+
+    def circles(self) -> Iterator[Restored]:
+        """Yield pairs that take their records back, because all that they gave them to did the same."""
+        for pair in in_circles(self.given_away):
+            self.open_pairs[pair.pair] = None
+            del self.given_away[pair.pair]
+            own = {"absorbed_by": "", "status": "pending", "rev": pair.rev + 1}
+            yield as_restored(self.policy, pair.model_copy(update=own))
+
+    def claim(self, stored: Stored[PairEvent], event: PairEvent) -> Restored | None:
+        """Spell what an unstepped message claims, and note whether its pair may still be giving itself away."""
+        if event.pair in self.given_away:
+            self.giving.add(event.pair)
+        if event.report is None or event.side is None:
+            return None
+        # Resolve passes the messages of a pair that gave itself away on to whoever took its record.
+        holder = _holder(event.pair, self.given_away)
+        return Restored(
+            pair=holder,
+            rev=stored.offset if holder == event.pair else -1,
+            state="",
+            kind="tail" if event.matched is None else "given",
+            ends={event.side: place_of(self.policy.side(event.side), event.report)},
+            surplus=event.surplus,
+            aliases=event.report.aliases,
+        )
+
+    def handed_over(self) -> Iterator[Restored]:
+        """Claim the records of pairs that gave themselves away for those who take them.
+
+        The journal may tell that a record was given before anybody was told to take it, when the worker died in
+        between; then the messages that it had taken come again. The others were taken long ago, and may have left.
+        """
+        for pair in (self.given_away[name] for name in sorted(self.giving)):
+            ends = dict(places(self.policy, pair))
+            yield Restored(pair=_holder(pair.pair, self.given_away), rev=-1, state="", kind="given", ends=ends)
+
+
+_Syncs: TypeAlias = Mapping[str, _Lost]
+_Entries: TypeAlias = Iterator[tuple[_Lost, Restored] | None]
+"""What is to be put back, each with its sync; nothing for what was only read."""
+
 
 class Rebuilder:
-    """Rebuilds the links of syncs whose Redis was lost."""
+    """Rebuilds the links of syncs whose Redis was lost, all of them in one pass over the journal."""
 
     def __init__(self, store: Store, bus: Bus, setups: Setups, journal: Journal, clock: Clock) -> None:
         self._store = store
@@ -51,103 +131,127 @@ class Rebuilder:
         self._setups = setups
         self._journal = journal
         self._clock = clock
+        self._left: set[str] = set()
+        """Syncs that only a worker of a newer version can rebuild."""
+        self.progress = ""
+        """What is being rebuilt, and how far that is; empty when nothing is."""
 
     async def rebuild_lost(self) -> list[str]:
         """Rebuild every sync that needs it, and name those that are whole again."""
-        done = []
+        lost: dict[str, _Lost] = {}
+        done: list[str] = []
         for sync in self._setups.syncs():
             policy = self._setups.policy(sync.id)
-            if policy is not None and await self._store.is_ready(sync.id) == "lost" and await self.rebuild(policy):
+            if policy is None or sync.id in self._left or await self._store.is_ready(sync.id) != "lost":
+                continue
+            begun = _Lost(policy=policy, token=new_token(), alive_ms=self._clock.now_ms())
+            if await self._store.begin_rebuild(sync.id, begun.token, TTL_MS) != "begun":
+                continue
+            if self._journal.was_built(sync.id):
+                lost[sync.id] = begun
+            elif await self._make(begun):
                 done.append(sync.id)
+        try:
+            return done + (await self._rebuild(lost) if lost else [])
+        finally:
+            self.progress = ""
+
+    async def _make(self, new: _Lost) -> bool:
+        """Declare the links of a new sync whole: nothing is read, and nobody waits for long.
+
+        That they were made is told first: whoever finds them lost later must know that there is something to read.
+        """
+        await self._tell(new.policy.sync, (), 0)
+        return await self._store.finish_rebuild(new.policy.sync, new.token)
+
+    async def _rebuild(self, lost: _Syncs) -> list[str]:
+        _log.warning("rebuild_begun", syncs=sorted(lost))
+        passes: Sequence[Callable[[], _Entries]] = (
+            lambda: self._restorable(lost),
+            lambda: self._again(lost),
+            lambda: self._claims(lost),
+            lambda: ((row, entry) for row in lost.values() for entry in row.handed_over()),
+        )
+        for entries in passes:
+            await self._restore(lost, entries())
+            for name in self._journal.newer() & lost.keys():
+                lost[name].given_up = True
+                self._left.add(name)
+                _log.warning("rebuild_left_to_newer", sync=name)
+        done = []
+        for name, row in lost.items():
+            if row.given_up or not await self._store.finish_rebuild(name, row.token):
+                continue
+            await self._tell(name, list(row.open_pairs), self._clock.now_ms() if row.entries else 0)
+            _log.warning("rebuild_ended", sync=name, entries=row.entries, open=len(row.open_pairs))
+            done.append(name)
         return done
 
-    async def rebuild(self, policy: Policy) -> bool:
-        """Rebuild one sync; False when another worker does it, or Redis was lost once more meanwhile."""
-        token = new_token()
-        if await self._store.begin_rebuild(policy.sync, token, TTL_MS) != "begun":
-            return False
-        _log.warning("rebuild_begun", sync=policy.sync)
-        open_pairs: dict[str, None] = {}
-        entries = 0
-        given_away: dict[str, Pair] = {}
-        lacking: set[str] = set()
-        giving: set[str] = set()
-        passes: Sequence[Callable[[], Iterator[Restored | None]]] = (
-            lambda: self._restorable(policy, open_pairs, given_away),
-            lambda: self._again(policy, lacking - given_away.keys()),
-            lambda: self._claims(policy, given_away, giving),
-            lambda: _handed_over(policy, given_away, giving),
-        )
-        for restored in passes:
-            for chunk in _chunks(restored()):
-                told = [entry for entry in chunk if entry is not None]
-                entries += len(told)
-                found = await self._store.restore(policy.sync, token, TTL_MS, told)
-                if found is None:
-                    return False
-                lacking |= found
-        if not await self._store.finish_rebuild(policy.sync, token):
-            return False
-        # Of a sync that is new nothing can be lost.
-        await self._tell(policy.sync, list(open_pairs), self._clock.now_ms() if entries else 0)
-        _log.warning("rebuild_ended", sync=policy.sync, entries=entries, open=len(open_pairs))
-        return True
+    async def _restore(self, lost: _Syncs, entries: _Entries) -> None:
+        """Put entries back in chunks of one sync each, and show meanwhile that the others are alive as well."""
+        number = 0
+        for number, found in enumerate(entries, 1):
+            if found is not None and not found[0].given_up:
+                found[0].waiting.append(found[1])
+                if len(found[0].waiting) >= _CHUNK:
+                    await self._flush(found[0])
+            if number % _CHUNK == 0:
+                self._show(lost, number)
+                await self._live(lost)
+        self._show(lost, number)
+        for row in lost.values():
+            await self._flush(row)
 
-    def _restorable(
-        self, policy: Policy, open_pairs: dict[str, None], given_away: dict[str, Pair]
-    ) -> Iterator[Restored]:
+    def _show(self, lost: _Syncs, number: int) -> None:
+        self.progress = f"the links of {', '.join(sorted(lost))} are being rebuilt: {number} messages read"
+
+    async def _live(self, lost: _Syncs) -> None:
+        for row in lost.values():
+            if self._clock.now_ms() - row.alive_ms > TTL_MS // 6:
+                await self._flush(row)
+
+    async def _flush(self, row: _Lost) -> None:
+        """Put back what waits; without entries it is a sign of life."""
+        if row.given_up:
+            return
+        told, row.waiting = row.waiting, []
+        row.entries += len(told)
+        row.alive_ms = self._clock.now_ms()
+        found = await self._store.restore(row.policy.sync, row.token, TTL_MS, told)
+        if found is None:
+            row.given_up = True
+        else:
+            row.lacking |= found
+
+    def _restorable(self, lost: _Syncs) -> _Entries:
         for stored in self._journal.states():
-            pair = stored.message
-            if pair is None or pair.sync != policy.sync:
-                continue
-            asked = any(end.ask for side in SIDES if (end := pair.side(side)) is not None)
-            if pair.pending or pair.again or pair.waits or asked:
-                open_pairs[pair.pair] = None
-            else:
-                open_pairs.pop(pair.pair, None)
-            if pair.absorbed_by:
-                given_away[pair.pair] = pair
-            else:
-                given_away.pop(pair.pair, None)
-            yield as_restored(policy, pair)
-        for pair in in_circles(given_away):
-            open_pairs[pair.pair] = None
-            del given_away[pair.pair]
-            yield as_restored(
-                policy, pair.model_copy(update={"absorbed_by": "", "status": "pending", "rev": pair.rev + 1})
-            )
+            row = lost.get(stored.message.sync) if stored.message is not None else None
+            yield (row, row.restorable(stored.message)) if row is not None and stored.message is not None else None
+        for row in lost.values():
+            yield from ((row, entry) for entry in row.circles())
 
-    def _again(self, policy: Policy, pairs: set[str]) -> Iterator[Restored | None]:
+    def _again(self, lost: _Syncs) -> _Entries:
         """Yield the states of some pairs once more, of which only the newest still counts.
 
         Their record was another pair's when they were read first, which let it go later: the journal tells what became
         of each pair in order, but not of one before another.
         """
-        for stored in self._journal.states() if pairs else ():
+        wanted = {name: row.lacking - row.given_away.keys() for name, row in lost.items()}
+        for stored in self._journal.states() if any(wanted.values()) else ():
             pair = stored.message
-            yield as_restored(policy, pair) if pair is not None and pair.pair in pairs else None
+            row = lost.get(pair.sync) if pair is not None else None
+            if pair is not None and row is not None and pair.pair in wanted[pair.sync]:
+                yield row, as_restored(row.policy, pair)
+            else:
+                yield None
 
-    def _claims(self, policy: Policy, given_away: Mapping[str, Pair], giving: set[str]) -> Iterator[Restored]:
-        """Yield what the unstepped messages claim, and note which pairs may still be giving themselves away."""
+    def _claims(self, lost: _Syncs) -> _Entries:
+        """Yield what the unstepped messages claim."""
         for stored in self._journal.unstepped():
             event = stored.message
-            if event is not None and event.pair in given_away:
-                giving.add(event.pair)
-            if event is None or event.sync != policy.sync or event.report is None or event.side is None:
-                continue
-            place = place_of(policy.side(event.side), event.report)
-            # Resolve passes the messages of a pair that gave itself away on to whoever took its record.
-            holder = _holder(event.pair, given_away)
-            offset = stored.offset if holder == event.pair else -1
-            yield Restored(
-                pair=holder,
-                rev=offset,
-                state="",
-                kind="tail" if event.matched is None else "given",
-                ends={event.side: place},
-                surplus=event.surplus,
-                aliases=event.report.aliases,
-            )
+            row = lost.get(event.sync) if event is not None else None
+            entry = row.claim(stored, event) if row is not None and event is not None else None
+            yield (row, entry) if row is not None and entry is not None else None
 
     async def _tell(self, sync: str, open_pairs: Sequence[str], at_ms: int) -> None:
         """Send feeds back by an hour, and let pairs with something open, or waiting for somebody, look again."""
@@ -164,18 +268,6 @@ class Rebuilder:
                     for pair in chunk
                 ]
             )
-
-
-def _handed_over(policy: Policy, given_away: Mapping[str, Pair], giving: Iterable[str]) -> Iterator[Restored]:
-    """Claim the records of pairs that gave themselves away for those who take them.
-
-    The journal may tell that a record was given before anybody was told to take it, when the worker died in between;
-    then the messages that it had taken come again. The others were taken long ago, and may have left since.
-    """
-    for pair in (given_away[name] for name in sorted(giving)):
-        yield Restored(
-            pair=_holder(pair.pair, given_away), rev=-1, state="", kind="given", ends=dict(places(policy, pair))
-        )
 
 
 def _holder(pair: str, given_away: Mapping[str, Pair]) -> str:

@@ -103,6 +103,13 @@ class _Journal:
     def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
 
+    def was_built(self, sync: str) -> bool:
+        told = MemoryReader(self._broker, topics.SETUPS).read_to_end()
+        return any(row.message is not None and row.key == f"rebuilt:{sync}" for row in told)
+
+    def newer(self) -> frozenset[str]:
+        return frozenset()
+
     def states(self) -> Iterable[Stored[Pair]]:
         return MemoryReader(self._broker, topics.PAIR_STATE).read_to_end()
 
