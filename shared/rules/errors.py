@@ -126,7 +126,8 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         title="Option not mapped",
         who="operator",
         retry="setup",
-        remedy="Map the named option, or choose what to do with options that are not mapped.",
+        remedy="Add the named option in the app that refuses it: that is noticed within 15 minutes, and the value is "
+        "written by itself. Or map it to one that is there.",
     ),
     ErrorRow(
         code="read_only_field",

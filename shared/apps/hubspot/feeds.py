@@ -47,8 +47,8 @@ def poll_modified(session: Session, kind: Kind, cursor: str | None) -> Exchange[
     request = _search(session, kind, _from(kind, at, last_id, told), PAGE)
     response = yield request
     body = read_json(request, response)
-    found = [(str(row.get("id")), order_of(kind, row)) for row in rows(body)]
-    changes = [(record, order) for record, order in found if order is not None]
+    found = rows(body)
+    changes = [(str(row["id"]), order) for row in found if row.get("id") and (order := order_of(kind, row)) is not None]
     hints = tuple(
         Hint(id=record, version=Version(order=order), occurred_ms=order)
         for record, order in changes
@@ -132,7 +132,7 @@ def poll_archived(session: Session, kind: Kind, cursor: str | None) -> Exchange[
     hints = tuple(
         Hint(id=str(row.get("id")), kind="deleted", version=Version(order=order_of(kind, row)), occurred_ms=ms or 0)
         for row, ms in archived
-        if ms is None or ms >= since
+        if row.get("id") and (ms is None or ms >= since)
     )
     onward = after(body)
     if onward is not None:
