@@ -7,9 +7,9 @@ from typing import TypeAlias
 from shared.core.connector import App, Binding
 from shared.core.mapping import FieldMapping
 from shared.core.matching import Identity, MatchSettings, Rule
-from shared.core.merging import Choice, FieldRule
+from shared.core.merging import Choice, FieldRule, InvalidValue
 from shared.core.policies import AssociationRule, Identified, Policy, SidePolicy
-from shared.core.records import SIDES, Fields, Side, Value, opposite
+from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, opposite
 from shared.core.syncs import AssociationMapping, Connection, Sync
 from shared.objects import OBJECTS
 from shared.rules import match_rules
@@ -24,12 +24,13 @@ Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
 def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App], *, live: bool) -> Policy:
     """Look everything up once; raises KeyError when the settings name what does not exist."""
     sides: dict[Side, SidePolicy] = {}
-    for side in SIDES:
-        end = sync.side(side)
+    ends = {side: sync.side(side) for side in SIDES}
+    for side, end in ends.items():
         connection = connections[end.connection]
         sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
     left, right = connections[sync.left.connection], connections[sync.right.connection]
     country = left.country or right.country
+    longest = {side: _longest(apps[connections[end.connection].app].objects[end.object]) for side, end in ends.items()}
     return Policy(
         sync=sync.id,
         setup=sync.version,
@@ -38,7 +39,7 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         left=sides["L"],
         right=sides["R"],
         rules=tuple(
-            _rule(sync, mapping, LensContext(country=country, zone=_zone(mapping, left, right)))
+            _rule(sync, mapping, LensContext(country=country, zone=_zone(mapping, left, right)), longest)
             for mapping in sync.mappings
         ),
         match=_match_rule(sync, sides["L"].object),
@@ -146,20 +147,51 @@ def _labeller(object_: str, native: Mapping[str, str]) -> Callable[[Fields], str
     return label
 
 
-def _rule(sync: Sync, mapping: FieldMapping, context: LensContext) -> FieldRule:
+def _longest(binding: Binding) -> dict[str, int]:
+    """Give the most characters that fields take, where that is known."""
+    return {info.name: info.max_length for info in binding.fields if info.max_length is not None}
+
+
+def _fitting(value: Value | None, most: int) -> Value | None:
+    """Give a value that a field takes; raises `InvalidValue` for one that is too long."""
+    length = value.length if isinstance(value, TooLong) else max(map(len, texts(value)), default=0)
+    if length > most:
+        raise InvalidValue("too_long", f"the text has {length:,} characters, and at most {most:,} are taken")
+    return value
+
+
+def _rule(
+    sync: Sync, mapping: FieldMapping, context: LensContext, longest: Mapping[Side, Mapping[str, int]]
+) -> FieldRule:
     lens = LENS[mapping.lens]
+    most = {
+        side: min(LONGEST, longest[side].get(mapping.left if side == "L" else mapping.right, LONGEST)) for side in SIDES
+    }
     policy = POLICIES[mapping.policy]
 
     def choose(left: Value, right: Value) -> Choice:
         return policy(Conflict(left=left, right=right, default=sync.default_app))
 
+    def get(value: Value) -> Value | None:
+        return _fitting(value if isinstance(value, TooLong) else lens.get(value, context), most["R"])
+
+    def put(value: Value, old: Value | None) -> Value | None:
+        if isinstance(value, TooLong):
+            return _fitting(value, most["L"])
+        return _fitting(lens.put(value, None if isinstance(old, TooLong) else old, context), most["L"])
+
+    def same(one: Value, other: Value) -> bool:
+        if isinstance(one, TooLong) or isinstance(other, TooLong):
+            return one == other
+        return lens.same(one, other, context)
+
     return FieldRule(
         key=mapping.key,
         left=mapping.left,
         right=mapping.right,
-        get=lambda value: lens.get(value, context),
-        put=lambda value, old: lens.put(value, old, context),
-        same=lambda one, other: lens.same(one, other, context),
+        get=get,
+        put=put,
+        same=same,
         to_left=_open(sync.direction, "L") and _open(mapping.direction, "L"),
         to_right=_open(sync.direction, "R") and _open(mapping.direction, "R"),
         clears=mapping.clears,

@@ -18,6 +18,7 @@ from services.console import projection
 from services.console.explain import explain, summary
 from services.console.projection import SHOWN, Views
 from shared import topics
+from shared.core.ids import record_key
 from shared.core.pairs import Pair
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job
@@ -174,7 +175,18 @@ class Api:
             "right": pair.R.id if pair.R else None,
             "changed_ms": pair.changed_ms,
             "synced_ms": pair.synced_ms,
+            "parked": next(iter(self._parked(pair)), None),
         }
+
+    def _parked(self, pair: Pair) -> list[dict[str, Any]]:
+        """List the parked messages to a pair, or of one of its records, the newest first."""
+        sync, keys = self.setups.sync(pair.sync), [pair.pair]
+        for side in SIDES:
+            end = pair.side(side)
+            if sync is not None and end is not None:
+                part = sync.side(side)
+                keys.append(record_key(part.connection, part.object, end.id))
+        return self.views.parked_about(keys)
 
     def find(self, name: str) -> Pair:
         """Give a pair; raises a problem when there is none."""
@@ -190,7 +202,7 @@ class Api:
             if owner is None:
                 break
             pair = owner
-        return explain(pair, self.setups, self.views.steps(pair.pair))
+        return explain(pair, self.setups, self.views.steps(pair.pair), self._parked(pair))
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
         """Ask for a job; the same key asks for the same job."""

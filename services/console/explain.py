@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from shared.core.pairs import Pair, Pending, Problem
-from shared.core.records import SIDES, Side, Value, opposite
+from shared.core.records import SIDES, Side, TooLong, Value, opposite
 from shared.core.syncs import Connection, Sync
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 from shared.setups import Setups
@@ -42,7 +42,9 @@ _MATCHED: Final = {
 }
 
 
-def explain(pair: Pair, setups: Setups, steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def explain(
+    pair: Pair, setups: Setups, steps: Sequence[Mapping[str, Any]], parked: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Explain a pair: one sentence, the reasons in order, both records, what waits, and what was decided before."""
     sync = setups.sync(pair.sync)
     names = {side: _name(setups, sync, side) for side in SIDES}
@@ -53,7 +55,7 @@ def explain(pair: Pair, setups: Setups, steps: Sequence[Mapping[str, Any]]) -> d
         "status": pair.status,
         "reason": pair.reason,
         "summary": summary(pair, names),
-        "why": _why(pair, sync, names),
+        "why": [*_why(pair, sync, names), *map(_of_parked, parked)],
         "hint": _hint(pair),
         "sides": {side: _side(pair, sync, setups, side) for side in SIDES},
         "pending": [_pending(side, row, names) for side, row in pair.pending.items()],
@@ -103,6 +105,14 @@ def _why(pair: Pair, sync: Sync | None, names: Mapping[Side, str]) -> list[str]:
     if sync is not None and not sync.enabled:
         found.append("The sync is switched off.")
     return found
+
+
+def _of_parked(row: Mapping[str, Any]) -> str:
+    told = f": {row['detail']}" if row["detail"] else ""
+    return (
+        f"A message about it could not be handled at {_time(row['at_ms'])} ({row['reason']}{told}); "
+        f"what it said is not taken over, unless a later one said it again."
+    )
 
 
 def _note(key: str, note: str) -> str:
@@ -211,6 +221,8 @@ def _said(value: object) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return str(TooLong.model_validate(value))
     if isinstance(value, list | tuple):
         return ", ".join(map(_said, value)) or "nothing"
     return f"'{value}'"

@@ -25,7 +25,7 @@ from shared.messages import Cursor, Parked
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
-FORM: Final = 100 * pairs.FORM + 5
+FORM: Final = 101 * pairs.FORM + 5
 """Raised when the tables change: views of another form are built again, and so are those of other forms of states,
 among which an older console left out what it could not read."""
 KEPT_STEPS: Final = 50
@@ -59,6 +59,7 @@ CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at
   interval_s REAL NOT NULL, calls INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE parked (at INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
   detail TEXT NOT NULL, at_ms INTEGER NOT NULL);
+CREATE INDEX parked_key ON parked (key);
 CREATE TABLE positions (topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (topic, part))
   WITHOUT ROWID;
 """
@@ -216,6 +217,15 @@ class Views:
         rows = self._connection().execute(
             "SELECT at, topic, key, reason, detail, at_ms FROM parked WHERE ? = 0 OR at < ? ORDER BY at DESC LIMIT ?",
             (before, before, limit),
+        )
+        return [dict(row) for row in rows]
+
+    def parked_about(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """List the parked messages with one of these keys, the newest first."""
+        marks = ", ".join("?" * len(keys))
+        rows = self._connection().execute(
+            f"SELECT at, topic, key, reason, detail, at_ms FROM parked WHERE key IN ({marks}) ORDER BY at DESC",  # noqa: S608 - only question marks are put in
+            tuple(keys),
         )
         return [dict(row) for row in rows]
 

@@ -9,7 +9,7 @@ from shared import topics
 from shared.core.connector import AppError, Binding, Unreadable
 from shared.core.ids import record_key
 from shared.core.outcomes import NOT_RUN_HERE, Delay, Done, Drop, Later, Outcome, Park
-from shared.core.records import Life, Report
+from shared.core.records import Life, Report, within_limit
 from shared.io.envelope import waited_for_newer
 from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
 from shared.io.store import Store
@@ -134,7 +134,7 @@ def _seen(report: Report, notices: Sequence[Inbound[Notice]], cause: Inbound[Not
     if report.life is Life.GONE and any(inbound.message.kind == "erased" for inbound in notices):
         report = report.model_copy(update={"life": Life.ERASED})
     seen = RecordSeen(
-        report=report,
+        report=within_limit(report),
         asks=tuple(dict.fromkeys(inbound.message.ask for inbound in notices if inbound.message.ask)),
         accepted_ms=min((inbound.message.accepted_ms for inbound in notices), default=cause.message.accepted_ms),
     )

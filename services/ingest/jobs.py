@@ -16,7 +16,7 @@ from shared import logs, topics
 from shared.core.connector import AppError, HintKind
 from shared.core.ids import record_key
 from shared.core.pairs import NewerState, Pair, PairEvent
-from shared.core.records import SIDES, Side
+from shared.core.records import SIDES, Side, within_limit
 from shared.core.syncs import Job, Sync
 from shared.io.health import Offsets
 from shared.io.links import Slots
@@ -202,7 +202,7 @@ class _Work:
                     Outbound(
                         topic=topics.RECORDS,
                         key=record_key(report.connection, report.object, report.id),
-                        message=RecordSeen(report=report, origin="snapshot", accepted_ms=now_ms),
+                        message=RecordSeen(report=within_limit(report), origin="snapshot", accepted_ms=now_ms),
                     )
                     for report in page.reports
                 ]

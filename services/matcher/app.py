@@ -13,7 +13,16 @@ import faust
 
 from services.matcher.faust_fast import FastApp
 from shared import logs, topics
-from shared.io.envelope import Raw, Received, fresh_bits, read_headers, setups_seen, wire_headers, wrap
+from shared.io.envelope import (
+    MAX_WRAPPED_BYTES,
+    Raw,
+    Received,
+    fresh_bits,
+    read_headers,
+    setups_seen,
+    wire_headers,
+    wrap,
+)
 from shared.io.handling import process
 from shared.io.health import Progress
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound
@@ -84,7 +93,7 @@ def make_app(settings: Settings, member: str) -> faust.App:
         producer_linger=0.0,
         producer_acks=-1,
         producer_max_batch_size=262_144,
-        producer_max_request_size=2_200_000,
+        producer_max_request_size=MAX_WRAPPED_BYTES + 100_000,
         # Faust sleeps for a whole second when all its buffers are full: more than is handled in that time, and no more,
         # because all of it lies in memory while a first sync is ahead of us.
         stream_buffer_maxsize=8192,

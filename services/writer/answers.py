@@ -10,7 +10,7 @@ from shared.core.connector import AppError, Refused, Retry, Stale, WriteResult
 from shared.core.ids import record_key
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome
 from shared.core.pairs import Answer, PairEvent
-from shared.core.records import Report
+from shared.core.records import Report, within_limit
 from shared.io.ports import Inbound, Outbound
 from shared.messages import Delayed, PairAnswer, RecordSeen, WriteCommand
 
@@ -166,7 +166,7 @@ def _answer(command: Command, answer: Answer, made: Report | None = None) -> Out
         pair=write.pair,
         kind="answer" if made is None else "report",
         side=write.side,
-        report=made,
+        report=None if made is None else within_limit(made),
         answer=answer,
         origin="live" if made is None else "answer",
         accepted_ms=write.accepted_ms,
@@ -178,6 +178,6 @@ def _with_record(command: Command, report: Report, answer: Answer) -> Outbound:
     """Answer through `records`, where match tells the links what the record is known by now, and every sync of it."""
     write = command.message
     row = PairAnswer(sync=write.sync, pair=write.pair, side=write.side, answer=answer)
-    seen = RecordSeen(report=report, origin="answer", answers=(row,), accepted_ms=write.accepted_ms)
+    seen = RecordSeen(report=within_limit(report), origin="answer", answers=(row,), accepted_ms=write.accepted_ms)
     key = record_key(report.connection, report.object, report.id)
     return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=command)

@@ -23,6 +23,9 @@ def next_rev(pair: Pair, now_ms: int) -> int:
 
 LOG_MOST: Final = 20
 """Decisions of one step that are told."""
+TOLD_MOST: Final = 400
+"""Characters of a value that a decision tells."""
+LABEL_MOST: Final = 200
 UNSURE_MOST: Final = 5
 """Values of one side that are remembered as perhaps sent; more edits than that within one outage are not told apart."""
 NOBODY: Final[Mapping[Side, str]] = MappingProxyType({})
@@ -192,7 +195,7 @@ class Draft:
             "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
-            "log": tuple(self.trace[:LOG_MOST]),
+            "log": tuple(map(_brief, self.trace[:LOG_MOST])),
         }  # fmt: skip
         return put_together(Pair, fields, self.was)
 
@@ -202,7 +205,7 @@ class Draft:
         for side in SIDES:
             end = self.ends[side]
             if end is not None:
-                label = self.policy.side(side).label(end.fields)
+                label = self.policy.side(side).label(end.fields)[:LABEL_MOST]
                 if label:
                     return label
         return self.was.label
@@ -210,6 +213,18 @@ class Draft:
 
 def _asks(end: SideState | None) -> bool:
     return end is not None and bool(end.ask)
+
+
+def _brief(trace: Trace) -> Trace:
+    """Return a decision with the beginnings of long texts: a state holds enough copies of them."""
+    if not any(isinstance(value, str) and len(value) > TOLD_MOST for value in (trace.old, trace.new, trace.lost)):
+        return trace
+    return trace.model_copy(update={name: _beginning(getattr(trace, name)) for name in ("old", "new", "lost")})
+
+
+def _beginning(value: Value | None) -> Value | None:
+    long = isinstance(value, str) and len(value) > TOLD_MOST
+    return f"{value[:TOLD_MOST]}…" if long and isinstance(value, str) else value
 
 
 def _has_left(was: SideState | None, now: SideState | None) -> bool:

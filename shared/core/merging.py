@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from shared.core.records import Side, Value, opposite
+from shared.core.records import Side, TooLong, Value, opposite
 
 
 class Unknown:
@@ -127,6 +127,8 @@ def equal(rule: FieldRule, left: Value | None, right: Value | None) -> bool:
     """Tell whether the two sides mean the same."""
     if left is None or right is None:
         return left is right
+    if isinstance(left, TooLong):
+        return left == right
     try:
         seen = rule.get(left)
     except InvalidValue:

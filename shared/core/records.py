@@ -9,20 +9,12 @@ A field of a record is in one of three states, and the difference carries the wh
 `Fields` spells them as a mapping: a value, ``None``, and an absent key.
 """
 
+import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
-
-Value: TypeAlias = str | bool | tuple[str, ...]
-"""A canonical value: text (numbers, dates and datetimes in one canonical spelling), a truth value, or several texts."""
-
-Fields: TypeAlias = Mapping[str, Annotated[Value | None, Field(union_mode="left_to_right")]]
-"""Field name to value; ``None`` is known to be empty, an absent key is not known.
-
-No value fits two of the types, so the first that fits is right: weighing them all made reading a record a fifth longer.
-"""
 
 Side: TypeAlias = Literal["L", "R"]
 SIDES: Final[tuple[Side, Side]] = ("L", "R")
@@ -41,6 +33,34 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
+
+LONGEST: Final = 65_536
+"""Most characters of a value that is carried from record to record: no app's text field is known to take more."""
+
+
+class TooLong(Frozen):
+    """What is known of a value over `LONGEST`: it is told, and compared, but carried nowhere.
+
+    It travels so, because several copies of it in one message would outgrow the topic, and hold up the record's other
+    fields.
+    """
+
+    length: int
+    digest: str
+
+    def __str__(self) -> str:
+        """Spell it for people."""
+        return f"a text of {self.length:,} characters"
+
+
+Value: TypeAlias = str | bool | tuple[str, ...] | TooLong
+"""A canonical value: text (numbers, dates and datetimes in one canonical spelling), a truth value, or several texts."""
+
+Fields: TypeAlias = Mapping[str, Annotated[Value | None, Field(union_mode="left_to_right")]]
+"""Field name to value; ``None`` is known to be empty, an absent key is not known.
+
+No value fits two of the types, so the first that fits is right: weighing them all made reading a record a fifth longer.
+"""
 
 M = TypeVar("M", bound=Frozen)
 
@@ -140,3 +160,25 @@ class Report(Frozen):
     """When the app says the record was made (ISO 8601, UTC), for choosing the oldest of duplicates."""
     links: Mapping[str, str | None] = Field(default_factory=dict)
     """Association label to the other record's id; ``None`` is known to be unset, an absent label is not known."""
+
+
+def within_limit(report: Report) -> Report:
+    """Return the report with what is known of its values over `LONGEST` in place of these."""
+    if not any(_length(value) > LONGEST for value in report.fields.values()):
+        return report
+    return report.model_copy(update={"fields": {name: _known(value) for name, value in report.fields.items()}})
+
+
+def _length(value: Value | None) -> int:
+    if isinstance(value, str):
+        return len(value)
+    return sum(map(len, value)) if isinstance(value, tuple) else 0
+
+
+def _known(value: Value | None) -> Value | None:
+    length = _length(value)
+    if length <= LONGEST:
+        return value
+    raw = "\x1f".join(value) if isinstance(value, tuple) else str(value)
+    digest = hashlib.blake2b(raw.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return TooLong(length=length, digest=digest)

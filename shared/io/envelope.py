@@ -28,9 +28,10 @@ SETUPS: Final = "setups"
 WAITED: Final = "waited"
 """Why a message that comes again had to wait, by the reason of its outcome."""
 
-MAX_MESSAGE_BYTES: Final = 1_000_000
-"""Most bytes of a message with key and headers, as its topic is configured."""
-MAX_WRAPPED_BYTES: Final = 2_000_000
+MAX_MESSAGE_BYTES: Final = 8_000_000
+"""Most bytes of a message with key and headers, as its topic is configured. A pair's state may hold a text of `LONGEST`
+characters six times while it is written, and five times that while earlier tries are in doubt."""
+MAX_WRAPPED_BYTES: Final = 11_000_000
 """The same for `parked` and `later.*`, which carry a whole message in base64."""
 
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")

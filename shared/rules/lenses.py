@@ -311,7 +311,7 @@ def _as_text(value: Value, _old: Value | None, _context: LensContext) -> Value |
     """Send a text that people can read, from which the value is not read back."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else "; ".join(value) or None
+    return value if isinstance(value, str) else "; ".join(texts(value)) or None
 
 
 def _as_text_key(value: Value, context: LensContext) -> Hashable:

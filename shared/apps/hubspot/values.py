@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from shared.core.records import FieldType, Value
+from shared.core.records import FieldType, TooLong, Value
 
 REDACTED: Final = "REDACTED"
 """What stands in place of a sensitive value: it says nothing about the value."""
@@ -30,6 +30,8 @@ def wire(value: Value | None) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, TooLong):
+        raise ValueError(f"{value} cannot be written: it is not known any more")  # noqa: TRY004 - no caller's mistake in types
     return value if isinstance(value, str) else ";".join(sorted(value))
 
 

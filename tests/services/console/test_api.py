@@ -12,7 +12,7 @@ from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.records import Version
 from shared.io.envelope import Stored
 from shared.io.webhook_refusals import Refusals
-from shared.messages import Cursor, JobProgress, SetupDoc
+from shared.messages import Cursor, JobProgress, Parked, SetupDoc
 from shared.rules.errors import ERRORS
 from tests.services.console.window import Window, is_problem, linked, pair
 from tests.services.desk import LEFT, RIGHT, SYNC, people
@@ -135,6 +135,28 @@ def test_an_explanation_is_in_plain_words(window: Window) -> None:
     ]
     assert told["sides"]["L"]["record"] == "h-a"
     assert told["sides"]["R"]["connection"] == RIGHT
+
+
+def test_a_parked_message_shows_at_the_row_of_its_record(window: Window) -> None:
+    """Whether it was to the pair, of one of its records, or a write; of another row it says nothing."""
+    window.show(linked("a"), linked("b"))
+    keys = ("a", f"{LEFT}/contact/h-a", f"{RIGHT}/contact/b-a", f"{RIGHT}/contact/h-a")
+    rows = [
+        Stored(
+            partition=0, offset=number, key=key, raw=b"", headers={},
+            message=Parked(
+                topic="records", partition=0, offset=number, key=key, raw_base64="", reason="too_large",
+                detail=f"number {number}", at_ms=number + 1,
+            ),
+        )
+        for number, key in enumerate(keys)
+    ]  # fmt: skip
+    window.views.take(topics.PARKED.name, rows, {})
+    shown = {row["id"]: row["parked"] for row in window.get("records")["records"]}
+    assert (shown["a"]["reason"], shown["a"]["detail"], shown["b"]) == ("too_large", "number 2", None)
+    why = [row for row in window.get("records/a/explanation")["why"] if "could not be handled" in row]
+    assert [row.partition("too_large: ")[2][:8] for row in why] == ["number 2", "number 1", "number 0"]
+    assert not any("could not be handled" in row for row in window.get("records/b/explanation")["why"])
 
 
 @pytest.mark.parametrize("status", ["in_sync", "pending", "failing", "excluded", "hidden", "closed", "absorbed"])
