@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     """Address of the console's API and pages."""
     console_port: Port = 8702
     """Port of the console's API and pages."""
+    console_names: Names = ()
+    """Names under which the console is called, beside `localhost` and addresses; a request under another name is
+    refused, because a page elsewhere could have its own name lead here."""
     console_token: SecretStr | None = None
     """Bearer token of the console's API. Without it the console refuses to start."""
     metrics_host: str = "127.0.0.1"

@@ -3,19 +3,20 @@
 import base64
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from services.console import projection
 from services.console.explain import explain, summary
+from services.console.guard import WrongTokens, is_ours
 from services.console.projection import SHOWN, Views
 from shared import topics
 from shared.core.ids import record_key
@@ -33,6 +34,10 @@ from shared.setups import Setups
 _PAGE: Final = 500
 _MAX_BODY: Final = 65_536
 _LATEST_MS: Final = 2**53
+_FRONT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Syncline</title>
+<p>This is Syncline's console. It has no pages yet: ask its API below <code>/api/v1/</code> with the header
+<code>Authorization: Bearer</code> and SYNCLINE_CONSOLE_TOKEN, for example <code>/api/v1/health</code>.</p></html>
+"""
 _bearer: Final = HTTPBearer(auto_error=False)
 _Place: Final = TypeAdapter(tuple[str, str])
 
@@ -86,13 +91,27 @@ class Api:
         self.clock = clock
         self._budgets = budgets
         self._token = token
+        self._wrong = WrongTokens()
         self._ready = ready
         self._refused = refused
         self._webhooks = webhooks
 
-    def authorize(self, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
-        """Refuse a call without the token."""
+    def authorize(
+        self, request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> None:
+        """Refuse a call without the token, and one of a client that has sent many wrong ones."""
+        client, now = request.client.host if request.client else "", self.clock.now_ms()
+        wait_s = self._wrong.wait_s(client, now)
+        if wait_s:
+            raise Problem(
+                429,
+                "Too many wrong tokens",
+                f"This client sent too many wrong tokens: it is heard again in {wait_s} s.",
+                {"Retry-After": str(wait_s)},
+            )
         if given is None or not hmac.compare_digest(given.credentials.encode(), self._token.encode()):
+            if given is not None:
+                self._wrong.note(client, now)
             raise Problem(
                 401,
                 "Sign in",
@@ -339,8 +358,13 @@ def routes(api: Api) -> APIRouter:  # noqa: C901 - a list of routes, each a line
     return router
 
 
-def make_app(api: Api) -> FastAPI:
-    """Make the web application; its description too is behind the token."""
+def make_app(api: Api, names: Collection[str] = ()) -> FastAPI:
+    """Make the web application; its description too is behind the token.
+
+    Args:
+        api: What the routes need.
+        names: Names of the console beside localhost and addresses.
+    """
     web = FastAPI(title="Syncline", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     web.include_router(routes(api))
 
@@ -357,6 +381,23 @@ def make_app(api: Api) -> FastAPI:
         if int(length) > _MAX_BODY:
             return _problem(413, "Too large", f"A body may have {_MAX_BODY} bytes.", None)
         return await go_on(request)
+
+    @web.middleware("http")
+    async def named(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Refuse a request under a name that is not ours."""
+        host = request.headers.get("host", "")
+        if not is_ours(host, names):
+            return _problem(
+                421,
+                "Not this name",
+                f"Call the console by its address, or set SYNCLINE_CONSOLE_NAMES to {host!r}.",
+                None,
+            )
+        return await go_on(request)
+
+    @web.get("/", include_in_schema=False)
+    def front() -> HTMLResponse:
+        return HTMLResponse(_FRONT, headers={"Content-Security-Policy": "default-src 'none'"})
 
     @web.exception_handler(HTTPException)
     async def problem(_: Request, error: HTTPException) -> JSONResponse:

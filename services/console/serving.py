@@ -40,7 +40,9 @@ def wire(service: Service) -> None:
         webhooks=WebhookRefusals(client).of,
     )
     server = uvicorn.Server(
-        uvicorn.Config(make_app(api), log_config=None, access_log=False, timeout_graceful_shutdown=3)
+        uvicorn.Config(
+            make_app(api, settings.console_names), log_config=None, access_log=False, timeout_graceful_shutdown=3
+        )
     )
     listener = socket.create_server((settings.console_host, settings.console_port), backlog=128)
 

@@ -11,6 +11,7 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from shared.io.ports import NotReady
+from shared.io.redis_versions import warning_of
 from shared.io.scripts import Call, ScriptName, load_scripts
 from shared.settings import Settings
 
@@ -46,8 +47,8 @@ def connect_async_by(settings: Settings) -> "redis.asyncio.Redis":
     return connect_async(settings.redis_url.get_secret_value(), timeout_s=settings.redis_timeout_s)
 
 
-def check_policy(client: "redis.Redis") -> None:
-    """Refuse a Redis that evicts keys, or is too old; raises `UnsafeRedis` with what to change."""
+def check_policy(client: "redis.Redis") -> str:
+    """Refuse a Redis that evicts keys, or is too old; raises `UnsafeRedis`. Returns a warning of its version."""
     info: Any = client.info()
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
@@ -55,6 +56,7 @@ def check_policy(client: "redis.Redis") -> None:
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version < (6, 2):
         raise UnsafeRedis(f"Redis {info['redis_version']} is too old: 6.2 or newer is needed")
+    return warning_of(info)
 
 
 class _Hashes:

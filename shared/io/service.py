@@ -60,7 +60,7 @@ class Service:
             sleep=self.follow,
         )
         self._follower = SetupsFollower(settings, self.setups)
-        self._followed = False
+        self._followed = self._warned = False
         self._threads: list[threading.Thread] = []
 
     def start(self, name: str, run: Callable[[threading.Event], Any]) -> None:
@@ -113,7 +113,10 @@ class Service:
 
     def read_settings(self) -> None:
         """Read all settings once, as a command does; raises `BusUnavailable`, `RedisError` and `UnsafeRedis`."""
-        check_policy(connect_by(self.settings))
+        warning = check_policy(connect_by(self.settings))
+        if warning and not self._warned:
+            self._warned = True
+            _log.warning("redis_version", detail=warning)
         self._follower.catch_up()
 
     def close(self) -> None:
