@@ -46,13 +46,13 @@ class Row:
 def licence_of(found: Distribution) -> str:
     """Return what a package says of its licence: an SPDX expression, else its classifiers, else its first words."""
     told = found.metadata
-    expression = told.get("License-Expression")
-    if expression:
-        return expression
+    if "License-Expression" in told:
+        return str(told["License-Expression"])
     named = [
         row.rpartition("::")[2].strip() for row in told.get_all("Classifier") or () if row.startswith("License ::")
     ]
-    return " OR ".join(named) or (told.get("License") or "").partition("\n")[0] or "unknown"
+    free = str(told["License"]).partition("\n")[0] if "License" in told else ""
+    return " OR ".join(named) or free or "unknown"
 
 
 def rows() -> Iterator[Row]:
