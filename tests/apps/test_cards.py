@@ -149,6 +149,21 @@ def test_a_clear_of_the_last_name_leaves_no_old_name_to_be_read() -> None:
     assert read(made, "given_name", "family_name") == (None, None)
 
 
+def test_a_title_alone_is_no_name_and_a_remark_no_number() -> None:
+    made = write_fields(card("FN:Lee\\, Ann", "N:;Ann;;Dr.;", "ORG:Acme"), {"given_name": None})
+    assert body(made) == ["FN:Acme", "N:;;;Dr.;", "ORG:Acme"]
+    assert read(made, "given_name", "family_name") == (None, None)
+    remark = write_fields(card("FN:Ann Lee"), {"mobile": "Ann Lee"})
+    assert read(remark, "given_name", "family_name") == ("Ann", "Lee")
+
+
+def test_a_company_that_stood_for_a_name_takes_its_name_along() -> None:
+    made = write_fields(card("FN:Acme", "N:;;;;", "ORG:Acme", "TEL:12"), {"org": None})
+    assert body(made) == ["FN:12", "N:;;;;", "TEL:12"]
+    alone = write_fields(card("FN:Acme", "N:;;;;", "ORG:Acme"), {"org": None})
+    assert read(alone, "given_name", "family_name") == (None, None)
+
+
 def test_a_backslash_at_the_end_of_a_part_does_not_swallow_the_next_one() -> None:
     made = write_fields(card("FN:A", "ADR:;;;;Lee\\"), {"country": "France"})
     assert read(made, "region", "country") == ("Lee\\", "France")

@@ -79,12 +79,13 @@ def read_card(body: bytes) -> Card:
     Raises:
         NotACard: it is not one vCard.
     """
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        # Some programs fold by octets, in the middle of a character; some write in an encoding that nothing tells.
-        text = re.sub(rb"\r?\n[ \t]", b"", body).decode("utf-8", errors="surrogateescape")
-    return Card(parse(text))
+    # Some programs fold by octets, in the middle of a character; some write in an encoding that nothing tells.
+    for octets_ in (body, re.sub(rb"\r?\n[ \t]", b"", body)):
+        try:
+            return Card(parse(octets_.decode("utf-8")))
+        except UnicodeDecodeError:
+            continue
+    return Card(parse(body.decode("utf-8", errors="surrogateescape")))
 
 
 def new_card(marker: str, fields: Fields) -> Card:
@@ -159,13 +160,17 @@ def _best(
     wanted: Callable[[Line], bool],
     *,
     work: bool = False,
-    good: Callable[[str], bool] = lambda _text: True,
+    good: Callable[[str], bool] | None = None,
 ) -> Line | None:
     """Choose the line that holds the field: good, preferred, (for addresses) the one at work, then the first."""
     found = [line for line in lines if wanted(line) and line.value.strip(" ;")]
     return min(
         found,
-        key=lambda line: (not good(line.text()), _preference(line), work and "work" not in line.param("TYPE")),
+        key=lambda line: (
+            good is not None and not good(line.text()),
+            _preference(line),
+            work and "work" not in line.param("TYPE"),
+        ),
         default=None,
     )
 
@@ -211,7 +216,7 @@ class _Kind:
 
     read: Callable[[str], str] = str.strip
     """The line's text to the field's value."""
-    good: Callable[[str], bool] = lambda _text: True
+    good: Callable[[str], bool] | None = None
     """Whether a line's text is a value at all; one that is none is read where there is no other."""
     same: Callable[[str, str], bool] | None = None
     """Whether two values mean the same, where a card may hold several."""

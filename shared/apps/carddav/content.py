@@ -69,6 +69,8 @@ class Line:
 
     def decoded(self) -> str:
         """Give the value without its transfer encoding, still escaped."""
+        if not self.params:
+            return self.value
         octets = self.value.encode("utf-8", "surrogateescape")
         if _is_encoded(self.params, _QUOTED):
             octets = quopri.decodestring(octets)

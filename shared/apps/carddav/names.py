@@ -52,7 +52,7 @@ def stands_in(lines: Lines) -> bool:
     shown = _shown(lines)
     if "@" in shown or not any(sign.isalpha() for sign in shown):
         return True
-    other = (_unstructured(line) for line in lines if line.name in ("ORG", "EMAIL", "TEL"))
+    other = (_unstructured(line) for line in lines if _is_label(line))
     return shown.casefold() in {text.casefold() for text in other}
 
 
@@ -60,16 +60,16 @@ def follow(before: Lines, after: Lines) -> Lines:
     """Return the lines *after* a write with a displayed name that follows what the write changed."""
     first, shown = _first(after), _shown(after)
     old, new = _texts(name_parts(before)), _texts(_stated(after))
-    told = _spelled(new) or _label(after)
+    told = _told(new, after)
     if not shown or stands_in(before):
-        stood = _spelled(_texts(_stated(before))) or _label(before)
-        return _with(after, first, told) if told and (told != stood or not shown) else after
+        stood = _told(_texts(_stated(before)), before)
+        return _with(after, first, told) if told != stood or (told and not shown) else after
     if name_line(after) is name_line(before) or old == new:
         return after
-    if not any(_texts(_stated(before))) and any(new) and _holds(shown, _spelled(new)):
+    if not any(_texts(_stated(before))) and any(new[:3]) and _holds(shown, _spelled(new)):
         return after
     named = {word for part in old for word in _words(part)}
-    if not any(new) or all(word in named for word in _words(shown)):
+    if not any(new[:3]) or all(word in named for word in _words(shown)):
         return _with(after, first, told)  # were an old name to stay where there is none now, it would be read as one
     for part, changed in zip(old, new, strict=True):
         if part and part != changed:
@@ -116,10 +116,22 @@ def _spelled(parts: list[str]) -> str:
     return " ".join(part for part in (prefix, given, middle, family, suffix) if part)
 
 
+def _told(parts: list[str], lines: Lines) -> str:
+    """Return what a card is called by: its name, where it has one, else its company, address or number."""
+    return _spelled(parts) if any(parts[:3]) else _label(lines)
+
+
 def _label(lines: Lines) -> str:
     """Return what else tells the card apart."""
-    found = {line.name: _unstructured(line) for line in reversed(lines) if line.value.strip(" ;")}
+    found = {line.name: _unstructured(line) for line in reversed(lines) if _is_label(line)}
     return next((found[name] for name in ("ORG", "EMAIL", "TEL") if found.get(name)), "")
+
+
+def _is_label(line: Line) -> bool:
+    """Tell whether a line says what a card without a name may be called by; a remark is no number."""
+    if line.name == "TEL":
+        return any(sign.isdigit() for sign in line.value)
+    return line.name in ("ORG", "EMAIL") and bool(line.value.strip(" ;"))
 
 
 def _unstructured(line: Line) -> str:
