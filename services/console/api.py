@@ -182,14 +182,13 @@ class Api:
 
     def row(self, pair: Pair) -> dict[str, Any]:
         """Show one pair as a row of a list."""
-        names: dict[Side, str] = {"L": "the left app", "R": "the right app"}
         return {
             "id": pair.pair,
             "sync": pair.sync,
             "label": pair.label,
             "status": pair.status,
             "reason": pair.reason,
-            "summary": summary(pair, names),
+            "summary": summary(pair, self.setups),
             "left": pair.L.id if pair.L else None,
             "right": pair.R.id if pair.R else None,
             "changed_ms": pair.changed_ms,
@@ -221,7 +220,11 @@ class Api:
             if owner is None:
                 break
             pair = owner
-        return explain(pair, self.setups, self.views.steps(pair.pair), self._parked(pair))
+        return explain(pair, self.setups, self.views.steps(pair.pair), self._parked(pair), self._label)
+
+    def _label(self, sync: str, side: Side, record: str) -> str:
+        found = self.views.holding(sync, side, record)
+        return found.label if found is not None else ""
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
         """Ask for a job; the same key asks for the same job."""

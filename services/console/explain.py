@@ -1,12 +1,14 @@
 """Why a pair is as it is, in plain words: from its state and from what was decided about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from shared.core.merging import equal
 from shared.core.pairs import Pair, Pending, Problem
-from shared.core.records import SIDES, Side, TooLong, Value, opposite
+from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
+from shared.core.wording import said
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 from shared.setups import Setups
 
@@ -22,7 +24,7 @@ _NOTES: Final = {
 }
 _DECIDED: Final = {
     "create": "A record is created in {app}.",
-    "not_unique": "Not linked to {note}, which may be the same: name and company alone do not tell.",
+    "not_unique": "Not linked to {records}, which may be the same: name and company alone do not tell.",
     "rewritten": "{key}: {app} stored {new} where {old} was sent.",
     "written": "{app} took the {note}.",
     "found": "{app} held the record already.",
@@ -33,6 +35,12 @@ _DECIDED: Final = {
     "replaced": "The record {new} of {app} took the place of {old}.",
     "superseded": "The {note} to {app} is not needed any more.",
 }
+_OTHERS: Final = {
+    "duplicate_identifier": "The identifier is held by {records}.",
+    "ambiguous_match": "It may be {records}, and nothing tells which.",
+    "partner_merged": "Its partner was merged into {records}.",
+}
+"""What other records have to do with a reason."""
 _UNNAMED: Final = {"written": "write", "held": "it was not sent", "superseded": "write"}
 """What a decision's note is when it has none."""
 _MATCHED: Final = {
@@ -41,67 +49,124 @@ _MATCHED: Final = {
     "surplus": "the record carries the mark of a create whose place is taken",
 }
 
+LabelOf: TypeAlias = Callable[[str, Side, str], str]
+"""(sync, side, id) to what people call the record; empty where nobody knows."""
+
 
 def explain(
-    pair: Pair, setups: Setups, steps: Sequence[Mapping[str, Any]], parked: Sequence[Mapping[str, Any]] = ()
+    pair: Pair,
+    setups: Setups,
+    steps: Sequence[Mapping[str, Any]],
+    parked: Sequence[Mapping[str, Any]] = (),
+    label_of: LabelOf = lambda _sync, _side, _record: "",
 ) -> dict[str, Any]:
     """Explain a pair: one sentence, the reasons in order, both records, what waits, and what was decided before."""
     sync = setups.sync(pair.sync)
-    names = {side: _name(setups, sync, side) for side in SIDES}
+    names = names_of(setups, pair.sync)
+
+    def records(refs: Sequence[str], of: str = pair.sync) -> str:
+        return " or ".join(_record(setups, of, ref, label_of) for ref in refs)
+
     return {
         "id": pair.pair,
         "sync": pair.sync,
         "label": pair.label,
         "status": pair.status,
         "reason": pair.reason,
-        "summary": summary(pair, names),
-        "why": [*_why(pair, sync, names), *map(_of_parked, parked)],
+        "summary": summary(pair, setups),
+        "why": [*_why(pair, setups, records), *map(_of_parked, parked)],
         "hint": _hint(pair),
         "sides": {side: _side(pair, sync, setups, side) for side in SIDES},
         "pending": [_pending(side, row, names) for side, row in pair.pending.items()],
         "history": [
-            {"rev": step["rev"], "at": _time(step["at_ms"]), "decisions": [_decided(row, names) for row in step["log"]]}
+            {
+                "rev": step["rev"],
+                "at": _time(step["at_ms"]),
+                "decisions": [_decided(row, names, records) for row in step["log"]],
+            }
             for step in steps
         ],
     }
 
 
-def summary(pair: Pair, names: Mapping[Side, str]) -> str:  # noqa: PLR0911 - one sentence for each status
-    """Say in one sentence how a pair stands."""
+def summary(pair: Pair, setups: Setups) -> str:  # noqa: PLR0911 - one sentence for each status
+    """Return one sentence that says how a pair stands."""
+    names, sync = names_of(setups, pair.sync), setups.sync(pair.sync)
+    off = sync is not None and not sync.enabled
     if pair.status == "in_sync":
-        return f"Both records hold the same values; last settled {_time(pair.synced_ms)}."
+        return _in_sync(pair, setups, names, off=off)
     if pair.status == "pending":
         return WAITING.get(pair.reason, "A decision is on its way.")
     if pair.status == "excluded":
         row = EXCLUDED.get(pair.reason)
-        return f"Takes no part: {row.title.lower() if row else pair.reason}."
+        return f"Takes no part: {_within(row.title, names) if row else pair.reason}."
     if pair.status == "failing":
         problem = _first_problem(pair)
-        code = problem.code if problem else pair.reason
-        row_ = CODES.get(code)
-        return f"Not synced: {row_.title.lower() if row_ else code}."
+        return f"Not synced: {_titled(problem.code if problem else pair.reason, names)}."
     if pair.status == "closed":
         if pair.L and pair.R:
-            return "Deleted on both sides."
+            return f"Deleted in {names['L']} and in {names['R']}."
         return "Merged into another record." if pair.reason == "merged" else "Deleted; it had no partner."
     if pair.status == "absorbed":
         return f"Its record belongs to pair {pair.absorbed_by} now."
-    return f"Indexed, and not shown: this sync does not take records out of {names['L']} or {names['R']}."
+    if off:
+        return "Not shown: the sync is switched off, and the record is not linked."
+    side: Side = "R" if pair.L is None else "L"
+    return f"Indexed, and not shown: this sync takes no records out of {names[side]}."
 
 
-def _why(pair: Pair, sync: Sync | None, names: Mapping[Side, str]) -> list[str]:
+def _in_sync(pair: Pair, setups: Setups, names: Mapping[Side, str], *, off: bool) -> str:
+    settled = f"last settled {_time(pair.synced_ms)}"
+    if off:
+        return f"The sync is switched off: what is edited is not carried over; {settled}."
+    if pair.pending:
+        return f"Linked; a write to {' and to '.join(names[side] for side in pair.pending)} is on its way; {settled}."
+    differing = _differing(pair, setups)
+    if differing:
+        return f"Both records hold the same values but for {', '.join(differing)}, which stay different; {settled}."
+    return f"Both records hold the same values; {settled}."
+
+
+def _differing(pair: Pair, setups: Setups) -> list[str]:
+    """List the mappings whose two fields do not mean the same at this moment."""
+    policy = setups.policy(pair.sync)
+    if policy is None or pair.L is None or pair.R is None:
+        return []
+    left, right = pair.L.fields, pair.R.fields
+    return [
+        rule.key
+        for rule in policy.rules
+        if rule.on
+        and rule.left in left
+        and rule.right in right
+        and left[rule.left] != right[rule.right]
+        and not equal(rule, left[rule.left], right[rule.right])
+    ]
+
+
+def _why(pair: Pair, setups: Setups, records: Callable[..., str]) -> list[str]:
+    names, sync = names_of(setups, pair.sync), setups.sync(pair.sync)
     found = []
     if pair.L is not None and pair.R is not None:
         found.append(_how_matched(pair))
     else:
         side: Side = "L" if pair.L is not None else "R"
         found.append(f"The record of {names[side]} has no partner in {names[opposite(side)]}.")
-    if pair.detail:
-        found.append(pair.detail)
-    found += [_problem(problem) for problem in pair.problems.values()]
+    if pair.others:
+        found.append(_OTHERS.get(pair.reason, "It is about {records}.").format(records=records(pair.others)))
+    if pair.detail and not pair.problems:
+        found.append(_sentence(pair.detail))
+    found += [_problem(problem, names) for problem in pair.problems.values()]
     found += [_note(key, note) for key, note in pair.notes.items()]
-    if pair.waits:
-        found.append(f"Waits for: {', '.join(pair.waits)}.")
+    if pair.status == "in_sync" and not pair.pending:
+        found += [
+            f"{key} differs, and was settled so: an edit of either side is carried over as ever."
+            for key in _differing(pair, setups)
+            if key not in pair.notes
+        ]
+    for wait in pair.waits:
+        other, side_, record = wait.split("/", 2)
+        found.append(f"Waits for {records((f'{side_}{record}',), other)} to be linked.")
     if sync is not None and not sync.enabled:
         found.append("The sync is switched off.")
     return found
@@ -115,10 +180,31 @@ def _of_parked(row: Mapping[str, Any]) -> str:
     )
 
 
+def _titled(code: str, names: Mapping[Side, str]) -> str:
+    """Return what a category or reason means, as a part of a sentence."""
+    row = CODES.get(code)
+    return _within(row.title, names) if row else code
+
+
+def _within(title: str, names: Mapping[Side, str]) -> str:
+    """Return a title as a part of a sentence, with the names of the two apps."""
+    named = title.replace("the left app", names["L"]).replace("the right app", names["R"])
+    return named[:1].lower() + named[1:]
+
+
+def _sentence(text: str) -> str:
+    """Return a text as a sentence of its own."""
+    return _ended(text[:1].upper() + text[1:])
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def _note(key: str, note: str) -> str:
     """Spell a note; one about the whole pair is a sentence of its own."""
     text = _NOTES.get(note, note)
-    return f"{text[0].upper()}{text[1:]}." if key == "*" else f"{key} {text}."
+    return _sentence(text) if key == "*" else f"{key} {text}."
 
 
 def _how_matched(pair: Pair) -> str:
@@ -130,12 +216,12 @@ def _how_matched(pair: Pair) -> str:
     return f"Linked because their {match.by} is the same: {match.key}." if match.key else f"Linked by {match.by}."
 
 
-def _problem(problem: Problem) -> str:
-    row = CODES.get(problem.code)
-    title = row.title if row else problem.code
+def _problem(problem: Problem, names: Mapping[Side, str]) -> str:
+    title = _titled(problem.code, names)
+    title = title[:1].upper() + title[1:]
     where = f" ({problem.field})" if problem.field else ""
-    other = f" It stands in the way: {problem.other}." if problem.other else ""
-    return f"{title}{where}: {problem.message}.{other}" if problem.message else f"{title}{where}.{other}"
+    other = f" The record {problem.other} stands in the way." if problem.other else ""
+    return f"{title}{where}: {_ended(problem.message)}{other}" if problem.message else f"{title}{where}.{other}"
 
 
 def _hint(pair: Pair) -> str:
@@ -182,9 +268,20 @@ def _connection(setups: Setups, sync: Sync | None, side: Side) -> Connection | N
     return next((row for row in setups.connections() if row.id == wanted), None)
 
 
-def _name(setups: Setups, sync: Sync | None, side: Side) -> str:
-    row = _connection(setups, sync, side)
-    return row.label if row else ("the left app" if side == "L" else "the right app")
+def names_of(setups: Setups, sync: str) -> dict[Side, str]:
+    """Return what people call the two accounts of a sync."""
+    settings, names = setups.sync(sync), dict[Side, str]()
+    for side in SIDES:
+        row = _connection(setups, settings, side)
+        names[side] = row.label if row else ("the left app" if side == "L" else "the right app")
+    return names
+
+
+def _record(setups: Setups, sync: str, ref: str, label_of: LabelOf) -> str:
+    """Name a record, given as its side and id."""
+    side: Side = "R" if ref.startswith("R") else "L"
+    label, where = label_of(sync, side, ref[1:]), names_of(setups, sync)[side]
+    return f"{label} (record {ref[1:]} of {where})" if label else f"the record {ref[1:]} of {where}"
 
 
 def _pending(side: Side, row: Pending, names: Mapping[Side, str]) -> dict[str, Any]:
@@ -196,7 +293,7 @@ def _pending(side: Side, row: Pending, names: Mapping[Side, str]) -> dict[str, A
     }
 
 
-def _decided(row: Mapping[str, Any], names: Mapping[Side, str]) -> str:
+def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callable[..., str]) -> str:
     side: Side = "R" if row.get("side") == "R" else "L"
     app, did, key = names[side], row["did"], row.get("key", "")
     old, new, note = row.get("old"), row.get("new"), row.get("note", "")
@@ -205,27 +302,15 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str]) -> str:
     sentence = _DECIDED.get(did)
     if sentence is None:
         return f"{did} {key} {note}".strip()
-    what = note or _UNNAMED.get(did, "")
-    return sentence.format(app=app, key=key, old=_said(old), new=_said(new), note=what)
+    what = _titled(note, names) if did in ("held", "refused") and note else note or _UNNAMED.get(did, "")
+    about = records(new) if did == "not_unique" and isinstance(new, list | tuple) else note
+    return sentence.format(app=app, key=key, old=said(old), new=said(new), note=what, records=about)
 
 
 def _change(row: Mapping[str, Any], app: str) -> str:
-    lost = f"; {_said(row['lost'])} was replaced" if row.get("lost") is not None else ""
-    what = "it is emptied in" if row.get("new") is None else f"{_said(row['new'])} is written to"
-    return f"{row.get('key', '')}: {what} {app} (it held {_said(row.get('old'))}){lost}."
-
-
-def _said(value: object) -> str:
-    """Spell a value for people."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return str(TooLong.model_validate(value))
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_said, value)) or "nothing"
-    return f"'{value}'"
+    lost = f"; {said(row['lost'])} was replaced" if row.get("lost") is not None else ""
+    what = "it is emptied in" if row.get("new") is None else f"{said(row['new'])} is written to"
+    return f"{row.get('key', '')}: {what} {app} (it held {said(row.get('old'))}){lost}."
 
 
 def _time(at_ms: int) -> str:

@@ -54,7 +54,7 @@ def sentences(told: Mapping[str, Any]) -> Iterator[str]:
     for side in ("L", "R"):
         end = told["sides"][side]
         if end is not None:
-            gone = "" if end["life"] == "alive" else f", {end['life']}"
+            gone = "" if end["life"] == "alive" else f", {end['life'].replace('_', ' ')}"
             yield f"  {end['connection']}: record {end['record']}{gone}" + (f", {end['url']}" if end["url"] else "")
     yield from _steps(told["history"])
 

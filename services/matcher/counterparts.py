@@ -5,7 +5,7 @@ from shared.core.matching import Ambiguous, Create, Duplicate, Link, Member, Too
 from shared.core.pairs import SideState
 from shared.core.policies import Counterpart, Policy
 from shared.core.records import Side, opposite
-from shared.io.links import Component, LinkedRecord
+from shared.io.links import Component, LinkedRecord, ref
 
 
 def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, component: Component) -> Counterpart | None:  # noqa: PLR0911 - one decision table, read from top to bottom
@@ -27,19 +27,16 @@ def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, compon
     match verdict:
         case Link(partner, by, key):
             row = by_node[partner]
-            return Counterpart(
-                what="join", pair=row.pair, creating=row.slots.of(side) == "*", other=row.id, by=by, key=key
-            )
+            return Counterpart(what="join", pair=row.pair, creating=row.slots.of(side) == "*", by=by, key=key)
         case Duplicate(holder, key):
-            return Counterpart(what="duplicate", pair=by_node[holder].pair, other=_name(by_node[holder]), key=key)
+            return Counterpart(what="duplicate", pair=by_node[holder].pair, others=(ref(*holder),), key=key)
         case Ambiguous(candidates):
-            return Counterpart(
-                what="ambiguous", other=", ".join(f"{_name(by_node[node])} ({score:g})" for node, score in candidates)
-            )
+            best = sorted(candidates, key=lambda row: -row[1])
+            return Counterpart(what="ambiguous", others=tuple(ref(*node) for node, _ in best))
         case TooCommon():
-            return Counterpart(what="common", other=f"{len(members)} records or more share it")
+            return Counterpart(what="common", detail=f"{len(members)} records or more share one identifier")
         case Create(alike):
-            return Counterpart(what="create", other=", ".join(_name(by_node[node]) for node in alike))
+            return Counterpart(what="create", others=tuple(ref(*node) for node in alike))
 
 
 def recognised_as(policy: Policy, side: Side, end: SideState, row: LinkedRecord) -> bool:
@@ -59,7 +56,3 @@ def _member(row: LinkedRecord, own: LinkedRecord, policy: Policy) -> Member:
         held=other.startswith(":"),  # a partner that is gone leaves its place to a living record
         creating=other == "*" and row is not own,
     )
-
-
-def _name(row: LinkedRecord) -> str:
-    return f"{'left' if row.side == 'L' else 'right'} {row.id}"

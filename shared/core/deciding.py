@@ -20,6 +20,7 @@ from shared.core.refusals import (
     one_part,
     without_settled_links,
 )
+from shared.core.wording import said
 
 FLAP_WRITES: Final = 5
 """Writes of one field within `FLAP_MS` beyond which it is frozen: two programs are fighting over it."""
@@ -35,17 +36,9 @@ _HELD: Final = {
 _GONE: Final = {"L": "deleted_in_left", "R": "deleted_in_right"}
 
 
-def half_side(draft: Draft) -> Side | None:
-    """Name the only side that a pair has; None when it has both or none."""
-    left, right = draft.ends["L"], draft.ends["R"]
-    if (left is None) == (right is None):
-        return None
-    return "L" if left is not None else "R"
-
-
 def wants_match(draft: Draft) -> bool:
     """Tell whether the step needs to know which other records share keys with the pair's only record."""
-    side = half_side(draft)
+    side = draft.half
     if side is None or not draft.policy.enabled or not draft.policy.live or draft.absorbed_by:
         return False
     end = draft.ends[side]
@@ -64,16 +57,16 @@ def decide(draft: Draft, counterpart: Counterpart | None, neighbours: Neighbours
     draft.waits = ()
     if draft.absorbed_by or not (draft.ends["L"] or draft.ends["R"]):
         return
-    side = half_side(draft)
+    side = draft.half
     if side is not None:
         _decide_half(draft, side, counterpart, now_ms)
     else:
         _decide_linked(draft, neighbours, now_ms)
 
 
-def _set(draft: Draft, status: str, reason: str = "", detail: str = "") -> None:
+def _set(draft: Draft, status: str, reason: str = "", detail: str = "", *, others: tuple[str, ...] = ()) -> None:
     draft.status = status  # type: ignore[assignment]  # callers pass the words of `Status`
-    draft.reason, draft.detail = reason, detail
+    draft.reason, draft.detail, draft.others = reason, detail, others
 
 
 def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_ms: int) -> None:  # noqa: C901, PLR0911, PLR0912 - one decision table, read from top to bottom
@@ -107,28 +100,28 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
             draft.match = Match(by=counterpart.by, key=counterpart.key, at_ms=now_ms)
             return _set(draft, "absorbed")
         case "duplicate" | "common" if not draft.policy.side(side).lets_in(end.fields):
-            return _decide_create(draft, side, "", now_ms)  # which says why it may not enter
+            return _decide_create(draft, side, (), now_ms)  # which says why it may not enter
         case "duplicate":
-            return _one_sided(draft, side, "excluded", "duplicate_identifier", counterpart.other or counterpart.pair)
+            return _one_sided(draft, side, "excluded", "duplicate_identifier", counterpart)
         case "ambiguous":
-            return _one_sided(draft, side, "failing", "ambiguous_match", counterpart.other)
+            return _one_sided(draft, side, "failing", "ambiguous_match", counterpart)
         case "common":
-            return _one_sided(draft, side, "failing", "key_too_common", counterpart.key)
+            return _one_sided(draft, side, "failing", "key_too_common", counterpart)
         case "create":
-            return _decide_create(draft, side, counterpart.other, now_ms)
+            return _decide_create(draft, side, counterpart.others, now_ms)
         case _:
             assert_never(counterpart.what)
 
 
-def _one_sided(draft: Draft, side: Side, status: str, reason: str, detail: str) -> None:
+def _one_sided(draft: Draft, side: Side, status: str, reason: str, found: Counterpart) -> None:
     """Set the status of an unmatched record; one of a side we only write to has no row."""
     if draft.policy.side(side).enters:
-        _set(draft, status, reason, detail)
+        _set(draft, status, reason, found.detail, others=found.others)
     else:
         _set(draft, "hidden")
 
 
-def _decide_create(draft: Draft, side: Side, alike: str, now_ms: int) -> None:  # noqa: PLR0911 - one decision table, read from top to bottom
+def _decide_create(draft: Draft, side: Side, alike: tuple[str, ...], now_ms: int) -> None:  # noqa: PLR0911 - one decision table, read from top to bottom
     """Create the partner of an unmatched record, unless something stands against it."""
     end, target = draft.ends[side], opposite(side)
     if end is None:
@@ -160,7 +153,7 @@ def _decide_create(draft: Draft, side: Side, alike: str, now_ms: int) -> None:  
     draft.notes.pop("*", None)
     if alike:
         draft.notes["*"] = "not_unique"
-        draft.trace.append(Trace(did="not_unique", side=target, note=alike))
+        draft.trace.append(Trace(did="not_unique", side=target, new=alike))
     return _set_waiting(draft, now_ms)
 
 
@@ -201,7 +194,7 @@ def _decide_gone(draft: Draft, gone: Mapping[Side, SideState]) -> None:
         return _set(draft, "closed", "deleted_in_both")
     ((side, end),) = gone.items()
     if end.life is Life.MERGED:
-        return _set(draft, "failing", "partner_merged", end.merged_into or "")
+        return _set(draft, "failing", "partner_merged", others=(f"{side}{end.merged_into}",) if end.merged_into else ())
     return _set(draft, "failing", "privacy_deleted" if end.life is Life.ERASED else _GONE[side])
 
 
@@ -256,7 +249,9 @@ def _decide_field(
             elif draft.notes.get(rule.key) and not isinstance(left, Unknown):
                 notes[rule.key] = draft.notes[rule.key]
         case Ask():
-            problems[rule.key] = Problem(code="conflict_manual", message=f"{left!r} or {right!r}", field=rule.key)
+            problems[rule.key] = Problem(
+                code="conflict_manual", message=f"{said(left)} or {said(right)}", field=rule.key
+            )
         case _:
             assert_never(decision)
 

@@ -48,6 +48,7 @@ class Draft:
     status: Status
     reason: str
     detail: str
+    others: tuple[str, ...]
     match: Match | None
     absorbed_by: str = ""
     waits: tuple[str, ...] = ()
@@ -93,11 +94,18 @@ class Draft:
             was=pair, policy=policy, ends={"L": pair.L, "R": pair.R}, base=base, link_base=dict(pair.link_base),
             pending=dict(pair.pending), unsure=dict(pair.unsure), problems=dict(pair.problems),
             notes=dict(pair.notes), recent=dict(pair.recent),
-            status=pair.status, reason=pair.reason, detail=pair.detail, match=pair.match,
+            status=pair.status, reason=pair.reason, detail=pair.detail, others=pair.others, match=pair.match,
             absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, held_ms=pair.held_ms,
             refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated, doubted=dict(pair.doubted),
             shown=set(pair.shown),
         )  # fmt: skip
+
+    @property
+    def half(self) -> Side | None:
+        """Return the only side that the pair has; None when it has both or none."""
+        if (self.ends["L"] is None) == (self.ends["R"] is None):
+            return None
+        return "R" if self.ends["L"] is None else "L"
 
     def value(self, side: Side, name: str) -> Held:
         """Give what a side holds in a field."""
@@ -182,6 +190,7 @@ class Draft:
             "problems": {} if self.absorbed_by else self.problems,
             "notes": self.notes, "waits": self.waits,
             "status": self.status, "reason": self.reason, "detail": self.detail,
+            "others": self.others,
             "match": self.match, "absorbed_by": self.absorbed_by, "pokes": (),
             "freed": (),
             "doubted": {side: known for side, known in self.doubted.items() if (end := self.ends[side]) and end.ask},

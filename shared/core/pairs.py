@@ -144,6 +144,9 @@ class Pair(Frozen):
     status: Status = "pending"
     reason: str = ""
     detail: str = ""
+    """A sentence that explains the reason further."""
+    others: tuple[str, ...] = ()
+    """Records that the reason is about, by side and id: who holds the identifier, or who may be the partner."""
     match: Match | None = None
     absorbed_by: str = ""
     pokes: tuple[str, ...] = ()

@@ -99,8 +99,10 @@ class Counterpart:
     """The pair to join, or the one that holds the identifier."""
     creating: bool = False
     """The pair to join has its create in flight."""
-    other: str = ""
-    """The record that stands in the way, the candidates, or those that are too alike to choose from, for people."""
+    others: tuple[str, ...] = ()
+    """The record that stands in the way, the candidates, or those that are too alike to choose from: side and id."""
+    detail: str = ""
+    """What else people are told."""
     by: str = ""
     key: str = ""
 

@@ -20,6 +20,7 @@ import phonenumbers
 
 from shared.core.merging import InvalidValue
 from shared.core.records import Value
+from shared.core.wording import said
 from shared.rules import identifiers
 from shared.rules.countries import country_code
 from shared.rules.identifiers import texts
@@ -133,7 +134,7 @@ def _email(value: Value, old: Value | None, context: LensContext) -> Value | Non
     if address is None:
         text = _first(value)
         if text:
-            raise InvalidValue("invalid_value", f"{text[:80]!r} is no e-mail address; correct it where it was typed.")
+            raise InvalidValue("invalid_value", f"{said(text)} is no e-mail address; correct it where it was typed.")
         return None
     if isinstance(old, str):
         return identifiers.with_email(old, address)
@@ -225,7 +226,7 @@ def _date(value: Value, _old: Value | None, context: LensContext) -> Value:
 def _valid_day(value: Value, context: LensContext) -> date:
     day = _day_of(value, context)
     if day is None or day.year not in _YEARS:
-        raise InvalidValue("invalid_value", f"{_first(value)[:40]!r} is no date between the years 1900 and 2200.")
+        raise InvalidValue("invalid_value", f"{said(_first(value), 40)} is no date between the years 1900 and 2200.")
     return day
 
 
@@ -248,7 +249,7 @@ def _datetime(value: Value, _old: Value | None, _context: LensContext) -> Value:
     """Send the moment in its one canonical spelling: what reads as a moment here need not do so in the app."""
     found = _instant(_first(value))
     if found is None or found.year not in _YEARS:
-        raise InvalidValue("invalid_value", f"{_first(value)[:40]!r} is no time between the years 1900 and 2200.")
+        raise InvalidValue("invalid_value", f"{said(_first(value), 40)} is no time between the years 1900 and 2200.")
     return _spelled(found)
 
 
@@ -272,7 +273,7 @@ def _number(value: Value, _old: Value | None, _context: LensContext) -> Value:
     """Send a number in figures: what reads as one here, such as ``1e3``, need not do so in the app."""
     number = _decimal(value)
     if number is None:
-        raise InvalidValue("type_mismatch", f"{_first(value)[:40]!r} is no number; correct it where it was typed.")
+        raise InvalidValue("type_mismatch", f"{said(_first(value), 40)} is no number; correct it where it was typed.")
     text = _first(value).strip()
     return text if _FIGURES.fullmatch(text) else f"{number:f}"
 
@@ -289,7 +290,7 @@ def _checkbox_key(value: Value, context: LensContext) -> Hashable:
 def _checkbox(value: Value, _old: Value | None, _context: LensContext) -> Value:
     truth = _truth(value)
     if truth is None:
-        raise InvalidValue("type_mismatch", f"{_first(value)[:40]!r} is neither true nor false.")
+        raise InvalidValue("type_mismatch", f"{said(_first(value), 40)} is neither true nor false.")
     return truth
 
 

@@ -191,7 +191,7 @@ def create_id_of_the_content(patch: pytest.MonkeyPatch) -> None:
     numbers: dict[str, int] = {}
     count = itertools.count(10)
 
-    def decide_create(given: draft.Draft, side: Any, alike: str, now_ms: int) -> None:
+    def decide_create(given: draft.Draft, side: Any, alike: tuple[str, ...], now_ms: int) -> None:
         original_decide(given, side, alike, now_ms)
         for target in given.created_sides:
             pending = given.pending[target]

@@ -131,7 +131,7 @@ def test_an_explanation_is_in_plain_words(window: Window) -> None:
         "f: 'x' is written to Book (it held nothing).",
         "g: it is emptied in Hub (it held 'y').",
         "h: 'b', 'c' is written to Book (it held 'a'); 'a' was replaced.",
-        "Book refused the write: too_long.",
+        "Book refused the write: text too long.",
     ]
     assert told["sides"]["L"]["record"] == "h-a"
     assert told["sides"]["R"]["connection"] == RIGHT
@@ -180,7 +180,7 @@ def test_what_was_deleted_without_a_partner_is_not_called_deleted_twice(window: 
     )  # fmt: skip
     assert window.get("records/c/explanation")["summary"] == "Merged into another record."
     assert window.get("records/a/explanation")["summary"] == "Deleted; it had no partner."
-    assert window.get("records/b/explanation")["summary"] == "Deleted on both sides."
+    assert window.get("records/b/explanation")["summary"] == "Deleted in Hub and in Book."
 
 
 def test_a_record_that_moved_is_explained_by_its_pair_of_now(window: Window) -> None:

@@ -1,0 +1,24 @@
+"""How values are spelled in sentences for people."""
+
+from collections.abc import Mapping
+
+from shared.core.records import TooLong
+
+_MOST = 80
+"""Characters of a value that a sentence shows."""
+
+
+def said(value: object, most: int = _MOST) -> str:
+    """Return a value as people read it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return str(TooLong.model_validate(value))
+    if isinstance(value, TooLong):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(said(one, most) for one in value) or "nothing"
+    text = " ".join(str(value).split())
+    return f"'{text[:most]}…'" if len(text) > most else f"'{text}'"
