@@ -37,6 +37,9 @@ class RecordSeen(Frozen):
     asks: tuple[str, ...] = ()
     """The second reads that this one answers."""
     answers: tuple["PairAnswer", ...] = ()
+    without: tuple[str, ...] = ()
+    """Syncs whose fields were not asked for, because they do not run where the record was read: somebody else reads it
+    for them."""
     accepted_ms: int = 0
 
 

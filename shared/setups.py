@@ -17,7 +17,7 @@ from shared.compiling import compile_policy
 from shared.core.connector import App, Binding, Session
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
-from shared.core.syncs import Connection, Job, Phase, Sync
+from shared.core.syncs import Connection, Job, Phase, Sync, SyncSide
 from shared.messages import JobProgress, PhaseSet, Rebuilt, Rotated, SetupDoc
 
 
@@ -53,8 +53,8 @@ class Setups:
         """By key, documents that this version cannot read."""
         self._not_run: dict[str, str] = {}
         """Syncs that do not run here, and why: they name, or are written as, something that this version lacks."""
-        self._foreign: set[tuple[str, str]] = set()
-        """Connections' objects that take part in such syncs."""
+        self._foreign: dict[tuple[str, str], tuple[str, ...]] = {}
+        """Such syncs by the connections' objects that take part in them."""
         self._policies: dict[str, Policy] = {}
         self._sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         self._watchers: list[Callable[[str, SetupDoc | None], None]] = []
@@ -104,26 +104,19 @@ class Setups:
 
     def _compile(self) -> None:
         policies: dict[str, Policy] = {}
-        not_run: dict[str, str] = {}
-        foreign: set[tuple[str, str]] = set()
-        for unread in self._unread.values():
-            if unread.sync:
-                not_run[unread.sync] = unread.why
-                foreign |= unread.ends
+        not_run = {unread.sync: unread.why for unread in self._unread.values() if unread.sync}
+        ends = {unread.sync: unread.ends for unread in self._unread.values() if unread.sync}
         for sync in self._syncs.values():
-            ends = {(sync.side(side).connection, sync.side(side).object) for side in SIDES}
-            unread_end = next((row for name, _ in ends if (row := self._unread.get(f"connection:{name}"))), None)
-            if sync.id not in not_run and unread_end is not None:
-                not_run[sync.id] = unread_end.why
-            if sync.id in not_run:
-                foreign |= ends
-            elif all(name in self._connections for name, _ in ends):
-                live = self._phases.get(sync.id) == "live"
-                try:
-                    policies[sync.id] = compile_policy(sync, self._connections, self.apps, live=live)
-                except KeyError as error:
-                    not_run[sync.id] = f"it names {error}, which this version does not know"
-                    foreign |= ends
+            ends[sync.id] = ends.get(sync.id, frozenset()) | {(end.connection, end.object) for end in _ends_of(sync)}
+            made = not_run.get(sync.id) or self._compiled(sync)
+            if isinstance(made, str):
+                not_run[sync.id] = made
+            elif made is not None:
+                policies[sync.id] = made
+        foreign: dict[tuple[str, str], tuple[str, ...]] = {}
+        for name in not_run:
+            for end in ends[name]:
+                foreign[end] = (*foreign.get(end, ()), name)
         self._not_run, self._foreign = not_run, foreign
         sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         for policy in policies.values():
@@ -131,6 +124,19 @@ class Setups:
                 part = policy.side(side)
                 sides.setdefault((part.connection, part.object), []).append((policy, side))
         self._policies, self._sides = policies, sides
+
+    def _compiled(self, sync: Sync) -> Policy | str | None:
+        """Make a sync ready to run; returns why it does not run here, or None while a connection is missing."""
+        for end in _ends_of(sync):
+            unread = self._unread.get(f"connection:{end.connection}")
+            if unread is not None:
+                return unread.why
+            if end.connection not in self._connections:
+                return None
+        try:
+            return compile_policy(sync, self._connections, self.apps, live=self._phases.get(sync.id) == "live")
+        except KeyError as error:
+            return f"it names {error}, which this version does not know"
 
     def connection(self, name: str) -> Connection:
         """Give a connection; raises `UnknownSetup`."""
@@ -184,6 +190,10 @@ class Setups:
     def is_foreign(self, connection: str, object_: str) -> bool:
         """Check whether a connection's object takes part in a sync that does not run here."""
         return (connection, object_) in self._foreign
+
+    def foreign_syncs(self, connection: str, object_: str) -> tuple[str, ...]:
+        """List the syncs that do not run here, in which a connection's object takes part."""
+        return self._foreign.get((connection, object_), ())
 
     def phase(self, sync: str) -> Phase:
         """Say how far a sync's first sync is."""
@@ -247,6 +257,10 @@ class Setups:
     def rotated(self, connection: str) -> Rotated | None:
         """Give the refresh token that a connection's app replaced its own by, if it ever did."""
         return self._rotated.get(connection)
+
+
+def _ends_of(sync: Sync) -> tuple[SyncSide, SyncSide]:
+    return sync.left, sync.right
 
 
 class _End(BaseModel):

@@ -125,17 +125,21 @@ class Hydrate:
             if isinstance(result, Unreadable):
                 outcomes |= _all({result.id: notices.get(result.id, [])}, Park(result.code, result.message))
             else:
-                out.append(_seen(result, notices.get(result.id, ()), next(iter(notices.values()))[0]))
+                without = self._setups.foreign_syncs(connection, object_)
+                out.append(_seen(result, notices.get(result.id, ()), next(iter(notices.values()))[0], without))
         await self._bus.publish(out)
         return outcomes
 
 
-def _seen(report: Report, notices: Sequence[Inbound[Notice]], cause: Inbound[Notice]) -> Outbound:
+def _seen(
+    report: Report, notices: Sequence[Inbound[Notice]], cause: Inbound[Notice], without: tuple[str, ...]
+) -> Outbound:
     if report.life is Life.GONE and any(inbound.message.kind == "erased" for inbound in notices):
         report = report.model_copy(update={"life": Life.ERASED})
     seen = RecordSeen(
         report=within_limit(report),
         asks=tuple(dict.fromkeys(inbound.message.ask for inbound in notices if inbound.message.ask)),
+        without=without,
         accepted_ms=min((inbound.message.accepted_ms for inbound in notices), default=cause.message.accepted_ms),
     )
     key = record_key(report.connection, report.object, report.id)

@@ -196,13 +196,15 @@ class _Work:
             self._wait(self._has_room)
             exchange = binding.list_page(session, cursor, setups.fields_of(end.connection, end.object))
             page = run_blocking(self._jobs.caller.run(end.connection, exchange, share="backfill", wait_s=10.0))
-            now_ms = self._jobs.clock.now_ms()
+            now_ms, without = self._jobs.clock.now_ms(), setups.foreign_syncs(end.connection, end.object)
             self._publish(
                 [
                     Outbound(
                         topic=topics.RECORDS,
                         key=record_key(report.connection, report.object, report.id),
-                        message=RecordSeen(report=within_limit(report), origin="snapshot", accepted_ms=now_ms),
+                        message=RecordSeen(
+                            report=within_limit(report), origin="snapshot", without=without, accepted_ms=now_ms
+                        ),
                     )
                     for report in page.reports
                 ]

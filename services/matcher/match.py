@@ -31,6 +31,7 @@ class Match:
             for inbound in batch
             if not (self._is_foreign(inbound) and waited_for_newer(inbound.headers))
             for sync, side in self._sides(inbound.message.report)
+            if sync.sync not in inbound.message.without
         ]
         claims: dict[str, list[Claim]] = {}
         for inbound, policy, side in wanted:
@@ -49,8 +50,11 @@ class Match:
         return [_outcome(found.get(id(inbound), []), newer_waits=self._is_foreign(inbound)) for inbound in batch]
 
     def _is_foreign(self, inbound: Inbound[RecordSeen]) -> bool:
-        """Check whether a sync that does not run here takes part in the record."""
-        return self._setups.is_foreign(inbound.message.report.connection, inbound.message.report.object)
+        """Check whether the message tells something to a sync that does not run here."""
+        report = inbound.message.report
+        return bool(
+            set(self._setups.foreign_syncs(report.connection, report.object)).difference(inbound.message.without)
+        )
 
     def _sides(self, report: Report) -> list[tuple[Policy, Side]]:
         return self._setups.sides_of(report.connection, report.object)

@@ -58,8 +58,15 @@ def not_yet(command: Command) -> Told:
     return Told(command=command, outcome=Later("no_time"))
 
 
-def told(command: Command, result: WriteResult, *, alone: bool = False) -> Told:
-    """Tell what the app said about one write; *alone*: no other sync takes part in records of that object."""
+def told(command: Command, result: WriteResult, *, alone: bool = False, without: tuple[str, ...] = ()) -> Told:
+    """Tell what the app said about one write.
+
+    Args:
+        command: The write.
+        result: What the app said.
+        alone: No other sync takes part in records of that object.
+        without: Syncs that do not run here, whose fields nobody asked for.
+    """
     key = command.message.key
     if isinstance(result, Refused):
         if result.retry in WAITS:
@@ -70,7 +77,7 @@ def told(command: Command, result: WriteResult, *, alone: bool = False) -> Told:
         return Told(
             command=command,
             outcome=Done("stale"),
-            message=_with_record(command, result.report, answer),
+            message=_with_record(command, result.report, answer, without),
             result="stale",
         )
     named: Literal["found", "written"] = "found" if result.found else "written"
@@ -78,7 +85,7 @@ def told(command: Command, result: WriteResult, *, alone: bool = False) -> Told:
     if alone and command.message.op == "create":
         message = _answer(command, answer, result.report)
     else:
-        message = _with_record(command, result.report, answer)
+        message = _with_record(command, result.report, answer, without)
     return Told(command=command, outcome=Done(named), message=message, result=named)
 
 
@@ -174,10 +181,12 @@ def _answer(command: Command, answer: Answer, made: Report | None = None) -> Out
     return Outbound(topic=topics.PAIRS, key=write.pair, message=event, cause=command)
 
 
-def _with_record(command: Command, report: Report, answer: Answer) -> Outbound:
+def _with_record(command: Command, report: Report, answer: Answer, without: tuple[str, ...]) -> Outbound:
     """Answer through `records`, where match tells the links what the record is known by now, and every sync of it."""
     write = command.message
     row = PairAnswer(sync=write.sync, pair=write.pair, side=write.side, answer=answer)
-    seen = RecordSeen(report=within_limit(report), origin="answer", answers=(row,), accepted_ms=write.accepted_ms)
+    seen = RecordSeen(
+        report=within_limit(report), origin="answer", answers=(row,), without=without, accepted_ms=write.accepted_ms
+    )
     key = record_key(report.connection, report.object, report.id)
     return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=command)

@@ -211,8 +211,9 @@ class Write:
         if error is None:
             by_key = {result.key: result for result in results}
             alone = len(self._setups.sides_of(call.target.connection, binding.object)) == 1
+            without = self._setups.foreign_syncs(call.target.connection, binding.object)
             return [
-                told(row, self._whole(row.message, by_key[row.message.key], binding), alone=alone)
+                told(row, self._whole(row.message, by_key[row.message.key], binding), alone=alone, without=without)
                 for row in call.commands
             ]
         if error.retry in WAITS and not error.unknown:

@@ -200,7 +200,8 @@ class Rebuilder:
                 await self._live(lost)
         self._show(lost, number)
         for row in lost.values():
-            await self._flush(row)
+            if row.waiting:
+                await self._flush(row)
 
     def _show(self, lost: _Syncs, number: int) -> None:
         self.progress = f"the links of {', '.join(sorted(lost))} are being rebuilt: {number} messages read"

@@ -52,7 +52,7 @@ CAUGHT: Final = (
     Caught(mutations.create_id_of_the_content, 5, story=create_sent_and_forgotten),
     Caught(mutations.links_by_another_report, 21, habits=MOVING, look_again=False),
     Caught(mutations.step_over_claims, 1, habits=ALL, look_again=False),
-    Caught(mutations.rebuild_over_claims, 2, habits=ALL, look_again=False),
+    Caught(mutations.rebuild_over_claims, 3, habits=ALL, look_again=False),
     Caught(mutations.nobody_looks_again, 2, habits=ALL, look_again=False),
     Caught(mutations.refused_once_and_for_all, 26, habits=MOVING, look_again=False),
     Caught(mutations.nobody_gives_up, 0, story=addresses_swapped),

@@ -233,7 +233,12 @@ class Polling(Slice):
         super().__init__(server, syncs, book=book)
         self._known = Known(self.store, self.setups)
         self.links = LinkRounds(self.setups, self.store, self.caller, self.bus, self.clock)
-        self._cursors: dict[tuple[str, str, str], str | None] = {
+        self._cursors: dict[tuple[str, str, str], str | None] = {}
+        self.begin_feeds()
+
+    def begin_feeds(self) -> None:
+        """Begin all feeds of what is synced now."""
+        self._cursors = {
             (connection, object_, feed.name): None
             for connection, object_ in self.setups.objects_in_use()
             for feed in self.setups.binding(connection, object_).feeds
