@@ -164,6 +164,12 @@ def test_a_company_that_stood_for_a_name_takes_its_name_along() -> None:
     assert read(alone, "given_name", "family_name") == (None, None)
 
 
+def test_a_company_that_is_called_like_its_owner_does_not_take_the_name_away() -> None:
+    made = write_fields(card("FN:Ann Lee"), {"org": "Ann Lee"})
+    assert body(made) == ["FN:Ann Lee", "ORG:Ann Lee", "N:Lee;Ann;;;"]
+    assert read(made, "given_name", "family_name") == ("Ann", "Lee")
+
+
 def test_a_backslash_at_the_end_of_a_part_does_not_swallow_the_next_one() -> None:
     made = write_fields(card("FN:A", "ADR:;;;;Lee\\"), {"country": "France"})
     assert read(made, "region", "country") == ("Lee\\", "France")

@@ -188,6 +188,8 @@ def _check_lines(card: Card, done: Card, written: set[str]) -> None:
     unnamed = not any(line.name == "FN" and line.text().strip() for line in card.lines)  # a card must have one
     follows = "N" in written or unnamed or (stands_in(card.lines) and written & {"ORG", "EMAIL", "TEL"})
     touched = written | ({"FN"} if follows else set())
+    if stands_in(done.lines) and not stands_in(card.lines):
+        touched.add("N")  # it is stated where the displayed name alone told it
     stood, stands = (
         [line.raw for line in one.lines if line.name not in touched and not _label(card, line.group)]
         for one in (card, done)

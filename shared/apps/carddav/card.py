@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from shared.apps.carddav.content import Line, escape, make, octets, parse, render, unescape
-from shared.apps.carddav.names import Lines, follow, name_parts, put_names
+from shared.apps.carddav.names import Lines, follow, keep_names, name_parts, put_names
 from shared.core.connector import FieldInfo
 from shared.core.records import Fields, FieldType, Value
 from shared.rules.identifiers import email, with_email, written_email
@@ -121,7 +121,7 @@ def write_fields(card: Card, fields: Fields) -> Card:
         column = COLUMNS[name]
         if column.put is not None and name not in _NAMES and column.get(lines) != text:
             lines = column.put(lines, text, card.version)
-    return Card(lines if lines == card.lines else follow(card.lines, lines))
+    return Card(lines if lines == card.lines else follow(card.lines, keep_names(card.lines, lines)))
 
 
 def _writable(name: str, value: Value | None) -> str:

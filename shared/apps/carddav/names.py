@@ -56,6 +56,14 @@ def stands_in(lines: Lines) -> bool:
     return shown.casefold() in {text.casefold() for text in other}
 
 
+def keep_names(before: Lines, after: Lines) -> Lines:
+    """Return the lines with the name stated where a write would have its displayed name taken for a company's."""
+    parts = name_parts(before)
+    if name_line(after) is not name_line(before) or not any(parts[:3]) or name_parts(after) == parts:
+        return after
+    return put_names(after, {index: unescape(part) for index, part in enumerate(parts)})
+
+
 def follow(before: Lines, after: Lines) -> Lines:
     """Return the lines *after* a write with a displayed name that follows what the write changed."""
     first, shown = _first(after), _shown(after)
