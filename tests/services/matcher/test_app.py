@@ -11,7 +11,7 @@ from mode.utils.futures import done_future
 
 from services.matcher.app import WORTH_DIVIDING, Agents, FaustBus, lanes, make_app, received
 from shared import topics
-from shared.io.envelope import SCHEMA, SETUPS, TRACE, MessageTooLarge, unwrap
+from shared.io.envelope import MAX_MESSAGE_BYTES, SCHEMA, SETUPS, TRACE, MessageTooLarge, unwrap
 from shared.io.health import JOIN_LIMITS, Progress
 from shared.io.memory import ManualClock
 from shared.io.ports import BusUnavailable, Outbound
@@ -148,7 +148,7 @@ def test_nothing_is_sent_of_a_batch_of_which_one_is_too_large() -> None:
     async def run() -> None:
         made, producer = bus(lambda _number: done_future(Place(0)))
         with pytest.raises(MessageTooLarge):
-            await made.publish([notice(), notice("x" * 2_000_000)])
+            await made.publish([notice(), notice("x" * MAX_MESSAGE_BYTES)])
         assert producer.sent == []
 
     asyncio.run(run())
