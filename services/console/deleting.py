@@ -75,12 +75,15 @@ def documents_of_connection(setups: Setups, name: str) -> list[str]:
 
 def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[str]:
     was_there = service.setups.sync(name) is not None
-    remove(service, topics.SETUPS, documents_of_sync(service.setups, name))
+    keys = documents_of_sync(service.setups, name)
+    remove(service, topics.SETUPS, keys)
     service.pause(settle_s)
+    # A job that was under way may have told once more how far it is.
+    remove(service, topics.SETUPS, [key for key in keys if key.startswith("progress:")])
     pairs = _keys(read(topics.PAIR_STATE), lambda pair: bool(pair.sync == name))
     _remove_all(service, topics.PAIR_STATE, pairs)
-    keys = purge_links(service.settings, name)
-    if not was_there and not pairs and not keys:
+    links = purge_links(service.settings, name)
+    if not was_there and not pairs and not links:
         known = ", ".join(sync.id for sync in service.setups.syncs()) or "none"
         raise SetupError(f"there is no sync {name!r}; there are {known}")
     yield f"deleted sync {name}, and what was known of {len(pairs)} of its records"

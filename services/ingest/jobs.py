@@ -75,7 +75,10 @@ class Jobs:
         """Look for jobs until *stop* is set; one a sync at a time."""
         while not stop.wait(_TICK_S):
             self._running = {sync: thread for sync, thread in self._running.items() if thread.is_alive()}
-            for job, progress in sorted(self.setups.jobs(), key=lambda row: (row[0].asked_at_ms, row[0].id)):
+            asked = sorted(self.setups.jobs(), key=lambda row: (row[0].asked_at_ms, row[0].id))
+            # A sync that was deleted and is set up again has a first sync of the same name.
+            self._ended &= {job.id for job, _ in asked}
+            for job, progress in asked:
                 if job.id in self._ended or (progress is not None and progress.phase in ("done", "failed")):
                     continue
                 if job.sync in self.setups.not_run():

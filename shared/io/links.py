@@ -170,7 +170,7 @@ class Restored:
     rev: int
     """Of a claim, the offset of the message that tells of it; -1 when another message tells more."""
     state: str
-    kind: Literal["full", "half", "absorbed", "tail", "given"]
+    kind: Literal["full", "half", "absorbed", "tail", "given", "removed"]
     ends: Mapping[Side, Place] = field(default_factory=dict)
     surplus: bool = False
     """The record carries the mark of one that was linked already."""

@@ -80,6 +80,12 @@ class _Lost:
             self.given_away.pop(pair.pair, None)
         return as_restored(self.policy, pair)
 
+    def removed(self, pair: str) -> Restored:
+        """Forget a pair that was deleted with its sync, which may have been set up again since."""
+        self.open_pairs.pop(pair, None)
+        self.given_away.pop(pair, None)
+        return Restored(pair=pair, rev=0, state="", kind="removed")
+
     def circles(self) -> Iterator[Restored]:
         """Yield pairs that take their records back, because all that they gave them to did the same."""
         for pair in in_circles(self.given_away):
@@ -226,8 +232,12 @@ class Rebuilder:
 
     def _restorable(self, lost: _Syncs) -> _Entries:
         for stored in self._journal.states():
-            row = lost.get(stored.message.sync) if stored.message is not None else None
-            yield (row, row.restorable(stored.message)) if row is not None and stored.message is not None else None
+            pair = stored.message
+            if pair is None:  # a tombstone names no sync
+                yield from ((row, row.removed(stored.key)) for row in lost.values())
+                continue
+            row = lost.get(pair.sync)
+            yield (row, row.restorable(pair)) if row is not None else None
         for row in lost.values():
             yield from ((row, entry) for entry in row.circles())
 
@@ -240,11 +250,11 @@ class Rebuilder:
         wanted = {name: row.lacking - row.given_away.keys() for name, row in lost.items()}
         for stored in self._journal.states() if any(wanted.values()) else ():
             pair = stored.message
-            row = lost.get(pair.sync) if pair is not None else None
-            if pair is not None and row is not None and pair.pair in wanted[pair.sync]:
-                yield row, as_restored(row.policy, pair)
-            else:
-                yield None
+            if pair is None:
+                yield from ((row, row.removed(stored.key)) for name, row in lost.items() if stored.key in wanted[name])
+                continue
+            row = lost.get(pair.sync)
+            yield (row, as_restored(row.policy, pair)) if row is not None and pair.pair in wanted[pair.sync] else None
 
     def _claims(self, lost: _Syncs) -> _Entries:
         """Yield what the unstepped messages claim."""

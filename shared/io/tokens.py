@@ -8,6 +8,7 @@ first, until one of them succeeds or the connection is set up anew.
 """
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -106,8 +107,8 @@ class TokenCache(Protocol):
 
 def place_of(row: Connection, grant: str = "") -> Place:
     """Name a connection's sign-in; what we merely learned of the account does not count as another setup."""
-    told = row.model_copy(update={"account": "", "zone": "UTC", "version": 0, "label": "", "scopes": None})
-    return Place(connection=row.id, stamp=digest(told.model_dump_json()), grant=grant)
+    told = row.model_dump(mode="json", exclude={"account", "zone", "version", "label", "scopes"}, exclude_defaults=True)
+    return Place(connection=row.id, stamp=digest(json.dumps(told, sort_keys=True)), grant=grant)
 
 
 def digest(text: str) -> str:

@@ -10,6 +10,7 @@ from services.console.planning import Current, Discovered, Fields, Plan, Unasked
 from services.console.sealing import Sealed
 from shared.apps import APPS
 from shared.core.connector import AccountInfo
+from shared.io.budgets import account_of
 
 if TYPE_CHECKING:
     from shared.core.syncs import Connection, Sync
@@ -280,6 +281,8 @@ def test_a_book_of_the_same_path_on_another_server_is_another_account(planner: P
     assert [row.account for row in planner.connections.values()] == [
         f"dav.example{BOOK}", f"other.example{BOOK}", f"dav.example:8443{BOOK}",
     ]  # fmt: skip
+    budgets = {account_of(row) for row in planner.connections.values()}
+    assert len(budgets) == 3, "a pause of one holds up no other"
     same = {**book("again"), "base_url": "http://DAV.example:80"}
     assert "leads to the same account" in planner.refused(same)
 

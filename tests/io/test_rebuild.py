@@ -32,9 +32,9 @@ _FOUNDED = [_state("q", 1, R="b1"), _state("q", 2, R="b1")]
 
 
 class _Journal:
-    """Tells states in a given order."""
+    """Tells states in a given order; a name alone is a tombstone."""
 
-    def __init__(self, told: Sequence[Pair]) -> None:
+    def __init__(self, told: Sequence[Pair | str]) -> None:
         self._told = told
 
     def was_built(self, _sync: str) -> bool:
@@ -44,8 +44,9 @@ class _Journal:
         return frozenset()
 
     def states(self) -> Iterable[Stored[Pair]]:
-        for offset, pair in enumerate(self._told):
-            yield Stored(partition=0, offset=offset, key=pair.pair, message=pair, raw=None, headers={})
+        for offset, told in enumerate(self._told):
+            key, pair = (told, None) if isinstance(told, str) else (told.pair, told)
+            yield Stored(partition=0, offset=offset, key=key, message=pair, raw=None, headers={})
 
     def unstepped(self) -> Iterable[Stored[PairEvent]]:
         return ()
@@ -60,7 +61,7 @@ def _orders() -> list[list[Pair]]:
     return orders
 
 
-def _rebuilt(told: Sequence[Pair]) -> Store:
+def _rebuilt(told: Sequence[Pair | str]) -> Store:
     store, clock = Store(MemoryScripts()), ManualClock()
     bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1), clock=clock)
     assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told), clock).rebuild_lost()) == [SYNC]
@@ -83,6 +84,18 @@ def test_a_record_is_found_by_what_a_report_in_doubt_says_of_it() -> None:
     store = _rebuilt([doubting])
     (component,) = run_blocking(store.components([(SYNC, "R", "b1")])).values()
     assert [(row.id, row.identity) for row in component.members] == [("b1", known.identity)]
+
+
+def test_nothing_is_put_back_of_a_pair_that_was_deleted_with_its_sync() -> None:
+    """The log tells of it until it is compacted, also when a sync of the same name is set up again."""
+    linked, founded = _LINKED[-1], _FOUNDED[-1]
+    store = _rebuilt([*_LINKED, "p", *_FOUNDED, "q", _state("q", 1, R="b1")])
+    places: tuple[tuple[Side, str], ...] = (("L", "a1"), ("R", "b2"), ("R", "b1"))
+    found = run_blocking(store.look([(SYNC, side, record, None) for side, record in places]))
+    assert found == [("", Slots("", "")), ("", Slots("", "")), ("q", Slots("", ":b1"))]
+    loaded = run_blocking(store.load([(SYNC, linked.pair), (SYNC, founded.pair)]))
+    assert [bool(loaded[SYNC, pair].state) for pair in ("p", "q")] == [False, True]
+    assert run_blocking(store.components([(SYNC, "L", "a1")]))[SYNC, "L", "a1"].members == ()
 
 
 def test_a_rebuild_shows_that_it_lives_while_it_has_nothing_to_put_back() -> None:

@@ -4,6 +4,7 @@
 -- "given" is the tail of a record that another pair handed over, perhaps long ago: of a known record it tells nothing,
 -- and whether an unknown one still has a place that was taken before, only the next claim will tell.
 -- A "!" behind the kind says that the record is a copy, whose pair holds nothing else.
+-- A "removed" pair was deleted with its sync: what was put back of it before is taken away, however new it was.
 -- A slot that awaits its create comes as id "*". The rev of a tail is the offset of the message that told of the claim:
 -- it says more than the state only where the pair has not taken that message yet.
 -- Returns {"ok", pairs of which another pair holds a record...}: that one may turn out to have let it go.
@@ -22,6 +23,18 @@ local function forget(ref, r)
   rdel(ref)
 end
 
+local function remove(pair)
+  local c = cget(pair) or {L = '', R = ''}
+  for _, side in ipairs({'L', 'R'}) do
+    local ref = side .. string.sub(c[side], 2)
+    local r = rget(ref)
+    if r and r.pair == pair then forget(ref, r) end
+    redis.call('SREM', S .. 'h:' .. side, pair)
+  end
+  cdel(pair)
+  redis.call('DEL', S .. 'p:' .. pair)
+end
+
 local result = {'ok'}
 for at = 3, #ARGV, 15 do
   local pair, rev, state, kind = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
@@ -31,7 +44,9 @@ for at = 3, #ARGV, 15 do
   if given then kind = 'tail' end
   local current = redis.call('GET', S .. 'p:' .. pair)
   local known = current and tonumber(string.match(current, '^%d+')) or 0
-  if kind == 'tail' or rev >= known then
+  if kind == 'removed' then
+    remove(pair)
+  elseif kind == 'tail' or rev >= known then
     local taken = current and tonumber(string.match(current, '"at":(%d+)')) or -1
     local c = cget(pair) or {L = '', R = ''}
     for n, side in ipairs({'L', 'R'}) do

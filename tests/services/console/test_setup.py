@@ -1,18 +1,24 @@
 """Settings from a file: what changes is shown before it is done, and a file that cannot work says what to write."""
 
 import re
+import time
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from deploy.local.hubspot import HubSpotServer
 from services.console import setup
 from services.console.files import SetupError, read
 from shared import topics
+from shared.io.budgets import account_of
+from shared.io.budgets_redis import RedisBudgets
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
+from shared.io.redis_scripts import connect
 from shared.io.vault import Vault
 from shared.messages import JobProgress, PhaseSet, SetupDoc
-from tests.services.console.bench import Bench, between
+from tests.services.console.bench import PORTALS, Bench, between
 
 # What changes
 
@@ -136,6 +142,40 @@ def test_a_first_sync_that_failed_is_asked_for_again_by_the_next_apply(applied: 
     assert (stored.message.job.kind, stored.message.job.sync) == ("first_sync", "people")
     assert stored.key.startswith("job:first-people.")
     assert applied.run("plan", applied.whole()) == 0
+
+
+# Accounts
+
+
+def test_one_account_is_connected_once_and_no_circle_goes_through_it(
+    applied: Bench, hubspot: HubSpotServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second token of a portal leads to the same portal."""
+    with closing(hubspot.admin()) as admin:
+        admin.call("POST", f"accounts/{PORTALS['one']}/tokens", {"token": "pat-again"})
+    again = applied.connection("three", secrets={"access_token": "pat-again"})
+    said = refused(applied, {"connections": [again]}, capsys)
+    assert f"connection 'three' leads to the same account ({PORTALS['one']}) as 'one'" in said
+
+
+def test_a_plan_works_while_an_account_is_paused(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it cannot tell is named, the rest is planned; `apply` waits for nothing and changes nothing."""
+    row = applied.service.setups.connection("one")
+    budgets = RedisBudgets(connect(applied.settings.redis_url.get_secret_value()))
+    budgets.pause(account_of(row), reason="app_unavailable", retry_after_s=60)
+    file = applied.whole(default_app="R")
+    file["connections"].append(applied.connection("three"))
+    file["syncs"].append(between("one", "three", "second"))
+    capsys.readouterr()
+    started = time.monotonic()
+    assert applied.run("plan", file) == 2
+    shown = capsys.readouterr()
+    assert [line for line in shown.out.splitlines() if line[0] != " "] == ["+ connection three", "~ sync people"]
+    assert "connection 'one' does not answer now, and is taken as it was" in shown.err
+    assert "sync 'second' cannot be planned now: the fields of contact of connection 'one'" in shown.err
+    assert applied.run("apply", file) == 1
+    assert applied.service.setups.connections() == [row, applied.service.setups.connection("two")]
+    assert time.monotonic() - started < 10
 
 
 # Two people at once

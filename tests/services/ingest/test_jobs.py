@@ -247,6 +247,24 @@ def test_a_job_that_ended_does_not_begin_again_before_the_settings_tell(desk: De
     assert shift.phases() == ["reading", "indexing", "matching", "done"]
 
 
+def test_a_sync_that_was_deleted_and_set_up_again_is_read_anew(desk: Desk, shift: Shift) -> None:
+    """Its first sync has the same name as the one that ended here."""
+    shift.begin_feeds()
+
+    def done() -> int:
+        return sum(row.phase == "done" for row in shift.told())
+
+    for times in (1, 2):
+        desk.set_up("sync", SetupDoc(sync=people()), SYNC)
+        ask(desk)
+        shift.until(lambda: done() == times)  # noqa: B023 - called at once
+        shift.follow()
+        for kind, name in (("sync", SYNC), ("phase", SYNC), *((kind, "j") for kind in ("job", "progress"))):
+            desk.set_up(kind, None, name)
+        until = time.monotonic() + 0.05
+        shift.until(lambda: time.monotonic() > until)  # noqa: B023 - called at once
+
+
 def test_jobs_of_one_sync_run_one_after_another_the_oldest_first(desk: Desk, shift: Shift) -> None:
     """Two listings at once would cost twice the quota."""
     shift.owned.clear()
