@@ -64,7 +64,8 @@ class Installation:
         secrets = fields.pop("secrets", {})
         name = fields.setdefault("id", "c")
         sealed = {key: self.vault.seal(value, connection=name, name=key) for key, value in secrets.items()}
-        row = Connection(**{"label": "", "account": "1", "secrets": sealed, **fields})
+        version = self.broker.end_offsets(topics.SETUPS.name)[0] + 1  # higher than what stands
+        row = Connection(**{"label": "", "account": "1", "secrets": sealed, "version": version, **fields})
         self.publish(f"connection:{name}", SetupDoc(connection=row))
         return row
 
