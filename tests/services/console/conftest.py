@@ -7,6 +7,7 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.api import Api, make_app
+from services.console.guard import WrongTokens
 from services.console.projection import Views
 from shared.io.budgets import MemoryBudgets
 from tests.services.console.bench import PORTALS, Bench
@@ -42,6 +43,7 @@ def _window(served: tuple[Api, str], tmp_path: Path) -> Iterator[Window]:
     api.views, api.setups, api.bus, api.clock = views, desk.setups, desk.bus, desk.clock
     api._ready = lambda: window.ready
     api._webhooks = lambda row: window.refused.get(row.id)
+    api._wrong = WrongTokens()  # wrong tokens of one test must not shut out the next
     yield window
     views.close()
 
