@@ -133,5 +133,5 @@ def test_a_body_without_end_is_refused_before_it_is_read(window: Window) -> None
     """Nobody without the token can fill the memory."""
     parts = urlsplit(window.address)
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as line:
-        line.sendall(b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
+        line.sendall(b"POST /api/v1/jobs HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
         assert line.recv(100).split()[1] == b"411"
