@@ -82,7 +82,6 @@ def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> S
         ordered=binding.versions == "ordered",
         carries_markers=binding.create in ("marker", "client_id"),
         create=target_of_other and create and binding.create != "never",
-        write=target_of_other,
         enters=_open(sync.direction, opposite(side)),
         fields=frozenset(mapped | set(identifying.values())),
         identifiers=frozenset(identifying.values()),

@@ -33,8 +33,6 @@ class SidePolicy:
     """A record that we created there tells which pair it belongs to."""
     create: bool
     """Records may be created there."""
-    write: bool
-    """Records may be changed there."""
     enters: bool
     """Records of this side may enter by themselves (the sync writes to the other side)."""
     fields: frozenset[str]

@@ -189,6 +189,14 @@ def test_an_edit_while_a_write_is_on_its_way_follows_it() -> None:
     assert (lived.both, lived.writes) == (("4", "4"), 2)
 
 
+def test_a_field_is_not_written_to_one_side_while_its_write_to_the_other_is_unanswered() -> None:
+    """Two writes at once would swap the two values, again and again."""
+    lived = Lived(policy(default_app="R"))
+    lived.edit("L", "2")
+    lived.edit("R", "3")
+    assert list(lived.pair.pending) == ["R"]
+
+
 def test_an_older_report_changes_nothing() -> None:
     """It overtook nobody."""
     lived = Lived(policy())

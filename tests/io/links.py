@@ -26,6 +26,8 @@ class Links:
     run: Callable[[Coroutine[Any, Any, Any]], Any]
     contents: Callable[[], Mapping[str, Any]]
     flush: Callable[[], object]
+    failover: Callable[[], object]
+    """Go on on another Redis, which has all that this one has."""
     close: Callable[[], object] = field(default=lambda: None)
     sync: str = SYNC
 
@@ -102,10 +104,13 @@ class Links:
         return found
 
 
-def in_memory() -> Links:
+def in_memory(scripts: MemoryScripts | None = None) -> Links:
     """Make links in this process."""
-    scripts = MemoryScripts()
-    return Links(store=Store(scripts), run=run_blocking, contents=scripts.dump, flush=scripts.flush)
+    scripts = scripts or MemoryScripts()
+    return Links(
+        store=Store(scripts), run=run_blocking, contents=scripts.dump, flush=scripts.flush,
+        failover=lambda: scripts.failover(0),
+    )  # fmt: skip
 
 
 def on_redis(url: str, kind: str) -> Links:
@@ -135,7 +140,12 @@ def on_redis(url: str, kind: str) -> Links:
             runner.close()
             client.close()
 
-    return Links(store=store, run=run, contents=contents, flush=client.flushall, close=close)
+    def failover() -> None:
+        """Write another server's id where the epoch names this one's: the keys stand as a replica has them."""
+        for key in client.keys("*}e"):
+            client.set(key, "f" * 40 + ":" + client.get(key).partition(":")[2])
+
+    return Links(store=store, run=run, contents=contents, flush=client.flushall, failover=failover, close=close)
 
 
 def place(name: str, *keys: str, alive: bool = True, created: str = "", identity: str = "") -> Place:

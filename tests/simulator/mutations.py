@@ -40,6 +40,25 @@ def no_revision(patch: pytest.MonkeyPatch) -> None:
     _rewrite(patch, "~= expected then return {'stale'} end", "~= expected and false then return {'stale'} end")
 
 
+def any_redis(patch: pytest.MonkeyPatch) -> None:
+    """Scripts run on a Redis that has taken over, whatever it lacks."""
+    _rewrite(
+        patch,
+        "return epoch and string.sub(epoch, 1, #id + 1) == id .. ':' and epoch",
+        "return epoch and string.sub(epoch, 1, 11) ~= 'rebuilding:' and epoch",
+    )
+
+
+def create_into_a_full_place(patch: pytest.MonkeyPatch) -> None:
+    """A create is granted although a record holds the place."""
+    _rewrite(patch, "if create ~= '' and not free(c[create]) then return {'occupied'} end", "")
+
+
+def records_of_others(patch: pytest.MonkeyPatch) -> None:
+    """A step takes a record that another pair holds."""
+    _rewrite(patch, "if e.old and e.old.pair ~= pair then return {'taken', side, e.old.pair} end", "")
+
+
 def no_marker(patch: pytest.MonkeyPatch) -> None:
     """A record that carries our marker is taken for a stranger's."""
     patch.setattr(places, "read_marker", lambda _marker, _sync: None)

@@ -5,16 +5,14 @@ from shared.core.records import Report, Version
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Outbound, run_blocking
-from shared.io.store import Store
 from shared.messages import RecordSeen
-from tests.io.links import Links, claim, place, swap
+from tests.io.links import Links, claim, in_memory, place, swap
 from tests.simulator.grants import Grants
 
 
 def _links(grants: Grants) -> Links:
     """Begin with a pair that waits for a create on the left."""
-    scripts = MemoryScripts(watch=grants.watch)
-    links = Links(store=Store(scripts), run=run_blocking, contents=scripts.dump, flush=scripts.flush).ready()
+    links = in_memory(MemoryScripts(watch=grants.watch)).ready()
     links.claim(claim("Rb", "other"))
     links.swap(swap("pRb", 0, {"R": place("b", "other")}, create="L"))
     return links

@@ -1,0 +1,83 @@
+"""A swap is refused when what it was decided from no longer holds, and then it changes nothing at all."""
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.io.links import Swap, Swapped
+from shared.io.ports import NotReady
+from tests.io.links import Links, claim, place, swap
+
+
+def _two_people(links: Links) -> None:
+    """Let Redis know a half pair on each side, and what the left one shares keys with."""
+    links.claim(claim("La", "k"), claim("Rb", "other"))
+    assert links.swap(swap("pLa", 0, {"L": place("a", "k")})).what == "ok"
+    assert links.swap(swap("pRb", 0, {"R": place("b", "other")})).what == "ok"
+
+
+def _create(links: Links, **changes: object) -> Swap:
+    """Ask for the grant to create a's partner, by what is known now."""
+    digest = links.component("La").digest
+    return swap("pLa", 1, {"L": place("a", "k")}, create="R", digest=digest, origin="La", **changes)
+
+
+def _stale(links: Links) -> Swap:
+    wanted = _create(links)
+    links.swap(swap("pLa", 1, {"L": place("a", "k")}))  # another worker was faster
+    return wanted
+
+
+def _changed(links: Links) -> Swap:
+    wanted = _create(links)
+    links.claim(claim("Rc", "k"))  # the partner turned up
+    return wanted
+
+
+def _occupied(links: Links) -> Swap:
+    links.claim(claim("Rc", "new", marked="pLa"))  # the record that an earlier create made
+    return _create(links)
+
+
+def _taken(_links: Links) -> Swap:
+    return swap("pLa", 1, {"L": place("a", "k"), "R": place("b", "other")})
+
+
+def _given_to_a_full_pair(links: Links) -> Swap:
+    wanted = swap("pLa", 1, {"L": place("a", "k")}, give_to="pRb")
+    links.claim(claim("Lc", "new", marked="pRb"))
+    return wanted
+
+
+@pytest.mark.parametrize(
+    ("arrange", "answer"),
+    [
+        (_stale, Swapped("stale")),
+        (_changed, Swapped("changed")),
+        (_occupied, Swapped("occupied")),
+        (_taken, Swapped("taken", side="R", owner="pRb")),
+        (_given_to_a_full_pair, Swapped("changed")),
+    ],
+    ids=["revision", "component", "place", "owner", "heir"],
+)
+def test_a_swap_on_old_knowledge_is_refused(links: Links, arrange: Callable[[Links], Swap], answer: Swapped) -> None:
+    _two_people(links)
+    wanted = arrange(links)
+    before = links.dump()
+    assert links.swap(wanted) == answer
+    assert links.dump() == before
+
+
+def test_a_create_is_granted_when_nothing_changed(links: Links) -> None:
+    _two_people(links)
+    assert links.swap(_create(links)).what == "ok"
+    assert links.slots("pLa") == (":a", "*")
+
+
+def test_another_redis_answers_nothing(links: Links) -> None:
+    """A replica that took over has an id of its own, and may lack the last writes of the one before."""
+    _two_people(links)
+    links.load("pLa")
+    links.failover()
+    with pytest.raises(NotReady):
+        links.load("pLa")
