@@ -27,7 +27,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check sim fuzz bench doctor clean lock
+.PHONY: help run test check sim mutants fuzz bench doctor clean lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ sim: $(VENV)/dev.stamp ## Run the protocol's simulator over SEEDS=2000 seeds
 
 fuzz: $(VENV)/dev.stamp ## Try odd cards and webhook bodies, some through a whole sync (ten minutes or more)
 	@$(PY) -m tests.fuzz
+
+mutants: $(VENV)/dev.stamp ## Switch off one guard after the other, and show which tests notice
+	@$(PY) -m tests.mutants
 
 bench: $(VENV)/dev.stamp ## Measure; results in .bench/results.json
 	@$(PY) -m tests.bench

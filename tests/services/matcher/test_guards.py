@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from services.matcher.resolve import Resolve
 from shared import topics
+from shared.core.pairs import PairEvent
 from shared.io.ports import run_blocking
 from shared.io.scripts import Call, Scripts
 from shared.io.store import Store
-from tests.services.desk import RIGHT, report
-from tests.services.matcher.test_outputs import Matcher
+from tests.services.desk import RIGHT, SYNC, report
+from tests.services.matcher.test_outputs import Matcher, linked
 
 
 class _Before:
@@ -57,3 +58,49 @@ def test_a_step_that_was_overtaken_steps_again_from_the_newer_state() -> None:
     pair = matcher.pair()
     assert pair.L is not None
     assert pair.L.fields["f"] == "third"
+
+
+def test_no_partner_is_created_by_an_identity_that_a_newer_report_replaced() -> None:
+    """Nobody has searched yet for a record with the new address."""
+    matcher = Matcher()
+    matcher.see(report("h1", 1, fields={"email": "old@x.example"}))
+    matcher.see(report("h1", 2, fields={"email": "new@x.example"}))
+    older, newer = matcher.waiting()
+    matcher.step([older])
+    assert matcher.desk.told(topics.writes("opaque")) == []
+    matcher.step([newer])
+    assert [row.fields["email"] for row in matcher.desk.told(topics.writes("opaque"))] == ["new@x.example"]
+
+
+def test_a_step_leaves_the_identity_that_a_newer_report_has_set() -> None:
+    matcher = Matcher()
+    matcher.see(report("h1", 1, fields={"email": "old@x.example"}))
+    matcher.rest()
+    pair = matcher.pair().pair
+    matcher.see(report("h1", 2, fields={"email": "new@x.example"}))
+    (on_its_way,) = matcher.waiting()
+    matcher.tell(PairEvent(sync=SYNC, pair=pair, kind="touch", reason="again"))
+    matcher.rest()
+    (found,) = run_blocking(matcher.desk.store.components([(SYNC, "L", "h1")])).values()
+    assert ["new@x.example" in row.identity for row in found.members] == [True]
+    matcher.step([on_its_way])
+
+
+def test_a_record_that_carries_our_marker_is_its_pair_s_whatever_it_holds() -> None:
+    matcher = Matcher()
+    matcher.see(report("h1", 1))
+    matcher.rest()
+    pending = matcher.pair().pending["R"]
+    matcher.see(report("b1", 1, at=RIGHT, fields={"email": "edited@x.example"}, marker=pending.key))
+    matcher.rest()
+    assert matcher.pair().L is not None
+    assert [row.pair for row in matcher.desk.told(topics.PAIR_STATE)] == [matcher.pair().pair] * 2
+
+
+def test_of_two_states_without_an_order_neither_is_believed_before_a_second_read() -> None:
+    matcher = linked()
+    matcher.see(report("b1", 2, at=RIGHT, fields={"email": "ann@x.example", "f": "new"}))
+    matcher.rest()
+    pair = matcher.pair()
+    assert pair.R is not None
+    assert (pair.R.fields["f"], bool(pair.R.ask)) == ("old", True)
