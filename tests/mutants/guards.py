@@ -61,6 +61,8 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.rebuild_over_claims: f"{_CLAIMS}::TestRebuild",
     mutations.nobody_looks_again: f"{_STORE}::TestKeys::test_pokes_name_other_half_pairs_under_the_keys",
     mutations.refused_once_and_for_all: _LEAVING,
+    mutations.nobody_gives_up: "tests/core/test_refusals.py::"
+    "test_an_identifier_is_given_up_that_the_source_has_no_more",
     mutations.nobody_told_of_freed_keys: f"{_CLAIMS}::test_who_carries_a_freed_key_looks_again_even_when_linked",
     mutations.no_wake: f"{_STORE}::TestWaits",
     mutations.published_once: "tests/services/matcher/test_outputs.py::"
