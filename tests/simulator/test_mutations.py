@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from tests.simulator import mutations
-from tests.simulator.people import ALL, DELETING, HARD, LINKED, MILD, MOVING, Habits
+from tests.simulator.people import ALL, HARD, LINKED, MILD, MOVING, Habits
 from tests.simulator.scenarios import addresses_swapped, create_sent_and_forgotten, swapped_by_a_zombie
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
@@ -61,8 +61,6 @@ CAUGHT: Final = (
     Caught(mutations.published_once, 5, look_again=False),
     Caught(mutations.believed_at_once, 28, habits=HARD, look_again=False),
     Caught(mutations.no_marker, 56, habits=ALL, look_again=False),
-    Caught(mutations.any_redis, 9, _FORGETFUL, HARD),
-    Caught(mutations.records_of_others, 22, habits=DELETING, look_again=False),
 )
 
 
