@@ -24,6 +24,8 @@ class Notice(Frozen):
     """The version that the app says it has now, where the source tells."""
     ask: str = ""
     """Set when a pair asks for a second read; the record that answers carries it back."""
+    winner: str = ""
+    """Of a merge: the old id of the record that lives on, where the source tells."""
     occurred_ms: int = 0
     accepted_ms: int = 0
     """When we learned of it, for freshness."""

@@ -32,9 +32,16 @@ _DECIDED: Final = {
     "held": "The write to {app} waits: {note}.",
     "refused": "{app} refused the write: {note}.",
     "given_up": "{key}: another record needs what {app} holds here, and its source has given it up.",
-    "replaced": "The record {new} of {app} took the place of {old}.",
+    "replaced": "The record {new} of {app} took the place of {old}{note}.",
     "superseded": "The {note} to {app} is not needed any more.",
 }
+_SURVIVED: Final = {
+    "told": ", which won the merge, as the app says",
+    "identifier": ", which won the merge: its identifier is the one that is left",
+    "fields": ", which won the merge: more of its values are the ones that are left",
+    "older": "; nothing tells which record won the merge, so the older link stays",
+}
+"""What says that a record lives on in the survivor of a merge."""
 _OTHERS: Final = {
     "duplicate_identifier": "The identifier is held by {records}.",
     "ambiguous_match": "It may be {records}, and nothing tells which.",
@@ -303,6 +310,7 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callabl
     if sentence is None:
         return f"{did} {key} {note}".strip()
     what = _titled(note, names) if did in ("held", "refused") and note else note or _UNNAMED.get(did, "")
+    what = _SURVIVED.get(note, "") if did == "replaced" else what
     about = records(new) if did == "not_unique" and isinstance(new, list | tuple) else note
     return sentence.format(app=app, key=key, old=said(old), new=said(new), note=what, records=about)
 

@@ -1,6 +1,6 @@
 """Hydrate: read the records that notices point at, in batches, and report them as they are now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -121,14 +121,22 @@ class Hydrate:
         self._grow(connection, object_, binding, len(notices))
         outcomes: dict[int, Outcome] = _all(notices, Done("read"))
         out: list[Outbound] = []
+        winners = {inbound.message.winner for rows in notices.values() for inbound in rows}
         for result in results:
             if isinstance(result, Unreadable):
                 outcomes |= _all({result.id: notices.get(result.id, [])}, Park(result.code, result.message))
             else:
                 without = self._setups.foreign_syncs(connection, object_)
-                out.append(_seen(result, notices.get(result.id, ()), next(iter(notices.values()))[0], without))
+                told = _winner_told(result, winners)
+                out.append(_seen(told, notices.get(result.id, ()), next(iter(notices.values()))[0], without))
         await self._bus.publish(out)
         return outcomes
+
+
+def _winner_told(report: Report, winners: Collection[str]) -> Report:
+    """Add to the survivor of a merge which record won, where a notice of the batch tells it."""
+    known = [old for old in report.aliases if old in winners]
+    return report.model_copy(update={"winner": known[0]}) if len(known) == 1 else report
 
 
 def _seen(

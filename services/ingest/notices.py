@@ -16,6 +16,7 @@ def as_notice(hint: Hint, connection: str, object_: str, now_ms: int) -> Notice:
         kind=hint.kind,
         version=hint.version,
         occurred_ms=hint.occurred_ms,
+        winner=hint.winner,
         accepted_ms=now_ms,
     )
 

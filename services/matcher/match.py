@@ -1,8 +1,11 @@
 """Match: say for every sync that a record takes part in to which pair it belongs, and report it there."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from services.matcher.merges import Merges, Survivor
 from shared import topics
+from shared.core.ids import record_key
 from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Later, Outcome
 from shared.core.pairs import Answer, PairEvent
 from shared.core.policies import Policy
@@ -12,7 +15,7 @@ from shared.io.links import Claim, Claimed
 from shared.io.places import as_claim
 from shared.io.ports import Bus, Inbound, Outbound
 from shared.io.store import Store
-from shared.messages import RecordSeen
+from shared.messages import Notice, RecordSeen
 from shared.setups import Setups
 
 
@@ -23,6 +26,7 @@ class Match:
         self._store = store
         self._bus = bus
         self._setups = setups
+        self._merges = Merges(store)
 
     async def handle(self, batch: Sequence[Inbound[RecordSeen]]) -> list[Outcome]:
         """Claim all records of the batch, report them to their pairs, and say what became of each message."""
@@ -33,18 +37,25 @@ class Match:
             for sync, side in self._sides(inbound.message.report)
             if sync.sync not in inbound.message.without
         ]
+        survivors = await self._merges.among([(policy, side, row.message.report) for row, policy, side in wanted])
         claims: dict[str, list[Claim]] = {}
-        for inbound, policy, side in wanted:
-            claims.setdefault(policy.sync, []).append(as_claim(policy, side, inbound.message.report))
+        for number, (inbound, policy, side) in enumerate(wanted):
+            claim = as_claim(policy, side, inbound.message.report)
+            if number in survivors:
+                claim = replace(claim, aliases=survivors[number].aliases)
+            claims.setdefault(policy.sync, []).append(claim)
         claimed = await self._store.claim(claims)
         queues = {sync: iter(rows) for sync, rows in claimed.items()}
         found: dict[int, list[Claimed]] = {}
         out: list[Outbound] = []
-        for inbound, policy, side in wanted:
-            claim = next(queues[policy.sync])
-            found.setdefault(id(inbound), []).append(claim)
-            if claim.what not in ("dead", "hold"):
-                out += _events(inbound, policy.sync, side, claim)
+        for number, (inbound, policy, side) in enumerate(wanted):
+            claimed_by = next(queues[policy.sync])
+            found.setdefault(id(inbound), []).append(claimed_by)
+            survivor = survivors.get(number)
+            if claimed_by.what not in ("dead", "hold"):
+                out += _events(inbound, policy.sync, side, claimed_by, survivor)
+            if survivor is not None:
+                out += [_look_at(inbound, old) for old in survivor.unread]
         await self._bus.publish(out)
         await self._store.check_epochs({sync: rows[0].epoch for sync, rows in claimed.items()})
         return [_outcome(found.get(id(inbound), []), newer_waits=self._is_foreign(inbound)) for inbound in batch]
@@ -60,13 +71,27 @@ class Match:
         return self._setups.sides_of(report.connection, report.object)
 
 
-def _events(inbound: Inbound[RecordSeen], sync: str, side: Side, claim: Claimed) -> list[Outbound]:
+def _look_at(inbound: Inbound[RecordSeen], old: str) -> Outbound:
+    """Have a record read again that was merged into this one: nothing else may tell its pair."""
+    report = inbound.message.report
+    notice = Notice(
+        connection=report.connection, object=report.object, id=old, kind="merged",
+        accepted_ms=inbound.message.accepted_ms,
+    )  # fmt: skip
+    key = record_key(report.connection, report.object, old)
+    return Outbound(topic=topics.NOTICES, key=key, message=notice, cause=inbound)
+
+
+def _events(
+    inbound: Inbound[RecordSeen], sync: str, side: Side, claim: Claimed, survivor: Survivor | None
+) -> list[Outbound]:
     seen = inbound.message
     answers = [row for row in seen.answers if row.sync == sync and row.side == side]
     own = next((row.answer for row in answers if row.pair == claim.pair), None)
     event = PairEvent(
         sync=sync, pair=claim.pair, kind="report", side=side, report=seen.report, asks=seen.asks, answer=own,
         origin=seen.origin, surplus=claim.what == "surplus", doubtful=claim.what == "back",
+        survived=survivor.evidence if survivor is not None and claim.pair == survivor.pair else "",
         accepted_ms=seen.accepted_ms,
     )  # fmt: skip
     out = [Outbound(topic=topics.PAIRS, key=claim.pair, message=event, cause=inbound)]

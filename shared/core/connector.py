@@ -143,6 +143,8 @@ class Hint:
     account: str = ""
     """The account it belongs to, where a webhook tells."""
     occurred_ms: int = 0
+    winner: str = ""
+    """Of a merge: the old id of the record that lives on, where the source tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

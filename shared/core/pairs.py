@@ -255,6 +255,8 @@ class PairEvent(Frozen):
     origin: Literal["live", "snapshot", "answer"] = "live"
     matched: Match | None = None
     """Set when a half pair hands its record over."""
+    survived: str = ""
+    """Of the survivor of a merge: what says that this pair's record won (`shared.core.survivors`)."""
     doubtful: bool = False
     """The record had left its pair, and the report may be older than that: believed when a second read confirms it."""
     surplus: bool = False

@@ -152,7 +152,9 @@ class Report(Frozen):
     merged_into: str | None = None
     """The surviving record's id when `life` is ``merged``."""
     aliases: tuple[str, ...] = ()
-    """Ids of records that were merged into this one."""
+    """Ids of records that were merged into this one, in no order that would say which of them won."""
+    winner: str = ""
+    """Which of the `aliases` lives on in this record, where the app told it."""
     fields: Fields = Field(default_factory=dict)
     marker: str | None = None
     """The create id that this record carries, when one of our creates made it."""

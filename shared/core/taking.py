@@ -11,6 +11,7 @@ from shared.core.merging import UNKNOWN
 from shared.core.pairs import Answer, Match, PairEvent, Pending, SideState, Trace
 from shared.core.records import SIDES, Life, Report, Side, opposite, put_together
 from shared.core.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
+from shared.core.survivors import SAME_RECORD
 
 _ASKED: Final = ("resync", "retry")
 _LOOK_AGAIN: Final = ("again", "rematch", "backfill")
@@ -87,16 +88,22 @@ def _take_new_record(
         return "linked_elsewhere"
     made = report.marker == create_id(draft.was.sync, draft.was.pair, side, draft.was.generation.get(side, 0))
     ours = made and pending is not None and pending.op == "create"
-    if not made:
+    lives_on = current is not None and current.id in report.aliases and event.survived in SAME_RECORD
+    if not made and not lives_on:
         draft.unsure.pop(side, None)  # what may have been written there was meant for another record
-    if current is not None:
+    if lives_on:
+        # What was to be written to the old id may stand in the survivor; all else goes on as before the merge.
+        _drop_pending(draft, side, doubted=True)
+        pending = None
+    elif current is not None:
         draft.forget_bases()
         # A value of the one that left may be written there yet: nobody edited it.
         _drop_pending(draft, opposite(side), doubted=True)
         if not ours:
             _drop_pending(draft, side)
             pending = None
-        draft.trace.append(Trace(did="replaced", side=side, old=current.id, new=report.id))
+    if current is not None:
+        draft.trace.append(Trace(did="replaced", side=side, old=current.id, new=report.id, note=event.survived))
     if pending is not None and not ours:
         # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.  # noqa: E501 - one row reads better whole
         _drop_pending(draft, side)

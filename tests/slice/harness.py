@@ -26,12 +26,12 @@ from shared.apps.defaults import default_mappings
 from shared.apps.hubspot import HUBSPOT
 from shared.core.connector import Exchange, HintKind
 from shared.core.ids import record_key
-from shared.core.pairs import Pair, PairEvent
+from shared.core.pairs import Pair, PairEvent, Trace
 from shared.core.records import SIDES
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
 from shared.io.envelope import Raw
 from shared.io.handling import process
-from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
+from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Outbound, run_blocking
 from shared.io.store import BUCKETS, Store
@@ -157,9 +157,13 @@ class Slice:
 
     # What happens
 
-    def notice(self, connection: str, object_: str, record: str, kind: HintKind = "changed") -> None:
+    def notice(
+        self, connection: str, object_: str, record: str, kind: HintKind = "changed", *, winner: str = ""
+    ) -> None:
         """Say that a record changed, as a webhook without a version does."""
-        notice = Notice(connection=connection, object=object_, id=record, kind=kind, accepted_ms=self.clock.now_ms())
+        notice = Notice(
+            connection=connection, object=object_, id=record, kind=kind, winner=winner, accepted_ms=self.clock.now_ms()
+        )
         key = record_key(connection, object_, record)
         run_blocking(self.bus.publish([Outbound(topic=topics.NOTICES, key=key, message=notice)]))
 
@@ -213,6 +217,11 @@ class Slice:
         rows = run_blocking(self.store.pairs_in(sync, BUCKETS))
         loaded = run_blocking(self.store.load([(sync, pair) for pair, _ in rows]))
         return [Pair.read(row.state) for row in loaded.values() if row.state]
+
+    def decided(self, pair: str) -> list[Trace]:
+        """List what the steps of a pair decided, in their order."""
+        told = MemoryReader(self.broker, topics.PAIR_STATE).read_to_end()
+        return [row for stored in told if stored.message and stored.key == pair for row in stored.message.log]
 
     def records(self, name: str, path: str) -> dict[str, dict[str, Any]]:
         """Give the living records of a HubSpot account, by id; *path* is `contacts` or `companies`."""

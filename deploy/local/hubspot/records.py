@@ -153,7 +153,8 @@ def merge(account: Account, table: Table, winner: Record, loser: Record, author:
         for record in (winner, loser)
         for old in (*filter(None, record.props.get("hs_merged_object_ids", "").split(";")), record.id)
     ]
-    props["hs_merged_object_ids"] = ";".join(retired)
+    # In an order that says nothing about who won: no documentation states one.
+    props["hs_merged_object_ids"] = ";".join(sorted(retired, key=lambda old: old[::-1]))
     record_id = str(table.next_id)
     entry = _entry(account, table, author, "merge", record_id, {}, props, winner, loser)
     entry["merged"] = [winner.id, loser.id]

@@ -119,9 +119,10 @@ def _hints(number: int, event: object) -> Iterator[Hint]:
     if read_as is None:
         return
     account, occurred_ms = _id(number, event, "portalId"), _moment(number, event)
+    winner = _id(number, event, "primaryObjectId") if what == "merge" and event.get("primaryObjectId") else ""
     for object_, record, kind in read_as(number, event, _OBJECTS.get(spelling, "")):
         if object_:
-            yield Hint(id=record, kind=kind, object=object_, account=account, occurred_ms=occurred_ms)
+            yield Hint(id=record, kind=kind, object=object_, account=account, occurred_ms=occurred_ms, winner=winner)
 
 
 def _changed(number: int, event: Mapping[str, Any], object_: str) -> Iterator[tuple[str, str, Any]]:

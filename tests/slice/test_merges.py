@@ -1,0 +1,81 @@
+"""Two contacts that both have a card are merged: the winner keeps its card, and the loser's is left as it is."""
+
+import pytest
+
+from deploy.local.hubspot import HubSpotServer
+from services.console.explain import explain
+from tests.slice.book import Book
+from tests.slice.harness import Polling, book_sync, sync
+
+
+def _card(email: str, **lines: str) -> tuple[str, ...]:
+    name = email.partition("@")[0].title()
+    rows = (f"{key}:{value}" for key, value in lines.items())
+    return ("VERSION:3.0", f"UID:{name}", f"FN:{name} Lee", f"N:Lee;{name};;;", f"EMAIL:{email}", *rows)
+
+
+def _linked(world: Polling, book: Book) -> dict[str, str]:
+    """Link two contacts with two cards, and return the contacts by name."""
+    for name in ("ann", "bob"):
+        book.put(f"{name}.vcf", *_card(f"{name}@x.example", TITLE=f"title of {name}"))
+    assert world.settle()
+    rows = world.records("one", "contacts")
+    return {row["properties"]["email"].partition("@")[0]: record for record, row in rows.items()}
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["webhook", "feeds"])
+@pytest.mark.parametrize(("winner", "loser"), [("ann", "bob"), ("bob", "ann")])
+def test_the_winner_keeps_its_card_whatever_the_ids(
+    server: HubSpotServer, book: Book, winner: str, loser: str, *, told: bool
+) -> None:
+    world = Polling(server, [book_sync()], book=book)
+    ids = _linked(world, book)
+    lost = book.get(f"{loser}.vcf")
+    new = world.admin.edit(7001, "merge", "contacts", ids[winner], other=ids[loser])
+    if told:
+        for record, kind in ((new, "changed"), (ids[winner], "merged"), (ids[loser], "merged")):
+            world.notice("one", "contact", record, kind, winner=ids[winner])  # type: ignore[arg-type]  # a kind of hint
+        world.run(later=5)
+    assert world.settle()
+    by_card = {pair.R.id: pair for pair in world.pairs("people") if pair.R is not None and not pair.absorbed_by}
+    kept, left = by_card[f"{winner}.vcf"], by_card[f"{loser}.vcf"]
+    assert kept.L is not None
+    assert (kept.L.id, kept.status) == (new, "in_sync")
+    assert (left.status, left.reason) == ("failing", "partner_merged")
+    assert book.get(f"{loser}.vcf") == lost
+    assert f"title of {winner}" in book.get(f"{winner}.vcf")
+    steps = [row for row in world.decided(kept.pair) if row.did == "replaced"]
+    assert [row.note for row in steps] == ["told" if told else "identifier"]
+    shown = explain(kept, world.setups, [{"rev": 1, "at_ms": 1, "log": [row.model_dump() for row in steps]}])
+    assert "won the merge" in str(shown["history"])
+
+
+def test_an_edit_of_the_card_that_nobody_saw_yet_survives_the_merge(server: HubSpotServer, book: Book) -> None:
+    world = Polling(server, [book_sync()], book=book)
+    ids = _linked(world, book)
+    book.put("bob.vcf", *_card("bob@x.example", TITLE="edited"))
+    new = world.admin.edit(7001, "merge", "contacts", ids["bob"], other=ids["ann"])
+    world.poll("one")
+    world.run()
+    assert world.settle()
+    assert world.records("one", "contacts")[new]["properties"]["jobtitle"] == "edited"
+    assert "TITLE:edited" in book.get("bob.vcf")
+
+
+@pytest.mark.parametrize(("winner", "loser"), [(0, 1), (1, 0)])
+def test_companies_of_two_accounts_keep_the_winner_s_partner(server: HubSpotServer, winner: int, loser: int) -> None:
+    world = Polling(server, [sync("companies", "company")])
+    left = [
+        world.admin.edit(7001, "create", "companies", properties={"name": name, "domain": f"{name}.example"})
+        for name in ("acme", "beta")
+    ]
+    assert world.settle()
+    partner = {pair.L.id: pair.R.id for pair in world.pairs("companies") if pair.L and pair.R}
+    new = world.admin.edit(7001, "merge", "companies", left[winner], other=left[loser])
+    assert world.settle()
+    found = {pair.R.id: pair for pair in world.pairs("companies") if pair.R is not None and not pair.absorbed_by}
+    kept, lost = found[partner[left[winner]]], found[partner[left[loser]]]
+    assert kept.L is not None
+    assert (kept.L.id, kept.status, lost.reason) == (new, "in_sync", "partner_merged")
+    names = {record: row["properties"]["name"] for record, row in world.records("two", "companies").items()}
+    assert names == {partner[left[0]]: "acme", partner[left[1]]: "beta"}
