@@ -91,19 +91,18 @@ def told(command: Command, result: WriteResult, *, alone: bool = False, without:
 
 def all_refused(commands: Sequence[Command], error: AppError) -> list[Told]:
     """Tell that the app refuses each of these writes for the same reason."""
-    return [
-        _refused(
-            command,
-            Refused(
-                key=command.message.key,
-                code=error.code,
-                message=error.message,
-                retry=error.retry,
-                conflicting_id=error.conflicting_id,
-            ),
-        )
-        for command in commands
-    ]
+    return [_refused(command, refusal_of(command, error)) for command in commands]
+
+
+def refusal_of(command: Command, error: AppError) -> Refused:
+    """Return what an error of the app means for one write."""
+    return Refused(
+        key=command.message.key,
+        code=error.code,
+        message=error.message,
+        retry=error.retry,
+        conflicting_id=error.conflicting_id,
+    )
 
 
 def put_off(command: Command, error: AppError) -> Told:

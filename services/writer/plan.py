@@ -70,6 +70,15 @@ def calls(wave: Sequence[Command], most: Callable[[Target], int]) -> list[Call]:
     return made
 
 
+def live_creates(work: Sequence[Call]) -> list[tuple[Target, list[Command]]]:
+    """Collect the creates that are live, by where they go; at a first sync, both sides have just been listed."""
+    found: dict[Target, list[Command]] = {}
+    for call in work:
+        if call.target.op == "create" and call.target.share == "live":
+            found.setdefault(call.target, []).extend(call.commands)
+    return list(found.items())
+
+
 def lanes(work: Sequence[Call], width: Callable[[Target], int]) -> list[list[Call]]:
     """Deal the calls of each account out to lanes that may run at the same time."""
     accounts: dict[str, list[Call]] = {}

@@ -17,11 +17,13 @@ from services.writer.answers import (
     not_yet,
     outcome_unknown,
     put_off,
+    refusal_of,
     told,
 )
-from services.writer.plan import Call, Target, calls, change, lanes, target_of, waves
+from services.writer.doubles import find_doubles
+from services.writer.plan import Call, Target, calls, change, lanes, live_creates, target_of, waves
 from shared import topics
-from shared.core.connector import AppError, Binding, Change, Exchange, Session, WriteResult, Written
+from shared.core.connector import AppError, Binding, Change, Exchange, Refused, Session, WriteResult, Written
 from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Drop, Outcome
 from shared.core.pairs import NewerState, Pair
 from shared.io.envelope import setups_seen
@@ -48,6 +50,8 @@ class _Run:
     until_ms: int
     stopped: dict[str, AppError] = field(default_factory=dict)
     """Connections that take no more calls for now, and why."""
+    refused: dict[str, Refused] = field(default_factory=dict)
+    """Creates that are not sent, by their keys."""
 
 
 class Write:
@@ -113,7 +117,9 @@ class Write:
             _, done = await self._sift(strangers)
             await self._publish(done)
         for wave in waves(known):
-            works = [self._work(lane, run) for lane in lanes(calls(wave, self._most), self._width)]
+            planned = calls(wave, self._most)
+            await self._together([self._look(*creates, run) for creates in live_creates(planned)])
+            works = [self._work(lane, run) for lane in lanes(planned, self._width)]
             done += [row for rows in await self._together(works) for row in rows]
         outcomes |= {id(row.command): row.outcome for row in done}
         return [outcomes[id(command)] for command in batch]
@@ -190,6 +196,23 @@ class Write:
 
         return work
 
+    def _look(self, target: Target, commands: Sequence[Command], run: _Run) -> Work:
+        async def look() -> list[Told]:
+            """Learn which of the records that are to be created are there already."""
+            if self._stop():
+                return []  # none of them will be sent
+            try:
+                found = await find_doubles(self._setups, self._caller, target, commands, wait_s=self._wait_s)
+            except AppError as error:
+                if error.retry in WAITS:
+                    run.stopped[target.connection] = error
+                    return []
+                found = {row.message.key: refusal_of(row, error) for row in commands}
+            run.refused |= found
+            return []
+
+        return look
+
     async def _call(self, call: Call, run: _Run) -> list[Told]:
         """Make one call of the writes that still stand, unless its account stopped or the batch has no time left."""
         error = run.stopped.get(call.target.connection)
@@ -200,10 +223,12 @@ class Write:
         # Looked at as late as this, because a record may be found for the place of a create, and a newer edit may
         # replace an update, while the batch is under way.
         standing, dropped = await self._sift(call.commands)
-        if not standing:
-            return dropped
+        refused = [told(row, run.refused[row.message.key]) for row in standing if row.message.key in run.refused]
+        left = tuple(row for row in standing if row.message.key not in run.refused)
+        if not left:
+            return [*dropped, *refused]
         binding = self._setups.binding(call.target.connection, call.target.object)
-        return [*dropped, *await self._send(replace(call, commands=tuple(standing)), binding, run)]
+        return [*dropped, *refused, *await self._send(replace(call, commands=left), binding, run)]
 
     async def _send(self, call: Call, binding: Binding, run: _Run) -> list[Told]:
         """Send a call; halve it when the app refuses it whole, until the bad item stands alone."""

@@ -417,6 +417,9 @@ class Binding:
     """Look for each marker first, then create; running it twice makes one record."""
     update_many: Callable[[Session, Sequence[Change]], Exchange[Sequence[WriteResult]]]
     archive_many: Callable[[Session, Sequence[Change]], Exchange[Sequence[WriteResult]]]
+    find: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Sequence[Report]]] | None = None
+    """(session, identifiers in normal form, field names) -> all living records that may hold one of them, and perhaps
+    more. Asked before a create; None where the app itself refuses a second record, or where nothing can be asked."""
     discover: Callable[[Session], Exchange[Sequence[FieldInfo]]]
     prepare: Callable[[Session], Exchange[None]] | None = None
     """Make what the app needs before the first write, such as the unique property that holds the marker."""

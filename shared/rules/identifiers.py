@@ -99,6 +99,15 @@ def emails(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found.normal for found in _addresses(text)))
 
 
+def email_spellings(address: str) -> tuple[str, ...]:
+    """Return the ways to write an address in normal form: with its host in ASCII, and in letters where these differ."""
+    local, _, host = address.rpartition("@")
+    try:
+        return tuple(dict.fromkeys((address, f"{local}@{idna.decode(host)}")))
+    except (idna.IDNAError, UnicodeError):
+        return (address,)
+
+
 def written_email(text: str) -> str | None:
     """Return the address that `email` found as its source has it: bare, and with a host that every app can send to."""
     found = _addresses(text)

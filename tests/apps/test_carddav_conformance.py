@@ -10,8 +10,9 @@ import requests
 from shared.apps.carddav import CARDDAV
 from shared.core.connector import AppError, Change, HttpRequest, Refused, Session, Stale, Unreadable, Written
 from shared.core.records import Fields, Life, Report
-from tests.apps.conformance import Conformance, World, marker
+from tests.apps.conformance import Conformance
 from tests.apps.driver import Driver
+from tests.apps.world import World, marker
 
 if TYPE_CHECKING:
     from deploy.local.servers import RadicaleServer, XandikosServer
@@ -127,6 +128,24 @@ class _CardDav(Conformance):
         results = world.create(*(Change(key=str(n), marker=marker(n), fields=world.sample(0)) for n in (1, 2)))
         assert all(isinstance(x, Written) and not x.found for x in results)
         assert [x.fields["email"] for x in world.listed()] == ["ann0@example.com"] * 2
+
+    def test_cards_are_found_by_any_of_their_addresses_however_these_are_spelled(self, world: Book) -> None:
+        """One call asks for several; groups take no part, and text that merely looks alike may come along."""
+        world.put("a.vcf", "UID:a", "FN:A", "N:A;;;;", "EMAIL;TYPE=WORK:a@work.example", "item1.EMAIL:ANN@X.example")
+        world.put("b.vcf", "UID:b", "FN:B", "N:B;;;;", "EMAIL:mailto:bob@x.example")
+        world.put("c.vcf", "UID:c", "FN:C", "N:C;;;;", "EMAIL:cid@Bücher.example")
+        world.put("d.vcf", "UID:d", "FN:D", "N:D;;;;", "EMAIL:dan@x.example")
+        world.put("e.vcf", "UID:e", "FN:E", "N:E;;;;", "EMAIL:not-ann@x.example")
+        world.put("g.vcf", "UID:g", "KIND:group", "FN:G", "N:G;;;;", "EMAIL:ann@x.example", version="4.0")
+        assert world.binding.find is not None
+        values = ["ann@x.example", "bob@x.example", "cid@xn--bcher-kva.example", "<&>@x.example"]
+        world.driver.calls.clear()
+        found = world.driver.run(world.binding.find(world.session, values, ["email", "emails"]))
+        assert [one.id for one in found if one.id != "e.vcf"] == ["a.vcf", "b.vcf", "c.vcf"]
+        assert len(world.driver.calls) == 2, "one call to find, one to read"
+        assert found[0].fields["emails"] == ("ANN@X.example", "a@work.example")
+        nobody = world.driver.run(world.binding.find(world.session, ["nobody@x.example"], ["email"]))
+        assert nobody == []
 
     def test_groups_and_organisations_take_no_part(self, world: Book) -> None:
         """They are not listed; read by id they are there, and out of scope."""

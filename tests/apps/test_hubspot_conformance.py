@@ -10,8 +10,9 @@ from deploy.local.hubspot import AdminClient, HubSpotServer
 from shared.apps.hubspot import HUBSPOT
 from shared.core.connector import AppError, Change, HttpRequest, Refused, Session, Stale, Written
 from shared.core.records import Fields, Life, Report
-from tests.apps.conformance import Conformance, World, marker
+from tests.apps.conformance import Conformance
 from tests.apps.driver import Driver
+from tests.apps.world import World, marker
 
 _portals = count(5001)
 

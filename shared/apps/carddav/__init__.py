@@ -9,7 +9,8 @@ What is particular here:
   second try makes no second card.
 - Only people are contacts: groups, organisations and places (`KIND`) take no part, and a card that becomes one is out
   of scope until it is a person again.
-- A book has no bin and no merges. An e-mail address is not unique in it.
+- A book has no bin and no merges. An e-mail address is not unique in it, so whoever makes a card can ask before whether
+  one with the address is there (`find`).
 - Only the preferred e-mail address is written; the others are read, and kept.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.apps.carddav.card import FIELDS
-from shared.apps.carddav.reading import BATCH, OBJECT, account, discover, list_page, poll, read
+from shared.apps.carddav.reading import BATCH, OBJECT, account, discover, find, list_page, poll, read
 from shared.apps.carddav.writing import archive_many, create_many, update_many
 from shared.core.connector import App, Auth, Binding, Feed
 from shared.core.demands import ConnectionField, Limit
@@ -57,6 +58,7 @@ _CONTACT: Final = Binding(
     create_many=create_many,
     update_many=update_many,
     archive_many=archive_many,
+    find=find,
     discover=discover,
 )
 

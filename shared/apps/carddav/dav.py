@@ -101,6 +101,20 @@ def by_uid(path: str, uid: str) -> HttpRequest:
     return _asking("REPORT", path, body, {"Depth": "1"})
 
 
+def by_email(path: str, texts: Iterable[str]) -> HttpRequest:
+    """Ask which cards have an e-mail address that contains one of these texts, in whatever case."""
+    found = "".join(
+        '<c:prop-filter name="EMAIL"><c:text-match collation="i;unicode-casemap" match-type="contains">'
+        f"{escape(text)}</c:text-match></c:prop-filter>"
+        for text in texts
+    )
+    body = (
+        f"<c:addressbook-query {_NAMESPACES}><prop><getetag/></prop>"
+        f'<c:filter test="anyof">{found}</c:filter></c:addressbook-query>'
+    )
+    return _asking("REPORT", path, body, {"Depth": "1"})
+
+
 def _asking(method: Method, path: str, body: str, headers: Mapping[str, str] | None = None) -> HttpRequest:
     text = f'<?xml version="1.0" encoding="utf-8"?>{body}'
     return HttpRequest(method=method, path=path, headers={**_XML, **(headers or {})}, body=text.encode(), safe=True)

@@ -12,6 +12,7 @@ from shared.apps.carddav.dav import (
     DAV,
     ask,
     book_of,
+    by_email,
     date_ms,
     href_of,
     id_of,
@@ -37,6 +38,7 @@ from shared.core.connector import (
     Unreadable,
 )
 from shared.core.records import Life, Report, Version
+from shared.rules.identifiers import email_spellings
 
 OBJECT: Final = "contact"
 BATCH: Final = 50
@@ -126,6 +128,17 @@ def _multiget(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exc
             record = id_of(session, entry.href)
             found[record] = judge(session, record, entry.data.encode(), entry.etag, names)
     return found
+
+
+def find(session: Session, values: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[Report]]:
+    """Read the contacts that have one of these e-mail addresses, and those whose address only contains one."""
+    ids: set[str] = set()
+    for start in range(0, len(values), BATCH):
+        texts = [text for value in values[start : start + BATCH] for text in email_spellings(value)]
+        answer = yield from ask(by_email(book_of(session), texts))
+        ids.update(id_of(session, entry.href) for entry in answer.entries if entry.status == 200)
+    found = yield from read(session, sorted(ids - {""}), names)
+    return [one for one in found if isinstance(one, Report) and one.life is Life.ALIVE]
 
 
 def list_page(session: Session, cursor: str | None, names: Sequence[str]) -> Exchange[Page]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.writer.answers import MAYBE_SENT, tries
-from services.writer.plan import calls, lanes, target_of, waves
+from services.writer.plan import calls, lanes, live_creates, target_of, waves
 from shared import topics
 from shared.io.ports import Inbound
 from shared.messages import WriteCommand
@@ -118,3 +118,12 @@ def test_backfill_is_told_by_its_topic() -> None:
     assert (target_of(live).share, target_of(late).share) == ("live", "backfill")
     made = calls([live, late], lambda _target: 10)
     assert [(call.target.share, len(call.commands)) for call in made] == [("live", 1), ("backfill", 1)]
+
+
+def test_live_creates_are_collected_by_where_they_go() -> None:
+    rows = [
+        command(1, "a", op="create"), command(2, "b", op="create"), command(3, "c"),
+        command(4, "d", op="create", connection="z"), command(5, "e", op="create", backfill=True),
+    ]  # fmt: skip
+    found = live_creates(calls(rows, lambda _target: 1))
+    assert [[row.message.key for row in commands] for _, commands in found] == [["k1", "k2"], ["k4"]]
