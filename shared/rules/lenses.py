@@ -189,7 +189,7 @@ def _domain_key(value: Value, _context: LensContext) -> Hashable:
 
 def _country_key(value: Value, _context: LensContext) -> Hashable:
     text = storable(_first(value))
-    return country_code(text) or f"text:{identifiers.person_name(text) or ''}"
+    return country_code(text) or f"text:{identifiers.person_name(text) or _tidy(text)}"
 
 
 def _instant(text: str) -> datetime | None:

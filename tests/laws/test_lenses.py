@@ -114,6 +114,7 @@ def test_same_is_symmetric_and_reflexive(case: tuple[str, Value, Value]) -> None
         ("country", "Italy", "IT", True),
         ("country", "Deutschland", "germany", True),
         ("country", "Atlantis", "Lemuria", False),
+        ("country", ":", "", False),
         ("domain", "w.example", "https://www.W.example.:8080/x?y#z", True),
         ("domain", "b\u00fccher.example", "xn--bcher-kva.example", True),
         ("domain", "http://gmail.com", "gmail.com", True),
