@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -339,6 +340,21 @@ class Live:
         text = self._http.get(self.stack.metrics_url(service), timeout=10).text
         rows = [row for row in text.splitlines() if row.startswith(name) and not row.startswith("#")]
         return sum(float(row.rsplit(" ", 1)[1]) for row in rows)
+
+
+class Reviver(threading.Thread):
+    """Starts services again that ended, as Kubernetes does."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__(name="reviver", daemon=True)
+        self._live = live
+        self.halt = threading.Event()
+        self.revived: list[str] = []
+
+    def run(self) -> None:
+        """Look twice a second."""
+        while not self.halt.wait(0.5):
+            self.revived += self._live.stack.workers.revive(time.monotonic())
 
 
 def as_json(rows: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from redis import Redis
 
 from deploy.local import people
 from deploy.local.stack import PORTAL
-from tests.e2e.live import Live, vcard
+from tests.e2e.live import Live, Reviver, vcard
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1200)]
 
@@ -92,21 +92,6 @@ class Editors(threading.Thread):
         self.join(30)
         if self.failed is not None:
             raise self.failed
-
-
-class Reviver(threading.Thread):
-    """Starts services again that ended, as Kubernetes does."""
-
-    def __init__(self, live: Live) -> None:
-        super().__init__(name="reviver", daemon=True)
-        self._live = live
-        self.halt = threading.Event()
-        self.revived: list[str] = []
-
-    def run(self) -> None:
-        """Look twice a second."""
-        while not self.halt.wait(0.5):
-            self.revived += self._live.stack.workers.revive(time.monotonic())
 
 
 def _kill(name: str) -> Callable[[Live], None]:

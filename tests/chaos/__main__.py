@@ -1,0 +1,35 @@
+"""Edit at random on both sides while processes die, and judge: ``python -m tests.chaos --edits 3000 --seed 1``."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.run import SYNC, run
+from tests.e2e.live import Live
+
+
+def main() -> int:
+    """Run once; returns 0 when nothing was lost, doubled or stuck."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--edits", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--data", type=Path, help="a folder for the data and the logs; kept afterwards")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        live = Live(given.data or Path(scratch), data=None, poll_s=0.5, sync=SYNC)
+        try:
+            live.start()
+            live.wait_first_sync()
+            outcome = run(live, edits=given.edits, seed=given.seed, tell=lambda line: print(line, flush=True))  # noqa: T201
+        finally:
+            live.stop()
+    print(outcome.table())  # noqa: T201
+    wrong = outcome.wrong()
+    for row in (*wrong, *(f"counted: {row}" for row in (*outcome.verdict.wrong, *outcome.verdict.doubled))):
+        print(row)  # noqa: T201
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
