@@ -1,5 +1,6 @@
 """One chaos run: people edit, processes die, and what stands in the end is judged by what people did."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ EVERY_S: Final = 0.1
 SETTLE_S: Final = 240.0
 QUIET_S: Final = 5.0
 BEGINNERS: Final = 20
+_ADDRESS: Final = re.compile(r"[\w.]+@chaos\.example")
 SHARE: Final = 0.01
 """Share of edits that an app without a lock may cost: one within the read-write window of one write."""
 _EXPECTED: Final = frozenset(
@@ -134,21 +136,20 @@ def _settle(live: Live, editors: Editors) -> Verdict:
 
 def _records(live: Live) -> tuple[Records, Records]:
     left = {
-        name: {**{key: _plain(row.get(column.left)) for key, column in FIELDS.items()}, "last": row.get("lastname", "")}
+        name: {**{key: row.get(column.left) or "" for key, column in FIELDS.items()}, "last": row.get("lastname", "")}
         for name, row in live.contacts().items()
     }
-    right = {
-        name: {
-            **{key: _plain(row[column.right]) for key, column in FIELDS.items()},
-            "last": str(row["family_name"] or ""),
-        }
-        for name, row in live.cards().items()
-    }
+    right = {}
+    for name, card in live.cards().items():
+        held = {key: str(card[column.right] or "") for key, column in FIELDS.items()}
+        right[name] = {**held, "email": _bare(held["email"]), "last": str(card["family_name"] or "")}
     return left, right
 
 
-def _plain(value: object) -> str:
-    return str(value or "")
+def _bare(address: str) -> str:
+    """Return what an odd card writes around an address, without that."""
+    found = _ADDRESS.search(address)
+    return found[0] if found else address
 
 
 def _writes(live: Live) -> int:
