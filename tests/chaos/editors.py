@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import requests
@@ -25,9 +25,10 @@ class Editors:
     Args:
         live: The installation.
         seed: Makes the same run again, but for the timing.
+        without: Kinds of acts that are left out, to find what another one does.
     """
 
-    def __init__(self, live: Live, seed: int) -> None:
+    def __init__(self, live: Live, seed: int, *, without: Collection[str] = ()) -> None:
         self._live = live
         self._draw = random.Random(f"chaos/{seed}")
         self._http = requests.Session()
@@ -51,7 +52,10 @@ class Editors:
             (3, "restore", self._restore),
             (3, "odd card", self._odd),
         ]
-        self._acts = [(name, act) for weight, name, act in acts for _ in range(weight)]
+        unknown = {*without} - {name for _, name, _ in acts}
+        if unknown:
+            raise ValueError(f"nobody does {', '.join(sorted(unknown))}; known are {', '.join(row[1] for row in acts)}")
+        self._acts = [(name, act) for weight, name, act in acts if name not in without for _ in range(weight)]
 
     @property
     def edits(self) -> int:

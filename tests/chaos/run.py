@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -75,11 +75,11 @@ class Outcome:
         return "\n".join(f"{name:30} {value}" for name, value in rows.items())
 
 
-def run(live: Live, *, edits: int, seed: int, tell: Callable[[str], None]) -> Outcome:
+def run(live: Live, *, edits: int, seed: int, tell: Callable[[str], None], without: Collection[str] = ()) -> Outcome:
     """Edit and break things until so many edits are made, wait until all is quiet, and judge."""
     began = time.monotonic()
     live.revived = True
-    editors, reviver = Editors(live, seed), Reviver(live)
+    editors, reviver = Editors(live, seed, without=without), Reviver(live)
     reviver.start()
     faults: list[str] = []
     try:
