@@ -10,6 +10,7 @@ TOLD = { kill -s PIPE $$PPID; exit 1; }
 VERSION = -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 SEEDS ?= 2000
+EDITS ?= 3000
 T ?=
 # The rules about the documents and the layers are tests too.
 RULES := $(wildcard tests/architecture tests/docs)
@@ -27,7 +28,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check sim mutants fuzz bench doctor clean lock
+.PHONY: help run test check sim mutants fuzz chaos bench doctor clean lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +59,9 @@ fuzz: $(VENV)/dev.stamp ## Try odd cards and webhook bodies, some through a whol
 
 mutants: $(VENV)/dev.stamp ## Switch off one guard after the other, and show which tests notice
 	@$(PY) -m tests.mutants
+
+chaos: $(VENV)/dev.stamp ## Make EDITS=3000 random edits on both sides while processes die, and judge by what people did
+	@$(PY) -m tests.chaos --edits $(EDITS)
 
 bench: $(VENV)/dev.stamp ## Measure; results in .bench/results.json
 	@$(PY) -m tests.bench
