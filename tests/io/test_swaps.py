@@ -81,3 +81,11 @@ def test_another_redis_answers_nothing(links: Links) -> None:
     links.failover()
     with pytest.raises(NotReady):
         links.load("pLa")
+
+
+def test_a_place_stays_with_the_record_that_took_it_last_though_it_left(links: Links) -> None:
+    """A report of the record before it, which is stepped late, must not put that one back."""
+    links.claim(claim("La", "k"), claim("Lb", "k", aliases=("a",)), claim("La", "k"), claim("Lb", alive=False))
+    assert links.look("Lb")[1].L == "-b"
+    links.swap(swap("pLa", 0, {"L": place("a", "k")}))
+    assert links.look("Lb")[1].L == "-b"

@@ -53,7 +53,7 @@ CAUGHT: Final = (
     Caught(mutations.links_by_another_report, 21, habits=MOVING, look_again=False),
     Caught(mutations.step_over_claims, 14, habits=ALL, look_again=False),
     Caught(mutations.rebuild_over_claims, 3, habits=ALL, look_again=False),
-    Caught(mutations.nobody_looks_again, 0, habits=ALL, look_again=False),
+    Caught(mutations.nobody_looks_again, 3, habits=ALL, look_again=False),
     Caught(mutations.refused_once_and_for_all, 26, habits=MOVING, look_again=False),
     Caught(mutations.nobody_gives_up, 0, story=addresses_swapped),
     Caught(mutations.nobody_told_of_freed_keys, 7, habits=MOVING, look_again=False),

@@ -8,6 +8,13 @@ if not ready() then return {{'notready'}} end
 local limit = tonumber(ARGV[1])
 local out = {}
 
+-- Whether a place is that of another record of the pair, though it left: what the links know of both is told by claims.
+local function given_to_another(pair, side, slot, id)
+  if string.sub(slot, 1, 1) ~= '-' or slot == '-' .. id then return false end
+  local other = rget(side .. string.sub(slot, 2))
+  return other and other.pair == pair
+end
+
 local function swap(at)
   local pair, expected, state = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
   local ends = {}
@@ -50,8 +57,8 @@ local function swap(at)
     if old and old.keys ~= keys and e.stepped ~= '*' and not string.find(e.stepped, RS .. old.keys .. RS, 1, true) then
       keys, identity = old.keys, old.identity
       if c[side] ~= '' and c[side] ~= '*' then slot = c[side] end
-    elseif not free(c[side]) and c[side] ~= ':' .. e.id then
-      slot = c[side] -- a claim gave the place to another record
+    elseif not free(c[side]) and c[side] ~= ':' .. e.id or old and e.alive and given_to_another(pair, side, c[side], e.id) then
+      slot = c[side] -- a claim gave the place to another record, which may have left since
     end
     place(e.ref, {pair = target and give or pair, flags = old and old.flags or '', created = e.created,
                   identity = identity, keys = keys}, old)
