@@ -130,12 +130,14 @@ class Webhooks:
 
     def _notices(self, senders: Sequence[Connection], hints: Sequence[Hint]) -> list[Outbound]:
         now_ms = self._clock.now_ms()
-        found: dict[tuple[str, str, str, str], Outbound] = {}
+        found: dict[tuple[str, str, str, str, str], Outbound] = {}
         for hint in hints:
             for row in senders:
                 if hint.account not in ("", row.account) or not self._is_wanted(row.id, hint.object):
                     continue
-                found[row.id, hint.object, hint.id, hint.kind] = addressed(as_notice(hint, row.id, hint.object, now_ms))
+                found[row.id, hint.object, hint.id, hint.kind, hint.winner] = addressed(
+                    as_notice(hint, row.id, hint.object, now_ms)
+                )
         return list(found.values())
 
 

@@ -57,6 +57,9 @@ class Step:
     ) -> Stepped:
         """Decide, and close the step; of a redelivery, what the stored step had to tell others is told again."""
         draft = self._draft
+        linked_now = draft.was.L is None or draft.was.R is None
+        if linked_now and draft.ends["L"] and draft.ends["R"] and draft.match is not None and not draft.match.at_ms:
+            draft.match = draft.match.model_copy(update={"at_ms": now_ms})
         decide(draft, counterpart, neighbours, now_ms)
         pair = draft.close(at=self._at, now_ms=now_ms)
         if draft.policy.live:

@@ -1,10 +1,9 @@
 """Which of several merged records lives on in the survivor: its pair keeps its partner, and the others' lose theirs."""
 
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from shared.core.matching import Identity
-from shared.core.merging import UNKNOWN
 from shared.core.pairs import Pair
 from shared.core.policies import Policy
 from shared.core.records import Report, Side
@@ -30,28 +29,43 @@ def winner_of(policy: Policy, side: Side, report: Report, candidates: Sequence[C
         if old == report.winner:
             return old, "told"
     rated = sorted((_rate(policy, side, report, candidate) for candidate in candidates), reverse=True)
-    best = rated[0]
-    rest = rated[1:]
-    old = best[3]
-    if best[0] and not any(other[0] for other in rest):
-        return old, "identifier"
-    if best[:2] != rest[0][:2] if rest else best[1] > 0:
-        return old, "fields"
-    return old, "older" if rest else ""
+    best, rest = rated[0], rated[1:]
+    if best.identifier and not any(other.identifier for other in rest):
+        return best.old, "identifier"
+    if rest and (best.contradicts, best.agrees) != (rest[0].contradicts, rest[0].agrees):
+        return best.old, "fields"
+    return best.old, "older" if rest else "identifier" if best.identifier else ""
 
 
-def _rate(policy: Policy, side: Side, report: Report, candidate: Candidate) -> tuple[bool, int, int, str]:
-    """Return whether the identifier agrees, how many mapped fields do, how old the link is, and the id."""
+class _Rated(NamedTuple):
+    """How well an old record fits the survivor; the greatest fits best."""
+
+    identifier: bool
+    """Its identifier is the survivor's, or it had none: a merge fills what is empty, and keeps the winner's values."""
+    contradicts: int
+    """Minus the number of fields in which it held another value."""
+    agrees: int
+    age_ms: int
+    """Minus the time of its link."""
+    old: str
+
+
+def _rate(policy: Policy, side: Side, report: Report, candidate: Candidate) -> _Rated:
     old, pair = candidate
     end = pair.side(side)
     if end is None:
-        return False, 0, 0, old
-    part = policy.side(side)
-    mine = Identity.model_validate_json(part.identify(end.fields).identity).p
-    theirs = Identity.model_validate_json(part.identify(report.fields).identity).p
-    names = {rule.field(side) for rule in policy.rules}
-    agree = sum(
-        1 for name in names if end.fields.get(name) is not None and end.fields[name] == report.fields.get(name, UNKNOWN)
-    )
+        return _Rated(identifier=False, contradicts=0, agrees=0, age_ms=0, old=old)
+    identify = policy.side(side).identify
+    mine, theirs = (Identity.model_validate_json(identify(row.fields).identity).p for row in (end, report))
+    settled = pair.base_l if side == "L" else pair.base_r
+    agrees = contradicts = 0
+    for rule in policy.rules:
+        held = settled.get(rule.key, end.fields.get(rule.field(side)))
+        if held is not None:
+            same = report.fields.get(rule.field(side)) == held
+            agrees += same
+            contradicts += not same
     linked_ms = pair.match.at_ms if pair.match is not None else 0
-    return bool(mine) and mine == theirs, agree, -linked_ms, old
+    return _Rated(
+        identifier=not mine or mine == theirs, contradicts=-contradicts, agrees=agrees, age_ms=-linked_ms, old=old
+    )

@@ -128,6 +128,14 @@ class TestMerges:
         links.swap(swap("pLb", 0, {"L": place("b", "k2"), "R": place("c", "k2")}))
         assert links.claim(claim("Ld", "k", aliases=("a", "b"))) == [Claimed("joined", "pLb")]
 
+    @pytest.mark.parametrize("order", ["ab", "ba"])
+    def test_of_two_linked_pairs_the_one_named_first_is_kept(self, links: Links, order: str) -> None:
+        links.claim(claim("La", "k"), claim("Lb", "k2"))
+        links.swap(swap("pLa", 0, {"L": place("a", "k"), "R": place("c", "k")}))
+        links.swap(swap("pLb", 0, {"L": place("b", "k2"), "R": place("d", "k2")}))
+        assert links.claim(claim("Le", "k", aliases=tuple(order))) == [Claimed("joined", f"pL{order[0]}")]
+        assert links.claim(claim("Le", "k", aliases=tuple(order[::-1]))) == [Claimed("linked", f"pL{order[0]}")]
+
     def test_the_loser_s_marker_does_not_make_it_a_copy(self, links: Links) -> None:
         links.claim(claim("La", "k"), claim("Lb", "k2", marked="pRc"))
         assert links.claim(claim("Ld", "k", aliases=("a", "b"), marked="pRc")) == [Claimed("joined", "pLa")]

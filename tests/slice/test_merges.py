@@ -1,9 +1,15 @@
 """Two contacts that both have a card are merged: the winner keeps its card, and the loser's is left as it is."""
 
+from dataclasses import replace
+
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain
+from services.matcher.merges import Merges
+from shared.core.records import Report
+from shared.io.places import as_claim
+from shared.io.ports import run_blocking
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync, sync
 
@@ -79,3 +85,39 @@ def test_companies_of_two_accounts_keep_the_winner_s_partner(server: HubSpotServ
     assert (kept.L.id, kept.status, lost.reason) == (new, "in_sync", "partner_merged")
     names = {record: row["properties"]["name"] for record, row in world.records("two", "companies").items()}
     assert names == {partner[left[0]]: "acme", partner[left[1]]: "beta"}
+
+
+def test_who_won_is_found_again_when_match_died_between_claim_and_report(server: HubSpotServer, book: Book) -> None:
+    world = Polling(server, [book_sync()], book=book)
+    ids = _linked(world, book)
+    new = world.admin.edit(7001, "merge", "contacts", ids["bob"], other=ids["ann"])
+    policy = world.setups.policy("people")
+    assert policy is not None
+    read = world.setups.binding("one", "contact").read
+    names = world.setups.fields_of("one", "contact")
+    (seen,) = world.drivers["one"].run(read(world.setups.session("one"), [new], names))
+    assert isinstance(seen, Report)
+    merges = Merges(world.store)
+    first = run_blocking(merges.among([(policy, "L", seen)]))[0]
+    claim = replace(as_claim(policy, "L", seen), aliases=first.aliases)
+    (claimed,) = run_blocking(world.store.claim({"people": [claim]}))["people"]
+    again = run_blocking(merges.among([(policy, "L", seen)]))[0]
+    assert claimed.pair == first.pair == again.pair
+    assert (first.evidence, again.evidence, first.aliases[0]) == ("identifier", "identifier", ids["bob"])
+
+
+@pytest.mark.parametrize(("winner", "loser"), [("acme", "beta"), ("beta", "acme")])
+def test_a_winner_without_an_identifier_is_found_by_its_values(server: HubSpotServer, winner: str, loser: str) -> None:
+    """The merge fills its empty domain from the loser, which does not make the loser the winner."""
+    world = Polling(server, [sync("companies", "company")])
+    ids = {}
+    for name in ("acme", "beta"):
+        domain = {} if name == winner else {"domain": f"{name}.example"}
+        ids[name] = world.admin.edit(7001, "create", "companies", properties={"name": name, "city": name, **domain})
+    assert world.settle()
+    partner = {pair.L.id: pair.R.id for pair in world.pairs("companies") if pair.L and pair.R}
+    new = world.admin.edit(7001, "merge", "companies", ids[winner], other=ids[loser])
+    assert world.settle()
+    kept = next(pair for pair in world.pairs("companies") if pair.R is not None and pair.R.id == partner[ids[winner]])
+    assert kept.L is not None
+    assert (kept.L.id, kept.status) == (new, "in_sync")
