@@ -156,7 +156,7 @@ def test_an_answer_to_an_earlier_try_of_a_create_is_none_to_the_later_one() -> N
     second = lived.pair.pending["R"]
     assert (second.key, second.n, set(second.fields)) == (first.key, first.n + 1, {"email", "f", "h"})
     lived.serve()
-    assert lived.pair.match == Match(by="create", key=first.key)
+    assert lived.pair.match == Match(by="create", key=first.key, at_ms=4)  # when the answer linked the two
 
 
 @pytest.mark.parametrize(
