@@ -84,6 +84,7 @@ def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> S
         create=target_of_other and create and binding.create != "never",
         enters=_open(sync.direction, opposite(side)),
         fields=frozenset(mapped | set(identifying.values())),
+        links=frozenset(row.label for row in sync.associations) & {row.label for row in binding.associations},
         identifiers=frozenset(identifying.values()),
         required=(*alone, *binding.required_any),
         identify=_identifier(

@@ -44,13 +44,14 @@ class Known:
 
 
 def _has(state: str, policy: Policy, side: Side, notice: Notice) -> bool:
-    """Tell whether a pair knows this version with all its fields; an app may tell only some of what it created."""
+    """Tell whether a pair has seen all of this version: an answer to a write shows only some of the record."""
     try:
         end = Pair.read(state).side(side)
     except NewerState:
         return False  # whoever reads it may
     if end is None or end.id != notice.id or end.version.order is None or end.life is not Life.ALIVE:
         return False  # a record that is gone and has changed may be back, under the version that it had
-    if not policy.side(side).fields <= end.fields.keys():
+    part = policy.side(side)
+    if end.partial or not part.fields <= end.fields.keys() or not part.links <= end.links.keys():
         return False
     return notice.version is not None and notice.version.order is not None and end.version.order >= notice.version.order

@@ -85,6 +85,7 @@ def as_report(policy: Policy, side: Side, end: SideState) -> Report:
     return Report(
         connection=policy.side(side).connection, object=policy.side(side).object, id=end.id, version=end.version,
         life=end.life, merged_into=end.merged_into, fields=end.fields, created=end.created, links=end.links,
+        partial=end.partial,
     )  # fmt: skip
 
 

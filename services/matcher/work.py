@@ -94,7 +94,9 @@ def _stepped_keys(work: Work, pair: Pair) -> dict[Side, tuple[str, ...]]:
     found: dict[Side, tuple[str, ...]] = {}
     for side in SIDES:
         end = pair.side(side)
-        claimed = [spell_keys(place) for place in _places_brought(work, side, end.id)] if end is not None else []
+        brought = _places_brought(work, side, end.id) if end is not None else ()
+        # A living record whose report did not tell what it is known by was claimed with the keys that the links had.
+        claimed = [spell_keys(place) for place in brought if not (place.alive and place.identity == UNCHANGED_IDENTITY)]
         found[side] = tuple(dict.fromkeys(claimed))
     return found
 

@@ -255,12 +255,12 @@ class Write:
         return done + await self._call(replace(call, commands=call.commands[half:]), run)
 
     def _whole(self, write: WriteCommand, result: WriteResult, binding: Binding) -> WriteResult:
-        """Say of a new record that the fields its app did not tell are empty, where the app tells all that are not."""
-        policy = self._setups.policy(write.sync)
-        new = isinstance(result, Written) and write.op == "create" and not result.found
-        if not new or policy is None or binding.create_answer != "whole" or not isinstance(result, Written):
+        """Return a new record with all fields that syncs keep: what an app that tells all did not tell is empty."""
+        if not isinstance(result, Written) or write.op != "create" or result.found or binding.create_answer != "whole":
             return result
-        fields = {**dict.fromkeys(policy.side(write.side).fields), **result.report.fields}
+        told = result.report.fields
+        kept = self._setups.fields_of(write.connection, write.object)
+        fields = {name: told.get(name) for name in kept if name in told or not name.startswith("@")}
         return replace(result, report=result.report.model_copy(update={"fields": fields}))
 
     async def _attempt(

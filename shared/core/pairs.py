@@ -35,6 +35,9 @@ class SideState(Frozen):
     merged_into: str | None = None
     created: str = ""
     links: Mapping[str, str | None] = Field(default_factory=dict)
+    partial: bool = False
+    """The version was told by an answer to a write, which shows only some of the fields: whatever else changed up to
+    that version is not known before the record is read."""
     ask: str = ""
     """Token of the second read that was asked for; only its answer is believed until then."""
 

@@ -37,6 +37,8 @@ class SidePolicy:
     """Records of this side may enter by themselves (the sync writes to the other side)."""
     fields: frozenset[str]
     """Fields worth keeping: identifiers and mapped ones, also of mappings that are off."""
+    links: frozenset[str] = frozenset()
+    """Labels of the associations that travel and that the app has."""
     identifiers: frozenset[str] = frozenset()
     """The fields that `identify` reads."""
     required: tuple[tuple[str, ...], ...] = ()

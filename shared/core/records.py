@@ -162,6 +162,8 @@ class Report(Frozen):
     """When the app says the record was made (ISO 8601, UTC), for choosing the oldest of duplicates."""
     links: Mapping[str, str | None] = Field(default_factory=dict)
     """Association label to the other record's id; ``None`` is known to be unset, an absent label is not known."""
+    partial: bool = False
+    """Some of the fields are older than the version: what a pair hands over may be."""
 
 
 def within_limit(report: Report) -> Report:

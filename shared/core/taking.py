@@ -175,7 +175,8 @@ def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom
     if confirmed:
         return "taken"
     if same and report.life is current.life:
-        return "taken" if report.version != current.version else "known"
+        brings = report.version != current.version or (current.partial and _is_whole(draft, side, report))
+        return "taken" if brings else "known"
     if report.version == current.version and report.life is current.life and _only_adds(draft, side, current, report):
         return "taken"
     if current.ask and event.asks:
@@ -216,6 +217,12 @@ def _only_adds(draft: Draft, side: Side, current: SideState, report: Report) -> 
     ) and all(current.links.get(label, other) == other for label, other in report.links.items())
 
 
+def _is_whole(draft: Draft, side: Side, report: Report) -> bool:
+    """Tell whether a report shows all of its record that the sync keeps, as it is in the report's version."""
+    part = draft.policy.side(side)
+    return not report.partial and part.fields <= report.fields.keys() and part.links <= report.links.keys()
+
+
 def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report) -> SideState:
     """Put what the report says over what was known; what it does not say stays."""
     kept = draft.policy.side(side).fields
@@ -225,6 +232,8 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
     version = report.version
     if current is not None and version.order is None and not version.token:
         version = current.version
+    # A part moves no knowledge of the whole: it is known up to where it was, and was partial as it was.
+    seen_before = current is not None and version == current.version and not current.partial
     return put_together(
         SideState,
         {
@@ -235,6 +244,7 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
             "merged_into": report.merged_into,
             "created": report.created or (current.created if current else ""),
             "links": {**(current.links if current else {}), **report.links},
+            "partial": not seen_before and not _is_whole(draft, side, report),
             "ask": "",
         },
         current if current is not None and current.id == report.id else None,

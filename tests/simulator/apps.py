@@ -71,6 +71,7 @@ class MemoryApp:
         self.kind = kind
         self.unique_email = unique_email
         self.blind = False
+        self.parts = False
         self.rows: dict[str, Row] = {}
         self.clock = 0
         self.created_by_us: list[str] = []
@@ -192,7 +193,7 @@ class MemoryApp:
             )
             holder = self.holder(item["values"].get("email")) if self.unique_email else None
             if row.dead or not fits:
-                out.append({"row": self._row(row), "stale": True})
+                out.append({"row": self._answer(row, item), "stale": True})
             elif holder is not None and holder is not row:
                 # As real apps do, one says which field it refuses, the other does not.
                 out.append({"conflict": holder.id, "field": "email" if self.kind == "ordered" else None})
@@ -201,8 +202,16 @@ class MemoryApp:
                 row.links.update(item["links"])
                 self.touch(row)
                 self.writes += 1
-                out.append({"row": self._row(row), "stale": False})
+                out.append({"row": self._answer(row, item), "stale": False})
         return out
+
+    def _answer(self, row: Row, item: dict[str, Any]) -> dict[str, Any]:
+        """Spell what a write answers: the whole record, or only what was to be written."""
+        told = self._row(row)
+        if self.kind == "ordered" and self.parts and "values" in told:
+            for part, asked in (("values", item["values"]), ("links", item["links"])):
+                told[part] = {name: value for name, value in told[part].items() if name in asked}
+        return told
 
 
 def declare(kind: Kind) -> App:

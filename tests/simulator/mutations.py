@@ -129,6 +129,11 @@ def believed_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(taking, "_believe", believe)
 
 
+def parts_taken_for_the_whole(patch: pytest.MonkeyPatch) -> None:
+    """An answer that shows only what was written counts as knowledge of the whole record."""
+    patch.setattr(taking, "_is_whole", lambda *_args: True)
+
+
 def no_claims_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
     """A rebuild reads the journal alone."""
     patch.setattr(rebuild.Rebuilder, "_claims", lambda *_args: iter(()))

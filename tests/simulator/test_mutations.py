@@ -15,6 +15,7 @@ from tests.simulator.world import Faults, run
 _USUAL: Final = Faults()
 _UNLUCKY: Final = Faults(lost_answer=0.5, crash=0.04, zombie=0, outage=0.1, flush=0.006, failover=0.01)
 _FORGETFUL: Final = Faults(crash=0.03, zombie=0, flush=0.006, failover=0.012)
+_PARTS: Final = Faults(parts=True, flush=0, failover=0)
 _BLIND: Final = Faults(blind=True, crash=0, zombie=0, lost_answer=0, outage=0, flush=0, failover=0)
 
 
@@ -60,6 +61,7 @@ CAUGHT: Final = (
     Caught(mutations.no_wake, 3, habits=LINKED, look_again=False),
     Caught(mutations.published_once, 5, look_again=False),
     Caught(mutations.believed_at_once, 28, habits=HARD, look_again=False),
+    Caught(mutations.parts_taken_for_the_whole, 1, _PARTS, HARD, look_again=False),
     Caught(mutations.no_marker, 56, habits=ALL, look_again=False),
 )
 

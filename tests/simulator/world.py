@@ -18,6 +18,7 @@ from shared import topics
 from shared.core.connector import AppError, HttpRequest, HttpResponse
 from shared.core.mapping import FieldMapping
 from shared.core.pairs import Pair, PairEvent
+from shared.core.records import Version
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
 from shared.io.envelope import Raw, Received, Stored
 from shared.io.handling import process
@@ -77,6 +78,10 @@ class Faults:
     failover: float = 0.004
     lenient: bool = False
     """Neither app refuses a second record with an address."""
+    parts: bool = False
+    """The app without a lock answers a write with what was to be written alone; and where Redis forgets nothing, its
+    feeds tell versions, so that what is known need not be read. (Feeds look back otherwise, and nobody does that here.)
+    """
     blind: bool = False
     """The apps write over whatever stands there. An edit in the moment of our write is lost then, and no protocol can
     prevent that; but both sides must come to hold the same."""
@@ -145,6 +150,7 @@ class World:
         self.rng = random.Random(seed)
         self.faults = faults or Faults()
         self.blind = self.faults.blind
+        self.tells_versions = self.faults.parts and not (self.faults.flush or self.faults.failover)
         self.wild = habits.wild or habits.firms > 0
         self.away: set[str] = set()
         self.clock = ManualClock()
@@ -155,6 +161,7 @@ class World:
         }
         for app in self.apps.values():
             app.blind = self.faults.blind
+            app.parts = self.faults.parts
             app.unique_email = app.unique_email and not self.faults.lenient
         self.setups = set_up(firms=habits.firms > 0)
         self.grants = self.broker.grants
@@ -208,14 +215,19 @@ class World:
             self.rng.shuffle(app.changed)
             while app.changed:
                 record = app.changed.pop()
-                self._notice(name, record)
+                self._notice(name, record, told=True)
                 if self.rng.random() < 0.1:
                     self._notice(name, record)
 
-    def _notice(self, connection: str, record: str) -> None:
+    def _notice(self, connection: str, record: str, *, told: bool = False) -> None:
+        """Say that a record changed; where its version is *told*, one that is known need not be read."""
         now = self.clock.now_ms()
-        object_ = self.apps[connection].rows[record].object
-        notice = Notice(connection=connection, object=object_, id=record, accepted_ms=now)
+        app = self.apps[connection]
+        row = app.rows[record]
+        object_ = row.object
+        told = told and app.kind == "ordered" and self.tells_versions
+        version = Version(order=row.version) if told else None
+        notice = Notice(connection=connection, object=object_, id=record, version=version, accepted_ms=now)
         bus = MemoryBus(self.broker, clock=self.clock)
         run_blocking(
             bus.publish([Outbound(topic=topics.NOTICES, key=f"{connection}/{object_}/{record}", message=notice)])

@@ -193,7 +193,7 @@ def _write_links(
 
 
 def _answered(session: Session, kind: Kind, change: Change, answer: Mapping[str, Any], before: Report | None) -> Report:
-    """Give the record after a write: what was read before it, and what the answer says now.
+    """Return what is known of the record after a write: what was written, and nothing that was read before it.
 
     An answer names the properties that hold something, so a cleared one that it does not name is cleared.
     """
@@ -201,15 +201,15 @@ def _answered(session: Session, kind: Kind, change: Change, answer: Mapping[str,
     if not answer and before is not None:  # only associations were written
         return before.model_copy(update={"links": {**before.links, **change.links}})
     held = inner(answer, "properties") or {}
+    if before is None:  # HubSpot gives a new record values of its own, too
+        report = report_of(session, kind, answer, held)
+        return report.model_copy(update={"fields": {**cleared, **report.fields}, "marker": change.marker})
     stored = {**cleared, **fields_of(kind, held, change.fields)}
-    report = report_of(session, kind, answer, ())
-    if before is None:
-        return report.model_copy(update={"fields": stored, "marker": change.marker})
     order = order_of(kind, answer)
     return before.model_copy(
         update={
-            "fields": {**{k: v for k, v in before.fields.items() if k not in change.fields}, **stored},
-            "links": {**before.links, **change.links},
+            "fields": stored,
+            "links": dict(change.links),
             "version": Version(order=order) if order is not None else before.version,
         }
     )
@@ -218,7 +218,10 @@ def _answered(session: Session, kind: Kind, change: Change, answer: Mapping[str,
 def _complete(
     session: Session, kind: Kind, changes: Sequence[Change], results: list[WriteResult]
 ) -> Exchange[list[WriteResult]]:
-    """Read again what an answer did not tell: a value that was sent, but not answered, may have been rewritten."""
+    """Read again what an answer did not tell: a value that was sent, but not answered, may have been rewritten.
+
+    Where the record moved meanwhile, what stands there now may be somebody's edit, so it is no part of the answer.
+    """
     written = {x.key: x for x in results if isinstance(x, Written)}
     untold = [x for x in changes if x.key in written and x.fields.keys() - written[x.key].report.fields.keys()]
     if not untold:
@@ -228,8 +231,9 @@ def _complete(
     fresh = {report.id: report for report in (report_of(session, kind, body, asked) for body in bodies)}
     for change in untold:
         told = written[change.key].report
-        if change.id in fresh:
-            report = fresh[change.id].model_copy(update={"links": told.links})
+        found = fresh.get(change.id)
+        if found is not None and found.version == told.version:
+            report = told.model_copy(update={"fields": {**found.fields, **told.fields}})
             written[change.key] = Written(key=change.key, report=report)
     return [written.get(x.key, x) for x in results]
 

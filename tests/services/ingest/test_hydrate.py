@@ -10,6 +10,7 @@ from shared.core.mapping import FieldMapping
 from shared.core.outcomes import Done, Drop, Later, Outcome, Park
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Life, Report, Version
+from shared.core.syncs import AssociationMapping
 from shared.io.ports import BusUnavailable, run_blocking
 from shared.messages import Notice, SetupDoc
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk, as_json, fails, people, report, with_binding
@@ -210,6 +211,23 @@ def test_a_record_of_which_not_all_is_known_is_read(desk: Desk) -> None:
     end = SideState(id="1", version=Version(order=5), fields={"email": "1@x.example"})
     desk.keep(Pair(sync=SYNC, pair="p1", rev=1, L=end))
     assert handle(desk, notice("1", order=5)) == [Done("read")]
+
+
+def test_a_version_that_an_answer_to_a_write_told_is_read(desk: Desk) -> None:
+    """It showed what was written; what else changed up to that version is not known."""
+    end = SideState(id="1", version=Version(order=5), fields=dict.fromkeys(FIELDS), partial=True)
+    desk.keep(Pair(sync=SYNC, pair="p1", rev=1, L=end))
+    assert handle(desk, notice("1", order=5)) == [Done("read")]
+
+
+@pytest.mark.parametrize(("links", "read"), [({}, True), ({"company": None}, False)])
+def test_a_record_whose_associations_are_not_known_is_read(links: dict[str, None], read: bool) -> None:  # noqa: FBT001 - a column of the table
+    """The answer to a create tells fields alone, and the app may have associated the record itself."""
+    desk = Desk(sync=people(associations=(AssociationMapping(to="firms", label="company"),)))
+    desk.answers["read"] = lambda at, ids: as_json([report(record, 1, at=at) for record in ids])
+    end = SideState(id="1", version=Version(order=5), fields=dict.fromkeys(FIELDS), links=links)
+    desk.keep(Pair(sync=SYNC, pair="p1", rev=1, L=end))
+    assert handle(desk, notice("1", order=5)) == [Done("read") if read else Drop("known_version")]
 
 
 def test_a_version_that_one_of_two_syncs_lacks_is_read(desk: Desk) -> None:
