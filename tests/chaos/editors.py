@@ -205,6 +205,8 @@ class Editors:
 
     def _change(self, side: Side, name: str) -> bool:
         def fits(person: Person) -> bool:
+            if name == "email" and person.twin and not self._linked(person):
+                return False  # with another address on one side, nothing tells any more that the two are one person
             own = [edit for edit in person.edits[name] if edit.side == side]
             return not person.merged and len(own) < _MOST and self._has(person, side)
 

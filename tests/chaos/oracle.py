@@ -88,12 +88,22 @@ def _judge_pair(verdict: Verdict, person: Person, name: str, left: str, right: s
         return
     verdict.conflicts += 1
     expected = values["L"] or values["R"]  # the default app's, but a blank never wins
-    if left == right == expected:
+    if left == right == expected or _cleared_after(name, last, {"L": left, "R": right}):
         return
-    if left == right and left in values.values():
+    good = set(values.values()) - {""}
+    if left == right and left in good:
         verdict.wrong.append(told)
     else:
-        _blame(verdict, edits, (left, right), set(values.values()), told)
+        _blame(verdict, edits, (left, right), good, told)
+
+
+def _cleared_after(name: str, last: Sequence[Edit], held: Mapping[Side, str]) -> bool:
+    """Tell whether a value won over the other side's and was emptied only then: the clear is kept where it was made."""
+    clear = next((edit for edit in last if not edit.value), None)
+    if clear is None or not clear.seen:
+        return False
+    kept = clear.seen if FIELDS[name].clears == "keep" else ""
+    return not held[clear.side] and held["R" if clear.side == "L" else "L"] == kept
 
 
 def _judge_last(

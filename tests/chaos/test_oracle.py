@@ -48,6 +48,15 @@ def test_a_clear_is_kept_or_travels_and_never_wins() -> None:
     assert _judge(_ann(_FIRST, clear, _NEXT, name="title"), "b", "b", "title").broken() == []
 
 
+def test_a_value_may_be_cleared_after_it_won() -> None:
+    first = (Edit(side="L", value="a"), Edit(side="R", value="b"), Edit(side="L", value="", seen="a"))
+    assert _judge(_ann(*first), "", "a").broken() == []
+    assert _judge(_ann(*first), "b", "b").broken() == []
+    assert _judge(_ann(*first), "", "b").broken()
+    assert _judge(_ann(*first), "", "").broken()
+    assert _judge(_ann(*first, name="title"), "", "", "title").broken() == []
+
+
 def test_a_record_without_a_partner_keeps_what_was_typed_there() -> None:
     merged = _ann(_FIRST, _NEXT, merged=True)
     assert _judge(merged, None, "b").broken() == []
