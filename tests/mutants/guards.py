@@ -69,6 +69,7 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.no_wake: f"{_STORE}::TestWaits",
     mutations.published_once: "tests/services/matcher/test_outputs.py::"
     "test_a_message_that_comes_twice_publishes_the_same_twice",
+    mutations.parts_taken_for_the_whole: "tests/core/test_parts.py",
     mutations.believed_at_once: f"{_STEPS}::"
     "test_of_two_states_without_an_order_neither_is_believed_before_a_second_read",
     mutations.no_marker: f"{_STEPS}::test_a_record_that_carries_our_marker_is_its_pair_s_whatever_it_holds",
