@@ -281,7 +281,7 @@ class Stack:
         }  # fmt: skip
 
     def _moved(self, book: str) -> dict[str, str]:
-        """Say where the book was, when the run before had other ports."""
+        """Return where the book was, when the run before had other ports."""
         path = self.data / "setup.yaml"
         before = yaml.safe_load(path.read_text()) if path.exists() else None
         rows = (before or {}).get("connections", [])

@@ -278,7 +278,7 @@ def _check_accounts(drawn: _Drawn, current: Current, wanted: Sequence[str]) -> N
 
 
 def _judge_again(drawn: _Drawn, current: Current, at_ms: int) -> None:
-    """Have the pairs of a connection judged again where its country or time zone gives values another meaning."""
+    """Ask for pairs to be judged again where a connection's country or time zone gives values another meaning."""
     planned = {change.key for change in drawn.changes}
     for old in current.connections.values():
         row = drawn.rows[old.id]
@@ -418,7 +418,7 @@ def _end(drawn: _Drawn, current: Current, end: SyncSide, discovered: Discovered)
 
 
 def _job(sync: Sync, at_ms: int) -> Change:
-    """Have a new sync read everything, and one that changed look at all its pairs again."""
+    """Ask for a new sync to read everything, and for one that changed to look at all its pairs again."""
     job = Job(id=f"first-{sync.id}", kind="first_sync", sync=sync.id, asked_at_ms=at_ms)
     if sync.version > 1:
         job = Job(id=f"edited-{sync.id}-{sync.version}", kind="resync", sync=sync.id, asked_at_ms=at_ms)

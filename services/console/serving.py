@@ -1,10 +1,5 @@
 """Wires the console as a service: the views, and the API that answers from them."""
 
-import socket
-import threading
-
-import uvicorn
-
 from services.console.api import Api, make_app
 from services.console.gauges import Gauges
 from services.console.projection import Follower, Views
@@ -13,6 +8,7 @@ from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
 from shared.io.tokens import place_of
 from shared.io.tokens_redis import RedisTokens
+from shared.io.web import web_server
 from shared.io.webhook_refusals import WebhookRefusals
 from shared.settings import SettingsError
 
@@ -39,21 +35,7 @@ def wire(service: Service) -> None:
         refused=lambda row: tokens.look(place_of(row)).paused,
         webhooks=WebhookRefusals(client).of,
     )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(api, settings.console_names), log_config=None, access_log=False, timeout_graceful_shutdown=3
-        )
-    )
-    listener = socket.create_server((settings.console_host, settings.console_port), backlog=128)
-
-    def run(stop: threading.Event) -> None:
-        def end() -> None:
-            stop.wait()
-            server.should_exit = True
-
-        threading.Thread(target=end, daemon=True).start()
-        server.run(sockets=[listener])
-
+    run = web_server(make_app(api, settings.console_names), settings.console_host, settings.console_port, backlog=128)
     service.start("api", run)
     gauges = Gauges(views, service.setups, service.metrics, service.clock, api.connection)
     service.start("gauges", gauges.run)

@@ -1,10 +1,7 @@
 """Run ingest: ``python -m services.ingest``."""
 
-import socket
 import sys
 import threading
-
-import uvicorn
 
 from services.ingest.cursors import Cursors, follow
 from services.ingest.feeds import Feeds
@@ -23,6 +20,7 @@ from shared.io.redis_scripts import connect_by
 from shared.io.service import Service, serve
 from shared.io.threads import InThreads
 from shared.io.vault import Vault
+from shared.io.web import web_server
 from shared.io.webhook_refusals import WebhookRefusals
 
 GROUP = "hydrate"
@@ -113,20 +111,7 @@ def _serve_webhooks(service: Service) -> None:
         public_url=settings.public_url,
         refused=refusals.note,
     )
-    config = uvicorn.Config(
-        make_app(webhooks, service.setups.apps), log_config=None, access_log=False, timeout_graceful_shutdown=3
-    )
-    server = uvicorn.Server(config)
-    listener = socket.create_server((settings.ingest_host, settings.ingest_port), backlog=1024)
-
-    def run(stop: threading.Event) -> None:
-        def end() -> None:
-            stop.wait()
-            server.should_exit = True
-
-        threading.Thread(target=end, daemon=True).start()
-        server.run(sockets=[listener])
-
+    run = web_server(make_app(webhooks, service.setups.apps), settings.ingest_host, settings.ingest_port, backlog=1024)
     service.start("webhooks", run)
 
 

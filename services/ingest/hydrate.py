@@ -70,7 +70,7 @@ class Hydrate:
         return [self._also_later(inbound.message, outcomes[id(inbound)]) for inbound in batch]
 
     def _also_later(self, notice: Notice, outcome: Outcome) -> Outcome:
-        """Have a record read once more by a worker of a newer version where it is also about a sync of that one."""
+        """Leave a record to a newer worker as well, where it is also about a sync that runs there alone."""
         if isinstance(outcome, Later) or not self._setups.is_foreign(notice.connection, notice.object):
             return outcome
         return NOT_RUN_HERE

@@ -72,7 +72,7 @@ class Match:
 
 
 def _look_at(inbound: Inbound[RecordSeen], old: str) -> Outbound:
-    """Have a record read again that was merged into this one: nothing else may tell its pair."""
+    """Ask for another reading of a record that was merged into this one: nothing else may tell its pair."""
     report = inbound.message.report
     notice = Notice(
         connection=report.connection, object=report.object, id=old, kind="merged",

@@ -59,7 +59,7 @@ def not_yet(command: Command) -> Told:
 
 
 def told(command: Command, result: WriteResult, *, alone: bool = False, without: tuple[str, ...] = ()) -> Told:
-    """Tell what the app said about one write.
+    """Answer a write with what the app said about it.
 
     Args:
         command: The write.

@@ -304,7 +304,7 @@ class Write:
                 self._count(row)
 
     def _to_look_at(self, commands: Sequence[Command]) -> list[Outbound]:
-        """Have the fields of objects looked at whose app refused something because of how it is set up."""
+        """Ask for a look at the fields of objects whose app refused something because of how it is set up."""
         now, found = self._clock.now_ms(), []
         for write in (command.message for command in commands):
             place = f"{write.connection}/{write.object}/{REFUSED}"

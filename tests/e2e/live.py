@@ -210,8 +210,8 @@ class Live:
                 written += 1
         return written
 
-    def edit_card(self, name: str, **lines: str) -> None:
-        """Replace lines of a card by their names; an empty text removes the line."""
+    def edit_card(self, name: str, **lines: str) -> bytes:
+        """Replace lines of a card by their names, and return the card as it was; an empty text removes the line."""
         for _ in range(20):
             reply = self._http.get(self.stack.radicale.book_url + name, timeout=30)
             assert reply.status_code == 200, reply.text
@@ -224,7 +224,7 @@ class Live:
             headers = {"Content-Type": "text/vcard", "If-Match": reply.headers["ETag"]}
             put = self._http.put(self.stack.radicale.book_url + name, data=text.encode(), headers=headers, timeout=30)
             if put.status_code in (201, 204):
-                return
+                return bytes(reply.content)
             assert put.status_code == 412, put.text  # Syncline wrote it at this very moment
         raise AssertionError(f"card {name} could not be edited")
 

@@ -1,7 +1,6 @@
 """Switch off one guard after the other, and show which tests notice: ``python -m tests.mutants``."""
 
 import argparse
-import logging
 import multiprocessing
 import os
 import subprocess
@@ -11,10 +10,10 @@ from dataclasses import replace
 from typing import Final
 
 import pytest
-import structlog
 
 from tests.mutants.guards import GUARDS, Guard
 from tests.mutants.plugin import VARIABLE
+from tests.simulator.seeds import quietly
 from tests.simulator.test_mutations import Caught
 
 SEEDS: Final = 64
@@ -49,7 +48,7 @@ def seed_that_misses(guard: Guard, caught: Caught) -> int | None:
 
 def _misses(job: tuple[str, int]) -> tuple[int, bool]:
     name, seed = job
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    quietly()
     guard = next(guard for guard in GUARDS if guard.name == name)
     if guard.caught is None:
         raise ValueError(f"the protocol never sees {name}")

@@ -96,7 +96,7 @@ class Line:
         return make(self.name, value, group=self.group, params=kept)
 
     def preferred(self, mark: str) -> "Line":
-        """Give this line with *mark* as the parameter that prefers it to others of its kind; empty for none."""
+        """Return this line with *mark* as the parameter that prefers it to others of its kind; empty for none."""
         kept = [left for param in self.params if (left := _without_pref(param))]
         return self.holding(self.decoded(), params=(*kept, mark) if mark else kept)
 
