@@ -89,3 +89,13 @@ def test_a_place_stays_with_the_record_that_took_it_last_though_it_left(links: L
     assert links.look("Lb")[1].L == "-b"
     links.swap(swap("pLa", 0, {"L": place("a", "k")}))
     assert links.look("Lb")[1].L == "-b"
+
+
+def test_a_pair_that_takes_a_record_it_had_let_go_holds_it_again(links: Links) -> None:
+    """It was let go by an early step; a later report of it is stepped all the same, before its survivor's."""
+    links.claim(claim("La", "k"), claim("Lb", "k", aliases=("a",)))
+    links.swap(swap("pLa", 0, {}))
+    links.let_go("La", "pLa", 1)
+    links.swap(swap("pLa", 1, {"L": place("a", "k")}))
+    assert links.slots("pLa")[0] == ":b"
+    assert links.claim(claim("La", "k"))[0].pair == "pLa"

@@ -60,7 +60,9 @@ local function swap(at)
     elseif not free(c[side]) and c[side] ~= ':' .. e.id or old and e.alive and given_to_another(pair, side, c[side], e.id) then
       slot = c[side] -- a claim gave the place to another record, which may have left since
     end
-    place(e.ref, {pair = target and give or pair, flags = old and old.flags or '', created = e.created,
+    -- A pair that let a record go and takes it after all holds it again: else the next claim would found another pair.
+    local flags = old and old.flags ~= 'x' and old.flags or ''
+    place(e.ref, {pair = target and give or pair, flags = flags, created = e.created,
                   identity = identity, keys = keys}, old)
     if target then target[side] = slot else c[side] = slot end
     redis.call('SREM', S .. 'h:' .. side, pair)
