@@ -99,3 +99,21 @@ def test_a_pair_that_takes_a_record_it_had_let_go_holds_it_again(links: Links) -
     links.swap(swap("pLa", 1, {"L": place("a", "k")}))
     assert links.slots("pLa")[0] == ":b"
     assert links.claim(claim("La", "k"))[0].pair == "pLa"
+
+
+def test_a_place_given_away_before_its_create_was_granted_is_free_for_what_is_created(links: Links) -> None:
+    _two_people(links)
+    links.claim(claim("Rc", "new", marked="pLa"), claim("Rc", alive=False))
+    assert links.slots("pLa") == (":a", "-c")
+    assert links.swap(_create(links)).what == "ok"
+    links.swap(swap("pLa", 2, {"L": place("a", "k"), "R": place("d", "k")}))
+    assert links.slots("pLa") == (":a", ":d")
+
+
+def test_a_place_taken_after_its_create_was_granted_stays_though_its_record_left(links: Links) -> None:
+    """The create's own answer comes late; the record that it made was merged into the one that took the place."""
+    _two_people(links)
+    assert links.swap(_create(links)).what == "ok"
+    links.claim(claim("Rc", "new", marked="pLa"), claim("Rc", alive=False))
+    links.swap(swap("pLa", 2, {"L": place("a", "k"), "R": place("d", "k")}))
+    assert links.slots("pLa") == (":a", "-c")

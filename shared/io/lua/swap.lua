@@ -57,7 +57,7 @@ local function swap(at)
     if old and old.keys ~= keys and e.stepped ~= '*' and not string.find(e.stepped, RS .. old.keys .. RS, 1, true) then
       keys, identity = old.keys, old.identity
       if c[side] ~= '' and c[side] ~= '*' then slot = c[side] end
-    elseif not free(c[side]) and c[side] ~= ':' .. e.id or old and e.alive and given_to_another(pair, side, c[side], e.id) then
+    elseif not free(c[side]) and c[side] ~= ':' .. e.id or e.alive and given_to_another(pair, side, c[side], e.id) then
       slot = c[side] -- a claim gave the place to another record, which may have left since
     end
     -- A pair that let a record go and takes it after all holds it again: else the next claim would found another pair.
@@ -72,7 +72,7 @@ local function swap(at)
     redis.call('SREM', S .. 'h:' .. side, pair)
   end
   if create ~= '' then
-    if c[create] == '' then c[create] = '*' end
+    c[create] = '*' -- nothing that left counts any more: what is created takes the place
     redis.call('SADD', S .. 'h:' .. create, pair)
   end
   if target then
