@@ -178,10 +178,21 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     draft.problems, draft.notes = without_settled_links(draft, problems, links["L"] | links["R"]), notes
     for side in SIDES:
         give_up(draft, side, wants[side])
-        if side not in draft.pending and not (draft.again and draft.tries):
+        if side not in draft.pending and not _holds_back(draft, side):
             _write(draft, side, wants[side], links[side], now_ms)
-    waiting = bool(draft.again and draft.tries) and any(wants[side] or links[side] for side in SIDES)
+    waiting = any((wants[side] or links[side]) and _holds_back(draft, side) for side in SIDES)
     return _linked_status(draft, waiting, now_ms)
+
+
+def _holds_back(draft: Draft, side: Side) -> bool:
+    """Tell whether a write has to wait: for its next try, or for a reading that tells which version it follows on.
+
+    Without an order of versions, a write that expects the one before an edit is refused, its answer raises the same
+    question anew, and the writes could overtake the readings for ever.
+    """
+    end = draft.ends[side]
+    in_doubt = end is not None and bool(end.ask) and not draft.policy.side(side).ordered
+    return in_doubt or bool(draft.again and draft.tries)
 
 
 def _decide_gone(draft: Draft, gone: Mapping[Side, SideState]) -> None:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 BOOK: Final = "book"
 """The connection of the address book, in slices that have one."""
+_ROUNDS_MOST: Final = 200
+"""Rounds of all handlers within which everything that was told must come to rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +169,16 @@ class Slice:
         key = record_key(connection, object_, record)
         run_blocking(self.bus.publish([Outbound(topic=topics.NOTICES, key=key, message=notice)]))
 
-    def run(self, *, rounds: int = 200, later: int = 0) -> bool:
-        """Handle messages until nothing moves, at most *later* delayed ones among them; False when it never rests."""
-        for _ in range(rounds):
+    def run(self, *, later: int = 0) -> None:
+        """Handle messages until nothing moves, at most *later* delayed ones among them; fail when it never rests."""
+        for _ in range(_ROUNDS_MOST):
             if self.step():
                 continue
             if later > 0 and self._due():
                 later -= 1
                 continue
-            return True
-        return False
+            return
+        raise AssertionError(f"it never rests; handled last: {self.trail[-6:]}")
 
     def step(self, *only: topics.Topic[Any]) -> bool:
         """Handle once what waits on each topic, or on some of them; False when nothing waits."""
@@ -293,14 +295,14 @@ class Polling(Slice):
                 told, more = told + step.told, step.more
         return told
 
-    def settle(self, *, most: int = 12, later: int = 5) -> bool:
-        """Poll and handle until the feeds tell nothing new; False when that does not come."""
+    def settle(self, *, most: int = 12, later: int = 5) -> None:
+        """Poll and handle until the feeds tell nothing new; fail when that does not come."""
         for number in range(most):
             told = self.poll()
             self.run(later=later)
             if not told and number > 2:
-                return True
-        return False
+                return
+        raise AssertionError(f"the feeds tell something new for ever; handled last: {self.trail[-6:]}")
 
 
 def sync(name: str, object_: str, *, associations: Sequence[AssociationMapping] = (), **changes: Any) -> Sync:
