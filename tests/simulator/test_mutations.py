@@ -1,6 +1,9 @@
-"""Each safety rule of the protocol, switched off, makes a seed fail that holds with it: its loss would be noticed."""
+"""Each safety rule of the protocol, switched off, makes a seed fail that holds with it: its loss would be noticed.
 
-from collections.abc import Callable
+Which seed does moves with every change of the engine, so the known one is only tried first.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +15,8 @@ from tests.simulator.scenarios import addresses_swapped, create_sent_and_forgott
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
 
+SEEDS: Final = 64
+"""Seeds that a rule may take to be missed."""
 _USUAL: Final = Faults()
 _UNLUCKY: Final = Faults(lost_answer=0.5, crash=0.04, zombie=0, outage=0.1, flush=0.006, failover=0.01)
 _FORGETFUL: Final = Faults(crash=0.03, zombie=0, flush=0.006, failover=0.012)
@@ -21,7 +26,7 @@ _BLIND: Final = Faults(blind=True, crash=0, zombie=0, lost_answer=0, outage=0, f
 
 @dataclass(frozen=True)
 class Caught:
-    """A rule, and a seed that misses it."""
+    """A rule, and the seed that is tried first to miss it."""
 
     off: mutations.Patch
     seed: int
@@ -31,12 +36,28 @@ class Caught:
     look_again: bool = True
     """Whether every record is looked at again in the end, which helps those who wait for others."""
 
-    def live(self) -> None:
-        """Run the seed."""
+    def seeds(self) -> Iterable[int]:
+        """Give the seeds among which one must miss the rule, a likely one first."""
+        return dict.fromkeys((self.seed, *range(SEEDS - 1)))
+
+    def misses(self, seed: int) -> bool:
+        """Tell whether a seed fails without the rule; with the rule it must hold, or it would tell nothing."""
+        with pytest.MonkeyPatch.context() as patch:
+            self.off(patch)
+            try:
+                self._live(seed)
+            except AssertionError:
+                pass
+            else:
+                return False
+        self._live(seed)
+        return True
+
+    def _live(self, seed: int) -> None:
         if self.story is not None:
-            self.story(self.seed)
+            self.story(seed)
         else:
-            run(self.seed, self.faults, self.habits, look_again=self.look_again)
+            run(seed, self.faults, self.habits, look_again=self.look_again)
 
 
 CAUGHT: Final = (
@@ -45,10 +66,10 @@ CAUGHT: Final = (
     Caught(mutations.no_claims_in_a_rebuild, 2, look_again=False),
     Caught(mutations.no_second_look_at_the_epoch, 60, _FORGETFUL, HARD),
     Caught(mutations.no_digest, 18, habits=Habits(twins=0.6)),
-    Caught(mutations.no_pending_check, 42, _UNLUCKY, Habits(undo=0.8, persons=2)),
-    Caught(mutations.no_quiet_field, 25, _BLIND, Habits(twins=0.1, shared=0.9, undo=0.6)),
-    Caught(mutations.no_own_values, 5, habits=HARD),
-    Caught(mutations.no_doubt, 5, habits=HARD),
+    Caught(mutations.no_pending_check, 40, _UNLUCKY, Habits(undo=0.8, persons=2)),
+    Caught(mutations.no_quiet_field, 10, _BLIND, Habits(twins=0.1, shared=0.9, undo=0.6)),
+    Caught(mutations.no_own_values, 1, habits=Habits(undo=0.8, persons=2)),
+    Caught(mutations.no_doubt, 1, habits=Habits(undo=0.8, persons=2)),
     Caught(mutations.publish_first, 0),
     Caught(mutations.create_id_of_the_content, 5, story=create_sent_and_forgotten),
     Caught(mutations.links_by_another_report, 21, habits=MOVING, look_again=False),
@@ -61,7 +82,7 @@ CAUGHT: Final = (
     Caught(mutations.no_wake, 3, habits=LINKED, look_again=False),
     Caught(mutations.published_once, 5, look_again=False),
     Caught(mutations.believed_at_once, 28, habits=HARD, look_again=False),
-    Caught(mutations.parts_taken_for_the_whole, 1, _PARTS, HARD, look_again=False),
+    Caught(mutations.parts_taken_for_the_whole, 7, _PARTS, HARD, look_again=False),
     Caught(mutations.no_marker, 56, habits=ALL, look_again=False),
 )
 
@@ -71,9 +92,6 @@ def _name(caught: Caught) -> str:
 
 
 @pytest.mark.parametrize("caught", CAUGHT, ids=_name)
-def test_a_rule_that_is_switched_off_is_missed(caught: Caught, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_that_is_switched_off_is_missed(caught: Caught) -> None:
     quietly()
-    caught.live()
-    caught.off(monkeypatch)
-    with pytest.raises(AssertionError):
-        caught.live()
+    assert any(caught.misses(seed) for seed in caught.seeds())
