@@ -23,7 +23,7 @@ from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Drop, Outcom
 from shared.core.pairing import open_step
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.policies import Neighbour
-from shared.core.records import SIDES, Side
+from shared.core.records import SIDES, Life, Side
 from shared.io.links import Loaded, Swap, Swapped
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
 from shared.io.store import Store
@@ -240,7 +240,7 @@ class Resolve:
     async def _let_go(self, works: Sequence[Work]) -> None:
         """Give up records that lost their place, before they are read again."""
         lost = [
-            (work.key[0], event.side, event.report.id, work.key[1], work.stepped.pair.rev)
+            (work.key[0], event.side, event.report.id, work.key[1], work.stepped.pair.rev, _held(work, event.side))
             for work in works
             if work.stepped is not None and work.step is not None and work.outcomes
             for event, result in work.step.results
@@ -279,3 +279,9 @@ class Resolve:
             [Outbound(topic=topics.PAIR_STATE, key=closed.pair, message=closed, cause=work.messages[-1])]
         )
         work.finish(Done("forwarded"))
+
+
+def _held(work: Work, side: Side) -> str:
+    """Name the living record that a stepped pair holds on a side; empty when it holds none."""
+    end = work.stepped.pair.side(side) if work.stepped is not None else None
+    return end.id if end is not None and end.life is Life.ALIVE else ""

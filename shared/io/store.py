@@ -104,9 +104,14 @@ class Store:
         calls = [Call("unwait", sync, [side + record, "\t".join(waiting)]) for sync, side, record, waiting in items]
         await self._run(calls)
 
-    async def let_go(self, items: Sequence[tuple[str, Side, str, str, int]]) -> None:
-        """Note that records, each with its (sync, side, id, pair, revision), have lost their place in their pair."""
-        calls = [Call("let_go", sync, [side + record, pair, str(rev)]) for sync, side, record, pair, rev in items]
+    async def let_go(self, items: Sequence[tuple[str, Side, str, str, int, str]]) -> None:
+        """Note that records have lost their place in their pair.
+
+        Each comes as (sync, side, id, pair, revision, the living record that the pair holds there or "").
+        """
+        calls = [
+            Call("let_go", sync, [side + record, pair, str(rev), held]) for sync, side, record, pair, rev, held in items
+        ]
         await self._run(calls)
 
     async def pairs_in(self, sync: str, buckets: Sequence[str]) -> list[tuple[str, Slots]]:

@@ -177,6 +177,16 @@ class TestComingBack:
         links.let_go("Lb", "pLa", 1)
         assert links.claim(claim("Lb", "k")) == [Claimed("linked", "pLa")]
 
+    def test_what_it_left_goes_to_the_record_that_its_pair_holds(self, links: Links) -> None:
+        """A claim gave the place to one that left again, while the answer with the pair's own record was on its way."""
+        self._replaced(links)
+        links.claim(claim("Lb", alive=False))
+        links.swap(swap("pLa", 1, {"L": place("d", "k"), "R": place("c", "k")}))
+        assert links.slots("pLa")[0] == "-b"
+        links.let_go("Lb", "pLa", 2, held="d")
+        assert links.slots("pLa")[0] == ":d"
+        assert links.claim(claim("Lb", "k"))[0].pair != "pLa"
+
     def test_it_takes_a_place_that_is_free_again(self, links: Links) -> None:
         self._replaced(links)
         links.claim(claim("Lb", alive=False))
@@ -192,6 +202,13 @@ class TestComingBack:
         assert (made.what, made.pair in ("pRa", "pLb")) == ("surplus", False)
         links.claim(claim("Lb", alive=False))
         assert links.claim(claim("Ld", "k", marked="pRa")) == [Claimed("joined", "pLb")]
+
+    def test_what_a_copy_lives_on_in_is_a_copy(self, links: Links) -> None:
+        links.claim(claim("Rb", "k"), claim("La", "k", marked="pRb"))
+        (copy,) = links.claim(claim("Lc", "k", marked="pRb"))
+        assert copy.what == "surplus"
+        assert links.claim(claim("Ld", "k", marked="pRb", aliases=("c",))) == [Claimed("joined", copy.pair)]
+        assert links.claim(claim("Ld", "k", marked="pRb", aliases=("c",))) == [Claimed("surplus", copy.pair)]
 
     def test_a_record_founds_no_pair_under_a_name_that_is_used(self, links: Links) -> None:
         links.claim(claim("La", "k"))

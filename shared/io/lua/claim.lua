@@ -69,8 +69,10 @@ for at = 2, #ARGV, 9 do
     local creating = marked ~= '' and cget(marked)
     creating = creating and (creating[side] == '*' or creating[side] == '')
     local alias, old = pair_of_alias(side, aliases)
+    local flags = ''
     if alias and not creating then
       what, pair = 'joined', old.pair
+      flags = old.flags == 's' and 's' or '' -- what a copy lives on in is a copy
       for _, waiting in ipairs(redis.call('SMEMBERS', S .. 'w:' .. side .. alias)) do
         redis.call('SADD', S .. 'w:' .. ref, waiting) -- who waited for the one waits for the other
       end
@@ -80,13 +82,14 @@ for at = 2, #ARGV, 9 do
       if not c or free(c[side]) or c[side] == ':' .. id then what, pair = 'joined', marked else what = 'surplus' end
     end
     if what ~= 'joined' then pair = unused(fresh) end
+    if what == 'surplus' then flags = 's' end
     if what == 'new' and ARGV[1] == '1' and redis.call('SCARD', S .. 'h:' .. side) > 0 then
       out[#out + 1] = {'hold', '', epoch}
     else
       local c = cget(pair) or {L = '', R = ''}
       c[side] = (alive and ':' or '-') .. id
       cset(pair, c)
-      place(ref, {pair = pair, flags = what == 'surplus' and 's' or '', created = created, identity = identity,
+      place(ref, {pair = pair, flags = flags, created = created, identity = identity,
                   keys = alive and keys or ''}, known)
       out[#out + 1] = {what, pair, epoch}
     end
