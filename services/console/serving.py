@@ -1,8 +1,10 @@
 """Wires the console as a service: the views, and the API that answers from them."""
 
-from services.console.api import Api, make_app
+from services.console.access import Access
+from services.console.api import make_app
 from services.console.gauges import Gauges
 from services.console.projection import Follower, Views
+from services.console.use.installation import Installation
 from shared.io.budgets_redis import RedisBudgets
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
@@ -24,18 +26,23 @@ def wire(service: Service) -> None:
     service.start("views", follower.run)
     client = connect_by(settings)
     tokens = RedisTokens(client)
-    api = Api(
+    installation = Installation(
         views,
         service.setups,
         service.bus,
         service.clock,
         budgets=RedisBudgets(client),
-        token=settings.console_token.get_secret_value(),
         ready=follower.caught_up.is_set,
         refused=lambda row: tokens.look(place_of(row)).paused,
         webhooks=WebhookRefusals(client).of,
     )
-    run = web_server(make_app(api, settings.console_names), settings.console_host, settings.console_port, backlog=128)
+    access = Access(settings.console_token.get_secret_value(), service.clock)
+    run = web_server(
+        make_app(installation, access, settings.console_names),
+        settings.console_host,
+        settings.console_port,
+        backlog=128,
+    )
     service.start("api", run)
-    gauges = Gauges(views, service.setups, service.metrics, service.clock, api.connection)
+    gauges = Gauges(views, service.setups, service.metrics, service.clock, installation.connection)
     service.start("gauges", gauges.run)

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.api import Api, make_app
+from services.console.access import Access
+from services.console.api import make_app
 from services.console.guard import WrongTokens
 from services.console.projection import Views
+from services.console.use.installation import Installation
 from shared.io.budgets import MemoryBudgets
 from tests.services.console.bench import PORTALS, Bench
 from tests.services.console.window import TOKEN, Window
@@ -16,34 +18,35 @@ from tests.services.desk import Desk, serving
 
 
 @pytest.fixture(name="served", scope="module")
-def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, str]]:
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Access, str]]:
     """One server for all; each test gives it an installation of its own."""
     desk, views = Desk(), Views(tmp_path_factory.mktemp("first") / "views.sqlite")
-    api = Api(
+    installation = Installation(
         views,
         desk.setups,
         desk.bus,
         desk.clock,
-        token=TOKEN,
         ready=lambda: True,
         refused=lambda _: None,
         webhooks=lambda _: None,
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
     )
-    with serving(make_app(api)) as address:
-        yield api, address
+    access = Access(TOKEN, desk.clock)
+    with serving(make_app(installation, access)) as address:
+        yield installation, access, address
     views.close()
 
 
 @pytest.fixture(name="window")
-def _window(served: tuple[Api, str], tmp_path: Path) -> Iterator[Window]:
-    api, address = served
+def _window(served: tuple[Installation, Access, str], tmp_path: Path) -> Iterator[Window]:
+    installation, access, address = served
     desk, views = Desk(), Views(tmp_path / "views.sqlite")
     window = Window(desk, views, address)
-    api.views, api.setups, api.bus, api.clock = views, desk.setups, desk.bus, desk.clock
-    api._ready = lambda: window.ready
-    api._webhooks = lambda row: window.refused.get(row.id)
-    api._wrong = WrongTokens()  # wrong tokens of one test must not shut out the next
+    installation.views, installation.setups = views, desk.setups
+    installation.bus, installation.clock = desk.bus, desk.clock
+    installation._ready = lambda: window.ready
+    installation._webhooks = lambda row: window.refused.get(row.id)
+    access.clock, access._wrong = desk.clock, WrongTokens()  # wrong tokens of one test must not shut out the next
     yield window
     views.close()
 

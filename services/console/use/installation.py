@@ -1,0 +1,210 @@
+"""One installation: how everything stands, why, and long work to be done."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.console.explain import explain, summary
+from services.console.projection import SHOWN, Views
+from services.console.use.problems import Problem
+from shared import topics
+from shared.core.ids import record_key
+from shared.core.pairs import Pair
+from shared.core.records import SIDES, Side
+from shared.core.syncs import Connection, Job
+from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
+from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
+from shared.io.tokens import Paused
+from shared.io.webhook_refusals import Refusals
+from shared.messages import JobProgress, SetupDoc
+from shared.rules.errors import CODES
+from shared.setups import Setups
+
+
+class JobRequest(BaseModel):
+    """Long work to be done."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["resync"] = "resync"
+    sync: str
+    statuses: tuple[Literal["in_sync", "pending", "failing", "excluded"], ...] = Field(
+        default=(), description="Which pairs to look at again; all, and all records of both sides, when empty."
+    )
+
+
+class Installation:
+    """What is known of an installation, and what can be asked of it.
+
+    Args:
+        budgets: Tell which accounts are paused.
+        ready: Tells whether the views have caught up with the journal once.
+        refused: Tells whether a connection's sign-in was refused; raises `NotReady` when Redis is away.
+        webhooks: Tells which calls of a connection's app were refused; raises `NotReady` when Redis is away.
+    """
+
+    def __init__(
+        self,
+        views: Views,
+        setups: Setups,
+        bus: Bus,
+        clock: Clock,
+        *,
+        budgets: Budgets,
+        ready: Callable[[], bool],
+        refused: Callable[[Connection], Paused | None],
+        webhooks: Callable[[Connection], Refusals | None],
+    ) -> None:
+        self.views = views
+        self.setups = setups
+        self.bus = bus
+        self.clock = clock
+        self._budgets = budgets
+        self._ready = ready
+        self._refused = refused
+        self._webhooks = webhooks
+
+    def health(self) -> dict[str, Any]:
+        """Count pairs by sync and status, and say how fresh everything is."""
+        counts, fresh, now = self.views.counts(), self.views.freshness(), self.clock.now_ms()
+        not_run = self.setups.not_run()
+        syncs = []
+        for name in dict.fromkeys((*(sync.id for sync in self.setups.syncs()), *not_run)):
+            by_status, sync = counts.get(name, {}), self.setups.sync(name)
+            settled, waits = fresh.get(name, (0, 0))
+            syncs.append(
+                {
+                    "id": name,
+                    "enabled": sync.enabled if sync else None,
+                    "phase": self.setups.phase(name),
+                    "not_run_here": not_run.get(name, ""),
+                    "counts": {status: sum(by_status.get(status, {}).values()) for status in SHOWN},
+                    "reasons": {status: rows for status, rows in by_status.items() if any(rows)},
+                    "last_settled_ms": settled,
+                    "oldest_pending_s": round((now - waits) / 1000, 3) if waits else 0.0,
+                    "jobs": [job_row(job, told) for job, told in self.setups.jobs() if job.sync == name],
+                }
+            )
+        asked = self.setups.feeds_in_use()
+        feeds = [
+            {
+                "feed": feed.name,
+                "complete_to_ms": feed.complete_to_ms,
+                "age_s": round(max(0, now - feed.complete_to_ms) / 1000, 1) if feed.complete_to_ms else None,
+                "interval_s": round(feed.interval_s, 1) or None,
+                **({"calls": feed.calls} if feed.calls else {}),
+            }
+            for feed in self.views.feeds()
+            if feed.name in asked
+        ]
+        return {
+            "ready": self._ready(),
+            "connections": [self.connection(row) for row in self.setups.connections()],
+            "syncs": syncs,
+            "feeds": feeds,
+            "parked": self.views.parked(),
+            "at_ms": now,
+        }
+
+    def connection(self, row: Connection) -> dict[str, Any]:
+        """Show whether a connection works: one line tells what holds up all of its records."""
+        shown: dict[str, Any] = {"id": row.id, "app": row.app, "account": row.account, "label": row.label}
+        try:
+            refused, paused = self._refused(row), self._budgets.paused(account_of(row))
+            webhooks = self._webhooks(row)
+        except (NotReady, BudgetsUnavailable):
+            return {**shown, "state": "unknown"}
+        if webhooks is not None:
+            shown["webhooks_refused"] = {**asdict(webhooks), "hint": _remedy(webhooks.reason)}
+        why: dict[str, Any]
+        if refused is not None:
+            why = {"reason": refused.code, "detail": refused.message}
+        elif paused is not None:
+            why = {"reason": paused.reason, "since_ms": paused.since_ms}
+        else:
+            return {**shown, "state": "running"}
+        return {**shown, "state": "paused", **why, "hint": _remedy(why["reason"])}
+
+    def row(self, pair: Pair) -> dict[str, Any]:
+        """Show one pair as a row of a list."""
+        return {
+            "id": pair.pair,
+            "sync": pair.sync,
+            "label": pair.label,
+            "status": pair.status,
+            "reason": pair.reason,
+            "summary": summary(pair, self.setups),
+            "left": pair.L.id if pair.L else None,
+            "right": pair.R.id if pair.R else None,
+            "changed_ms": pair.changed_ms,
+            "synced_ms": pair.synced_ms,
+            "parked": next(iter(self._parked(pair)), None),
+        }
+
+    def _parked(self, pair: Pair) -> list[dict[str, Any]]:
+        """List the parked messages to a pair, or of one of its records, the newest first."""
+        sync, keys = self.setups.sync(pair.sync), [pair.pair]
+        for side in SIDES:
+            end = pair.side(side)
+            if sync is not None and end is not None:
+                part = sync.side(side)
+                keys.append(record_key(part.connection, part.object, end.id))
+        return self.views.parked_about(keys)
+
+    def find(self, name: str) -> Pair:
+        """Give a pair; raises a problem when there is none."""
+        pair = self.views.pair(name)
+        if pair is None:
+            raise Problem(404, "No such record", f"There is no row {name!r}. Look it up by GET /api/v1/records?q=…")
+        return pair
+
+    def explain(self, pair: Pair) -> dict[str, Any]:
+        """Explain a pair; one that gave its record away, by the pair that holds it now."""
+        for _ in range(8):
+            owner = self.views.pair(pair.absorbed_by) if pair.absorbed_by else None
+            if owner is None:
+                break
+            pair = owner
+        return explain(pair, self.setups, self.views.steps(pair.pair), self._parked(pair), self._label)
+
+    def _label(self, sync: str, side: Side, record: str) -> str:
+        found = self.views.holding(sync, side, record)
+        return found.label if found is not None else ""
+
+    def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
+        """Ask for a job; the same key asks for the same job."""
+        if self.setups.sync(wanted.sync) is None:
+            known = ", ".join(sync.id for sync in self.setups.syncs()) or "none"
+            raise Problem(404, "No such sync", f"There is no sync {wanted.sync!r}; there are: {known}.")
+        now = self.clock.now_ms()
+        job = Job(
+            id=f"{wanted.kind}-{wanted.sync}.{key or now}",  # neither part may hold a dot
+            kind=wanted.kind,
+            sync=wanted.sync,
+            statuses=wanted.statuses,
+            asked_at_ms=now,
+        )
+        for asked, told in self.setups.jobs():
+            if asked.id == job.id:
+                if set(asked.statuses) != set(job.statuses):
+                    raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
+                return job_row(asked, told)
+        try:
+            doc = SetupDoc(job=job)
+            run_blocking(self.bus.publish([Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=doc)]))
+        except BusUnavailable as error:
+            raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
+        return job_row(job, None)
+
+
+def _remedy(reason: str) -> str:
+    told = CODES.get(reason)
+    return told.remedy if told else ""
+
+
+def job_row(job: Job, told: JobProgress | None) -> dict[str, Any]:
+    """Show one job as a row of a list."""
+    shown = told.model_dump(exclude={"barrier", "cursors", "job"}) if told else {"phase": "waiting"}
+    return {"id": job.id, "kind": job.kind, "sync": job.sync, "asked_at_ms": job.asked_at_ms, **shown}

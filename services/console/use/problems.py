@@ -1,0 +1,21 @@
+"""What is wrong with what somebody asked for, in words that the API and the pages both show."""
+
+from collections.abc import Mapping
+
+
+class Problem(Exception):  # noqa: N818 - named as RFC 9457 names it
+    """An answer that says what is wrong.
+
+    Args:
+        status: The HTTP status that fits it.
+        title: What kind of problem it is, in a few words.
+        detail: One sentence that says what is wrong, and what to do.
+        headers: What the answer carries besides, such as `Retry-After`.
+    """
+
+    def __init__(self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.headers = dict(headers or {})
