@@ -11,6 +11,8 @@ from shared.core.records import Fields, Frozen, Report, Side, Version
 from shared.core.syncs import Connection, Job, Phase, Sync
 
 Origin: TypeAlias = Literal["live", "snapshot", "answer"]
+JobPhase: TypeAlias = Literal["reading", "indexing", "matching", "done", "failed"]
+"""The step that a job is at, or how it ended."""
 
 
 class Notice(Frozen):
@@ -89,7 +91,7 @@ class JobProgress(Frozen):
     """How far a job is."""
 
     job: str
-    phase: Literal["reading", "indexing", "matching", "done", "failed"]
+    phase: JobPhase
     read: Mapping[str, int] = Field(default_factory=dict)
     """Records read, by side."""
     totals: Mapping[str, int] = Field(default_factory=dict)
@@ -185,6 +187,7 @@ RecordSeen.model_rebuild()
 __all__ = [
     "Cursor",
     "Delayed",
+    "JobPhase",
     "JobProgress",
     "Notice",
     "Origin",

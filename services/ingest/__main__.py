@@ -7,10 +7,11 @@ from services.ingest.cursors import Cursors, follow
 from services.ingest.feeds import Feeds
 from services.ingest.field_watch import FieldWatch
 from services.ingest.hydrate import Hydrate
-from services.ingest.jobs import Jobs
 from services.ingest.known import Known
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.webhooks import Webhooks, make_app
+from services.jobs.runner import Runner
+from services.jobs.work import Parts
 from shared import topics
 from shared.io.http import make_caller
 from shared.io.kafka import partition_of
@@ -76,17 +77,17 @@ def wire(service: Service) -> None:
         owns=owns,
     )
     service.start("fields", fields.run)
-    jobs = Jobs(
+    parts = Parts(
         setups=service.setups,
         caller=caller,
         bus=service.bus,
         clock=service.clock,
         store=service.store,
         offsets=service.offsets,
-        cursors=cursors,
+        has_begun=cursors.has_begun,
         owns=owns,
     )
-    service.start("jobs", jobs.run)
+    service.start("jobs", Runner(parts).run)
     _serve_webhooks(service)
 
 

@@ -46,6 +46,11 @@ class Cursors:
         with self._lock:
             return key in self._foreign
 
+    def has_begun(self, connection: str, object_: str, feed: str) -> bool:
+        """Check whether a feed has its first cursor, be it one that only a newer version can read."""
+        key = self.key(connection, object_, feed)
+        return self.get(key) is not None or self.is_foreign(key)
+
     def leave_out(self, key: str, offset: int) -> None:
         """Take note of a cursor that cannot be read here."""
         with self._lock:

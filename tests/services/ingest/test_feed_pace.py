@@ -10,8 +10,8 @@ from shared import topics
 from shared.core.syncs import Job, SyncSide
 from shared.messages import JobProgress, SetupDoc
 from tests.services.desk import LEFT, RIGHT, connection, people
-from tests.services.ingest.shift import ask
 from tests.services.ingest.station import Station
+from tests.services.jobs.shift import ask
 
 
 def test_the_interval_of_a_connection_sets_the_pace_of_all_its_feeds(station: Station) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest import jobs
 from services.ingest.known import Known
+from services.jobs.looking import fits
 from services.writer.write import Write
 from shared import topics
 from shared.core.outcomes import NEWER_VERSION
@@ -119,6 +119,6 @@ def test_a_resync_of_some_statuses_touches_such_a_pair() -> None:
     """Whoever reads it says what it is."""
     matcher = waiting_for_its_create()
     state = json.dumps({**stored(matcher), "form": 2})
-    assert jobs._fits(state, lambda pair: pair.status == "failing")
-    assert not jobs._fits(matcher.pair().text(), lambda pair: pair.status == "failing")
+    assert fits(state, lambda pair: pair.status == "failing")
+    assert not fits(matcher.pair().text(), lambda pair: pair.status == "failing")
     assert isinstance(matcher.pair(), Pair)

@@ -1,37 +1,14 @@
 """A first sync that failed can be run again, and goes on where it stopped."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from services.ingest import jobs as module
+from services.jobs.work import Work
 from shared import topics
 from shared.messages import PhaseSet, SetupDoc
 from tests.services.desk import LEFT, RIGHT, SYNC, Answer, Desk, people
-from tests.services.ingest.shift import Shift, ask, listing, pair
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LOOK_S", 0.005)
-    monkeypatch.setattr(module, "_TICK_S", 0.005)
-
-
-@pytest.fixture(name="desk")
-def _desk() -> Desk:
-    desk = Desk(live=False)
-    desk.answers["prepare"] = lambda _at, _asked: None
-    desk.answers["list"] = listing()
-    return desk
-
-
-@pytest.fixture(name="shift")
-def _shift(desk: Desk) -> Iterator[Shift]:
-    shift = Shift(desk)
-    shift.begin_feeds()
-    yield shift
-    shift.end()
+from tests.services.jobs.shift import Shift, ask, listing, pair
 
 
 def nonsense_from(page: str) -> Answer:
@@ -118,16 +95,16 @@ def test_a_resync_of_a_live_sync_still_looks_for_who_is_missing(desk: Desk, shif
 def test_a_first_sync_does_not_remember_every_id(desk: Desk, shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a resync looks for those who are missing, by what it listed."""
     seen: list[Any] = []
-    made = module._Work.__init__
+    made = Work.__init__
 
     def remember(self: Any, *given: Any) -> None:
         made(self, *given)
         seen.append(self)
 
-    monkeypatch.setattr(module._Work, "__init__", remember)
+    monkeypatch.setattr(Work, "__init__", remember)
     ask(desk)
     shift.until(shift.ended)
-    assert [{side: len(ids) for side, ids in work._listed.items()} for work in seen] == [{"L": 0, "R": 0}]
+    assert [{side: len(ids) for side, ids in work.listed.items()} for work in seen] == [{"L": 0, "R": 0}]
     ask(desk, kind="resync", name="again", at=2)
     shift.until(lambda: done(shift, "again"))
-    assert {side: len(ids) for side, ids in seen[1]._listed.items()} == {"L": 6, "R": 6}
+    assert {side: len(ids) for side, ids in seen[1].listed.items()} == {"L": 6, "R": 6}

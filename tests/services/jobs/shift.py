@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 from services.ingest.cursors import Cursors
-from services.ingest.jobs import Jobs
+from services.jobs.runner import Runner
+from services.jobs.work import Parts
 from shared import topics
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
@@ -28,12 +29,13 @@ class Shift:
         self.follows = True
         self.matches = True
         self.stop = threading.Event()
-        self.jobs = Jobs(
+        parts = Parts(
             setups=desk.setups, caller=desk.caller, bus=desk.bus, clock=desk.clock, store=desk.store,
-            offsets=desk.broker, cursors=self.cursors, owns=lambda name: name in self.owned,
+            offsets=desk.broker, has_begun=self.cursors.has_begun, owns=lambda name: name in self.owned,
         )  # fmt: skip
+        self.runner = Runner(parts)
         self._reader = MemoryReader(desk.broker, topics.SETUPS)
-        self._thread = threading.Thread(target=self.jobs.run, args=(self.stop,))
+        self._thread = threading.Thread(target=self.runner.run, args=(self.stop,))
         self._thread.start()
 
     def end(self) -> None:
@@ -41,7 +43,7 @@ class Shift:
         self.stop.set()
         self._thread.join(10)
         assert not self._thread.is_alive()
-        for thread in self.jobs._running.values():
+        for thread in self.runner._running.values():
             thread.join(10)
             assert not thread.is_alive()
 

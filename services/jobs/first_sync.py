@@ -1,0 +1,47 @@
+"""The first sync of two sides.
+
+Its order is its promise. The feeds have their cursors before the first page is read, so that no change falls between;
+match has passed the last page before the sync goes live, so that nobody is created who was only not read yet; and every
+pair is touched afterwards, because until then nothing was written.
+"""
+
+from typing import Final
+
+from services.jobs.kind import Kind, Step
+from services.jobs.looking import look_at_all
+from services.jobs.reading import pass_barrier, read_both
+from services.jobs.work import Work, begun
+from shared import topics
+from shared.core.syncs import Job, Sync
+from shared.io.ports import Outbound
+from shared.messages import JobProgress, PhaseSet, SetupDoc
+from shared.setups import Setups
+
+
+def _begin(setups: Setups, job: Job, known: JobProgress | None) -> JobProgress:
+    """Go on, or begin where the sync's last first sync failed, if it read what is read now."""
+    if known is not None:
+        return known
+    new = begun(setups, job, "reading")
+    before = [(row, told) for row, told in setups.jobs() if told and row.sync == job.sync]
+    _, last = max(before, key=lambda row: (row[1].at_ms, row[0].asked_at_ms), default=(None, None))
+    if last is None or last.phase != "failed" or last.setup != new.setup:
+        return new
+    return new.model_copy(update={"read": last.read, "totals": last.totals, "cursors": last.cursors})
+
+
+def _go_live(work: Work, sync: Sync) -> None:
+    pass_barrier(work)
+    live = SetupDoc(phase=PhaseSet(sync=sync.id, phase="live"))
+    work.publish([Outbound(topic=topics.SETUPS, key=f"phase:{sync.id}", message=live)])
+
+
+FIRST_SYNC: Final = Kind(
+    name="first_sync",
+    steps=(
+        Step("reading", read_both),
+        Step("indexing", _go_live),
+        Step("matching", lambda work, sync: look_at_all(work, sync, "backfill")),
+    ),
+    begin=_begin,
+)

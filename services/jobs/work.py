@@ -1,0 +1,121 @@
+"""What a step of a job is given: the job, how far it is, and the means to wait, publish and tell."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from shared import logs, topics
+from shared.core.records import Side
+from shared.core.syncs import Job
+from shared.io.health import Offsets
+from shared.io.links import Slots
+from shared.io.ports import Bus, BusUnavailable, Caller, Clock, Outbound, run_blocking
+from shared.io.store import BUCKETS, Store
+from shared.messages import JobProgress, SetupDoc
+from shared.setups import Setups
+
+_LOOK_S: Final = 0.25
+"""Between two looks at how far the matcher is: each asks the brokers four times."""
+_LAG: Final = 1000
+"""Messages of one partition that may wait for the matcher before more is read: live changes come after them."""
+_CHUNK: Final = 500
+_BUCKETS: Final = 64
+"""Buckets of pairs read in one round trip."""
+_log = logs.get(__name__)
+
+Listed: TypeAlias = dict[Side, set[str]]
+
+
+class Stopped(Exception):  # noqa: N818 - the process ends; another one goes on
+    """The process was asked to stop, or no longer looks after this job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What all jobs of a worker share.
+
+    Args:
+        has_begun: Tells whether a feed, named by connection, object and feed, has its first cursor.
+        owns: Tells whether this worker looks after a sync.
+    """
+
+    setups: Setups
+    caller: Caller
+    bus: Bus
+    clock: Clock
+    store: Store
+    offsets: Offsets
+    has_begun: Callable[[str, str, str], bool]
+    owns: Callable[[str], bool]
+
+
+class Work:
+    """One job under way in this process, from where its progress says."""
+
+    def __init__(self, parts: Parts, job: Job, progress: JobProgress, stop: threading.Event) -> None:
+        self.parts = parts
+        self.job = job
+        self.progress = progress
+        self.listed: Listed = {"L": set(), "R": set()}
+        """Records that were listed, for those who look for the others."""
+        self.taken_up = bool(progress.cursors)
+        """Nothing was read since the listing was taken up where somebody else had left it."""
+        self._stop = stop
+
+    def wait(self, ready: Callable[[], bool]) -> None:
+        """Wait until something holds; raises `Stopped`."""
+        while True:
+            if self._stop.is_set() or not self.parts.owns(self.job.sync):
+                raise Stopped
+            if ready():
+                return
+            self._stop.wait(_LOOK_S)
+
+    def has_room(self) -> bool:
+        """Check whether the matcher keeps up."""
+        for topic in (topics.RECORDS.name, topics.PAIRS.name):
+            done = self.parts.offsets.committed(topics.MATCHER_GROUP, topic)
+            ends = self.parts.offsets.end_offsets(topic)
+            if any(end - done.get(part, 0) > _LAG for part, end in ends.items()):
+                return False
+        return True
+
+    def pairs(self, sync: str) -> Iterable[Sequence[tuple[str, Slots]]]:
+        """Yield all pairs of a sync, some at a time."""
+        for first in range(0, len(BUCKETS), _BUCKETS):
+            rows = run_blocking(self.parts.store.pairs_in(sync, BUCKETS[first : first + _BUCKETS]))
+            for start in range(0, len(rows), _CHUNK):
+                yield rows[start : start + _CHUNK]
+
+    def publish(self, messages: Sequence[Outbound]) -> None:
+        """Publish messages, some at a time."""
+        for start in range(0, len(messages), _CHUNK):
+            run_blocking(self.parts.bus.publish(messages[start : start + _CHUNK]))
+
+    def tell(self, **changes: object) -> None:
+        """Publish how far the job is; raises `Stopped`."""
+        if self._stop.is_set():
+            raise Stopped
+        made: Mapping[str, object] = {"error": "", **changes, "at_ms": self.parts.clock.now_ms()}
+        self.progress = self.progress.model_copy(update=dict(made))
+        doc = SetupDoc(progress=self.progress)
+        self.publish([Outbound(topic=topics.SETUPS, key=f"progress:{self.job.id}", message=doc)])
+
+    def tell_error(self, sentence: str, *, failed: bool = False) -> bool:
+        """Publish why the job waits, or failed; False where that was not possible."""
+        changes: dict[str, object] = {"phase": "failed"} if failed else {}
+        if failed and self.taken_up:
+            changes |= {"cursors": {}, "read": {}}  # perhaps the app no longer knows where the listing stood
+        try:
+            self.tell(error=sentence[:500], **changes)
+        except (BusUnavailable, Stopped) as error:
+            _log.warning("job_error_not_told", job=self.job.id, detail=str(error))
+            return False
+        return True
+
+
+def begun(setups: Setups, job: Job, phase: str) -> JobProgress:
+    """Return the progress of a job that begins at its beginning."""
+    sync = setups.sync(job.sync)
+    return JobProgress.model_validate({"job": job.id, "phase": phase, "setup": sync.version if sync else 0})

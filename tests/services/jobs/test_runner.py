@@ -1,0 +1,162 @@
+"""Which jobs run, one after another, and how each ends."""
+
+import sys
+import threading
+import time
+from typing import Any
+
+from shared import topics
+from shared.core.syncs import Job
+from shared.messages import SetupDoc
+from shared.setups import Setups
+from tests.services.desk import LEFT, SYNC, Desk, fails, people
+from tests.services.jobs.shift import Shift, ask, listing, pair
+
+
+def test_a_worker_that_lost_a_job_stops_although_nothing_keeps_it_waiting(desk: Desk) -> None:
+    """Its sync belongs to another worker, which reads already."""
+    shift = Shift(desk)
+    shift.begin_feeds()
+
+    def answer(at: str, cursor: str | None) -> Any:
+        if cursor == "2":
+            shift.owned.clear()
+        return listing(pages=50)(at, cursor)
+
+    desk.answers["list"] = answer
+    ask(desk)
+    shift.until(lambda: not shift.owned)
+    time.sleep(0.1)
+    assert len(desk.asked("list")) == 3
+    shift.end()
+
+
+def test_an_app_that_is_away_is_shown_and_waited_for(desk: Desk, shift: Shift) -> None:
+    """The reason stands until the job goes on, and nothing is read twice."""
+    pages, failed = listing(), list[int]()
+
+    def answer(at: str, cursor: str | None) -> Any:
+        if at == LEFT and cursor == "1" and len(failed) < 2:
+            failed.append(1)
+            return fails(message="on holiday")(at, cursor)
+        return pages(at, cursor)
+
+    desk.answers["list"] = answer
+    ask(desk)
+    shift.until(shift.ended)
+    assert [cursor for at, what, cursor in desk.calls if what == "list" and at == LEFT] == [None, "1", "1", "1", "2"]
+    told = shift.told()
+    errors = [row.error for row in told]
+    assert errors.count("app_unavailable: on holiday") == 2
+    at = max(number for number, error in enumerate(errors) if error)
+    assert told[at + 1].phase == "reading"
+    assert not any(errors[at + 1 :]), "the reason ends with the waiting"
+
+
+def test_a_bug_fails_the_job_with_its_reason_and_the_next_one_runs(desk: Desk, shift: Shift) -> None:
+    """A job that cannot be done does not stand in the way."""
+    desk.answers["list"] = lambda _at, _cursor: {}
+    ask(desk, name="bad")
+    shift.until(shift.ended)
+    assert (shift.told()[-1].phase, shift.told()[-1].error) == ("failed", "KeyError('reports')")
+    desk.answers["list"] = listing()
+    ask(desk, name="good", at=2)
+    shift.until(lambda: shift.told()[-1].job == "good" and shift.ended())
+    assert shift.told()[-1].phase == "done"
+
+
+def test_a_job_of_no_sync_fails(desk: Desk, shift: Shift) -> None:
+    """It says which one is missing."""
+    desk.set_up("sync", None, SYNC)
+    ask(desk)
+    shift.until(shift.ended)
+    assert (shift.told()[-1].phase, shift.told()[-1].error) == ("failed", "there is no sync 'people'")
+
+
+def test_without_kafka_a_job_goes_on_when_it_is_back(desk: Desk, shift: Shift) -> None:
+    """Its absence is told to nobody, because nobody could hear it."""
+    away = threading.Event()
+    pages = listing()
+
+    def answer(at: str, cursor: str | None) -> Any:
+        if cursor == "1" and not away.is_set():
+            away.set()
+            desk.broker.available = False
+        return pages(at, cursor)
+
+    desk.answers["list"] = answer
+    ask(desk)
+    shift.until(away.is_set)
+    time.sleep(0.05)
+    desk.broker.available = True
+    shift.until(shift.ended)
+    assert {row.report.id for row in desk.told(topics.RECORDS)} == {f"{at}{n}" for at in "hb" for n in range(6)}
+
+
+def test_a_job_that_ended_does_not_begin_again_before_the_settings_tell(desk: Desk, shift: Shift) -> None:
+    """The follower may be behind; all pairs would be looked at once more."""
+    pair(desk, "p1", left="h0")
+    shift.follows = False
+    ask(desk)
+    shift.until(shift.ended)
+    until = time.monotonic() + 0.15
+    shift.until(lambda: time.monotonic() > until)
+    assert len(desk.told(topics.PAIRS)) == 1
+    assert shift.phases() == ["reading", "indexing", "matching", "done"]
+
+
+def test_a_sync_that_was_deleted_and_set_up_again_is_read_anew(desk: Desk, shift: Shift) -> None:
+    """Its first sync has the same name as the one that ended here."""
+
+    def done() -> int:
+        return sum(row.phase == "done" for row in shift.told())
+
+    for times in (1, 2):
+        desk.set_up("sync", SetupDoc(sync=people()), SYNC)
+        ask(desk)
+        shift.until(lambda: done() == times)  # noqa: B023 - called at once
+        shift.follow()
+        for kind, name in (("sync", SYNC), ("phase", SYNC), *((kind, "j") for kind in ("job", "progress"))):
+            desk.set_up(kind, None, name)
+        until = time.monotonic() + 0.05
+        shift.until(lambda: time.monotonic() > until)  # noqa: B023 - called at once
+
+
+def test_jobs_of_one_sync_run_one_after_another_the_oldest_first(desk: Desk, shift: Shift) -> None:
+    """Two listings at once would cost twice the quota."""
+    shift.owned.clear()
+    ask(desk, name="b", at=2)
+    ask(desk, name="a", at=1)
+    shift.owned.add(SYNC)
+    shift.until(lambda: sum(row.phase == "done" for row in shift.told()) == 2)
+    assert list(dict.fromkeys(row.job for row in shift.told())) == ["a", "b"]
+    ends = [row.job for row in shift.told()]
+    assert ends == sorted(ends), "never mixed"
+
+
+def test_jobs_can_be_listed_while_settings_arrive() -> None:
+    """One thread takes the settings, every other one reads them."""
+    setups = Setups()
+    stop, errors = threading.Event(), []
+
+    def look() -> None:
+        while not stop.is_set():
+            try:
+                list(setups.jobs())
+            except RuntimeError as error:
+                errors.append(error)
+                return
+
+    thread = threading.Thread(target=look)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread.start()
+        for number in range(3000):
+            job = Job(id=f"j{number}", kind="resync", sync=SYNC, asked_at_ms=number)
+            setups.apply(number, f"job:{job.id}", SetupDoc(job=job))
+    finally:
+        stop.set()
+        thread.join()
+        sys.setswitchinterval(before)
+    assert errors == []
