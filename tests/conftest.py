@@ -5,6 +5,7 @@ A test that stops or kills a server makes its own (`KafkaServer(tmp_path)`), so 
 
 import importlib.util
 import os
+import shutil
 import uuid
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, XandikosServer
 
-_SERVERS = frozenset({"kafka", "redis_server", "redis_url", "radicale", "xandikos"})
+_SERVERS = frozenset({"kafka", "redis_server", "redis_url", "radicale", "xandikos", "chromium"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,6 +100,16 @@ def _xandikos(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[XandikosSer
 
     with XandikosServer(tmp_path_factory.mktemp("xandikos")) as server:
         yield server
+
+
+@pytest.fixture(name="chromium", scope="session")
+def _chromium() -> str:
+    """Offer the program of a Chromium browser."""
+    _require("A browser", "playwright", "axe_playwright_python")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("There is no Chromium here: install it (on Debian and Ubuntu, apt-get install chromium).")
+    return found
 
 
 @pytest.fixture

@@ -19,7 +19,19 @@ from deploy.local.ports import DEFAULT_BASE, port_layout
 MEMORY_MIB = 2000
 DISK_MIB = 2000
 _PACKAGES = (
-    *("aiohttp", "cryptography", "defusedxml", "fastapi", "faust", "idna", "kafka", "mode", "orjson", "phonenumbers"),
+    *(
+        "aiohttp",
+        "cryptography",
+        "defusedxml",
+        "fastapi",
+        "faust",
+        "htpy",
+        "idna",
+        "kafka",
+        "mode",
+        "orjson",
+        "phonenumbers",
+    ),
     *("prometheus_client", "psutil", "pydantic", "pydantic_settings", "radicale", "redis", "requests", "rich"),
     *("starlette", "structlog", "urllib3", "uvicorn", "uvloop", "yaml"),
 )

@@ -97,7 +97,7 @@ class Stack:
 
     @property
     def console_url(self) -> str:
-        """Return the address of the console's API."""
+        """Return the address of the console: its pages, and its API."""
         return f"http://127.0.0.1:{self.ports['console']}"
 
     def metrics_url(self, service: str) -> str:
@@ -363,6 +363,7 @@ def _things_to_try(stack: Stack) -> Sequence[str]:
     where = stack.data.name
     return (
         f"Endpoints and tokens: {where}/endpoints.json; logs: {where}/*.log",
+        f"How everything stands: {stack.console_url} (sign in with the console_token of endpoints.json)",
         "Three things to try, in another terminal:",
         "  1. change a contact in HubSpot, and see its card change:",
         f"     .venv/bin/python -m deploy.local.edit hubspot --data {where}",

@@ -19,9 +19,13 @@ class Access:
         self.clock = clock
         self._wrong = WrongTokens()
 
+    def now_ms(self) -> int:
+        """Return the time by which wrong tokens and sessions are judged."""
+        return self.clock.now_ms()
+
     def check(self, client: str, token: str | None) -> None:
         """Refuse a client that sends no token or a wrong one, and for a while one that has sent many wrong ones."""
-        now = self.clock.now_ms()
+        now = self.now_ms()
         wait_s = self._wrong.wait_s(client, now)
         if wait_s:
             raise Problem(

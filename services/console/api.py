@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
@@ -23,10 +23,6 @@ from shared.rules.errors import ERRORS
 
 _PAGE: Final = 500
 _LATEST_MS: Final = 2**53
-_FRONT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Syncline</title>
-<p>This is Syncline's console. It has no pages yet: ask its API below <code>/api/v1/</code> with the header
-<code>Authorization: Bearer</code> and SYNCLINE_CONSOLE_TOKEN, for example <code>/api/v1/health</code>.</p></html>
-"""
 _bearer: Final = HTTPBearer(auto_error=False)
 _Place: Final = TypeAdapter(tuple[str, str])
 
@@ -153,10 +149,6 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
         return web.openapi()
 
     protect(web, names)
-
-    @web.get("/", include_in_schema=False)
-    def front() -> HTMLResponse:
-        return HTMLResponse(_FRONT, headers={"Content-Security-Policy": "default-src 'none'"})
 
     @web.exception_handler(Problem)
     async def problem(_: Request, error: Problem) -> JSONResponse:

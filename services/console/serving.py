@@ -1,9 +1,9 @@
-"""Wires the console as a service: the views, and the API that answers from them."""
+"""Wires the console as a service: the views, and the API and pages that answer from them."""
 
 from services.console.access import Access
-from services.console.api import make_app
 from services.console.gauges import Gauges
 from services.console.projection import Follower, Views
+from services.console.site import make_site
 from services.console.use.installation import Installation
 from shared.io.budgets_redis import RedisBudgets
 from shared.io.redis_scripts import connect_by
@@ -16,10 +16,10 @@ from shared.settings import SettingsError
 
 
 def wire(service: Service) -> None:
-    """Start the views and the API."""
+    """Start the views, the API and the pages."""
     settings = service.settings
     if settings.console_token is None or not settings.console_token.get_secret_value():
-        raise SettingsError("SYNCLINE_CONSOLE_TOKEN is not set: choose a long random text, which opens the API")
+        raise SettingsError("SYNCLINE_CONSOLE_TOKEN is not set: choose a long random text, which opens the console")
     views = Views(settings.data_dir / "views.sqlite")
     follower = Follower(settings, views)
     service.health.require("views", lambda: "" if follower.caught_up.is_set() else "the journal is still being read")
@@ -38,7 +38,7 @@ def wire(service: Service) -> None:
     )
     access = Access(settings.console_token.get_secret_value(), service.clock)
     run = web_server(
-        make_app(installation, access, settings.console_names),
+        make_site(installation, access, settings.console_names),
         settings.console_host,
         settings.console_port,
         backlog=128,

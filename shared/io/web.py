@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 
-def web_server(web: FastAPI, host: str, port: int, *, backlog: int) -> Callable[[threading.Event], None]:
+def web_server(web: ASGIApp, host: str, port: int, *, backlog: int) -> Callable[[threading.Event], None]:
     """Listen at once, and return what serves the application until the process stops; raises OSError."""
     server = uvicorn.Server(uvicorn.Config(web, log_config=None, access_log=False, timeout_graceful_shutdown=3))
     listener = socket.create_server((host, port), backlog=backlog)

@@ -21,6 +21,9 @@ BREACHES = {
     "Apps know nothing of one another": ("shared/apps/carddav/dav.py", "import shared.apps.hubspot.calls"),
     "The engine, its rules and the apps do no input or output": ("shared/rules/lenses.py", "import time"),
     "Kafka, Redis and HTTP are spoken in shared.io alone": ("services/ingest/feeds.py", "import requests"),
+    "HTML is made in the console's pages alone": ("services/console/explain.py", "import htpy"),
+    "Pages and API meet in what can be done": ("services/console/web/asked.py", "import services.console.api"),
+    "What can be done knows neither pages nor API": ("services/console/use/troubles.py", "import starlette"),
     "Faust runs the matcher and nothing else": ("shared/io/threads.py", "import faust"),
 }  # fmt: skip
 

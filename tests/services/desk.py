@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from shared import topics
 from shared.core.connector import (
@@ -270,7 +270,7 @@ def command(topic: Topic[Any], inbound: Inbound[Any]) -> Any:
 
 
 @contextmanager
-def serving(web: FastAPI) -> Iterator[str]:
+def serving(web: ASGIApp) -> Iterator[str]:
     """Serve a web application as its service does, and give its address."""
     server = uvicorn.Server(uvicorn.Config(web, log_config=None, access_log=False, port=0, lifespan="off"))
     thread = threading.Thread(target=server.run)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.console.explain import explain, summary
 from services.console.projection import SHOWN, Views
 from services.console.use.problems import Problem
+from services.console.use.troubles import troubles
 from shared import topics
 from shared.core.ids import record_key
 from shared.core.pairs import Pair
@@ -67,7 +68,7 @@ class Installation:
         self._webhooks = webhooks
 
     def health(self) -> dict[str, Any]:
-        """Count pairs by sync and status, and say how fresh everything is."""
+        """Count pairs by sync and status, say how fresh everything is, and list what is wrong."""
         counts, fresh, now = self.views.counts(), self.views.freshness(), self.clock.now_ms()
         not_run = self.setups.not_run()
         syncs = []
@@ -99,7 +100,7 @@ class Installation:
             for feed in self.views.feeds()
             if feed.name in asked
         ]
-        return {
+        found = {
             "ready": self._ready(),
             "connections": [self.connection(row) for row in self.setups.connections()],
             "syncs": syncs,
@@ -107,6 +108,7 @@ class Installation:
             "parked": self.views.parked(),
             "at_ms": now,
         }
+        return {**found, "problems": [asdict(row) for row in troubles(found)]}
 
     def connection(self, row: Connection) -> dict[str, Any]:
         """Show whether a connection works: one line tells what holds up all of its records."""

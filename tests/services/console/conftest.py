@@ -1,15 +1,16 @@
 """One API server for all tests; each gives it an installation of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.access import Access
-from services.console.api import make_app
 from services.console.guard import WrongTokens
 from services.console.projection import Views
+from services.console.site import make_site
 from services.console.use.installation import Installation
 from shared.io.budgets import MemoryBudgets
 from tests.services.console.bench import PORTALS, Bench
@@ -17,10 +18,10 @@ from tests.services.console.window import TOKEN, Window
 from tests.services.desk import Desk, serving
 
 
-@pytest.fixture(name="served", scope="module")
-def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Access, str]]:
-    """One server for all; each test gives it an installation of its own."""
-    desk, views = Desk(), Views(tmp_path_factory.mktemp("first") / "views.sqlite")
+@contextmanager
+def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
+    """Serve one console; what is yielded gives it a new installation, whose views lie in a folder."""
+    desk, views = Desk(), Views(folder / "views.sqlite")
     installation = Installation(
         views,
         desk.setups,
@@ -32,23 +33,34 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installa
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
     )
     access = Access(TOKEN, desk.clock)
-    with serving(make_app(installation, access)) as address:
-        yield installation, access, address
-    views.close()
+
+    def renew(place: Path) -> Window:
+        desk = Desk()
+        installation.views.close()
+        window = Window(desk, Views(place / "views.sqlite"), address)
+        installation.views, installation.setups = window.views, desk.setups
+        installation.bus, installation.clock = desk.bus, desk.clock
+        installation._ready = lambda: window.ready
+        installation._refused = lambda row: window.paused.get(row.id)
+        installation._webhooks = lambda row: window.refused.get(row.id)
+        access.clock, access._wrong = desk.clock, WrongTokens()  # one test's wrong tokens must not shut out the next
+        return window
+
+    with serving(make_site(installation, access)) as address:
+        yield renew
+    installation.views.close()
+
+
+@pytest.fixture(name="served", scope="module")
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Window]]:
+    """One server for all; each test gives it an installation of its own."""
+    with opened(tmp_path_factory.mktemp("first")) as renew:
+        yield renew
 
 
 @pytest.fixture(name="window")
-def _window(served: tuple[Installation, Access, str], tmp_path: Path) -> Iterator[Window]:
-    installation, access, address = served
-    desk, views = Desk(), Views(tmp_path / "views.sqlite")
-    window = Window(desk, views, address)
-    installation.views, installation.setups = views, desk.setups
-    installation.bus, installation.clock = desk.bus, desk.clock
-    installation._ready = lambda: window.ready
-    installation._webhooks = lambda row: window.refused.get(row.id)
-    access.clock, access._wrong = desk.clock, WrongTokens()  # wrong tokens of one test must not shut out the next
-    yield window
-    views.close()
+def _window(served: Callable[[Path], Window], tmp_path: Path) -> Window:
+    return served(tmp_path)
 
 
 @pytest.fixture(name="hubspot", scope="module")

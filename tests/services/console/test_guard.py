@@ -17,7 +17,8 @@ def test_a_browser_is_told_what_this_is(window: Window) -> None:
     answer = ask(window, "/", Accept="text/html")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/html")
-    assert "/api/v1/health" in answer.text
+    assert "<h1>Sign in</h1>" in answer.text
+    assert "SYNCLINE_CONSOLE_TOKEN" in answer.text
 
 
 @pytest.mark.parametrize(

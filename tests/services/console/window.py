@@ -10,6 +10,7 @@ from shared import topics
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
 from shared.io.envelope import Stored
+from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from tests.services.desk import SYNC, Desk
 
@@ -26,6 +27,8 @@ class Window:
     ready: bool = True
     refused: dict[str, Refusals] = field(default_factory=dict)
     """Webhooks that were refused, by connection."""
+    paused: dict[str, Paused] = field(default_factory=dict)
+    """Sign-ins that were refused, by connection."""
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         """Call with the token."""

@@ -1,0 +1,157 @@
+"""What is wrong in an installation, the worst first: each with what to do and who acts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from shared.rules.errors import CODES
+
+_STALE_ROUNDS: Final = 5
+"""Rounds that a feed may miss before that is worth a word."""
+_STALE_S: Final = 600.0
+"""The least time without a round that is."""
+_ORDER: Final = ("connection", "job", "sync", "records", "parked", "feed", "webhooks", "views")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One thing that is wrong."""
+
+    kind: Literal["connection", "job", "sync", "records", "parked", "feed", "webhooks", "views"]
+    title: str
+    detail: str
+    remedy: str = ""
+    who: str = ""
+    """Who acts; empty where nobody needs to."""
+    count: int = 0
+    """How many records or messages it holds up."""
+    sync: str = ""
+    reason: str = ""
+    connection: str = ""
+
+
+def troubles(health: Mapping[str, Any]) -> list[Trouble]:
+    """List what is wrong.
+
+    Args:
+        health: How everything stands, as an installation says it.
+    """
+    found = [*_connections(health), *_syncs(health), *_feeds(health), *_others(health)]
+    return sorted(found, key=lambda row: (_ORDER.index(row.kind), -row.count, row.title))
+
+
+def _connections(health: Mapping[str, Any]) -> Iterator[Trouble]:
+    for row in health["connections"]:
+        name = row["label"] or row["id"]
+        if row["state"] == "paused":
+            yield Trouble(
+                kind="connection",
+                title=f"{name} is paused: {_title(row['reason'])}",
+                detail=row.get("detail", ""),
+                remedy=row["hint"],
+                who=_who(row["reason"]),
+                reason=row["reason"],
+                connection=row["id"],
+            )
+        if row["state"] == "unknown":
+            yield Trouble(
+                kind="connection",
+                title=f"It is not known whether {name} works",
+                detail="Redis, which knows, does not answer.",
+                remedy="Start Redis again; Syncline goes on by itself.",
+                who="admin",
+                connection=row["id"],
+            )
+        if "webhooks_refused" in row:
+            refused = row["webhooks_refused"]
+            yield Trouble(
+                kind="webhooks",
+                title=f"Webhooks of {name} are refused: {_title(refused['reason'])}",
+                detail=f"{refused['calls']:,} calls.",
+                remedy=refused["hint"],
+                who=_who(refused["reason"]),
+                reason=refused["reason"],
+                connection=row["id"],
+            )
+
+
+def _syncs(health: Mapping[str, Any]) -> Iterator[Trouble]:
+    for row in health["syncs"]:
+        if row["not_run_here"]:
+            yield Trouble(
+                kind="sync",
+                title=f"Sync {row['id']} does not run here",
+                detail=row["not_run_here"],
+                remedy="Finish the update of all of Syncline's processes.",
+                who="admin",
+                sync=row["id"],
+            )
+        last = max(row["jobs"], key=lambda job: job["asked_at_ms"], default=None)
+        if last is not None and last["phase"] == "failed":
+            yield Trouble(
+                kind="job",
+                title=f"The last resync of {row['id']} failed",
+                detail=last.get("error", ""),
+                remedy="Resync it again.",
+                who="operator",
+                sync=row["id"],
+            )
+        for reason, number in row["reasons"].get("failing", {}).items():
+            fails = ("record", "fails") if number == 1 else ("records", "fail")
+            yield Trouble(
+                kind="records",
+                title=f"{number:,} {fails[0]} of {row['id']} {fails[1]}: {_title(reason)}",
+                detail="",
+                remedy=CODES[reason].remedy if reason in CODES else "",
+                who=_who(reason),
+                count=number,
+                sync=row["id"],
+                reason=reason,
+            )
+
+
+def _feeds(health: Mapping[str, Any]) -> Iterator[Trouble]:
+    """Tell of feeds that fell behind, but for those of a connection that is paused, which says so itself."""
+    silent = {row["id"] for row in health["connections"] if row["state"] != "running"}
+    for row in health["feeds"]:
+        connection, age = row["feed"].partition("/")[0], row["age_s"]
+        if age is None or connection in silent:
+            continue
+        if age > max(_STALE_S, _STALE_ROUNDS * (row["interval_s"] or 0.0)):
+            yield Trouble(
+                kind="feed",
+                title=f"Changes of {row['feed']} are late",
+                detail=f"The app last told everything {age / 60:,.0f} minutes ago.",
+                remedy="The log of ingest says why.",
+                who="admin",
+                connection=connection,
+            )
+
+
+def _others(health: Mapping[str, Any]) -> Iterator[Trouble]:
+    number = sum(health["parked"].values())
+    if number:
+        yield Trouble(
+            kind="parked",
+            title=f"{number:,} message{'' if number == 1 else 's'} could not be handled",
+            detail="Each is kept with the reason, and shown at its record, too.",
+            remedy="What it said is taken over once the record is edited, or resynced.",
+            who="operator",
+            count=number,
+        )
+    if not health["ready"]:
+        yield Trouble(
+            kind="views",
+            title="The numbers are still growing",
+            detail="The console is reading what happened so far; counts and lists are not complete yet.",
+        )
+
+
+def _title(reason: str) -> str:
+    row = CODES.get(reason)
+    return row.title[:1].lower() + row.title[1:] if row else reason
+
+
+def _who(reason: str) -> str:
+    row = CODES.get(reason)
+    return "" if row is None or row.who == "nobody" else row.who

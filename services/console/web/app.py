@@ -1,0 +1,172 @@
+"""The pages as one web application: which addresses there are, who may see them, and what every request passes."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.console.access import Access
+from services.console.protect import protect
+from services.console.use.installation import Installation
+from services.console.use.problems import Problem
+from services.console.web import assets
+from services.console.web.asked import LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
+from services.console.web.parts.words import url
+from services.console.web.screens import home, sign_in, wrong
+from services.console.web.sessions import Role, Sessions
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types page"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_SMALL: Final = 800
+"""Bytes below which packing is not worth it."""
+_FIELDS: Final = 200
+"""Most fields of a form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One address: how it is asked, who may, and what answers."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    needs: Role | None
+    """The least role that may; None for those who are not signed in, too."""
+    answer: Callable[[Asked], Response]
+
+
+PAGES: Final = (
+    Page("GET", "/sign-in", None, sign_in.show),
+    Page("POST", "/sign-in", None, sign_in.sign_in),
+    Page("POST", "/sign-out", "viewer", sign_in.sign_out),
+    Page("POST", "/look", "viewer", sign_in.keep_look),
+    Page("GET", "/", "viewer", home.show),
+)
+
+
+def make_pages(console: Installation, access: Access, names: Collection[str] = ()) -> Starlette:
+    """Make the web application of the pages.
+
+    Args:
+        console: What the pages show.
+        access: Checks the token of whoever signs in.
+        names: Names of the console beside localhost and addresses.
+    """
+    site = Site(console=console, access=access, sessions=Sessions(access.token, access.now_ms))
+    web = Starlette(
+        routes=[
+            Route("/static/{name}", _static),
+            *(Route(row.path, partial(_serve, site, row), methods=[row.method]) for row in PAGES),
+        ],
+        exception_handlers={Problem: _problem, HTTPException: _not_possible},
+    )
+    protect(web, names)
+    web.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
+    web.add_middleware(BaseHTTPMiddleware, dispatch=_with_policy)
+    return web
+
+
+async def _static(request: Request) -> Response:
+    packs = "gzip" in request.headers.get("accept-encoding", "")
+    return assets.answer(request.path_params["name"], packs=packs)
+
+
+async def _with_policy(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+    answer = await go_on(request)
+    for name, value in _HEADERS.items():
+        answer.headers.setdefault(name, value)
+    answer.headers.setdefault("Cache-Control", "no-store")
+    return answer
+
+
+async def _serve(site: Site, page: Page, request: Request) -> Response:
+    """Answer one request, if whoever sends it may."""
+    session = site.sessions.read(request.cookies.get(SESSION_COOKIE, ""))
+    form = await _form(request) if page.method == "POST" else {}
+    if page.method == "POST":
+        _check_origin(request)
+    if page.needs is not None:
+        if session is None:
+            wanted = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+            return see_other(url("/sign-in", next=wanted if page.method == "GET" else ""))
+        if not session.may(page.needs):
+            raise Problem(403, "Not allowed", f"This takes the role {page.needs}; yours is {session.role}.")
+        if page.method == "POST" and not site.sessions.fits(session, form.get("form_token", "")):
+            raise Problem(
+                403, "Form is out of date", "Nothing was changed: go back, load the page again, and try again."
+            )
+    asked = Asked(
+        site=site,
+        session=session,
+        path=request.url.path,
+        host=request.headers.get("host", ""),
+        is_https="https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "")),
+        client=request.client.host if request.client else "",
+        look=Look.read(request.cookies.get(LOOK_COOKIE, "")),
+        query=dict(request.query_params),
+        form=form,
+        params=request.path_params,
+    )
+    answer = await run_in_threadpool(page.answer, asked)
+    if session is not None and page.needs is not None and "set-cookie" not in answer.headers:
+        renewed = site.sessions.renewed(session)
+        if renewed is not None:
+            asked.keep(answer, renewed)
+    return answer
+
+
+async def _form(request: Request) -> Mapping[str, str]:
+    """Read a form; a field that comes twice is the last of them."""
+    try:
+        text = (await request.body()).decode()
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=_FIELDS))
+    except ValueError as error:
+        raise Problem(400, "Not a form", "Send fields as forms of a page do.") from error
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse a form that another site's page sends: browsers say where it comes from."""
+    origin = request.headers.get("origin")
+    elsewhere = origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+    if elsewhere or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Problem(403, "Form of another site", "Nothing was changed: this form was sent by another site's page.")
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for this class alone
+    answer = html(wrong.page(_look(request), error.title, error.detail), error.status)
+    answer.headers.update(error.headers)
+    return answer
+
+
+async def _not_possible(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    title, text = ("There is no such page", "The address may be mistyped, or what it named is no more.")
+    if error.status_code != 404:
+        title, text = "Not possible", str(error.detail)
+    answer = html(wrong.page(_look(request), title, text), error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _look(request: Request) -> Look:
+    return Look.read(request.cookies.get(LOOK_COOKIE, ""))

@@ -1,0 +1,118 @@
+"""One request as a screen sees it, and what a screen answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from htpy import Element
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.console.access import Access
+from services.console.use.installation import Installation
+from services.console.web.sessions import Session, Sessions
+
+SESSION_COOKIE: Final = "syncline"
+LOOK_COOKIE: Final = "syncline-look"
+_LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
+_YEAR_S: Final = 365 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the pages are made from."""
+
+    console: Installation
+    access: Access
+    sessions: Sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How somebody wants the pages to look."""
+
+    theme: str = ""
+    """`light` or `dark`; as the system has it when empty."""
+    keys: bool = True
+    """Whether single keys do something."""
+
+    @classmethod
+    def read(cls, text: str) -> "Look":
+        """Read a cookie; what it does not say is as it is by default."""
+        parts = text.split("+")
+        theme = next((part for part in parts if part in ("light", "dark")), "")
+        return cls(theme=theme, keys="quiet" not in parts)
+
+    def text(self) -> str:
+        """Return it as a cookie holds it."""
+        return "+".join((self.theme or "system", "keys" if self.keys else "quiet"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request, with everything that a screen may use of it."""
+
+    site: Site
+    session: Session | None
+    path: str
+    host: str
+    is_https: bool
+    """Whether the browser is known to have come by https."""
+    client: str
+    look: Look = Look()
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    params: Mapping[str, str]
+    """Parts of the path."""
+
+    @property
+    def console(self) -> Installation:
+        """Return the installation."""
+        return self.site.console
+
+    @property
+    def now_ms(self) -> int:
+        """Return the time."""
+        return self.site.console.clock.now_ms()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the console is called on this very machine, where browsers keep secure cookies without https."""
+        name = self.host.rpartition(":")[0] if ":" in self.host.rpartition("]")[2] else self.host
+        return name.lower() in _LOCAL
+
+    def form_token(self) -> str:
+        """Return what a form must carry."""
+        return self.site.sessions.form_token(self.session) if self.session else ""
+
+    def keep(self, answer: Response, session: Session) -> None:
+        """Have the browser keep a session."""
+        answer.set_cookie(
+            SESSION_COOKIE,
+            self.site.sessions.cookie(session),
+            path="/",
+            httponly=True,
+            samesite="lax",
+            secure=not self.is_local,
+        )
+
+    def keep_look(self, answer: Response, look: Look) -> None:
+        """Have the browser keep how the pages look."""
+        answer.set_cookie(
+            LOOK_COOKIE, look.text(), max_age=_YEAR_S, httponly=True, samesite="lax", secure=not self.is_local
+        )
+
+
+def html(page: Element, status: int = 200) -> Response:
+    """Return a page."""
+    return HTMLResponse(str(page), status)
+
+
+def see_other(url: str) -> Response:
+    """Send the browser to another page after something was done."""
+    return RedirectResponse(url, 303)
+
+
+def inside(url: str) -> str:
+    """Return an address if it leads into this console, else the first page: no link to us sends people elsewhere."""
+    unsafe = not url.startswith("/") or url.startswith("//") or "\\" in url or any(ord(sign) < 33 for sign in url)
+    return "/" if unsafe else url

@@ -1,0 +1,88 @@
+"""How numbers, ages, states and addresses are written, the same on every page."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlencode
+
+import htpy as h
+from htpy import Element, Node
+
+from services.console.web.assets import ASSETS
+
+Tone: TypeAlias = Literal["ok", "wait", "bad", "off", "warn", "info"]
+
+
+class Mark(NamedTuple):
+    """How a state is shown: never by its colour alone."""
+
+    text: str
+    icon: str
+    tone: Tone
+
+
+STATUS: Final[Mapping[str, Mark]] = {
+    "failing": Mark("Failing", "alert", "bad"),
+    "pending": Mark("Pending", "clock", "wait"),
+    "excluded": Mark("Excluded", "minus", "off"),
+    "in_sync": Mark("In sync", "check", "ok"),
+}
+OTHER_STATUS: Final[Mapping[str, Mark]] = {
+    "hidden": Mark("Not shown", "minus", "off"),
+    "closed": Mark("Deleted", "minus", "off"),
+    "absorbed": Mark("Moved", "minus", "off"),
+}
+"""States of pairs that no list shows."""
+
+
+def icon(name: str) -> Element:
+    """Return an icon; it says nothing by itself."""
+    return h.svg(".i", aria_hidden="true", focusable="false")[h.use(href=f"{ASSETS['icons.svg'].url}#{name}")]
+
+
+def badge(mark: Mark) -> Element:
+    """Return a state as a badge."""
+    return h.span(class_=f"badge {mark.tone}")[icon(mark.icon), mark.text]
+
+
+def status_badge(status: str) -> Element:
+    """Return the state of a pair."""
+    return badge(STATUS.get(status) or OTHER_STATUS[status])
+
+
+def count(number: int) -> str:
+    """Return a number as people read it."""
+    return f"{number:,}"
+
+
+def many(number: int, one: str, more: str = "") -> str:
+    """Return a number of things, in the singular for one of them."""
+    return f"{count(number)} {one if number == 1 else more or one + 's'}"
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its largest unit."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def prose(text: str) -> Node:
+    """Return a sentence, with what stands in backticks as code."""
+    return [h.code[part] if number % 2 else part for number, part in enumerate(text.split("`"))]
+
+
+def ago(at_ms: int, now_ms: int) -> Node:
+    """Return how long ago something was, with the moment itself as a hint."""
+    if not at_ms:
+        return h.span(".none")["never"]
+    iso = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+    text = f"{span((now_ms - at_ms) / 1000)} ago"
+    return h.time(datetime=iso, title=iso.replace("T", " ").replace("+00:00", " UTC"))[text]
+
+
+def url(path: str, query: Mapping[str, str] | None = None, /, **changes: str) -> str:
+    """Return an address with a query, without what is empty."""
+    merged = {name: value for name, value in {**(query or {}), **changes}.items() if value}
+    return f"{path}?{urlencode(merged)}" if merged else path

@@ -1,0 +1,145 @@
+"""The first page: what is wrong, then every sync with its numbers, then every connection."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import htpy as h
+from htpy import Element, Node
+from starlette.responses import Response
+
+from services.console.use.troubles import Trouble, troubles
+from services.console.web.asked import Asked, html
+from services.console.web.parts.page import page
+from services.console.web.parts.pieces import card, empty, notice, table
+from services.console.web.parts.words import STATUS, Mark, Tone, ago, badge, count, icon, many, prose, span
+
+_EVERY_S: Final = 5
+_TONES: Final[Mapping[str, Tone]] = {
+    "connection": "bad", "job": "bad", "sync": "bad", "records": "bad", "parked": "warn", "feed": "warn",
+    "webhooks": "warn", "views": "info",
+}  # fmt: skip
+_NUMBERS: Final = tuple(mark.text for mark in STATUS.values())
+_WAYS: Final = {"two_way": ("both", "and back"), "to_right": ("to-right", "to"), "to_left": ("to-left", "from")}
+
+
+def show(asked: Asked) -> Response:
+    """Return the first page."""
+    health = asked.console.health()
+    found = troubles(health)
+    return html(
+        page(
+            asked,
+            "Home",
+            h.div(".stack")[
+                _troubles(found), _syncs(asked, health), _connections(asked, health),
+            ],
+            here="/",
+            every=_EVERY_S,
+        )
+    )  # fmt: skip
+
+
+def _troubles(found: Sequence[Trouble]) -> Element:
+    rows: Node = [_trouble(number, row) for number, row in enumerate(found)]
+    if not found:
+        rows = notice("ok", "All is well", h.p["No record fails, and every connection works."])
+    return h.section(".troubles", id="troubles", aria_label="Problems")[rows]
+
+
+def _trouble(number: int, row: Trouble) -> Element:
+    act = [prose(row.remedy), " "] if row.remedy else None
+    return notice(
+        _TONES[row.kind],
+        row.title,
+        h.p[prose(row.detail)] if row.detail else None,
+        h.p[act, h.span(".muted")[f"Acts: {row.who}."] if row.who else None] if act or row.who else None,
+        name=f"trouble-{number}",
+    )
+
+
+def _syncs(asked: Asked, health: Mapping[str, Any]) -> Element:
+    rows = [_sync(asked, row, health["at_ms"]) for row in health["syncs"]]
+    inside = (
+        table("Syncs", ("Sync", "State", "Between", *_NUMBERS, "Last settled"), rows, numbers=_NUMBERS)
+        if rows
+        else empty(
+            "Nothing is synced yet", ["Set a sync up by a file: ", h.code["python -m services.console apply FILE"]]
+        )
+    )
+    return card("Syncs", inside, name="syncs")
+
+
+def _sync(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
+    waits = row["oldest_pending_s"]
+    return h.tr[
+        h.th(".name", scope="row")[row["id"]],
+        h.td(".state")[badge(state_of(row))],
+        h.td(data_label="Between")[between(asked, row["id"])],
+        [
+            h.td(".num", data_label=mark.text)[count(row["counts"][status])]
+            for status, mark in STATUS.items()
+        ],
+        h.td(data_label="Last settled")[
+            ago(row["last_settled_ms"], now_ms),
+            h.span(".muted")[f" · oldest waits {span(waits)}"] if waits >= 1 else None,
+        ],
+    ]  # fmt: skip
+
+
+def between(asked: Asked, name: str) -> Node:
+    """Return the two accounts of a sync, with the way that changes go."""
+    sync = asked.console.setups.sync(name)
+    if sync is None:
+        return h.span(".none")["not set up here"]
+    labels = {row.id: row.label or row.id for row in asked.console.setups.connections()}
+    mark, words = _WAYS[sync.direction]
+    return [
+        labels.get(sync.left.connection, sync.left.connection), " ", icon(mark), h.span(".sr")[words], " ",
+        labels.get(sync.right.connection, sync.right.connection),
+    ]  # fmt: skip
+
+
+def state_of(row: Mapping[str, Any]) -> Mark:
+    """Return whether a sync runs."""
+    if row["not_run_here"]:
+        return Mark("Not here", "alert", "bad")
+    if not row["enabled"]:
+        return Mark("Off", "minus", "off")
+    if row["phase"] != "live":
+        return Mark("First sync", "clock", "wait")
+    return Mark("On", "check", "ok")
+
+
+def _connections(asked: Asked, health: Mapping[str, Any]) -> Element:
+    rows = [_connection(asked, row, health) for row in health["connections"]]
+    inside = (
+        table("Connections", ("Connection", "State", "App", "Account", "Changes known up to"), rows)
+        if rows
+        else empty(
+            "No app is connected",
+            ["Connect one by a file: ", h.code["python -m services.console apply FILE"]],
+            mark="plug",
+        )
+    )
+    return card("Connections", inside, name="connections")
+
+
+def _connection(asked: Asked, row: Mapping[str, Any], health: Mapping[str, Any]) -> Element:
+    app = asked.console.setups.apps.get(row["app"])
+    marks = {
+        "running": Mark("Connected", "check", "ok"),
+        "paused": Mark("Paused", "pause", "warn"),
+        "unknown": Mark("Not known", "warn", "warn"),
+    }
+    feeds = [feed for feed in health["feeds"] if feed["feed"].startswith(f"{row['id']}/")]
+    told = [feed["complete_to_ms"] for feed in feeds if feed["complete_to_ms"]]
+    return h.tr[
+        h.th(".name", scope="row")[row["label"] or row["id"]],
+        h.td(".state")[badge(marks[row["state"]])],
+        h.td(data_label="App")[app.title if app else row["app"]],
+        h.td(".wrap", data_label="Account")[row["account"]],
+        h.td(data_label="Changes known up to")[
+            ago(min(told), health["at_ms"]) if told else h.span(".none")["not asked yet"],
+            h.span(".muted")[f" · {many(len(feeds), 'feed')}"] if len(feeds) > 1 else None,
+        ],
+    ]

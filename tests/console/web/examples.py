@@ -1,0 +1,63 @@
+"""An installation with something of everything, and the pages that show it."""
+
+from typing import Final
+
+from shared import topics
+from shared.core.pairs import Match, Pending, Problem
+from shared.io.envelope import Stored
+from shared.io.webhook_refusals import Refusals
+from shared.messages import Cursor, JobProgress, Parked, SetupDoc
+from tests.services.console.window import Window, linked, pair
+from tests.services.desk import LEFT, RIGHT
+
+LOOKS: Final = ("/sign-in?next=/", "/")
+"""An address of each page, in each state that it has."""
+NASTY: Final = "<script>alert(1)</script>\"'&"
+"""A name that must be nothing but a name."""
+
+
+def show_everything(window: Window) -> None:
+    """Show records in every state, feeds, a parked message, a job and refused webhooks."""
+    now = window.desk.clock.now_ms()
+    window.show(
+        linked("ann", changed_ms=now - 5_000, synced_ms=now - 4_000, match=Match(by="email", key="ann@x.example")),
+        linked(
+            "bob", status="failing", reason="too_long", label=NASTY, changed_ms=now - 90_000,
+            problems={"f": Problem(code="too_long", message="at most 10", field="f")},
+        ),
+        linked("cid", status="pending", reason="queued", changed_ms=now - 2_000,
+               pending={"R": Pending(key="k", op="update", fields={"h": "b"}, setup=1)}),
+        pair("dan", "excluded", reason="email_missing", changed_ms=now - 7_200_000, label=""),
+        pair("eve", "failing", reason="required_missing", changed_ms=now - 86_400_000,
+             problems={"*": Problem(code="required_missing", message="LASTNAME must not be blank")}),
+        pair("fay", "excluded", reason="duplicate_identifier", others=("Lh-ann",), changed_ms=now - 9_000),
+        pair("gus", "hidden"), pair("hal", "closed"), pair("ida", "absorbed", absorbed_by="ann"),
+        *(linked(f"p{number:03d}", label=f"Person {number}", changed_ms=now - 60_000 * number) for number in range(60)),
+    )  # fmt: skip
+    for connection, behind in ((LEFT, 2_000), (RIGHT, 3_600_000)):
+        cursor = Cursor(
+            connection=connection, object="contact", feed="changed", cursor="c", complete_to_ms=now - behind,
+            interval_s=5.0,
+        )  # fmt: skip
+        row = Stored(partition=0, offset=0, key=f"{connection}/contact/changed", message=cursor, raw=b"", headers={})
+        window.views.take(topics.CURSORS.name, [row], {})
+    parked = Parked(
+        topic="records",
+        partition=0,
+        offset=3,
+        raw_base64="",
+        key=f"{LEFT}/contact/h-bob",
+        reason="unreadable",
+        detail="not JSON",
+        at_ms=now,
+    )
+    window.views.take(
+        topics.PARKED.name,
+        [Stored(partition=0, offset=1, key=parked.key, message=parked, raw=b"", headers={})],
+        {},
+    )
+    window.refused[LEFT] = Refusals(reason="old_signature", calls=3, since_ms=now - 60_000, last_ms=now)
+    asked = window.ask("everything", sync="people").json()
+    window.follow()
+    told = JobProgress(job=asked["id"], phase="failed", error="the app <b>went</b> away", at_ms=now)
+    window.desk.set_up("progress", SetupDoc(progress=told), asked["id"])

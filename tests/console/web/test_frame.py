@@ -1,0 +1,265 @@
+"""What holds for every page: who may see it, the policy, links that lead somewhere, and how much it weighs."""
+
+import gzip
+import re
+from urllib.parse import quote
+
+import pytest
+
+from services.console.guard import MOST_WRONG
+from services.console.web.app import PAGES, POLICY, Page
+from services.console.web.asked import Look, inside
+from services.console.web.assets import ASSETS
+from services.console.web.sessions import LASTS_MS, ROLES, Session, Sessions
+from shared.io.memory import ManualClock
+from tests.console.web.examples import LOOKS, show_everything
+from tests.console.web.visitor import Visitor
+from tests.services.console.window import TOKEN, Window
+
+_GUARDED = [row for row in PAGES if row.needs is not None]
+_NAMES = [f"{row.method} {row.path}" for row in _GUARDED]
+guarded = pytest.mark.parametrize("row", _GUARDED, ids=_NAMES)
+
+
+def path_of(row: Page) -> str:
+    return re.sub(r"{.*?}", "x", row.path)
+
+
+# Who may
+
+
+@guarded
+def test_nobody_sees_a_page_without_signing_in(stranger: Visitor, row: Page) -> None:
+    answer = stranger.ask(path_of(row), row.method)
+    assert answer.status_code == 303
+    wanted = f"?next={quote(path_of(row), safe='')}" if row.method == "GET" else ""
+    assert answer.headers["Location"] == f"/sign-in{wanted}"
+
+
+def test_whoever_signs_in_goes_where_he_wanted(stranger: Visitor) -> None:
+    answer = stranger.sign_in(TOKEN, "/%3Fx%3D1")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/?x=1")
+    assert stranger.open("/").headings == ["Home"]
+    assert stranger.ask("/sign-in").status_code == 303, "whoever is signed in needs no sign-in page"
+
+
+def test_a_wrong_token_is_told_at_its_field(stranger: Visitor) -> None:
+    answer = stranger.sign_in("guess")
+    assert answer.status_code == 422
+    assert "This is not the token of this installation." in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_many_wrong_tokens_shut_the_door(stranger: Visitor) -> None:
+    """The same count as the API's: nobody gets twice as many guesses by using both."""
+    for _ in range(MOST_WRONG):
+        assert stranger.ask("/api/v1/health", headers={"Authorization": "Bearer guess"}).status_code == 401
+    answer = stranger.sign_in(TOKEN)
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_signing_out_forgets_the_session(visitor: Visitor) -> None:
+    form = visitor.open("/").form("/sign-out")
+    assert visitor.send(form).headers["Location"] == "/sign-in"
+    assert visitor.ask("/").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("host", "secure"), [("localhost:8702", False), ("[::1]:8702", False), ("10.1.2.3:8702", True)]
+)
+def test_the_cookie_is_kept_from_script_and_other_sites(
+    stranger: Visitor,
+    host: str,
+    secure: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    answer = stranger.ask("/sign-in", "POST", data={"token": TOKEN}, headers={"Host": host})
+    flags = {part.strip().lower() for part in answer.headers["Set-Cookie"].split(";")[1:]}
+    assert {"httponly", "samesite=lax", "path=/"} <= flags
+    assert ("secure" in flags) is secure
+    assert ("may not be encrypted" in stranger.ask("/sign-in", headers={"Host": host}).text) is secure
+
+
+@pytest.mark.parametrize("role", ROLES)
+@guarded
+def test_roles_are_those_of_the_table(stranger: Visitor, row: Page, role: str) -> None:
+    sessions = Sessions(TOKEN, ManualClock().now_ms)
+    session = Session("ann", role, "id", 2**52)  # type: ignore[arg-type]  # one of them
+    stranger.http.cookies.set("syncline", sessions.cookie(session))
+    body = {"form_token": sessions.form_token(session)}
+    answer = stranger.ask(path_of(row), row.method, data=body if row.method == "POST" else None)
+    needed = row.needs
+    assert needed is not None
+    assert (answer.status_code == 403) is (ROLES.index(session.role) < ROLES.index(needed)), answer.text
+
+
+# Forms
+
+
+@pytest.mark.parametrize("row", [row for row in _GUARDED if row.method == "POST"], ids=lambda row: row.path)
+def test_a_form_of_nobody_knows_where_is_refused(visitor: Visitor, row: Page) -> None:
+    other = Sessions(TOKEN, ManualClock().now_ms)
+    foreign = other.form_token(other.begin("admin", "admin"))
+    for token in ("", "x", "x" * 43, foreign):
+        assert visitor.ask(path_of(row), "POST", data={"form_token": token}).status_code == 403
+    own = visitor.open("/").form("/look").fields["form_token"]
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = visitor.ask(path_of(row), "POST", data={"form_token": own}, headers=headers)
+        assert answer.status_code == 403, headers
+        assert "another site" in answer.text
+
+
+def test_signing_in_is_no_form_for_other_sites(stranger: Visitor) -> None:
+    answer = stranger.ask("/sign-in", "POST", data={"token": TOKEN}, headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 403
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_a_body_that_is_no_form_is_refused(visitor: Visitor) -> None:
+    assert visitor.ask("/look", "POST", data=b"\xff\xfe").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example", "//evil.example", "/\\evil.example", "/\n/x", "/ x", "javascript:1", "", "x"]
+)
+def test_nobody_is_sent_elsewhere(stranger: Visitor, url: str) -> None:
+    assert inside(url) == "/"
+    answer = stranger.ask("/sign-in", "POST", data={"token": TOKEN, "next": url})
+    assert answer.headers["Location"] == "/"
+
+
+# Sessions
+
+
+def test_a_session_ends_and_is_renewed_while_it_is_used() -> None:
+    clock = ManualClock()
+    sessions = Sessions("t", clock.now_ms)
+    session = sessions.begin("ann", "viewer")
+    assert sessions.read(sessions.cookie(session)) == session
+    assert sessions.renewed(session) is None
+    clock.advance(LASTS_MS // 2)
+    renewed = sessions.renewed(session)
+    assert renewed is not None
+    assert (renewed.who, renewed.role, renewed.id) == ("ann", "viewer", session.id), "its forms stay good"
+    clock.advance(LASTS_MS // 2)
+    assert sessions.read(sessions.cookie(session)) is None
+    assert sessions.read(sessions.cookie(renewed)) == renewed
+
+
+def test_a_cookie_that_was_not_made_here_is_nobodys() -> None:
+    sessions = Sessions("t", ManualClock().now_ms)
+    good = sessions.cookie(sessions.begin("ann", "viewer"))
+    body, _, mark = good.partition(".")
+    other = Sessions("another token", ManualClock().now_ms)
+    assert other.read(good) is None, "changing the token ends all sessions"
+    for bad in ("", ".", body, f"{body}.", f"{body}.{mark[:-1]}0", f"{body[:-4]}AAAA.{mark}", f"é.{mark}", f".{mark}"):
+        assert sessions.read(bad) is None, bad
+    unknown = f"e30=.{sessions._mark('cookie', 'e30=')}"
+    assert sessions.read(unknown) is None, "a session of another version, signed as ours are"
+
+
+def test_forms_carry_another_text_each_time() -> None:
+    sessions = Sessions("t", ManualClock().now_ms)
+    session = sessions.begin("ann", "viewer")
+    one, two = sessions.form_token(session), sessions.form_token(session)
+    assert one != two
+    assert sessions.fits(session, one)
+    assert sessions.fits(session, two)
+
+
+def test_a_session_that_is_half_over_is_renewed_by_a_page(window: Window, visitor: Visitor) -> None:
+    assert "Set-Cookie" not in visitor.ask("/").headers
+    window.desk.clock.advance(LASTS_MS // 2 + 1)
+    assert "syncline=" in visitor.ask("/").headers["Set-Cookie"]
+
+
+# Look
+
+
+def test_the_look_is_kept_in_the_browser(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    assert ("html", "data-theme", "dark") not in page.attributes
+    answer = visitor.send(page.form("/look"), theme="dark", next="/?a=1")
+    assert answer.headers["Location"] == "/?a=1"
+    assert ("html", "data-theme", "dark") in visitor.open("/").attributes
+    for look in (Look(), Look(theme="dark"), Look(theme="light", keys=False)):
+        assert Look.read(look.text()) == look
+    assert Look.read("") == Look.read("nonsense+dark2") == Look()
+
+
+# Every page
+
+
+@pytest.mark.parametrize("path", LOOKS)
+def test_every_page_holds_to_the_rules(window: Window, visitor: Visitor, path: str) -> None:
+    """One heading, no style or script in the page, the policy, and links that lead somewhere; with data and without."""
+    for with_data in (False, True):
+        if with_data:
+            show_everything(window)
+        answer = visitor.ask(path)
+        if answer.status_code == 404 and not with_data:
+            continue
+        page = visitor.open(path)
+        assert len(page.headings) == 1
+        assert page.answer.headers["Content-Security-Policy"] == POLICY
+        assert page.answer.headers["Cache-Control"] == "no-store"
+        for tag, name, value in page.attributes:
+            assert name != "style", (tag, value)
+            assert not name.startswith("on"), (tag, name)
+            assert not (name in ("href", "src", "action") and value.startswith("javascript:"))
+        identifiers = [value for _, name, value in page.attributes if name == "id"]
+        assert len(identifiers) == len(set(identifiers))
+        for link in sorted(set(page.links)):
+            if link.startswith("#"):
+                assert link[1:] in identifiers, link
+            elif not link.startswith("http"):
+                assert visitor.ask(link, allow_redirects=True).status_code < 400, link
+
+
+@pytest.mark.parametrize("path", LOOKS)
+def test_a_page_is_small(window: Window, visitor: Visitor, path: str) -> None:
+    """Cold, with everything that it needs, as it travels."""
+    show_everything(window)
+    page = visitor.open(path)
+    needed = {value for tag, name, value in page.attributes if value.startswith("/static/")}
+    needed = {value.partition("#")[0] for value in needed}
+    assert len(needed) + 1 <= 8
+    bodies = [visitor.ask(name, stream=True).raw.read() for name in needed]
+    assert sum(map(len, bodies)) + len(gzip.compress(page.answer.content)) <= 40_000
+    assert len(ASSETS["console.js"].body) <= 20_000
+    assert len(ASSETS["console.css"].body) <= 40_000
+
+
+def test_every_icon_that_is_used_is_there(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    known = set(re.findall(r'<symbol id="([a-z-]+)"', ASSETS["icons.svg"].body.decode()))
+    used = set()
+    for path in LOOKS:
+        page = visitor.open(path)
+        used |= {value.partition("#")[2] for tag, name, value in page.attributes if (tag, name) == ("use", "href")}
+    assert used
+    assert used <= known
+
+
+def test_files_are_kept_for_ever_under_a_name_that_changes(visitor: Visitor) -> None:
+    good = visitor.ask(ASSETS["console.css"].url)
+    assert (good.status_code, good.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
+    assert "immutable" in good.headers["Cache-Control"]
+    assert good.headers["Content-Encoding"] == "gzip"
+    plain = visitor.ask(ASSETS["console.css"].url, headers={"Accept-Encoding": "identity"})
+    assert plain.content == ASSETS["console.css"].body
+    other = visitor.ask("/static/console.000000000000.css")
+    assert (other.status_code, other.headers["Cache-Control"]) == (200, "no-store"), "of a version beside this one"
+    assert visitor.ask("/static/api.py").status_code == 404
+    assert visitor.ask("/static/..%2fapp.py").status_code == 404
+
+
+def test_what_is_wrong_is_a_page_too(stranger: Visitor) -> None:
+    for path, method, status in (("/no-such", "GET", 404), ("/sign-in", "DELETE", 405)):
+        answer = stranger.ask(path, method)
+        assert answer.status_code == status
+        assert answer.headers["Content-Security-Policy"] == POLICY
+        assert "<h1>" in answer.text
+    assert stranger.ask("/api/no-such").headers["Content-Type"] == "application/problem+json"

@@ -1,0 +1,106 @@
+"""The first page says what is wrong, worst first, then how every sync and connection stands."""
+
+from typing import Any
+
+from services.console.use.troubles import troubles
+from shared import topics
+from shared.io.envelope import Stored
+from shared.io.tokens import Paused
+from shared.messages import Cursor, SetupDoc
+from tests.console.web.examples import NASTY, show_everything
+from tests.console.web.visitor import Visitor
+from tests.services.console.window import Window, linked
+from tests.services.desk import LEFT, SYNC, people
+
+
+def health(**more: Any) -> dict[str, Any]:
+    return {"ready": True, "connections": [], "syncs": [], "feeds": [], "parked": {}, **more}
+
+
+def test_all_is_well(window: Window, visitor: Visitor) -> None:
+    window.show(linked("a"), linked("b"))
+    page = visitor.open("/")
+    assert "All is well" in page.words
+    assert window.get("health")["problems"] == []
+
+
+def test_every_sync_stands_with_its_numbers(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    words = visitor.open("/").words
+    assert "Hub and back Book" in words
+    assert f"{SYNC} On Hub and back Book 2 1 2 61 4 s ago" in words
+
+
+def test_a_name_is_nothing_but_a_name(window: Window, visitor: Visitor) -> None:
+    connection = window.desk.setups.connection(LEFT)
+    window.desk.set_up(
+        "connection", SetupDoc(connection=connection.model_copy(update={"label": NASTY, "version": 2})), LEFT
+    )
+    page = visitor.open("/")
+    assert NASTY in page.text
+    assert "<script>alert" not in page.answer.text
+
+
+def test_a_sync_that_is_off_or_read_for_the_first_time_says_so(window: Window, visitor: Visitor) -> None:
+    window.desk.set_up("sync", SetupDoc(sync=people(enabled=False, version=2)), SYNC)
+    assert f"{SYNC} Off" in visitor.open("/").words
+    window.desk.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
+    window.desk.set_up("phase", None, SYNC)
+    assert f"{SYNC} First sync" in visitor.open("/").words
+
+
+def test_a_paused_connection_comes_first(window: Window, visitor: Visitor) -> None:
+    """With the app's words, what to do and who acts; its feeds are no second problem."""
+    show_everything(window)
+    window.paused[LEFT] = Paused(code="auth_expired", message="token revoked by ann", again_ms=1)
+    words = visitor.open("/").words
+    first = words.index("Hub is paused: sign-in expired token revoked by ann Reconnect the account")
+    assert first < words.index("record of people fails")
+    assert "Acts: admin." in words[first:]
+    problems = window.get("health")["problems"]
+    assert (problems[0]["kind"], problems[0]["who"], problems[0]["connection"]) == ("connection", "admin", LEFT)
+
+
+def test_problems_are_sorted_by_weight_and_number() -> None:
+    sync = {"id": "s", "not_run_here": "", "jobs": [], "reasons": {"failing": {"too_long": 2, "invalid_value": 5}}}
+    found = troubles(health(syncs=[sync], parked={"unreadable": 3}, ready=False))
+    assert [(row.kind, row.count) for row in found] == [("records", 5), ("records", 2), ("parked", 3), ("views", 0)]
+    assert found[0].title == "5 records of s fail: value refused"
+    assert found[0].who == "owner of the record"
+    assert found[2].title == "3 messages could not be handled"
+
+
+def test_a_feed_is_late_after_some_rounds(window: Window) -> None:
+    now = window.desk.clock.now_ms()
+
+    def late(behind_s: int, interval_s: float) -> bool:
+        cursor = Cursor(
+            connection=LEFT, object="contact", feed="changed", cursor="c", complete_to_ms=now - behind_s * 1000,
+            interval_s=interval_s,
+        )  # fmt: skip
+        row = Stored(partition=0, offset=0, key=f"{LEFT}/contact/changed", message=cursor, raw=b"", headers={})
+        window.views.take(topics.CURSORS.name, [row], {})
+        return any(row["kind"] == "feed" for row in window.get("health")["problems"])
+
+    assert not late(590, 5.0)
+    assert late(610, 5.0)
+    assert not late(610, 300.0), "one that is asked seldom may be older"
+    assert late(1510, 300.0)
+
+
+def test_a_failed_resync_is_a_problem_until_a_later_one(window: Window) -> None:
+    show_everything(window)
+    failed = [row for row in window.get("health")["problems"] if row["kind"] == "job"]
+    assert [row["detail"] for row in failed] == ["the app <b>went</b> away"]
+    window.desk.clock.advance(1)
+    window.ask("later", sync=SYNC)
+    window.follow()
+    assert [row for row in window.get("health")["problems"] if row["kind"] == "job"] == []
+
+
+def test_without_anything_a_page_says_what_to_do(window: Window, visitor: Visitor) -> None:
+    for kind, name in (("sync", SYNC), ("phase", SYNC), ("connection", LEFT), ("connection", "book")):
+        window.desk.set_up(kind, None, name)
+    words = visitor.open("/").words
+    assert "Nothing is synced yet" in words
+    assert "No app is connected" in words
