@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
-from shared.core.connector import App, Binding
+from shared.core.connector import App, Binding, FieldInfo
 from shared.core.mapping import FieldMapping
 from shared.core.matching import Identity, MatchSettings, Rule
 from shared.core.merging import Choice, FieldRule, InvalidValue
@@ -30,7 +30,10 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
     left, right = connections[sync.left.connection], connections[sync.right.connection]
     country = left.country or right.country
-    longest = {side: _longest(apps[connections[end.connection].app].objects[end.object]) for side, end in ends.items()}
+    infos = {
+        side: {info.name: info for info in apps[connections[end.connection].app].objects[end.object].fields}
+        for side, end in ends.items()
+    }
     return Policy(
         sync=sync.id,
         setup=sync.version,
@@ -39,7 +42,7 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         left=sides["L"],
         right=sides["R"],
         rules=tuple(
-            _rule(sync, mapping, LensContext(country=country, zone=_zone(mapping, left, right)), longest)
+            _rule(sync, mapping, LensContext(country=country, zone=_zone(mapping, left, right)), infos)
             for mapping in sync.mappings
         ),
         match=_match_rule(sync, sides["L"].object),
@@ -147,38 +150,38 @@ def _labeller(object_: str, native: Mapping[str, str]) -> Callable[[Fields], str
     return label
 
 
-def _longest(binding: Binding) -> dict[str, int]:
-    """Give the most characters that fields take, where that is known."""
-    return {info.name: info.max_length for info in binding.fields if info.max_length is not None}
-
-
-def _fitting(value: Value | None, most: int) -> Value | None:
-    """Give a value that a field takes; raises `InvalidValue` for one that is too long."""
+def _fitting(value: Value | None, info: FieldInfo | None) -> Value | None:
+    """Return a value that a field takes; raises `InvalidValue` for a text that is too long, or a number too fine."""
+    most = LONGEST if info is None or info.max_length is None else min(LONGEST, info.max_length)
     length = value.length if isinstance(value, TooLong) else max(map(len, texts(value)), default=0)
     if length > most:
         raise InvalidValue("too_long", f"the text has {length:,} characters, and at most {most:,} are taken")
+    if info is not None and info.scale is not None and isinstance(value, str):
+        decimals = len(value.partition(".")[2].rstrip("0"))
+        if decimals > info.scale:
+            raise InvalidValue(
+                "invalid_value", f"at most {info.scale} decimals are taken, and the number has {decimals}"
+            )
     return value
 
 
 def _rule(
-    sync: Sync, mapping: FieldMapping, context: LensContext, longest: Mapping[Side, Mapping[str, int]]
+    sync: Sync, mapping: FieldMapping, context: LensContext, infos: Mapping[Side, Mapping[str, FieldInfo]]
 ) -> FieldRule:
     lens = LENS[mapping.lens]
-    most = {
-        side: min(LONGEST, longest[side].get(mapping.left if side == "L" else mapping.right, LONGEST)) for side in SIDES
-    }
+    left, right = infos["L"].get(mapping.left), infos["R"].get(mapping.right)
     policy = POLICIES[mapping.policy]
 
-    def choose(left: Value, right: Value) -> Choice:
-        return policy(Conflict(left=left, right=right, default=sync.default_app))
+    def choose(one: Value, other: Value) -> Choice:
+        return policy(Conflict(left=one, right=other, default=sync.default_app))
 
     def get(value: Value) -> Value | None:
-        return _fitting(value if isinstance(value, TooLong) else lens.get(value, context), most["R"])
+        return _fitting(value if isinstance(value, TooLong) else lens.get(value, context), right)
 
     def put(value: Value, old: Value | None) -> Value | None:
         if isinstance(value, TooLong):
-            return _fitting(value, most["L"])
-        return _fitting(lens.put(value, None if isinstance(old, TooLong) else old, context), most["L"])
+            return _fitting(value, left)
+        return _fitting(lens.put(value, None if isinstance(old, TooLong) else old, context), left)
 
     def same(one: Value, other: Value) -> bool:
         if isinstance(one, TooLong) or isinstance(other, TooLong):

@@ -166,7 +166,7 @@ class Setups:
     def session(self, connection: str) -> Session:
         """Tell an exchange for which connection it runs."""
         row = self.connection(connection)
-        return Session(connection=row.id, account=row.account, options=row.options)
+        return Session(connection=row.id, options=row.options)
 
     def sync(self, name: str) -> Sync | None:
         """Give a sync's settings."""

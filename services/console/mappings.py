@@ -10,7 +10,7 @@ from services.console.files import MappingChanges, MappingFile, SetupError
 from shared.apps.defaults import default_mappings
 from shared.core.connector import FieldInfo
 from shared.core.mapping import FieldMapping
-from shared.core.records import FieldType, Side
+from shared.core.records import FieldType, Side, opposite
 from shared.core.syncs import Sync
 from shared.rules.type_compat import Direction, Fit, fit, lenses_for, partners
 
@@ -41,7 +41,8 @@ class End:
         """Give a field; raises `SetupError`."""
         found = self.fields.get(name)
         if found is None:
-            near = difflib.get_close_matches(name, self.fields, n=1)
+            shown = [info.name for info in self.fields.values() if info.label.casefold() == name.casefold()]
+            near = shown or difflib.get_close_matches(name, self.fields, n=1)
             known = ", ".join(sorted(self.fields)[:_NAMED]) + (", and more" if len(self.fields) > _NAMED else "")
             raise SetupError(
                 f"{where}: {self.app} has no field {name!r} of {self.object}"
@@ -99,6 +100,38 @@ def agrees(wanted: Sequence[MappingFile] | MappingChanges, standing: Sequence[Fi
 def _says(wanted: MappingFile, row: FieldMapping | None) -> bool:
     given = wanted.model_dump(exclude_none=True)
     return row is not None and all(getattr(row, name) == value for name, value in given.items())
+
+
+def hints(sync: str, made: Sequence[FieldMapping], old: Sync | None, left: End, right: End) -> list[str]:
+    """List what may not be meant about mappings that are new or carry something else than before."""
+    standing = {_carries(row) for row in old.mappings if row.on} if old is not None else set[tuple[str, ...]]()
+    found = []
+    for row in made:
+        if not row.on or _carries(row) in standing:
+            continue
+        where, ends = f"sync {sync!r}, mapping {row.key!r}", {"L": (left, row.left), "R": (right, row.right)}
+        for side in _LEADS_TO[row.direction]:
+            (target, name), (source, held) = ends[side], ends[opposite(side)]
+            one, other = source.fields[held], target.fields[name]
+            if one.sensitive:
+                found.append(
+                    f"{where}: {source.app} marks {held!r} as sensitive, and {target.app} will hold its values in "
+                    f"{name!r}: whoever reads that may read them"
+                )
+            lacking = _lacking(one, other)
+            if lacking:
+                found.append(
+                    f"{where}: {name!r} of {target.app} does not have the options {', '.join(lacking)} of {held!r} of "
+                    f"{source.app}: a record that holds one fails until it has"
+                )
+    return found
+
+
+def _lacking(one: FieldInfo, other: FieldInfo) -> list[str]:
+    """List the options of a field that another one does not take, as far as both say theirs."""
+    taken = {option.value for option in other.options}
+    lacking = [f"{option.value} ({option.label})" for option in one.options if taken and option.value not in taken]
+    return lacking[:_NAMED] + (["and more"] if len(lacking) > _NAMED else [])
 
 
 def _check_written(sync: str, made: Sequence[FieldMapping], left: End, right: End) -> None:

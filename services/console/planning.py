@@ -245,8 +245,8 @@ def _identified(
             else ""
         )
         raise SetupError(
-            f"connection {row.id!r} leads to account {name!r} now, and was made for {old.account!r}: its records would "
-            f"be taken for those of the other account. Give the new account its own connection.{moved}"
+            f"connection {row.id!r} leads to account {name!r} ({info.name}) now, and was made for {old.account!r}: its "
+            f"records would be taken for those of the other account. Give the new account its own connection.{moved}"
         )
     return row.model_copy(update={"account": name, "zone": info.zone})
 
@@ -383,8 +383,11 @@ def _mappings(
     if wanted.mappings is None:
         return old.mappings if old is not None else mappings.defaults(left, right)
     if isinstance(wanted.mappings, MappingChanges):
-        return mappings.changed(wanted.id, wanted.mappings, left, right)
+        made = mappings.changed(wanted.id, wanted.mappings, left, right)
+        drawn.hints += mappings.hints(wanted.id, made, old, left, right)
+        return made
     made = mappings.complete(wanted.id, wanted.mappings, left, right)
+    drawn.hints += mappings.hints(wanted.id, made, old, left, right)
     if old is not None and mappings.agrees(wanted.mappings, old.mappings):
         return made
     drawn.hints += [

@@ -1,7 +1,7 @@
 """Receives webhooks: genuine ones become notices, and are answered only when Kafka has them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest.notices import addressed, as_notice
 from shared import logs
-from shared.core.connector import Hint, Webhook, WebhookCall
+from shared.core.connector import App, Hint, Webhook, WebhookCall
 from shared.core.syncs import Connection
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
 from shared.io.vault import Vault, VaultError
@@ -141,7 +141,7 @@ class Webhooks:
         return list(found.values())
 
 
-def make_app(webhooks: Webhooks, apps: Mapping[str, Any]) -> FastAPI:
+def make_app(webhooks: Webhooks, apps: Mapping[str, App]) -> FastAPI:
     """Make the web application: one path for each app that sends webhooks."""
     web = FastAPI(title="Syncline ingest", docs_url=None, redoc_url=None, openapi_url=None)
 

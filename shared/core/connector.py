@@ -6,8 +6,11 @@ Terminology:
 - *Exchange*: a generator that yields `HttpRequest` values and is sent `HttpResponse` values; it returns the
   result or raises `AppError`. Whoever drives it owns the socket, the clock, the budget and the retries, so an app
   is tested with recorded answers and never sleeps, signs or logs.
-- *Feed*: a way to learn that records changed. A *hint* may miss or repeat; *truth* feeds together cover create,
-  update and delete, and associations where the app has some (`Feed`, `LinkFeed`).
+- *Feed*: a way to learn that records changed. What a webhook tells may be lost or repeated; the feeds together tell
+  each create, update and delete, and each change of an association where the app has some (`Feed`, `LinkFeed`).
+
+Whatever is declared here has a reader: the engine, a service, the conformance suite or the reference of the apps
+(`tests/architecture/test_declarations.py`).
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -93,8 +96,6 @@ class Session:
     """What an exchange knows about the connection it runs for."""
 
     connection: str
-    account: str
-    """The account id that the app reports."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Connection fields the user filled in, such as the path of an address book."""
 
@@ -162,30 +163,26 @@ class FeedPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """One way in which an app tells about changes."""
+    """One way to ask an app what changed, which misses nothing of what it covers."""
 
     name: str
-    kind: Literal["modified_since", "sync_token", "delta_link", "activity_feed", "full_scan", "archived_list"]
-    role: Literal["hint", "truth"]
     covers: frozenset[Literal["create", "update", "delete", "merge", "association"]]
+    """What it tells of, each by itself."""
     poll: Callable[[Session, str | None], Exchange[FeedPage]]
     """Start from now when the cursor is None; raises `FeedExpired` through the exchange."""
-    cursor_max_age_s: float | None = None
     interval_s: float = 60.0
-    on_expired: Literal["full_scan"] = "full_scan"
     rewind: Callable[[str, int], str] | None = None
     """(cursor, milliseconds) -> the cursor so much earlier; None where a cursor names no time. Raises `FeedExpired`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFeed:
-    """A truth feed that is asked about the records we know: what each is associated with now.
+    """A feed that is asked about the records we know: what each is associated with now.
 
     For associations that move no record's version, so that no other feed can tell when they change.
     """
 
     name: str = "associations"
-    covers: frozenset[Literal["association"]] = frozenset({"association"})
     batch: int
     """Records that one call answers for."""
     read: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Mapping[str, Mapping[str, str | None]]]]
@@ -293,8 +290,6 @@ class Option:
 
     value: str
     label: str
-    order: int = 0
-    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,20 +301,18 @@ class FieldInfo:
     label: str = ""
     canonical: str | None = None
     """The canonical field of `shared.objects` that it holds, where there is one."""
-    multi: bool = False
     options: tuple[Option, ...] = ()
     readable: bool = True
     creatable: bool = True
     updatable: bool = True
     required: bool = False
     unique: bool = False
-    calculated: bool = False
     sensitive: bool = False
+    """Whether the app keeps its values from most people: whoever maps it elsewhere is told so."""
     max_length: int | None = None
+    """The most characters it takes."""
     scale: int | None = None
-    absent_means: Literal["unknown", "cleared"] = "unknown"
-    clear_as: Literal["null", "empty", "omit"] = "null"
-    write_as: Literal["plain", "child_rows", "link", "transition"] = "plain"
+    """The most decimals that a number of it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,11 +361,10 @@ class AccountInfo:
 
     id: str
     name: str
+    """What people call it there."""
     formerly: tuple[str, ...] = ()
     """Ids under which earlier versions of Syncline knew the same account."""
     zone: str = "UTC"
-    country: str | None = None
-    currencies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,9 +384,9 @@ class Binding:
     """The canonical object type (`shared.objects`)."""
     versions: Literal["ordered", "opaque"]
     create: Literal["marker", "client_id", "hold", "never"]
-    lock: Literal["etag", "token", "none"]
-    update_kind: Literal["patch", "replace", "rpc"]
-    id_unique_within: Literal["object", "account"] = "object"
+    lock: Literal["etag", "none"]
+    """What keeps an update from overwriting what somebody else writes meanwhile: the app itself, by the version that
+    the update names; or nothing, so that the update reads the record again just before."""
     fields: tuple[FieldInfo, ...]
     """Static hints; `discover` has the last word."""
     required_any: tuple[tuple[str, ...], ...] = ()
@@ -405,7 +397,6 @@ class Binding:
     """Needed where there are associations that none of the feeds covers."""
     read_batch: int
     write_batch: int
-    batch_result: Literal["per_item", "first_error", "all_or_nothing"]
     create_answer: Literal["whole", "sent"] = "sent"
     """Whether the answer to a create holds every field that has a value, so that an absent one is empty; or only some
     fields, so that an absent one is unknown until the record is read."""

@@ -34,6 +34,6 @@ class Limit:
     name: str
     kind: Literal["window", "rolling", "concurrency", "execution_time", "daily", "none"]
     scope: Literal["user", "token", "account"]
+    """Who is counted together; an account's limit is used up by its other apps, too."""
     amount: int
     window_s: float
-    shared_with_strangers: bool = False

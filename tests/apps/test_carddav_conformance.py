@@ -82,8 +82,9 @@ class Book(World):
 
 def _book(url: str, headers: dict[str, str]) -> Book:
     book = Book(
+        app=CARDDAV,
         binding=CARDDAV.objects["contact"],
-        session=Session(connection="c", account="a", options={"book": urlsplit(url).path}),
+        session=Session(connection="c", options={"book": urlsplit(url).path}),
         driver=Driver(base_url=url, headers=headers),
         text="title",
         bad={"birthday": "tomorrow"},
@@ -258,7 +259,7 @@ class TestRadicale(_CardDav):
 
     def test_anothers_book_is_a_permission_problem(self, world: Book) -> None:
         """Nothing in it is taken for deleted."""
-        theirs = Session(connection="c", account="a", options={"book": "/bob/contacts/"})
+        theirs = Session(connection="c", options={"book": "/bob/contacts/"})
         with pytest.raises(AppError) as caught:
             world.driver.run(world.binding.read(theirs, ["x.vcf"], ["email"]))
         assert (caught.value.code, caught.value.retry) == ("permission_denied", "setup")

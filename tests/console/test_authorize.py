@@ -323,7 +323,10 @@ def test_another_account_is_refused(console: Console, capsys: pytest.CaptureFixt
             session.post(console.server.url + form.action, data=data, timeout=5)
 
     assert console.authorize(elsewhere, None) == 1
-    assert f"leads to account '{PORTAL + 1}' now, and was made for '{PORTAL}'" in capsys.readouterr().err
+    assert (
+        f"leads to account '{PORTAL + 1}' (HubSpot {PORTAL + 1}) now, and was made for '{PORTAL}'"
+        in capsys.readouterr().err
+    )
     assert console.stored() == before
 
 

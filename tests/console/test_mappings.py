@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from services.console.files import MappingFile, SetupError
-from services.console.mappings import End, complete
+from services.console.mappings import End, complete, hints
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
-from shared.core.connector import FieldInfo
+from shared.core.connector import FieldInfo, Option
 from shared.core.mapping import FieldMapping
 from shared.core.records import FieldType
+from shared.core.syncs import Sync, SyncSide
 
 
 def end(app: str, **fields: FieldType | FieldInfo) -> End:
@@ -24,7 +25,7 @@ LEFT = end(
     amount=FieldType.NUMBER,
     closed=FieldType.DATETIME,
     owner=FieldType.OWNER,
-    score=FieldInfo(name="score", type=FieldType.NUMBER, updatable=False, calculated=True),
+    score=FieldInfo(name="score", type=FieldType.NUMBER, updatable=False),
     mail=FieldType.EMAIL,
 )
 RIGHT = end(
@@ -94,6 +95,51 @@ def test_what_cannot_be_is_refused_with_what_to_write(left: str, right: str, mor
 def test_a_narrower_direction_and_a_plainer_lens_may_be_chosen() -> None:
     row = made("mail", "note", direction="to_left", lens="text", zone="Europe/Rome")
     assert (row.direction, row.lens, row.zone) == ("to_left", "text", "Europe/Rome")
+
+
+def test_the_label_of_a_field_leads_to_its_name() -> None:
+    """People read labels in their app; a file takes names."""
+    shown = end("CRM", hs_lead_status=FieldInfo(name="hs_lead_status", type=FieldType.TEXT, label="Lead status"))
+    with pytest.raises(SetupError, match=r"no field 'lead Status' of contact\. Did you mean 'hs_lead_status'\?"):
+        complete("s", [MappingFile(key="k", left="lead Status", right="note")], shown, RIGHT)
+
+
+def _choice(name: str, **options: str) -> FieldInfo:
+    found = tuple(Option(value=value, label=label) for value, label in options.items())
+    return FieldInfo(name=name, type=FieldType.ENUM, options=found)
+
+
+def test_options_that_the_other_field_does_not_take_are_pointed_out() -> None:
+    """Of the side that is read alone; nothing is said where an app names no options."""
+    stage, phase = _choice("stage", new="New", won="Won"), _choice("phase", won="Gained", gone="Lost")
+    left, right = end("CRM", stage=stage, any=_choice("any")), end("ERP", phase=phase)
+    rows = [
+        MappingFile(key="k", left="stage", right="phase"),
+        MappingFile(key="a", left="any", right="phase", on=False),
+    ]
+    both = hints("s", complete("s", rows, left, right), None, left, right)
+    assert [row.partition(":")[0] for row in both] == ["sync 's', mapping 'k'"] * 2
+    assert "'stage' of CRM does not have the options gone (Lost) of 'phase' of ERP" in both[0]
+    assert "'phase' of ERP does not have the options new (New) of 'stage' of CRM" in both[1]
+    one_way = complete("s", [MappingFile(key="k", left="stage", right="phase", direction="to_left")], left, right)
+    assert hints("s", one_way, None, left, right) == both[:1]
+    free = complete("s", [MappingFile(key="k", left="any", right="phase", direction="to_left")], left, right)
+    assert hints("s", free, None, left, right) == []
+
+
+def test_a_sensitive_field_is_pointed_out_once() -> None:
+    """When its mapping is new or carries something else, and to the side that reads it alone."""
+    left = end("CRM", ssn=FieldInfo(name="ssn", type=FieldType.TEXT, sensitive=True))
+    rows = complete("s", [MappingFile(key="k", left="ssn", right="note")], left, RIGHT)
+    (told,) = hints("s", rows, None, left, RIGHT)
+    assert told.startswith(
+        "sync 's', mapping 'k': CRM marks 'ssn' as sensitive, and ERP will hold its values in 'note'"
+    )
+    one, other = (SyncSide(connection=name, object="contact") for name in "ce")
+    standing = Sync(id="s", left=one, right=other, mappings=rows)
+    assert hints("s", rows, standing, left, RIGHT) == []
+    elsewhere = complete("s", [MappingFile(key="k", left="ssn", right="text")], left, RIGHT)
+    assert len(hints("s", elsewhere, standing, left, RIGHT)) == 1
 
 
 def test_a_field_is_written_by_one_mapping() -> None:

@@ -74,7 +74,7 @@ class Planner:
             entered = frozenset(secrets) if row.id not in self.connections else frozenset[str]()
             sealed[row.id] = Sealed(secrets=secrets, webhook_secret=None, entered=entered, scopes=None)
             path = row.options.get("book", "")
-            info = AccountInfo(id=path, name="", formerly=(f"/ann/ {path}",)) if path else None
+            info = AccountInfo(id=path, name="Team", formerly=(f"/ann/ {path}",)) if path else None
             accounts[row.id] = (
                 self.away.get(row.id) or info or AccountInfo(id=self.portals[row.id], name="", zone=self.zone)
             )
@@ -292,7 +292,7 @@ def test_a_connection_that_leads_to_another_server_is_refused(planner: Planner) 
     planner.apply(book("cards"))
     moved = book("cards", "new.example")
     said = planner.refused(moved)
-    assert f"leads to account 'new.example{BOOK}' now, and was made for 'dav.example{BOOK}'" in said
+    assert f"leads to account 'new.example{BOOK}' (Team) now, and was made for 'dav.example{BOOK}'" in said
     assert f"add `moved_from: dav.example{BOOK}`" in said
     planner.apply({**moved, "moved_from": f"dav.example{BOOK}"})
     assert planner.connections["cards"].account == f"new.example{BOOK}"

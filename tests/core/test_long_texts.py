@@ -17,10 +17,11 @@ from shared.topics import RECORDS
 _LONG: Final = TooLong(length=LONGEST + 1, digest="d")
 
 
-def _rule(lens: str = "text", limit: int | None = None) -> FieldRule:
-    """Map the descriptions of two HubSpot accounts, the second of which takes no more than the limit."""
+def _rule(lens: str = "text", limit: int | None = None, scale: int | None = None) -> FieldRule:
+    """Map the descriptions of two HubSpot accounts, the second of which takes no more than the limits."""
     fields = tuple(
-        replace(row, max_length=limit or row.max_length) for row in APPS["hubspot"].objects["company"].fields
+        replace(row, max_length=limit or row.max_length, scale=scale)
+        for row in APPS["hubspot"].objects["company"].fields
     )
     small = replace(APPS["hubspot"], objects={"company": replace(APPS["hubspot"].objects["company"], fields=fields)})
     connections = {
@@ -71,6 +72,17 @@ def test_a_text_is_held_to_the_limit_of_the_field_that_would_take_it() -> None:
     with pytest.raises(InvalidValue, match="at most 10"):
         rule.get("x" * 11)
     assert rule.put("x" * 11, None) == "x" * 11
+
+
+def test_a_number_is_held_to_the_decimals_of_the_field_that_would_take_it() -> None:
+    rule = _rule("number", scale=2)
+    assert [rule.get(number) for number in ("12.50", "1250", "1.5000")] == ["12.50", "1250", "1.5000"]
+    with pytest.raises(InvalidValue, match="at most 2 decimals are taken, and the number has 3") as refused:
+        rule.get("12.125")
+    assert refused.value.code == "invalid_value"
+    assert rule.put("12.125", None) == "12.125"
+    with pytest.raises(InvalidValue, match="at most 0 decimals are taken, and the number has 1"):
+        _rule("number", scale=0).get("2.5")
 
 
 def test_long_texts_in_the_merge() -> None:

@@ -51,7 +51,8 @@ def _errors() -> str:
 def _apps() -> str:
     rows = [f"# Apps\n\n{_NOTE}"]
     for app in APPS.values():
-        rows += [f"## {app.title}\n", f"Tested with {', '.join(app.tested_versions)}.\n"]
+        tested = ", ".join(app.tested_versions)
+        rows += [f"## {app.title}\n", f"Tested with {tested}; [its own documentation]({app.docs_url}).\n"]
         rows += ["| object | tells changes by | creates are found again by | lock | records a read, a write |"]
         rows += ["| --- | --- | --- | --- | --- |"]
         for name, binding in app.objects.items():
@@ -62,7 +63,9 @@ def _apps() -> str:
             sizes = f"{binding.read_batch}, {binding.write_batch}"
             rows.append(f"| {name} | {hook}{feeds} | {binding.create} | {binding.lock} | {sizes} |")
         limits = [
-            f"{limit.amount} in {limit.window_s:g} s ({limit.name})" for limit in app.limits if limit.kind != "none"
+            f"{limit.amount} in {limit.window_s:g} s for each {limit.scope} ({limit.name})"
+            for limit in app.limits
+            if limit.kind != "none"
         ]
         limits += [f"{amount} ({name}) by {auth.kind}" for auth in app.auth for name, amount in auth.limits.items()]
         rows.append(f"\nLimits: {', '.join(limits) or 'none known'}.\n")

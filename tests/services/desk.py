@@ -256,7 +256,7 @@ def _feed(name: str, interval_s: float) -> Feed:
         )
 
     covers: Any = frozenset(("create", "update", "delete"))
-    return Feed(name=name, kind="modified_since", role="truth", covers=covers, poll=poll, interval_s=interval_s)
+    return Feed(name=name, covers=covers, poll=poll, interval_s=interval_s)
 
 
 def as_json(reports: Sequence[Report]) -> list[dict[str, Any]]:

@@ -294,7 +294,6 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
         versions=kind,
         create="marker" if kind == "ordered" else "client_id",
         lock="none" if kind == "ordered" else "etag",
-        update_kind="patch",
         fields=tuple(
             FieldInfo(
                 name=name,
@@ -307,15 +306,12 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
         feeds=(
             Feed(
                 name="all",
-                kind="full_scan",
-                role="truth",
                 covers=frozenset(("create", "update", "delete")),
                 poll=unused_poll,
             ),
         ),
         read_batch=3,
         write_batch=2,
-        batch_result="per_item",
         read=read,
         list_page=unused_page,
         create_many=create_many,

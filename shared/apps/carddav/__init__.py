@@ -34,8 +34,6 @@ def _basic(secrets: Mapping[str, str]) -> Mapping[str, str]:
 
 _SYNC: Final = Feed(
     name="sync",
-    kind="sync_token",
-    role="truth",
     covers=frozenset({"create", "update", "delete"}),
     poll=poll,
 )
@@ -46,13 +44,10 @@ _CONTACT: Final = Binding(
     versions="opaque",
     create="client_id",
     lock="etag",
-    update_kind="replace",
-    id_unique_within="account",
     fields=FIELDS,
     feeds=(_SYNC,),
     read_batch=BATCH,
     write_batch=1,
-    batch_result="per_item",
     read=read,
     list_page=list_page,
     create_many=create_many,

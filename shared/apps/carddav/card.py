@@ -345,11 +345,8 @@ def _row(
         type=type_,
         label=label,
         canonical=canonical,
-        multi=type_ is FieldType.MULTI,
         creatable=writable,
         updatable=writable,
-        absent_means="cleared",
-        clear_as="omit",
     )
     return Column(info=info, get=get, put=put)
 

@@ -58,16 +58,12 @@ def _feeds(kind: Kind) -> tuple[Feed, ...]:
     return (
         Feed(
             name="modified",
-            kind="modified_since",
-            role="truth",
             covers=frozenset({"create", "update", "merge"}),
             poll=modified,
             rewind=rewind_modified,
         ),
         Feed(
             name="archived",
-            kind="archived_list",
-            role="truth",
             covers=frozenset({"delete"}),
             poll=archived,
             rewind=rewind_archived,
@@ -113,7 +109,6 @@ def _binding(kind: Kind) -> Binding:
         versions="ordered",
         create="marker",
         lock="none",
-        update_kind="patch",
         fields=kind.fields,
         required_any=kind.required_any,
         associations=kind.associations,
@@ -121,7 +116,6 @@ def _binding(kind: Kind) -> Binding:
         link_feed=_link_feed(kind),
         read_batch=BATCH,
         write_batch=BATCH,
-        batch_result="per_item",
         create_answer="whole",
         read=read_,
         list_page=list_,
@@ -224,9 +218,9 @@ HUBSPOT: Final = App(
     limits=(
         # A private app of a Professional account; a public app has less, for each installing account.
         Limit(name="calls", kind="rolling", scope="token", amount=190, window_s=10),
-        Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1, shared_with_strangers=True),
+        Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1),
         Limit(name="token", kind="rolling", scope="token", amount=10, window_s=10),
-        Limit(name="daily", kind="daily", scope="account", amount=625_000, window_s=86_400, shared_with_strangers=True),
+        Limit(name="daily", kind="daily", scope="account", amount=625_000, window_s=86_400),
     ),
     objects={kind.object: _binding(kind) for kind in KINDS},
     account=account,

@@ -30,13 +30,10 @@ def account(session: Session) -> Exchange[AccountInfo]:
     portal = body.get("portalId")
     if portal is None:
         raise AppError("app_unavailable", "HubSpot's account details name no portalId", retry="outage")
-    more = body.get("additionalCurrencies")
-    currencies = [body.get("companyCurrency"), *(more if isinstance(more, list) else [])]
     return AccountInfo(
         id=str(portal),
         name=f"HubSpot {portal}",
         zone=str(body.get("timeZone") or "UTC"),
-        currencies=tuple(str(currency) for currency in currencies if currency),
     )
 
 
@@ -73,28 +70,20 @@ def _field(row: Mapping[str, Any], known: FieldInfo | None) -> FieldInfo:
     type_ = known.type if known is not None and told is FieldType.TEXT else told
     writable = not inner(row, "modificationMetadata", "readOnlyValue") and not row.get("calculated")
     options = tuple(
-        Option(
-            value=str(option.get("value")),
-            label=str(option.get("label") or option.get("value")),
-            order=number,
-            hidden=bool(option.get("hidden")),
-        )
-        for number, option in enumerate(rows(row, "options"))
+        Option(value=str(option.get("value")), label=str(option.get("label") or option.get("value")))
+        for option in rows(row, "options")
     )
     return FieldInfo(
         name=str(row.get("name")),
         type=type_,
         label=str(row.get("label") or row.get("name")),
         canonical=known.canonical if known else None,
-        multi=type_ is FieldType.MULTI,
         options=() if owner else options,
         creatable=writable,
         updatable=writable,
         unique=bool(row.get("hasUniqueValue")) or bool(known and known.unique),
-        calculated=bool(row.get("calculated")),
         sensitive=str(row.get("dataSensitivity") or "non_sensitive") != "non_sensitive",
         max_length=65_536 if wire_type == "string" else None,
-        clear_as="empty",
     )
 
 

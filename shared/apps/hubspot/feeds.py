@@ -7,7 +7,8 @@ did, so that what the index showed late is still found; what was told already is
 Hints carry the version, so a repeated one costs the caller nothing.
 
 The archived list cannot be filtered by time, and its order is that of the ids: a round reads all of it, a page a poll.
-HubSpot empties it 90 days after a delete. Privacy deletions never appear in it: only the webhook tells them.
+A record leaves it 90 days after its delete, so a cursor that is older has expired: deletes may have been missed.
+Privacy deletions never appear in it: only the webhook tells them.
 
 An association changes no modification time: webhooks tell it at once, and the link feed, which asks about every linked
 record in turn (`associations.read_all_links`), within minutes.
@@ -32,6 +33,8 @@ LAG_MS: Final = 15_000
 """How late the index usually is: `complete_to_ms` stays so far behind."""
 REMEMBERED: Final = 2_000
 """Hints that the cursor remembers; more are told again."""
+KEPT_MS: Final = 90 * 86_400_000
+"""How long the list of archived records holds one."""
 LEFT_OUT: Final = 100
 """Most records that one query leaves out by their ids: the body of a search may have 3,000 characters."""
 
@@ -117,7 +120,11 @@ def _newest(seen: Mapping[str, int]) -> dict[str, int]:
 
 
 def poll_archived(session: Session, kind: Kind, cursor: str | None) -> Exchange[FeedPage]:
-    """Tell the records archived since the beginning of the last round."""
+    """Tell the records archived since the beginning of the last round.
+
+    Raises:
+        FeedExpired: some that were archived since are no longer listed.
+    """
     state = _load(cursor, "since") if cursor is not None else {"since": -1}
     query = {"limit": str(ARCHIVED_PAGE), "archived": "true", "properties": kind.modified}
     if state.get("after"):
@@ -129,6 +136,8 @@ def poll_archived(session: Session, kind: Kind, cursor: str | None) -> Exchange[
     latest = max([state.get("latest", 0), *(ms for _, ms in archived if ms is not None)])
     begun = state.get("begun") or date_ms(response) or latest
     since = state["since"] if state["since"] >= 0 else begun - OVERLAP_MS
+    if begun - since > KEPT_MS:
+        raise FeedExpired("the last round is longer ago than HubSpot lists what was archived")
     hints = tuple(
         Hint(id=str(row.get("id")), kind="deleted", version=Version(order=order_of(kind, row)), occurred_ms=ms or 0)
         for row, ms in archived

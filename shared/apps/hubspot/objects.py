@@ -81,30 +81,25 @@ def _field(
         type=type_,
         label=label,
         canonical=canonical,
-        multi=type_ is FieldType.MULTI,
         options=options,
         creatable=writable,
         updatable=writable,
-        calculated=not writable,
         unique=unique,
         max_length=65_536 if type_ in (FieldType.TEXT, FieldType.NAME) else None,
-        clear_as="empty",
     )
 
 
 _STAGES: Final = tuple(
-    Option(value=value, label=label, order=order)
-    for order, (value, label) in enumerate(
-        (
-            ("subscriber", "Subscriber"),
-            ("lead", "Lead"),
-            ("marketingqualifiedlead", "Marketing Qualified Lead"),
-            ("salesqualifiedlead", "Sales Qualified Lead"),
-            ("opportunity", "Opportunity"),
-            ("customer", "Customer"),
-            ("evangelist", "Evangelist"),
-            ("other", "Other"),
-        )
+    Option(value=value, label=label)
+    for value, label in (
+        ("subscriber", "Subscriber"),
+        ("lead", "Lead"),
+        ("marketingqualifiedlead", "Marketing Qualified Lead"),
+        ("salesqualifiedlead", "Sales Qualified Lead"),
+        ("opportunity", "Opportunity"),
+        ("customer", "Customer"),
+        ("evangelist", "Evangelist"),
+        ("other", "Other"),
     )
 )
 

@@ -290,7 +290,9 @@ def test_a_connection_that_does_not_work_is_refused(
 def test_another_account_is_another_connection(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     """Its ids would point to strangers."""
     other = applied.connection("two", secrets={"access_token": "pat-8803"})
-    assert "leads to account '8803' now, and was made for '8802'" in refused(applied, {"connections": [other]}, capsys)
+    assert "leads to account '8803' (HubSpot 8803) now, and was made for '8802'" in refused(
+        applied, {"connections": [other]}, capsys
+    )
 
 
 @pytest.mark.parametrize(
