@@ -14,11 +14,12 @@ MOST_LINES = 460
 """A file that grows beyond this holds more than one thing."""
 
 SERVICES = "Services know nothing of one another: they meet in Kafka and Redis"
+APPS = "Apps know nothing of one another"
 BREACHES = {
     "Lower layers know nothing of higher ones": ("shared/core/ids.py", "import shared.topics"),
     SERVICES: ("services/writer/plan.py", "import services.ingest.hydrate"),
     "What is shared does not know who uses it": ("shared/io/clock.py", "import services.writer.plan"),
-    "Apps know nothing of one another": ("shared/apps/carddav/dav.py", "import shared.apps.hubspot.calls"),
+    APPS: ("shared/apps/carddav/dav.py", "import shared.apps.hubspot.calls"),
     "The engine, its rules and the apps do no input or output": ("shared/rules/lenses.py", "import time"),
     "Kafka, Redis and HTTP are spoken in shared.io alone": ("services/ingest/feeds.py", "import requests"),
     "HTML is made in the console's pages alone": ("services/console/explain.py", "import htpy"),
@@ -62,6 +63,7 @@ def test_every_contract_has_a_breach() -> None:
         *((name, *breach) for name, breach in BREACHES.items()),
         (SERVICES, "services/jobs/runner.py", "import services.ingest.cursors"),
         (SERVICES, "services/ingest/feeds.py", "import services.jobs.runner"),
+        (APPS, "shared/apps/kit/calls.py", "import shared.apps.carddav"),
     ],
 )
 def test_a_contract_bites(copy: Path, name: str, file: str, line: str) -> None:
@@ -72,6 +74,25 @@ def test_a_contract_bites(copy: Path, name: str, file: str, line: str) -> None:
         assert name in _broken(copy)
     finally:
         path.write_text(before)
+
+
+def test_a_new_app_is_covered_by_every_contract_that_is_about_apps(copy: Path) -> None:
+    """Nobody has to list it."""
+    folder = copy / "shared" / "apps" / "fresh"
+    folder.mkdir()
+    forbidden = ("shared.io.clock", "shared.apps.hubspot", "services.writer.plan", "htpy", "faust", "requests")
+    (folder / "__init__.py").write_text("".join(f"import {name}\n" for name in forbidden))
+    try:
+        assert _broken(copy) >= {
+            "Lower layers know nothing of higher ones",
+            "Apps know nothing of one another",
+            "What is shared does not know who uses it",
+            "HTML is made in the console's pages alone",
+            "Faust runs the matcher and nothing else",
+            "The engine, its rules and the apps do no input or output",
+        }
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_the_matchers_handlers_never_block() -> None:

@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree.ElementTree import Element, ParseError
@@ -15,6 +14,7 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from shared.apps.carddav.errors import row_for
+from shared.apps.kit.refusals import error
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Method, Session
 from shared.rules.texts import single_line
 
@@ -203,26 +203,10 @@ def precondition(response: HttpResponse, name: str) -> bool:
     return root is not None and any(node.tag.rpartition("}")[2] == name for node in root.iter())
 
 
-def date_ms(response: HttpResponse) -> int:
-    """Give the server's clock as its answer tells it; 0 when it does not."""
-    try:
-        return int(parsedate_to_datetime(response.headers.get("date", "")).timestamp() * 1000)
-    except (TypeError, ValueError):
-        return 0
-
-
 def refusal(request: HttpRequest, response: HttpResponse) -> AppError:
     """Say what an answer means that no branch of an exchange expected."""
     root = xml_of(response)
     names = frozenset(node.tag.rpartition("}")[2] for node in root) if root is not None else frozenset[str]()
     row = row_for(response.status, names)
-    wait = response.headers.get("retry-after", "")
     listed = f": {', '.join(sorted(names))}" if names else ""
-    return AppError(
-        row.code,
-        f"{row.said} ({request.method} answered {response.status}{listed})",
-        retry=row.retry,
-        retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else row.wait_s,
-        unknown=not request.safe and response.status >= 500,
-        status=response.status,
-    )
+    return error(request, response, row, f"{row.said} ({request.method} answered {response.status}{listed})")

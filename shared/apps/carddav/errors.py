@@ -4,20 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from shared.core.connector import Retry
+from shared.apps.kit.refusals import Meaning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Meaning):
     """One kind of answer."""
 
     fits: Callable[[int, frozenset[str]], bool]
     """(status, names of the preconditions that the error body lists)."""
-    code: str
-    retry: Retry
     said: str
-    wait_s: float | None = None
-    """How long to wait when the answer does not say."""
 
 
 def _status(*statuses: int) -> Callable[[int, frozenset[str]], bool]:

@@ -13,7 +13,6 @@ from shared.apps.carddav.dav import (
     ask,
     book_of,
     by_email,
-    date_ms,
     href_of,
     id_of,
     multiget,
@@ -23,6 +22,9 @@ from shared.apps.carddav.dav import (
     refusal,
     sync_collection,
 )
+from shared.apps.kit.batches import chunks
+from shared.apps.kit.calls import date_ms
+from shared.apps.kit.results import gone
 from shared.core.connector import (
     AccountInfo,
     AppError,
@@ -63,11 +65,6 @@ def report_of(session: Session, record: str, card: Card, etag: str, names: Seque
     )
 
 
-def gone(session: Session, record: str) -> Report:
-    """Say that there is no such card."""
-    return Report(connection=session.connection, object=OBJECT, id=record, version=Version(), life=Life.GONE)
-
-
 def out_of_scope(session: Session, record: str, etag: str) -> Report:
     """Report a card that is there and is no person."""
     return Report(
@@ -87,8 +84,7 @@ def judge(session: Session, record: str, body: bytes, etag: str, names: Sequence
 def read(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[ReadResult]]:
     """Read cards by id; one that a multiget does not know is asked for alone before it is called gone."""
     results: list[ReadResult] = []
-    for start in range(0, len(ids), BATCH):
-        wanted = ids[start : start + BATCH]
+    for wanted in chunks(ids, BATCH):
         found = yield from _multiget(session, wanted, names)
         for record in wanted:
             if record not in found:
@@ -104,7 +100,7 @@ def read_alone(session: Session, record: str, names: Sequence[str]) -> Exchange[
     if response.status == 200:
         return judge(session, record, response.body, response.headers.get("etag", ""), names)
     if response.status in (404, 410):
-        return gone(session, record)
+        return gone(session, OBJECT, record)
     if response.status == 403:
         return Unreadable(id=record, code="not_readable", message=f"this user may not read the card {record}")
     raise refusal(request, response)
@@ -133,8 +129,8 @@ def _multiget(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exc
 def find(session: Session, values: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[Report]]:
     """Read the contacts that have one of these e-mail addresses, and those whose address only contains one."""
     ids: set[str] = set()
-    for start in range(0, len(values), BATCH):
-        texts = [text for value in values[start : start + BATCH] for text in email_spellings(value)]
+    for some in chunks(values, BATCH):
+        texts = [text for value in some for text in email_spellings(value)]
         answer = yield from ask(by_email(book_of(session), texts))
         ids.update(id_of(session, entry.href) for entry in answer.entries if entry.status == 200)
     found = yield from read(session, sorted(ids - {""}), names)

@@ -3,12 +3,13 @@
 Cards are replaced whole, one call a card; there is no batch, so the results of one card never depend on another's.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from shared.apps.carddav.card import FIELDS, Card, new_card, read_card, write_fields
 from shared.apps.carddav.dav import ask, book_of, by_uid, href_of, id_of, precondition, refusal
-from shared.apps.carddav.reading import gone, judge, read_alone, report_of
+from shared.apps.carddav.reading import OBJECT, judge, read_alone, report_of
+from shared.apps.kit.batches import one_by_one
+from shared.apps.kit.results import gone, hidden
 from shared.core.connector import (
     AppError,
     Change,
@@ -26,49 +27,21 @@ from shared.core.records import Life, Report
 
 _NAMES = tuple(info.name for info in FIELDS)
 _TYPE = "text/vcard; charset=utf-8"
-_One: TypeAlias = Callable[[Session, Change], Exchange[WriteResult]]
 
 
 def create_many(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
     """Make a card for each change at ``<marker>.vcf``, which the server itself allows only once."""
-    return (yield from _each(session, changes, _create))
+    return (yield from one_by_one(changes, lambda change: _create(session, change)))
 
 
 def update_many(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
     """Change cards that are still what the writes expect."""
-    return (yield from _each(session, changes, _update))
+    return (yield from one_by_one(changes, lambda change: _update(session, change)))
 
 
 def archive_many(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
     """Delete cards that are still what the writes expect; a book has no bin."""
-    return (yield from _each(session, changes, _delete))
-
-
-def _each(session: Session, changes: Sequence[Change], one: _One) -> Exchange[Sequence[WriteResult]]:
-    """Run each change, and keep what is known when the server stops answering in the middle."""
-    results: list[WriteResult] = []
-    for change in changes:
-        try:
-            results.append((yield from one(session, change)))
-        except AppError as error:
-            if error.retry in ("edit", "never"):
-                results.append(_refused(change, error))
-                continue
-            if not results or error.unknown:
-                raise
-            results += [_refused(left, error) for left in changes[len(results) :]]
-            break
-    return results
-
-
-def _refused(change: Change, error: AppError) -> Refused:
-    return Refused(
-        key=change.key,
-        code=error.code,
-        message=error.message,
-        retry=error.retry,
-        conflicting_id=error.conflicting_id,
-    )
+    return (yield from one_by_one(changes, lambda change: _delete(session, change)))
 
 
 def _create(session: Session, change: Change) -> Exchange[WriteResult]:
@@ -133,7 +106,7 @@ def _expected(session: Session, change: Change) -> Exchange[tuple[Card, str] | W
     request = HttpRequest(method="GET", path=href_of(session, change.id), safe=True)
     response = yield request
     if response.status in (404, 410):
-        return Stale(key=change.key, report=gone(session, change.id))
+        return Stale(key=change.key, report=gone(session, OBJECT, change.id))
     if response.status != 200:
         raise refusal(request, response)
     etag = response.headers.get("etag", "")
@@ -154,7 +127,7 @@ def _delete(session: Session, change: Change) -> Exchange[WriteResult]:
     request = HttpRequest(method="DELETE", path=href_of(session, change.id), headers=headers)
     response = yield request
     if response.status in (200, 202, 204, 404, 410):
-        return Written(key=change.key, report=gone(session, change.id))
+        return Written(key=change.key, report=gone(session, OBJECT, change.id))
     if _lost(response):
         return (yield from _stale(session, change))
     raise refusal(request, response)
@@ -168,7 +141,7 @@ def _lost(response: HttpResponse) -> bool:
 def _stale(session: Session, change: Change) -> Exchange[WriteResult]:
     found = yield from read_alone(session, change.id, _NAMES)
     if isinstance(found, Unreadable):
-        return Refused(key=change.key, code=found.code, message=found.message, retry="setup")
+        return hidden(change, found)
     return Stale(key=change.key, report=found)
 
 
@@ -197,5 +170,5 @@ def _stored(session: Session, change: Change, record: str, card: Card, response:
     if etag and (isinstance(found, Unreadable) or found.version.token != etag):
         return sent
     if isinstance(found, Unreadable):
-        return Refused(key=change.key, code=found.code, message=found.message, retry="setup")
+        return hidden(change, found)
     return Written(key=change.key, report=found)

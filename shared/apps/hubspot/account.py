@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from shared.apps.hubspot.calls import after, ask, get, inner, path, post, read_json, rows
+from shared.apps.hubspot.calls import after, ask, path, post, read_json, rows
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import MARKER, Kind
+from shared.apps.kit.calls import get, inner
 from shared.core.connector import AccountInfo, AppError, Exchange, FieldInfo, Option, Owner, Session
 from shared.core.records import FieldType
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from shared.apps.hubspot.batches import Item, send_batch
-from shared.apps.hubspot.calls import after, ask, chunks, get, inner, inputs, path, post, read_json, rows
+from shared.apps.hubspot.calls import after, ask, inputs, path, post, read_json, rows
 from shared.apps.hubspot.objects import Kind, Link
+from shared.apps.kit.batches import chunks
+from shared.apps.kit.calls import get, inner
 from shared.core.connector import Exchange, Refused, Session
 
 READ: Final = 1_000

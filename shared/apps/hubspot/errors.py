@@ -1,4 +1,4 @@
-"""What HubSpot's refusals mean, row by row; the first row that fits counts.
+"""What HubSpot's refusals mean, row by row; the first row that fits counts, else the status alone.
 
 Every field of its error envelope is optional, and one refusal may be an answer of its own or one entry of a
 multi-status answer: rows look at the status where there is one, at the category, and at the codes and the message.
@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.apps.hubspot.bodies import read_body
-from shared.core.connector import AppError, HttpRequest, HttpResponse, Retry
+from shared.apps.kit.bodies import read_body
+from shared.apps.kit.calls import wait_s
+from shared.apps.kit.refusals import Meaning, meaning
+from shared.core.connector import AppError, HttpRequest, HttpResponse
 
 _EXISTING: Final = re.compile(r"Existing ID:\s*(\d+)")
 _HOLDER: Final = re.compile(r"(\d+) already has that value")
@@ -36,14 +38,10 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Meaning):
     """One kind of refusal."""
 
     fits: Callable[[Refusal], bool]
-    code: str
-    retry: Retry
-    wait_s: float | None = None
-    """How long to wait when the answer does not say."""
 
 
 def _status(*statuses: int) -> Callable[[Refusal], bool]:
@@ -108,12 +106,14 @@ ROWS: Final = (
         code="association_limit",
         retry="edit",
     ),
-    Row(fits=_any(_status(409), _category("CONFLICT")), code="duplicate_in_target", retry="edit"),
-    Row(fits=_any(_status(403), _category("FORBIDDEN")), code="permission_denied", retry="setup"),
-    Row(fits=_any(_status(404), _category("OBJECT_NOT_FOUND")), code="not_readable", retry="setup"),
-    Row(fits=_status(413, 414), code="too_long", retry="edit"),
-    Row(fits=_any(_status(400, 422), _category("VALIDATION_ERROR")), code="invalid_value", retry="edit"),
-    Row(fits=lambda _refusal: True, code="app_unavailable", retry="outage"),
+    Row(fits=_category("CONFLICT"), code="duplicate_in_target", retry="edit"),
+    Row(fits=_category("FORBIDDEN"), code="permission_denied", retry="setup"),
+    Row(fits=_category("OBJECT_NOT_FOUND"), code="not_readable", retry="setup"),
+    Row(
+        fits=lambda refusal: refusal.status < 400 and refusal.category == "VALIDATION_ERROR",
+        code="invalid_value",
+        retry="edit",
+    ),
 )
 
 
@@ -141,7 +141,7 @@ def read_refusal(body: object, status: int = 0) -> Refusal:
 
 def as_error(refusal: Refusal, *, retry_after_s: float | None = None, unknown: bool = False) -> AppError:
     """Give the error that a refusal stands for."""
-    row = next(row for row in ROWS if row.fits(refusal))
+    row = next((row for row in ROWS if row.fits(refusal)), None) or meaning(refusal.status)
     holder = _EXISTING.search(refusal.text) or _HOLDER.search(refusal.text)
     return AppError(
         row.code,
@@ -157,10 +157,9 @@ def as_error(refusal: Refusal, *, retry_after_s: float | None = None, unknown: b
 def refuse(request: HttpRequest, response: HttpResponse) -> AppError:
     """Give the error that an answer stands for; a failing server may have carried the call out."""
     body = read_body(response.body)
-    wait = response.headers.get("retry-after", "")
     return as_error(
         read_refusal(body, response.status),
-        retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else None,
+        retry_after_s=wait_s(response),
         unknown=not request.safe and (response.status >= 500 or response.status < 400),
     )
 

@@ -18,10 +18,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from shared.apps.hubspot.calls import after, date_ms, get, objects, post, read_json, rows
+from shared.apps.hubspot.calls import after, objects, post, read_json, rows
 from shared.apps.hubspot.objects import Kind
 from shared.apps.hubspot.reading import order_of
 from shared.apps.hubspot.values import moment_ms
+from shared.apps.kit.calls import date_ms, get
 from shared.core.connector import Exchange, FeedExpired, FeedPage, Hint, HttpRequest, Session
 from shared.core.records import Version
 

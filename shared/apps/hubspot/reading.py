@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from shared.apps.hubspot.associations import read_links
-from shared.apps.hubspot.calls import after, ask, chunks, get, inputs, objects, post, read_json, rows
+from shared.apps.hubspot.calls import after, ask, inputs, objects, post, read_json, rows
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import CREATED, MARKER, MERGED, Kind
 from shared.apps.hubspot.values import REDACTED, canonical, iso, moment_ms
+from shared.apps.kit.batches import chunks
+from shared.apps.kit.calls import get
+from shared.apps.kit.results import gone
 from shared.core.connector import AppError, Exchange, Page, ReadResult, Session, Unreadable
 from shared.core.records import FieldType, Life, Report, Value, Version
 
@@ -119,7 +122,7 @@ def read_alone(session: Session, kind: Kind, record: str, names: Sequence[str]) 
             merged_into=report.id,
         )
         return [loser, report]
-    return [Report(connection=session.connection, object=kind.object, id=record, version=Version(), life=Life.GONE)]
+    return [gone(session, kind.object, record)]
 
 
 def with_links(

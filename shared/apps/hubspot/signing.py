@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from shared.apps.hubspot.bodies import read_body
 from shared.apps.hubspot.calls import read_json
 from shared.apps.hubspot.errors import refuse
+from shared.apps.kit.bodies import read_body
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Session
 from shared.core.oauth import Asked, Code, Tokens
 

@@ -5,15 +5,19 @@ the same exchange; what a person changes in the instant between the two is overw
 prevent that. A create is found again by its marker, so making it twice makes one record.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from shared.apps.hubspot.associations import write_links
 from shared.apps.hubspot.batches import Answer, Item, send_batch
-from shared.apps.hubspot.calls import chunks, inner, inputs, objects, post, read_json, rows
+from shared.apps.hubspot.calls import inputs, objects, post, read_json, rows
 from shared.apps.hubspot.objects import MARKER, Kind
 from shared.apps.hubspot.reading import ASKS_LINK, BATCH, fields_of, order_of, read, read_batch, report_of, with_links
 from shared.apps.hubspot.values import wire
+from shared.apps.kit.batches import in_batches
+from shared.apps.kit.calls import inner
+from shared.apps.kit.markers import create_missing
+from shared.apps.kit.results import gone, hidden
 from shared.core.connector import (
     Change,
     Exchange,
@@ -32,39 +36,17 @@ _TRACE: Final = "objectWriteTraceId"
 
 def create_many(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
     """Create the records that no marker finds."""
-    _refuse_twice(change.marker for change in changes)
-    results: list[WriteResult] = []
-    for chunk in chunks(changes, BATCH):
-        results += yield from _create_batch(session, kind, chunk)
-    return results
+    return (yield from in_batches(changes, BATCH, lambda batch: _create_batch(session, kind, batch)))
 
 
 def update_many(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
     """Change the records that still hold what the writes were computed from."""
-    _refuse_twice(change.id for change in changes)
-    results: list[WriteResult] = []
-    for chunk in chunks(changes, BATCH):
-        results += yield from _update_batch(session, kind, chunk)
-    return results
+    return (yield from in_batches(changes, BATCH, lambda batch: _update_batch(session, kind, batch)))
 
 
 def archive_many(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
     """Put records that are still what the writes expect into HubSpot's bin, from which people can restore them."""
-    _refuse_twice(change.id for change in changes)
-    results: list[WriteResult] = []
-    for chunk in chunks(changes, BATCH):
-        results += yield from _archive_batch(session, kind, chunk)
-    return results
-
-
-def _refuse_twice(ids: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for one in ids:
-        if not one:
-            raise ValueError("a change names neither a record nor a marker")
-        if one in seen:
-            raise ValueError(f"a batch must not hold {one!r} twice: the order of its writes would be lost")
-        seen.add(one)
+    return (yield from in_batches(changes, BATCH, lambda batch: _archive_batch(session, kind, batch)))
 
 
 # Create
@@ -72,12 +54,17 @@ def _refuse_twice(ids: Iterable[str]) -> None:
 
 def _create_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[list[WriteResult]]:
     names = _names(changes)
-    markers = [change.marker for change in changes]
-    held = yield from read_batch(session, kind, markers, names, idProperty=MARKER)
-    found = {str(inner(body, "properties", MARKER)): report_of(session, kind, body, names) for body in held}
-    items = [_new(change) for change in changes if change.marker not in found]
-    answers = yield from send_batch(objects(session, kind, "batch", "upsert"), items, _marker_of)
-    results = [_created(session, kind, change, found, answers) for change in changes]
+
+    def look(markers: Sequence[str]) -> Exchange[Mapping[str, Report]]:
+        held = yield from read_batch(session, kind, markers, names, idProperty=MARKER)
+        return {str(inner(body, "properties", MARKER)): report_of(session, kind, body, names) for body in held}
+
+    def make(missing: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
+        items = [_new(change) for change in missing]
+        answers = yield from send_batch(objects(session, kind, "batch", "upsert"), items, _marker_of)
+        return [_created(session, kind, change, answers[change.marker]) for change in missing]
+
+    results = yield from create_missing(changes, look, make)
     return (yield from _link_created(session, kind, changes, results))
 
 
@@ -91,12 +78,7 @@ def _marker_of(row: Mapping[str, Any]) -> str:
     return str(inner(row, "properties", MARKER) or row.get(_TRACE) or "")
 
 
-def _created(
-    session: Session, kind: Kind, change: Change, found: Mapping[str, Report], answers: Mapping[str, Answer]
-) -> WriteResult:
-    if change.marker in found:
-        return Written(key=change.key, report=found[change.marker], found=True)
-    answer = answers[change.marker]
+def _created(session: Session, kind: Kind, change: Change, answer: Answer) -> WriteResult:
     if isinstance(answer, Refused):
         return _for(kind, change, answer)
     return Written(key=change.key, report=_answered(session, kind, change, answer, None))
@@ -159,7 +141,7 @@ def _update_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Ex
 def _judge(change: Change, held: ReadResult) -> WriteResult | None:
     """Say what becomes of a write before it is sent; None when it may go out."""
     if isinstance(held, Unreadable):
-        return Refused(key=change.key, code=held.code, message=held.message, retry="setup")
+        return hidden(change, held)
     if held.life is not Life.ALIVE:
         return Stale(key=change.key, report=held)
     if _holds(held.fields, change.fields) and all(held.links.get(k) == v for k, v in change.links.items()):
@@ -248,7 +230,7 @@ def _archive_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> E
     for change in changes:
         was = held[change.id]
         if isinstance(was, Unreadable):
-            results[change.key] = Refused(key=change.key, code=was.code, message=was.message, retry="setup")
+            results[change.key] = hidden(change, was)
         elif was.life in (Life.ARCHIVED, Life.GONE):
             results[change.key] = Written(key=change.key, report=was)
         elif was.life is Life.MERGED or (change.expected is not None and was.version != change.expected):
@@ -259,10 +241,8 @@ def _archive_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> E
     for change in changes:
         if change.key not in results:
             answer = answers[change.id]
-            gone = Report(
-                connection=session.connection, object=kind.object, id=change.id, version=Version(), life=Life.GONE
-            )
-            done = Written(key=change.key, report=bin_.get(change.id, gone))
+            report = bin_.get(change.id) or gone(session, kind.object, change.id)
+            done = Written(key=change.key, report=report)
             results[change.key] = _for(kind, change, answer) if isinstance(answer, Refused) else done
     return [results[change.key] for change in changes]
 

@@ -1,0 +1,61 @@
+"""Many writes: cut into what a call takes, or one after the other, so that each has its own result."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias, TypeVar
+
+from shared.apps.kit.results import refused
+from shared.core.connector import AppError, Change, Exchange, WriteResult
+
+T = TypeVar("T")
+
+Batch: TypeAlias = Callable[[Sequence[Change]], Exchange[list[WriteResult]]]
+One: TypeAlias = Callable[[Change], Exchange[WriteResult]]
+
+
+def chunks(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
+    """Cut into pieces of at most *size*."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def in_batches(changes: Sequence[Change], size: int, batch: Batch) -> Exchange[list[WriteResult]]:
+    """Run changes in batches of at most *size*.
+
+    Raises:
+        ValueError: two of them are about one record, so that nobody could tell which is the later.
+    """
+    _refuse_twice([change.id or change.marker for change in changes])
+    results: list[WriteResult] = []
+    for chunk in chunks(changes, size):
+        results += yield from batch(chunk)
+    return results
+
+
+def _refuse_twice(ids: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for one in ids:
+        if not one:
+            raise ValueError("a change names neither a record nor a marker")
+        if one in seen:
+            raise ValueError(f"a batch must not hold {one!r} twice: the order of its writes would be lost")
+        seen.add(one)
+
+
+def one_by_one(changes: Sequence[Change], one: One) -> Exchange[list[WriteResult]]:
+    """Run each change by itself, and keep what is known when the app stops answering in the middle.
+
+    Raises:
+        AppError: nothing was done, or it is not known what was.
+    """
+    results: list[WriteResult] = []
+    for change in changes:
+        try:
+            results.append((yield from one(change)))
+        except AppError as error:
+            if error.retry in ("edit", "never"):
+                results.append(refused(change, error))
+                continue
+            if not results or error.unknown:
+                raise
+            results += [refused(left, error) for left in changes[len(results) :]]
+            break
+    return results

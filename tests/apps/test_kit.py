@@ -1,0 +1,153 @@
+"""What apps share: each part does alone what several apps rely on."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from shared.apps.kit.batches import in_batches, one_by_one
+from shared.apps.kit.calls import ask, date_ms, get, read_json, send, wait_s
+from shared.apps.kit.markers import create_missing
+from shared.apps.kit.refusals import error, meaning
+from shared.apps.kit.results import gone
+from shared.core.connector import (
+    AppError,
+    Change,
+    Exchange,
+    HttpRequest,
+    HttpResponse,
+    Refused,
+    Retry,
+    Session,
+    WriteResult,
+    Written,
+)
+from shared.core.records import Life, Report
+from shared.rules.errors import CODES
+from tests.apps.driver import replay
+
+SESSION = Session(connection="c")
+
+
+def written(change: Change) -> Written:
+    return Written(key=change.key, report=gone(SESSION, "contact", change.id or "new"))
+
+
+def refuse(request: HttpRequest, response: HttpResponse) -> AppError:
+    return error(request, response, meaning(response.status), f"{response.status}")
+
+
+def test_a_body_is_sent_as_it_was_meant_and_an_answer_read_as_an_object() -> None:
+    exchange = ask(send("PATCH", "/x", {"name": "é"}, headers={"If-Match": "1"}), refuse)
+    found, (request,) = replay(exchange, HttpResponse(status=200, body=b'{"id": 1}'))
+    assert found == {"id": 1}
+    assert (request.body, request.safe) == ('{"name":"é"}'.encode(), False)
+    assert request.headers == {"Content-Type": "application/json", "If-Match": "1"}
+    assert read_json(request, HttpResponse(status=204), refuse) == {}
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"<html>", b""])
+def test_what_is_no_object_is_an_outage_and_leaves_a_write_open(body: bytes) -> None:
+    for request, unknown in ((get("/x"), False), (send("POST", "/x", {}), True)):
+        with pytest.raises(AppError) as caught:
+            read_json(request, HttpResponse(status=200, body=body), refuse)
+        assert (caught.value.code, caught.value.unknown) == ("app_unavailable", unknown)
+
+
+def test_headers_that_say_nothing_are_told_from_those_that_do() -> None:
+    told = HttpResponse(status=429, headers={"retry-after": "7", "date": "Thu, 01 Jan 1970 00:00:05 GMT"})
+    assert (wait_s(told), date_ms(told)) == (7.0, 5000)
+    for odd in ("", "soon", "-1", "٣"):
+        answer = HttpResponse(status=429, headers={"retry-after": odd, "date": odd})
+        assert (wait_s(answer), date_ms(answer)) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "unknown"),
+    [
+        (401, "auth_expired", False),
+        (403, "permission_denied", False),
+        (404, "not_readable", False),
+        (409, "duplicate_in_target", False),
+        (413, "too_long", False),
+        (422, "invalid_value", False),
+        (423, "record_locked", False),
+        (429, "rate_limited", False),
+        (302, "app_unavailable", False),
+        (418, "app_unavailable", False),
+        (200, "app_unavailable", True),
+        (500, "app_unavailable", True),
+    ],
+)
+def test_a_status_says_what_happened_to_a_write(status: int, code: str, *, unknown: bool) -> None:
+    found = refuse(send("POST", "/x", {}), HttpResponse(status=status))
+    assert (found.code, found.unknown, found.status) == (code, unknown, status)
+    assert CODES[code].retry == found.retry
+    assert not refuse(get("/x"), HttpResponse(status=status)).unknown
+
+
+def test_an_app_that_says_how_long_to_wait_is_obeyed() -> None:
+    assert refuse(get("/x"), HttpResponse(status=429, headers={"retry-after": "9"})).retry_after_s == 9
+    assert refuse(get("/x"), HttpResponse(status=423)).retry_after_s == 2
+
+
+def test_a_batch_is_as_large_as_a_call_takes_and_names_no_record_twice() -> None:
+    sizes = []
+
+    def batch(some: Sequence[Change]) -> Exchange[list[WriteResult]]:
+        yield from ()
+        sizes.append(len(some))
+        return [written(change) for change in some]
+
+    changes = [Change(key=str(n), id=f"r{n}") for n in range(5)]
+    results, _ = replay(in_batches(changes, 2, batch))
+    assert [result.key for result in results] == ["0", "1", "2", "3", "4"]
+    assert sizes == [2, 2, 1]
+    for wrong in ([*changes, Change(key="6", id="r1")], [Change(key="7")]):
+        with pytest.raises(ValueError, match=r"twice|neither"):
+            replay(in_batches(wrong, 2, batch))
+
+
+def _failing(at: str, retry: Retry, *, unknown: bool = False) -> Exchange[list[WriteResult]]:
+    def one(change: Change) -> Exchange[WriteResult]:
+        yield from ()
+        if change.key == at:
+            raise AppError("rate_limited", "no", retry=retry, unknown=unknown)
+        return written(change)
+
+    return one_by_one([Change(key=key) for key in "abc"], one)
+
+
+def test_one_refused_change_leaves_the_others_alone() -> None:
+    results, _ = replay(_failing("b", "edit"))
+    assert [type(result) for result in results] == [Written, Refused, Written]
+
+
+def test_what_was_done_before_the_app_stopped_answering_is_kept() -> None:
+    results, _ = replay(_failing("b", "busy"))
+    assert [(type(result), result.key) for result in results] == [(Written, "a"), (Refused, "b"), (Refused, "c")]
+    for failing in (_failing("a", "busy"), _failing("b", "outage", unknown=True)):
+        with pytest.raises(AppError):
+            replay(failing)
+
+
+def test_a_record_that_carries_the_marker_is_not_created_again() -> None:
+    made: list[str] = []
+    there = gone(SESSION, "contact", "7").model_copy(update={"life": Life.ALIVE})
+
+    def look(markers: Sequence[str]) -> Exchange[Mapping[str, Report]]:
+        yield from ()
+        return {marker: there for marker in markers if marker == "m1"}
+
+    def make(missing: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
+        yield from ()
+        made.extend(change.marker for change in missing)
+        return [written(change) for change in reversed(missing)]
+
+    changes = [Change(key=f"k{n}", marker=f"m{n}") for n in range(3)]
+    results, _ = replay(create_missing(changes, look, make))
+    assert made == ["m0", "m2"]
+    assert [(result.key, isinstance(result, Written) and result.found) for result in results] == [
+        ("k0", False),
+        ("k1", True),
+        ("k2", False),
+    ]
