@@ -28,13 +28,17 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check sim mutants fuzz chaos bench doctor clean lock
+.PHONY: help run unit test check sim mutants fuzz chaos bench doctor clean lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/local.stamp ## Run everything here, live: real Kafka, Redis and Radicale, and a HubSpot simulator (PORT_BASE= EMPTY=1 KAFKA= REDIS=)
 	@$(PY) -m deploy.local.run || $(TOLD)
+
+unit: $(VENV)/dev.stamp ## Run every test that needs no server; show the slowest, the processor time, and what no test reaches
+	@$(PY) -m coverage run -m pytest -q -m "not server" --durations=10
+	@$(PY) -m coverage report
 
 ifeq ($(strip $(T)),)
 test: check ## Run all checks and tests; with T=path only the tests there

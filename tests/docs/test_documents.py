@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
 
 from services.console.__main__ import parser
 from services.console.files import read
@@ -14,7 +15,12 @@ from shared.settings import PREFIX, Settings
 from tests.docs.reference import FOLDER, PAGES
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 _NAMES = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
 documents = pytest.mark.parametrize("path", DOCUMENTS, ids=_NAMES)
 
@@ -33,8 +39,8 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 @documents
 def test_make_targets_exist(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^)make ([a-z]+)", path.read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", path.read_text(), re.MULTILINE))
     assert named <= targets
 
 
@@ -76,3 +82,36 @@ def test_settings_exist(path: Path) -> None:
 def test_files_that_are_named_exist(path: Path) -> None:
     for name in set(re.findall(r"`((?:shared|services|deploy|tests|docs)/[\w./-]+)`", path.read_text())):
         assert (ROOT / name).exists(), name
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    """Each line stands in a section of a version, and each section stands once."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    version, section = "", ""
+    seen: set[tuple[str, str]] = set()
+    for line in text.splitlines():
+        if line.startswith("## "):
+            version, section = line.removeprefix("## "), ""
+            assert re.fullmatch(r"Unreleased|\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", version), version
+        elif line.startswith("### "):
+            section = line.removeprefix("### ")
+            assert section in ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"), section
+            assert (version, section) not in seen, f"{section} stands twice in {version}"
+            seen.add((version, section))
+        elif line.startswith("- "):
+            assert section, f"no section holds {line!r}"
+    assert ("Unreleased", "Fixed") in seen
+
+
+def test_hooks_run_what_make_check_runs() -> None:
+    """Who commits by hooks is told the same as by make."""
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    rules = "$(PY) -m pytest -q tests/architecture tests/docs"
+    lines = recipe[1].replace("$(if $(RULES),$(PY) -m pytest -q $(RULES))", rules)
+    made = [line.strip().removeprefix("@") for line in lines.splitlines()]
+    known = {"$(VENV)": ".venv", "$(PY)": ".venv/bin/python"}
+    for name, value in known.items():
+        made = [line.replace(name, value) for line in made]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert [hook["entry"] for hook in hooks] == made
