@@ -104,6 +104,10 @@ class JobProgress(Frozen):
     """Where each side's listing goes on after a restart."""
     setup: int = 0
     """Settings version that the listing was begun under."""
+    term: int = 0
+    """Counts the workers that have claimed the job, one after another."""
+    runner: str = ""
+    """The worker that claimed it last."""
 
 
 class Rebuilt(Frozen):
@@ -133,8 +137,16 @@ class SetupDoc(Frozen):
     phase: PhaseSet | None = None
     job: Job | None = None
     progress: JobProgress | None = None
+    """Where the version before keeps jobs, until one that has the `jobs` topic takes them over."""
     rebuilt: Rebuilt | None = None
     rotated: Rotated | None = None
+
+
+class JobDoc(Frozen):
+    """One document on the `jobs` topic; exactly one part is set. A tombstone removes it."""
+
+    job: Job | None = None
+    progress: JobProgress | None = None
 
 
 REFUSED: Final = "refused"
@@ -187,6 +199,7 @@ RecordSeen.model_rebuild()
 __all__ = [
     "Cursor",
     "Delayed",
+    "JobDoc",
     "JobPhase",
     "JobProgress",
     "Notice",

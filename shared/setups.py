@@ -1,4 +1,4 @@
-"""What is set up: connections, syncs, phases and jobs, as the `setups` topic tells, ready to run.
+"""What is set up: connections, syncs and phases, as the `setups` topic tells, ready to run.
 
 Every service follows the topic from its beginning, before it takes any message. Offsets on it are the settings' own
 clock: messages carry the offset that their sender had seen, and a worker that is behind catches up first.
@@ -235,8 +235,12 @@ class Setups:
         return tuple(sorted(names))
 
     def jobs(self) -> Iterable[tuple[Job, JobProgress | None]]:
-        """List jobs with their progress."""
+        """List the jobs that the version before keeps here, with their progress, until they are taken over."""
         return [(job, self._progress.get(job.id)) for job in list(self._jobs.values())]  # `apply` may add one meanwhile
+
+    def told_without_job(self) -> list[str]:
+        """List jobs that are gone from here, and of which a worker of the version before has told once more."""
+        return [name for name in list(self._progress) if name not in self._jobs]
 
     def was_built(self, sync: str) -> bool:
         """Check whether the links of a sync were made once; until then it has no pairs."""

@@ -130,7 +130,19 @@ SETUPS: Final = Topic(
     cleanup="compact",
     retention_ms=0,
     partitions=1,
-    doc="Connections, refresh tokens that rotated, syncs, phases and jobs; no secret in the clear.",
+    doc="Connections, refresh tokens that rotated, syncs and phases; no secret in the clear.",
+)
+JOBS: Final = Topic(
+    name="jobs",
+    model=messages.JobDoc,
+    version=1,
+    key="kind:job",
+    producers=("console", "ingest"),
+    consumers=("ingest", "console"),
+    cleanup="compact",
+    retention_ms=0,
+    partitions=1,
+    doc="Long work that was asked for, and how far it is; a job that has ended is removed 30 days later.",
 )
 CURSORS: Final = Topic(
     name="cursors",
@@ -197,4 +209,4 @@ def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
 def catalogue(apps: tuple[str, ...]) -> tuple[Topic[Any], ...]:
     """List every topic of an installation with these apps."""
     per_app = tuple(writes(app, backfill=backfill) for app in apps for backfill in (False, True))
-    return (NOTICES, RECORDS, PAIRS, PAIR_STATE, SETUPS, CURSORS, PARKED, *LATER.values(), *per_app)
+    return (NOTICES, RECORDS, PAIRS, PAIR_STATE, SETUPS, JOBS, CURSORS, PARKED, *LATER.values(), *per_app)

@@ -105,11 +105,11 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
 
     @router.get("/jobs", summary="Jobs and how far they are")
     def jobs() -> dict[str, Any]:
-        return {"jobs": [job_row(job, told) for job, told in api.setups.jobs()]}
+        return {"jobs": [job_row(row) for row in api.jobs.rows()]}
 
     @router.get("/jobs/{name}", summary="One job")
     def job(name: str) -> dict[str, Any]:
-        found = next((job_row(row, told) for row, told in api.setups.jobs() if row.id == name), None)
+        found = next((job_row(row) for row in api.jobs.rows() if row.job.id == name), None)
         if found is None:
             raise Problem(404, "No such job", f"There is no job {name!r}.")
         return found

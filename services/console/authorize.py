@@ -67,7 +67,7 @@ def _wanted(service: Service, name: str, path: Path | None) -> ConnectionFile:
 def _connect(
     service: Service, wanted: ConnectionFile, redirect: str, objects: Sequence[str], *, paste: bool
 ) -> list[str]:
-    current = Current.of(service.setups)
+    current = Current.of(service.setups, service.jobs)
     vault = Vault.from_file(service.settings.key_file)
     row = draft(current, wanted, seal(vault, wanted, current.connections.get(wanted.id)))
     apps = Apps(service, {**current.connections, row.id: row}.values())

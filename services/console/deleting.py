@@ -16,6 +16,7 @@ from shared.io.kafka_reader import read_to_end
 from shared.io.ports import BusUnavailable, NotReady
 from shared.io.purging import purge_links
 from shared.io.service import Service
+from shared.jobs import PARTS, Jobs
 from shared.setups import Setups
 from shared.topics import Topic
 
@@ -50,16 +51,18 @@ def run(service: Service, kind: str, name: str, *, read: Read | None = None, set
 
 
 def documents_of_sync(setups: Setups, name: str) -> list[str]:
-    """List the keys of all documents of a sync, itself first; raises `SetupError` where it must stay."""
+    """List the keys of a sync's settings, itself first; raises `SetupError` where it must stay."""
     sync = setups.sync(name)
     if sync is not None and sync.enabled:
         raise SetupError(f"sync {name!r} runs: switch it off first, with `enabled: false` and `apply`")
-    jobs = [job.id for job, _ in setups.jobs() if job.sync == name]
-    own = [f"sync:{name}", f"phase:{name}", f"rebuilt:{name}"] if sync is not None else []
-    return [
-        *own,
-        *(f"{kind}:{job}" for job in jobs for kind in ("job", "progress")),
-    ]
+    # Where the version before keeps jobs.
+    jobs = [f"{kind}:{job.id}" for job, _ in setups.jobs() if job.sync == name for kind in ("job", "progress")]
+    return [*([f"sync:{name}", f"phase:{name}", f"rebuilt:{name}"] if sync is not None else []), *jobs]
+
+
+def documents_of_jobs(jobs: Jobs, sync: str) -> list[str]:
+    """List the keys of all documents of a sync's jobs."""
+    return [f"{part}:{row.job.id}" for row in jobs.of_sync(sync) for part in PARTS]
 
 
 def documents_of_connection(setups: Setups, name: str) -> list[str]:
@@ -76,10 +79,14 @@ def documents_of_connection(setups: Setups, name: str) -> list[str]:
 def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[str]:
     was_there = service.setups.sync(name) is not None
     keys = documents_of_sync(service.setups, name)
+    service.read_jobs()
+    jobs = documents_of_jobs(service.jobs, name)
     remove(service, topics.SETUPS, keys)
+    remove(service, topics.JOBS, jobs)
     service.pause(settle_s)
     # A job that was under way may have told once more how far it is.
     remove(service, topics.SETUPS, [key for key in keys if key.startswith("progress:")])
+    remove(service, topics.JOBS, [key for key in jobs if key.startswith("progress:")])
     pairs = _keys(read(topics.PAIR_STATE), lambda pair: bool(pair.sync == name))
     _remove_all(service, topics.PAIR_STATE, pairs)
     links = purge_links(service.settings, name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self, TypeAlias
 
 from services.console import checks, differences, graph, mappings
+from services.console.asking import has_failed, is_asked, own_job
 from services.console.files import ConnectionFile, MappingChanges, SetupError, SetupFile, SyncFile
 from services.console.sealing import AGREED, Sealed
 from shared.compiling import compile_policy
@@ -17,7 +18,8 @@ from shared.core.connector import AccountInfo, App, FieldInfo
 from shared.core.mapping import FieldMapping
 from shared.core.records import carried
 from shared.core.syncs import Connection, ConnectionSettings, Job, Sync, SyncSettings, SyncSide
-from shared.messages import SetupDoc
+from shared.jobs import Jobs
+from shared.messages import JobDoc, SetupDoc
 from shared.setups import Setups
 
 Fields: TypeAlias = Mapping[str, FieldInfo]
@@ -32,8 +34,8 @@ class Current:
     syncs: Mapping[str, Sync]
     live: frozenset[str]
     """Syncs whose first sync has ended."""
-    jobs: frozenset[str]
-    """Ids of the jobs that were asked for."""
+    asked: frozenset[str]
+    """Syncs of which a job was asked for that looks at all records under the settings that stand."""
     failed: frozenset[str]
     """Syncs whose first sync has failed, and was not asked for again."""
     rotated: frozenset[str]
@@ -42,8 +44,8 @@ class Current:
     """Keys whose last document does not count, since two people published one version."""
 
     @classmethod
-    def of(cls, setups: Setups) -> Self:
-        """Take it from the settings as they were read."""
+    def of(cls, setups: Setups, jobs: Jobs) -> Self:
+        """Take it from the settings and jobs as they were read."""
         connections = {row.id: row for row in setups.connections()}
         syncs = {row.id: row for row in setups.syncs()}
         return cls(
@@ -51,8 +53,8 @@ class Current:
             connections=connections,
             syncs=syncs,
             live=frozenset(name for name in syncs if setups.phase(name) == "live"),
-            jobs=frozenset(job.id for job, _ in setups.jobs()),
-            failed=frozenset(name for name in syncs if _has_failed(name, setups)),
+            asked=frozenset(sync.id for sync in syncs.values() if is_asked(sync, jobs.of_sync(sync.id))),
+            failed=frozenset(name for name in syncs if setups.phase(name) != "live" and has_failed(jobs.of_sync(name))),
             rotated=frozenset(name for name in connections if setups.rotated(name) is not None),
             overruled=frozenset(setups.overruled()),
         )
@@ -85,7 +87,7 @@ class Change:
     """One document to publish."""
 
     key: str
-    doc: SetupDoc | None
+    doc: SetupDoc | JobDoc | None
     sign: Literal["+", "~", "-", ""] = ""
     """Empty for what follows from another change, and is not shown."""
     details: tuple[str, ...] = ()
@@ -289,7 +291,7 @@ def _judge_again(drawn: _Drawn, current: Current, at_ms: int) -> None:
             if used and sync.enabled and f"sync:{sync.id}" not in planned:
                 job = Job(id=f"moved-{sync.id}-{row.id}-{row.version}", kind="resync", sync=sync.id, asked_at_ms=at_ms)
                 if all(change.key != f"job:{job.id}" for change in drawn.changes):
-                    drawn.changes.append(Change(key=f"job:{job.id}", doc=SetupDoc(job=job), sign="+"))
+                    drawn.changes.append(Change(key=f"job:{job.id}", doc=JobDoc(job=job), sign="+"))
 
 
 # Syncs
@@ -422,26 +424,15 @@ def _end(drawn: _Drawn, current: Current, end: SyncSide, discovered: Discovered)
 
 def _job(sync: Sync, at_ms: int) -> Change:
     """Ask for a new sync to read everything, and for one that changed to look at all its pairs again."""
-    job = Job(id=f"first-{sync.id}", kind="first_sync", sync=sync.id, asked_at_ms=at_ms)
-    if sync.version > 1:
-        job = Job(id=f"edited-{sync.id}-{sync.version}", kind="resync", sync=sync.id, asked_at_ms=at_ms)
-    return Change(key=f"job:{job.id}", doc=SetupDoc(job=job))
-
-
-def _has_failed(sync: str, setups: Setups) -> bool:
-    """Tell whether a sync is not live, all of its jobs have ended, and the last of them failed."""
-    told = [progress for job, progress in setups.jobs() if job.sync == sync]
-    ended = [row for row in told if row is not None and row.phase in ("done", "failed")]
-    if setups.phase(sync) == "live" or not ended or len(ended) < len(told):
-        return False
-    return max(ended, key=lambda row: row.at_ms).phase == "failed"
+    job = own_job(sync, at_ms)
+    return Change(key=f"job:{job.id}", doc=JobDoc(job=job))
 
 
 def _ask_again(drawn: _Drawn, current: Current, sync: Sync, at_ms: int) -> None:
     """Ask for the job of a sync again where Kafka took the sync and not the job, or where its first sync failed."""
-    change = _job(sync, at_ms)
     if sync.id in current.failed:
         job = Job(id=f"first-{sync.id}.{at_ms}", kind="first_sync", sync=sync.id, asked_at_ms=at_ms)
-        change = Change(key=f"job:{job.id}", doc=SetupDoc(job=job))
-    if change.key.removeprefix("job:") not in current.jobs and (sync.version > 1 or sync.id not in current.live):
+        drawn.changes.append(Change(key=f"job:{job.id}", doc=JobDoc(job=job), sign="+"))
+    elif sync.id not in current.asked and (sync.version > 1 or sync.id not in current.live):
+        change = _job(sync, at_ms)
         drawn.changes.append(Change(key=change.key, doc=change.doc, sign="+"))

@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from services.console.planning import Change, Current, renewed
 from shared import topics
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from shared.io.service import Service
+from shared.messages import JobDoc, SetupDoc
 from shared.topics import Topic
-
-if TYPE_CHECKING:
-    from shared.messages import SetupDoc
 
 _PATIENCE_S: Final = 10.0
 """How long to wait until the published documents can be read."""
@@ -29,9 +27,11 @@ def publish(service: Service, changes: Sequence[Change]) -> list[str]:
     taken: list[tuple[str, SetupDoc | None]] = []
     service.setups.watch(lambda key, doc: taken.append((key, doc)))
     _send(service, changes)
-    lost = [change.key for change in changes if (change.key, change.doc) not in taken]
+    lost = [
+        change.key for change in changes if not isinstance(change.doc, JobDoc) and (change.key, change.doc) not in taken
+    ]
     if lost:
-        _send(service, renewed(Current.of(service.setups), service.clock.now_ms()))
+        _send(service, renewed(Current.of(service.setups, service.jobs), service.clock.now_ms()))
     return lost
 
 
@@ -43,8 +43,22 @@ def remove(service: Service, topic: Topic[Any], keys: Sequence[str]) -> None:
 
 
 def _send(service: Service, changes: Sequence[Change]) -> None:
-    messages = [Outbound(topic=topics.SETUPS, key=change.key, message=change.doc) for change in changes]
-    _read_back(service, max(run_blocking(service.bus.publish(messages)), default=-1))
+    """Publish settings, and the jobs that follow from them once the settings are read back.
+
+    A job carries how far the settings were read: whoever runs it reads as much of them first.
+    """
+    settings = [
+        Outbound(topic=topics.SETUPS, key=change.key, message=change.doc)
+        for change in changes
+        if not isinstance(change.doc, JobDoc)
+    ]
+    jobs = [
+        Outbound(topic=topics.JOBS, key=change.key, message=change.doc)
+        for change in changes
+        if isinstance(change.doc, JobDoc)
+    ]
+    _read_back(service, max(run_blocking(service.bus.publish(settings)), default=-1))
+    run_blocking(service.bus.publish(jobs))
 
 
 def _read_back(service: Service, last: int) -> None:

@@ -24,11 +24,14 @@ def wire(service: Service) -> None:
     follower = Follower(settings, views)
     service.health.require("views", lambda: "" if follower.caught_up.is_set() else "the journal is still being read")
     service.start("views", follower.run)
+    jobs_read = service.follow_jobs()
+    service.health.require("jobs", lambda: "" if jobs_read() else "the jobs are still being read")
     client = connect_by(settings)
     tokens = RedisTokens(client)
     installation = Installation(
         views,
         service.setups,
+        service.jobs,
         service.bus,
         service.clock,
         budgets=RedisBudgets(client),

@@ -20,7 +20,8 @@ def run(service: Service, command: str, path: Path) -> int:
     """Plan or apply a file; returns the exit code: 0 nothing to do or applied, 2 changes planned, 1 refused."""
     try:
         wanted = read(path.read_text())
-        current = Current.of(service.setups)
+        service.read_jobs()
+        current = Current.of(service.setups, service.jobs)
         drawn = plan(current, wanted, discover(service, current, wanted))
     except (SetupError, VaultError, BusUnavailable, NotReady, OSError, UnicodeDecodeError) as error:
         sys.stderr.write(f"{error}\n")

@@ -57,6 +57,7 @@ def wire(service: Service) -> None:
     service.start("cursors", lambda stop: follow(settings, cursors, read, stop))
     feeds = Feeds(
         setups=service.setups,
+        jobs=service.jobs,
         caller=caller,
         bus=service.bus,
         clock=service.clock,
@@ -77,15 +78,17 @@ def wire(service: Service) -> None:
         owns=owns,
     )
     service.start("fields", fields.run)
+    jobs_read = service.follow_jobs()
     parts = Parts(
         setups=service.setups,
+        jobs=service.jobs,
         caller=caller,
         bus=service.bus,
         clock=service.clock,
         store=service.store,
         offsets=service.offsets,
         has_begun=cursors.has_begun,
-        owns=owns,
+        owns=lambda name: jobs_read() and owns(name),
     )
     service.start("jobs", Runner(parts).run)
     _serve_webhooks(service)

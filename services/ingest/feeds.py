@@ -24,7 +24,8 @@ from shared import logs, topics
 from shared.core.connector import AppError, Feed, FeedExpired, Hint, LinkFeed
 from shared.core.syncs import Job
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
-from shared.messages import Cursor, Notice, SetupDoc
+from shared.jobs import Jobs
+from shared.messages import Cursor, JobDoc, Notice
 from shared.metrics import Metrics
 from shared.setups import Setups, UnknownSetup
 
@@ -100,6 +101,7 @@ class Feeds:
     """
 
     setups: Setups
+    jobs: Jobs
     caller: Caller
     bus: Bus
     clock: Clock
@@ -188,11 +190,9 @@ class Feeds:
 
     def _in_job(self, connection: str) -> bool:
         """Check whether a first sync or resync of a connection runs, or waits to."""
-        for job, progress in self.setups.jobs():
-            if progress is not None and progress.phase in ("done", "failed"):
-                continue
-            sync = self.setups.sync(job.sync)
-            if sync is not None and connection in (sync.left.connection, sync.right.connection):
+        for row in self.jobs.rows():
+            sync = self.setups.sync(row.job.sync)
+            if sync is not None and not row.has_ended and connection in (sync.left.connection, sync.right.connection):
                 return True
         return False
 
@@ -302,7 +302,7 @@ class Feeds:
         ]
         run_blocking(
             self.bus.publish(
-                [Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job)) for job in jobs]
+                [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job)) for job in jobs]
             )
         )
 

@@ -18,7 +18,7 @@ from shared import logs, topics
 from shared.core.connector import AppError, Exchange, FieldInfo
 from shared.core.syncs import Job
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
-from shared.messages import REFUSED, Cursor, SetupDoc
+from shared.messages import REFUSED, Cursor, JobDoc
 from shared.metrics import Metrics
 from shared.setups import Setups, UnknownSetup
 
@@ -111,7 +111,7 @@ class FieldWatch:
             _log.info("fields_changed", connection=connection, object=object_, jobs=[job.id for job in jobs])
             run_blocking(
                 self.bus.publish(
-                    [Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=SetupDoc(job=job)) for job in jobs]
+                    [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job)) for job in jobs]
                 )
             )
         if now != before:

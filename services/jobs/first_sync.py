@@ -10,21 +10,21 @@ from typing import Final
 from services.jobs.kind import Kind, Step
 from services.jobs.looking import look_at_all
 from services.jobs.reading import pass_barrier, read_both
-from services.jobs.work import Work, begun
+from services.jobs.work import Parts, Work, begun
 from shared import topics
-from shared.core.syncs import Job, Sync
+from shared.core.syncs import Sync
 from shared.io.ports import Outbound
+from shared.jobs import JobRow
 from shared.messages import JobProgress, PhaseSet, SetupDoc
-from shared.setups import Setups
 
 
-def _begin(setups: Setups, job: Job, known: JobProgress | None) -> JobProgress:
+def _begin(parts: Parts, row: JobRow) -> JobProgress:
     """Go on, or begin where the sync's last first sync failed, if it read what is read now."""
-    if known is not None:
-        return known
-    new = begun(setups, job, "reading")
-    before = [(row, told) for row, told in setups.jobs() if told and row.sync == job.sync]
-    _, last = max(before, key=lambda row: (row[1].at_ms, row[0].asked_at_ms), default=(None, None))
+    if row.progress is not None:
+        return row.progress
+    new = begun(parts, row.job, "reading")
+    told = [one.progress for one in parts.jobs.of_sync(row.job.sync) if one.progress is not None]
+    last = max(reversed(told), key=lambda one: one.at_ms, default=None)
     if last is None or last.phase != "failed" or last.setup != new.setup:
         return new
     return new.model_copy(update={"read": last.read, "totals": last.totals, "cursors": last.cursors})
@@ -34,6 +34,8 @@ def _go_live(work: Work, sync: Sync) -> None:
     pass_barrier(work)
     live = SetupDoc(phase=PhaseSet(sync=sync.id, phase="live"))
     work.publish([Outbound(topic=topics.SETUPS, key=f"phase:{sync.id}", message=live)])
+    # Whoever reads what the job tells from now on reads as much of the settings first: the next job is no first sync.
+    work.wait(lambda: work.parts.setups.phase(sync.id) == "live")
 
 
 FIRST_SYNC: Final = Kind(

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.jobs.work import Work
-from shared.core.syncs import Job, Sync
+from services.jobs.work import Parts, Work
+from shared.core.syncs import Sync
+from shared.jobs import JobRow
 from shared.messages import JobPhase, JobProgress
-from shared.setups import Setups
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Kind:
     """A kind of job.
 
     Args:
-        begin: Returns where a job goes on, given what it told last, if anything.
+        begin: Returns where a job begins, or goes on.
     """
 
     name: str
     steps: tuple[Step, ...]
-    begin: Callable[[Setups, Job, JobProgress | None], JobProgress]
+    begin: Callable[[Parts, JobRow], JobProgress]

@@ -5,18 +5,18 @@ from typing import Final
 from services.jobs.kind import Kind, Step
 from services.jobs.looking import look_at_all
 from services.jobs.reading import notice_of, pass_barrier, read_both
-from services.jobs.work import Work, begun
+from services.jobs.work import Parts, Work, begun
 from shared.core.records import SIDES
-from shared.core.syncs import Job, Sync
+from shared.core.syncs import Sync
+from shared.jobs import JobRow
 from shared.messages import JobProgress
-from shared.setups import Setups
 
 
-def _begin(setups: Setups, job: Job, known: JobProgress | None) -> JobProgress:
+def _begin(parts: Parts, row: JobRow) -> JobProgress:
     """Go on once everything was read: which records were listed is forgotten with the process that read them."""
-    if known is None or known.phase in ("reading", "indexing"):
-        return begun(setups, job, "reading")
-    return known
+    if row.progress is None or row.progress.phase in ("reading", "indexing"):
+        return begun(parts, row.job, "reading")
+    return row.progress
 
 
 def _notice_missing(work: Work, sync: Sync) -> None:

@@ -1,18 +1,23 @@
 """Runs the jobs that this worker looks after."""
 
 import threading
+import time
+import uuid
 from typing import Final
 
+from services.jobs.forgetting import forgotten
 from services.jobs.kind import Kind
 from services.jobs.kinds import kind_of
+from services.jobs.takeover import Takeover
 from services.jobs.work import Parts, Stopped, Work
-from shared import logs
+from shared import logs, topics
 from shared.core.connector import AppError
-from shared.core.syncs import Job
-from shared.io.ports import BusUnavailable, NotReady
+from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
+from shared.jobs import PARTS, JobRow
 
 _TICK_S: Final = 0.05
 _PATIENCE_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
+_FORGET_S: Final = 60.0
 _log = logs.get(__name__)
 
 
@@ -25,33 +30,60 @@ class Runner:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._name = uuid.uuid4().hex
+        self._takeover = Takeover(parts)
         self._running: dict[str, threading.Thread] = {}
         self._ended: set[str] = set()
-        """Jobs that ended here, of which the settings may not tell yet."""
+        """Jobs that ended here, of which the topic may not tell yet."""
+        self._forgot = 0.0
+        self._trouble = logs.Trouble(_log, "jobs_not_written")
 
     def run(self, stop: threading.Event) -> None:
         """Look for jobs until *stop* is set; one a sync at a time."""
         while not stop.wait(_TICK_S):
-            self._running = {sync: thread for sync, thread in self._running.items() if thread.is_alive()}
-            setups = self._parts.setups
-            asked = sorted(setups.jobs(), key=lambda row: (row[0].asked_at_ms, row[0].id))
-            # A sync that was deleted and is set up again has a first sync of the same name.
-            self._ended &= {job.id for job, _ in asked}
-            for job, progress in asked:
-                if job.id in self._ended or (progress is not None and progress.phase in ("done", "failed")):
-                    continue
-                if job.sync in setups.not_run():
-                    continue  # a worker of a newer version does it
-                if job.sync not in self._running and self._parts.owns(job.sync):
-                    thread = threading.Thread(target=self._guarded, args=(job, stop), name=job.id, daemon=True)
-                    self._running[job.sync] = thread
-                    thread.start()
+            try:
+                self._takeover.look()
+                self._forget()
+                self._trouble.over()
+            except BusUnavailable as error:
+                self._trouble.begun(detail=str(error))
+            self._start(stop)
 
-    def _guarded(self, job: Job, stop: threading.Event) -> None:
-        setups = self._parts.setups
-        kind = kind_of(job, setups)
-        known = next((progress for row, progress in setups.jobs() if row.id == job.id), None)
-        work, failures = Work(self._parts, job, kind.begin(setups, job, known), stop), 0
+    def _start(self, stop: threading.Event) -> None:
+        self._running = {sync: thread for sync, thread in self._running.items() if thread.is_alive()}
+        setups, rows = self._parts.setups, self._parts.jobs.rows()
+        # A sync that was deleted and is set up again has a first sync of the same name.
+        self._ended &= {row.job.id for row in rows}
+        for row in rows:
+            job = row.job
+            if not row.is_taken_over or row.has_ended or job.id in self._ended or row.seen > setups.offset:
+                continue
+            if job.sync in setups.not_run():
+                continue  # a worker of a newer version does it
+            if job.sync not in self._running and self._parts.owns(job.sync):
+                thread = threading.Thread(target=self._guarded, args=(row, stop), name=job.id, daemon=True)
+                self._running[job.sync] = thread
+                thread.start()
+
+    def _forget(self) -> None:
+        """Remove what nobody needs to know any more."""
+        if time.monotonic() < self._forgot + _FORGET_S:
+            return
+        self._forgot = time.monotonic()
+        setups, now_ms = self._parts.setups, self._parts.clock.now_ms()
+        rows = [
+            row
+            for row in self._parts.jobs.rows()
+            if row.is_taken_over and row.seen <= setups.offset and self._parts.owns(row.job.sync)
+        ]
+        syncs = {sync.id for sync in setups.syncs()} | setups.not_run().keys()
+        keys = [f"{part}:{row.job.id}" for row in forgotten(rows, syncs, now_ms) for part in PARTS]
+        if keys:
+            run_blocking(self._parts.bus.publish([Outbound(topic=topics.JOBS, key=key, message=None) for key in keys]))
+
+    def _guarded(self, row: JobRow, stop: threading.Event) -> None:
+        job, kind = row.job, kind_of(row.job, self._parts.setups)
+        work, failures = Work(self._parts, row, kind.begin(self._parts, row), stop, runner=self._name), 0
         while True:
             try:
                 do(work, kind)
@@ -77,6 +109,7 @@ class Runner:
 
 def do(work: Work, kind: Kind) -> None:
     """Do what is left of a job; raises what stands in its way."""
+    work.claim()
     sync = work.parts.setups.sync(work.job.sync)
     if sync is None:
         raise JobFailed(f"there is no sync {work.job.sync!r}")

@@ -12,7 +12,8 @@ from shared.io.health import Offsets
 from shared.io.links import Slots
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, Outbound, run_blocking
 from shared.io.store import BUCKETS, Store
-from shared.messages import JobProgress, SetupDoc
+from shared.jobs import JobRow, Jobs
+from shared.messages import JobDoc, JobPhase, JobProgress
 from shared.setups import Setups
 
 _LOOK_S: Final = 0.25
@@ -28,7 +29,7 @@ Listed: TypeAlias = dict[Side, set[str]]
 
 
 class Stopped(Exception):  # noqa: N818 - the process ends; another one goes on
-    """The process was asked to stop, or no longer looks after this job."""
+    """The process was asked to stop, or no longer looks after this job; or the job was deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Parts:
     """
 
     setups: Setups
+    jobs: Jobs
     caller: Caller
     bus: Bus
     clock: Clock
@@ -51,22 +53,51 @@ class Parts:
 
 
 class Work:
-    """One job under way in this process, from where its progress says."""
+    """One job under way in this process, from where its progress says.
 
-    def __init__(self, parts: Parts, job: Job, progress: JobProgress, stop: threading.Event) -> None:
+    Args:
+        progress: Where it goes on.
+        runner: Names this process.
+    """
+
+    def __init__(self, parts: Parts, row: JobRow, progress: JobProgress, stop: threading.Event, *, runner: str) -> None:
         self.parts = parts
-        self.job = job
-        self.progress = progress
+        self.job: Job = row.job
+        term = row.progress.term + 1 if row.progress is not None else 1
+        self.progress = progress.model_copy(update={"term": term, "runner": runner})
         self.listed: Listed = {"L": set(), "R": set()}
         """Records that were listed, for those who look for the others."""
         self.taken_up = bool(progress.cursors)
         """Nothing was read since the listing was taken up where somebody else had left it."""
         self._stop = stop
 
+    def claim(self) -> None:
+        """Take the job on, and wait until the log shows that nobody else did; raises `Stopped`."""
+        if not self._holds():
+            self.tell(error=self.progress.error)
+            self.wait(self._holds)
+
+    def _holds(self) -> bool:
+        return self._standing() == (self.progress.term, self.progress.runner)
+
+    def _standing(self) -> tuple[int, str]:
+        row = self.parts.jobs.get(self.job.id)
+        if row is None:
+            raise Stopped
+        return (row.progress.term, row.progress.runner) if row.progress is not None else (0, "")
+
+    def _check(self) -> None:
+        """Make sure that the job is still to be done, and by this worker; raises `Stopped`."""
+        term, runner = self._standing()
+        lost = term > self.progress.term or (term == self.progress.term and runner != self.progress.runner)
+        if self._stop.is_set() or lost:
+            raise Stopped
+
     def wait(self, ready: Callable[[], bool]) -> None:
         """Wait until something holds; raises `Stopped`."""
         while True:
-            if self._stop.is_set() or not self.parts.owns(self.job.sync):
+            self._check()
+            if not self.parts.owns(self.job.sync):
                 raise Stopped
             if ready():
                 return
@@ -95,12 +126,13 @@ class Work:
 
     def tell(self, **changes: object) -> None:
         """Publish how far the job is; raises `Stopped`."""
-        if self._stop.is_set():
-            raise Stopped
+        self._check()
         made: Mapping[str, object] = {"error": "", **changes, "at_ms": self.parts.clock.now_ms()}
+        if self.parts.jobs.overruled(self.job.id) == self.progress.term:
+            made = {**made, "term": self.progress.term + 1}
         self.progress = self.progress.model_copy(update=dict(made))
-        doc = SetupDoc(progress=self.progress)
-        self.publish([Outbound(topic=topics.SETUPS, key=f"progress:{self.job.id}", message=doc)])
+        doc = JobDoc(progress=self.progress)
+        self.publish([Outbound(topic=topics.JOBS, key=f"progress:{self.job.id}", message=doc)])
 
     def tell_error(self, sentence: str, *, failed: bool = False) -> bool:
         """Publish why the job waits, or failed; False where that was not possible."""
@@ -115,7 +147,7 @@ class Work:
         return True
 
 
-def begun(setups: Setups, job: Job, phase: str) -> JobProgress:
+def begun(parts: Parts, job: Job, phase: JobPhase) -> JobProgress:
     """Return the progress of a job that begins at its beginning."""
-    sync = setups.sync(job.sync)
-    return JobProgress.model_validate({"job": job.id, "phase": phase, "setup": sync.version if sync else 0})
+    sync = parts.setups.sync(job.sync)
+    return JobProgress(job=job.id, phase=phase, setup=sync.version if sync else 0)

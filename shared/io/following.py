@@ -1,45 +1,65 @@
-"""Follows the `setups` topic into a `Setups` view: to its end before any work begins, then for ever."""
+"""Follows the `setups` and `jobs` topics into views: to their end before any work begins, then for ever."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from shared import logs, topics
-from shared.io.envelope import Received, Stored
+from shared.io.envelope import Received, Stored, setups_seen
 from shared.io.kafka_reader import TopicReader
 from shared.io.ports import BusUnavailable
-from shared.messages import SetupDoc
+from shared.jobs import Jobs
+from shared.messages import JobDoc, SetupDoc
 from shared.settings import Settings
 from shared.setups import Setups
-from shared.topics import UnreadableMessage
+from shared.topics import Topic, UnreadableMessage
 
 _POLL_S: Final = 0.5
 _PAUSE_S: Final = 1.0
 _log = logs.get(__name__)
+M = TypeVar("M", bound=BaseModel)
 
 
-class SetupsFollower:
-    """Keeps a view of the settings up to date, in the one thread that calls `run`, or `poll`."""
+class _View(Protocol):
+    offset: int
 
-    def __init__(self, settings: Settings, setups: Setups) -> None:
+    def leave_out(self, offset: int, key: str, raw: bytes | None, why: str) -> None: ...
+
+
+class _Follower(ABC, Generic[M]):
+    """Keeps a view of a topic up to date, in the one thread that calls `run`, or `poll`."""
+
+    def __init__(self, settings: Settings, topic: Topic[M], view: _View) -> None:
         self._settings = settings
-        self._setups = setups
-        self._reader: TopicReader[SetupDoc] | None = None
+        self._topic = topic
+        self._view = view
+        self._reader: TopicReader[M] | None = None
         self._unread: list[tuple[Received, UnreadableMessage]] = []
         """Documents that could not be read, to be taken note of in their turn."""
-        self._trouble = logs.Trouble(_log, "settings_not_followed")
+        self._trouble = logs.Trouble(_log, f"{topic.name}_not_followed")
+        self.caught_up = threading.Event()
+        """Set once everything was read."""
+
+    @abstractmethod
+    def _apply(self, stored: Stored[M]) -> None: ...
 
     def catch_up(self) -> None:
-        """Read everything that is set up now; raises `BusUnavailable`."""
+        """Read everything that there is now; raises `BusUnavailable`."""
         self._reader = self._open()
         self._take(self._reader.read_to_end())
         # Tombstones and offsets skipped by compaction end the topic too: nothing before its end is missing here.
-        self._setups.offset = max(self._setups.offset, self._reader.position - 1)
+        self._view.offset = max(self._view.offset, self._reader.position - 1)
+        self.caught_up.set()
 
     def run(self, stop: threading.Event) -> None:
         """Follow until *stop* is set; a broker that is away is waited for."""
         while not stop.is_set():
             try:
+                if not self.caught_up.is_set():
+                    self.catch_up()
                 self.poll(_POLL_S)
                 self._trouble.over()
             except BusUnavailable as error:
@@ -54,10 +74,10 @@ class SetupsFollower:
             self._reader = self._open()
         self._take(self._reader.poll(timeout_s))
         # A document that this version cannot read has been read, too: nobody must wait for it.
-        self._setups.offset = max(self._setups.offset, self._reader.position - 1)
+        self._view.offset = max(self._view.offset, self._reader.position - 1)
 
-    def _open(self) -> TopicReader[SetupDoc]:
-        return TopicReader(self._settings, topics.SETUPS, unreadable=self.leave_out)
+    def _open(self) -> TopicReader[M]:
+        return TopicReader(self._settings, self._topic, unreadable=self.leave_out)
 
     def close(self) -> None:
         """Let go of the connection to Kafka."""
@@ -66,20 +86,42 @@ class SetupsFollower:
             self._reader = None
 
     def leave_out(self, item: Received, error: UnreadableMessage) -> None:
-        """Leave a document out that this version cannot read: what it sets up does not run here, all else does."""
-        _log.error("settings_unreadable", key=item.key, offset=item.offset, detail=str(error))
+        """Leave a document out that this version cannot read: what it is about does not run here, all else does."""
+        _log.error("document_unreadable", topic=self._topic.name, key=item.key, offset=item.offset, detail=str(error))
         self._unread.append((item, error))
 
-    def _take(self, found: Iterable[Stored[SetupDoc]]) -> None:
+    def _take(self, found: Iterable[Stored[M]]) -> None:
         """Take documents in their order, those that cannot be read among them."""
         for stored in found:
             self._take_unread(stored.offset)
-            if stored.offset > self._setups.offset:
-                self._setups.apply(stored.offset, stored.key, stored.message)
+            if stored.offset > self._view.offset:
+                self._apply(stored)
         self._take_unread(None)
 
     def _take_unread(self, before: int | None) -> None:
         while self._unread and (before is None or self._unread[0][0].offset < before):
             item, error = self._unread.pop(0)
-            if item.offset > self._setups.offset:
-                self._setups.leave_out(item.offset, item.key, item.value, error.detail)
+            if item.offset > self._view.offset:
+                self._view.leave_out(item.offset, item.key, item.value, error.detail)
+
+
+class SetupsFollower(_Follower[SetupDoc]):
+    """Keeps the settings up to date."""
+
+    def __init__(self, settings: Settings, setups: Setups) -> None:
+        super().__init__(settings, topics.SETUPS, setups)
+        self._setups = setups
+
+    def _apply(self, stored: Stored[SetupDoc]) -> None:
+        self._setups.apply(stored.offset, stored.key, stored.message)
+
+
+class JobsFollower(_Follower[JobDoc]):
+    """Keeps the jobs up to date."""
+
+    def __init__(self, settings: Settings, jobs: Jobs) -> None:
+        super().__init__(settings, topics.JOBS, jobs)
+        self._jobs = jobs
+
+    def _apply(self, stored: Stored[JobDoc]) -> None:
+        self._jobs.apply(stored.offset, stored.key, stored.message, seen=setups_seen(stored.headers))

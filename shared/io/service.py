@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from shared import logs, topics
 from shared.io.clock import SystemClock
-from shared.io.following import SetupsFollower
+from shared.io.following import JobsFollower, SetupsFollower
 from shared.io.grants import Grants
 from shared.io.health import ProcessHealth, Progress, Watchdog
 from shared.io.kafka import KafkaFault
@@ -24,6 +24,7 @@ from shared.io.ports import BusUnavailable
 from shared.io.redis_scripts import BlockingScripts, UnsafeRedis, check_policy, connect_by
 from shared.io.store import Store
 from shared.io.vault import VaultError
+from shared.jobs import Jobs
 from shared.metrics import Metrics
 from shared.metrics_server import start_metrics_server
 from shared.settings import Settings, SettingsError, load
@@ -45,6 +46,8 @@ class Service:
         self.clock = SystemClock()
         self.metrics = Metrics()
         self.setups = Setups()
+        self.jobs = Jobs(self.setups)
+        """Empty but for those who read, or follow, the jobs."""
         self.stop = threading.Event()
         self.progress = Progress(limit_s=settings.watchdog_s)
         self.health = ProcessHealth(self.progress)
@@ -118,6 +121,20 @@ class Service:
             self._warned = True
             _log.warning("redis_version", detail=warning)
         self._follower.catch_up()
+
+    def follow_jobs(self) -> Callable[[], bool]:
+        """Follow the jobs from now on, and return what tells whether all were read once."""
+        follower = JobsFollower(self.settings, self.jobs)
+        self.start("jobs-followed", follower.run)
+        return follower.caught_up.is_set
+
+    def read_jobs(self) -> None:
+        """Read all jobs once, as a command does; raises `BusUnavailable`."""
+        follower = JobsFollower(self.settings, self.jobs)
+        try:
+            follower.catch_up()
+        finally:
+            follower.close()
 
     def close(self) -> None:
         """Let go of what a command has opened."""

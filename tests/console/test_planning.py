@@ -11,6 +11,7 @@ from services.console.sealing import Sealed
 from shared.apps import APPS
 from shared.core.connector import AccountInfo
 from shared.io.budgets import account_of
+from shared.messages import SetupDoc
 
 if TYPE_CHECKING:
     from shared.core.syncs import Connection, Sync
@@ -54,8 +55,7 @@ class Planner:
             connections=self.connections,
             syncs=self.syncs,
             live=frozenset(),
-            jobs=frozenset(f"first-{name}" for name in self.syncs)
-            | {f"edited-{row.id}-{row.version}" for row in self.syncs.values()},
+            asked=frozenset(self.syncs),
             failed=frozenset(),
             rotated=frozenset(),
         )
@@ -96,9 +96,11 @@ class Planner:
         found = self.plan(*rows)
         assert (found.errors, found.unasked) == ((), ())
         for change in found.changes:
-            if change.doc is not None and change.doc.connection is not None:
+            if not isinstance(change.doc, SetupDoc):
+                continue
+            if change.doc.connection is not None:
                 self.connections[change.doc.connection.id] = change.doc.connection
-            if change.doc is not None and change.doc.sync is not None:
+            if change.doc.sync is not None:
                 self.syncs[change.doc.sync.id] = change.doc.sync
         return found
 

@@ -15,7 +15,7 @@ from shared.apps import APPS
 from shared.core import pairs
 from shared.core.pairs import NewerState, Pair
 from shared.core.records import Version, carried
-from shared.messages import SetupDoc
+from shared.messages import JobDoc, SetupDoc
 from shared.topics import Topic, UnreadableMessage
 
 if TYPE_CHECKING:
@@ -56,10 +56,11 @@ def test_no_topic_lacks_an_example(folder: str) -> None:
         assert list((EXAMPLES / folder / f"v{version}").glob("*.json")), version
 
 
-def test_no_kind_of_settings_lacks_an_example() -> None:
+@pytest.mark.parametrize(("topic", "model"), [(topics.SETUPS, SetupDoc), (topics.JOBS, JobDoc)])
+def test_no_kind_of_settings_or_jobs_lacks_an_example(topic: Topic[Any], model: type[BaseModel]) -> None:
     """One document holds one of them."""
-    made = {path.stem for path in (EXAMPLES / "setups" / f"v{topics.SETUPS.version}").glob("*.json")}
-    assert made == set(SetupDoc.model_fields)
+    made = {path.stem for path in (EXAMPLES / topic.name / f"v{topic.version}").glob("*.json")}
+    assert made == set(model.model_fields)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(EXAMPLES)))

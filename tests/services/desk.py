@@ -39,7 +39,8 @@ from shared.io.memory_redis import MemoryScripts
 from shared.io.places import places
 from shared.io.ports import Inbound, Outbound, run_blocking
 from shared.io.store import Store
-from shared.messages import PhaseSet, SetupDoc
+from shared.jobs import Jobs
+from shared.messages import JobDoc, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import Topic
@@ -67,6 +68,7 @@ class Desk:
         self.clock = ManualClock()
         self.metrics = Metrics()
         self.setups = Setups({"ordered": app("ordered"), "opaque": app("opaque")})
+        self.jobs = Jobs(self.setups)
         self.broker = MemoryBroker(topics.catalogue(("ordered", "opaque")), partitions=PARTITIONS)
         self.bus = MemoryBus(self.broker, clock=self.clock, setups=lambda: self.setups.offset)
         self.scripts = MemoryScripts()
@@ -88,6 +90,10 @@ class Desk:
         """Take a settings document, as the follower of `setups` does."""
         self.setups.apply(self.setups.offset + 1, f"{kind}:{name}", doc)
         assert not self.setups.overruled(), "a change needs a higher version: of two of one version the first counts"
+
+    def set_job(self, part: str, doc: JobDoc | None, name: str) -> None:
+        """Take a document of a job, as the follower of `jobs` does."""
+        self.jobs.apply(self.jobs.offset + 1, f"{part}:{name}", doc, seen=self.setups.offset)
 
     @property
     def policy(self) -> Policy:

@@ -39,7 +39,7 @@ class _World(Polling):
             setups=self.setups, caller=self.caller, bus=self.bus, clock=self.clock, metrics=self.metrics,
             cursors=self.cursors, owns=lambda _: True,
         )  # fmt: skip
-        self._jobs = MemoryReader(self.broker, topics.SETUPS)
+        self._jobs = MemoryReader(self.broker, topics.JOBS)
         self.look()
 
     def look(self) -> None:

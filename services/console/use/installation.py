@@ -19,7 +19,8 @@ from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
-from shared.messages import JobProgress, SetupDoc
+from shared.jobs import JobRow, Jobs
+from shared.messages import JobDoc
 from shared.rules.errors import CODES
 from shared.setups import Setups
 
@@ -50,6 +51,7 @@ class Installation:
         self,
         views: Views,
         setups: Setups,
+        jobs: Jobs,
         bus: Bus,
         clock: Clock,
         *,
@@ -60,6 +62,7 @@ class Installation:
     ) -> None:
         self.views = views
         self.setups = setups
+        self.jobs = jobs
         self.bus = bus
         self.clock = clock
         self._budgets = budgets
@@ -85,7 +88,7 @@ class Installation:
                     "reasons": {status: rows for status, rows in by_status.items() if any(rows)},
                     "last_settled_ms": settled,
                     "oldest_pending_s": round((now - waits) / 1000, 3) if waits else 0.0,
-                    "jobs": [job_row(job, told) for job, told in self.setups.jobs() if job.sync == name],
+                    "jobs": [job_row(row) for row in self.jobs.of_sync(name)],
                 }
             )
         asked = self.setups.feeds_in_use()
@@ -188,17 +191,17 @@ class Installation:
             statuses=wanted.statuses,
             asked_at_ms=now,
         )
-        for asked, told in self.setups.jobs():
-            if asked.id == job.id:
-                if set(asked.statuses) != set(job.statuses):
+        for asked in self.jobs.rows():
+            if asked.job.id == job.id:
+                if set(asked.job.statuses) != set(job.statuses):
                     raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
-                return job_row(asked, told)
+                return job_row(asked)
         try:
-            doc = SetupDoc(job=job)
-            run_blocking(self.bus.publish([Outbound(topic=topics.SETUPS, key=f"job:{job.id}", message=doc)]))
+            doc = JobDoc(job=job)
+            run_blocking(self.bus.publish([Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=doc)]))
         except BusUnavailable as error:
             raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
-        return job_row(job, None)
+        return job_row(JobRow(job=job, progress=None))
 
 
 def _remedy(reason: str) -> str:
@@ -206,7 +209,8 @@ def _remedy(reason: str) -> str:
     return told.remedy if told else ""
 
 
-def job_row(job: Job, told: JobProgress | None) -> dict[str, Any]:
+def job_row(row: JobRow) -> dict[str, Any]:
     """Show one job as a row of a list."""
-    shown = told.model_dump(exclude={"barrier", "cursors", "job"}) if told else {"phase": "waiting"}
+    job, told = row.job, row.progress
+    shown = told.model_dump(exclude={"barrier", "cursors", "job", "term", "runner"}) if told else {"phase": "waiting"}
     return {"id": job.id, "kind": job.kind, "sync": job.sync, "asked_at_ms": job.asked_at_ms, **shown}

@@ -6,7 +6,7 @@ from shared import topics
 from shared.core.pairs import Match, Pending, Problem
 from shared.io.envelope import Stored
 from shared.io.webhook_refusals import Refusals
-from shared.messages import Cursor, JobProgress, Parked, SetupDoc
+from shared.messages import Cursor, JobDoc, JobProgress, Parked
 from tests.services.console.window import Window, linked, pair
 from tests.services.desk import LEFT, RIGHT
 
@@ -60,4 +60,4 @@ def show_everything(window: Window) -> None:
     asked = window.ask("everything", sync="people").json()
     window.follow()
     told = JobProgress(job=asked["id"], phase="failed", error="the app <b>went</b> away", at_ms=now)
-    window.desk.set_up("progress", SetupDoc(progress=told), asked["id"])
+    window.desk.set_job("progress", JobDoc(progress=told), asked["id"])

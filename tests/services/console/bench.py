@@ -28,18 +28,24 @@ class Bench:
         self.broker = MemoryBroker(topics.catalogue(("hubspot",)))
         self.service = self.person()
         self.reader = MemoryReader(self.broker, topics.SETUPS)
+        self.jobs_reader = MemoryReader(self.broker, topics.JOBS)
 
     def person(self) -> Service:
         """Give another person's command on the same Kafka."""
         service = Service("console", self.settings)
         service.bus = MemoryBus(self.broker, clock=service.clock)  # type: ignore[assignment]  # the same in memory
-        reader = MemoryReader(self.broker, topics.SETUPS)
+        reader, jobs = MemoryReader(self.broker, topics.SETUPS), MemoryReader(self.broker, topics.JOBS)
 
         def follow(seconds: float) -> None:
             for stored in reader.poll(seconds):
                 service.setups.apply(stored.offset, stored.key, stored.message)
 
+        def read_jobs() -> None:
+            for stored in jobs.poll(0) if self.broker.available else ():
+                service.jobs.apply(stored.offset, stored.key, stored.message)
+
         service.follow = follow  # type: ignore[method-assign]  # reads the same log
+        service.read_jobs = read_jobs  # type: ignore[method-assign]  # as above
         follow(0)
         return service
 
@@ -59,7 +65,7 @@ class Bench:
 
     def follow(self) -> list[Any]:
         """Give what was written since; the command itself has read it."""
-        return list(self.reader.poll(0))
+        return [*self.reader.poll(0), *self.jobs_reader.poll(0)]
 
     def whole(self, **sync: Any) -> dict[str, Any]:
         """Give a file of two connections and a sync."""

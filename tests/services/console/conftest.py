@@ -25,6 +25,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     installation = Installation(
         views,
         desk.setups,
+        desk.jobs,
         desk.bus,
         desk.clock,
         ready=lambda: True,
@@ -39,7 +40,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         installation.views.close()
         window = Window(desk, Views(place / "views.sqlite"), address)
         installation.views, installation.setups = window.views, desk.setups
-        installation.bus, installation.clock = desk.bus, desk.clock
+        installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
         installation._ready = lambda: window.ready
         installation._refused = lambda row: window.paused.get(row.id)
         installation._webhooks = lambda row: window.refused.get(row.id)

@@ -12,7 +12,7 @@ from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.records import Version
 from shared.io.envelope import Stored
 from shared.io.webhook_refusals import Refusals
-from shared.messages import Cursor, JobProgress, Parked, SetupDoc
+from shared.messages import Cursor, JobDoc, JobProgress, Parked, SetupDoc
 from shared.rules.errors import ERRORS
 from tests.services.console.window import Window, is_problem, linked, pair
 from tests.services.desk import LEFT, RIGHT, SYNC, people
@@ -213,14 +213,14 @@ def test_a_job_is_written_once_for_each_key(window: Window) -> None:
     """A client that heard no answer asks again with the same key."""
     first = window.ask("k1", sync=SYNC, statuses=["failing"])
     assert first.status_code == 202
-    (doc,) = window.desk.told(topics.SETUPS)
+    (doc,) = window.desk.told(topics.JOBS)
     assert (doc.job.id, doc.job.statuses, doc.job.kind) == (first.json()["id"], ("failing",), "resync")
     window.follow()
     again = window.ask("k1", sync=SYNC, statuses=["failing"])
     assert (again.status_code, again.json()) == (202, first.json())
-    assert len(window.desk.told(topics.SETUPS)) == 1
+    assert len(window.desk.told(topics.JOBS)) == 1
     assert window.ask("k2", sync=SYNC).json()["id"] != first.json()["id"]
-    assert len(window.desk.told(topics.SETUPS)) == 2
+    assert len(window.desk.told(topics.JOBS)) == 2
 
 
 def test_a_key_answers_with_how_far_its_job_is(window: Window) -> None:
@@ -228,7 +228,7 @@ def test_a_key_answers_with_how_far_its_job_is(window: Window) -> None:
     name = window.ask("k1", sync=SYNC).json()["id"]
     window.follow()
     progress = JobProgress(job=name, phase="done", touched=3)
-    window.desk.set_up("progress", SetupDoc(progress=progress), name)
+    window.desk.set_job("progress", JobDoc(progress=progress), name)
     again = window.ask("k1", sync=SYNC).json()
     assert (again["phase"], again["touched"]) == ("done", 3)
     assert window.get(f"jobs/{name}") == again
@@ -242,7 +242,7 @@ def test_a_key_asks_for_one_kind_of_work(window: Window) -> None:
     window.follow()
     assert window.ask("k1", sync=SYNC, statuses=["pending", "failing"]).status_code == 202
     is_problem(window.ask("k1", sync=SYNC), 422)
-    assert len(window.desk.told(topics.SETUPS)) == 1
+    assert len(window.desk.told(topics.JOBS)) == 1
 
 
 def test_the_keys_of_two_syncs_are_two_keys(window: Window) -> None:
@@ -251,7 +251,7 @@ def test_the_keys_of_two_syncs_are_two_keys(window: Window) -> None:
     window.ask("eu-1", sync=SYNC)
     window.follow()
     assert window.ask("1", sync="people-eu").json()["sync"] == "people-eu"
-    assert {doc.job.sync for doc in window.desk.told(topics.SETUPS)} == {SYNC, "people-eu"}
+    assert {doc.job.sync for doc in window.desk.told(topics.JOBS)} == {SYNC, "people-eu"}
 
 
 @pytest.mark.parametrize("key", ["a b", "é", "a/b", "a.b", "x" * 65])

@@ -33,7 +33,7 @@ def test_nothing_is_told_without_the_token(window: Window, method: str, path: st
             answer = http.request(method, f"{window.address}/api/v1/{path}", headers=headers, timeout=20, json=body)
         is_problem(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert window.desk.told(topics.SETUPS) == []
+    assert window.desk.told(topics.SETUPS) == window.desk.told(topics.JOBS) == []
 
 
 def test_the_routes_of_that_list_are_all_there_are(window: Window) -> None:
@@ -126,7 +126,7 @@ def test_a_job_that_cannot_be_understood_is_not_begun(window: Window, body: byte
     """Unknown words are refused, not passed over."""
     answer = window.call("POST", "jobs", data=body, headers={"Content-Type": "application/json"})
     assert is_problem(answer, status)
-    assert window.desk.told(topics.SETUPS) == []
+    assert window.desk.told(topics.SETUPS) == window.desk.told(topics.JOBS) == []
 
 
 def test_a_body_without_end_is_refused_before_it_is_read(window: Window) -> None:

@@ -51,7 +51,8 @@ def test_a_sync_is_deleted_with_all_that_was_kept_of_it(applied: Bench, capsys: 
         assert not client.keys("{people}*")
     assert capsys.readouterr().out.splitlines()[0] == "deleted sync people, and what was known of 2 of its records"
     assert kept(applied, topics.PAIR_STATE) == {"f1"}
-    assert kept(applied, topics.SETUPS) == {"connection:one", "connection:two", "sync:firms", "job:first-firms"}
+    assert kept(applied, topics.SETUPS) == {"connection:one", "connection:two", "sync:firms"}
+    assert kept(applied, topics.JOBS) == {"job:first-firms"}
     assert applied.service.setups.sync("people") is None
     assert delete(applied, "sync", "people") == 1
     assert "there is no sync 'people'; there are firms" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
 from shared.io.redis_scripts import connect
 from shared.io.vault import Vault
-from shared.messages import JobProgress, PhaseSet, SetupDoc
+from shared.messages import JobDoc, JobProgress, PhaseSet, SetupDoc
 from tests.services.console.bench import PORTALS, Bench, between
 
 # What changes
@@ -115,7 +115,8 @@ def test_a_job_that_kafka_did_not_take_is_asked_for_by_the_next_apply(bench: Ben
     """A sync without its first reading would do nothing for ever."""
     bench.run("apply", bench.whole())
     bench.follow()
-    bench.service.setups.apply(bench.service.setups.offset, "job:first-people", None)
+    run_blocking(bench.service.bus.publish([Outbound(topic=topics.JOBS, key="job:first-people", message=None)]))
+    bench.follow()
     assert bench.run("plan", bench.whole()) == 2
     assert bench.run("apply", bench.whole()) == 0
     assert [stored.key for stored in bench.follow()] == ["job:first-people"]
@@ -124,7 +125,7 @@ def test_a_job_that_kafka_did_not_take_is_asked_for_by_the_next_apply(bench: Ben
 
 def test_a_sync_that_lives_already_needs_no_first_reading(applied: Bench) -> None:
     """Its job may have been forgotten since."""
-    applied.service.setups.apply(100, "job:first-people", None)
+    run_blocking(applied.service.bus.publish([Outbound(topic=topics.JOBS, key="job:first-people", message=None)]))
     applied.service.setups.apply(101, "phase:people", SetupDoc(phase=PhaseSet(sync="people", phase="live")))
     assert applied.run("plan", applied.whole()) == 0
 
@@ -133,9 +134,8 @@ def test_a_first_sync_that_failed_is_asked_for_again_by_the_next_apply(applied: 
     """It would be dead for ever otherwise; one that only waits is asked for once."""
     assert applied.run("plan", applied.whole()) == 0
     failed = JobProgress(job="first-people", phase="failed", error="a bug", at_ms=1)
-    told = Outbound(topic=topics.SETUPS, key="progress:first-people", message=SetupDoc(progress=failed))
+    told = Outbound(topic=topics.JOBS, key="progress:first-people", message=JobDoc(progress=failed))
     run_blocking(applied.service.bus.publish([told]))
-    applied.service.follow(0)
     applied.follow()
     assert applied.run("apply", applied.whole()) == 0
     (stored,) = applied.follow()

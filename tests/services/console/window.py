@@ -56,9 +56,9 @@ class Window:
         self.views.take(topics.PAIR_STATE.name, rows, {})
 
     def follow(self) -> None:
-        """Take what was written to `setups`."""
-        for doc in self.desk.told(topics.SETUPS):
-            self.desk.set_up("job", doc, doc.job.id)
+        """Take what was written to `jobs`."""
+        for doc in self.desk.told(topics.JOBS):
+            self.desk.set_job("job", doc, doc.job.id)
 
 
 def pair(name: str, status: str = "in_sync", **more: Any) -> Pair:

@@ -22,9 +22,9 @@ class Station:
         self.owned = set(owned or (LEFT, RIGHT))
         self.links = LinkRounds(self.desk.setups, self.desk.store, self.desk.caller, self.desk.bus, self.desk.clock)
         self.feeds = Feeds(
-            setups=self.desk.setups, caller=self.desk.caller, bus=self.desk.bus, clock=self.desk.clock,
-            metrics=self.desk.metrics, cursors=self.cursors, known=Known(self.desk.store, self.desk.setups),
-            links=self.links, owns=lambda name: name in self.owned,
+            setups=self.desk.setups, jobs=self.desk.jobs, caller=self.desk.caller, bus=self.desk.bus,
+            clock=self.desk.clock, metrics=self.desk.metrics, cursors=self.cursors,
+            known=Known(self.desk.store, self.desk.setups), links=self.links, owns=lambda name: name in self.owned,
         )  # fmt: skip
         self.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c"}
 

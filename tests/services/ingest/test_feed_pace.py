@@ -8,7 +8,7 @@ import pytest
 from services.ingest import feeds as module
 from shared import topics
 from shared.core.syncs import Job, SyncSide
-from shared.messages import JobProgress, SetupDoc
+from shared.messages import JobDoc, JobProgress, SetupDoc
 from tests.services.desk import LEFT, RIGHT, connection, people
 from tests.services.ingest.station import Station
 from tests.services.jobs.shift import ask
@@ -43,7 +43,7 @@ def test_while_a_job_runs_a_feed_rests_longer_than_its_round_took(
     ask(station.desk, kind)
     assert rested(station, monkeypatch, took, interval_s=5) == pause
     done = JobProgress(job="j", phase="done")
-    station.desk.set_up("progress", SetupDoc(progress=done), "j")
+    station.desk.set_job("progress", JobDoc(progress=done), "j")
     assert rested(station, monkeypatch, 10.0, interval_s=5) == 10.0
 
 
@@ -53,7 +53,7 @@ def test_the_job_of_another_connection_slows_no_feed(station: Station, monkeypat
         id="others", left=SyncSide(connection="x", object="contact"), right=SyncSide(connection="y", object="contact")
     )
     station.desk.set_up("sync", SetupDoc(sync=others), "others")
-    station.desk.set_up("job", SetupDoc(job=job), "j")
+    station.desk.set_job("job", JobDoc(job=job), "j")
     assert rested(station, monkeypatch, 10.0, interval_s=5) == 10.0
 
 

@@ -111,7 +111,7 @@ def test_an_expired_cursor_has_everything_read_again_and_calls_nothing_deleted(s
     assert station.once() == ("expired", 60.0)
     assert station.saved() == "new"
     assert station.desk.told(topics.NOTICES) == []
-    (doc,) = station.desk.told(topics.SETUPS)
+    (doc,) = station.desk.told(topics.JOBS)
     assert (doc.job.kind, doc.job.sync, doc.job.statuses) == ("resync", "people", ())
 
 
@@ -122,7 +122,7 @@ def test_the_resync_is_asked_for_before_the_new_cursor_counts(station: Station) 
     real = station.desk.broker.append
 
     def append(raw: Any) -> Any:
-        if raw.topic == topics.SETUPS.name:
+        if raw.topic == topics.JOBS.name:
             seen.append(station.saved())
         return real(raw)
 
@@ -139,7 +139,7 @@ def test_an_app_that_is_away_when_its_cursor_has_expired_is_asked_again_soon(sta
     station.desk.answers["poll"] = lambda name, asked: "expired" if asked[1] is not None else away(name, asked)
     assert station.once() == ("app_unavailable", 60.0)
     assert station.saved() == "c"
-    assert station.desk.told(topics.SETUPS) == []
+    assert station.desk.told(topics.JOBS) == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from shared.core.syncs import Connection, Sync, SyncSide
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
 from shared.io.memory_redis import MemoryScripts
 from shared.io.store import Store
+from shared.jobs import Jobs
 from shared.messages import Cursor, Rebuilt, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
@@ -39,7 +40,7 @@ class Scene:
         self.cursors = Cursors(bus)
         store, caller = Store(MemoryScripts()), MemoryCaller(self._serve)
         self.feeds = Feeds(
-            setups=self.setups, caller=caller, bus=bus, clock=self.clock, metrics=Metrics(),
+            setups=self.setups, jobs=Jobs(self.setups), caller=caller, bus=bus, clock=self.clock, metrics=Metrics(),
             cursors=self.cursors, known=Known(store, self.setups), owns=lambda _name: True,
             links=LinkRounds(self.setups, store, caller, bus, self.clock),
         )  # fmt: skip
@@ -80,7 +81,7 @@ class Scene:
         return found
 
     def jobs(self) -> list[str]:
-        read = MemoryReader(self.broker, topics.SETUPS).read_to_end()
+        read = MemoryReader(self.broker, topics.JOBS).read_to_end()
         return [one.message.job.id for one in read if one.message is not None and one.message.job is not None]
 
     def since(self) -> int:

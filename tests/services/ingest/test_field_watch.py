@@ -48,7 +48,7 @@ class Watch:
     def look(self) -> list[Job]:
         """Look once, and return the jobs that were asked for by then."""
         self.watch.look(LEFT, "contact")
-        return [doc.job for doc in self.desk.told(topics.SETUPS)]
+        return [doc.job for doc in self.desk.told(topics.JOBS)]
 
     def refuse(self, at_ms: int) -> None:
         """Let the writer say that the app refused something."""

@@ -19,6 +19,7 @@ from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Inbound, run_blocking
 from shared.io.store import Store
+from shared.jobs import Jobs
 from shared.messages import Notice, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
@@ -54,7 +55,7 @@ def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retr
     bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))), clock=ManualClock())
     store, caller, clock = Store(MemoryScripts()), Refusing(retry), ManualClock()
     feeds = Feeds(
-        setups=setups, caller=caller, bus=bus, clock=clock, metrics=Metrics(), cursors=Cursors(bus),
+        setups=setups, jobs=Jobs(setups), caller=caller, bus=bus, clock=clock, metrics=Metrics(), cursors=Cursors(bus),
         known=Known(store, setups), links=LinkRounds(setups, store, caller, bus, clock), owns=lambda _: True,
     )  # fmt: skip
     poll = _Poll("one", "contact", APPS["hubspot"].objects["contact"].feeds[0], 30.0)

@@ -11,8 +11,9 @@ from shared import topics
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
 from shared.core.syncs import Job
+from shared.io.envelope import setups_seen
 from shared.io.memory import MemoryReader
-from shared.messages import Cursor, JobProgress, SetupDoc
+from shared.messages import Cursor, JobDoc, JobProgress
 from shared.topics import MATCHER_GROUP
 from tests.services.desk import LEFT, RIGHT, SYNC, Answer, Desk, as_json, report
 
@@ -30,11 +31,12 @@ class Shift:
         self.matches = True
         self.stop = threading.Event()
         parts = Parts(
-            setups=desk.setups, caller=desk.caller, bus=desk.bus, clock=desk.clock, store=desk.store,
+            setups=desk.setups, jobs=desk.jobs, caller=desk.caller, bus=desk.bus, clock=desk.clock, store=desk.store,
             offsets=desk.broker, has_begun=self.cursors.has_begun, owns=lambda name: name in self.owned,
         )  # fmt: skip
         self.runner = Runner(parts)
-        self._reader = MemoryReader(desk.broker, topics.SETUPS)
+        self._settings = MemoryReader(desk.broker, topics.SETUPS)
+        self._reader = MemoryReader(desk.broker, topics.JOBS)
         self._thread = threading.Thread(target=self.runner.run, args=(self.stop,))
         self._thread.start()
 
@@ -55,9 +57,13 @@ class Shift:
 
     def follow(self) -> None:
         """Take what was written: settings by everybody, records by the matcher."""
+        if self.desk.broker.available:
+            for settings in self._settings.poll(0):
+                self.desk.setups.apply(self.desk.setups.offset + 1, settings.key, settings.message)
         if self.follows and self.desk.broker.available:
             for stored in self._reader.poll(0):
-                self.desk.setups.apply(self.desk.setups.offset + 1, stored.key, stored.message)
+                jobs, seen = self.desk.jobs, setups_seen(stored.headers)
+                jobs.apply(jobs.offset + 1, stored.key, stored.message, seen=seen)
         if self.matches and self.desk.broker.available:
             self.match()
 
@@ -79,7 +85,7 @@ class Shift:
         """List what jobs told of themselves."""
         if not self.desk.broker.available:
             return []
-        return [doc.progress for doc in self.desk.told(topics.SETUPS) if doc is not None and doc.progress]
+        return [doc.progress for doc in self.desk.told(topics.JOBS) if doc is not None and doc.progress]
 
     def phases(self) -> list[str]:
         """List the phases, each once."""
@@ -104,7 +110,7 @@ def listing(pages: int = 3, size: int = 2, without: tuple[str, ...] = ()) -> Ans
 
 def ask(desk: Desk, kind: str = "first_sync", name: str = "j", **more: Any) -> None:
     job = Job(id=name, kind=kind, sync=SYNC, asked_at_ms=more.pop("at", 1), **more)  # type: ignore[arg-type]  # one of the kinds
-    desk.set_up("job", SetupDoc(job=job), name)
+    desk.set_job("job", JobDoc(job=job), name)
 
 
 def pair(desk: Desk, name: str, left: str = "", right: str = "", status: str = "in_sync") -> None:

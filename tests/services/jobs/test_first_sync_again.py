@@ -97,8 +97,8 @@ def test_a_first_sync_does_not_remember_every_id(desk: Desk, shift: Shift, monke
     seen: list[Any] = []
     made = Work.__init__
 
-    def remember(self: Any, *given: Any) -> None:
-        made(self, *given)
+    def remember(self: Any, *given: Any, **more: Any) -> None:
+        made(self, *given, **more)
         seen.append(self)
 
     monkeypatch.setattr(Work, "__init__", remember)

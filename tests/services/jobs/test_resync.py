@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared import topics
-from shared.messages import JobProgress, SetupDoc
+from shared.messages import JobDoc, JobProgress
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk, fails
 from tests.services.jobs.shift import Shift, ask, listing, pair
 
@@ -60,7 +60,7 @@ def test_a_resync_that_another_worker_began_lists_everything_itself(desk: Desk, 
     pair(desk, "p1", left="h0")
     pair(desk, "p2", left="h88")
     begun = JobProgress(job="j", phase=phase, read={"L": 4}, cursors={"L": "2"})
-    desk.set_up("progress", SetupDoc(progress=begun), "j")
+    desk.set_job("progress", JobDoc(progress=begun), "j")
     ask(desk, "resync")
     shift.owned.add(SYNC)
     shift.until(shift.ended)

@@ -7,7 +7,8 @@ from typing import Any
 
 from shared import topics
 from shared.core.syncs import Job
-from shared.messages import SetupDoc
+from shared.jobs import PARTS, Jobs
+from shared.messages import JobDoc, SetupDoc
 from shared.setups import Setups
 from tests.services.desk import LEFT, SYNC, Desk, fails, people
 from tests.services.jobs.shift import Shift, ask, listing, pair
@@ -96,9 +97,18 @@ def test_without_kafka_a_job_goes_on_when_it_is_back(desk: Desk, shift: Shift) -
 def test_a_job_that_ended_does_not_begin_again_before_the_settings_tell(desk: Desk, shift: Shift) -> None:
     """The follower may be behind; all pairs would be looked at once more."""
     pair(desk, "p1", left="h0")
-    shift.follows = False
+    pages = listing()
+
+    def answer(at: str, cursor: str | None) -> Any:
+        shift.follows = False
+        return pages(at, cursor)
+
+    desk.answers["list"] = answer
     ask(desk)
     shift.until(shift.ended)
+    row = desk.jobs.get("j")
+    assert row is not None
+    assert not row.has_ended, "what was told is not read yet"
     until = time.monotonic() + 0.15
     shift.until(lambda: time.monotonic() > until)
     assert len(desk.told(topics.PAIRS)) == 1
@@ -116,8 +126,10 @@ def test_a_sync_that_was_deleted_and_set_up_again_is_read_anew(desk: Desk, shift
         ask(desk)
         shift.until(lambda: done() == times)  # noqa: B023 - called at once
         shift.follow()
-        for kind, name in (("sync", SYNC), ("phase", SYNC), *((kind, "j") for kind in ("job", "progress"))):
-            desk.set_up(kind, None, name)
+        for kind in ("sync", "phase"):
+            desk.set_up(kind, None, SYNC)
+        for part in PARTS:
+            desk.set_job(part, None, "j")
         until = time.monotonic() + 0.05
         shift.until(lambda: time.monotonic() > until)  # noqa: B023 - called at once
 
@@ -134,15 +146,15 @@ def test_jobs_of_one_sync_run_one_after_another_the_oldest_first(desk: Desk, shi
     assert ends == sorted(ends), "never mixed"
 
 
-def test_jobs_can_be_listed_while_settings_arrive() -> None:
-    """One thread takes the settings, every other one reads them."""
-    setups = Setups()
+def test_jobs_can_be_listed_while_more_arrive() -> None:
+    """One thread takes them, every other one reads them."""
+    jobs = Jobs(Setups())
     stop, errors = threading.Event(), []
 
     def look() -> None:
         while not stop.is_set():
             try:
-                list(setups.jobs())
+                jobs.rows()
             except RuntimeError as error:
                 errors.append(error)
                 return
@@ -154,7 +166,7 @@ def test_jobs_can_be_listed_while_settings_arrive() -> None:
         thread.start()
         for number in range(3000):
             job = Job(id=f"j{number}", kind="resync", sync=SYNC, asked_at_ms=number)
-            setups.apply(number, f"job:{job.id}", SetupDoc(job=job))
+            jobs.apply(number, f"job:{job.id}", JobDoc(job=job))
     finally:
         stop.set()
         thread.join()

@@ -1,0 +1,124 @@
+"""What long work there is and how far it is, as the `jobs` topic tells; what waits in `setups` from before counts, too.
+
+A job is run by one worker at a time, which has claimed it: a claim is progress under a higher term. Of two claims of
+one term the first in the log counts, and progress under an older term counts for nobody. So a worker that was taken for
+dead can tell whatever it wants, and stops as soon as it reads that another one has claimed its job.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shared.core.syncs import Job
+from shared.messages import JobDoc, JobProgress
+from shared.setups import Setups
+
+PARTS: Final = ("job", "progress")
+"""Kinds of documents of one job; each is the beginning of its key."""
+ENDS: Final = ("done", "failed")
+"""Phases of a job that has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job.
+
+    Args:
+        seen: Offset of `setups` that whoever asked for it, or told of it last, had read.
+        is_taken_over: False while the job stands in `setups` alone, where the version before keeps jobs.
+    """
+
+    job: Job
+    progress: JobProgress | None
+    seen: int = -1
+    is_taken_over: bool = True
+
+    @property
+    def has_ended(self) -> bool:
+        """Check whether nobody works at it any more."""
+        return self.progress is not None and self.progress.phase in ENDS
+
+
+class Jobs:
+    """All jobs; `apply` and `leave_out` are called by one thread, everything else by any."""
+
+    def __init__(self, setups: Setups) -> None:
+        self.offset = -1
+        self._setups = setups
+        self._asked: dict[str, Job] = {}
+        self._progress: dict[str, JobProgress] = {}
+        self._seen: dict[str, int] = {}
+        """By key, how far whoever wrote it had read the settings."""
+        self._overruled: dict[str, int] = {}
+        """Jobs whose last progress in the log does not count, with its term."""
+        self._foreign: set[str] = set()
+        """Keys of documents that only a newer version can read."""
+
+    def apply(self, offset: int, key: str, doc: JobDoc | None, *, seen: int = -1) -> None:
+        """Take one document of the topic; None is its tombstone."""
+        part, _, name = key.partition(":")
+        self.offset = offset
+        self._foreign.discard(key)
+        if part == "progress" and doc is not None and doc.progress is not None:
+            if self._is_overruled(name, doc.progress):
+                self._overruled[name] = doc.progress.term
+                return
+            self._overruled.pop(name, None)
+            self._progress[name] = doc.progress
+        elif part == "progress":
+            self._progress.pop(name, None)
+        elif part == "job" and doc is not None and doc.job is not None:
+            self._asked[name] = doc.job
+        elif part == "job":
+            self._asked.pop(name, None)
+        if doc is None:
+            self._seen.pop(key, None)
+        else:
+            self._seen[key] = seen
+
+    def leave_out(self, offset: int, key: str, raw: bytes | None, why: str) -> None:
+        """Take note of a document that cannot be read here: a worker of a newer version does that job."""
+        del raw, why
+        self.offset = offset
+        self._foreign.add(key)
+
+    def _is_overruled(self, name: str, told: JobProgress) -> bool:
+        standing = self._progress.get(name)
+        if standing is None or told.term > standing.term:
+            return False
+        return told.term < standing.term or told.runner != standing.runner
+
+    def rows(self) -> list[JobRow]:
+        """List all jobs, the oldest first."""
+        names = list(self._asked)  # `apply` may add one meanwhile
+        own = [row for name in names if (row := self.get(name)) is not None]
+        before = [
+            JobRow(job=job, progress=told, is_taken_over=False)
+            for job, told in self._setups.jobs()
+            if not self.is_known(job.id)
+        ]
+        return sorted((*own, *before), key=lambda row: (row.job.asked_at_ms, row.job.id))
+
+    def get(self, name: str) -> JobRow | None:
+        """Return a job of the topic; None where there is none, or a newer version alone can read all of it."""
+        job, keys = self._asked.get(name), (f"job:{name}", f"progress:{name}")
+        if job is None or not self._foreign.isdisjoint(keys):
+            return None
+        seen = max(self._seen.get(key, -1) for key in keys)
+        return JobRow(job=job, progress=self._progress.get(name), seen=seen)
+
+    def of_sync(self, sync: str) -> Sequence[JobRow]:
+        """List the jobs of a sync, the oldest first."""
+        return [row for row in self.rows() if row.job.sync == sync]
+
+    def is_known(self, name: str) -> bool:
+        """Check whether the topic tells of a job, be it in words of a newer version."""
+        return name in self._asked or f"job:{name}" in self._foreign
+
+    def overruled(self, name: str) -> int:
+        """Return the term of the last progress of a job where that does not count; -1 where it does.
+
+        Compaction keeps the last document of a key, and whoever begins to read then believes it: the worker that runs
+        the job tells its own progress under a higher term from then on.
+        """
+        return self._overruled.get(name, -1)
