@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import Field
 
 from shared.core.connector import HintKind
-from shared.core.pairs import Answer, Pair, PairEvent
+from shared.core.pairs import Answer, Pair, PairEvent, Trace
 from shared.core.records import Fields, Frozen, Report, Side, Version
 from shared.core.syncs import Connection, Job, Phase, Sync
 
@@ -78,6 +78,28 @@ class WriteCommand(Frozen):
     setup: int
     """Settings version it was decided under."""
     accepted_ms: int = 0
+
+
+class HistoryStep(Frozen):
+    """What one step of a pair decided. Of two with one pair and revision, either tells all."""
+
+    sync: str
+    pair: str
+    rev: int
+    """The pair's revision that the step led to."""
+    at_ms: int = 0
+    cause: str = ""
+    """The trace of the message that it is said to come from."""
+    decisions: tuple[Trace, ...] = ()
+    """Without the values."""
+    sealed: str = ""
+    """The values of the decisions, under the key that the pair's state holds: unreadable once that is forgotten."""
+
+
+class HistoryBundle(Frozen):
+    """What steps of several pairs decided, which one batch of the matcher took."""
+
+    steps: tuple[HistoryStep, ...]
 
 
 class PhaseSet(Frozen):
@@ -199,6 +221,8 @@ RecordSeen.model_rebuild()
 __all__ = [
     "Cursor",
     "Delayed",
+    "HistoryBundle",
+    "HistoryStep",
     "JobDoc",
     "JobPhase",
     "JobProgress",

@@ -1,7 +1,7 @@
 """Every Kafka topic, in one table: its key, who writes and reads it, how long it keeps, what one message says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Generic, Literal, TypeVar
 
@@ -13,6 +13,7 @@ from shared.core.pairs import is_newer_word
 M = TypeVar("M", bound=BaseModel)
 
 DAY_MS: Final = 86_400_000
+HISTORY_DAYS: Final = 90
 MATCHER_GROUP: Final = "matcher"
 """Consumer group of match and resolve; snapshots and rebuilds read how far it has committed."""
 
@@ -120,6 +121,19 @@ PAIR_STATE: Final = Topic(
     partitions=None,
     doc="The pair's whole state and status: the journal from which Redis and the console's views are rebuilt.",
 )
+HISTORY: Final = Topic(
+    name="history",
+    model=messages.HistoryBundle,
+    version=1,
+    key="pair (of a bundle: its first)",
+    producers=("matcher",),
+    consumers=("console",),
+    cleanup="delete",
+    retention_ms=HISTORY_DAYS * DAY_MS,
+    partitions=None,
+    doc="What steps decided, by pair and revision; values are sealed under a key that the pair's state holds. "
+    "Kept for `SYNCLINE_HISTORY_DAYS`.",
+)
 SETUPS: Final = Topic(
     name="setups",
     model=messages.SetupDoc,
@@ -206,7 +220,8 @@ def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
     )
 
 
-def catalogue(apps: tuple[str, ...]) -> tuple[Topic[Any], ...]:
-    """List every topic of an installation with these apps."""
+def catalogue(apps: tuple[str, ...], history_days: int = HISTORY_DAYS) -> tuple[Topic[Any], ...]:
+    """List every topic of an installation with these apps, which keeps its history for so many days."""
+    history = replace(HISTORY, retention_ms=history_days * DAY_MS)
     per_app = tuple(writes(app, backfill=backfill) for app in apps for backfill in (False, True))
-    return (NOTICES, RECORDS, PAIRS, PAIR_STATE, SETUPS, JOBS, CURSORS, PARKED, *LATER.values(), *per_app)
+    return (NOTICES, RECORDS, PAIRS, PAIR_STATE, history, SETUPS, JOBS, CURSORS, PARKED, *LATER.values(), *per_app)

@@ -26,7 +26,7 @@ async def ask_to_give_up(store: Store, works: Iterable[Work]) -> list[Outbound]:
         if work.stepped is None or not work.outcomes:
             continue
         pair = work.stepped.pair
-        for trace in pair.log:
+        for trace in pair.decisions():
             problem = pair.problems.get(trace.key)
             taken = problem is not None and problem.code == TAKEN and problem.other
             if trace.did == "refused" and trace.side and taken and trace.new is not None:

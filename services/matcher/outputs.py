@@ -46,7 +46,7 @@ def outputs(
         end, before = new.side(side), old.side(side)
         if end is not None and end.ask and (again or before is None or before.ask != end.ask):
             out.append(_second_read(policy, side, end, cause, now_ms))
-    for trace in new.log:
+    for trace in new.decisions():
         problem = new.problems.get(trace.key)
         if trace.did == "refused" and trace.side and problem is not None and problem.code == TAKEN and problem.other:
             out.append(read_again(policy, trace.side, problem.other, cause, now_ms))

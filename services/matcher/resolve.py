@@ -15,6 +15,7 @@ from services.matcher.in_the_way import ask_to_give_up
 from services.matcher.outputs import outputs
 from services.matcher.passing import forward, holds_already, pass_on, tell
 from services.matcher.states import StateCache
+from services.matcher.telling import Told, bundled, steps_of
 from services.matcher.work import Key, Work, as_swap, living, must_match_again, origin_of
 from services.matcher.yielding import cause_of, yields
 from shared import topics
@@ -24,6 +25,8 @@ from shared.core.pairing import open_step
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.policies import Neighbour
 from shared.core.records import SIDES, Life, Side
+from shared.io.envelope import trace_id
+from shared.io.erasable import new_key
 from shared.io.links import Loaded, Swap, Swapped
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
 from shared.io.store import Store
@@ -73,13 +76,15 @@ class Resolve:
                 return
             await self._gather(works, epochs)
             out: list[Outbound] = []
-            ready = [work for work in works if self._decide(work, out)]
+            told: list[Told] = []
+            ready = [work for work in works if self._decide(work, out, told)]
             swapped = await self._swap(ready)
             losers = []
             for work in ready:
                 result = swapped[work.key]
                 if result.what == "ok":
                     out += self._publishable(work, result)
+                    told += _told(work)
                     out += tell(work, self._clock.now_ms())
                 elif result.what == "taken":
                     if not holds_already(work, result):
@@ -95,7 +100,7 @@ class Resolve:
                     losers.append(work)
             await self._let_go(ready)
             out += await ask_to_give_up(self._store, ready)
-            await self._publish(out)
+            await self._publish([*out, *bundled(told)])
             await self._stop_waiting(ready)
             works = losers
         if works:
@@ -147,6 +152,8 @@ class Resolve:
         work.step = open_step(work.old, work.policy, {side: living(work.slots.of(side)) for side in SIDES})
         work.step.take(fresh)
         work.step.draft.yields = yields(work.old, (event for _, event in fresh))
+        work.step.draft.cause = trace_id(cause_of(work.messages).headers)
+        work.step.draft.seal = work.old.seal or new_key()
 
     async def _look_at_neighbours(self, works: Sequence[Work]) -> None:
         """Find the other ends of associations, registering first who waits for them."""
@@ -184,7 +191,7 @@ class Resolve:
 
     # Decide
 
-    def _decide(self, work: Work, out: list[Outbound]) -> bool:
+    def _decide(self, work: Work, out: list[Outbound], told: list[Told]) -> bool:
         """Decide a pair; False when there is nothing to set."""
         if work.old is not None and work.old.absorbed_by:
             # What it knew comes before what came since, and says how the two were matched.
@@ -193,6 +200,7 @@ class Resolve:
                 cause=cause_of(work.messages), now_ms=self._clock.now_ms(),
             )  # fmt: skip
             out += forward(work.messages, work.old.absorbed_by)
+            told += _told(work)
             work.finish(Done("forwarded"))
             return False
         if work.step is None:
@@ -263,6 +271,8 @@ class Resolve:
                 "status": "absorbed",
                 "pending": {},
                 "pokes": (),
+                "log": (),
+                "earlier": work.old.decided() if work.redelivered else (),
             }
         )
         swap = Swap(
@@ -275,10 +285,15 @@ class Resolve:
         answer = (await self._store.swap({closed.sync: [swap]}))[work.key]
         if answer.what != "ok":
             raise NotReady(closed.sync)
-        await self._publish(
-            [Outbound(topic=topics.PAIR_STATE, key=closed.pair, message=closed, cause=work.messages[-1])]
-        )
+        state = Outbound(topic=topics.PAIR_STATE, key=closed.pair, message=closed, cause=work.messages[-1])
+        await self._publish([state, *bundled([Told(step, work.messages[-1]) for step in steps_of(closed)])])
         work.finish(Done("forwarded"))
+
+
+def _told(work: Work) -> list[Told]:
+    """List the steps of its history that a pair's state has to tell."""
+    pair = work.stepped.pair if work.stepped is not None else work.old
+    return [Told(step, cause_of(work.messages)) for step in steps_of(pair)] if pair is not None else []
 
 
 def _held(work: Work, side: Side) -> str:

@@ -21,8 +21,6 @@ def next_rev(pair: Pair, now_ms: int) -> int:
     return max(pair.rev + 1, now_ms)
 
 
-LOG_MOST: Final = 20
-"""Decisions of one step that are told."""
 TOLD_MOST: Final = 400
 """Characters of a value that a decision tells."""
 LABEL_MOST: Final = 200
@@ -70,6 +68,10 @@ class Draft:
     wanted: dict[Side, dict[str, Value | None]] = field(default_factory=dict)
     """By mapping key, what another pair needs of what a side holds."""
     trace: list[Trace] = field(default_factory=list)
+    cause: str = ""
+    """The trace of the message that the step is said to come from."""
+    seal: str = ""
+    """The key for values in the history: the pair's own, or a new one for the first that are told."""
     created_sides: set[Side] = field(default_factory=set)
     """Sides on which this step asks for a create."""
     released: set[Side] = field(default_factory=set)
@@ -97,7 +99,7 @@ class Draft:
             status=pair.status, reason=pair.reason, detail=pair.detail, others=pair.others, match=pair.match,
             absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, held_ms=pair.held_ms,
             refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated, doubted=dict(pair.doubted),
-            shown=set(pair.shown),
+            shown=set(pair.shown), seal=pair.seal,
         )  # fmt: skip
 
     @property
@@ -181,6 +183,8 @@ class Draft:
                     kept_r[key] = base_r[key]
         settled = linked and not self.pending and not open_ and self.status == "in_sync"
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
+        log = tuple(map(_brief, self.trace))
+        erased = any(end is not None and end.life is Life.ERASED for end in (left, right))
         fields: dict[str, Any] = {
             "sync": self.was.sync, "pair": self.was.pair, "form": FORM, "rev": next_rev(self.was, now_ms), "at": at,
             "setup": self.policy.setup,
@@ -204,7 +208,9 @@ class Draft:
             "recent": self.recent,
             "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
-            "log": tuple(map(_brief, self.trace[:LOG_MOST])),
+            "log": tuple(trace.without_values() for trace in log) if erased else log,
+            "cause": self.cause if log else "", "earlier": (),
+            "seal": "" if erased else self.seal if log or self.was.log else self.was.seal,
         }  # fmt: skip
         return put_together(Pair, fields, self.was)
 
@@ -228,7 +234,8 @@ def _brief(trace: Trace) -> Trace:
     """Return a decision with the beginnings of long texts: a state holds enough copies of them."""
     if not any(isinstance(value, str) and len(value) > TOLD_MOST for value in (trace.old, trace.new, trace.lost)):
         return trace
-    return trace.model_copy(update={name: _beginning(getattr(trace, name)) for name in ("old", "new", "lost")})
+    told = {name: _beginning(getattr(trace, name)) for name in ("old", "new", "lost")}
+    return trace.model_copy(update={**told, "cut": True})
 
 
 def _beginning(value: Value | None) -> Value | None:

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.core.deciding import decide, wants_match
-from shared.core.draft import LOG_MOST, NOBODY, Draft
-from shared.core.pairs import Pair, PairEvent
+from shared.core.draft import NOBODY, Draft
+from shared.core.pairs import Decided, Pair, PairEvent
 from shared.core.policies import Counterpart, Neighbours, Policy
-from shared.core.records import SIDES, Side
+from shared.core.records import SIDES, Life, Side
 from shared.core.taking import Taken, take
 
 __all__ = ["Stepped", "open_step"]
@@ -73,15 +73,20 @@ class Step:
 
 
 def _told_again(pair: Pair, was: Pair) -> Pair:
+    erased = any(end is not None and end.life is Life.ERASED for end in (pair.L, pair.R))
     return pair.model_copy(
         update={
             "pokes": tuple(sorted({*pair.pokes, *was.pokes})),
             "freed": tuple(sorted({*pair.freed, *was.freed})),
             "woken": pair.woken or was.woken,
             "again": "" if pair.absorbed_by else pair.again or was.again,
-            "log": tuple(dict.fromkeys((*was.log, *pair.log)))[:LOG_MOST],
+            "earlier": tuple(map(_erased, was.decided())) if erased else was.decided(),
         }
     )
+
+
+def _erased(decided: Decided) -> Decided:
+    return decided.model_copy(update={"log": tuple(trace.without_values() for trace in decided.log)})
 
 
 def open_step(pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> Step:

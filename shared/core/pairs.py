@@ -105,6 +105,22 @@ class Trace(Frozen):
     new: Value | None = None
     lost: Value | None = None
     note: str = ""
+    cut: bool = False
+    """Its texts are only the beginnings of what was decided: none of them can be put back."""
+
+    def without_values(self) -> "Trace":
+        """Return the decision without what any record held."""
+        return self.model_copy(update={"old": None, "new": None, "lost": None})
+
+
+class Decided(Frozen):
+    """What one step of a pair decided."""
+
+    rev: int
+    at_ms: int = 0
+    cause: str = ""
+    """The trace of the message that it is said to come from."""
+    log: tuple[Trace, ...] = ()
 
 
 class Pair(Frozen):
@@ -187,6 +203,22 @@ class Pair(Frozen):
     """What people call the record."""
     log: tuple[Trace, ...] = ()
     """Decisions of the last step."""
+    cause: str = ""
+    """The trace of the message that the last step is said to come from, where it decided something."""
+    earlier: tuple[Decided, ...] = ()
+    """What was decided by the steps before whose messages came once more: nobody knows whether it was published."""
+    seal: str = ""
+    """The key under which the topic `history` holds values of this pair: forgotten when a record of it is erased."""
+
+    def decided(self) -> tuple[Decided, ...]:
+        """List what must be published of its history, by steps in their order."""
+        if not self.log:
+            return self.earlier
+        return (*self.earlier, Decided(rev=self.rev, at_ms=self.seen_ms, cause=self.cause, log=self.log))
+
+    def decisions(self) -> list[Trace]:
+        """List what the last step decided, and what those before it did whose messages came once more."""
+        return [trace for step in self.decided() for trace in step.log]
 
     @classmethod
     def read(cls, text: str) -> "Pair":

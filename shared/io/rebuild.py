@@ -91,7 +91,9 @@ class _Lost:
         for pair in in_circles(self.given_away):
             self.open_pairs[pair.pair] = None
             del self.given_away[pair.pair]
-            own = {"absorbed_by": "", "status": "pending", "rev": pair.rev + 1}
+            own = {
+                "absorbed_by": "", "status": "pending", "rev": pair.rev + 1, "log": (), "earlier": pair.decided(),
+            }  # fmt: skip
             yield as_restored(self.policy, pair.model_copy(update=own))
 
     def claim(self, stored: Stored[PairEvent], event: PairEvent) -> Restored | None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shared.io.kafka import partition_of
 from shared.io.kafka_topics import configs_of, create_topics, main
 from shared.settings import load
-from shared.topics import NOTICES, PAIR_STATE, PARKED, catalogue
+from shared.topics import HISTORY, NOTICES, PAIR_STATE, PARKED, catalogue
 
 
 @given(st.text(min_size=1, max_size=80), st.integers(min_value=1, max_value=64))
@@ -33,6 +33,17 @@ def test_compacted_topics_keep_their_keys_and_others_their_days() -> None:
     assert configs_of(NOTICES, 1)["retention.ms"] == str(7 * 86_400_000)
     assert configs_of(NOTICES, 3)["min.insync.replicas"] == "2"
     assert int(configs_of(PARKED, 1)["max.message.bytes"]) > int(configs_of(NOTICES, 1)["max.message.bytes"])
+
+
+def test_the_history_is_kept_as_long_as_the_setting_says() -> None:
+    """A quarter of a year where nothing is said; all else keeps its own days."""
+    assert [configs_of(one, 1).get("retention.ms") for one in catalogue((), 7) if one.name == "history"] == [
+        str(7 * 86_400_000)
+    ]
+    assert [configs_of(one, 1) for one in catalogue((), 7) if one.name != "history"] == [
+        configs_of(one, 1) for one in catalogue(()) if one.name != "history"
+    ]
+    assert load().history_days * 86_400_000 == HISTORY.retention_ms
 
 
 @pytest.mark.server

@@ -20,6 +20,7 @@ _SWAPS: Final = "tests/io/test_swaps.py::test_a_swap_on_old_knowledge_is_refused
 _STEPS: Final = "tests/services/matcher/test_guards.py"
 _CLAIMS: Final = "tests/io/test_claims.py"
 _STORE: Final = "tests/io/test_store_suite.py"
+_TELLING: Final = "tests/services/matcher/test_telling.py"
 _LEAVING: Final = "tests/simulator/test_leaving.py"
 
 
@@ -56,6 +57,9 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.no_own_values: _LEAVING,
     mutations.no_doubt: "tests/simulator/test_given_up.py",
     mutations.publish_first: f"{_STEPS}::test_no_partner_is_created_beside_one_that_turned_up_since_the_decision",
+    mutations.history_lost_on_redelivery: f"{_TELLING}::test_what_was_not_published_is_told_again_as_it_was",
+    mutations.history_told_as_anew: f"{_TELLING}::test_what_was_not_published_is_told_again_as_it_was",
+    mutations.history_told_first: f"{_TELLING}::test_nothing_is_told_of_a_step_that_was_refused",
     mutations.create_id_of_the_content: "tests/core/test_refusals.py",
     mutations.links_by_another_report: f"{_STEPS}::"
     "test_no_partner_is_created_by_an_identity_that_a_newer_report_replaced",

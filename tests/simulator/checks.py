@@ -9,6 +9,7 @@ from shared.core.records import Life, Value
 from tests.simulator.apps import FIELDS, FIRM_FIELDS, MemoryApp, Row
 from tests.simulator.history import History
 from tests.simulator.links import check_rebuild
+from tests.simulator.past import check_history
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -41,6 +42,7 @@ def check(world: "World") -> None:
         )
     for pair in world.states().values():
         assert pair.rev >= world.grants.highest(pair.pair), f"the journal tells an old state of {pair.pair} last"
+    check_history(world)
     check_rebuild(world)
     parked = sum(world.broker.end_offsets(topics.PARKED.name).values())
     assert parked == 0, f"{parked} messages were parked"

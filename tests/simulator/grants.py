@@ -25,6 +25,11 @@ class Grants:
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
+        self.states: list[tuple[int, str]] = []
+        """The states that were set, as text, each with the revision that it followed on."""
+        self.forgotten: set[tuple[str, int]] = set()
+        """Pairs and revisions of states that Redis may have lost before the journal told of them."""
+        self._told: set[tuple[str, int]] = set()
         self._highest: dict[str, int] = {}
         self._set: set[tuple[str, int]] = set()
         self._known: dict[tuple[Side, str], str] = {}
@@ -57,6 +62,7 @@ class Grants:
             if self._known.get(node, key) != key:
                 del self._known[node]
         self._claimed.clear()
+        self.forgotten |= self._set - self._told
 
     def highest(self, pair: str) -> int:
         """Give the highest revision that was set of a pair."""
@@ -64,6 +70,7 @@ class Grants:
 
     def told(self, pair: str, rev: int) -> None:
         """Note a state that the journal tells."""
+        self._told.add((pair, rev))
         if (pair, rev) not in self._set:
             self.wrong.append(f"the journal tells a state of {pair} that was never set")
 
@@ -77,7 +84,8 @@ class Grants:
             if answer[0] != "ok":
                 continue
             item = [str(arg) for arg in call.args[at : at + SWAP_ITEM]]
-            rev = int(item[2].partition("\t")[0])
+            text, rev = item[2].partition("\t")[2], int(item[2].partition("\t")[0])
+            self.states.append((int(item[1]), text))
             self._set.add((item[0], rev))
             self._highest[item[0]] = max(rev, self._highest.get(item[0], 0))
             self._note_places(item)

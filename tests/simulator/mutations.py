@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.matcher import counterparts, resolve
+from services.matcher import counterparts, resolve, telling
 from services.matcher.outputs import outputs
 from services.matcher.work import as_swap
 from services.writer.write import Write
-from shared.core import deciding, draft, ids, taking
+from shared.core import deciding, draft, ids, pairing, taking
 from shared.core.outcomes import Drop
+from shared.core.pairs import Pair
 from shared.io import memory_redis, places, rebuild, scripts, store
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -224,3 +225,30 @@ def create_id_of_the_content(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(deciding, "_decide_create", decide_create)
     patch.setattr(taking, "create_id", lambda *args: _AnyContent(original_id(*args)))
+
+
+def history_lost_on_redelivery(patch: pytest.MonkeyPatch) -> None:
+    """What a step decided is not told again when its messages come a second time."""
+    patch.setattr(resolve, "steps_of", lambda pair: [step for step in telling.steps_of(pair) if step.rev == pair.rev])
+
+
+def history_told_as_anew(patch: pytest.MonkeyPatch) -> None:
+    """What a step decided is told again under the revision that its messages' second coming led to."""
+    original = pairing._told_again
+
+    def told_again(pair: Pair, was: Pair) -> Pair:
+        kept = original(pair, was)
+        return kept.model_copy(update={"log": tuple(kept.decisions()), "earlier": ()})
+
+    patch.setattr(pairing, "_told_again", told_again)
+
+
+def history_told_first(patch: pytest.MonkeyPatch) -> None:
+    """The history hears of a step before the store accepted it."""
+    original = resolve.Resolve._swap
+
+    async def swap(self: resolve.Resolve, works: Sequence[Any]) -> Any:
+        await self._publish(telling.bundled([told for work in works for told in resolve._told(work)]))
+        return await original(self, works)
+
+    patch.setattr(resolve.Resolve, "_swap", swap)

@@ -12,7 +12,7 @@ from tests.services.desk import RIGHT, SYNC, report
 from tests.services.matcher.test_outputs import Matcher, linked
 
 
-class _Before:
+class BeforeSwap:
     """Redis, before whose first swap something happens."""
 
     def __init__(self, scripts: Scripts, happen: Callable[[], object]) -> None:
@@ -31,7 +31,7 @@ def test_no_partner_is_created_beside_one_that_turned_up_since_the_decision() ->
     matcher.see(report("h1", 1))
     partner = report("b1", 1, at=RIGHT, fields={"email": "h1@x.example"})
     desk = matcher.desk
-    slow = _Before(desk.scripts, lambda: matcher.see(partner))
+    slow = BeforeSwap(desk.scripts, lambda: matcher.see(partner))
     matcher.resolve = Resolve(Store(slow), desk.bus, desk.setups, desk.clock)
     matcher.rest()
     assert desk.told(topics.writes("opaque")) == []
@@ -53,7 +53,7 @@ def test_a_step_that_was_overtaken_steps_again_from_the_newer_state() -> None:
         matcher.rest()
 
     desk = matcher.desk
-    slow = Resolve(Store(_Before(desk.scripts, overtake)), desk.bus, desk.setups, desk.clock)
+    slow = Resolve(Store(BeforeSwap(desk.scripts, overtake)), desk.bus, desk.setups, desk.clock)
     run_blocking(slow.handle(slow_batch))
     pair = matcher.pair()
     assert pair.L is not None
