@@ -12,6 +12,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --requ
 SEEDS ?= 2000
 EDITS ?= 3000
 T ?=
+NAME ?=
 # The rules about the documents and the layers are tests too.
 RULES := $(wildcard tests/architecture tests/docs)
 
@@ -28,10 +29,10 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test check sim mutants fuzz chaos bench doctor clean lock
+.PHONY: help run unit test check new-app sim mutants fuzz chaos bench doctor clean lock
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(VENV)/local.stamp ## Run everything here, live: real Kafka, Redis and Radicale, and a HubSpot simulator (PORT_BASE= EMPTY=1 KAFKA= REDIS=)
 	@$(PY) -m deploy.local.run || $(TOLD)
@@ -72,6 +73,9 @@ bench: $(VENV)/dev.stamp ## Measure; results in .bench/results.json
 
 doctor: $(VENV)/local.stamp ## Say what this machine lacks for `make run`
 	@$(PY) -m deploy.local.doctor || $(TOLD)
+
+new-app: $(VENV)/dev.stamp ## Write a new app that passes the suite of all apps: NAME=acme
+	@$(PY) -m tests.apps.new_app "$(NAME)" || $(TOLD)
 
 clean: ## Forget the data of `make run`
 	@$(firstword $(wildcard $(PY)) $(PYTHON)) -m deploy.local.clean || $(TOLD)

@@ -1,0 +1,63 @@
+"""Example: people behind a plain JSON API that has versions, a lock, a list of changes and a field for our marker.
+
+What is particular here:
+
+- **Lock.** An update names the version that it expects (`If-Match`), and the app compares.
+- **Creates** carry their id in the field ``marker``, by which the app finds a record.
+- **Versions** are whole numbers that grow with every change of any record.
+- **Deletes** are final, and the list of changes tells them.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from shared.core.connector import App, Auth, Binding, Feed, FieldInfo
+from shared.core.demands import Limit
+from shared.core.records import FieldType
+from tests.apps.example.calls import OBJECT
+from tests.apps.example.reading import BATCH, account, discover, list_page, poll, read
+from tests.apps.example.writing import archive_many, create_many, update_many
+
+__all__ = ["EXAMPLE"]
+
+
+def _bearer(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {secrets['token']}"}
+
+
+_PERSON: Final = Binding(
+    object=OBJECT,
+    versions="ordered",
+    create="marker",
+    lock="etag",
+    fields=(
+        FieldInfo(name="email", type=FieldType.EMAIL, label="E-mail", canonical="email", unique=True),
+        FieldInfo(name="first_name", type=FieldType.NAME, label="First name", canonical="first_name"),
+        FieldInfo(name="last_name", type=FieldType.NAME, label="Last name", canonical="last_name"),
+        FieldInfo(name="job", type=FieldType.TEXT, label="Job", canonical="job_title", max_length=200),
+        FieldInfo(name="birthday", type=FieldType.DATE, label="Birthday", canonical="birthday"),
+    ),
+    feeds=(Feed(name="changes", covers=frozenset({"create", "update", "delete"}), poll=poll),),
+    read_batch=BATCH,
+    write_batch=20,
+    create_answer="whole",
+    read=read,
+    list_page=list_page,
+    create_many=create_many,
+    update_many=update_many,
+    archive_many=archive_many,
+    discover=discover,
+)
+
+EXAMPLE: Final = App(
+    key="example",
+    title="Example",
+    docs_url="https://docs.invalid/example",
+    tested_versions=("the server of the tests",),
+    base_url=None,
+    auth=(Auth(kind="api_key", secrets=("token",), headers=_bearer),),
+    limits=(Limit(name="calls", kind="rolling", scope="token", amount=100, window_s=10),),
+    objects={OBJECT: _PERSON},
+    account=account,
+    account_within="server",
+)

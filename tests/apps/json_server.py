@@ -1,0 +1,164 @@
+"""A small server with people behind a plain JSON API, in memory: what a new app speaks to until it speaks to its own.
+
+``GET me`` · ``GET fields`` · ``GET people?after=&limit=`` · ``POST people/read {ids|markers}`` · ``GET people/ID`` ·
+``POST people`` · ``PATCH people/ID`` and ``DELETE people/ID`` with `If-Match` · ``GET changes?since=&limit=``
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+FIELDS: Final[Mapping[str, str]] = {
+    "email": "email",
+    "first_name": "name",
+    "last_name": "name",
+    "job": "text",
+    "birthday": "date",
+}
+TOKEN: Final = "letmein"
+CREATED: Final = "2024-01-01T00:00:00.000Z"
+
+Answer = tuple[int, Mapping[str, Any]]
+
+
+class People:
+    """The records of one account, and every change of them."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.told: dict[str, int] = {}
+        """By id the number of the last change, also of what is gone."""
+        self._number = 0
+        self._lock = threading.Lock()
+
+    def answer(self, method: str, path: str, query: Mapping[str, str], expected: str | None, body: Any) -> Answer:
+        """Answer one call."""
+        with self._lock:
+            what, _, record = path.strip("/").partition("/")
+            if (method, what) == ("GET", "me"):
+                return 200, {"id": "team", "name": "Team"}
+            if (method, what) == ("GET", "fields"):
+                return 200, {"results": [{"name": name, "type": type_} for name, type_ in FIELDS.items()]}
+            if (method, what) == ("GET", "changes"):
+                return self._changes(query)
+            if what != "people":
+                return 404, {"message": f"there is no {path}"}
+            return self._people(method, record, query, expected, body)
+
+    def _people(self, method: str, record: str, query: Mapping[str, str], expected: str | None, body: Any) -> Answer:
+        if (method, record) == ("GET", ""):
+            return self._page(int(query.get("after") or 0), int(query["limit"]))
+        if (method, record) == ("POST", "read"):
+            key, wanted = ("marker", body["markers"]) if "markers" in body else ("id", body["ids"])
+            return 200, {"results": [row for row in self.rows.values() if row.get(key) in wanted]}
+        if (method, record) == ("POST", ""):
+            return self._put(str(len(self.told) + 1), {"created": CREATED, **dict.fromkeys(FIELDS), **body}, 201)
+        return self._one(method, record, expected, body)
+
+    def _one(self, method: str, record: str, expected: str | None, body: Any) -> Answer:
+        held = self.rows.get(record)
+        if held is None:
+            return 404, {"message": "there is no such person"}
+        if expected is not None and expected != str(held["version"]):
+            return 412, {"message": f"this is version {held['version']}"}
+        if method == "PATCH":
+            return self._put(record, {**held, **body}, 200)
+        if method == "DELETE":
+            del self.rows[record]
+            self._tell(record)
+            return 204, {}
+        return 200, held
+
+    def _put(self, record: str, row: dict[str, Any], status: int) -> Answer:
+        try:
+            date.fromisoformat(row["birthday"] or "2000-01-01")
+        except ValueError:
+            return 422, {"message": "the birthday is no date", "field": "birthday"}
+        for name in ("email", "marker"):
+            twin = next((one for one in self.rows.values() if one.get(name) and one[name] == row.get(name)), None)
+            if twin is not None and twin["id"] != record:
+                return 409, {"message": f"somebody else has this {name}", "field": name, "id": twin["id"]}
+        self._tell(record)
+        self.rows[record] = {**row, "id": record, "version": self._number}
+        return status, self.rows[record]
+
+    def _tell(self, record: str) -> None:
+        self._number += 1
+        self.told.pop(record, None)
+        self.told[record] = self._number
+
+    def _page(self, after: int, limit: int) -> Answer:
+        rows = [self.rows[key] for key in sorted(self.rows, key=int) if int(key) > after]
+        return 200, {"results": rows[:limit], "next": rows[limit - 1]["id"] if len(rows) > limit else None}
+
+    def _changes(self, query: Mapping[str, str]) -> Answer:
+        since = int(query.get("since", self._number))
+        if since > self._number:
+            return 410, {"message": "nobody was given this number"}
+        found = [(key, number) for key, number in self.told.items() if number > since]
+        limit = int(query["limit"])
+        told = [{"id": key, "version": number, "deleted": key not in self.rows} for key, number in found[:limit]]
+        return 200, {
+            "results": told,
+            "next": told[-1]["version"] if told else since,
+            "more": len(found) > limit,
+        }
+
+
+class JsonServer:
+    """Serves one account on 127.0.0.1 until it is closed."""
+
+    def __init__(self) -> None:
+        self.people = People()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.people.answer))
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._http.server_port}/"
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def ask(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
+        """Do something as somebody else, past HTTP."""
+        status, found = self.people.answer(method, path, {}, None, body)
+        assert status < 300, found
+        return found
+
+    def create(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Create people as somebody else."""
+        return [str(self.ask("POST", "people", dict(row))["id"]) for row in rows]
+
+
+def _handler(answer: Callable[..., Answer]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+            parts = urlsplit(self.path)
+            status: int
+            found: Mapping[str, Any]
+            status, found = 401, {"message": "who are you?"}
+            if self.headers.get("authorization") == f"Bearer {TOKEN}":
+                query = dict(parse_qsl(parts.query, keep_blank_values=True))
+                body = json.loads(raw) if raw else None
+                status, found = answer(self.command, parts.path, query, self.headers.get("if-match"), body)
+            text = b"" if status == 204 else json.dumps(found).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that the base class looks for
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    return Handler
