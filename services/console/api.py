@@ -63,7 +63,9 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
         sync: str = "",
         status: Literal["", "in_sync", "pending", "failing", "excluded"] = "",
         category: Annotated[str, Query(description="Reason of the status, such as an error category.")] = "",
-        q: Annotated[str, Query(description="Part of the label, or the id of a record.", max_length=200)] = "",
+        q: Annotated[
+            str, Query(description="Parts of the name or of an address, or the id of a record.", max_length=200)
+        ] = "",
         since: Annotated[int, Query(ge=0, le=_LATEST_MS, description="Changed since, epoch milliseconds.")] = 0,
         cursor: str = "",
         limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
@@ -81,6 +83,12 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
     @router.get("/records/{name}/explanation", summary="Why a record is as it is")
     def explanation(name: str) -> dict[str, Any]:
         return api.explain(api.find(name))
+
+    @router.post(
+        "/records/{name}/resync", status_code=202, summary="Read both records again, and try again what failed"
+    )
+    def resync(name: str) -> dict[str, Any]:
+        return api.row(api.resync(name))
 
     @router.get("/explanations", summary="Why a record of an app is as it is, by its id there")
     def explanations(connection: str, object: str, record_id: str) -> dict[str, Any]:  # noqa: A002 - the API's word

@@ -12,7 +12,7 @@ from shared.core.wording import said
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 from shared.setups import Setups
 
-_NOTES: Final = {
+NOTES: Final = {
     "kept_clear": "was emptied on one side; the other side keeps its value, as the mapping says",
     "settled_difference": "differs on purpose: the mapping does not write in that direction",
     "drift": "was changed on the side that this mapping only writes to; it is not carried back",
@@ -210,7 +210,7 @@ def _ended(text: str) -> str:
 
 def _note(key: str, note: str) -> str:
     """Spell a note; one about the whole pair is a sentence of its own."""
-    text = _NOTES.get(note, note)
+    text = NOTES.get(note, note)
     return _sentence(text) if key == "*" else f"{key} {text}."
 
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from services.console import tallies
+from services.console import lists, tallies
+from services.console.lists import Listing, PairRow, Total
+from services.console.words import identifiers, words_of
 from shared import logs, topics
 from shared.core import pairs
 from shared.core.pairs import Pair
@@ -25,7 +27,7 @@ from shared.messages import Cursor, Parked
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
-FORM: Final = 101 * pairs.FORM + 5
+FORM: Final = 101 * pairs.FORM + 6
 """Raised when the tables change: views of another form are built again, and so are those of other forms of states,
 among which an older console left out what it could not read."""
 KEPT_STEPS: Final = 50
@@ -47,9 +49,9 @@ _log = logs.get(__name__)
 _TABLES: Final = """
 CREATE TABLE pairs (
   sync TEXT NOT NULL, pair TEXT NOT NULL UNIQUE, status TEXT NOT NULL, reason TEXT NOT NULL, label TEXT NOT NULL,
-  left_id TEXT NOT NULL, right_id TEXT NOT NULL, changed_ms INTEGER NOT NULL, state TEXT NOT NULL);
+  left_id TEXT NOT NULL, right_id TEXT NOT NULL, changed_ms INTEGER NOT NULL, ident TEXT NOT NULL, words TEXT NOT NULL,
+  state TEXT NOT NULL);
 CREATE INDEX pairs_listed ON pairs (sync, pair);
-CREATE INDEX pairs_status ON pairs (sync, status, reason, changed_ms);
 CREATE INDEX pairs_left ON pairs (left_id);
 CREATE INDEX pairs_right ON pairs (right_id);
 CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT NULL, log TEXT NOT NULL,
@@ -66,9 +68,10 @@ CREATE TABLE positions (topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER
 
 
 _UPSERT: Final = """
-INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (pair) DO UPDATE SET status = excluded.status, reason = excluded.reason, label = excluded.label,
-  left_id = excluded.left_id, right_id = excluded.right_id, changed_ms = excluded.changed_ms, state = excluded.state
+  left_id = excluded.left_id, right_id = excluded.right_id, changed_ms = excluded.changed_ms,
+  ident = excluded.ident, words = excluded.words, state = excluded.state
 """
 """A replaced row would leave and enter every index again; an updated one only those whose columns changed."""
 
@@ -243,11 +246,15 @@ class Views:
             where.append("changed_ms >= ?")
             given.append(query.since_ms)
         if query.text:
-            where.append("(label LIKE ? ESCAPE '\\' OR left_id = ? OR right_id = ?)")
-            escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            given += [f"%{escaped}%", query.text, query.text]
+            condition, values = lists.text_filter(query.text)
+            where.append(condition)
+            given += values
         sql = f"SELECT state FROM pairs WHERE {' AND '.join(where)} ORDER BY sync, pair LIMIT ?"  # noqa: S608 - all values are bound
         return [_pair(row) for row in self._connection().execute(sql, (*given, query.limit))]
+
+    def newest(self, wanted: Listing) -> tuple[list[PairRow], Total | None]:
+        """List pairs, the newest change first, with how many there are in all where that costs little."""
+        return lists.newest(self._connection(), wanted, self.counts(), SHOWN)
 
     def pair(self, name: str) -> Pair | None:
         """Give one pair by its name, which is unique over all syncs."""
@@ -276,7 +283,7 @@ class Views:
 
 
 def _make(database: sqlite3.Connection) -> None:
-    for statement in (*_TABLES.split(";"), *tallies.TABLES, *tallies.TRIGGERS):
+    for statement in (*_TABLES.split(";"), *lists.INDEXES, *tallies.TABLES, *tallies.TRIGGERS):
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {FORM}")
 
@@ -315,8 +322,10 @@ def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> 
 
 def _row(pair: Pair, raw: bytes | None) -> tuple[object, ...]:
     left, right = pair.L.id if pair.L else "", pair.R.id if pair.R else ""
+    found = identifiers(pair)
     return (
         pair.sync, pair.pair, pair.status, pair.reason, pair.label, left, right, pair.changed_ms,
+        next(iter(found), ""), words_of(pair, found),
         (raw or b"").decode(),
     )  # fmt: skip
 

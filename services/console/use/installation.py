@@ -1,6 +1,6 @@
 """One installation: how everything stands, why, and long work to be done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.console.explain import explain, summary
 from services.console.projection import SHOWN, Views
+from services.console.use.fields import fields_of
 from services.console.use.problems import Problem
+from services.console.use.reasons import acting
 from services.console.use.troubles import troubles
 from shared import topics
 from shared.core.ids import record_key
-from shared.core.pairs import Pair
+from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
@@ -20,7 +22,7 @@ from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.jobs import JobRow, Jobs
-from shared.messages import JobDoc
+from shared.messages import JobDoc, Notice
 from shared.rules.errors import CODES
 from shared.setups import Setups
 
@@ -172,11 +174,35 @@ class Installation:
             if owner is None:
                 break
             pair = owner
-        return explain(pair, self.setups, self.views.steps(pair.pair), self._parked(pair), self._label)
+        told = explain(pair, self.setups, self.views.steps(pair.pair), self._parked(pair), self._label)
+        return {**told, "who": acting(pair), "fields": [asdict(row) for row in fields_of(pair, self.setups)]}
 
     def _label(self, sync: str, side: Side, record: str) -> str:
         found = self.views.holding(sync, side, record)
         return found.label if found is not None else ""
+
+    def resync(self, name: str) -> Pair:
+        """Have both records of a pair read again, and what was refused tried again; returns the pair."""
+        pair, now = self.find(name), self.clock.now_ms()
+        sync = self.setups.sync(pair.sync)
+        if sync is None:
+            raise Problem(404, "No such sync", f"The sync {pair.sync!r} is not set up any more.")
+        touch = PairEvent(sync=pair.sync, pair=pair.pair, kind="touch", reason="retry")
+        out = [Outbound(topic=topics.PAIRS, key=pair.pair, message=touch)]
+        for side in SIDES:
+            end, part = pair.side(side), sync.side(side)
+            if end is not None:
+                notice = Notice(connection=part.connection, object=part.object, id=end.id, accepted_ms=now)
+                key = record_key(part.connection, part.object, end.id)
+                out.append(Outbound(topic=topics.NOTICES, key=key, message=notice))
+        self._publish(out)
+        return pair
+
+    def _publish(self, out: Sequence[Outbound]) -> None:
+        try:
+            run_blocking(self.bus.publish(out))
+        except BusUnavailable as error:
+            raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
         """Ask for a job; the same key asks for the same job."""
@@ -196,11 +222,7 @@ class Installation:
                 if set(asked.job.statuses) != set(job.statuses):
                     raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
                 return job_row(asked)
-        try:
-            doc = JobDoc(job=job)
-            run_blocking(self.bus.publish([Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=doc)]))
-        except BusUnavailable as error:
-            raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
+        self._publish([Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))])
         return job_row(JobRow(job=job, progress=None))
 
 

@@ -22,7 +22,7 @@ from services.console.use.problems import Problem
 from services.console.web import assets
 from services.console.web.asked import LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
 from services.console.web.parts.words import url
-from services.console.web.screens import home, sign_in, wrong
+from services.console.web.screens import home, parked, record, records, sign_in, sync, why, wrong
 from services.console.web.sessions import Role, Sessions
 
 POLICY: Final = (
@@ -60,6 +60,13 @@ PAGES: Final = (
     Page("POST", "/sign-out", "viewer", sign_in.sign_out),
     Page("POST", "/look", "viewer", sign_in.keep_look),
     Page("GET", "/", "viewer", home.show),
+    Page("GET", "/syncs/{name}", "viewer", sync.show),
+    Page("POST", "/syncs/{name}/resync", "operator", sync.resync),
+    Page("GET", "/records", "viewer", records.show),
+    Page("GET", "/records/{name}", "viewer", record.show),
+    Page("POST", "/records/{name}/resync", "operator", record.resync),
+    Page("GET", "/why", "viewer", why.show),
+    Page("GET", "/parked", "viewer", parked.show),
 )
 
 

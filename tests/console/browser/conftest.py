@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.console.web.examples import show_everything
 from tests.services.console.conftest import opened
@@ -49,6 +49,7 @@ class Reader:
     def sign_in(self) -> None:
         """Sign in with the keyboard."""
         self.go("/sign-in")
+        expect(self.page.locator("#token")).to_be_focused()
         self.page.keyboard.type(TOKEN)
         self.page.keyboard.press("Enter")
         self.page.wait_for_url(f"{self.address}/")

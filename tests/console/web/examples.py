@@ -10,8 +10,19 @@ from shared.messages import Cursor, JobDoc, JobProgress, Parked
 from tests.services.console.window import Window, linked, pair
 from tests.services.desk import LEFT, RIGHT
 
-LOOKS: Final = ("/sign-in?next=/", "/")
-"""An address of each page, in each state that it has."""
+PAGES: Final = ("/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked")
+"""An address of each page."""
+STATES: Final = (
+    "/syncs/people?panel=excluded&asked=failing",
+    "/records?status=failing&q=scr&period=30d",
+    "/records?q=nobody",
+    "/records/cid",
+    "/records/dan?asked=resync",
+    "/why",
+    "/why?q=nobody+at+all",
+)
+"""Other states of them."""
+LOOKS: Final = PAGES + STATES
 NASTY: Final = "<script>alert(1)</script>\"'&"
 """A name that must be nothing but a name."""
 

@@ -41,6 +41,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        if tag not in _INLINE:
+            self.text += " "
         self.attributes += [(tag, name, value) for name, value in given.items()]
         if tag not in _VOID:
             self._open.append(tag)

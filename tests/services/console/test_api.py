@@ -45,8 +45,9 @@ def test_filters_narrow_the_list(window: Window) -> None:
         return [row["id"] for row in window.get("records", **query)["records"]]
 
     assert names() == ["ann", "bob", "cid"]
-    assert names(status="failing") == names(category="too_long") == names(q="AN", sync=SYNC) == ["ann"]
-    assert names(since=6) == names(q="h-bob") == ["bob"]
+    assert names(status="failing") == names(category="too_long") == ["ann"]
+    assert names(since=6) == names(q="h-bob") == names(q="BO", sync=SYNC) == ["bob"]
+    assert names(q="ann@X") == names(q="x.example") == ["ann", "bob", "cid"], "by an address of theirs, too"
     assert names(sync="other") == names(q="%") == []
 
 

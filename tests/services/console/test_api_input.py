@@ -16,7 +16,7 @@ from tests.services.desk import SYNC
 ROUTES: Final = (
     ("GET", "health"), ("GET", "records"), ("GET", "records/x"), ("GET", "records/x/explanation"),
     ("GET", "explanations?connection=a&object=contact&record_id=1"), ("GET", "jobs"), ("GET", "jobs/x"),
-    ("POST", "jobs"), ("GET", "error-categories"),
+    ("POST", "jobs"), ("POST", "records/x/resync"), ("GET", "error-categories"),
     ("GET", "parked"), ("GET", "openapi.json"),
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import htpy as h
 from htpy import Element, Node
 
+from services.console.lists import Listing, matching
 from services.console.web.asked import Asked, Look
 from services.console.web.assets import ASSETS
 from services.console.web.parts.pieces import button, hidden, send
@@ -20,12 +21,18 @@ class Place(NamedTuple):
     path: str
 
 
-PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (("Overview", (Place("Home", "home", "/"),)),)
+PROBLEMS: Final = "/records?status=failing"
+PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
+    ("Overview", (Place("Home", "home", "/"), Place("Problems", "alert", PROBLEMS))),
+    ("Sync", (Place("Records", "records", "/records"), Place("Parked", "inbox", "/parked"))),
+)
 """Where one can go, in groups; only what works stands here."""
 _KEYS: Final = (
     ("/", "search"),
     ("j  k", "next and previous row"),
     ("g h", "go home"),
+    ("g r", "go to the records"),
+    ("g p", "go to the problems"),
     ("?", "show these keys"),
     ("Esc", "close"),
 )
@@ -61,6 +68,7 @@ def page(  # one frame, whose parts are named
             h.header(".top")[
                 button("", kind="ghost only", mark="menu", type="button", popovertarget="menu", aria_label="Menu"),
                 h.a(".brand", href="/")[h.img(src=ASSETS["logo.svg"].url, alt="", width=20, height=20), "Syncline"],
+                _ask(asked),
                 _account(asked),
             ],
             h.div(".side", id="menu", popover=True)[_nav("side", here, numbers)],
@@ -78,7 +86,7 @@ def page(  # one frame, whose parts are named
                     h.div(".row")[actions] if actions else None,
                 ],
                 body,
-                h.p(".row")[
+                h.p(".foot")[
                     h.button(".button.ghost", type="button", id="stop", hidden=True, aria_pressed="false")[
                         icon("pause"), "Stop updating this page"
                     ]
@@ -123,8 +131,8 @@ def _document(look: Look, title: str, body: Element) -> Element:
 
 def _numbers(asked: Asked) -> dict[str, int]:
     """Return what the entries of the navigation count, by path."""
-    del asked
-    return {}
+    failing = matching(Listing(status="failing"), asked.console.views.counts())
+    return {PROBLEMS: failing, "/parked": sum(asked.console.views.parked().values())}
 
 
 def _nav(where: str, here: str, numbers: dict[str, int]) -> Element:
@@ -140,6 +148,22 @@ def _nav(where: str, here: str, numbers: dict[str, int]) -> Element:
 
     return h.nav(".nav", aria_label="Main" if where == "rail" else "Main, as a menu")[
         [h.section[h.h2[group], h.ul[[entry(place) for place in places]]] for group, places in PLACES]
+    ]
+
+
+def _ask(asked: Asked) -> Element:
+    return h.form(".ask", action="/why", role="search", aria_label="Why?")[
+        icon("search"),
+        h.input(
+            type="search",
+            name="q",
+            id="ask",
+            value=asked.query.get("q", "") if asked.path == "/why" else "",
+            placeholder="Why? Name, address, id or link",
+            aria_label="Find a record, and why it is as it is",
+            autocomplete="off",
+        ),
+        h.kbd["/"],
     ]
 
 

@@ -11,7 +11,8 @@ from services.console.use.troubles import Trouble, troubles
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, empty, notice, table
-from services.console.web.parts.words import STATUS, Mark, Tone, ago, badge, count, icon, many, prose, span
+from services.console.web.parts.words import STATUS, Mark, Tone, ago, badge, count, many, prose, span, url
+from services.console.web.screens.standing import between, path_of, state_of
 
 _EVERY_S: Final = 5
 _TONES: Final[Mapping[str, Tone]] = {
@@ -19,7 +20,6 @@ _TONES: Final[Mapping[str, Tone]] = {
     "webhooks": "warn", "views": "info",
 }  # fmt: skip
 _NUMBERS: Final = tuple(mark.text for mark in STATUS.values())
-_WAYS: Final = {"two_way": ("both", "and back"), "to_right": ("to-right", "to"), "to_left": ("to-left", "from")}
 
 
 def show(asked: Asked) -> Response:
@@ -50,11 +50,20 @@ def _trouble(number: int, row: Trouble) -> Element:
     act = [prose(row.remedy), " "] if row.remedy else None
     return notice(
         _TONES[row.kind],
-        row.title,
+        h.a(href=_leads(row), id=f"to-{number}")[row.title] if _leads(row) else row.title,
         h.p[prose(row.detail)] if row.detail else None,
         h.p[act, h.span(".muted")[f"Acts: {row.who}."] if row.who else None] if act or row.who else None,
         name=f"trouble-{number}",
     )
+
+
+def _leads(row: Trouble) -> str:
+    """Return where a problem is shown in full."""
+    if row.kind == "records":
+        return url("/records", sync=row.sync, status="failing", reason=row.reason)
+    if row.kind in ("job", "sync") and row.sync:
+        return path_of(row.sync)
+    return "/parked" if row.kind == "parked" else ""
 
 
 def _syncs(asked: Asked, health: Mapping[str, Any]) -> Element:
@@ -72,11 +81,15 @@ def _syncs(asked: Asked, health: Mapping[str, Any]) -> Element:
 def _sync(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
     waits = row["oldest_pending_s"]
     return h.tr[
-        h.th(".name", scope="row")[row["id"]],
+        h.th(".name", scope="row")[h.a(href=path_of(row["id"]), id=f"s-{row['id']}")[row["id"]]],
         h.td(".state")[badge(state_of(row))],
         h.td(data_label="Between")[between(asked, row["id"])],
         [
-            h.td(".num", data_label=mark.text)[count(row["counts"][status])]
+            h.td(".num", data_label=mark.text)[
+                h.a(href=url(path_of(row["id"]), panel=status), id=f"n-{row['id']}-{status}")[
+                    count(row["counts"][status])
+                ]
+            ]
             for status, mark in STATUS.items()
         ],
         h.td(data_label="Last settled")[
@@ -84,30 +97,6 @@ def _sync(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
             h.span(".muted")[f" · oldest waits {span(waits)}"] if waits >= 1 else None,
         ],
     ]  # fmt: skip
-
-
-def between(asked: Asked, name: str) -> Node:
-    """Return the two accounts of a sync, with the way that changes go."""
-    sync = asked.console.setups.sync(name)
-    if sync is None:
-        return h.span(".none")["not set up here"]
-    labels = {row.id: row.label or row.id for row in asked.console.setups.connections()}
-    mark, words = _WAYS[sync.direction]
-    return [
-        labels.get(sync.left.connection, sync.left.connection), " ", icon(mark), h.span(".sr")[words], " ",
-        labels.get(sync.right.connection, sync.right.connection),
-    ]  # fmt: skip
-
-
-def state_of(row: Mapping[str, Any]) -> Mark:
-    """Return whether a sync runs."""
-    if row["not_run_here"]:
-        return Mark("Not here", "alert", "bad")
-    if not row["enabled"]:
-        return Mark("Off", "minus", "off")
-    if row["phase"] != "live":
-        return Mark("First sync", "clock", "wait")
-    return Mark("On", "check", "ok")
 
 
 def _connections(asked: Asked, health: Mapping[str, Any]) -> Element:

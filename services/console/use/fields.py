@@ -1,0 +1,127 @@
+"""Both records of a pair side by side, field by field: what each holds, what was last agreed, and what happens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from services.console.explain import NOTES, names_of
+from services.console.use.reasons import reason_of
+from shared.core.mapping import FieldMapping
+from shared.core.merging import FieldRule, equal
+from shared.core.pairs import Pair
+from shared.core.records import SIDES, Side, Value
+from shared.core.syncs import Sync
+from shared.core.wording import said
+from shared.setups import Setups
+
+Happens: TypeAlias = Literal["agree", "written", "refused", "differs", "off", "alone", "unknown"]
+_LONGEST: Final = 400
+"""Characters of a value that are shown."""
+_WAYS: Final[Mapping[str, str]] = {"two_way": "both ways", "to_left": "into {L}", "to_right": "into {R}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A field on one side."""
+
+    name: str
+    """What people call the field."""
+    value: str = ""
+    known: bool = False
+    """Whether it is known what the field holds; an empty value is then an empty field."""
+    agreed: str | None = None
+    """What it held when both sides were last settled, where that is something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldRow:
+    """A mapping with its two fields."""
+
+    key: str
+    way: str
+    left: Cell
+    right: Cell
+    happens: Happens
+    sentence: str
+    """What there is to say besides."""
+
+
+def fields_of(pair: Pair, setups: Setups) -> list[FieldRow]:
+    """Return a row for each mapping, those first that are not simply in agreement."""
+    sync, policy = setups.sync(pair.sync), setups.policy(pair.sync)
+    if sync is None:
+        return []
+    rules = {rule.key: rule for rule in policy.rules} if policy else {}
+    rows = [_row(pair, sync, setups, mapping, rules.get(mapping.key)) for mapping in sync.mappings]
+    order = ("refused", "written", "differs", "alone", "agree", "unknown", "off")
+    return sorted(rows, key=lambda row: order.index(row.happens))
+
+
+def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: FieldRule | None) -> FieldRow:
+    names = names_of(setups, pair.sync)
+    happens, sentence = _happens(pair, names, mapping, rule)
+    return FieldRow(
+        key=mapping.key,
+        way=_WAYS[mapping.direction].format(**names),
+        left=_cell(pair, sync, setups, "L", mapping),
+        right=_cell(pair, sync, setups, "R", mapping),
+        happens=happens,
+        sentence=sentence,
+    )
+
+
+def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapping) -> Cell:
+    part, end = sync.side(side), pair.side(side)
+    field = mapping.left if side == "L" else mapping.right
+    name = field
+    if any(row.id == part.connection for row in setups.connections()):
+        infos = setups.binding(part.connection, part.object).fields
+        name = next((info.label or field for info in infos if info.name == field), field)
+    if end is None or field not in end.fields:
+        return Cell(name=name)
+    base = pair.base_l if side == "L" else pair.base_r
+    agreed = _text(base[mapping.key]) if mapping.key in base and mapping.key not in pair.fresh else None
+    return Cell(name=name, value=_text(end.fields[field]), known=True, agreed=agreed)
+
+
+def _happens(  # noqa: PLR0911 - one outcome a line
+    pair: Pair, names: Mapping[Side, str], mapping: FieldMapping, rule: FieldRule | None
+) -> tuple[Happens, str]:
+    problem = pair.problems.get(mapping.key)
+    if problem is not None:
+        title = reason_of("failing", problem.code).title
+        return "refused", f"{title}: {problem.message}" if problem.message else title
+    if not mapping.on:
+        return "off", "This mapping carries nothing"
+    for side in SIDES:
+        field = mapping.left if side == "L" else mapping.right
+        write = pair.pending.get(side)
+        if write is not None and field in write.fields:
+            return "written", f"{said(write.fields[field])} is being written to {names[side]}"
+    note = pair.notes.get(mapping.key)
+    if note is not None:
+        return "differs", _capital(NOTES.get(note, note))
+    if pair.L is None or pair.R is None:
+        return "alone", "There is no partner to compare it with"
+    left, right = pair.L.fields, pair.R.fields
+    if mapping.left not in left or mapping.right not in right or rule is None:
+        return "unknown", ""
+    if left[mapping.left] == right[mapping.right] or equal(rule, left[mapping.left], right[mapping.right]):
+        return "agree", ""
+    return "differs", "The next edit of either side is carried over"
+
+
+def _text(value: Value | None) -> str:
+    """Return a value as people read it, without quotes: it stands in a cell of its own."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        text = " ".join(value.split())
+        return f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(one) for one in value)
+    return said(value)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

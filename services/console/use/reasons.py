@@ -1,0 +1,38 @@
+"""What the reason of a status means: a title, what to do, and who acts."""
+
+from dataclasses import dataclass
+
+from shared.core.pairs import Pair
+from shared.rules.errors import CODES, EXCLUDED, WAITING
+
+_OWNER = "owner of the record"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason, in words for people."""
+
+    title: str
+    remedy: str = ""
+    who: str = ""
+    """Who acts; empty where nobody needs to."""
+
+
+def reason_of(status: str, code: str) -> Reason:
+    """Return what the reason of a status means; one that only a newer version knows is shown by its name."""
+    if status == "pending" and code in WAITING:
+        return Reason(WAITING[code].removesuffix("."))
+    if status == "excluded" and code in EXCLUDED:
+        return Reason(EXCLUDED[code].title, EXCLUDED[code].hint)
+    row = CODES.get(code)
+    if row is None:
+        return Reason(code or "No reason given")
+    return Reason(row.title, row.remedy, "" if row.who == "nobody" else row.who)
+
+
+def acting(pair: Pair) -> str:
+    """Return who has to act on a pair; empty where nobody needs to."""
+    if pair.status != "failing":
+        return ""
+    codes = [problem.code for _, problem in sorted(pair.problems.items())]
+    return reason_of("failing", codes[0] if codes else pair.reason).who

@@ -1,0 +1,184 @@
+"""Why a record is as it is: one sentence, both records side by side, what waits, and what was decided before."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import htpy as h
+from htpy import Element, Node
+from starlette.responses import Response
+
+from services.console.explain import names_of
+from services.console.web.asked import Asked, html, see_other
+from services.console.web.parts.page import page
+from services.console.web.parts.pieces import card, notice, send, table
+from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, badge, icon, prose, url
+from services.console.web.screens.standing import path_of
+from shared.core.records import SIDES, Side
+
+_EVERY_S: Final = 3
+_HAPPENS: Final[Mapping[str, Mark]] = {
+    "agree": Mark("Agree", "check", "ok"),
+    "written": Mark("Being written", "clock", "wait"),
+    "refused": Mark("Not written", "alert", "bad"),
+    "differs": Mark("Differs", "info", "warn"),
+    "off": Mark("Off", "minus", "off"),
+    "alone": Mark("One side", "minus", "off"),
+    "unknown": Mark("Not known", "minus", "off"),
+}
+_LIVES: Final = {
+    "alive": "there", "deleted": "deleted", "archived": "archived", "merged": "merged into another record",
+}  # fmt: skip
+
+
+def address(pair: str) -> str:
+    """Return where a record is shown."""
+    return f"/records/{quote(pair, safe='')}"
+
+
+def show(asked: Asked) -> Response:
+    """Return the page of one record; one that gave its record away is shown as the one that holds it."""
+    pair = asked.console.find(asked.params["name"])
+    told = asked.console.explain(pair)
+    if told["id"] != pair.pair:
+        return see_other(address(told["id"]))
+    names = names_of(asked.console.setups, told["sync"])
+    return html(
+        page(
+            asked,
+            told["label"] or "A record without a name",
+            h.div(".stack")[
+                notice("info", "Asked for", h.p["Both records are read again; what changes shows here by itself."])
+                if "asked" in asked.query
+                else None,
+                _sentence(told),
+                _sides(told, names),
+                _list("How it came to this", "came", told["why"]),
+                _list("On its way", "waits", [row["sentence"] for row in told["pending"]]),
+                _associations(told, names),
+                _history(told["history"]),
+            ],
+            crumbs=(("Records", "/records"), (told["sync"], path_of(told["sync"]))),
+            actions=[
+                badge(_mark(told["status"])),
+                send(asked.form_token(), f"{address(told['id'])}/resync", "Resync this record", mark="refresh"),
+            ],
+            every=_EVERY_S,
+        )
+    )  # fmt: skip
+
+
+def resync(asked: Asked) -> Response:
+    """Have both records read again."""
+    pair = asked.console.resync(asked.params["name"])
+    return see_other(url(address(pair.pair), asked="resync"))
+
+
+def _mark(status: str) -> Mark:
+    return STATUS.get(status) or OTHER_STATUS[status]
+
+
+def _sentence(told: Mapping[str, Any]) -> Element:
+    return notice(
+        _mark(told["status"]).tone,
+        told["summary"],
+        h.p[prose(told["hint"])] if told["hint"] else None,
+        h.p[f"Acts: {told['who']}." if told["who"] else "Nobody needs to act."],
+        name="sentence",
+    )
+
+
+def _sides(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
+    rows = [
+        h.tr(class_=row["happens"])[
+            h.th(".name.wrap", scope="row")[
+                row["left"]["name"],
+                h.div(".sub")[row["right"]["name"]] if row["right"]["name"] != row["left"]["name"] else None,
+            ],
+            h.td(".wrap.value", data_label=names["L"])[_value(row["left"])],
+            h.td(".wrap.value", data_label=names["R"])[_value(row["right"])],
+            h.td(".wrap.happens")[
+                badge(_HAPPENS[row["happens"]]),
+                h.div(".sub")[" · ".join(filter(None, (row["sentence"], f"goes {row['way']}")))],
+            ],
+        ]
+        for row in told["fields"]
+    ]  # fmt: skip
+    heads = ("Field", names["L"], names["R"], "What happens")
+    return card(
+        "Both records",
+        h.dl(".facts")[[_end(told, names, side) for side in SIDES]],
+        table("Fields", heads, rows) if rows else None,
+        name="fields",
+    )
+
+
+def _end(told: Mapping[str, Any], names: Mapping[Side, str], side: Side) -> Element:
+    end = told["sides"][side]
+    if end is None:
+        return h.div[h.dt[names[side]], h.dd(".none")["No record"]]
+    life = str(end["life"])
+    return h.div[
+        h.dt[names[side]],
+        h.dd[
+            h.span(".mono")[end["record"]],
+            f" · {_LIVES.get(life, life)}" if life != "alive" else None,
+            [" ", h.a(href=end["url"], rel="noreferrer")["Open in ", names[side], " ", icon("out")]]
+            if end["url"].startswith("https://")
+            else None,
+        ],
+    ]
+
+
+def _value(cell: Mapping[str, Any]) -> Node:
+    if not cell["known"]:
+        return h.span(".none")["not known"]
+    return [
+        cell["value"] or h.span(".none")["blank"],
+        h.div(".sub")["last agreed: ", cell["agreed"] or "blank"] if cell["agreed"] is not None else None,
+    ]
+
+
+def _list(title: str, name: str, sentences: Sequence[str]) -> Element | None:
+    if not sentences:
+        return None
+    return card(title, h.ul(".pad.lines")[[h.li[prose(one)] for one in sentences]], name=name)
+
+
+def _associations(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element | None:
+    links: dict[Side, Mapping[str, str | None]] = {
+        side: told["sides"][side]["links"] if told["sides"][side] else {} for side in SIDES
+    }
+    labels = sorted({*links["L"], *links["R"]})
+    if not labels:
+        return None
+    rows = [
+        h.tr[
+            h.th(".name", scope="row")[label],
+            [
+                h.td(".id", data_label=names[side])[links[side].get(label) or h.span(".none")["none"]]
+                for side in SIDES
+            ],
+        ]
+        for label in labels
+    ]  # fmt: skip
+    return card("Associations", table("Associations", ("Association", names["L"], names["R"]), rows), name="links")
+
+
+def _history(history: Sequence[Mapping[str, Any]]) -> Element | None:
+    steps = [step for step in history if step["decisions"]]
+    if not steps:
+        return None
+    return card(
+        "What happened",
+        h.ol(".pad.lines")[
+            [
+                h.li[
+                    h.time(".muted", datetime=step["at"])[step["at"].replace("T", " ").replace("+00:00", " UTC")],
+                    h.ul[[h.li[one] for one in step["decisions"]]],
+                ]
+                for step in steps
+            ]
+        ],
+        name="history",
+    )

@@ -1,0 +1,131 @@
+"""People at work in a real browser, by keyboard: lists narrow while they type, and pages follow by themselves."""
+
+import re
+
+from playwright.sync_api import expect
+
+from shared import topics
+from tests.console.browser.conftest import Reader
+from tests.services.console.window import Window, linked
+
+_FOCUS = "document.activeElement.id || document.activeElement.name || document.activeElement.localName"
+
+
+def test_a_list_narrows_while_somebody_types(reader: Reader) -> None:
+    """The box keeps the focus and its caret, the address tells the filter, and back takes it away."""
+    reader.go("/records")
+    page = reader.page
+    page.keyboard.press("/")
+    assert page.evaluate(_FOCUS) == "q", "the page's own search comes before the one at the top"
+    page.keyboard.type("person 59")
+    expect(page.locator("main tbody tr")).to_have_count(1)
+    assert page.evaluate(_FOCUS) == "q"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.type("4")
+    expect(page.locator("#list")).to_contain_text("No record matches")
+    assert page.input_value("main [name=q]") == "person 549"
+    expect(page).to_have_url(re.compile(r"q=person\+549"))
+    assert page.locator("#told").text_content() != ""
+    page.go_back()
+    expect(page.locator("main tbody tr")).to_have_count(1)
+
+
+def test_pages_and_rows_are_walked_by_keyboard(reader: Reader) -> None:
+    """The focus stays in the page when the link that had it is gone."""
+    reader.go("/records")
+    page = reader.page
+    page.focus("#next")
+    page.keyboard.press("Enter")
+    expect(page.locator("#first")).to_be_visible()
+    expect(page.locator("#next")).to_have_count(0)
+    assert page.evaluate(_FOCUS) != "body"
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    second = page.locator("tbody th a").nth(1)
+    expect(second).to_be_focused()
+    name = second.text_content()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text(name or "")
+
+
+def test_filters_of_a_list_are_kept_by_its_tabs(reader: Reader) -> None:
+    reader.go("/records?q=ann")
+    page = reader.page
+    page.click("#tab-failing")
+    expect(page.locator("main tbody tr")).to_have_count(2)
+    assert page.evaluate(_FOCUS) == "tab-failing"
+    page.select_option("#f-reason", "too_long")
+    expect(page.locator("main tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile("q=ann.*reason=too_long|reason=too_long.*q=ann"))
+
+
+def test_a_failing_record_turns_green_without_a_reload(reader: Reader, window: Window) -> None:
+    """From the first page to the record, its resync, and its new state, without touching a mouse."""
+    window.show(linked("zed", label="Zed", status="failing", reason="invalid_value"))
+    page = reader.page
+    reader.go("/")
+    page.focus("#ask")
+    page.keyboard.type("zed")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Zed")
+    expect(page.locator("#sentence")).to_contain_text("Acts: owner of the record.")
+    page.get_by_role("button", name="Resync this record").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Both records are read again")
+    assert {row.id for row in window.desk.told(topics.NOTICES)} >= {"h-zed", "b-zed"}
+    window.show(linked("zed", label="Zed"))
+    expect(page.locator("#sentence")).to_contain_text("Both records hold the same values")
+
+
+def test_a_page_that_was_stopped_stands_still(reader: Reader, window: Window) -> None:
+    window.show(linked("yan", label="Yan", status="pending", reason="queued"))
+    reader.go("/records/yan")
+    page = reader.page
+    page.get_by_role("button", name="Stop updating this page").press("Space")
+    window.show(linked("yan", label="Yan"))
+    page.wait_for_timeout(4_000)
+    expect(page.locator("#sentence")).to_contain_text("A write is on its way.")
+    page.get_by_role("button", name="Stop updating this page").press("Space")
+    expect(page.locator("#sentence")).to_contain_text("Both records hold the same values")
+
+
+def test_keys_lead_to_places_and_can_be_switched_off(reader: Reader) -> None:
+    page = reader.page
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.wait_for_url("**/records")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.locator(".pop > summary").press("Enter")
+    page.get_by_label("Single keys").press("Space")
+    page.get_by_role("button", name="Keep").press("Enter")
+    page.wait_for_load_state()
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_hidden()
+    assert page.url.endswith("/records")
+
+
+def test_a_phone_has_the_navigation_as_a_menu(reader: Reader) -> None:
+    reader.look(390, "dark")
+    page = reader.page
+    page.get_by_role("button", name="Menu").press("Enter")
+    page.locator("#menu").get_by_role("link", name="Records").press("Enter")
+    expect(page.locator("h1")).to_have_text("Records")
+    reader.picture("menu-390-dark")
+
+
+def test_the_theme_is_chosen(reader: Reader) -> None:
+    reader.look(1280, "light")
+    page = reader.page
+    page.locator(".pop > summary").press("Enter")
+    reader.picture("account-1280-light")
+    assert reader.axe() == []
+    page.get_by_label("Dark").check()
+    page.get_by_role("button", name="Keep").press("Enter")
+    page.wait_for_load_state()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 18, 23)"
+    assert reader.axe() == []

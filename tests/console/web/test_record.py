@@ -1,0 +1,180 @@
+"""Why a record is as it is: who acts, both records side by side, and the search that leads there."""
+
+from typing import Any
+
+import pytest
+
+from shared import topics
+from shared.core.mapping import FieldMapping
+from shared.core.pairs import Match, Pending, Problem, SideState, Trace
+from shared.core.records import Version
+from shared.messages import SetupDoc
+from tests.console.web.examples import NASTY, show_everything
+from tests.console.web.visitor import Visitor
+from tests.services.console.window import Window, linked, pair
+from tests.services.desk import LEFT, RIGHT, SYNC, people
+
+# One record
+
+
+def test_one_sentence_says_why_and_who_acts(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    page = visitor.open("/records/eve")
+    assert page.headings == ["Eve"]
+    assert "Not synced: required field is blank. Fill the named field" in page.words
+    assert "Acts: owner of the record." in page.words
+    assert "LASTNAME must not be blank" in page.words
+    assert "Nobody needs to act." in visitor.open("/records/ann").words
+    assert visitor.open("/records/dan").headings == ["A record without a name"]
+    assert visitor.open("/records/bob").headings == [NASTY]
+
+
+def test_both_records_stand_side_by_side(window: Window, visitor: Visitor) -> None:
+    """What each holds, what was last agreed, and what happens to each field; what needs somebody comes first."""
+    mappings = tuple(
+        FieldMapping(key=key, left=key, right=key.upper(), **more)
+        for key, more in (
+            ("same", {}), ("edited", {}), ("refused", {}), ("kept", {"direction": "to_right"}), ("other", {}),
+            ("off", {"on": False}), ("unseen", {}),
+        )
+    )  # fmt: skip
+    window.desk.set_up("sync", SetupDoc(sync=people(mappings=mappings, version=2)), SYNC)
+    left = SideState(
+        id="h-a", version=Version(order=1),
+        fields={"same": "x", "edited": "new", "refused": "long", "kept": "l", "other": "l", "off": None},
+    )  # fmt: skip
+    right = SideState(
+        id="b-a", version=Version(token="v"),
+        fields={"SAME": "x", "EDITED": "old", "REFUSED": None, "KEPT": "r", "OTHER": ("a", "b"), "OFF": True},
+    )  # fmt: skip
+    window.show(
+        pair(
+            "a", "failing", reason="too_long", L=left, R=right, base_l={"edited": "old"},
+            problems={"refused": Problem(code="too_long", message="at most 3")}, notes={"kept": "settled_difference"},
+            pending={"R": Pending(key="k", op="update", fields={"EDITED": "new"}, setup=1)},
+        )
+    )  # fmt: skip
+    rows = {row["key"]: row for row in window.get("records/a/explanation")["fields"]}
+    assert {key: row["happens"] for key, row in rows.items()} == {
+        "refused": "refused", "edited": "written", "kept": "differs", "other": "differs", "same": "agree",
+        "unseen": "unknown", "off": "off",
+    }  # fmt: skip
+    assert list(rows) == ["refused", "edited", "kept", "other", "same", "unseen", "off"]
+    assert rows["edited"]["left"] == {"name": "edited", "value": "new", "known": True, "agreed": "old"}
+    assert rows["other"]["right"]["value"] == "a, b"
+    assert rows["kept"]["way"] == "into Book"
+    words = visitor.open("/records/a").words
+    assert "refused REFUSED long blank Not written Text too long: at most 3 · goes both ways" in words
+    assert "edited EDITED new last agreed: old old Being written 'new' is being written to Book" in words
+    assert "kept KEPT l r Differs Differs on purpose: the mapping does not write in that direction" in words
+    assert "same SAME x x Agree goes both ways" in words
+    assert "unseen UNSEEN not known not known Not known" in words
+
+
+def test_a_record_without_a_partner_says_so(window: Window, visitor: Visitor) -> None:
+    window.show(pair("a", "excluded", reason="email_missing"))
+    words = visitor.open("/records/a").words
+    assert "Book No record" in words
+    assert "The record of Hub has no partner in Book." in words
+    assert "One side There is no partner to compare it with" in words
+
+
+def test_what_waits_how_it_was_matched_and_what_happened(window: Window, visitor: Visitor) -> None:
+    log = (Trace(did="write", key="f", side="R", old="a", new="b", lost="c"),)
+    window.show(
+        linked(
+            "a", status="pending", reason="queued", log=log, seen_ms=1_700_000_000_000,
+            match=Match(by="email", key="ann@x.example"),
+            pending={"R": Pending(key="k", op="update", fields={"h": "b"}, setup=1)},
+        )
+    )  # fmt: skip
+    words = visitor.open("/records/a").words
+    assert "Linked because their email is the same: ann@x.example." in words
+    assert "An update is on its way to Book." in words
+    assert "f: 'b' is written to Book (it held 'a'); 'c' was replaced." in words
+
+
+def test_associations_stand_side_by_side(window: Window, visitor: Visitor) -> None:
+    left = SideState(id="h-a", version=Version(order=1), links={"company": "77", "owner": None})
+    window.show(linked("a", L=left))
+    assert "company 77 none owner none none" in visitor.open("/records/a").words
+
+
+def test_a_record_that_moved_is_shown_where_it_is_now(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    assert visitor.ask("/records/ida").headers["Location"] == "/records/ann"
+    assert visitor.open("/records/gus").headings == ["Gus"], "also one that no list shows"
+
+
+def test_a_record_is_read_again_by_a_button(window: Window, visitor: Visitor) -> None:
+    """Both records are read, and what was refused is tried again, without a version that would make it an echo."""
+    show_everything(window)
+    form = visitor.open("/records/bob").form("/records/bob/resync")
+    answer = visitor.send(form)
+    assert answer.headers["Location"] == "/records/bob?asked=resync"
+    assert "Both records are read again" in visitor.open(answer.headers["Location"]).words
+    notices = {(row.connection, row.object, row.id, row.version) for row in window.desk.told(topics.NOTICES)}
+    assert notices == {(LEFT, "contact", "h-bob", None), (RIGHT, "contact", "b-bob", None)}
+    (touch,) = window.desk.told(topics.PAIRS)
+    assert (touch.sync, touch.pair, touch.kind, touch.reason) == (SYNC, "bob", "touch", "retry")
+    with window.desk.kafka_away():
+        assert visitor.send(form).status_code == 503
+
+
+def test_the_api_reads_a_record_again_too(window: Window) -> None:
+    show_everything(window)
+    answer = window.call("POST", "records/dan/resync")
+    assert (answer.status_code, answer.json()["id"]) == (202, "dan")
+    assert [row.id for row in window.desk.told(topics.NOTICES)] == ["h-dan"]
+    assert window.call("POST", "records/nope/resync").status_code == 404
+
+
+# Why?
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bob", "h-bob", "b-bob", "  h-bob ", "https://app.example/contacts/1/record/0-1/h-bob?tab=x",
+        "https://dav.example/ann/b-bob", "https://dav.example/x/h%2Dbob/", "<script>ALERT",
+    ],
+)  # fmt: skip
+def test_the_only_record_that_is_meant_is_shown(window: Window, visitor: Visitor, text: str) -> None:
+    show_everything(window)
+    answer = visitor.ask("/why", params={"q": text})
+    assert (answer.status_code, answer.headers.get("Location")) == (303, "/records/bob")
+
+
+def test_the_path_of_a_card_is_its_id(window: Window, visitor: Visitor) -> None:
+    right = SideState(id="/ann/book/1.vcf", version=Version(token="v"))
+    window.show(linked("a", R=right), linked("b"))
+    answer = visitor.ask("/why", params={"q": "https://dav.example/ann/book/1.vcf"})
+    assert answer.headers["Location"] == "/records/a"
+
+
+def test_records_that_no_list_shows_are_found_by_id(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    assert visitor.ask("/why?q=h-gus").headers["Location"] == "/records/gus"
+
+
+def test_several_are_offered_the_newest_first(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    page = visitor.open("/why?q=Person")
+    found = [link for link in page.links if link.startswith("/records/")]
+    assert found == [f"/records/p{number:03d}" for number in range(20)]
+    assert "/records?q=Person" in page.links
+    few = visitor.open("/why?q=person+5")
+    assert len([link for link in few.links if link.startswith("/records/")]) == 15
+    assert "These are the newest" not in few.words
+
+
+@pytest.mark.parametrize("text", ["nobody", "%", "\x00", "x" * 5000, "https://", "http://[", "//"])
+def test_what_nobody_knows_is_said(window: Window, visitor: Visitor, text: str) -> None:
+    show_everything(window)
+    answer: Any = visitor.ask("/why", params={"q": text})
+    assert answer.status_code == 200
+    assert "Not seen" in answer.text
+
+
+def test_an_empty_box_says_what_to_write(visitor: Visitor) -> None:
+    assert "Which record?" in visitor.open("/why?q=+").words

@@ -1,0 +1,168 @@
+"""The list of records, one sync, and parked messages: every number is a link, and every filter an address."""
+
+import base64
+import re
+
+import pytest
+
+from shared import topics
+from shared.io.envelope import Stored
+from shared.messages import Parked
+from tests.console.web.examples import show_everything
+from tests.console.web.visitor import Page, Visitor
+from tests.services.console.window import Window, linked, pair
+from tests.services.desk import LEFT, SYNC
+
+
+def names(page: Page) -> list[str]:
+    """List the records that a page shows, by their links."""
+    return [link.removeprefix("/records/") for link in page.links if link.startswith("/records/")]
+
+
+# Records
+
+
+def test_the_newest_change_comes_first_and_every_page_follows(window: Window, visitor: Visitor) -> None:
+    """Also where many changed at one moment: each is seen once."""
+    window.show(*(linked(f"p{number:03d}", changed_ms=number // 7) for number in range(120)))
+    page, found = visitor.open("/records"), []
+    for _ in range(3):
+        found.append(names(page))
+        following = [link for link in page.links if "after=" in link]
+        page = visitor.open(following[0]) if following else page
+    assert [len(part) for part in found] == [50, 50, 20]
+    every = [name for part in found for name in part]
+    assert every == sorted(every, reverse=True)
+    assert len(set(every)) == 120
+    assert "120 records" in page.words
+    assert "/records" in page.links, "back to the first page"
+
+
+def test_filters_are_in_the_address_and_in_every_link(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    page = visitor.open("/records?status=failing&reason=too_long&q=scr&period=24h")
+    assert names(page) == ["bob"]
+    assert "1 record " in page.words
+    tabs = [link for link in page.links if link.startswith("/records?")]
+    assert "/records?reason=too_long&q=scr&period=24h" not in tabs, "a reason belongs to its status"
+    assert "/records?status=pending&period=24h&q=scr" in tabs
+    fields = page.form("/records").fields
+    assert fields["q"] == "scr"
+    assert fields["status"] == "failing"
+    assert ("option", "value", "too_long") in page.attributes
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("q=ANN@x", 66), ("q=h-bob", 1), ("q=person+5", 15), ("status=excluded", 2), ("reason=email_missing", 1),
+        ("sync=other", 0), ("status=nonsense", 66), ("period=1h", 64), ("q=%00", 0), ("status=failing&period=24h", 2),
+        ("q=%25", 0),
+    ],
+)  # fmt: skip
+def test_filters_narrow_the_list(window: Window, visitor: Visitor, query: str, expected: int) -> None:
+    show_everything(window)
+    page = visitor.open(f"/records?{query}")
+    found = len(names(page))
+    if expected > 50:
+        assert f"{expected} records" in page.words
+        assert found == 50
+    else:
+        assert found == expected
+
+
+def test_every_tab_counts_what_it_lists(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    words = visitor.open("/records").words
+    assert "All66 Failing2 Pending1 Excluded2 In sync61" in words
+    assert "All0 Failing0" in visitor.open("/records?sync=other").words
+
+
+def test_a_list_without_records_says_which_kind_of_nothing_it_is(visitor: Visitor) -> None:
+    assert "No record yet" in visitor.open("/records").words
+    assert "No record fails" in visitor.open("/records?status=failing").words
+    assert "No record matches" in visitor.open("/records?q=x").words
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["", "x", "[1]", "{}", '["a", "b"]', f'[{10**30}, "a"]', '[-1, "a"]', '[1, "\\ud800"]', "[" * 10_000, "\xff"],
+)
+def test_an_address_that_is_not_whole_is_refused(visitor: Visitor, inside: str) -> None:
+    """Whatever the place holds once it is opened."""
+    after = base64.urlsafe_b64encode(inside.encode("latin-1")).decode() or "="
+    page = visitor.open(f"/records?after={after}", status=400)
+    assert page.headings == ["Not a page of this list"]
+
+
+def test_the_navigation_counts_problems(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    assert "Problems2" in visitor.open("/parked").words
+    assert "Parked1" in visitor.open("/").words
+
+
+# One sync
+
+
+def test_numbers_open_their_reasons_with_what_to_do_and_who_acts(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    page = visitor.open(f"/syncs/{SYNC}")
+    assert "Required field is blank 1 owner of the record Fill the named field" in page.words
+    shown = visitor.open(f"/records?sync={SYNC}&status=failing&reason=required_missing")
+    assert names(shown) == ["eve"]
+    assert f"/records?sync={SYNC}&status=failing&reason=required_missing" in page.links
+    excluded = visitor.open(f"/syncs/{SYNC}?panel=excluded")
+    assert "Excluded: 2 records" in excluded.words
+    assert "No e-mail address 1" in excluded.words
+    in_sync = visitor.open(f"/syncs/{SYNC}?panel=in_sync")
+    assert "Both records hold what they should." in in_sync.words
+
+
+def test_what_is_not_there_is_said(visitor: Visitor) -> None:
+    assert visitor.open("/syncs/nope", status=404).headings == ["No such sync"]
+    assert "None at this moment." in visitor.open(f"/syncs/{SYNC}").words
+    assert visitor.open("/records/nope", status=404).headings == ["No such record"]
+
+
+def test_failing_records_are_looked_at_again_by_a_button(window: Window, visitor: Visitor) -> None:
+    """The same job that the API asks for, once, and the page says so."""
+    show_everything(window)
+    page = visitor.open(f"/syncs/{SYNC}")
+    form = next(form for form in page.forms if form.fields.get("what") == "failing")
+    answer = visitor.send(form)
+    assert answer.headers["Location"] == f"/syncs/{SYNC}?panel=failing&asked=failing"
+    assert "Asked for" in visitor.open(answer.headers["Location"]).words
+    (job,) = [doc.job for doc in window.desk.told(topics.JOBS) if doc.job.statuses]
+    assert (job.kind, job.sync, job.statuses) == ("resync", SYNC, ("failing",))
+    whole = next(form for form in page.forms if form.fields.get("what") == "all")
+    assert visitor.send(whole).status_code == 303
+    assert visitor.send(whole, what="everything").status_code == 422
+    with window.desk.kafka_away():
+        assert visitor.send(whole).status_code == 503
+
+
+# Parked
+
+
+def test_parked_messages_are_listed_by_age_in_pages(window: Window, visitor: Visitor) -> None:
+    rows = [
+        Parked(
+            topic="records", partition=0, offset=number, key=f"{LEFT}/contact/h-{number}", raw_base64="",
+            reason="unreadable", detail=f"broken {number}", at_ms=number,
+        )
+        for number in range(60)
+    ]  # fmt: skip
+    stored = [Stored(partition=0, offset=row.offset + 1, key=row.key, message=row, raw=b"", headers={}) for row in rows]
+    window.views.take(topics.PARKED.name, stored, {})
+    page = visitor.open("/parked")
+    assert re.findall(r"broken (\d+)", page.words) == [str(number) for number in range(59, 9, -1)]
+    (following,) = [link for link in page.links if "before=" in link]
+    assert re.findall(r"broken (\d+)", visitor.open(following).words) == [str(number) for number in range(9, -1, -1)]
+    assert "60 messages" in page.words
+    assert "/why?q=h-59" in page.links
+    assert "Nothing is parked" not in visitor.open("/parked?before=x").words
+
+
+def test_nothing_is_parked(visitor: Visitor, window: Window) -> None:
+    window.show(pair("a"))
+    assert "Nothing is parked" in visitor.open("/parked").words
