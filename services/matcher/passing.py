@@ -118,6 +118,6 @@ def forward(messages: Sequence[Inbound[PairEvent]], owner: str) -> list[Outbound
         event = inbound.message
         if event.kind != "report":
             continue
-        moved = event.model_copy(update={"pair": owner, "answer": None, "surplus": False})
+        moved = event.model_copy(update={"pair": owner, "answer": None, "surplus": False, "passed_on": True})
         out.append(Outbound(topic=topics.PAIRS, key=owner, message=moved, cause=inbound))
     return out

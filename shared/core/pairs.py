@@ -290,6 +290,8 @@ class PairEvent(Frozen):
     origin: Literal["live", "snapshot", "answer"] = "live"
     matched: Match | None = None
     """Set when a half pair hands its record over."""
+    passed_on: bool = False
+    """Another pair passed it on, perhaps once more: its record may have been claimed for something newer meanwhile."""
     survived: str = ""
     """Of the survivor of a merge: what says that this pair's record won (`shared.core.survivors`)."""
     doubtful: bool = False

@@ -66,6 +66,8 @@ class _Lost:
     given_away: dict[str, Pair] = field(default_factory=dict)
     lacking: set[str] = field(default_factory=set)
     giving: set[str] = field(default_factory=set)
+    accepted: dict[tuple[Side, str], int] = field(default_factory=dict)
+    """When the newest change was accepted for which a record was claimed."""
 
     def restorable(self, pair: Pair) -> Restored:
         """Spell a state for the links, and note what the others must know of it."""
@@ -108,11 +110,19 @@ class _Lost:
             pair=holder,
             rev=stored.offset if holder == event.pair else -1,
             state="",
-            kind="tail" if event.matched is None else "given",
+            kind="tail" if self._is_claim(event, (event.side, event.report.id)) else "given",
             ends={event.side: place_of(self.policy.side(event.side), event.report)},
             surplus=event.surplus,
             aliases=event.report.aliases,
         )
+
+    def _is_claim(self, event: PairEvent, record: tuple[Side, str]) -> bool:
+        """Check whether a message tells how its record was claimed: one that came from another pair may tell it late."""
+        newest = self.accepted.get(record, 0)
+        if event.matched is not None or (event.passed_on and event.accepted_ms < newest):
+            return False
+        self.accepted[record] = max(newest, event.accepted_ms)
+        return True
 
     def handed_over(self) -> Iterator[Restored]:
         """Claim the records of pairs that gave themselves away for those who take them.

@@ -7,7 +7,7 @@ import pytest
 
 from shared import topics
 from shared.core.pairs import Pair, PairEvent, Recognised, SideState
-from shared.core.records import Side, Version
+from shared.core.records import Report, Side, Version
 from shared.io.envelope import Stored
 from shared.io.links import Slots
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
@@ -32,10 +32,11 @@ _FOUNDED = [_state("q", 1, R="b1"), _state("q", 2, R="b1")]
 
 
 class _Journal:
-    """Tells states in a given order; a name alone is a tombstone."""
+    """Tells states in a given order, a name alone being a tombstone, and messages that no state tells yet."""
 
-    def __init__(self, told: Sequence[Pair | str]) -> None:
+    def __init__(self, told: Sequence[Pair | str], unstepped: Sequence[PairEvent] = ()) -> None:
         self._told = told
+        self._unstepped = unstepped
 
     def was_built(self, _sync: str) -> bool:
         return True
@@ -49,7 +50,8 @@ class _Journal:
             yield Stored(partition=0, offset=offset, key=key, message=pair, raw=None, headers={})
 
     def unstepped(self) -> Iterable[Stored[PairEvent]]:
-        return ()
+        for offset, event in enumerate(self._unstepped):
+            yield Stored(partition=0, offset=offset, key=event.pair, message=event, raw=None, headers={})
 
 
 def _orders() -> list[list[Pair]]:
@@ -61,10 +63,10 @@ def _orders() -> list[list[Pair]]:
     return orders
 
 
-def _rebuilt(told: Sequence[Pair | str]) -> Store:
+def _rebuilt(told: Sequence[Pair | str], unstepped: Sequence[PairEvent] = ()) -> Store:
     store, clock = Store(MemoryScripts()), ManualClock()
     bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1), clock=clock)
-    assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told), clock).rebuild_lost()) == [SYNC]
+    assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told, unstepped), clock).rebuild_lost()) == [SYNC]
     return store
 
 
@@ -84,6 +86,21 @@ def test_a_record_is_found_by_what_a_report_in_doubt_says_of_it() -> None:
     store = _rebuilt([doubting])
     (component,) = run_blocking(store.components([(SYNC, "R", "b1")])).values()
     assert [(row.id, row.identity) for row in component.members] == [("b1", known.identity)]
+
+
+def test_a_report_that_another_pair_passed_on_once_more_undoes_no_newer_claim() -> None:
+    def event(email: str, accepted_ms: int, *, passed_on: bool) -> PairEvent:
+        report = Report(
+            connection="b", object="contact", id="b2", version=Version(token=email), fields={"email": email}
+        )
+        return PairEvent(
+            sync=SYNC, pair="p", kind="report", side="R", report=report, accepted_ms=accepted_ms, passed_on=passed_on
+        )  # fmt: skip
+
+    old = event("old@x.example", 1, passed_on=True)
+    store = _rebuilt([_LINKED[-1]], [old, event("new@x.example", 2, passed_on=False), old])
+    (component,) = run_blocking(store.components([(SYNC, "R", "b2")])).values()
+    assert ["new@x.example" in row.identity for row in component.members if row.id == "b2"] == [True]
 
 
 def test_nothing_is_put_back_of_a_pair_that_was_deleted_with_its_sync() -> None:
