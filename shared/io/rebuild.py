@@ -117,7 +117,7 @@ class _Lost:
         )
 
     def _is_claim(self, event: PairEvent, record: tuple[Side, str]) -> bool:
-        """Check whether a message tells how its record was claimed: one that came from another pair may tell it late."""
+        """Check whether a message tells of a claim: one that another pair passed on may tell of an old one."""
         newest = self.accepted.get(record, 0)
         if event.matched is not None or (event.passed_on and event.accepted_ms < newest):
             return False
