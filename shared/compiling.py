@@ -1,14 +1,15 @@
 """Turns a sync's settings into a policy that is ready to run."""
 
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
-from shared.core.connector import App, Binding, FieldInfo
+from shared.core.connector import App, Binding, FieldInfo, link_name
 from shared.core.mapping import FieldMapping
 from shared.core.matching import Identity, MatchSettings, Rule
-from shared.core.merging import Choice, FieldRule, InvalidValue
-from shared.core.policies import AssociationRule, Identified, Policy, SidePolicy
+from shared.core.merging import Choice, Flow, InvalidValue
+from shared.core.policies import Identified, Policy, SidePolicy
 from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, opposite
 from shared.core.syncs import AssociationMapping, Connection, Sync
 from shared.objects import OBJECTS
@@ -30,10 +31,8 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
     left, right = connections[sync.left.connection], connections[sync.right.connection]
     country = left.country or right.country
-    infos = {
-        side: {info.name: info for info in apps[connections[end.connection].app].objects[end.object].fields}
-        for side, end in ends.items()
-    }
+    bindings = {side: apps[connections[end.connection].app].objects[end.object] for side, end in ends.items()}
+    infos = {side: {info.name: info for info in binding.fields} for side, binding in bindings.items()}
     return Policy(
         sync=sync.id,
         setup=sync.version,
@@ -47,7 +46,7 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         ),
         match=_match_rule(sync, sides["L"].object),
         match_settings=sync.match,
-        associations=tuple(_association(sync, row) for row in sync.associations),
+        associations=tuple(_association(sync, row, bindings.values()) for row in sync.associations),
     )
 
 
@@ -167,7 +166,7 @@ def _fitting(value: Value | None, info: FieldInfo | None) -> Value | None:
 
 def _rule(
     sync: Sync, mapping: FieldMapping, context: LensContext, infos: Mapping[Side, Mapping[str, FieldInfo]]
-) -> FieldRule:
+) -> Flow:
     lens = LENS[mapping.lens]
     left, right = infos["L"].get(mapping.left), infos["R"].get(mapping.right)
     policy = POLICIES[mapping.policy]
@@ -188,7 +187,7 @@ def _rule(
             return one == other
         return lens.same(one, other, context)
 
-    return FieldRule(
+    return Flow(
         key=mapping.key,
         left=mapping.left,
         right=mapping.right,
@@ -201,14 +200,28 @@ def _rule(
         since=mapping.since,
         on=mapping.on,
         choose=choose,
+        many=mapping.lens == "multi",
     )
 
 
-def _association(sync: Sync, row: AssociationMapping) -> AssociationRule:
-    return AssociationRule(
-        label=row.label,
-        to=row.to,
+def _association(sync: Sync, row: AssociationMapping, bindings: Iterable[Binding]) -> Flow:
+    """Compile an association: its values are pairs of another sync, several where both apps allow several."""
+    ends = [end for binding in bindings for end in binding.associations if end.label == row.label]
+    return Flow(
+        key=link_name(row.label),
+        left=row.label,
+        right=row.label,
+        get=_itself,
+        put=_itself,
+        same=operator.eq,
         to_left=_open(sync.direction, "L") and _open(row.direction, "L"),
         to_right=_open(sync.direction, "R") and _open(row.direction, "R"),
         clears=row.clears,
+        choose=lambda _left, _right: sync.default_app,
+        many=bool(ends) and all(end.max_links != 1 for end in ends),
+        to=row.to,
     )
+
+
+def _itself(value: Value, _old: Value | None = None) -> Value:
+    return value

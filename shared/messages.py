@@ -7,7 +7,7 @@ from pydantic import Field
 
 from shared.core.connector import HintKind
 from shared.core.pairs import Answer, Pair, PairEvent, Trace
-from shared.core.records import Fields, Frozen, Report, Side, Version
+from shared.core.records import Fields, Frozen, LinkWrite, Report, Side, Version
 from shared.core.syncs import Connection, Job, Phase, Sync
 
 Origin: TypeAlias = Literal["live", "snapshot", "answer"]
@@ -74,7 +74,7 @@ class WriteCommand(Frozen):
     fields: Fields = Field(default_factory=dict)
     before: Fields = Field(default_factory=dict)
     expected: Version | None = None
-    links: Mapping[str, str | None] = Field(default_factory=dict)
+    links: Mapping[str, LinkWrite] = Field(default_factory=dict)
     setup: int
     """Settings version it was decided under."""
     accepted_ms: int = 0

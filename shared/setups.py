@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.apps import APPS
 from shared.compiling import compile_policy
-from shared.core.connector import App, Binding, Session
+from shared.core.connector import App, Binding, Session, link_name
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job, Phase, Sync, SyncSide
@@ -227,11 +227,11 @@ class Setups:
         return found
 
     def fields_of(self, connection: str, object_: str) -> tuple[str, ...]:
-        """List what must be read of a record: fields of all its syncs, associations as ``@label``."""
+        """List what must be read of a record: fields of all its syncs, associations by `link_name`."""
         names: set[str] = set()
         for policy, side in self.sides_of(connection, object_):
             names |= policy.side(side).fields
-            names |= {f"@{rule.label}" for rule in policy.associations}
+            names |= {link_name(flow.field(side)) for flow in policy.associations}
         return tuple(sorted(names))
 
     def jobs(self) -> Iterable[tuple[Job, JobProgress | None]]:

@@ -15,7 +15,7 @@ from typing import Final
 
 from services.ingest.cursors import Cursors
 from shared import logs, topics
-from shared.core.connector import AppError, Exchange, FieldInfo
+from shared.core.connector import AppError, Exchange, FieldInfo, label_of
 from shared.core.syncs import Job
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
 from shared.messages import REFUSED, Cursor, JobDoc
@@ -101,7 +101,7 @@ class FieldWatch:
         if found is None:
             return
         infos = {info.name: info for info in found}
-        names = [name for name in self.setups.fields_of(connection, object_) if not name.startswith("@")]
+        names = [name for name in self.setups.fields_of(connection, object_) if not label_of(name)]
         now = {name: _digest(infos[name]) if name in infos else "" for name in names}
         key = Cursors.key(connection, object_, NAME)
         known = self.cursors.get(key)

@@ -14,7 +14,7 @@ from services.ingest.notices import addressed
 from shared.core.connector import LinkFeed
 from shared.core.pairs import NewerState, Pair
 from shared.core.policies import Policy
-from shared.core.records import Life, Side
+from shared.core.records import Life, Linked, Side
 from shared.io.ports import Bus, Caller, Clock, run_blocking
 from shared.io.store import BUCKETS, Store
 from shared.messages import Notice
@@ -29,7 +29,7 @@ _BUCKETS: Final = 64
 _WAIT_S: Final = 10.0
 _NOT_SEEN: Final = object()
 
-Links: TypeAlias = Mapping[str, str | None]
+Links: TypeAlias = Mapping[str, Linked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class LinkRounds:
             ]
 
     def _ask(self, connection: str, object_: str, feed: LinkFeed, rows: list[_Row]) -> int:
-        labels = sorted({rule.label for row in rows for rule in row.policy.associations})
+        labels = sorted({flow.field(row.side) for row in rows for flow in row.policy.associations})
         records = list(dict.fromkeys(row.record for row in rows))
         exchange = feed.read(self._setups.session(connection), records, labels)
         links = run_blocking(self._caller.run(connection, exchange, share="backfill", wait_s=_WAIT_S))
@@ -145,6 +145,6 @@ def _differs(state: str, row: _Row, links: Links) -> bool:
     if end is None or end.id != row.record or end.life is not Life.ALIVE:
         return False
     return any(
-        rule.label in links and end.links.get(rule.label, _NOT_SEEN) != links[rule.label]
-        for rule in row.policy.associations
+        label in links and end.links.get(label, _NOT_SEEN) != links[label]
+        for label in (flow.field(row.side) for flow in row.policy.associations)
     )

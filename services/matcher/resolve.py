@@ -24,7 +24,7 @@ from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Drop, Outcom
 from shared.core.pairing import open_step
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.policies import Neighbour
-from shared.core.records import SIDES, Life, Side
+from shared.core.records import SIDES, Life, Side, ids_of
 from shared.io.envelope import trace_id
 from shared.io.erasable import new_key
 from shared.io.links import Loaded, Swap, Swapped
@@ -161,26 +161,25 @@ class Resolve:
         owners: list[tuple[Work, Side, str, str, bool]] = []
         ready: dict[str, bool] = {}
         for work in works:
-            if work.step is None or not work.policy.associations:
+            if work.step is None:
                 continue
-            for rule in work.policy.associations:
+            for flow in work.policy.associations:
+                if flow.to not in ready:
+                    ready[flow.to] = self._setups.policy(flow.to) is not None or await self._runs_elsewhere(flow.to)
+                target = self._setups.policy(flow.to)
+                off = target is not None and not target.enabled
                 for side in SIDES:
-                    end = work.step.draft.ends[side]
-                    record = end.links.get(rule.label) if end is not None else None
-                    if not record:
-                        continue
-                    target = self._setups.policy(rule.to)
-                    if rule.to not in ready:
-                        ready[rule.to] = target is not None or await self._runs_elsewhere(rule.to)
-                    if not ready[rule.to]:
-                        work.neighbours[side, rule.label] = Neighbour(off=True)
-                        continue
-                    items.append((rule.to, side, record, work.key))
-                    owners.append((work, side, rule.label, record, target is not None and not target.enabled))
+                    end, label = work.step.draft.ends[side], flow.field(side)
+                    for record in ids_of(end.links.get(label)) if end is not None else ():
+                        if not ready[flow.to]:
+                            work.neighbours[side, label, record] = Neighbour(off=True)
+                            continue
+                        items.append((flow.to, side, record, work.key))
+                        owners.append((work, side, label, record, off))
         if not items:
             return
         for (work, side, label, record, off), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
-            work.neighbours[side, label] = Neighbour(
+            work.neighbours[side, label, record] = Neighbour(
                 pair=pair, left=living(slots.L), right=living(slots.R), off=off,
                 gone=slots.of(side) not in ("", "*", f":{record}"),
             )  # fmt: skip

@@ -23,7 +23,7 @@ from services.writer.answers import (
 from services.writer.doubles import find_doubles
 from services.writer.plan import Call, Target, calls, change, lanes, live_creates, target_of, waves
 from shared import topics
-from shared.core.connector import AppError, Binding, Change, Exchange, Refused, Session, WriteResult, Written
+from shared.core.connector import AppError, Binding, Change, Exchange, Refused, Session, WriteResult, Written, label_of
 from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Drop, Outcome
 from shared.core.pairs import NewerState, Pair
 from shared.io.envelope import setups_seen
@@ -260,7 +260,7 @@ class Write:
             return result
         told = result.report.fields
         kept = self._setups.fields_of(write.connection, write.object)
-        fields = {name: told.get(name) for name in kept if name in told or not name.startswith("@")}
+        fields = {name: told.get(name) for name in kept if name in told or not label_of(name)}
         return replace(result, report=result.report.model_copy(update={"fields": fields}))
 
     async def _attempt(

@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from shared.core.demands import ConnectionField, Limit, Scope
 from shared.core.oauth import Asked, Code, Tokens
-from shared.core.records import Fields, FieldType, Report, Version
+from shared.core.records import Fields, FieldType, Linked, LinkWrite, Report, Version
 
 T = TypeVar("T")
 
@@ -185,8 +185,8 @@ class LinkFeed:
     name: str = "associations"
     batch: int
     """Records that one call answers for."""
-    read: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Mapping[str, Mapping[str, str | None]]]]
-    """(session, ids, labels) -> by id and label the record at the other end, None for none; what the app does not say
+    read: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Mapping[str, Mapping[str, Linked]]]]
+    """(session, ids, labels) -> by id and label what the association leads to; what the app does not say
     is left out."""
 
 
@@ -246,7 +246,8 @@ class Change:
     before: Fields = field(default_factory=dict)
     """What the same fields were last seen to hold; an app without a lock re-reads and compares."""
     expected: Version | None = None
-    links: Mapping[str, str | None] = field(default_factory=dict)
+    links: Mapping[str, LinkWrite] = field(default_factory=dict)
+    """By association label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +314,19 @@ class FieldInfo:
     """The most characters it takes."""
     scale: int | None = None
     """The most decimals that a number of it has."""
+
+
+_LINK = "@"
+
+
+def link_name(label: str) -> str:
+    """Name an association among the fields of its record: so it is asked for, refused and told of."""
+    return f"{_LINK}{label}"
+
+
+def label_of(name: str) -> str:
+    """Return the label of the association that a name stands for; empty when it stands for a field."""
+    return name.removeprefix(_LINK) if name.startswith(_LINK) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from shared.core.merging import InvalidValue, Unknown
 from shared.core.pairs import Problem
 from shared.core.policies import SidePolicy
 from shared.core.records import Side, Value, opposite
-from shared.core.refusals import WHOLE, Parts, is_narrowing, is_refused, mark, mark_whole
+from shared.core.refusals import WHOLE, Links, Parts, is_narrowing, is_refused, mark, mark_whole
 
 
 def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[str, Value | None]]:
@@ -33,8 +33,10 @@ def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[
     return fields, source
 
 
-def to_create(draft: Draft, target: Side, fields: Parts) -> tuple[dict[str, Value | None], Problem | None]:
-    """Return the fields with which a record is created, without those refused; or the problem that stands against it.
+def to_create(
+    draft: Draft, target: Side, fields: Parts, links: Links
+) -> tuple[dict[str, Value | None], Problem | None]:
+    """Return the fields with which a record is created besides *links*; or the problem that stands against it.
 
     A record is not created without what identifies it, nor without what its app requires.
     """
@@ -47,7 +49,7 @@ def to_create(draft: Draft, target: Side, fields: Parts) -> tuple[dict[str, Valu
     if is_narrowing(draft):
         needed = part.identifiers.union(*part.required)
         left = {name: value for name, value in left.items() if name in needed}
-    if is_refused(draft, WHOLE, mark_whole(left, {})):
+    if is_refused(draft, WHOLE, mark_whole(left, links)):
         return left, draft.problems[WHOLE]
     if not is_narrowing(draft):
         draft.problems.pop(WHOLE, None)

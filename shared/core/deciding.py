@@ -3,23 +3,15 @@
 from collections.abc import Mapping
 from typing import Final, assert_never
 
+from shared.core.associating import as_written, doubt_links, links_for, resolve_links
 from shared.core.creating import fields_for, to_create
 from shared.core.draft import Draft
 from shared.core.ids import create_id, update_id
-from shared.core.merging import UNKNOWN, Ask, FieldRule, InvalidValue, Keep, Send, Settle, Unknown, merge
+from shared.core.merging import UNKNOWN, Ask, Flow, InvalidValue, Keep, Send, Settle, Unknown, merge
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
-from shared.core.policies import Counterpart, Neighbour, Neighbours
-from shared.core.records import SIDES, Life, Side, Value, opposite
-from shared.core.refusals import (
-    WHOLE,
-    about,
-    give_up,
-    is_refused,
-    links_to_write,
-    mark,
-    one_part,
-    without_settled_links,
-)
+from shared.core.policies import Counterpart, Neighbours
+from shared.core.records import SIDES, Life, LinkWrite, Side, Value, linked_after, opposite
+from shared.core.refusals import WHOLE, Links, Parts, about, give_up, is_refused, mark, one_part
 from shared.core.wording import said
 
 FLAP_WRITES: Final = 5
@@ -33,6 +25,8 @@ _HELD: Final = {
     "connection_paused": "auth_expired",
 }
 """Why a write waits, and what is told once it has waited for `HELD_MS`."""
+_LASTING: Final = ("kept_clear", "settled_difference")
+"""Notes that stay until the flow changes."""
 _GONE: Final = {"L": "deleted_in_left", "R": "deleted_in_right"}
 
 
@@ -59,7 +53,7 @@ def decide(draft: Draft, counterpart: Counterpart | None, neighbours: Neighbours
         return
     side = draft.half
     if side is not None:
-        _decide_half(draft, side, counterpart, now_ms)
+        _decide_half(draft, side, counterpart, neighbours, now_ms)
     else:
         _decide_linked(draft, neighbours, now_ms)
 
@@ -69,7 +63,9 @@ def _set(draft: Draft, status: str, reason: str = "", detail: str = "", *, other
     draft.reason, draft.detail, draft.others = reason, detail, others
 
 
-def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_ms: int) -> None:  # noqa: C901, PLR0911, PLR0912 - one decision table, read from top to bottom
+def _decide_half(  # noqa: C901, PLR0911, PLR0912 - one decision table, read from top to bottom
+    draft: Draft, side: Side, counterpart: Counterpart | None, neighbours: Neighbours, now_ms: int
+) -> None:
     """Decide a pair with one record: match it, create its partner, or say why not."""
     end, target = draft.ends[side], opposite(side)
     if end is None:
@@ -100,7 +96,7 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
             draft.match = Match(by=counterpart.by, key=counterpart.key, at_ms=now_ms)
             return _set(draft, "absorbed")
         case "duplicate" | "common" if not draft.policy.side(side).lets_in(end.fields):
-            return _decide_create(draft, side, (), now_ms)  # which says why it may not enter
+            return _decide_create(draft, side, (), neighbours, now_ms)  # which says why it may not enter
         case "duplicate":
             return _one_sided(draft, side, "excluded", "duplicate_identifier", counterpart)
         case "ambiguous":
@@ -108,7 +104,7 @@ def _decide_half(draft: Draft, side: Side, counterpart: Counterpart | None, now_
         case "common":
             return _one_sided(draft, side, "failing", "key_too_common", counterpart)
         case "create":
-            return _decide_create(draft, side, counterpart.others, now_ms)
+            return _decide_create(draft, side, counterpart.others, neighbours, now_ms)
         case _:
             assert_never(counterpart.what)
 
@@ -121,7 +117,7 @@ def _one_sided(draft: Draft, side: Side, status: str, reason: str, found: Counte
         _set(draft, "hidden")
 
 
-def _decide_create(draft: Draft, side: Side, alike: tuple[str, ...], now_ms: int) -> None:  # noqa: PLR0911 - one decision table, read from top to bottom
+def _decide_create(draft: Draft, side: Side, alike: tuple[str, ...], neighbours: Neighbours, now_ms: int) -> None:  # noqa: PLR0911 - one decision table, read from top to bottom
     """Create the partner of an unmatched record, unless something stands against it."""
     end, target = draft.ends[side], opposite(side)
     if end is None:
@@ -136,7 +132,8 @@ def _decide_create(draft: Draft, side: Side, alike: tuple[str, ...], now_ms: int
     if draft.again and draft.tries:
         return _set_waiting(draft, now_ms)
     wanted, source = fields_for(draft, side)
-    fields, problem = to_create(draft, target, wanted)
+    links, linked = links_for(draft, side, neighbours)
+    fields, problem = to_create(draft, target, wanted, links)
     if problem is not None:
         return _set(draft, "failing", problem.code, about(problem))
     for group in draft.policy.side(target).required:
@@ -145,8 +142,8 @@ def _decide_create(draft: Draft, side: Side, alike: tuple[str, ...], now_ms: int
     marker = create_id(draft.was.sync, draft.was.pair, target, draft.was.generation.get(target, 0))
     draft.n += 1
     draft.pending[target] = Pending(
-        key=marker, op="create", fields=fields, source=source, setup=draft.policy.setup, n=draft.n,
-        accepted_ms=draft.accepted_ms,
+        key=marker, op="create", fields=fields, source={**source, **linked}, links=links, setup=draft.policy.setup,
+        n=draft.n, accepted_ms=draft.accepted_ms,
     )  # fmt: skip
     draft.created_sides.add(target)
     draft.trace.append(Trace(did="create", side=target, note=",".join(sorted(fields))))
@@ -169,18 +166,16 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     notes = {key: note for key, note in draft.notes.items() if key == "*"}
     off = {rule.key for rule in draft.policy.rules if not rule.on}
     problems = {key: problem for key, problem in draft.problems.items() if problem.value and key not in off}
-    for rule in _unsettled(draft):
-        _decide_field(draft, rule, wants, problems, notes)
-    _doubt_links(draft, neighbours)
-    links = _decide_links(draft, neighbours, notes)
-    if not any(wants[side] or links[side] for side in SIDES):
+    for rule in (*_unsettled(draft), *_certain_links(draft, neighbours, notes)):
+        _decide_flow(draft, rule, wants, problems, notes)
+    if not any(wants.values()):
         problems.pop(WHOLE, None)
-    draft.problems, draft.notes = without_settled_links(draft, problems, links["L"] | links["R"]), notes
+    draft.problems, draft.notes = problems, notes
     for side in SIDES:
         give_up(draft, side, wants[side])
         if side not in draft.pending and not _holds_back(draft, side):
-            _write(draft, side, wants[side], links[side], now_ms)
-    waiting = any((wants[side] or links[side]) and _holds_back(draft, side) for side in SIDES)
+            _write(draft, side, wants[side], now_ms)
+    waiting = any(wants[side] and _holds_back(draft, side) for side in SIDES)
     return _linked_status(draft, waiting, now_ms)
 
 
@@ -209,7 +204,7 @@ def _decide_gone(draft: Draft, gone: Mapping[Side, SideState]) -> None:
     return _set(draft, "failing", "privacy_deleted" if end.life is Life.ERASED else _GONE[side])
 
 
-def _unsettled(draft: Draft) -> list[FieldRule]:
+def _unsettled(draft: Draft) -> list[Flow]:
     """List the fields that are not as they were left when they were last settled, or of which something is told."""
     left, right = draft.ends["L"], draft.ends["R"]
     if left is None or right is None:
@@ -230,16 +225,27 @@ def _unsettled(draft: Draft) -> list[FieldRule]:
     ]
 
 
-def _decide_field(
+def _certain_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) -> tuple[Flow, ...]:
+    """List the associations that can be decided: none while a record is read again, for they have no version."""
+    if not draft.policy.associations:
+        return ()
+    doubt_links(draft, neighbours)
+    if any(end is not None and end.ask for end in draft.ends.values()):
+        return ()
+    resolve_links(draft, neighbours, notes)
+    return draft.policy.associations
+
+
+def _decide_flow(
     draft: Draft,
-    rule: FieldRule,
+    rule: Flow,
     wants: dict[Side, dict[str, Send]],
     problems: dict[str, Problem],
     notes: dict[str, str],
 ) -> None:
     if is_in_flight(draft, rule):
         return
-    left, right = draft.value("L", rule.left), draft.value("R", rule.right)
+    left, right = draft.held("L", rule), draft.held("R", rule)
     try:
         decision = merge(rule, left, right, draft.base_of("L", rule.key), draft.base_of("R", rule.key))
     except InvalidValue as error:
@@ -257,8 +263,8 @@ def _decide_field(
             problems.pop(rule.key, None)
             if drift:
                 notes[rule.key] = "drift"
-            elif draft.notes.get(rule.key) and not isinstance(left, Unknown):
-                notes[rule.key] = draft.notes[rule.key]
+            elif draft.notes.get(rule.key) in _LASTING and not isinstance(left, Unknown):
+                notes.setdefault(rule.key, draft.notes[rule.key])
         case Ask():
             problems[rule.key] = Problem(
                 code="conflict_manual", message=f"{said(left)} or {said(right)}", field=rule.key
@@ -267,50 +273,60 @@ def _decide_field(
             assert_never(decision)
 
 
-def is_in_flight(draft: Draft, rule: FieldRule) -> bool:
+def is_in_flight(draft: Draft, rule: Flow) -> bool:
     """Tell whether a write of this field is unanswered on either side.
 
     Such a field is not decided: answering a swap of two values with two writes would swap them for ever.
     """
     return any(
-        rule.field(side) in pending.fields or (pending.op == "create" and rule.key in pending.source)
+        rule.field(side) in (pending.links if rule.to else pending.fields)
+        or (pending.op == "create" and rule.key in pending.source)
         for side, pending in draft.pending.items()
     )
 
 
-def _write(draft: Draft, side: Side, wants: dict[str, Send], links: dict[str, str], now_ms: int) -> None:
+def _write(draft: Draft, side: Side, wants: dict[str, Send], now_ms: int) -> None:
     """Turn what is wanted on a side into its one pending write."""
     end = draft.ends[side]
     if end is None:
         return
     fields: dict[str, Value | None] = {}
-    by_key = {rule.key: rule for rule in draft.policy.rules}
+    links: dict[str, LinkWrite] = {}
+    by_key = {flow.key: flow for flow in (*draft.policy.rules, *draft.policy.associations)}
     for key, send in wants.items():
-        name = by_key[key].field(side)
-        if is_refused(draft, key, mark(send.value)) or _flaps(draft, key, side, now_ms):
+        flow = by_key[key]
+        link = as_written(draft, side, flow, send.value) if flow.to else None
+        if is_refused(draft, key, mark(link if flow.to else send.value)) or _flaps(draft, key, side, now_ms):
             continue
         if key not in draft.wanted.get(side, {}):  # what was refused has to wait until the other pair has what it needs
             draft.problems.pop(key, None)
-        fields[name] = send.value
-    fields, targets = one_part(draft, fields, links_to_write(draft, links))
-    if not fields and not targets:
+        if flow.to:
+            links[flow.field(side)] = link
+        else:
+            fields[flow.field(side)] = send.value
+    fields, links = one_part(draft, fields, links)
+    if not fields and not links:
         return
-    source = {key: send.source for key, send in wants.items() if by_key[key].field(side) in fields}
-    link_source = {label: links[label].partition("\t")[2] or None for label in targets}
+    going = {key: send for key, send in wants.items() if _goes(by_key[key], side, fields, links)}
     before = {name: value for name in fields if not isinstance(value := draft.value(side, name), Unknown)}
     draft.n += 1
-    key = update_id(draft.was.pair, side, end.version, fields, targets, draft.n)
+    key = update_id(draft.was.pair, side, end.version, fields, links, draft.n)
     draft.pending[side] = Pending(
-        key=key, op="update", fields=fields, source=source, links=targets, link_source=link_source, before=before,
+        key=key, op="update", fields=fields, source={key: send.source for key, send in going.items()}, links=links,
+        bases={key: send.base for key, send in going.items() if by_key[key].many}, before=before,
         expected=end.version, setup=draft.policy.setup, n=draft.n, accepted_ms=draft.accepted_ms,
     )  # fmt: skip
-    for rule_key, send in wants.items():
-        if rule_key not in source:
-            continue
+    for rule_key, send in going.items():
+        flow, name = by_key[rule_key], by_key[rule_key].field(side)
         draft.recent[f"{side}{rule_key}"] = (*_lately(draft, rule_key, side, now_ms), now_ms)
         draft.edits += 1 if send.edit else 0
-        old = before.get(by_key[rule_key].field(side))
-        draft.trace.append(Trace(did="write", key=rule_key, side=side, old=old, new=send.value, lost=send.lost))
+        old: Value | None = end.links.get(name) if flow.to else before.get(name)
+        new: Value | None = linked_after(end.links.get(name), links[name]) if flow.to else send.value
+        draft.trace.append(Trace(did="write", key=rule_key, side=side, old=old, new=new, lost=send.lost))
+
+
+def _goes(flow: Flow, side: Side, fields: Parts, links: Links) -> bool:
+    return flow.field(side) in (links if flow.to else fields)
 
 
 def _lately(draft: Draft, key: str, side: Side, now_ms: int) -> tuple[int, ...]:
@@ -326,94 +342,6 @@ def _flaps(draft: Draft, key: str, side: Side, now_ms: int) -> bool:
         return False  # one busy person on one side is no loop
     draft.problems[key] = Problem(code="flapping", message=f"written {FLAP_WRITES} times in 10 minutes", field=key)
     return True
-
-
-def _doubt_links(draft: Draft, neighbours: Neighbours) -> None:
-    """Ask for a record to be read again whose association names one that left: the app may name another one by now.
-
-    Not when it was read for that reason: an app may go on naming what it no longer has.
-    """
-    linked_now = draft.was.L is None or draft.was.R is None
-    for side in SIDES if linked_now else tuple(draft.old_links):
-        end = draft.ends[side]
-        if end is not None and not end.ask and any(
-            end.links.get(rule.label) and neighbours.get((side, rule.label), Neighbour()).gone
-            for rule in draft.policy.associations
-        ):  # fmt: skip
-            draft.ask(side)
-
-
-def _decide_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) -> dict[Side, dict[str, str]]:
-    """Decide associations: fields whose values are the pairs of the other ends.
-
-    Gives, by side and label, the record to associate and its pair, joined by a tab; empty to remove it.
-    """
-    wants: dict[Side, dict[str, str]] = {"L": {}, "R": {}}
-    waits: list[str] = []
-    for rule in draft.policy.associations:
-        doubted = any(end is not None and end.ask for end in draft.ends.values())
-        if doubted or any(rule.label in pending.links for pending in draft.pending.values()):
-            continue
-        values: dict[Side, str | Unknown | None] = {}
-        for side in SIDES:
-            values[side] = _linked_pair(draft, side, rule.label, neighbours, rule.to, waits, notes)
-        left, right = values["L"], values["R"]
-        if isinstance(left, Unknown) or isinstance(right, Unknown):
-            continue
-        base = draft.link_base.get(rule.label)
-        target = _link_target(left, right, base)
-        if left == right:
-            draft.link_base[rule.label] = (left, right)
-            continue
-        if target is None:
-            continue
-        value = right if target == "L" else left
-        if value is None and rule.clears == "keep" and base is not None:
-            draft.link_base[rule.label] = (None, base[1]) if target == "R" else (base[0], None)
-            notes[f"@{rule.label}"] = "kept_clear"
-            continue
-        if not rule.flows_to(target):
-            continue
-        neighbour = neighbours.get((opposite(target), rule.label), Neighbour())
-        other = neighbour.left if target == "L" else neighbour.right
-        if value is not None and not other:
-            end = draft.ends[opposite(target)]
-            waits.append(f"{rule.to}/{opposite(target)}/{end.links.get(rule.label) if end else ''}")
-            notes[f"@{rule.label}"] = "object_sync_off" if neighbour.off else "waiting_parent"
-            continue
-        wants[target][rule.label] = f"{other}\t{value}" if value is not None else "\t"
-    draft.waits = tuple(sorted(set(waits)))
-    return wants
-
-
-def _linked_pair(
-    draft: Draft, side: Side, label: str, neighbours: Neighbours, to: str, waits: list[str], notes: dict[str, str]
-) -> str | Unknown | None:
-    """Give the pair that a side's association points to; unknown while that record is not known yet."""
-    end = draft.ends[side]
-    if end is None or label not in end.links:
-        return UNKNOWN
-    record = end.links[label]
-    if record is None:
-        return None
-    neighbour = neighbours.get((side, label), Neighbour())
-    if not neighbour.pair:
-        waits.append(f"{to}/{side}/{record}")
-        notes[f"@{label}"] = "object_sync_off" if neighbour.off else "waiting_parent"
-        return UNKNOWN
-    return neighbour.pair
-
-
-def _link_target(left: str | None, right: str | None, base: tuple[str | None, str | None] | None) -> Side | None:
-    """Say on which side an association must change; None when nothing changed since it was settled."""
-    if base is None:  # first link: the empty side is filled, else the left one stands
-        return "L" if left is None else "R"
-    left_changed, right_changed = left != base[0], right != base[1]
-    if left_changed and right_changed:
-        return "L" if left is None else "R"
-    if left_changed or right_changed:
-        return "R" if left_changed else "L"
-    return None
 
 
 def _set_waiting(draft: Draft, now_ms: int) -> None:

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from shared.core.ids import second_read_token
-from shared.core.merging import UNKNOWN, Held
+from shared.core.merging import UNKNOWN, Flow, Held
 from shared.core.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
 from shared.core.policies import Policy
-from shared.core.records import SIDES, Fields, Life, Side, Value, put_together
+from shared.core.records import SIDES, Fields, Life, Linked, Side, Value, put_together
 
 
 def next_rev(pair: Pair, now_ms: int) -> int:
@@ -37,7 +37,8 @@ class Draft:
     policy: Policy
     ends: dict[Side, SideState | None]
     base: dict[Side, dict[str, Value | None]]
-    link_base: dict[str, tuple[str | None, str | None]]
+    other_links: dict[str, tuple[Linked, Linked]]
+    """Bases of associations that the settings do not name at present."""
     pending: dict[Side, Pending]
     unsure: dict[Side, tuple[Pending, ...]]
     problems: dict[str, Problem]
@@ -67,6 +68,10 @@ class Draft:
     """Sides whose associations may have been read before the record that they name left."""
     wanted: dict[Side, dict[str, Value | None]] = field(default_factory=dict)
     """By mapping key, what another pair needs of what a side holds."""
+    linked: dict[tuple[Side, str], Held] = field(default_factory=dict)
+    """What the sides hold of associations, by flow."""
+    partners: dict[str, dict[Side, str]] = field(default_factory=dict)
+    """By pair at the other end of an association, its two records."""
     trace: list[Trace] = field(default_factory=list)
     cause: str = ""
     """The trace of the message that the step is said to come from."""
@@ -81,6 +86,10 @@ class Draft:
     def of(cls, pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> "Draft":
         """Open a pair for changes."""
         base: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
+        other_links = dict(pair.link_base)
+        for flow in policy.associations:
+            if flow.left in other_links:
+                base["L"][flow.key], base["R"][flow.key] = other_links.pop(flow.left)
         if pair.L and pair.R:
             for rule in policy.rules:
                 if rule.key in pair.fresh or rule.since > pair.setup:
@@ -93,7 +102,7 @@ class Draft:
                     elif end is not None and name in end.fields:
                         base["L" if side == "L" else "R"][rule.key] = end.fields[name]
         return cls(
-            was=pair, policy=policy, ends={"L": pair.L, "R": pair.R}, base=base, link_base=dict(pair.link_base),
+            was=pair, policy=policy, ends={"L": pair.L, "R": pair.R}, base=base, other_links=other_links,
             pending=dict(pair.pending), unsure=dict(pair.unsure), problems=dict(pair.problems),
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, others=pair.others, match=pair.match,
@@ -116,6 +125,10 @@ class Draft:
             return UNKNOWN
         return end.fields[name]
 
+    def held(self, side: Side, flow: Flow) -> Held:
+        """Return what a side holds of a flow: the value of a field, or the pairs at the other end of an association."""
+        return self.linked.get((side, flow.key), UNKNOWN) if flow.to else self.value(side, flow.field(side))
+
     def base_of(self, side: Side, key: str) -> Held:
         """Give a side's base of a mapping."""
         return self.base[side].get(key, UNKNOWN) if key in self.base[side] else UNKNOWN
@@ -128,12 +141,16 @@ class Draft:
     def forget_bases(self) -> None:
         """Drop all bases: one side is another record now."""
         self.base = {"L": {}, "R": {}}
-        self.link_base = {}
+        self.other_links = {}
 
     def doubt(self, side: Side) -> None:
         """Give a side's pending write up, but remember what it would have written."""
         given_up = self.pending.pop(side)
-        others = [write for write in self.unsure.get(side, ()) if write.fields != given_up.fields]
+        others = [
+            write
+            for write in self.unsure.get(side, ())
+            if (write.fields, write.links) != (given_up.fields, given_up.links)
+        ]
         self.unsure[side] = (*others, given_up)[-UNSURE_MOST:]
 
     def put(self, side: Side, end: SideState) -> None:
@@ -190,7 +207,7 @@ class Draft:
             "setup": self.policy.setup,
             "generation": self.was.generation, "n": self.n, "L": left, "R": right,
             "base_l": kept_l, "base_r": kept_r,
-            "fresh": tuple(fresh), "link_base": self.link_base, "pending": self.pending, "unsure": self.unsure,
+            "fresh": tuple(fresh), "link_base": self._link_base(), "pending": self.pending, "unsure": self.unsure,
             "problems": {} if self.absorbed_by else self.problems,
             "notes": self.notes, "waits": self.waits,
             "status": self.status, "reason": self.reason, "detail": self.detail,
@@ -213,6 +230,14 @@ class Draft:
             "seal": "" if erased else self.seal if log or self.was.log else self.was.seal,
         }  # fmt: skip
         return put_together(Pair, fields, self.was)
+
+    def _link_base(self) -> dict[str, tuple[Linked, Linked]]:
+        known = {
+            flow.left: (self.base["L"][flow.key], self.base["R"][flow.key])
+            for flow in self.policy.associations
+            if flow.key in self.base["L"] and flow.key in self.base["R"]
+        }
+        return {**self.other_links, **known}  # type: ignore[dict-item]  # the bases of an association name pairs
 
     def _label(self) -> str:
         if self.was.label and self.ends["L"] is self.was.L and self.ends["R"] is self.was.R:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from shared.core.records import Side, Value, Version
+from shared.core.records import LinkWrite, Side, Value, Version
 
 
 def _digest(*parts: str) -> str:
@@ -44,7 +44,7 @@ def update_id(
     side: Side,
     expected: Version,
     fields: Mapping[str, Value | None],
-    links: Mapping[str, str | None],
+    links: Mapping[str, LinkWrite],
     n: int,
 ) -> str:
     """Name one update: another version, other values or a later try give another name."""

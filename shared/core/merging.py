@@ -1,7 +1,8 @@
-"""The three-way merge of one field: what each side holds, what each side held when the field was last settled.
+"""The three-way merge of one flow: what each side holds, what each side held when the flow was last settled.
 
-The table is the heart of a two-way sync; every row of it has a test. Bases are kept per side, because the two sides
-may hold different values on purpose: an app that rewrote what it was sent, a cleared field that is kept, a lossy lens.
+A flow is all that travels as one value: a field, or an association, whose values are the pairs at its other end. The
+table is the heart of a two-way sync; every row of it has a test. Bases are kept per side, because the two sides may
+hold different values on purpose: an app that rewrote what it was sent, a cleared field that is kept, a lossy lens.
 """
 
 from collections.abc import Callable
@@ -32,11 +33,12 @@ class InvalidValue(ValueError):  # noqa: N818 - it names the value's state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FieldRule:
-    """One mapping, ready to run."""
+class Flow:
+    """One mapping of a field or an association, ready to run."""
 
     key: str
     left: str
+    """Its field, or its association's label."""
     right: str
     get: Callable[[Value], Value | None]
     """Left value to right value; raises `InvalidValue`."""
@@ -53,6 +55,10 @@ class FieldRule:
     """False for a mapping that is switched off: nothing is compared or written, and its bases are kept."""
     choose: Callable[[Value, Value], Choice] = lambda _left, _right: "L"
     """Which of two values stands when both changed."""
+    many: bool = False
+    """Its values are sets: what either side adds or removes travels, and the rest of the other side's set stays."""
+    to: str = ""
+    """Of an association, the sync that holds its other end; empty for a field."""
 
     def field(self, side: Side) -> str:
         """Name the field on one side."""
@@ -90,6 +96,8 @@ class Send:
     """The value that it was made from."""
     lost: Value | None = None
     """What it replaces, when that too was an edit."""
+    base: Value | None = None
+    """Of a set, the side's base once it is written."""
     edit: bool = True
     """False when it fills or overwrites at the first link, where nobody edited anything."""
 
@@ -102,12 +110,14 @@ class Ask:
 Decision: TypeAlias = Keep | Settle | Send | Ask
 
 
-def merge(rule: FieldRule, left: Held, right: Held, base_left: Held, base_right: Held) -> Decision:  # noqa: PLR0911 - one decision table, read from top to bottom
-    """Decide one field; raises `InvalidValue` when the value to write does not fit the other side."""
+def merge(rule: Flow, left: Held, right: Held, base_left: Held, base_right: Held) -> Decision:  # noqa: PLR0911 - one decision table, read from top to bottom
+    """Decide one flow; raises `InvalidValue` when the value to write does not fit the other side."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return Keep()  # a field we may not read is never "cleared"
     if left == base_left and right == base_right:
         return Keep()  # as it was left when the field was last settled
+    if rule.many and (rule.to or not (isinstance(base_left, Unknown) or isinstance(base_right, Unknown))):
+        return merge_sets(rule, left, right, base_left, base_right)
     if equal(rule, left, right):
         return Settle(left, right)
     if isinstance(base_left, Unknown) or isinstance(base_right, Unknown):
@@ -123,7 +133,7 @@ def merge(rule: FieldRule, left: Held, right: Held, base_left: Held, base_right:
     return Keep()  # a settled difference
 
 
-def equal(rule: FieldRule, left: Value | None, right: Value | None) -> bool:
+def equal(rule: Flow, left: Value | None, right: Value | None) -> bool:
     """Tell whether the two sides mean the same."""
     if left is None or right is None:
         return left is right
@@ -136,13 +146,13 @@ def equal(rule: FieldRule, left: Value | None, right: Value | None) -> bool:
     return seen is not None and rule.same(seen, right)
 
 
-def _same(rule: FieldRule, value: Value | None, base: Value | None) -> bool:
+def _same(rule: Flow, value: Value | None, base: Value | None) -> bool:
     if value is None or base is None:
         return value is base
     return value == base or rule.same(value, base)
 
 
-def _first(rule: FieldRule, left: Value | None, right: Value | None) -> Decision:
+def _first(rule: Flow, left: Value | None, right: Value | None) -> Decision:
     """Decide a field that has no base: the first link, or a mapping that is new."""
     if left is None or right is None:
         filled: Side = "L" if left is None else "R"
@@ -150,7 +160,7 @@ def _first(rule: FieldRule, left: Value | None, right: Value | None) -> Decision
     return _conflict(rule, left, right, edit=False)
 
 
-def _conflict(rule: FieldRule, left: Value | None, right: Value | None, *, edit: bool) -> Decision:
+def _conflict(rule: Flow, left: Value | None, right: Value | None, *, edit: bool) -> Decision:
     """Decide between two differing values that both count as new; a blank never wins."""
     if left is None:
         return _send(rule, "L", left, right, lost=None, edit=edit)
@@ -164,7 +174,7 @@ def _conflict(rule: FieldRule, left: Value | None, right: Value | None, *, edit:
 
 
 def _one_changed(
-    rule: FieldRule, side: Side, value: Value | None, other: Value | None, other_base: Value | None
+    rule: Flow, side: Side, value: Value | None, other: Value | None, other_base: Value | None
 ) -> Decision:
     """Decide a field that only *side* changed."""
     target = opposite(side)
@@ -179,12 +189,81 @@ def _one_changed(
 
 
 def _send(
-    rule: FieldRule, target: Side, left: Value | None, right: Value | None, *, lost: Value | None, edit: bool
+    rule: Flow, target: Side, left: Value | None, right: Value | None, *, lost: Value | None, edit: bool
 ) -> Decision:
     if not rule.flows_to(target):
         return Settle(left, right, note="settled_difference")  # the closed side's value stands; nothing may be written
     source = right if target == "L" else left
     if source is None:
-        return Send(target, None, None, lost, edit)
+        return Send(target, None, None, lost, edit=edit)
     value = rule.get(source) if target == "R" else rule.put(source, left)
-    return Send(target, value, source, lost, edit)
+    return Send(target, value, source, lost, edit=edit)
+
+
+def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: Held, base_right: Held) -> Decision:
+    """Decide a set: members that one side added or removed since it was settled are added or removed on the other.
+
+    Members are compared as the right side names them. Where one side adds what the other removes, it stays. What goes
+    the other way is sent once this is settled.
+    """
+    here, there = _members(_spelled(rule, left)), _members(right)
+    if set(here) == set(there):
+        return Settle(left, right)
+    old_here, old_there = _members(_spelled(rule, base_left)), _members(base_right)
+    to_right, to_left = _moves(here, old_here, there, old_there), _moves(there, old_there, here, old_here)
+    # Nothing is left of the set where one side removed its last member, and the other added none: that is a clear.
+    if rule.clears == "keep" and not here and to_right.remove and not to_left.add:
+        return Settle(left, None if isinstance(base_right, Unknown) else base_right, "kept_clear")
+    if rule.clears == "keep" and not there and to_left.remove and not to_right.add:
+        return Settle(None if isinstance(base_left, Unknown) else base_left, right, "kept_clear")
+    first = isinstance(base_left, Unknown) or isinstance(base_right, Unknown)
+    both_ways = rule.to_left and rule.to_right
+    if to_right and rule.to_right:
+        value = to_right.on(there)
+        return Send("R", value, left, base=to_right.on(old_there) if both_ways else value, edit=not first)
+    if to_left and rule.to_left:
+        put, base = _put(rule, to_left.on(here), left), _put(rule, to_left.on(old_here), left)
+        return Send("L", put, right, base=base if both_ways else put, edit=not first)
+    return Settle(left, right, "settled_difference") if first else Keep(drift=bool(to_right or to_left))
+
+
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """What one side of a set has to gain and to lose, because the other side did."""
+
+    add: tuple[str, ...]
+    remove: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove)
+
+    def on(self, members: tuple[str, ...]) -> tuple[str, ...] | None:
+        kept = tuple(one for one in members if one not in self.remove)
+        return (*kept, *(one for one in self.add if one not in kept)) or None
+
+
+_Members: TypeAlias = tuple[str, ...]
+
+
+def _moves(mine: _Members, my_base: _Members, other: _Members, other_base: _Members) -> _Moves:
+    """Return what *other* lacks of what was added here, and has of what was removed here and not added there."""
+    removed = {one for one in my_base if one not in mine and one in other}
+    return _Moves(
+        add=tuple(one for one in mine if one not in my_base and one not in other),
+        remove=frozenset(removed - {one for one in other if one not in other_base}),
+    )
+
+
+def _members(value: Held) -> _Members:
+    if isinstance(value, tuple):
+        return value
+    return (value,) if isinstance(value, str) else ()
+
+
+def _spelled(rule: Flow, value: Held) -> Held:
+    """Return a left value as the right side names it."""
+    return value if isinstance(value, Unknown) or value is None else rule.get(value)
+
+
+def _put(rule: Flow, members: _Members | None, old: Value | None) -> Value | None:
+    return rule.put(members, old) if members else None

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.core.connector import Retry
-from shared.core.records import Fields, Frozen, Life, Report, Side, Value, Version
+from shared.core.records import Fields, Frozen, Life, Linked, LinkWrite, Report, Side, Value, Version
 
 Status: TypeAlias = Literal["pending", "in_sync", "failing", "excluded", "hidden", "closed", "absorbed"]
 """`hidden`: a record of a side that this sync only writes to, indexed but without a row. `closed`: deleted on both
@@ -34,7 +34,7 @@ class SideState(Frozen):
     life: Life = Life.ALIVE
     merged_into: str | None = None
     created: str = ""
-    links: Mapping[str, str | None] = Field(default_factory=dict)
+    links: Mapping[str, Linked] = Field(default_factory=dict)
     partial: bool = False
     """The version was told by an answer to a write, which shows only some of the fields: whatever else changed up to
     that version is not known before the record is read."""
@@ -49,10 +49,14 @@ class Pending(Frozen):
     op: Literal["create", "update"]
     fields: Fields = Field(default_factory=dict)
     source: Fields = Field(default_factory=dict)
-    """The other side's values that it was computed from, by mapping key: the other side's base once it is answered."""
-    links: Mapping[str, str | None] = Field(default_factory=dict)
+    """The other side's values that it was computed from, by flow: the other side's base once it is answered."""
+    bases: Fields = Field(default_factory=dict)
+    """By flow, this side's base of a set once the write is answered: what this side itself changed in the set, and the
+    other has not got yet, stays a change."""
+    links: Mapping[str, LinkWrite] = Field(default_factory=dict)
+    """By association label."""
     link_source: Mapping[str, str | None] = Field(default_factory=dict)
-    """Association label to the neighbour pair that the link stands for."""
+    """What `source` tells of associations in states that older versions wrote, by label."""
     before: Fields = Field(default_factory=dict)
     expected: Version | None = None
     setup: int
@@ -147,17 +151,17 @@ class Pair(Frozen):
     base_r: Fields = Field(default_factory=dict)
     fresh: tuple[str, ...] = ()
     """Mapping keys that have no base yet."""
-    link_base: Mapping[str, tuple[str | None, str | None]] = Field(default_factory=dict)
-    """By association label: neighbour pair of the left and of the right side when last settled."""
+    link_base: Mapping[str, tuple[Linked, Linked]] = Field(default_factory=dict)
+    """By association label: the pairs at the other end of the left and of the right side when last settled."""
     pending: Mapping[Side, Pending] = Field(default_factory=dict)
     unsure: Mapping[Side, tuple[Pending, ...]] = Field(default_factory=dict)
     """Writes that were given up, although an earlier try may have been executed whose answer nobody heard: a value
     that one of them sent is not somebody's edit. Kept until it is
     seen to have arrived, or the side answers a later write."""
     problems: Mapping[str, Problem] = Field(default_factory=dict)
-    """By mapping key, ``@label`` for an association, ``*`` for the whole pair."""
+    """By flow, ``*`` for the whole pair."""
     notes: Mapping[str, str] = Field(default_factory=dict)
-    """Things worth seeing that need nobody: by mapping key, ``@label``, or ``*`` for the whole pair."""
+    """Things worth seeing that need nobody: by flow, or ``*`` for the whole pair."""
     waits: tuple[str, ...] = ()
     """Associated records that are not linked yet: ``sync/side/id``."""
     status: Status = "pending"

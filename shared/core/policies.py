@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from shared.core.matching import MatchSettings, Rule
-from shared.core.merging import FieldRule
+from shared.core.merging import Flow
 from shared.core.records import Fields, Side
 
 
@@ -52,21 +52,6 @@ class SidePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssociationRule:
-    """An association that travels with its records."""
-
-    label: str
-    to: str
-    to_left: bool = True
-    to_right: bool = True
-    clears: Literal["keep", "propagate"] = "keep"
-
-    def flows_to(self, side: Side) -> bool:
-        """Tell whether the association may be written on that side."""
-        return self.to_left if side == "L" else self.to_right
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """One sync's settings, ready to run."""
 
@@ -78,12 +63,13 @@ class Policy:
     """False while both sides are still being read for the first time: nothing is matched or created yet."""
     left: SidePolicy
     right: SidePolicy
-    rules: tuple[FieldRule, ...]
+    rules: tuple[Flow, ...]
     """Of all mappings, also of those that are off."""
     match: Rule
     """How records are compared."""
     match_settings: MatchSettings
-    associations: tuple[AssociationRule, ...] = ()
+    associations: tuple[Flow, ...] = ()
+    """Associations that travel with the records, by their labels."""
 
     def side(self, side: Side) -> SidePolicy:
         """Give one side's part."""
@@ -121,6 +107,11 @@ class Neighbour:
     off: bool = False
     """True when the sync it belongs to is off or missing."""
 
+    @property
+    def linked(self) -> bool:
+        """Whether both of its records live."""
+        return bool(self.pair and self.left and self.right)
 
-Neighbours: TypeAlias = dict[tuple[Side, str], Neighbour]
-"""By side and association label."""
+
+Neighbours: TypeAlias = dict[tuple[Side, str, str], Neighbour]
+"""By side, association label and record."""

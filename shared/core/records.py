@@ -103,6 +103,41 @@ def _row_name(row: object) -> object:
     return getattr(row, "key", None) or getattr(row, "label", None)
 
 
+Linked: TypeAlias = Annotated[str | tuple[str, ...] | None, Field(union_mode="left_to_right")]
+"""The record at the other end of an association, or None when it is known to be unset; where an association may lead
+to several records, their ids in order."""
+
+
+def ids_of(linked: Linked) -> tuple[str, ...]:
+    """List the records at the other end of an association."""
+    if isinstance(linked, str):
+        return (linked,)
+    return linked or ()
+
+
+class LinkChange(Frozen):
+    """Which records an association with several ends gains and loses; all others stay as they are."""
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+LinkWrite: TypeAlias = Annotated[str | LinkChange | None, Field(union_mode="left_to_right")]
+"""What is written to an association: its one end, None to unset it, or a change of several ends."""
+
+
+def linked_after(before: Linked, write: LinkWrite) -> Linked:
+    """Return what an association leads to once a write is done."""
+    if not isinstance(write, LinkChange):
+        return write
+    return tuple(sorted({*ids_of(before), *write.add} - {*write.remove}))
+
+
+def is_done(linked: Linked, write: LinkWrite) -> bool:
+    """Check whether an association shows all that a write asked for."""
+    return linked_after(linked, write) == linked
+
+
 class FieldType(StrEnum):
     """What kind of values a field holds, in canonical form."""
 
@@ -160,8 +195,8 @@ class Report(Frozen):
     """The create id that this record carries, when one of our creates made it."""
     created: str = ""
     """When the app says the record was made (ISO 8601, UTC), for choosing the oldest of duplicates."""
-    links: Mapping[str, str | None] = Field(default_factory=dict)
-    """Association label to the other record's id; ``None`` is known to be unset, an absent label is not known."""
+    links: Mapping[str, Linked] = Field(default_factory=dict)
+    """By association label; an absent label is not known."""
     partial: bool = False
     """Some of the fields are older than the version: what a pair hands over may be."""
 

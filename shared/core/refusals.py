@@ -11,13 +11,14 @@ from typing import Final, TypeAlias
 from shared.core.draft import Draft
 from shared.core.merging import Send, Unknown
 from shared.core.pairs import Answer, Pending, Problem, Trace
-from shared.core.records import Side, Value, opposite
+from shared.core.records import LinkWrite, Side, Value, opposite
 
 TAKEN: Final = "duplicate_in_target"
 """Refused because another record holds the identifier: it may have given it up meanwhile."""
 WHOLE: Final = "*"
 
 Parts: TypeAlias = Mapping[str, Value | None]
+Links: TypeAlias = Mapping[str, LinkWrite]
 
 
 def mark(value: object) -> str:
@@ -25,7 +26,7 @@ def mark(value: object) -> str:
     return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
-def mark_whole(fields: Parts, links: Mapping[str, str | None]) -> str:
+def mark_whole(fields: Parts, links: Links) -> str:
     """Return a fingerprint of all parts of a write."""
     return mark((sorted(fields.items()), sorted(links.items())))
 
@@ -37,7 +38,8 @@ def note_refusal(draft: Draft, side: Side, pending: Pending, answer: Answer) -> 
         for rule in draft.policy.rules
         if rule.field(side) in pending.fields and rule.key in pending.source
     }
-    names |= {f"@{label}": f"@{label}" for label in pending.links}
+    labels = {flow.key: flow.field(side) for flow in draft.policy.associations if flow.field(side) in pending.links}
+    names |= {key: key for key in labels}
     named = answer.field
     if not named and len(names) == 1:
         (named,) = names
@@ -45,7 +47,7 @@ def note_refusal(draft: Draft, side: Side, pending: Pending, answer: Answer) -> 
     if key == WHOLE:
         value = mark_whole(pending.fields, pending.links)
     else:
-        value = mark(pending.links[named[1:]] if named.startswith("@") else pending.fields[named])
+        value = mark(pending.links[labels[key]] if key in labels else pending.fields[named])
     narrow = not named and len(names) > 1 and answer.retry == "edit"
     draft.problems[key] = Problem(
         code=answer.code, message=answer.message, field=named, other=answer.conflicting_id, setup=draft.policy.setup,
@@ -72,8 +74,8 @@ def is_narrowing(draft: Draft) -> bool:
 
 
 def one_part(
-    draft: Draft, fields: dict[str, Value | None], links: dict[str, str | None]
-) -> tuple[dict[str, Value | None], dict[str, str | None]]:
+    draft: Draft, fields: dict[str, Value | None], links: dict[str, LinkWrite]
+) -> tuple[dict[str, Value | None], dict[str, LinkWrite]]:
     """Return the parts of an update that may go out: all, one while a refusal is narrowed down, none if all are."""
     number = len(fields) + len(links)
     if is_narrowing(draft) and number > 1:
@@ -83,26 +85,6 @@ def one_part(
     if number:  # a part that is left alone names itself
         draft.problems.pop(WHOLE, None)
     return fields, links
-
-
-def links_to_write(draft: Draft, links: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the records to associate by label, without those refused; *links* names each with its pair."""
-    targets: dict[str, str | None] = {}
-    for label, neighbour in links.items():
-        target = neighbour.partition("\t")[0] or None
-        if not is_refused(draft, f"@{label}", mark(target)):
-            draft.problems.pop(f"@{label}", None)
-            targets[label] = target
-    return targets
-
-
-def without_settled_links(
-    draft: Draft, problems: Mapping[str, Problem], wanted: Mapping[str, str]
-) -> dict[str, Problem]:
-    """Return problems without those of associations that are not *wanted* any more, by what is certainly known."""
-    if any(end is not None and end.ask for end in draft.ends.values()):
-        return dict(problems)
-    return {key: problem for key, problem in problems.items() if not key.startswith("@") or key[1:] in wanted}
 
 
 def give_up(draft: Draft, side: Side, wants: dict[str, Send]) -> None:

@@ -7,9 +7,9 @@ from typing import Final, Literal, TypeAlias
 
 from shared.core.draft import Draft
 from shared.core.ids import create_id, read_marker
-from shared.core.merging import UNKNOWN
+from shared.core.merging import UNKNOWN, Flow
 from shared.core.pairs import Answer, Match, PairEvent, Pending, SideState, Trace
-from shared.core.records import SIDES, Life, Report, Side, opposite, put_together
+from shared.core.records import SIDES, Life, Report, Side, Value, is_done, opposite, put_together
 from shared.core.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
 from shared.core.survivors import SAME_RECORD
 
@@ -264,6 +264,10 @@ def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | N
     answered = own is not None and own.result in ("written", "found")  # which tells of every field what became of it
     if pending is not None and not answered:
         _arrived(draft, side, report, pending)
+        for flow in draft.policy.associations:
+            label = flow.field(side)
+            if label in report.links and _was_linked(label, pending, report):
+                _settle_one(draft, side, flow, pending, None)
 
 
 def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:
@@ -273,14 +277,18 @@ def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:
         name = rule.field(side)
         sent = name in write.fields and rule.key in write.source
         if sent and name in report.fields and report.fields[name] == write.fields[name]:
-            _settle_one(draft, side, rule.key, write, report.fields[name])
+            _settle_one(draft, side, rule, write, report.fields[name])
             shown = True
     return shown
 
 
-def _settle_one(draft: Draft, side: Side, key: str, pending: Pending, stored: object) -> None:
-    draft.base[side][key] = stored  # type: ignore[assignment]  # a value out of a report or a pending mark
-    draft.base[opposite(side)][key] = pending.source.get(key)
+def _settle_one(draft: Draft, side: Side, flow: Flow, pending: Pending, stored: Value | None) -> None:
+    """Move both bases of a flow to what was written; an association's are the pairs that its records stand for."""
+    source = pending.source.get(flow.key, pending.link_source.get(flow.field(side)))
+    base = pending.bases.get(flow.key, source if flow.to else stored)
+    if flow.many and not flow.to and isinstance(base, tuple):
+        base = tuple(one for one in base if isinstance(stored, tuple) and one in stored) or None
+    draft.base[side][flow.key], draft.base[opposite(side)][flow.key] = base, source
 
 
 def _settle_answer(
@@ -307,18 +315,24 @@ def _settle_answer(
                     and draft.base_of(side, rule.key) == stored
                 ):
                     continue  # an earlier try of this create made it, and what that one sent has arrived already
-                _settle_one(draft, side, rule.key, pending, stored)
+                _settle_one(draft, side, rule, pending, stored)
                 if stored != pending.fields[name]:
                     draft.trace.append(
                         Trace(did="rewritten", key=rule.key, side=side, old=pending.fields[name], new=stored)
                     )
-        for label, neighbour in pending.link_source.items():
-            draft.link_base[label] = (neighbour, neighbour)
+        for flow in draft.policy.associations:
+            if _was_linked(flow.field(side), pending, report):
+                _settle_one(draft, side, flow, pending, None)
         draft.trace.append(Trace(did=answer.result, side=side, note=pending.op))
         draft.tries = 0
         if all(problem.code != TAKEN for problem in draft.problems.values()):
             draft.refused = 0
     del draft.pending[side]
+
+
+def _was_linked(label: str, pending: Pending, report: Report) -> bool:
+    """Tell whether an answered write changed an association: a create stands although one of its own is refused."""
+    return label in pending.links and (label not in report.links or is_done(report.links[label], pending.links[label]))
 
 
 def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:

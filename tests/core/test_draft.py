@@ -19,6 +19,9 @@ VALUES = st.sampled_from((None, "1", "2"))
 KEYS = ("email", "f", "g", "h")
 
 
+_LINKED: Final = st.one_of(st.none(), st.just("p1"), st.lists(st.sampled_from(("p1", "p2"))).map(tuple))
+
+
 @st.composite
 def drafts(draw: st.DrawFn) -> Draft:
     """Make a pair in the middle of a step: some fields unknown, some without a base."""
@@ -38,6 +41,7 @@ def drafts(draw: st.DrawFn) -> Draft:
             draft.pending[side] = Pending(key=f"k{side}", op="update", fields={"f": "9"}, setup=1)
             if draw(st.booleans()):
                 draft.doubt(side)
+    draft.other_links = draw(st.dictionaries(st.just("company"), st.tuples(_LINKED, _LINKED)))
     draft.notes = draw(st.dictionaries(st.sampled_from(KEYS), st.just("kept_clear")))
     draft.tries = draw(st.integers(0, 3))
     return draft
@@ -63,7 +67,7 @@ def test_a_pair_that_is_stored_and_opened_again_is_the_same(draft: Draft) -> Non
     stored = draft.close(at=7, now_ms=9)
     pair = Pair.model_validate_json(stored.model_dump_json(exclude_defaults=True))
     again = Draft.of(pair, FOUR)
-    for name in ("ends", "base", "link_base", "pending", "unsure", "problems", "notes", "recent", "status", "reason",
+    for name in ("ends", "base", "other_links", "pending", "unsure", "problems", "notes", "recent", "status", "reason",
                  "detail", "match", "absorbed_by", "waits", "tries", "n", "edits"):  # fmt: skip
         assert getattr(again, name) == getattr(draft, name), name
     unknown = [key for key in KEYS if again.base_of("L", key) != draft.base_of("L", key)]

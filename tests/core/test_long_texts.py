@@ -8,7 +8,7 @@ import pytest
 from shared.apps import APPS
 from shared.compiling import compile_policy
 from shared.core.mapping import FieldMapping
-from shared.core.merging import FieldRule, InvalidValue, Keep, Send, Settle, merge
+from shared.core.merging import Flow, InvalidValue, Keep, Send, Settle, merge
 from shared.core.records import LONGEST, Report, TooLong, Version, within_limit
 from shared.core.syncs import Connection, Sync, SyncSide
 from shared.messages import RecordSeen
@@ -17,7 +17,7 @@ from shared.topics import RECORDS
 _LONG: Final = TooLong(length=LONGEST + 1, digest="d")
 
 
-def _rule(lens: str = "text", limit: int | None = None, scale: int | None = None) -> FieldRule:
+def _rule(lens: str = "text", limit: int | None = None, scale: int | None = None) -> Flow:
     """Map the descriptions of two HubSpot accounts, the second of which takes no more than the limits."""
     fields = tuple(
         replace(row, max_length=limit or row.max_length, scale=scale)

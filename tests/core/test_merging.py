@@ -4,18 +4,18 @@ import itertools
 
 import pytest
 
-from shared.core.merging import UNKNOWN, Ask, Decision, FieldRule, Held, Keep, Send, Settle, merge
+from shared.core.merging import UNKNOWN, Ask, Decision, Flow, Held, Keep, Send, Settle, merge
 
 TEXTS = (None, "1", "2", "3")
 
 
-def rule(**changes: object) -> FieldRule:
+def rule(**changes: object) -> Flow:
     """Make a mapping that travels unchanged."""
     fields: dict[str, object] = {
         "key": "phone", "left": "phone", "right": "tel", "get": lambda value: value, "put": lambda value, _old: value,
         "same": lambda one, other: one == other,
     }  # fmt: skip
-    return FieldRule(**{**fields, **changes})  # type: ignore[arg-type]  # a table of test cases
+    return Flow(**{**fields, **changes})  # type: ignore[arg-type]  # a table of test cases
 
 
 def right_wins(_left: object, _right: object) -> str:

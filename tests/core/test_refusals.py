@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import pytest
 
+from shared.core.connector import link_name
 from shared.core.pairs import Answer, Match
-from shared.core.policies import AssociationRule, Neighbour, Policy
+from shared.core.policies import Neighbour, Policy
 from shared.core.records import Report, Version
-from tests.simulator.lived import CONNECTIONS, Lived, live_policy
+from tests.simulator.lived import CONNECTIONS, Lived, association, live_policy
 
 _MOST: Final = 20
 _POLICY: Final = live_policy()
@@ -23,7 +24,7 @@ class _Picky(Lived):
         self.bad = set(bad)
         self.named = named
         self.held: dict[str, Any] = dict.fromkeys(("email", "f", "g", "h"))
-        self.links: dict[str, str | None] = {}
+        self.links: dict[str, Any] = {}
         self.sent: list[list[str]] = []
         self._version = {"L": 0, "R": 0}
 
@@ -50,7 +51,7 @@ class _Picky(Lived):
             pending = self.pair.pending.get("R")
             if pending is None:
                 return
-            parts = [*pending.fields, *(f"@{label}" for label in pending.links)]
+            parts = [*pending.fields, *map(link_name, pending.links)]
             self.sent.append(parts)
             wrong = [part for part in parts if part in self.bad]
             if wrong:
@@ -126,9 +127,13 @@ def test_a_refusal_that_names_what_was_not_sent_is_that_of_the_whole_write() -> 
 def test_an_association_that_is_refused_does_not_hold_up_the_fields() -> None:
     class _Employed(_Picky):
         def neighbours(self, ends: Any) -> Any:
-            return {(side, "company"): Neighbour(pair="acme", left="a9", right="b9") for side in ends}
+            del ends
+            return {
+                (side, "company", record): Neighbour(pair="acme", left="a9", right="b9")
+                for side, record in (("L", "a9"), ("R", "b9"))
+            }
 
-    policy = replace(_POLICY, associations=(AssociationRule(label="company", to="firms"),))
+    policy = replace(_POLICY, associations=(association("company", to="firms"),))
     for named in (True, False):
         lived = _Employed({"@company"}, named=named, policy=policy)
         lived.links = {"company": None}

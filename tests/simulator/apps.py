@@ -302,7 +302,9 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
             )
             for name in fields_
         ),
-        associations=(Association(label="company", to="company", kind="endpoint"),) if object_ == "contact" else (),
+        associations=(Association(label="company", to="company", kind="endpoint", max_links=1),)
+        if object_ == "contact"
+        else (),
         feeds=(
             Feed(
                 name="all",

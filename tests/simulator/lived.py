@@ -1,7 +1,10 @@
 """One pair alone, and the events that come by: the engine without links, apps or a broker."""
 
+import operator
 from typing import Any, Final
 
+from shared.core.connector import link_name
+from shared.core.merging import Flow
 from shared.core.pairing import open_step
 from shared.core.pairs import Answer, Pair, PairEvent
 from shared.core.policies import Counterpart, Neighbours, Policy
@@ -18,6 +21,12 @@ def live_policy() -> Policy:
     policy = world.setups.policy(SYNC)
     assert policy is not None
     return policy
+
+
+def association(label: str, to: str, **changes: Any) -> Flow:
+    """Make an association with one end."""
+    itself = {"get": lambda value: value, "put": lambda value, _old: value, "same": operator.eq}
+    return Flow(key=link_name(label), left=label, right=label, to=to, **{**itself, **changes})
 
 
 class Lived:

@@ -216,8 +216,8 @@ def create_id_of_the_content(patch: pytest.MonkeyPatch) -> None:
     numbers: dict[str, int] = {}
     count = itertools.count(10)
 
-    def decide_create(given: draft.Draft, side: Any, alike: tuple[str, ...], now_ms: int) -> None:
-        original_decide(given, side, alike, now_ms)
+    def decide_create(given: draft.Draft, side: Any, alike: tuple[str, ...], *rest: Any) -> None:
+        original_decide(given, side, alike, *rest)
         for target in given.created_sides:
             pending = given.pending[target]
             number = numbers.setdefault(repr(sorted(pending.fields.items())), next(count))

@@ -6,7 +6,7 @@ import pytest
 
 from shared.core.pairs import Answer
 from shared.core.policies import Neighbour, Neighbours
-from shared.core.records import SIDES, Report, Side, Version
+from shared.core.records import SIDES, Linked, Report, Side, Version
 from tests.simulator.lived import CONNECTIONS, Lived
 from tests.simulator.test_waiting import setups
 
@@ -40,7 +40,7 @@ class _Associated(Lived):
             links = getattr(ends[side], "links", {})
             if links.get("company"):
                 firm, gone = links["company"][1:], self.gone
-                found[side, "company"] = Neighbour(
+                found[side, "company", links["company"]] = Neighbour(
                     pair=f"f{firm}", left="" if gone else f"l{firm}", right="" if gone else f"r{firm}", gone=gone
                 )  # fmt: skip
         return found
@@ -58,7 +58,7 @@ class _Associated(Lived):
     def asks(self) -> tuple[str, ...]:
         return tuple(end.ask for side in SIDES if (end := self.pair.side(side)) is not None)
 
-    def firms(self) -> tuple[str | None, ...]:
+    def firms(self) -> tuple[Linked, ...]:
         return tuple(end.links.get("company") for side in SIDES if (end := self.pair.side(side)) is not None)
 
 

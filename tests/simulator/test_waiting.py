@@ -10,7 +10,7 @@ from services.matcher.match import Match
 from services.matcher.resolve import Resolve
 from shared import topics
 from shared.core.mapping import FieldMapping
-from shared.core.records import Report, Side, Version
+from shared.core.records import LinkWrite, Report, Side, Version
 from shared.core.syncs import AssociationMapping, Connection, Create, Sync, SyncSide
 from shared.io.envelope import unwrap
 from shared.io.links import Slots
@@ -92,7 +92,7 @@ class _Scene:
             _finish(self.step([inbound]))
         return bool(batch)
 
-    def company(self) -> dict[str, str | None]:
+    def company(self) -> dict[str, LinkWrite]:
         """Give the association that the person's pair writes on the right."""
         newest = {}
         for item in self.broker.fetch(topics.PAIR_STATE.name, 0, 0, 1000):
@@ -156,7 +156,7 @@ def _among_each_other(rng: random.Random, works: list[Coroutine[Any, Any, Any]])
             works.remove(work)
 
 
-def _company_after_a_race(seed: int) -> dict[str, str | None]:
+def _company_after_a_race(seed: int) -> dict[str, LinkWrite]:
     """Let the firm be linked while the person that belongs to it looks for it."""
     scene = _Scene()
     scene.see("a", 2, "c1")

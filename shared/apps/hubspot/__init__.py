@@ -44,6 +44,7 @@ from shared.core.connector import (
     WriteResult,
 )
 from shared.core.demands import ConnectionField, Limit, Scope
+from shared.core.records import Linked
 
 __all__ = ["HUBSPOT"]
 
@@ -76,7 +77,7 @@ def _feeds(kind: Kind) -> tuple[Feed, ...]:
 def _link_feed(kind: Kind) -> LinkFeed | None:
     def read_links(
         session: Session, ids: Sequence[str], labels: Sequence[str]
-    ) -> Exchange[Mapping[str, Mapping[str, str | None]]]:
+    ) -> Exchange[Mapping[str, Mapping[str, Linked]]]:
         return read_all_links(session, kind, ids, labels)
 
     return LinkFeed(batch=READ, read=read_links) if kind.links else None

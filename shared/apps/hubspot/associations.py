@@ -1,7 +1,10 @@
-"""Primary associations, through the associations API version 4.
+"""Associations, through the associations API version 4.
 
 A contact may belong to many companies; only the primary one is synced. Setting it leaves the others alone, and
 unsetting it takes away the primary label only. HubSpot may set one by itself, by the domain of an e-mail address.
+
+Where HubSpot knows no primary, as between deals and contacts, all unlabelled associations are synced. Which of them
+come and go is written one by one; an association under another label stays.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +16,7 @@ from shared.apps.hubspot.objects import Kind, Link
 from shared.apps.kit.batches import chunks
 from shared.apps.kit.calls import get, inner
 from shared.core.connector import Exchange, Refused, Session
+from shared.core.records import Linked, LinkWrite, ids_of, linked_after
 
 READ: Final = 1_000
 WRITE: Final = 100
@@ -26,37 +30,37 @@ def link_of(kind: Kind, label: str) -> Link | None:
     return next((link for link in kind.links if link.label == label), None)
 
 
-def read_links(session: Session, kind: Kind, label: str, ids: Sequence[str]) -> Exchange[dict[str, str | None]]:
-    """Give the primary associated record of each id, None where there is none.
+def read_links(session: Session, kind: Kind, label: str, ids: Sequence[str]) -> Exchange[dict[str, Linked]]:
+    """Return what an association of each id leads to.
 
     An id about which HubSpot says nothing is left out: not known is not unset.
     """
     link = link_of(kind, label)
     if link is None or not ids:
         return {}
-    found: dict[str, str | None] = {}
+    found: dict[str, Linked] = {}
     for chunk in chunks(ids, READ):
         request = post(_where(session, kind, link, "batch", "read"), inputs(chunk), safe=True)
         response = yield request
         body = read_json(request, response)
         for row in rows(body):
             record = str(inner(row, "from", "id"))
-            primary = _primary(rows(row, "to"), link)
-            cursor = after(row)
-            while primary is None and cursor is not None:
-                primary, cursor = yield from _read_on(session, kind, link, record, cursor)
-            found[record] = primary
+            ends, cursor = _ends(rows(row, "to"), link), after(row)
+            while cursor is not None and (link.primary is None or not ends):
+                more, cursor = yield from _read_on(session, kind, link, record, cursor)
+                ends += more
+            found[record] = _as_linked(ends, link)
         for error in rows(body, "errors"):
             if _NONE in str(error.get("subCategory") or "") or error.get("category") == "OBJECT_NOT_FOUND":
-                found.update(dict.fromkeys(_ids(error)))
+                found.update(dict.fromkeys(_ids(error), _as_linked([], link)))
     return {record: found[record] for record in ids if record in found}
 
 
 def read_all_links(
     session: Session, kind: Kind, ids: Sequence[str], labels: Sequence[str]
-) -> Exchange[dict[str, dict[str, str | None]]]:
-    """Return the primary associated records of each id, by label: one call for 1,000 records and a label."""
-    found: dict[str, dict[str, str | None]] = {}
+) -> Exchange[dict[str, dict[str, Linked]]]:
+    """Return what the associations of each id lead to, by label: one call for 1,000 records and a label."""
+    found: dict[str, dict[str, Linked]] = {}
     for label in labels:
         for record, other in (yield from read_links(session, kind, label, ids)).items():
             found.setdefault(record, {})[label] = other
@@ -64,13 +68,9 @@ def read_all_links(
 
 
 def write_links(
-    session: Session,
-    kind: Kind,
-    label: str,
-    wanted: Mapping[str, str | None],
-    current: Mapping[str, str | None],
+    session: Session, kind: Kind, label: str, wanted: Mapping[str, LinkWrite], current: Mapping[str, Linked]
 ) -> Exchange[dict[str, Refused]]:
-    """Make each record's primary association what is *wanted*; *current* tells what it is.
+    """Write an association of each record; *current* tells what it leads to.
 
     Returns the refusals by record id; all others are done.
     """
@@ -80,17 +80,20 @@ def write_links(
             record: Refused(key=record, code="read_only_field", message=f"{kind.object} has no association {label!r}")
             for record in wanted
         }
-    sets = {record: other for record, other in wanted.items() if other and current.get(record) != other}
-    unsets = {record: old for record in wanted if wanted[record] is None and (old := current.get(record))}
+    sets: list[Item] = []
+    unsets: list[Item] = []
+    for record, write in wanted.items():
+        before = set(ids_of(current.get(record)))
+        after_ = set(ids_of(linked_after(current.get(record), write)))
+        # A new primary one takes the label from the one before; of several, each comes and goes by itself.
+        gone = before - after_ if link.primary is None or not after_ else ()
+        sets += [_item(record, other, link.types) for other in sorted(after_ - before)]
+        unsets += [_item(record, other, link.types[-1:]) for other in sorted(gone)]
     refused: dict[str, Refused] = {}
-    for chosen, verb, types in (
-        (unsets, ("batch", "labels", "archive"), (link.primary,)),
-        (sets, ("batch", "create"), (link.plain, link.primary)),
-    ):
-        items = [Item(record, _input(record, str(other), types)) for record, other in chosen.items()]
+    for items, verb in ((unsets, ("batch", "labels", "archive")), (sets, ("batch", "create"))):
         for chunk in chunks(items, WRITE):
             done = yield from send_batch(_where(session, kind, link, *verb), chunk, _from)
-            refused |= {x: answer for x, answer in done.items() if isinstance(answer, Refused)}
+            refused |= {x.partition("/")[0]: one for x, one in done.items() if isinstance(one, Refused)}
     return refused
 
 
@@ -98,29 +101,39 @@ def _where(session: Session, kind: Kind, link: Link, *parts: str) -> str:
     return path(session, "associations_path", kind.path, link.path, *parts)
 
 
-def _input(record: str, other: str, types: Iterable[int]) -> dict[str, Any]:
+def _item(record: str, other: str, types: Iterable[int]) -> Item:
     named = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number} for number in types]
-    return {"from": {"id": record}, "to": {"id": other}, "types": named}
+    return Item(f"{record}/{other}", {"from": {"id": record}, "to": {"id": other}, "types": named})
 
 
 def _from(row: Mapping[str, Any]) -> str:
-    return str(inner(row, "from", "id") or row.get("fromObjectId") or "")
+    ends = (inner(row, name, "id") or row.get(f"{name}ObjectId") or "" for name in ("from", "to"))
+    return "/".join(map(str, ends))
 
 
-def _primary(ends: Iterable[Mapping[str, Any]], link: Link) -> str | None:
-    for end in ends:
-        if any(kind.get("typeId") == link.primary for kind in rows(end, "associationTypes")):
-            return str(end.get("toObjectId"))
-    return None
+def _ends(ends: Iterable[Mapping[str, Any]], link: Link) -> list[str]:
+    """List the records at the other end that have the type of association which is synced."""
+    wanted = link.types[-1]
+    return [
+        str(end.get("toObjectId"))
+        for end in ends
+        if any(kind.get("typeId") == wanted for kind in rows(end, "associationTypes"))
+    ]
+
+
+def _as_linked(ends: Sequence[str], link: Link) -> Linked:
+    if link.primary is None:
+        return tuple(sorted(set(ends)))
+    return ends[0] if ends else None
 
 
 def _read_on(
     session: Session, kind: Kind, link: Link, record: str, cursor: str
-) -> Exchange[tuple[str | None, str | None]]:
+) -> Exchange[tuple[list[str], str | None]]:
     """Look on where a record has more associations than a batch answer shows."""
     where = path(session, "record_associations_path", kind.path, record, "associations", link.path)
     body = yield from ask(get(where, limit="500", after=cursor))
-    return _primary(rows(body), link), after(body)
+    return _ends(rows(body), link), after(body)
 
 
 def _ids(error: Mapping[str, Any]) -> list[str]:

@@ -19,17 +19,22 @@ CREATED: Final = "createdate"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """An association with a primary label."""
+    """An association."""
 
     label: str
     to: str
     """Object type at the other end."""
     path: str
     """The other end as paths spell it."""
-    primary: int
-    """Association type id of the primary one."""
     plain: int
     """Association type id of the unlabelled one, which a primary one always comes with."""
+    primary: int | None = None
+    """Association type id of the primary one; None where there may be several and HubSpot knows no primary."""
+
+    @property
+    def types(self) -> tuple[int, ...]:
+        """Return the type ids that are written; the last one is what makes an association one of ours."""
+        return (self.plain,) if self.primary is None else (self.plain, self.primary)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,14 @@ class Kind:
     def associations(self) -> tuple[Association, ...]:
         """Declare the links."""
         return tuple(
-            Association(label=x.label, to=x.to, kind="endpoint", primary=True, max_links=1, own_events=True)
+            Association(
+                label=x.label,
+                to=x.to,
+                kind="endpoint",
+                primary=x.primary is not None,
+                max_links=None if x.primary is None else 1,
+                own_events=True,
+            )
             for x in self.links
         )
 

@@ -14,21 +14,20 @@ from shared.apps.hubspot.values import REDACTED, canonical, iso, moment_ms
 from shared.apps.kit.batches import chunks
 from shared.apps.kit.calls import get
 from shared.apps.kit.results import gone
-from shared.core.connector import AppError, Exchange, Page, ReadResult, Session, Unreadable
+from shared.core.connector import AppError, Exchange, Page, ReadResult, Session, Unreadable, label_of
 from shared.core.records import FieldType, Life, Report, Value, Version
 
 BATCH: Final = 100
-ASKS_LINK: Final = "@"
 
 
 def properties(kind: Kind, names: Iterable[str]) -> list[str]:
     """Give the properties to ask for: those named, and the ones that every report needs."""
-    return list(dict.fromkeys([*(name for name in names if not name.startswith(ASKS_LINK)), *kind.system]))
+    return list(dict.fromkeys([*(name for name in names if not label_of(name)), *kind.system]))
 
 
 def labels(kind: Kind, names: Iterable[str]) -> tuple[str, ...]:
     """Give the associations asked for."""
-    asked = {name.removeprefix(ASKS_LINK) for name in names if name.startswith(ASKS_LINK)}
+    asked = {label_of(name) for name in names}
     return tuple(link.label for link in kind.links if link.label in asked)
 
 

@@ -12,7 +12,7 @@ from shared.apps.hubspot.associations import write_links
 from shared.apps.hubspot.batches import Answer, Item, send_batch
 from shared.apps.hubspot.calls import inputs, objects, post, read_json, rows
 from shared.apps.hubspot.objects import MARKER, Kind
-from shared.apps.hubspot.reading import ASKS_LINK, BATCH, fields_of, order_of, read, read_batch, report_of, with_links
+from shared.apps.hubspot.reading import BATCH, fields_of, order_of, read, read_batch, report_of, with_links
 from shared.apps.hubspot.values import wire
 from shared.apps.kit.batches import in_batches
 from shared.apps.kit.calls import inner
@@ -28,8 +28,9 @@ from shared.core.connector import (
     Unreadable,
     WriteResult,
     Written,
+    link_name,
 )
-from shared.core.records import Fields, Life, Report, Version
+from shared.core.records import Fields, Life, Linked, Report, Version, is_done, linked_after
 
 _TRACE: Final = "objectWriteTraceId"
 
@@ -92,7 +93,7 @@ def _link_created(
     fresh = [x for x in results if isinstance(x, Written) and x.key in made]
     if not fresh:
         return results
-    asked = [f"{ASKS_LINK}{label}" for label in {label for x in fresh for label in made[x.key].links}]
+    asked = [link_name(label) for label in {label for x in fresh for label in made[x.key].links}]
     before = yield from with_links(session, kind, [x.report for x in fresh], asked)
     by_id = {x.report.id: made[x.key] for x in fresh}
     yield from _write_links(session, kind, by_id, before)
@@ -108,7 +109,7 @@ def _link_created(
 
 
 def _update_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Exchange[list[WriteResult]]:
-    names = [*_names(changes), *(f"{ASKS_LINK}{label}" for label in {x for change in changes for x in change.links})]
+    names = [*_names(changes), *(link_name(label) for label in {x for change in changes for x in change.links})]
     held = {x.id: x for x in (yield from read(session, kind, [change.id for change in changes], names))}
     results: dict[str, WriteResult] = {}
     for change in changes:
@@ -144,7 +145,7 @@ def _judge(change: Change, held: ReadResult) -> WriteResult | None:
         return hidden(change, held)
     if held.life is not Life.ALIVE:
         return Stale(key=change.key, report=held)
-    if _holds(held.fields, change.fields) and all(held.links.get(k) == v for k, v in change.links.items()):
+    if _holds(held.fields, change.fields) and all(is_done(held.links.get(k), v) for k, v in change.links.items()):
         return Written(key=change.key, report=held)
     moved = change.expected is not None and held.version.order != change.expected.order
     compared = {name: change.before[name] for name in change.fields if name in change.before and name in held.fields}
@@ -170,7 +171,7 @@ def _write_links(
         wanted = {x: change.links[label] for x, change in changes.items() if label in change.links}
         current = {x.id: x.links.get(label) for x in reports}
         answers = yield from write_links(session, kind, label, wanted, current)
-        refused |= {record: _at(answer, f"{ASKS_LINK}{label}") for record, answer in answers.items()}
+        refused |= {record: _at(answer, link_name(label)) for record, answer in answers.items()}
     return refused
 
 
@@ -181,7 +182,7 @@ def _answered(session: Session, kind: Kind, change: Change, answer: Mapping[str,
     """
     cleared = {name: None for name, value in change.fields.items() if value is None}
     if not answer and before is not None:  # only associations were written
-        return before.model_copy(update={"links": {**before.links, **change.links}})
+        return before.model_copy(update={"links": {**before.links, **_linked(change, before)}})
     held = inner(answer, "properties") or {}
     if before is None:  # HubSpot gives a new record values of its own, too
         report = report_of(session, kind, answer, held)
@@ -191,7 +192,7 @@ def _answered(session: Session, kind: Kind, change: Change, answer: Mapping[str,
     return before.model_copy(
         update={
             "fields": stored,
-            "links": dict(change.links),
+            "links": _linked(change, before),
             "version": Version(order=order) if order is not None else before.version,
         }
     )
@@ -283,3 +284,8 @@ def _with(refused: Refused, *, key: str, field: str | None) -> Refused:
         field=field,
         conflicting_id=refused.conflicting_id,
     )
+
+
+def _linked(change: Change, before: Report) -> dict[str, Linked]:
+    """Return what the associations that a change wrote lead to now."""
+    return {label: linked_after(before.links.get(label), write) for label, write in change.links.items()}
