@@ -217,13 +217,11 @@ def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: H
     if rule.clears == "keep" and not there and to_left.remove and not to_right.add:
         return Settle(None if isinstance(base_left, Unknown) else base_left, right, "kept_clear")
     first = isinstance(base_left, Unknown) or isinstance(base_right, Unknown)
-    both_ways = rule.to_left and rule.to_right
     if to_right and rule.to_right:
-        value = to_right.on(there)
-        return Send("R", value, left, base=to_right.on(old_there) if both_ways else value, edit=not first)
+        return Send("R", to_right.on(there), left, base=to_right.on(old_there), edit=not first)
     if to_left and rule.to_left:
-        put, base = _put(rule, to_left.on(here), left), _put(rule, to_left.on(old_here), left)
-        return Send("L", put, right, base=base if both_ways else put, edit=not first)
+        value, base = _put(rule, to_left.on(here), left), _put(rule, to_left.on(old_here), left)
+        return Send("L", value, right, base=base, edit=not first)
     return Settle(left, right, "settled_difference") if first else Keep(drift=bool(to_right or to_left))
 
 

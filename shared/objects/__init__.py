@@ -6,7 +6,8 @@ from typing import Final
 from shared.objects.base import ObjectType
 from shared.objects.company import COMPANY
 from shared.objects.contact import CONTACT
+from shared.objects.deal import DEAL
 
-OBJECTS: Final[Mapping[str, ObjectType]] = {row.name: row for row in (CONTACT, COMPANY)}
+OBJECTS: Final[Mapping[str, ObjectType]] = {row.name: row for row in (CONTACT, COMPANY, DEAL)}
 
 __all__ = ["OBJECTS", "ObjectType"]

@@ -86,6 +86,7 @@ def _field(
     *,
     writable: bool = True,
     unique: bool = False,
+    required: bool = False,
     options: tuple[Option, ...] = (),
 ) -> FieldInfo:
     return FieldInfo(
@@ -97,6 +98,7 @@ def _field(
         creatable=writable,
         updatable=writable,
         unique=unique,
+        required=required,
         max_length=65_536 if type_ in (FieldType.TEXT, FieldType.NAME) else None,
     )
 
@@ -191,4 +193,28 @@ COMPANY: Final = Kind(
     required_any=(("name", "domain"),),
 )
 
-KINDS: Final = (CONTACT, COMPANY)
+DEAL: Final = Kind(
+    object="deal",
+    path="deals",
+    type_id="0-3",
+    modified="hs_lastmodifieddate",
+    group="dealinformation",
+    fields=(
+        _field("dealname", FieldType.TEXT, "Deal name", "name", required=True),
+        _field("amount", FieldType.NUMBER, "Amount", "amount"),
+        _field("deal_currency_code", FieldType.TEXT, "Currency", "currency"),
+        _field("closedate", FieldType.DATETIME, "Close date", "close_date"),
+        _field("dealstage", FieldType.ENUM, "Deal stage", "stage", required=True),
+        _field("pipeline", FieldType.ENUM, "Pipeline", "pipeline", required=True),
+        _field("description", FieldType.TEXT, "Deal description", "note"),
+        _field("hubspot_owner_id", FieldType.OWNER, "Owner", "owner"),
+        _field("hs_lastmodifieddate", FieldType.DATETIME, "Last modified", writable=False),
+        *_SYSTEM,
+    ),
+    links=(
+        Link(label="company", to="company", path="companies", primary=5, plain=341),
+        Link(label="contacts", to="contact", path="contacts", plain=3),
+    ),
+)
+
+KINDS: Final = (CONTACT, COMPANY, DEAL)
