@@ -266,7 +266,7 @@ def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | N
         _arrived(draft, side, report, pending)
         for flow in draft.policy.associations:
             label = flow.field(side)
-            if label in report.links and _was_linked(label, pending, report):
+            if label in report.links and label in pending.links and is_done(report.links[label], pending.links[label]):
                 _settle_one(draft, side, flow, pending, None)
 
 
@@ -331,8 +331,15 @@ def _settle_answer(
 
 
 def _was_linked(label: str, pending: Pending, report: Report) -> bool:
-    """Tell whether an answered write changed an association: a create stands although one of its own is refused."""
-    return label in pending.links and (label not in report.links or is_done(report.links[label], pending.links[label]))
+    """Tell whether an answered write changed an association.
+
+    A create stands although the app did not take one of its associations, which is then written by itself. What an
+    update was to change and the app shows otherwise is taken for somebody's later change: else it would be written
+    for ever.
+    """
+    if label not in pending.links:
+        return False
+    return pending.op == "update" or label not in report.links or is_done(report.links[label], pending.links[label])
 
 
 def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:

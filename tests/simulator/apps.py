@@ -32,13 +32,19 @@ from shared.core.connector import (
     WriteResult,
     Written,
 )
-from shared.core.records import FieldType, Life, Report, Value, Version
+from shared.core.records import FieldType, Life, LinkChange, Linked, Report, Value, Version, ids_of, linked_after
 
 FIELDS: Final = ("email", "f", "g", "h")
 """An address, a field that people edit in one app only, one for the other app, and one that they edit in both."""
 FIRM_FIELDS: Final = ("domain", "f", "g")
 _CANONICAL: Final = frozenset({"email", "domain"})
 Kind = Literal["ordered", "opaque"]
+CLUBS: Final = "clubs"
+"""An association with several ends: the companies that a person likes."""
+_ASSOCIATIONS: Final = (
+    Association(label="company", to="company", kind="endpoint", max_links=1),
+    Association(label=CLUBS, to="company", kind="endpoint"),
+)
 
 
 @dataclass
@@ -52,7 +58,7 @@ class Row:
     life: Life = Life.ALIVE
     created: int = 0
     object: str = "contact"
-    links: dict[str, str | None] = field(default_factory=dict)
+    links: dict[str, Linked] = field(default_factory=dict)
     merged_into: str | None = None
     aliases: tuple[str, ...] = ()
     by_us: bool = False
@@ -111,6 +117,8 @@ class MemoryApp:
         made.by_us = False
         made.created = min(winner.created, loser.created)
         made.links = {**loser.links, **{label: other for label, other in winner.links.items() if other}}
+        if CLUBS in loser.links:
+            made.links[CLUBS] = tuple(sorted({*ids_of(loser.links[CLUBS]), *ids_of(winner.links.get(CLUBS))}))
         made.aliases = (*winner.aliases, winner.id, *loser.aliases, loser.id)
         for row in (winner, loser):
             row.merged_into, row.marker = made.id, None
@@ -123,11 +131,19 @@ class MemoryApp:
             row = self.rows[row.merged_into]
         return row
 
-    def links_of(self, row: Row) -> dict[str, str | None]:
+    def company_of(self, row: Row) -> str | None:
+        """Return the company of a person."""
+        return next(iter(ids_of(self.links_of(row).get("company"))), None)
+
+    def links_of(self, row: Row) -> dict[str, Linked]:
         """Give what a record is associated with: merged ends lead to their survivors, deleted ones to nothing."""
-        told = {"company": None, **row.links} if row.object == "contact" else row.links
-        ends = {label: self.survivor(self.rows[other]) if other else None for label, other in told.items()}
-        return {label: end.id if end is not None and not end.dead else None for label, end in ends.items()}
+        if row.object != "contact":
+            return {}
+        told: dict[str, tuple[str, ...]] = {}
+        for label in ("company", CLUBS):
+            ends = {self.survivor(self.rows[other]).id for other in ids_of(row.links.get(label))}
+            told[label] = tuple(sorted(end for end in ends if not self.rows[end].dead))
+        return {"company": next(iter(told["company"]), None), CLUBS: told[CLUBS]}
 
     def touch(self, row: Row) -> None:
         """Note a change of a record."""
@@ -177,6 +193,7 @@ class MemoryApp:
                 continue
             fields = FIELDS if item["object"] == "contact" else FIRM_FIELDS
             row = self.insert({**dict.fromkeys(fields), **item["values"]}, item["marker"], item["object"])
+            self._link(row, item["links"])
             self.created_by_us.append(item["marker"])
             self.writes += 1
             out.append({"row": self._row(row), "found": False})
@@ -199,11 +216,16 @@ class MemoryApp:
                 out.append({"conflict": holder.id, "field": "email" if self.kind == "ordered" else None})
             else:
                 row.values.update(item["values"])
-                row.links.update(item["links"])
+                self._link(row, item["links"])
                 self.touch(row)
                 self.writes += 1
                 out.append({"row": self._answer(row, item), "stale": False})
         return out
+
+    def _link(self, row: Row, asked: dict[str, Any]) -> None:
+        for label, write in asked.items():
+            change = LinkChange.model_validate(write) if isinstance(write, dict) else write
+            row.links[label] = linked_after(row.links.get(label), change)
 
     def _answer(self, row: Row, item: dict[str, Any]) -> dict[str, Any]:
         """Spell what a write answers: the whole record, or only what was to be written."""
@@ -262,14 +284,17 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
         return Written(key=change.key, report=report(session, row["row"]), found=row.get("found", False))
 
     def create_many(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
-        items = [{"object": object_, "marker": change.marker, "values": dict(change.fields)} for change in changes]
+        items = [
+            {"object": object_, "marker": change.marker, "values": dict(change.fields), "links": _wire(change)}
+            for change in changes
+        ]
         rows = yield from call("create", items, safe=False)
         return [result(session, change, row) for change, row in zip(changes, rows, strict=True)]
 
     def update_many(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
         items = [
             {
-                "id": change.id, "values": dict(change.fields), "before": dict(change.before), "links": dict(change.links),  # noqa: E501 - one row reads better whole
+                "id": change.id, "values": dict(change.fields), "before": dict(change.before), "links": _wire(change),
                 "expected": int(change.expected.token[1:]) if change.expected and change.expected.token else None,
             }
             for change in changes
@@ -302,9 +327,7 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
             )
             for name in fields_
         ),
-        associations=(Association(label="company", to="company", kind="endpoint", max_links=1),)
-        if object_ == "contact"
-        else (),
+        associations=_ASSOCIATIONS if object_ == "contact" else (),
         feeds=(
             Feed(
                 name="all",
@@ -321,6 +344,10 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
         archive_many=update_many,
         discover=discover,
     )
+
+
+def _wire(change: Change) -> dict[str, Any]:
+    return {x: write.model_dump() if isinstance(write, LinkChange) else write for x, write in change.links.items()}
 
 
 def lost(rng: random.Random, share: float) -> bool:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from shared import topics
+from shared.core.connector import link_name
 from shared.core.pairs import Pair
-from shared.core.records import Life, Value
-from tests.simulator.apps import FIELDS, FIRM_FIELDS, MemoryApp, Row
+from shared.core.records import Life, Value, ids_of
+from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, MemoryApp, Row
 from tests.simulator.history import History
 from tests.simulator.links import check_rebuild
 from tests.simulator.past import check_history
@@ -161,6 +162,7 @@ class _Living:
             self._check_values(pair, left)
         if "company" in self._row.links or "company" in partner.links:
             self._check_company(pair, partner)
+        self._check_clubs(pair, partner)
 
     def _check_values(self, pair: Pair, values: Mapping[str, Value | None]) -> None:
         """Assert that what stands is some person's last value."""
@@ -181,7 +183,7 @@ class _Living:
         ends = []
         for name, row in (("a", self._row), ("b", partner)):
             app = self._world.apps[name]
-            firm = app.links_of(row).get("company")
+            firm = app.company_of(row)
             if firm is None and row.links.get("company") is None and None in self._companies(name, row):
                 return
             if firm is None and self._ever_had_company(app, row):
@@ -195,12 +197,25 @@ class _Living:
             f"{pair.pair}: the companies are {[firm for firm, _ in ends]}; {pair.notes} {pair.waits}"
         )
 
+    def _check_clubs(self, pair: Pair, partner: Row) -> None:
+        """Assert that both sides have the same clubs, as far as these are in both apps; a last one may be kept."""
+        clubs = [
+            {
+                firm.pair
+                for record in ids_of(self._world.apps[name].links_of(row).get(CLUBS))
+                if (firm := self._seats.get((name, record))) is not None and self._is_whole(firm)
+            }
+            for name, row in (("a", self._row), ("b", partner))
+        ]
+        kept = pair.notes.get(link_name(CLUBS)) == "kept_clear" and not all(clubs)
+        assert kept or clubs[0] == clubs[1], f"{pair.pair}: the clubs are {clubs}; {pair.notes} {pair.link_base}"
+
     def _companies(self, name: str, row: Row) -> set[str | None]:
         return self._world.people.lives.companies.get((name, row.id), set())
 
     @staticmethod
     def _ever_had_company(app: MemoryApp, row: Row) -> bool:
-        return row.links.get("company") is not None and app.links_of(row).get("company") is None
+        return row.links.get("company") is not None and app.company_of(row) is None
 
     def _is_whole(self, firm: Pair) -> bool:
         return all(_partner(self._world, firm, name) is not None for name in _OTHER)

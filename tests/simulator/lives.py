@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable, Mapping
 
 from shared.core.pairs import Pair
-from shared.core.records import Life, Value
-from tests.simulator.apps import FIRM_FIELDS, MemoryApp, Row
+from shared.core.records import Life, Value, ids_of
+from tests.simulator.apps import CLUBS, FIRM_FIELDS, MemoryApp, Row
 
 Node = tuple[str, str]
 """App and record."""
@@ -104,7 +104,7 @@ class Lives:
         node = (app.name, made.id)
         self._last[node] = made.values.get("h")
         self.addresses[node] = made.values.get("email")
-        self.companies[node] = {made.links.get("company")}
+        self.companies[node] = {*ids_of(made.links.get("company"))} or {None}
         self.merged += [((app.name, row.id), node) for row in (winner, loser)]
         return True
 
@@ -125,13 +125,25 @@ class Lives:
         people = app.living()
         if not people:
             return False
-        row = self._rng.choice(people)
-        firm = self._rng.choice(firms).id if self._rng.random() < 0.85 else None
-        if app.links_of(row).get("company") == firm:
+        row, firm = self._rng.choice(people), self._rng.choice(firms).id
+        return self._change_clubs(app, row, firm) if draw > 0.65 else self._change_company(app, row, firm)
+
+    def _change_company(self, app: MemoryApp, row: Row, firm: str) -> bool:
+        """Let a person go to a company, or to none."""
+        chosen = firm if self._rng.random() < 0.85 else None
+        if app.company_of(row) == chosen:
             return False
-        row.links["company"] = firm
+        row.links["company"] = chosen
         app.touch(row)
-        self.companies.setdefault((app.name, row.id), set()).add(firm)
+        self.companies.setdefault((app.name, row.id), set()).add(chosen)
+        return True
+
+    def _change_clubs(self, app: MemoryApp, row: Row, firm: str) -> bool:
+        """Let a person join a club, or leave it; now and then another one as well."""
+        clubs = {*ids_of(app.links_of(row).get(CLUBS))}
+        chosen = {firm, *(other for other in clubs if self._rng.random() < 0.2)}
+        row.links[CLUBS] = tuple(sorted(clubs ^ chosen))
+        app.touch(row)
         return True
 
 

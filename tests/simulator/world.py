@@ -31,7 +31,7 @@ from shared.messages import Notice, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import MATCHER_GROUP, Topic
-from tests.simulator.apps import FIELDS, FIRM_FIELDS, Kind, MemoryApp, declare, lost_answer
+from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, Kind, MemoryApp, declare, lost_answer
 from tests.simulator.checks import check
 from tests.simulator.grants import Grants
 from tests.simulator.people import MILD, Habits, People
@@ -388,7 +388,9 @@ def _sync(name: str, object_: str, fields: Sequence[str], *, company: bool = Fal
             FieldMapping(key=field, left=field, right=field, lens="email" if field == "email" else "text")
             for field in fields
         ),
-        associations=(AssociationMapping(to=FIRMS, label="company"),) if company else (),
+        associations=tuple(AssociationMapping(to=FIRMS, label=label) for label in ("company", CLUBS))
+        if company
+        else (),
     )
 
 
