@@ -200,7 +200,7 @@ def _rule(
         since=mapping.since,
         on=mapping.on,
         choose=choose,
-        many=mapping.lens == "multi",
+        members=lens.members,
     )
 
 
@@ -218,7 +218,7 @@ def _association(sync: Sync, row: AssociationMapping, bindings: Iterable[Binding
         to_right=_open(sync.direction, "R") and _open(row.direction, "R"),
         clears=row.clears,
         choose=lambda _left, _right: sync.default_app,
-        many=bool(ends) and all(end.max_links != 1 for end in ends),
+        members=texts if ends and all(end.max_links != 1 for end in ends) else None,
         to=row.to,
     )
 

@@ -55,10 +55,16 @@ class Flow:
     """False for a mapping that is switched off: nothing is compared or written, and its bases are kept."""
     choose: Callable[[Value, Value], Choice] = lambda _left, _right: "L"
     """Which of two values stands when both changed."""
-    many: bool = False
-    """Its values are sets: what either side adds or removes travels, and the rest of the other side's set stays."""
+    members: Callable[[Value], tuple[str, ...]] | None = None
+    """Where its values are sets, their members: what either side adds or removes travels, and the rest of the other
+    side's set stays."""
     to: str = ""
     """Of an association, the sync that holds its other end; empty for a field."""
+
+    @property
+    def many(self) -> bool:
+        """Whether its values are sets."""
+        return self.members is not None
 
     def field(self, side: Side) -> str:
         """Name the field on one side."""
@@ -206,10 +212,10 @@ def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: H
     Members are compared as the right side names them. Where one side adds what the other removes, it stays. What goes
     the other way is sent once this is settled.
     """
-    here, there = _members(_spelled(rule, left)), _members(right)
+    here, there = _members(rule, _spelled(rule, left)), _members(rule, right)
     if set(here) == set(there):
         return Settle(left, right)
-    old_here, old_there = _members(_spelled(rule, base_left)), _members(base_right)
+    old_here, old_there = _members(rule, _spelled(rule, base_left)), _members(rule, base_right)
     to_right, to_left = _moves(here, old_here, there, old_there), _moves(there, old_there, here, old_here)
     # Nothing is left of the set where one side removed its last member, and the other added none: that is a clear.
     if rule.clears == "keep" and not here and to_right.remove and not to_left.add:
@@ -252,10 +258,10 @@ def _moves(mine: _Members, my_base: _Members, other: _Members, other_base: _Memb
     )
 
 
-def _members(value: Held) -> _Members:
-    if isinstance(value, tuple):
-        return value
-    return (value,) if isinstance(value, str) else ()
+def _members(rule: Flow, value: Held) -> _Members:
+    if rule.members is None or isinstance(value, Unknown) or value is None:
+        return ()
+    return rule.members(value)
 
 
 def _spelled(rule: Flow, value: Held) -> Held:

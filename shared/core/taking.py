@@ -286,8 +286,11 @@ def _settle_one(draft: Draft, side: Side, flow: Flow, pending: Pending, stored: 
     """Move both bases of a flow to what was written; an association's are the pairs that its records stand for."""
     source = pending.source.get(flow.key, pending.link_source.get(flow.field(side)))
     base = pending.bases.get(flow.key, source if flow.to else stored)
-    if flow.many and not flow.to and isinstance(base, tuple):
-        base = tuple(one for one in base if isinstance(stored, tuple) and one in stored) or None
+    if flow.members is not None and not flow.to and base is not None:
+        sent = pending.fields.get(flow.field(side))
+        kept = flow.members(stored) if stored is not None else ()
+        dropped = {one for one in flow.members(sent) if one not in kept} if sent is not None else set()
+        base = tuple(one for one in flow.members(base) if one not in dropped) or None
     draft.base[side][flow.key], draft.base[opposite(side)][flow.key] = base, source
 
 

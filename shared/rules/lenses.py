@@ -56,6 +56,8 @@ class Lens:
     """(source value, value that stands on the target or None) to what is written there; raises `InvalidValue`."""
     back: Callable[[Value, Value | None, LensContext], Value | None] | None = None
     """The same from right to left, where the two sides are of different types."""
+    members: Callable[[Value], tuple[str, ...]] | None = None
+    """Of a set, its members: what both sides add and remove is merged."""
 
     def get(self, value: Value, context: LensContext) -> Value | None:
         """Spell a left value for the right; raises `InvalidValue`."""
@@ -333,7 +335,7 @@ LENS: Final[Mapping[str, Lens]] = {
     "datetime_date": Lens(_date_key, _date, _day_begins),
     "number": Lens(_number_key, _number),
     "checkbox": Lens(_checkbox_key, _checkbox),
-    "set": Lens(_set_key, _set),
+    "set": Lens(_set_key, _set, members=lambda value: tuple(sorted(_members(value)))),
     "as_text": Lens(_as_text_key, _as_text),
 }
 """The lenses by the name that mappings use."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.core.merging import UNKNOWN, Flow, Held, Keep, Send, Settle, merge
 from shared.core.records import SIDES, Side, Value
+from shared.rules.identifiers import texts
 
 _SETS: Final = st.lists(st.sampled_from("abcdef"), unique=True).map(tuple)
 _MOST: Final = 6
@@ -15,7 +16,7 @@ _MOST: Final = 6
 
 def _flow(**changes: Any) -> Flow:
     itself = {"get": lambda value: value, "put": lambda value, _old: value, "same": operator.eq}
-    return Flow(key="k", left="l", right="r", many=True, to="there", **{**itself, **changes})
+    return Flow(key="k", left="l", right="r", members=texts, to="there", **{**itself, **changes})
 
 
 def _settled(flow: Flow, held: dict[Side, Held], base: dict[Side, Held]) -> tuple[dict[Side, Held], int]:
