@@ -9,6 +9,7 @@ from shared import topics
 from shared.core.outcomes import Done, Drop, Outcome
 from shared.core.pairs import PairEvent, SideState
 from shared.core.records import Life, Report, Side
+from shared.core.survivors import SAME_RECORD
 from shared.io.links import Swapped, spell_keys
 from shared.io.places import UNCHANGED_IDENTITY, place_of
 from shared.io.ports import Inbound, Outbound
@@ -38,7 +39,22 @@ def tell(work: Work, now_ms: int) -> list[Outbound]:
             if homeless or (_is_weighed(work, event.side, result) and _set_back(work, event.side, report)):
                 out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
-    return out
+    return out + _replaced(work, now_ms)
+
+
+def _replaced(work: Work, now_ms: int) -> list[Outbound]:
+    """Have a record read again whose place in the pair another one took: nothing else may tell of it any more.
+
+    The stored state tells which, so that a redelivery asks again. What was merged away lives on in the other one.
+    """
+    if work.stepped is None:
+        return []
+    cause = work.messages[-1]
+    return [
+        read_again(work.policy, row.side, str(row.old), cause, now_ms)
+        for row in work.stepped.pair.log
+        if row.did == "replaced" and row.side is not None and row.note not in SAME_RECORD
+    ]
 
 
 def _is_weighed(work: Work, side: Side, result: str) -> bool:

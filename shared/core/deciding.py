@@ -231,6 +231,7 @@ def _certain_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) 
         return ()
     doubt_links(draft, neighbours)
     if any(end is not None and end.ask for end in draft.ends.values()):
+        notes |= {flow.key: note for flow in draft.policy.associations if (note := draft.notes.get(flow.key))}
         return ()
     resolve_links(draft, neighbours, notes)
     return draft.policy.associations
