@@ -24,7 +24,7 @@ def test_canonical_names_are_those_of_the_object(app: str, name: str) -> None:
 @pytest.mark.parametrize(("app", "name"), _BINDINGS)
 def test_an_app_holds_something_that_its_object_is_recognised_by(app: str, name: str) -> None:
     named = {info.canonical for info in APPS[app].objects[name].fields}
-    assert named & set(OBJECTS[name].identifiers)
+    assert named & set(OBJECTS[name].identifiers) or not OBJECTS[name].identifiers
 
 
 def test_default_mappings_pair_what_both_apps_hold() -> None:
