@@ -1,4 +1,4 @@
-"""HubSpot: contacts and companies, and which company a contact belongs to.
+"""HubSpot: contacts, companies and deals, and which of them belong together.
 
 What is particular here:
 
