@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 from services.console.explain import NOTES, names_of
 from services.console.use.reasons import reason_of
 from shared.core.mapping import FieldMapping
-from shared.core.merging import FieldRule, equal
+from shared.core.merging import Flow, equal
 from shared.core.pairs import Pair
 from shared.core.records import SIDES, Side, Value
 from shared.core.syncs import Sync
@@ -57,7 +57,7 @@ def fields_of(pair: Pair, setups: Setups) -> list[FieldRow]:
     return sorted(rows, key=lambda row: order.index(row.happens))
 
 
-def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: FieldRule | None) -> FieldRow:
+def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Flow | None) -> FieldRow:
     names = names_of(setups, pair.sync)
     happens, sentence = _happens(pair, names, mapping, rule)
     return FieldRow(
@@ -85,7 +85,7 @@ def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapp
 
 
 def _happens(  # noqa: PLR0911 - one outcome a line
-    pair: Pair, names: Mapping[Side, str], mapping: FieldMapping, rule: FieldRule | None
+    pair: Pair, names: Mapping[Side, str], mapping: FieldMapping, rule: Flow | None
 ) -> tuple[Happens, str]:
     problem = pair.problems.get(mapping.key)
     if problem is not None:
