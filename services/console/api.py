@@ -7,14 +7,16 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
 from services.console import projection
 from services.console.access import Access
+from services.console.lists import Listing
 from services.console.protect import problem_json, protect
+from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation, JobRequest, job_row
 from services.console.use.problems import Problem
 from shared.core.pairs import Pair
@@ -75,6 +77,17 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
         )
         rows = api.views.rows(wanted)
         return {"records": [api.row(pair) for pair in rows], "next": _cursor(rows, limit)}
+
+    @router.get("/records.csv", summary="All rows that filters choose, as a file", response_class=StreamingResponse)
+    def export(
+        sync: str = "",
+        status: Literal["", "in_sync", "pending", "failing", "excluded"] = "",
+        category: str = "",
+        q: Annotated[str, Query(max_length=200)] = "",
+        since: Annotated[int, Query(ge=0, le=_LATEST_MS)] = 0,
+    ) -> StreamingResponse:
+        wanted = Listing(sync=sync, status=status, reason=category, text=q, since_ms=since)
+        return StreamingResponse(as_csv(api, wanted), media_type="text/csv; charset=utf-8")
 
     @router.get("/records/{name}", summary="One row")
     def record(name: str) -> dict[str, Any]:

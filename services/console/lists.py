@@ -120,6 +120,25 @@ def newest(
     return [PairRow(*row) for row in rows], total
 
 
+def in_order(
+    database: sqlite3.Connection, wanted: Listing, after: tuple[str, str], shown: Collection[str]
+) -> list[PairRow]:
+    """Return the next pairs in the order of their names, in which none moves while they are read one after another.
+
+    Args:
+        database: The views.
+        wanted: Which pairs, and how many of them at once.
+        after: Sync and name of the last one that was read.
+        shown: Statuses that are listed at all.
+    """
+    where, given = _where(wanted, {}, shown, by_status=False)
+    rows = database.execute(
+        f"SELECT {_COLUMNS} FROM pairs WHERE (sync, pair) > (?, ?) AND {where} ORDER BY sync, pair LIMIT ?",  # noqa: S608 - all values are bound
+        (*after, *given, wanted.limit),
+    )
+    return [PairRow(*row) for row in rows]
+
+
 def _where(wanted: Listing, counts: Counts, shown: Collection[str], *, by_status: bool) -> tuple[str, list[object]]:
     """Return the conditions; an index that begins with the sync is of use only where the syncs are named."""
     syncs = [wanted.sync] if wanted.sync else (list(counts) if by_status else [])

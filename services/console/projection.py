@@ -256,6 +256,10 @@ class Views:
         """List pairs, the newest change first, with how many there are in all where that costs little."""
         return lists.newest(self._connection(), wanted, self.counts(), SHOWN)
 
+    def in_order(self, wanted: Listing, after: tuple[str, str]) -> list[PairRow]:
+        """List pairs in the order of sync and pair."""
+        return lists.in_order(self._connection(), wanted, after, SHOWN)
+
     def pair(self, name: str) -> Pair | None:
         """Give one pair by its name, which is unique over all syncs."""
         row = self._connection().execute("SELECT state FROM pairs WHERE pair = ?", (name,)).fetchone()

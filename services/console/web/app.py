@@ -63,6 +63,7 @@ PAGES: Final = (
     Page("GET", "/syncs/{name}", "viewer", sync.show),
     Page("POST", "/syncs/{name}/resync", "operator", sync.resync),
     Page("GET", "/records", "viewer", records.show),
+    Page("GET", "/records.csv", "viewer", records.export),
     Page("GET", "/records/{name}", "viewer", record.show),
     Page("POST", "/records/{name}/resync", "operator", record.resync),
     Page("GET", "/why", "viewer", why.show),

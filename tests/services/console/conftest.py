@@ -38,7 +38,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     def renew(place: Path) -> Window:
         desk = Desk()
         installation.views.close()
-        window = Window(desk, Views(place / "views.sqlite"), address)
+        window = Window(desk, Views(place / "views.sqlite"), address, installation)
         installation.views, installation.setups = window.views, desk.setups
         installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
         installation._ready = lambda: window.ready

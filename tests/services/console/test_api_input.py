@@ -14,7 +14,8 @@ from tests.services.console.window import TOKEN, Window, is_problem
 from tests.services.desk import SYNC
 
 ROUTES: Final = (
-    ("GET", "health"), ("GET", "records"), ("GET", "records/x"), ("GET", "records/x/explanation"),
+    ("GET", "health"), ("GET", "records"), ("GET", "records.csv"), ("GET", "records/x"),
+    ("GET", "records/x/explanation"),
     ("GET", "explanations?connection=a&object=contact&record_id=1"), ("GET", "jobs"), ("GET", "jobs/x"),
     ("POST", "jobs"), ("POST", "records/x/resync"), ("GET", "error-categories"),
     ("GET", "parked"), ("GET", "openapi.json"),

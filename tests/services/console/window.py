@@ -6,6 +6,7 @@ from typing import Any, Final
 import requests
 
 from services.console.projection import Views
+from services.console.use.installation import Installation
 from shared import topics
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
@@ -24,6 +25,7 @@ class Window:
     desk: Desk
     views: Views
     address: str
+    installation: Installation
     ready: bool = True
     refused: dict[str, Refusals] = field(default_factory=dict)
     """Webhooks that were refused, by connection."""

@@ -8,10 +8,11 @@ from typing import Annotated, Final
 import htpy as h
 from htpy import Element, Node
 from pydantic import Field, TypeAdapter
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from services.console.explain import names_of
 from services.console.lists import Listing, PairRow, Total, matching
+from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
@@ -77,6 +78,16 @@ def show(asked: Asked) -> Response:
     )
 
 
+def export(asked: Asked) -> Response:
+    """Return the whole list that the filters choose, as a file."""
+    wanted = listing(filters(asked.query), "", asked.now_ms)
+    return StreamingResponse(
+        as_csv(asked.console, wanted),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="records.csv"'},
+    )
+
+
 def _place(after: str) -> tuple[int, str] | None:
     if not after:
         return None
@@ -123,6 +134,8 @@ def _filters(asked: Asked, found: Mapping[str, str]) -> Element:
         _select("period", "Changed", list(PERIODS.items()), found),
         hidden("status", found.get("status", "")),
         h.noscript[button("Apply", type="submit")],
+        h.span(".grow"),
+        button("Export", mark="download", href=url(f"{PATH}.csv", found), id="export"),
     ]  # fmt: skip
 
 
