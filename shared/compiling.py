@@ -8,7 +8,7 @@ from typing import TypeAlias
 from shared.core.connector import App, Binding, FieldInfo, link_name
 from shared.core.mapping import FieldMapping
 from shared.core.matching import Identity, MatchSettings, Rule
-from shared.core.merging import Choice, Flow, InvalidValue
+from shared.core.merging import Choice, Edited, Flow, InvalidValue
 from shared.core.policies import Identified, Policy, SidePolicy
 from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, opposite
 from shared.core.syncs import AssociationMapping, Connection, Sync
@@ -171,8 +171,9 @@ def _rule(
     left, right = infos["L"].get(mapping.left), infos["R"].get(mapping.right)
     policy = POLICIES[mapping.policy]
 
-    def choose(one: Value, other: Value) -> Choice:
-        return policy(Conflict(left=one, right=other, default=sync.default_app))
+    def choose(one: Value, other: Value, edited: Edited) -> Choice:
+        left_ms, right_ms = edited
+        return policy(Conflict(left=one, right=other, default=sync.default_app, left_ms=left_ms, right_ms=right_ms))
 
     def get(value: Value) -> Value | None:
         return _fitting(value if isinstance(value, TooLong) else lens.get(value, context), right)
@@ -200,6 +201,7 @@ def _rule(
         since=mapping.since,
         on=mapping.on,
         choose=choose,
+        dated=mapping.policy == "most_recent",
         members=lens.members,
     )
 
@@ -217,7 +219,7 @@ def _association(sync: Sync, row: AssociationMapping, bindings: Iterable[Binding
         to_left=_open(sync.direction, "L") and _open(row.direction, "L"),
         to_right=_open(sync.direction, "R") and _open(row.direction, "R"),
         clears=row.clears,
-        choose=lambda _left, _right: sync.default_app,
+        choose=lambda _left, _right, _edited: sync.default_app,
         members=texts if ends and all(end.max_links != 1 for end in ends) else None,
         to=row.to,
     )

@@ -22,12 +22,6 @@ _LEADS_TO: Final[Mapping[Direction, tuple[Side, ...]]] = {
     "to_right": ("R",),
 }
 
-_NOT_YET: Final[Mapping[str, str]] = {
-    "most_recent": "`policy: most_recent` does not work yet: nothing tells when each field was edited, so that the "
-    "default app would win"
-}
-"""Policies that are reserved, and what is said of them."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
@@ -148,20 +142,6 @@ def _check_written(sync: str, made: Sequence[FieldMapping], left: End, right: En
                     f"{end.app}: switch one of them off, or turn it the other way"
                 )
             written[name] = row.key
-
-
-def check_policies(sync: str, made: Sequence[FieldMapping], old: Sync | None) -> list[str]:
-    """Refuse a policy that does not work yet where it is new; return a sentence for each mapping that has it."""
-    standing = {row.key for row in old.mappings if row.policy in _NOT_YET} if old is not None else set[str]()
-    hints = []
-    for row in made:
-        if row.policy not in _NOT_YET:
-            continue
-        told = f"sync {sync!r}, mapping {row.key!r}: {_NOT_YET[row.policy]}"
-        if row.key not in standing:
-            raise SetupError(f"{told}: write `policy: inherit`, `left`, `right` or `manual`")
-        hints.append(f"{told}, and the mapping goes on as `policy: inherit`")
-    return hints
 
 
 def dated(row: FieldMapping, old: Sync | None) -> FieldMapping:

@@ -327,7 +327,6 @@ def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str
         for row in made.associations
         if row.to not in drawn.syncs and row.to not in named
     ]
-    drawn.hints += mappings.check_policies(made.id, made.mappings, old)
     _check_circles(drawn, made, new=old is None)
     if made == old:
         _ask_again(drawn, current, made, discovered.at_ms)

@@ -248,7 +248,9 @@ def _decide_flow(
         return
     left, right = draft.held("L", rule), draft.held("R", rule)
     try:
-        decision = merge(rule, left, right, draft.base_of("L", rule.key), draft.base_of("R", rule.key))
+        decision = merge(
+            rule, left, right, draft.base_of("L", rule.key), draft.base_of("R", rule.key), draft.when_edited(rule)
+        )
     except InvalidValue as error:
         problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.key)
         return

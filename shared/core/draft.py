@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from shared.core.ids import second_read_token
-from shared.core.merging import UNKNOWN, Flow, Held
+from shared.core.merging import UNKNOWN, Edited, Flow, Held
 from shared.core.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Fields, Life, Linked, Side, Value, put_together
@@ -58,6 +58,7 @@ class Draft:
     refused: int = 0
     n: int = 0
     edits: int = 0
+    edited: dict[str, int] = field(default_factory=dict)
     accepted_ms: int = 0
     seated: Mapping[Side, str] = field(default_factory=dict)
     """The living records to which the links gave the places."""
@@ -107,8 +108,8 @@ class Draft:
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, others=pair.others, match=pair.match,
             absorbed_by=pair.absorbed_by, waits=pair.waits, tries=pair.tries, held_ms=pair.held_ms,
-            refused=pair.refused, n=pair.n, edits=pair.edits, seated=seated, doubted=dict(pair.doubted),
-            shown=set(pair.shown), seal=pair.seal,
+            refused=pair.refused, n=pair.n, edits=pair.edits, edited=dict(pair.edited), seated=seated,
+            doubted=dict(pair.doubted), shown=set(pair.shown), seal=pair.seal,
         )  # fmt: skip
 
     @property
@@ -128,6 +129,17 @@ class Draft:
     def held(self, side: Side, flow: Flow) -> Held:
         """Return what a side holds of a flow: the value of a field, or the pairs at the other end of an association."""
         return self.linked.get((side, flow.key), UNKNOWN) if flow.to else self.value(side, flow.field(side))
+
+    def note_edits(self, side: Side, fields: Fields, at_ms: int) -> None:
+        """Note when values were edited that a report brings, where the most recent one is to win."""
+        for flow in self.policy.rules:
+            name = flow.field(side)
+            if flow.dated and name in fields and fields[name] != self.value(side, name):
+                self.edited[f"{side}{flow.key}"] = at_ms
+
+    def when_edited(self, flow: Flow) -> Edited:
+        """Return when both values of a flow were edited, as far as it matters."""
+        return self.edited.get(f"L{flow.key}"), self.edited.get(f"R{flow.key}")
 
     def base_of(self, side: Side, key: str) -> Held:
         """Give a side's base of a mapping."""
@@ -223,7 +235,8 @@ class Draft:
             "yields": self.yields and bool(self.pending or self.again or _asks(left) or _asks(right)),
             "tries": self.tries, "held_ms": self.held_ms if self.tries else 0, "refused": self.refused,
             "recent": self.recent,
-            "edits": self.edits, "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
+            "edits": self.edits, "edited": self.edited,
+            "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
             "log": tuple(trace.without_values() for trace in log) if erased else log,
             "cause": self.cause if log else "", "earlier": (),

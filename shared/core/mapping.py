@@ -19,8 +19,8 @@ class MappingSettings(Frozen):
     zone: str = Field(default="", examples=["Europe/Rome"])
     """Where a day begins, when a date meets a time; the zone of the account that holds the time when empty."""
     policy: Literal["inherit", "left", "right", "most_recent", "manual"] = Field(default="inherit", examples=["left"])
-    """Which side wins where both changed; `inherit` leaves it to the sync's `default_app`. `most_recent` is reserved:
-    it does not work yet, and is refused."""
+    """Which side wins where both changed; `inherit` leaves it to the sync's `default_app`, and so does `most_recent`
+    where two edits are less than five seconds apart."""
     clears: Literal["keep", "propagate"] = Field(default="keep", examples=["propagate"])
     """Whether a value that is emptied on one side is emptied on the other."""
     on: bool = Field(default=True, examples=[False])

@@ -24,6 +24,11 @@ Held: TypeAlias = Value | Unknown | None
 Choice: TypeAlias = Literal["L", "R", "ask"]
 
 
+Edited: TypeAlias = tuple[int | None, int | None]
+"""When the left and the right value were edited, in milliseconds since 1970; None when nobody knows."""
+NOBODY_KNOWS: Final[Edited] = (None, None)
+
+
 class InvalidValue(ValueError):  # noqa: N818 - it names the value's state
     """A value that the other side's field cannot take; `code` is a row of the error registry."""
 
@@ -53,8 +58,10 @@ class Flow:
     """Settings version in which the mapping became what it is."""
     on: bool = True
     """False for a mapping that is switched off: nothing is compared or written, and its bases are kept."""
-    choose: Callable[[Value, Value], Choice] = lambda _left, _right: "L"
+    choose: Callable[[Value, Value, Edited], Choice] = lambda _left, _right, _edited: "L"
     """Which of two values stands when both changed."""
+    dated: bool = False
+    """Whether choosing asks when the values were edited."""
     members: Callable[[Value], tuple[str, ...]] | None = None
     """Where its values are sets, their members: what either side adds or removes travels, and the rest of the other
     side's set stays."""
@@ -116,7 +123,9 @@ class Ask:
 Decision: TypeAlias = Keep | Settle | Send | Ask
 
 
-def merge(rule: Flow, left: Held, right: Held, base_left: Held, base_right: Held) -> Decision:  # noqa: PLR0911 - one decision table, read from top to bottom
+def merge(  # noqa: PLR0911 - one decision table, read from top to bottom
+    rule: Flow, left: Held, right: Held, base_left: Held, base_right: Held, edited: Edited = NOBODY_KNOWS
+) -> Decision:
     """Decide one flow; raises `InvalidValue` when the value to write does not fit the other side."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return Keep()  # a field we may not read is never "cleared"
@@ -131,7 +140,7 @@ def merge(rule: Flow, left: Held, right: Held, base_left: Held, base_right: Held
     left_changed = not _same(rule, left, base_left)
     right_changed = not _same(rule, right, base_right)
     if left_changed and right_changed:
-        return _conflict(rule, left, right, edit=True)
+        return _conflict(rule, left, right, edited, edit=True)
     if left_changed:
         return _one_changed(rule, "L", left, right, base_right)
     if right_changed:
@@ -163,16 +172,16 @@ def _first(rule: Flow, left: Value | None, right: Value | None) -> Decision:
     if left is None or right is None:
         filled: Side = "L" if left is None else "R"
         return _send(rule, filled, left, right, lost=None, edit=False)
-    return _conflict(rule, left, right, edit=False)
+    return _conflict(rule, left, right, NOBODY_KNOWS, edit=False)
 
 
-def _conflict(rule: Flow, left: Value | None, right: Value | None, *, edit: bool) -> Decision:
+def _conflict(rule: Flow, left: Value | None, right: Value | None, edited: Edited, *, edit: bool) -> Decision:
     """Decide between two differing values that both count as new; a blank never wins."""
     if left is None:
         return _send(rule, "L", left, right, lost=None, edit=edit)
     if right is None:
         return _send(rule, "R", left, right, lost=None, edit=edit)
-    winner = rule.choose(left, right)
+    winner = rule.choose(left, right, edited)
     if winner == "ask":
         return Ask()
     target = opposite(winner)

@@ -196,6 +196,8 @@ class Pair(Frozen):
     """How often in a row a write was refused because another record holds the identifier."""
     recent: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)
     """Times (ms) of the latest writes by field, to notice one that is written back and forth."""
+    edited: Mapping[str, int] = Field(default_factory=dict)
+    """When the values were edited of which the most recent one wins (ms), by side and flow."""
     edits: int = 0
     """Changes by people or other programs that were taken over, for the amplification metric."""
     changed_ms: int = 0

@@ -197,6 +197,8 @@ class Report(Frozen):
     """When the app says the record was made (ISO 8601, UTC), for choosing the oldest of duplicates."""
     links: Mapping[str, Linked] = Field(default_factory=dict)
     """By association label; an absent label is not known."""
+    changed_ms: int = 0
+    """When the app says the record was last changed, in milliseconds since 1970; 0 when it does not tell."""
     partial: bool = False
     """Some of the fields are older than the version: what a pair hands over may be."""
 

@@ -58,6 +58,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
     if verdict in ("taken", "known"):
         _note_arrival(draft, side, report, pending, own)
         if verdict == "taken":
+            draft.note_edits(side, report.fields, report.changed_ms or event.accepted_ms)
             draft.put(side, _overlay(draft, side, current, report))
             if own is None or own.result == "stale":
                 forget_unnamed(draft)

@@ -213,31 +213,6 @@ def test_changes_of_the_defaults(planner: Planner) -> None:
 # What does not go together
 
 
-@pytest.mark.parametrize("changes", [True, False])
-def test_a_policy_that_does_not_work_yet_is_refused_where_it_is_new_and_told_where_it_stands(
-    planner: Planner,
-    changes: bool,  # noqa: FBT001 - both ways to write mappings
-) -> None:
-    rows = [{"key": "city", "left": "city", "right": "city", "policy": "most_recent"}]
-    given: Any = {"add": rows} if changes else rows
-    accounts = (crm("one"), crm("two"))
-    (error,) = planner.plan(*accounts, between("one", "two", mappings=given)).errors
-    assert "'city': `policy: most_recent` does not work yet" in error
-    assert "write `policy: inherit`" in error
-    rows[0]["policy"] = "left"
-    planner.apply(*accounts, between("one", "two", mappings=given))
-    old = planner.syncs["people"]
-    held = [row.model_copy(update={"policy": "most_recent"}) if row.key == "city" else row for row in old.mappings]
-    planner.syncs["people"] = old.model_copy(update={"mappings": tuple(held)})
-    rows[0]["policy"] = "most_recent"
-    found = planner.plan(*accounts, between("one", "two", mappings=given))
-    assert found.errors == ()
-    assert any("the mapping goes on as `policy: inherit`" in hint for hint in found.hints)
-    kept = planner.plan(*accounts, between("one", "two", default_app="R"))
-    assert kept.errors == ()
-    assert any("the mapping goes on as `policy: inherit`" in hint for hint in kept.hints)
-
-
 def test_objects_that_do_not_go_together_are_refused(planner: Planner) -> None:
     sync = {**between("one", "two"), "left": {"connection": "one", "object": "company"}}
     assert "company and contact are not the same kind of record" in planner.refused(crm("one"), crm("two"), sync)

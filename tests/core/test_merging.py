@@ -18,7 +18,7 @@ def rule(**changes: object) -> Flow:
     return Flow(**{**fields, **changes})  # type: ignore[arg-type]  # a table of test cases
 
 
-def right_wins(_left: object, _right: object) -> str:
+def right_wins(_left: object, _right: object, _edited: object) -> str:
     return "R"
 
 
@@ -61,7 +61,7 @@ def test_a_blank_never_wins_a_conflict_even_where_clears_travel() -> None:
 
 def test_a_person_decides_under_the_manual_policy() -> None:
     """`manual` writes nothing."""
-    assert Ask() == merge(rule(choose=lambda _left, _right: "ask"), "2", "3", "1", "1")
+    assert Ask() == merge(rule(choose=lambda *_: "ask"), "2", "3", "1", "1")
 
 
 def test_one_way_first_link_with_the_target_as_default_keeps_its_value() -> None:
@@ -83,7 +83,7 @@ def test_an_edit_of_the_one_way_target_is_drift_and_wins_when_the_target_is_defa
 @pytest.mark.parametrize(("to_left", "to_right"), [(True, True), (True, False), (False, True)])
 def test_one_decision_settles_every_combination(clears: str, winner: str, to_left: bool, to_right: bool) -> None:  # noqa: FBT001 - columns of the table
     """After its write is answered a field asks for nothing more, and a closed side is never written."""
-    a_rule = rule(clears=clears, choose=lambda _left, _right: winner, to_left=to_left, to_right=to_right)
+    a_rule = rule(clears=clears, choose=lambda *_: winner, to_left=to_left, to_right=to_right)
     for left, right, base_left, base_right in itertools.product(TEXTS, TEXTS, (*TEXTS, UNKNOWN), (*TEXTS, UNKNOWN)):
         if (base_left is UNKNOWN) != (base_right is UNKNOWN):
             continue

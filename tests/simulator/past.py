@@ -5,8 +5,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared import topics
+from shared.core.connector import label_of
 from shared.core.pairs import Pair
-from shared.core.records import SIDES
+from shared.core.records import SIDES, linked_after
 from shared.io.erasable import Unsealable, place, unseal
 from shared.io.memory import MemoryReader
 from shared.messages import HistoryStep
@@ -65,11 +66,20 @@ def _begun(state: Pair, before: Pair | None) -> Rows:
         pending = state.pending.get(side)
         if pending is None or pending.op != "update" or (before is not None and before.pending.get(side) == pending):
             continue
-        found += [
-            {"side": side, "key": key, "old": pending.before.get(key), "new": pending.fields[key]}
-            for key in pending.source
-        ]
+        held = state.side(side)
+        for key in pending.source:
+            label = label_of(key)
+            if label:
+                old: Any = held.links.get(label) if held is not None else None
+                new: Any = linked_after(old, pending.links[label])
+            else:
+                old, new = pending.before.get(key), pending.fields[key]
+            found.append({"side": side, "key": key, "old": _as_json(old), "new": _as_json(new)})
     return found
+
+
+def _as_json(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _of_write(row: dict[str, Any]) -> list[str]:

@@ -64,6 +64,7 @@ def report_of(session: Session, kind: Kind, body: Mapping[str, Any], names: Iter
         fields=fields_of(kind, held, names),
         marker=marker if isinstance(marker, str) else None,
         created=iso(created) if created is not None else "",
+        changed_ms=moment_ms(held.get(kind.modified)) or 0,
     )
 
 
