@@ -5,12 +5,13 @@ A test that stops or kills a server makes its own (`KafkaServer(tmp_path)`), so 
 
 import importlib.util
 import os
-import shutil
 import uuid
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests import browsers
 
 if TYPE_CHECKING:
     from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, XandikosServer
@@ -113,10 +114,10 @@ def _xandikos(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[XandikosSer
 def _chromium() -> str:
     """Offer the program of a Chromium browser."""
     _require("A browser", "playwright", "axe_playwright_python")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
+    program = browsers.found()
+    if program is None:
         pytest.skip("There is no Chromium here: install it (on Debian and Ubuntu, apt-get install chromium).")
-    return found
+    return program
 
 
 @pytest.fixture

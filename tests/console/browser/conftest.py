@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.browsers import LAUNCH
 from tests.console.web.examples import show_everything
 from tests.services.console.conftest import opened
 from tests.services.console.window import TOKEN, Window
@@ -78,9 +79,7 @@ class Reader:
 @pytest.fixture(name="browser", scope="package")
 def _browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
+        browser = playwright.chromium.launch(executable_path=chromium, args=LAUNCH)
         yield browser
         browser.close()
 

