@@ -1,11 +1,12 @@
 """Lists of pairs, the newest change first: how many match is known beforehand, so the cheaper of two plans is taken.
 
 *Gather*: few pairs have that status or reason, so all of them are taken from one index and sorted. *Walk*: everything
-else goes along the index of changes, tests the filters in the index alone, and stops when a page is full.
+else goes along the index of changes, tests the filters in the index alone, and stops when a page is full, or after so
+many pairs that the page would be slow: the next one goes on from there.
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,10 +18,15 @@ INDEXES: Final = (
 )
 SMALL: Final = 20_000
 """Pairs that are sorted rather than walked along."""
+SMALL_WITH_TEXT: Final = 5_000
+"""The same where a text is looked for in each, which no index of these pairs holds."""
+WALKED: Final = 250_000
+"""Pairs that one page looks at: a list with few matches among very many is gone through page by page."""
 COUNTED: Final = 1_000
 """Up to which matches are counted where no kept number says how many there are."""
 _COUNT_WITHIN: Final = 100_000
 """Pairs in all, up to which that costs little."""
+_ORDER: Final = "ORDER BY changed_ms DESC, pair DESC"
 _COLUMNS: Final = "sync, pair, status, reason, label, ident, left_id, right_id, changed_ms"
 
 Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -64,6 +70,17 @@ class Total:
     exact: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of a list."""
+
+    rows: list[PairRow]
+    total: Total | None
+    """How many pairs there are in all, where that costs little."""
+    further: tuple[int, str] | None = None
+    """Where to go on, where so many pairs were looked at that the page was not filled."""
+
+
 def text_filter(text: str) -> tuple[str, list[object]]:
     """Return the condition that a pair is found by a text: by all of its words, or as the id of a record."""
     words = folded(text).split()
@@ -85,10 +102,8 @@ def matching(wanted: Listing, counts: Counts) -> int:
     )
 
 
-def newest(
-    database: sqlite3.Connection, wanted: Listing, counts: Counts, shown: Collection[str]
-) -> tuple[list[PairRow], Total | None]:
-    """Return one page, and how many pairs there are in all where that costs little.
+def newest(database: sqlite3.Connection, wanted: Listing, counts: Counts, shown: Collection[str]) -> Found:
+    """Return one page of a list.
 
     Args:
         database: The views.
@@ -97,27 +112,43 @@ def newest(
         shown: Statuses that are listed at all.
     """
     few = matching(wanted, counts)
-    gathered = not wanted.text and bool(wanted.status or wanted.reason) and few <= SMALL
-    index = "pairs_status" if gathered else "pairs_newest"
+    narrow = bool(wanted.sync or wanted.status or wanted.reason)
+    gathered = narrow and few <= (SMALL_WITH_TEXT if wanted.text else SMALL)
     where, given = _where(wanted, counts, shown, by_status=gathered)
-    total = None
+    place, at = ("1", list[object]()) if wanted.after is None else ("(changed_ms, pair) < (?, ?)", list(wanted.after))
+    if gathered:
+        found = f"SELECT rowid AS id FROM pairs INDEXED BY pairs_status WHERE {where} AND {place} {_ORDER} LIMIT ?"  # noqa: S608 - all values are bound
+        rows = _rows(database, found, (*given, *at, wanted.limit))
+        return Found(rows, _total(database, wanted, counts, f"INDEXED BY pairs_status WHERE {where}", given))
+    last = (
+        f"SELECT changed_ms, pair FROM pairs INDEXED BY pairs_newest WHERE {place} {_ORDER} LIMIT 1 OFFSET {WALKED - 1}"  # noqa: S608 - the same
+    )
+    further = database.execute(last, at).fetchone()
+    until, to = ("1", list[object]()) if further is None else ("(changed_ms, pair) >= (?, ?)", list(further))
+    walked = (
+        f"SELECT rowid AS id FROM pairs INDEXED BY pairs_newest WHERE {place} AND {until} AND {where} {_ORDER} LIMIT ?"  # noqa: S608 - the same
+    )
+    rows = _rows(database, walked, (*at, *to, *given, wanted.limit))
+    total = _total(database, wanted, counts, f"INDEXED BY pairs_newest WHERE {where}", given)
+    return Found(rows, total, (further[0], further[1]) if further and len(rows) < wanted.limit else None)
+
+
+def _rows(database: sqlite3.Connection, found: str, given: Sequence[object]) -> list[PairRow]:
+    """Return the rows of ids, which one query finds in an index alone."""
+    sql = f"SELECT {_COLUMNS} FROM ({found}) AS found JOIN pairs ON pairs.rowid = found.id {_ORDER}"  # noqa: S608 - all values are bound
+    return [PairRow(*row) for row in database.execute(sql, given)]
+
+
+def _total(
+    database: sqlite3.Connection, wanted: Listing, counts: Counts, source: str, given: Sequence[object]
+) -> Total | None:
     if not wanted.text and not wanted.since_ms:
-        total = Total(few, exact=True)
-    elif sum(matching(Listing(sync=name), counts) for name in counts) <= _COUNT_WITHIN:
-        one = f"SELECT 1 FROM pairs INDEXED BY {index} WHERE {where} LIMIT {COUNTED + 1}"  # noqa: S608 - all values are bound
-        (number,) = database.execute(f"SELECT count(*) FROM ({one})", given).fetchone()  # noqa: S608 - the same
-        total = Total(min(number, COUNTED), exact=number <= COUNTED)
-    if wanted.after is not None:
-        where, given = f"{where} AND (changed_ms, pair) < (?, ?)", [*given, *wanted.after]
-    found = (
-        f"SELECT rowid AS id FROM pairs INDEXED BY {index} WHERE {where} ORDER BY changed_ms DESC, pair DESC LIMIT ?"  # noqa: S608 - all values are bound
-    )
-    rows = database.execute(
-        f"SELECT {_COLUMNS} FROM ({found}) AS found JOIN pairs ON pairs.rowid = found.id"  # noqa: S608 - the same
-        " ORDER BY changed_ms DESC, pair DESC",
-        (*given, wanted.limit),
-    )
-    return [PairRow(*row) for row in rows], total
+        return Total(matching(wanted, counts), exact=True)
+    if sum(matching(Listing(sync=name), counts) for name in counts) > _COUNT_WITHIN:
+        return None
+    one = f"SELECT 1 FROM pairs {source} LIMIT {COUNTED + 1}"  # noqa: S608 - all values are bound
+    (number,) = database.execute(f"SELECT count(*) FROM ({one})", given).fetchone()  # noqa: S608 - the same
+    return Total(min(number, COUNTED), exact=number <= COUNTED)
 
 
 def in_order(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.console import lists, tallies
-from services.console.lists import Listing, PairRow, Total
+from services.console.lists import Found, Listing, PairRow
 from services.console.words import identifiers, words_of
 from shared import logs, topics
 from shared.core import pairs
@@ -252,8 +252,8 @@ class Views:
         sql = f"SELECT state FROM pairs WHERE {' AND '.join(where)} ORDER BY sync, pair LIMIT ?"  # noqa: S608 - all values are bound
         return [_pair(row) for row in self._connection().execute(sql, (*given, query.limit))]
 
-    def newest(self, wanted: Listing) -> tuple[list[PairRow], Total | None]:
-        """List pairs, the newest change first, with how many there are in all where that costs little."""
+    def newest(self, wanted: Listing) -> Found:
+        """List pairs, the newest change first."""
         return lists.newest(self._connection(), wanted, self.counts(), SHOWN)
 
     def in_order(self, wanted: Listing, after: tuple[str, str]) -> list[PairRow]:

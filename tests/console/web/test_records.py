@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from services.console import lists
 from shared import topics
 from shared.io.envelope import Stored
 from shared.messages import Parked
@@ -82,6 +83,24 @@ def test_a_list_without_records_says_which_kind_of_nothing_it_is(visitor: Visito
     assert "No record yet" in visitor.open("/records").words
     assert "No record fails" in visitor.open("/records?status=failing").words
     assert "No record matches" in visitor.open("/records?q=x").words
+
+
+def test_a_search_among_very_many_goes_on_page_by_page(
+    window: Window, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says how far it looked, and leads on until the end."""
+    monkeypatch.setattr(lists, "WALKED", 10)
+    now = window.desk.clock.now_ms()
+    window.show(*(linked(f"p{number:02d}", changed_ms=now - number * 60_000) for number in range(25)))
+    page = visitor.open("/records?q=p23")
+    assert "There is no match among what changed since 9 min ago." in page.words
+    assert "Search on" in page.words
+    (link,) = [link for link in page.links if "after=" in link and not link.startswith("/records.csv")]
+    page = visitor.open(link)
+    (link,) = [link for link in page.links if "after=" in link]
+    page = visitor.open(link)
+    assert names(page) == ["p23"]
+    assert "Searched in part" not in page.words
 
 
 @pytest.mark.parametrize(

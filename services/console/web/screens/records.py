@@ -11,14 +11,14 @@ from pydantic import Field, TypeAdapter
 from starlette.responses import Response, StreamingResponse
 
 from services.console.explain import names_of
-from services.console.lists import Listing, PairRow, Total, matching
+from services.console.lists import Found, Listing, PairRow, Total, matching
 from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import button, empty, hidden
+from services.console.web.parts.pieces import button, empty, hidden, notice
 from services.console.web.parts.words import STATUS, ago, count, icon, status_badge, url
 from services.console.web.screens.record import address
 from shared.core.records import Side
@@ -28,6 +28,8 @@ FILTERS: Final = ("sync", "status", "reason", "period", "q")
 PERIODS: Final = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 _MS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000}
 _PAGE: Final = 50
+_NEXT: Final = {True: "Next page", False: "Search on"}
+"""What leads on, from a page that was filled and from one that was not."""
 _LONGEST: Final = 200
 """Characters of a text that is searched for."""
 _Place: Final = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=2**53)], str])
@@ -61,8 +63,11 @@ def show(asked: Asked) -> Response:
     """Return one page of the list."""
     found, after = filters(asked.query), asked.query.get("after", "")
     wanted = listing(found, after, asked.now_ms, _PAGE + 1)
-    rows, total = asked.console.views.newest(wanted)
-    following = _cursor(rows[_PAGE - 1]) if len(rows) > _PAGE else ""
+    page_ = asked.console.views.newest(wanted)
+    rows, more = page_.rows, len(page_.rows) > _PAGE
+    following = _cursor((rows[_PAGE - 1].changed_ms, rows[_PAGE - 1].pair)) if more else ""
+    if page_.further and not more:
+        following = _cursor(page_.further)
     return html(
         page(
             asked,
@@ -70,8 +75,11 @@ def show(asked: Asked) -> Response:
             _tabs(asked, found),
             _filters(asked, found),
             h.div(id="list")[
-                _table(asked, rows[:_PAGE]) if rows else _empty(found),
-                _pager(found, total, len(rows[:_PAGE]), following, is_first=not after) if rows else None,
+                _searched(asked, page_, rows) if page_.further and not more else None,
+                _table(asked, rows[:_PAGE]) if rows else (None if following else _empty(found)),
+                _pager(found, page_.total, len(rows[:_PAGE]), following, is_first=not after, fills=more)
+                if rows or following or after
+                else None,
             ],
             here=url(PATH, status="failing") if found == {"status": "failing"} else PATH,
         )
@@ -97,8 +105,15 @@ def _place(after: str) -> tuple[int, str] | None:
         raise Problem(400, "Not a page of this list", "The address is not whole: begin at the first page.") from error
 
 
-def _cursor(row: PairRow) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.changed_ms, row.pair]).encode()).decode()
+def _cursor(place: tuple[int, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def _searched(asked: Asked, page_: Found, rows: Sequence[PairRow]) -> Element:
+    """Return what was looked at: so many records have changed since that one page cannot look at all."""
+    at_ms = page_.further[0] if page_.further else 0
+    what = "These are the matches" if rows else "There is no match"
+    return notice("info", "Searched in part", h.p[what, " among what changed since ", ago(at_ms, asked.now_ms), "."])
 
 
 def _tabs(asked: Asked, found: Mapping[str, str]) -> Element:
@@ -223,8 +238,10 @@ def _empty(found: Mapping[str, str]) -> Element:
     return empty("No record yet", "Records are shown here as they are read.", button("Go to the syncs", href="/#syncs"))
 
 
-def _pager(found: Mapping[str, str], total: Total | None, here: int, following: str, *, is_first: bool) -> Element:
-    said: Node = f"{count(here)} on this page"
+def _pager(
+    found: Mapping[str, str], total: Total | None, here: int, following: str, *, is_first: bool, fills: bool
+) -> Element:
+    said: Node = f"{count(here)} on this page" if here else None
     if total is not None:
         said = [
             h.b[f"{count(total.number)}{'' if total.exact else '+'}"],
@@ -234,7 +251,12 @@ def _pager(found: Mapping[str, str], total: Total | None, here: int, following: 
         h.p(data_told="")[said],
         h.div(".row")[
             None if is_first else button("First page", href=url(PATH, found), id="first", data_live=""),
-            button(["Next page", icon("right")], href=url(PATH, found, after=following), id="next", data_live="")
+            button(
+                [_NEXT[fills], icon("right")],
+                href=url(PATH, found, after=following),
+                id="next",
+                data_live="",
+            )
             if following
             else None,
         ],
