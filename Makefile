@@ -37,8 +37,8 @@ help: ## Show this help
 run: $(VENV)/local.stamp ## Run everything here, live: real Kafka, Redis and Radicale, and a HubSpot simulator (PORT_BASE= EMPTY=1 KAFKA= REDIS=)
 	@$(PY) -m deploy.local.run || $(TOLD)
 
-unit: $(VENV)/dev.stamp ## Run every test that needs no server; show the slowest, the processor time, and what no test reaches
-	@$(PY) -m coverage run -m pytest -q -m "not server" --durations=10
+unit: $(VENV)/dev.stamp ## Run the tests that need no server and no minute; show the slowest, the processor time, and what no test reaches
+	@$(PY) -m coverage run -m pytest -q -m "not server and not long" --durations=10
 	@$(PY) -m coverage report
 
 ifeq ($(strip $(T)),)

@@ -21,6 +21,8 @@ from shared.io.ports import BusUnavailable
 from shared.settings import Settings, SettingsError, load
 from shared.topics import DAY_MS, Topic, catalogue
 
+_BOOTSTRAP_MS: Final = 10_000
+"""How long brokers may take to answer for the first time."""
 _OVERHEAD: Final = 100_000
 """Room for the batch around a message, which the broker counts."""
 
@@ -89,7 +91,7 @@ def create_topics(settings: Settings, topics: Sequence[Topic[Any]], *, apply: bo
     """Create and configure topics, or only say what would be done; raises `BusUnavailable`."""
     try:
         admin = make_client(
-            KafkaAdminClient, **client_config(settings), request_timeout_ms=30_000, bootstrap_timeout_ms=10_000
+            KafkaAdminClient, **client_config(settings), request_timeout_ms=30_000, bootstrap_timeout_ms=_BOOTSTRAP_MS
         )
         try:
             described = admin.describe_topics([topic.name for topic in topics])

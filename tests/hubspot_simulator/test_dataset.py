@@ -3,6 +3,7 @@
 import time
 
 import phonenumbers
+import pytest
 
 from deploy.local.hubspot.dataset import make
 from tests.hubspot_simulator.conftest import Portal
@@ -28,6 +29,7 @@ def test_people_are_varied_and_addresses_unique() -> None:
     assert all(phonenumbers.is_possible_number(number) for number in parsed)
 
 
+@pytest.mark.long
 def test_fifty_thousand_people_load_quickly_and_silently(portal: Portal) -> None:
     """A large load takes seconds, makes neither audit entries nor webhooks, and gives each contact its company."""
     portal.admin.set_webhooks(portal.number, "http://127.0.0.1:9/nobody", ["contact.creation"])

@@ -30,8 +30,18 @@ from shared.setups import Setups
 KEY = bytes(32)
 
 
-def _now_ms() -> int:
-    return int(time.monotonic() * 1000)
+class Watch:
+    """A clock that goes on by itself, and that tests push forward instead of waiting."""
+
+    def __init__(self) -> None:
+        self._ahead = 0
+
+    def __call__(self) -> int:
+        return int(time.monotonic() * 1000) + self._ahead
+
+    def advance(self, ms: int) -> None:
+        """Let so much time pass at once."""
+        self._ahead += ms
 
 
 @dataclass
@@ -54,10 +64,14 @@ class Installation:
 
     allowed: Sequence[str]
     apps: Mapping[str, App] = field(default_factory=lambda: APPS)
-    cache: TokenCache = field(default_factory=lambda: MemoryTokens(_now_ms))
+    watch: Watch = field(default_factory=Watch)
+    cache: TokenCache = field(init=False)
     broker: MemoryBroker = field(default_factory=lambda: MemoryBroker([topics.SETUPS]))
     vault: Vault = field(default_factory=lambda: Vault([KEY]))
-    budgets: MemoryBudgets = field(default_factory=lambda: MemoryBudgets(now_ms=_now_ms))
+    budgets: MemoryBudgets = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cache, self.budgets = MemoryTokens(self.watch), MemoryBudgets(now_ms=self.watch)
 
     def connect(self, **fields: Any) -> Connection:
         """Set a connection up, as the console does: its `secrets` are given in the clear."""

@@ -332,6 +332,7 @@ class _App:
     under_way: list[tuple[int, int, int, Grant]] = field(default_factory=list)
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(
     seed=st.integers(0, 2**32),

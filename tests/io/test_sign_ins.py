@@ -34,8 +34,10 @@ BACK = "http://127.0.0.1:9/back"
 class App:
     """A public app of the simulator, connected to one account."""
 
-    def __init__(self, server: HubSpotServer, admin: AdminClient, cache: TokenCache | None = None) -> None:
-        self.server, self.admin = server, admin
+    def __init__(
+        self, server: HubSpotServer, clock: Clock, admin: AdminClient, cache: TokenCache | None = None
+    ) -> None:
+        self.server, self.clock, self.admin = server, clock, admin
         free = {"index_lag_ms": 0, "ten_secondly": 0, "oauth_ten_secondly": 0, "token_ttl_s": 1, "token_rotates": True}
         admin.add_account(PORTAL, settings=free)
         self.scopes = ["oauth", "crm.objects.contacts.read", "crm.objects.contacts.write"]
@@ -61,6 +63,11 @@ class App:
             secrets={**client, "refresh_token": found["refresh_token"]},
         )  # fmt: skip
 
+    def passes(self, seconds: float) -> None:
+        """Let time pass for the app and for what its processes share in memory."""
+        self.clock.advance(int(seconds * 1000))
+        self.installation.watch.advance(int(seconds * 1000))
+
     def token_calls(self) -> list[int]:
         """Give the answers of the token endpoint to refresh tokens."""
         rows = self.admin.call("GET", "token-calls")["calls"]
@@ -75,9 +82,14 @@ class App:
         return grants | {self.first_refresh, self.app["client_secret"]}
 
 
+@pytest.fixture(name="clock")
+def _clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture(name="server")
-def _server() -> Iterator[HubSpotServer]:
-    with HubSpotServer(clock=Clock()) as server:
+def _server(clock: Clock) -> Iterator[HubSpotServer]:
+    with HubSpotServer(clock=clock) as server:
         yield server
 
 
@@ -88,17 +100,17 @@ def _admin(server: HubSpotServer) -> Iterator[AdminClient]:
 
 
 @pytest.fixture(name="app")
-def _app(server: HubSpotServer, admin: AdminClient) -> App:
-    return App(server, admin)
+def _app(server: HubSpotServer, clock: Clock, admin: AdminClient) -> App:
+    return App(server, clock, admin)
 
 
 @pytest.fixture(name="redis_app")
-def _redis_app(server: HubSpotServer, admin: AdminClient, redis_url: str) -> Iterator[App]:
+def _redis_app(server: HubSpotServer, clock: Clock, admin: AdminClient, redis_url: str) -> Iterator[App]:
     from shared.io.redis_scripts import connect  # noqa: PLC0415 - only where a server runs
     from shared.io.tokens_redis import RedisTokens  # noqa: PLC0415 - as above
 
     client = connect(redis_url)
-    yield App(server, admin, RedisTokens(client))
+    yield App(server, clock, admin, RedisTokens(client))
     client.close()
 
 
@@ -158,7 +170,7 @@ def test_a_process_that_starts_later_goes_on_with_the_newest_refresh_token(app: 
     """What rotated stands in Kafka: with Redis emptied and everything started anew, the account is still open."""
     first = app.installation.process()
     read(first)
-    time.sleep(1.05)
+    app.passes(1.05)
     read(first)
     assert app.token_calls() == [200, 200]
     app.installation.cache = MemoryTokens(lambda: int(time.monotonic() * 1000))
@@ -183,7 +195,7 @@ def test_no_secret_is_in_the_clear(app: App, stream: io.StringIO) -> None:
     read(process)
     app.admin.call("POST", f"accounts/{PORTAL}/revoke")
     known = app.all_secrets()
-    time.sleep(1.05)
+    app.passes(1.05)
     refused(process)
     kept = repr(app.installation.documents()) + repr(app.installation.cache) + process.metrics.text().decode()
     told = stream.getvalue() + repr(process.caller.sign_ins.open("c"))
@@ -198,7 +210,7 @@ def test_a_refresh_token_is_in_kafka_before_its_access_token_is_used(app: App) -
     process = app.installation.process()
     read(process)
     before = app.api_calls()
-    time.sleep(1.05)
+    app.passes(1.05)
     broker, bus = app.installation.broker, process.caller.sign_ins._grants._bus
 
     class Away:
@@ -240,7 +252,7 @@ def test_a_zombie_does_not_put_an_older_token_over_a_newer(app: App, monkeypatch
     assert app.installation.broker.end_offsets("setups")[0] == 2, (
         "one connection, and the token of the one that was quick"
     )
-    time.sleep(1.05)
+    app.passes(1.05)
     assert read(quick) == 0
 
 
@@ -285,12 +297,12 @@ def test_a_lost_scope_pauses_and_comes_back_by_itself(app: App, monkeypatch: pyt
     assert (error.code, error.retry) == ("scope_missing", "auth")
     assert refused(other).message == error.message
     assert forbidden(one, other) == 1
-    time.sleep(0.65)
+    app.passes(0.65)
     refused(other)
     refused(one)
     assert forbidden(one, other) == 2
     app.server.run(give_back)
-    time.sleep(0.65)
+    app.passes(0.65)
     assert [read(one), read(other), read(one)] == [0, 0, 0]
     assert app.token_calls() == [200], "a scope is nothing that a renewal brings"
 
@@ -350,7 +362,7 @@ def test_an_access_token_lives_on_while_the_token_endpoint_is_away(app: App) -> 
     process = app.installation.process()
     app.admin.settings(PORTAL, token_ttl_s=2)
     read(process)
-    time.sleep(1.7)
+    app.passes(1.7)
 
     def away(*_: Any) -> Exchange[Any]:
         raise AppError("app_unavailable", "the token endpoint answers 500", retry="outage")
@@ -374,7 +386,7 @@ def test_a_process_without_the_key_pauses_nobody_else(app: App) -> None:
     read(first)
     read(other)
     other.caller.sign_ins._vault = Vault([bytes(range(32))])
-    time.sleep(1.05)
+    app.passes(1.05)
     error = refused(other)
     assert "which is not in SYNCLINE_KEY_FILE" in error.message
     assert read(first) == 0

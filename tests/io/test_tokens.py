@@ -1,7 +1,7 @@
 """What processes share of a sign-in: one suite for the one in memory and for the one in Redis."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from shared.core.syncs import Connection
 from shared.io import tokens
 from shared.io.tokens import MemoryTokens, Place, TokenCache, TokensAway, place_of
+from tests.io.installation import Watch
 
 HERE = Place(connection="c", stamp="s1", grant="g1")
 
@@ -19,6 +20,8 @@ class World:
     """A cache, and how to let time pass for it; a real one takes its time from Redis."""
 
     cache: TokenCache
+    passes: Callable[[float], object]
+    """Let so many seconds pass."""
 
     def renew(self, holder: str, sealed: str = "x", *, lives_ms: int = 60_000, renew_ms: int = 50_000) -> bool:
         assert self.cache.claim("c", holder)
@@ -34,7 +37,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(name="memory_world")
 def _memory_world() -> World:
-    return World(MemoryTokens(lambda: int(time.monotonic() * 1000)))
+    watch = Watch()
+    return World(MemoryTokens(watch), lambda seconds: watch.advance(int(seconds * 1000)))
 
 
 @pytest.fixture(name="redis_world")
@@ -43,11 +47,11 @@ def _redis_world(redis_url: str) -> Iterator[World]:
     from shared.io.tokens_redis import RedisTokens  # noqa: PLC0415 - as above
 
     client = connect(redis_url)
-    yield World(RedisTokens(client))
+    yield World(RedisTokens(client), time.sleep)
     client.close()
 
 
-@pytest.fixture(name="world", params=["memory_world", "redis_world"])
+@pytest.fixture(name="world", params=["memory_world", pytest.param("redis_world", marks=pytest.mark.server)])
 def _world(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(request.param)
 
@@ -59,11 +63,11 @@ def test_a_token_is_shared_until_it_ends(world: World) -> None:
     assert (held.name, held.sealed) == ("one", "sealed")
     assert 300 < held.ends_ms <= 800
     assert 0 < held.renew_ms <= 300
-    time.sleep(0.35)
+    world.passes(0.35)
     held = world.cache.look(HERE)
     assert (held.name, held.renew_ms) == ("one", 0)
     assert held.age_ms >= 300
-    time.sleep(0.5)
+    world.passes(0.5)
     assert world.cache.look(HERE).name == ""
 
 
@@ -81,7 +85,7 @@ def test_one_renews_at_a_time(world: World) -> None:
     assert not cache.claim("c", "three"), "nobody frees another one's lock"
     cache.release("c", "one", after_ms=400)
     assert not cache.claim("c", "three")
-    time.sleep(0.45)
+    world.passes(0.45)
     assert cache.claim("c", "three")
 
 
@@ -107,7 +111,7 @@ def test_a_paused_connection_lets_one_try_through_a_minute(world: World) -> None
     assert held.paused is not None
     assert (held.paused.code, held.paused.message, held.probe) == ("auth_expired", "revoked", False)
     assert 0 < held.paused.again_ms <= 500
-    time.sleep(0.55)
+    world.passes(0.55)
     assert cache.look(HERE).paused is not None, "to look is not to try"
     tries = [cache.look(HERE, enter=True) for _ in range(3)]
     assert [held.probe for held in tries] == [True, False, False]

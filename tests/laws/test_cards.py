@@ -2,12 +2,14 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.cards import check_reading, check_writing, odd_card, some_fields
 
 
+@pytest.mark.long
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
 def test_a_write_changes_what_it_was_asked_to_change_and_is_read_back(random: Random) -> None:

@@ -158,6 +158,7 @@ class Scene:
         return [pair for pair in self._newest.values() if not pair.absorbed_by]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_twenty_minutes_of_429() -> None:
     """Case u: nobody fails, whoever was edited waits for the limit all along, and each is written once afterwards.

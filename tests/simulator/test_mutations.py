@@ -15,6 +15,8 @@ from tests.simulator.scenarios import addresses_swapped, create_sent_and_forgott
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
 
+pytestmark = pytest.mark.long
+
 SEEDS: Final = 64
 """Seeds that a rule may take to be missed."""
 _USUAL: Final = Faults()

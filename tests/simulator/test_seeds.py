@@ -19,6 +19,7 @@ def test_without_faults_nothing_is_written_that_nobody_asked_for() -> None:
     assert [app.writes for app in world.apps.values()] == writes
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_three_hundred_seeds() -> None:
     """Crashes, zombies, lost answers, outages, a flushed Redis and failovers: nothing lost, nothing made twice."""
