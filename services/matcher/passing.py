@@ -51,9 +51,9 @@ def _replaced(work: Work, now_ms: int) -> list[Outbound]:
         return []
     cause = work.messages[-1]
     return [
-        read_again(work.policy, row.side, str(row.old), cause, now_ms)
-        for row in work.stepped.pair.log
-        if row.did == "replaced" and row.side is not None and row.note not in SAME_RECORD
+        read_again(work.policy, row.side, row.old, cause, now_ms)
+        for row in work.stepped.pair.decisions()
+        if row.did == "replaced" and row.side is not None and row.note not in SAME_RECORD and isinstance(row.old, str)
     ]
 
 

@@ -6,25 +6,32 @@ from services.matcher.passing import tell
 from services.matcher.work import Work
 from shared import topics
 from shared.core.pairing import Stepped
-from shared.core.pairs import PairEvent, Trace
+from shared.core.pairs import Decided, PairEvent, Trace
 from shared.messages import Notice
 from tests.services.desk import SYNC
 from tests.services.matcher.test_outputs import Matcher, linked
 
 
-def _read_again(matcher: Matcher, note: str) -> list[str]:
-    """Return the records that are read again after another one took the place of b1."""
+def _read_again(matcher: Matcher, note: str, *, again: bool) -> list[str]:
+    """Return the records that are read again after another one took the place of b1, be it told once more."""
     policy = matcher.desk.setups.policy(SYNC)
     assert policy is not None
     pair = matcher.pair()
     event = PairEvent(sync=SYNC, pair=pair.pair, kind="touch", reason="again")
     (message,) = matcher.desk.inbound(topics.PAIRS, (pair.pair, event))
-    taken = pair.model_copy(update={"log": (Trace(did="replaced", side="R", old="b1", new="b2", note=note),)})
+    log = (Trace(did="replaced", side="R", old="b1", new="b2", note=note),)
+    decided = {"earlier": (Decided(rev=1, at_ms=1, log=log),), "log": ()} if again else {"log": log}
+    taken = pair.model_copy(update=decided)
     work = Work(key=(SYNC, pair.pair), policy=policy, messages=[message], stepped=Stepped(taken, None, ()))
     return [notice.id for outbound in tell(work, 5) if isinstance(notice := outbound.message, Notice)]
 
 
 @pytest.mark.parametrize(("note", "again"), [("", ["b1"]), ("identifier", [])], ids=["another record", "a survivor"])
-def test_a_record_whose_place_another_one_took_is_read_again(note: str, again: list[str]) -> None:
+@pytest.mark.parametrize("redelivered", [False, True])
+def test_a_record_whose_place_another_one_took_is_read_again(
+    note: str,
+    again: list[str],
+    redelivered: bool,  # noqa: FBT001 - a case
+) -> None:
     """It may live on alone; what was merged lives on in the other one."""
-    assert _read_again(linked(), note) == again
+    assert _read_again(linked(), note, again=redelivered) == again
