@@ -231,13 +231,12 @@ class Stack:
         from shared.apps import APPS  # noqa: PLC0415 - see above
 
         admin = self.hubspot.admin()
-        events = [
-            f"{kind}.{what}" for kind in ("contact", "company") for what in ("creation", "deletion", "merge", "restore")
-        ]
-        for kind in ("contact", "company"):
+        kinds = ("contact", "company", "deal")
+        events = [f"{kind}.{what}" for kind in kinds for what in ("creation", "deletion", "merge", "restore")]
+        for kind in kinds:
             fields = APPS["hubspot"].objects[kind].fields
             events += [f"{kind}.propertyChange:{info.name}" for info in fields if info.canonical and info.updatable]
-        events += ["contact.privacyDeletion", "contact.associationChange"]
+        events += ["contact.privacyDeletion", "contact.associationChange", "deal.associationChange"]
         try:
             answer = admin.set_webhooks(portal, f"{self.ingest_url}/webhooks/hubspot", events)
             return str(answer["clientSecret"])

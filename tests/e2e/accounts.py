@@ -14,7 +14,8 @@ from tests.e2e.live import free_ports
 OTHER: Final = 4002
 CONTACTS: Final = "contacts"
 COMPANIES: Final = "companies"
-_OBJECTS: Final = {CONTACTS: "contact", COMPANIES: "company"}
+DEALS: Final = "deals"
+_OBJECTS: Final = {CONTACTS: "contact", COMPANIES: "company", DEALS: "deal"}
 
 
 class Accounts(Stack):

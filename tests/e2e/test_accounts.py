@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from deploy.local.stack import PORTAL
-from tests.e2e.accounts import COMPANIES, CONTACTS, OTHER, Accounts
+from tests.e2e.accounts import COMPANIES, CONTACTS, DEALS, OTHER, Accounts
 from tests.e2e.live import wait
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
@@ -127,6 +127,47 @@ def _ids(story: Story) -> tuple[list[str], list[str]]:
     contacts = {row["email"]: name for name, row in story.records(PORTAL).items()}
     companies = {row["name"]: name for name, row in story.records(PORTAL, "companies").items()}
     return [contacts[f"m{number}@many.example"] for number in range(9)], sorted(companies.values(), key=int)
+
+
+class TestDeals:
+    """Deals, whose contacts are several, set up while contacts are synced already."""
+
+    def _of(self, story: Story, portal: int, deal: str) -> set[str]:
+        """Return the contacts of a deal."""
+        return set(story.admin.call("GET", f"accounts/{portal}/associations/deals/contacts").get(deal, {}))
+
+    def _move(self, story: Story, portal: int, deal: str, **moves: str) -> None:
+        for kind, contact in moves.items():
+            story.admin.edit(portal, kind, "deals", deal, toType="contacts", other=contact, types=[3])
+
+    def test_a_deal_moves_with_its_contacts_and_is_merged_where_both_accounts_change_them(self, story: Story) -> None:
+        ann, bob, cid = _ids(story)[0][:3]
+        deal = {"dealname": "Roof", "dealstage": "appointmentscheduled", "pipeline": "default"}
+        roof = story.admin.edit(PORTAL, "create", "deals", properties=deal)
+        self._move(story, PORTAL, roof, link=ann)
+        story.stack.syncs[DEALS] = {"associations": [{"to": CONTACTS, "label": "contacts"}]}
+        story.stack.apply(story.stack.hook)
+        wait(lambda: len(story.records(OTHER, "deals")) == 1, 60)
+        (theirs,) = story.records(OTHER, "deals")
+        there = {contact: story.partner(contact, CONTACTS) for contact in (ann, bob, cid)}
+        wait(lambda: self._of(story, OTHER, theirs) == {there[ann]})
+        story.rest()
+        ends = {portal: story.audit_end(portal) for portal in (PORTAL, OTHER)}
+        self._move(story, PORTAL, roof, link=bob, unlink=ann)
+        wait(lambda: self._of(story, OTHER, theirs) == {there[bob]})
+        story.rest()
+        assert self._of(story, PORTAL, roof) == {bob}
+        self._move(story, PORTAL, roof, link=ann)
+        self._move(story, OTHER, theirs, link=there[cid], unlink=there[bob])
+        wait(lambda: self._of(story, OTHER, theirs) == {there[ann], there[cid]})
+        wait(lambda: self._of(story, PORTAL, roof) == {ann, cid})
+        story.rest()
+        written = {portal: [row["op"] for row in story.writes(portal, end)] for portal, end in ends.items()}
+        assert {portal: sorted(rows) for portal, rows in written.items()} == {
+            PORTAL: ["link", "unlink"],
+            OTHER: ["link", "link", "unlink"],
+        }
+        assert len(story.records(OTHER, "deals")) == 1
 
 
 class TestAssociations:
