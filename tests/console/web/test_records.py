@@ -182,6 +182,17 @@ def test_parked_messages_are_listed_by_age_in_pages(window: Window, visitor: Vis
     assert "Nothing is parked" not in visitor.open("/parked?before=x").words
 
 
+def test_a_parked_message_leads_to_its_record_whatever_its_id_holds(window: Window, visitor: Visitor) -> None:
+    """The key of a message to a record ends with its id; that of a message to a pair is the pair's name."""
+    for number, key in enumerate((f"{LEFT}/contact//ann/book/1.vcf", "0123456789abcdef0123")):
+        row = Parked(topic="x", partition=0, offset=number, key=key, raw_base64="", reason="unreadable", at_ms=1)
+        stored = Stored(partition=0, offset=number + 1, key=key, message=row, raw=b"", headers={})
+        window.views.take(topics.PARKED.name, [stored], {})
+    links = visitor.open("/parked").links
+    assert "/why?q=%2Fann%2Fbook%2F1.vcf" in links
+    assert "/why?q=0123456789abcdef0123" in links
+
+
 def test_nothing_is_parked(visitor: Visitor, window: Window) -> None:
     window.show(pair("a"))
     assert "Nothing is parked" in visitor.open("/parked").words

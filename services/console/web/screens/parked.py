@@ -40,7 +40,7 @@ def _list(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Element:
     body = [
         h.tr[
             h.th(".name", scope="row")[
-                h.a(href=url("/why", q=row["key"].rpartition("/")[2]), id=f"p-{row['at']}")[row["key"]]
+                h.a(href=url("/why", q=row["key"].split("/", 2)[-1]), id=f"p-{row['at']}")[row["key"]]
             ],
             h.td(data_label="Topic")[row["topic"]],
             h.td(data_label="Reason")[reason_of("failing", row["reason"]).title],
