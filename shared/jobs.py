@@ -7,16 +7,19 @@ dead can tell whatever it wants, and stops as soon as it reads that another one 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from shared.core.syncs import Job
 from shared.messages import JobDoc, JobProgress
 from shared.setups import Setups
 
-PARTS: Final = ("job", "progress")
+ORDERS: Final = ("confirmed", "paused", "cancelled")
+"""What people may want of a job. Each order has a key of its own, so that none overwrites another one, or progress."""
+PARTS: Final = ("job", "progress", *ORDERS)
 """Kinds of documents of one job; each is the beginning of its key."""
-ENDS: Final = ("done", "failed")
+ENDS: Final = ("done", "failed", "cancelled")
 """Phases of a job that has ended."""
+State: TypeAlias = Literal["unconfirmed", "waiting", "running", "paused", "cancelling", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +28,40 @@ class JobRow:
 
     Args:
         seen: Offset of `setups` that whoever asked for it, or told of it last, had read.
+        orders: Those of `ORDERS` that stand.
         is_taken_over: False while the job stands in `setups` alone, where the version before keeps jobs.
     """
 
     job: Job
     progress: JobProgress | None
     seen: int = -1
+    orders: frozenset[str] = frozenset()
     is_taken_over: bool = True
 
     @property
     def has_ended(self) -> bool:
         """Check whether nobody works at it any more."""
         return self.progress is not None and self.progress.phase in ENDS
+
+    @property
+    def state(self) -> State:
+        """Return how the job stands."""
+        if self.progress is not None and self.progress.phase in ENDS:
+            return self.progress.phase
+        if "cancelled" in self.orders:
+            return "cancelling"
+        if self.job.review and "confirmed" not in self.orders:
+            return "unconfirmed"
+        if "paused" in self.orders:
+            return "paused"
+        return "waiting" if self.progress is None else "running"
+
+    @property
+    def is_open(self) -> bool:
+        """Check whether a worker has something to do for the job now."""
+        if self.state == "unconfirmed":
+            return self.progress is None or self.progress.pairs is None
+        return self.state in ("waiting", "running", "cancelling")
 
 
 class Jobs:
@@ -47,6 +72,8 @@ class Jobs:
         self._setups = setups
         self._asked: dict[str, Job] = {}
         self._progress: dict[str, JobProgress] = {}
+        self._orders: frozenset[str] = frozenset()
+        """Keys of the orders that stand."""
         self._seen: dict[str, int] = {}
         """By key, how far whoever wrote it had read the settings."""
         self._overruled: dict[str, int] = {}
@@ -71,6 +98,8 @@ class Jobs:
             self._asked[name] = doc.job
         elif part == "job":
             self._asked.pop(name, None)
+        elif part in ORDERS:
+            self._orders = self._orders - {key} if doc is None else self._orders | {key}
         if doc is None:
             self._seen.pop(key, None)
         else:
@@ -93,7 +122,7 @@ class Jobs:
         names = list(self._asked)  # `apply` may add one meanwhile
         own = [row for name in names if (row := self.get(name)) is not None]
         before = [
-            JobRow(job=job, progress=told, is_taken_over=False)
+            JobRow(job=job, progress=told, orders=self._orders_of(job.id), is_taken_over=False)
             for job, told in self._setups.jobs()
             if not self.is_known(job.id)
         ]
@@ -101,11 +130,14 @@ class Jobs:
 
     def get(self, name: str) -> JobRow | None:
         """Return a job of the topic; None where there is none, or a newer version alone can read all of it."""
-        job, keys = self._asked.get(name), (f"job:{name}", f"progress:{name}")
+        job, keys = self._asked.get(name), [f"{part}:{name}" for part in PARTS]
         if job is None or not self._foreign.isdisjoint(keys):
             return None
         seen = max(self._seen.get(key, -1) for key in keys)
-        return JobRow(job=job, progress=self._progress.get(name), seen=seen)
+        return JobRow(job=job, progress=self._progress.get(name), seen=seen, orders=self._orders_of(name))
+
+    def _orders_of(self, name: str) -> frozenset[str]:
+        return frozenset(order for order in ORDERS if f"{order}:{name}" in self._orders)
 
     def of_sync(self, sync: str) -> Sequence[JobRow]:
         """List the jobs of a sync, the oldest first."""

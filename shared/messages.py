@@ -11,7 +11,7 @@ from shared.core.records import Fields, Frozen, LinkWrite, Report, Side, Version
 from shared.core.syncs import Connection, Job, Phase, Sync
 
 Origin: TypeAlias = Literal["live", "snapshot", "answer"]
-JobPhase: TypeAlias = Literal["reading", "indexing", "matching", "done", "failed"]
+JobPhase: TypeAlias = Literal["reading", "indexing", "matching", "done", "failed", "cancelled"]
 """The step that a job is at, or how it ended."""
 
 
@@ -118,6 +118,9 @@ class JobProgress(Frozen):
     """Records read, by side."""
     totals: Mapping[str, int] = Field(default_factory=dict)
     touched: int = 0
+    """Pairs looked at."""
+    pairs: int | None = None
+    """How many it looks at; None where nobody has counted."""
     error: str = ""
     at_ms: int = 0
     barrier: Mapping[str, int] = Field(default_factory=dict)
@@ -130,6 +133,19 @@ class JobProgress(Frozen):
     """Counts the workers that have claimed the job, one after another."""
     runner: str = ""
     """The worker that claimed it last."""
+    since: Mapping[str, int] = Field(default_factory=dict)
+    """Partition of `records` (as text) to its end when the listing began: what was listed stands from there on."""
+    places: Mapping[str, int] = Field(default_factory=dict)
+    """Where each walk over a sync's pairs goes on, in buckets."""
+    result: str = ""
+    """What the job has done, once it has ended."""
+
+
+class JobOrder(Frozen):
+    """What people want of a job; it stands until its tombstone."""
+
+    job: str
+    at_ms: int
 
 
 class Rebuilt(Frozen):
@@ -169,6 +185,9 @@ class JobDoc(Frozen):
 
     job: Job | None = None
     progress: JobProgress | None = None
+    confirmed: JobOrder | None = None
+    paused: JobOrder | None = None
+    cancelled: JobOrder | None = None
 
 
 REFUSED: Final = "refused"
@@ -224,6 +243,7 @@ __all__ = [
     "HistoryBundle",
     "HistoryStep",
     "JobDoc",
+    "JobOrder",
     "JobPhase",
     "JobProgress",
     "Notice",

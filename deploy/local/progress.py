@@ -77,7 +77,7 @@ def is_settled(health: Mapping[str, Any]) -> bool:
     return bool(health["ready"] and health["syncs"]) and all(
         row["phase"] == "live"
         and row["counts"]["pending"] == 0
-        and all(job["phase"] in ("done", "failed") for job in row["jobs"])
+        and all(job["phase"] in ("done", "failed", "cancelled") for job in row["jobs"])
         for row in health["syncs"]
     )
 

@@ -2,7 +2,8 @@
 
 ``python -m services.console`` serves the API; ``… plan FILE`` shows what a file would change, ``… apply FILE`` does it;
 ``… delete sync NAME`` and ``… delete connection NAME`` remove it; ``… authorize CONNECTION`` connects an account by
-OAuth; ``… why NAME`` says why a record is as it is.
+OAuth; ``… why NAME`` says why a record is as it is; ``… jobs`` lists long work, and confirms, pauses, resumes or
+cancels it.
 """
 
 import argparse
@@ -58,6 +59,10 @@ def _on_servers(given: argparse.Namespace) -> int:
             from services.console import deleting  # noqa: PLC0415
 
             return deleting.run(service, given.kind, given.name)
+        if given.command == "jobs":
+            from services.console import job_commands  # noqa: PLC0415
+
+            return job_commands.run(service, given.what, given.name)
         from services.console import setup  # noqa: PLC0415
 
         return setup.run(service, given.command, given.file)
@@ -88,6 +93,9 @@ def parser() -> argparse.ArgumentParser:
     delete = commands.add_parser("delete", help="delete a sync that is off, or a connection that no sync uses")
     delete.add_argument("kind", choices=("sync", "connection"))
     delete.add_argument("name", help="its id")
+    jobs = commands.add_parser("jobs", help="list jobs, or confirm, pause, resume or cancel one")
+    jobs.add_argument("what", nargs="?", choices=("confirm", "pause", "resume", "cancel"), help="(default: list all)")
+    jobs.add_argument("name", nargs="?", default="", help="the job's id")
     asked = commands.add_parser("why", help="say why a record is as it is")
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")

@@ -17,7 +17,8 @@ from services.console.access import Access
 from services.console.lists import Listing
 from services.console.protect import problem_json, protect
 from services.console.use.exporting import as_csv
-from services.console.use.installation import Installation, JobRequest, job_row
+from services.console.use.installation import Installation, JobRequest
+from services.console.use.jobs import Order, job_row, order
 from services.console.use.problems import Problem
 from shared.core.pairs import Pair
 from shared.core.records import SIDES
@@ -141,6 +142,10 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
         idempotency_key: Annotated[str, Header(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = "",
     ) -> dict[str, Any]:
         return api.add_job(wanted, idempotency_key)
+
+    @router.post("/jobs/{name}/{what}", status_code=202, summary="Confirm, pause, resume or cancel a job")
+    def give_order(name: str, what: Order) -> dict[str, Any]:
+        return job_row(order(api.jobs, api.bus, api.clock.now_ms(), name, what))
 
     @router.get("/error-categories", summary="What can go wrong with a record, who acts, and what to do")
     def categories() -> dict[str, Any]:

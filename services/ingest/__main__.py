@@ -17,6 +17,7 @@ from shared.io.http import make_caller
 from shared.io.kafka import partition_of
 from shared.io.kafka_consumer import Subscription, SupervisedConsumer
 from shared.io.kafka_producer import KafkaBus
+from shared.io.kafka_reader import keys_since
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service, serve
 from shared.io.threads import InThreads
@@ -88,6 +89,7 @@ def wire(service: Service) -> None:
         store=service.store,
         offsets=service.offsets,
         has_begun=cursors.has_begun,
+        keys_since=lambda start, prefix: keys_since(settings, topics.RECORDS, start, prefix),
         owns=lambda name: jobs_read() and owns(name),
     )
     service.start("jobs", Runner(parts).run)

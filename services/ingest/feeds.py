@@ -192,7 +192,7 @@ class Feeds:
         """Check whether a first sync or resync of a connection runs, or waits to."""
         for row in self.jobs.rows():
             sync = self.setups.sync(row.job.sync)
-            if sync is not None and not row.has_ended and connection in (sync.left.connection, sync.right.connection):
+            if sync is not None and row.is_open and connection in (sync.left.connection, sync.right.connection):
                 return True
         return False
 

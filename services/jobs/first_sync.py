@@ -7,8 +7,8 @@ pair is touched afterwards, because until then nothing was written.
 
 from typing import Final
 
-from services.jobs.kind import Kind, Step
-from services.jobs.looking import look_at_all
+from services.jobs.kind import LOOKED_AT, READ, Kind, Step
+from services.jobs.looking import count_all, look_at_all
 from services.jobs.reading import pass_barrier, read_both
 from services.jobs.work import Parts, Work, begun
 from shared import topics
@@ -45,5 +45,7 @@ FIRST_SYNC: Final = Kind(
         Step("indexing", _go_live),
         Step("matching", lambda work, sync: look_at_all(work, sync, "backfill")),
     ),
+    rows=(*READ, *LOOKED_AT),
+    review=count_all,
     begin=_begin,
 )

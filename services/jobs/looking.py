@@ -1,30 +1,41 @@
 """Steps that have pairs looked at."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeAlias
 
 from services.jobs.work import Work
 from shared import topics
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.syncs import Sync
+from shared.io.links import Slots
 from shared.io.ports import Outbound, run_blocking
+
+Rows: TypeAlias = Sequence[tuple[str, Slots]]
 
 
 def look_at_all(work: Work, sync: Sync, reason: str) -> None:
     """Touch all pairs of a sync, and those of other syncs that wait for one of its records."""
-    _touch_each(work, sync, reason, lambda names: names)
+    work.tell(pairs=count_all(work, sync))
+    _touch_each(work, sync, reason, _held)
     _wake(work, sync)
 
 
 def look_at_some(work: Work, sync: Sync) -> None:
     """Touch the pairs that have the job's statuses, and those of other syncs that wait for one of their records."""
-
-    def chosen(names: Sequence[str]) -> Sequence[str]:
-        return _chosen(work, sync.id, names, lambda pair: pair.status in work.job.statuses)
-
     # Whoever chose some records waits for them; all others make way for live changes.
-    _touch_each(work, sync, "retry", chosen)
+    _touch_each(work, sync, "retry", lambda rows: _of_statuses(work, sync, rows))
     _wake(work, sync)
+
+
+def count_all(work: Work, sync: Sync) -> int:
+    """Count the pairs that `look_at_all` touches."""
+    return work.count(sync.id, lambda rows: len(_held(rows)))
+
+
+def count_some(work: Work, sync: Sync) -> int:
+    """Count the pairs that `look_at_some` touches, as they are now."""
+    return work.count(sync.id, lambda rows: len(_of_statuses(work, sync, rows)))
 
 
 def fits(state: str, judge: Callable[[Pair], bool]) -> bool:
@@ -35,28 +46,35 @@ def fits(state: str, judge: Callable[[Pair], bool]) -> bool:
         return True
 
 
-def _touch_each(work: Work, sync: Sync, reason: str, choose: Callable[[Sequence[str]], Sequence[str]]) -> None:
-    touched = 0
-    for rows in work.pairs(sync.id):
-        work.wait(work.has_room)
-        names = choose([pair for pair, slots in rows if slots.L or slots.R])
+def _held(rows: Rows) -> Sequence[str]:
+    return [pair for pair, slots in rows if slots.L or slots.R]
+
+
+def _of_statuses(work: Work, sync: Sync, rows: Rows) -> Sequence[str]:
+    return _chosen(work, sync.id, _held(rows), lambda pair: pair.status in work.job.statuses)
+
+
+def _touch_each(work: Work, sync: Sync, reason: str, choose: Callable[[Rows], Sequence[str]]) -> None:
+    def look(rows: Rows) -> int:
+        names = choose(rows)
         _touch(work, sync.id, names, reason)
-        touched += len(names)
-        work.tell(touched=touched)
+        return len(names)
+
+    work.walk(f"touch {sync.id}", sync.id, look)
 
 
 def _wake(work: Work, sync: Sync) -> None:
     """Touch the records of other syncs that wait for one of this sync: while it was off, nobody could wake them."""
     for other in work.parts.setups.syncs():
-        if all(row.to != sync.id for row in other.associations):
-            continue
-        for rows in work.pairs(other.id):
-            work.wait(work.has_room)
-            names = [pair for pair, slots in rows if slots.L and slots.R]
-            waiting = _chosen(
-                work, other.id, names, lambda pair: any(row.startswith(f"{sync.id}/") for row in pair.waits)
-            )
-            _touch(work, other.id, waiting, "woken", origin="snapshot")
+        if any(row.to == sync.id for row in other.associations):
+            work.walk(f"wake {other.id}", other.id, partial(_wake_some, work, sync, other.id))
+
+
+def _wake_some(work: Work, sync: Sync, other: str, rows: Rows) -> int:
+    names = [pair for pair, slots in rows if slots.L and slots.R]
+    waiting = _chosen(work, other, names, lambda pair: any(row.startswith(f"{sync.id}/") for row in pair.waits))
+    _touch(work, other, waiting, "woken", origin="snapshot")
+    return 0
 
 
 def _touch(

@@ -5,13 +5,15 @@ import time
 import uuid
 from typing import Final
 
+from services.jobs.first_sync import FIRST_SYNC
 from services.jobs.forgetting import forgotten
 from services.jobs.kind import Kind
 from services.jobs.kinds import kind_of
 from services.jobs.takeover import Takeover
-from services.jobs.work import Parts, Stopped, Work
+from services.jobs.work import Cancelled, Held, Parts, Stopped, Work
 from shared import logs, topics
 from shared.core.connector import AppError
+from shared.core.syncs import Sync
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
 from shared.jobs import PARTS, JobRow
 
@@ -54,12 +56,15 @@ class Runner:
         setups, rows = self._parts.setups, self._parts.jobs.rows()
         # A sync that was deleted and is set up again has a first sync of the same name.
         self._ended &= {row.job.id for row in rows}
+        held = {row.job.sync for row in rows if row.state == "paused" and kind_of(row.job, setups) is FIRST_SYNC}
         for row in rows:
             job = row.job
-            if not row.is_taken_over or row.has_ended or job.id in self._ended or row.seen > setups.offset:
+            if not row.is_taken_over or not row.is_open or job.id in self._ended or row.seen > setups.offset:
                 continue
             if job.sync in setups.not_run():
                 continue  # a worker of a newer version does it
+            if job.sync in held and row.state != "cancelling":
+                continue  # it would do what somebody has paused
             if job.sync not in self._running and self._parts.owns(job.sync):
                 thread = threading.Thread(target=self._guarded, args=(row, stop), name=job.id, daemon=True)
                 self._running[job.sync] = thread
@@ -89,12 +94,16 @@ class Runner:
                 do(work, kind)
             except Stopped:
                 return
+            except Held:
+                _log.info("job_held", job=job.id)
+                return
             except (AppError, BusUnavailable, NotReady) as error:
                 pause = _PATIENCE_S[min(failures, len(_PATIENCE_S) - 1)]
                 failures += 1
                 _log.warning("job_waits", job=job.id, detail=str(error), seconds=pause)
                 work.tell_error(str(error))
-                if stop.wait(pause):
+                work.rest(pause)
+                if stop.is_set():
                     return
             except Exception as error:  # noqa: BLE001 - the job is marked as failed, with the reason; the worker goes on
                 _log.exception("job_failed", job=job.id)
@@ -102,7 +111,7 @@ class Runner:
                     self._ended.add(job.id)
                 return
             else:
-                _log.info("job_done", job=job.id)
+                _log.info("job_ended", job=job.id, how=work.progress.phase, result=work.progress.result)
                 self._ended.add(job.id)
                 return
 
@@ -113,10 +122,25 @@ def do(work: Work, kind: Kind) -> None:
     sync = work.parts.setups.sync(work.job.sync)
     if sync is None:
         raise JobFailed(f"there is no sync {work.job.sync!r}")
+    try:
+        _do_steps(work, kind, sync)
+    except Cancelled:
+        work.tell(phase="cancelled", result=kind.result(work.progress, sync))
+    else:
+        work.tell(phase="done", result=kind.result(work.progress, sync))
+
+
+def _do_steps(work: Work, kind: Kind, sync: Sync) -> None:
+    if work.awaits_confirmation():
+        work.tell(pairs=kind.review(work, sync))
+    work.check()
+    if not work.is_taken_up and kind.take_up is not None:
+        kind.take_up(work, sync)
+    work.is_taken_up = True
     phases = [step.phase for step in kind.steps]
     first = phases.index(work.progress.phase) if work.progress.phase in phases else 0
     for step in kind.steps[first:]:
+        work.check()
         if work.progress.phase != step.phase:
             work.tell(phase=step.phase)
         step.run(work, sync)
-    work.tell(phase="done")

@@ -1,6 +1,7 @@
 """What a step of a job is given: the job, how far it is, and the means to wait, publish and tell."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -32,12 +33,21 @@ class Stopped(Exception):  # noqa: N818 - the process ends; another one goes on
     """The process was asked to stop, or no longer looks after this job; or the job was deleted."""
 
 
+class Held(Exception):  # noqa: N818 - the job goes on later
+    """The job is paused, or waits until somebody confirms it."""
+
+
+class Cancelled(Exception):  # noqa: N818 - how the job ends
+    """Somebody has cancelled the job."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What all jobs of a worker share.
 
     Args:
         has_begun: Tells whether a feed, named by connection, object and feed, has its first cursor.
+        keys_since: Returns the keys of `records` that have a prefix, from some offsets on; None where they are gone.
         owns: Tells whether this worker looks after a sync.
     """
 
@@ -49,6 +59,7 @@ class Parts:
     store: Store
     offsets: Offsets
     has_begun: Callable[[str, str, str], bool]
+    keys_since: Callable[[Mapping[int, int], str], set[str] | None]
     owns: Callable[[str], bool]
 
 
@@ -69,13 +80,15 @@ class Work:
         """Records that were listed, for those who look for the others."""
         self.taken_up = bool(progress.cursors)
         """Nothing was read since the listing was taken up where somebody else had left it."""
+        self.is_taken_up = False
+        """Whether this process knows all that the job has found before."""
         self._stop = stop
 
     def claim(self) -> None:
         """Take the job on, and wait until the log shows that nobody else did; raises `Stopped`."""
         if not self._holds():
             self.tell(error=self.progress.error)
-            self.wait(self._holds)
+            self._wait(self._holds, self._check)
 
     def _holds(self) -> bool:
         return self._standing() == (self.progress.term, self.progress.runner)
@@ -93,10 +106,40 @@ class Work:
         if self._stop.is_set() or lost:
             raise Stopped
 
+    def check(self) -> None:
+        """Make sure that the job is to go on; raises `Stopped`, `Held` and `Cancelled`."""
+        self._check()
+        row = self.parts.jobs.get(self.job.id)
+        if row is None:
+            raise Stopped
+        if row.state == "cancelling":
+            raise Cancelled
+        if row.state in ("paused", "unconfirmed"):
+            raise Held
+
+    def awaits_confirmation(self) -> bool:
+        """Check whether somebody is to confirm the job, who does not know yet how much it is about."""
+        row = self.parts.jobs.get(self.job.id)
+        return row is not None and row.state == "unconfirmed" and self.progress.pairs is None
+
+    def rest(self, seconds: float) -> None:
+        """Wait, at most until somebody wants something else of the job, or the process is asked to stop."""
+        until, before = time.monotonic() + seconds, self._state()
+        while (left := until - time.monotonic()) > 0 and not self._stop.wait(min(_LOOK_S, left)):
+            if self._state() != before:
+                return
+
+    def _state(self) -> str:
+        row = self.parts.jobs.get(self.job.id)
+        return row.state if row is not None else ""
+
     def wait(self, ready: Callable[[], bool]) -> None:
-        """Wait until something holds; raises `Stopped`."""
+        """Wait until something holds; raises as `check` does."""
+        self._wait(ready, self.check)
+
+    def _wait(self, ready: Callable[[], bool], check: Callable[[], None]) -> None:
         while True:
-            self._check()
+            check()
             if not self.parts.owns(self.job.sync):
                 raise Stopped
             if ready():
@@ -112,12 +155,33 @@ class Work:
                 return False
         return True
 
-    def pairs(self, sync: str) -> Iterable[Sequence[tuple[str, Slots]]]:
-        """Yield all pairs of a sync, some at a time."""
+    def walk(self, name: str, sync: str, look: Callable[[Sequence[tuple[str, Slots]]], int]) -> None:
+        """Take all pairs of a sync, some at a time, from where the walk of this name stopped.
+
+        Args:
+            name: Names the walk.
+            sync: The sync.
+            look: Takes some pairs, and returns how many of them count as looked at.
+        """
+        for first in range(self.progress.places.get(name, 0), len(BUCKETS), _BUCKETS):
+            touched, chunks = self.progress.touched, list(self._chunks(sync, first))
+            for rows in chunks:
+                self.wait(self.has_room)
+                touched += look(rows)
+            if chunks:  # both at once: what is done again after a stop is not counted again
+                self.tell(touched=touched, places={**self.progress.places, name: first + _BUCKETS})
+
+    def count(self, sync: str, judge: Callable[[Sequence[tuple[str, Slots]]], int]) -> int:
+        """Count pairs of a sync."""
+        found = 0
         for first in range(0, len(BUCKETS), _BUCKETS):
-            rows = run_blocking(self.parts.store.pairs_in(sync, BUCKETS[first : first + _BUCKETS]))
-            for start in range(0, len(rows), _CHUNK):
-                yield rows[start : start + _CHUNK]
+            self._check()
+            found += sum(map(judge, self._chunks(sync, first)))
+        return found
+
+    def _chunks(self, sync: str, first: int) -> Iterable[Sequence[tuple[str, Slots]]]:
+        rows = run_blocking(self.parts.store.pairs_in(sync, BUCKETS[first : first + _BUCKETS]))
+        return (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
 
     def publish(self, messages: Sequence[Outbound]) -> None:
         """Publish messages, some at a time."""

@@ -154,6 +154,15 @@ def read_to_end(settings: Settings, topic: Topic[M], *, start: Mapping[int, int]
         yield from reader.read_to_end()
 
 
+def keys_since(settings: Settings, topic: Topic[M], start: Mapping[int, int], prefix: str) -> set[str] | None:
+    """Return the keys with a prefix that a topic holds from *start* on; None where its beginning is later than that."""
+    # What cannot be read has a key all the same.
+    with TopicReader(settings, topic, start=start, unreadable=lambda _item, _error: None) as reader:
+        if any(reader.positions.get(part, 0) > offset for part, offset in start.items()):
+            return None
+        return {stored.key for stored in reader.read_to_end() if stored.key.startswith(prefix)}
+
+
 def received(record: Any) -> Received:
     """Turn kafka-python's record into ours."""
     return Received(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.console.explain import explain, summary
 from services.console.projection import SHOWN, Views
 from services.console.use.fields import fields_of
+from services.console.use.jobs import job_row
 from services.console.use.problems import Problem
 from services.console.use.reasons import acting
 from services.console.use.troubles import troubles
@@ -18,7 +19,7 @@ from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
-from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
+from shared.io.ports import Bus, Clock, NotReady
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.jobs import JobRow, Jobs
@@ -37,6 +38,7 @@ class JobRequest(BaseModel):
     statuses: tuple[Literal["in_sync", "pending", "failing", "excluded"], ...] = Field(
         default=(), description="Which pairs to look at again; all, and all records of both sides, when empty."
     )
+    review: bool = Field(default=False, description="Only count the pairs, and wait until somebody confirms the job.")
 
 
 class Installation:
@@ -215,11 +217,12 @@ class Installation:
             kind=wanted.kind,
             sync=wanted.sync,
             statuses=wanted.statuses,
+            review=wanted.review,
             asked_at_ms=now,
         )
         for asked in self.jobs.rows():
             if asked.job.id == job.id:
-                if set(asked.job.statuses) != set(job.statuses):
+                if (set(asked.job.statuses), asked.job.review) != (set(job.statuses), job.review):
                     raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
                 return job_row(asked)
         self._publish([Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))])
@@ -229,10 +232,3 @@ class Installation:
 def _remedy(reason: str) -> str:
     told = CODES.get(reason)
     return told.remedy if told else ""
-
-
-def job_row(row: JobRow) -> dict[str, Any]:
-    """Show one job as a row of a list."""
-    job, told = row.job, row.progress
-    shown = told.model_dump(exclude={"barrier", "cursors", "job", "term", "runner"}) if told else {"phase": "waiting"}
-    return {"id": job.id, "kind": job.kind, "sync": job.sync, "asked_at_ms": job.asked_at_ms, **shown}

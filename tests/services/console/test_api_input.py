@@ -17,7 +17,7 @@ ROUTES: Final = (
     ("GET", "health"), ("GET", "records"), ("GET", "records.csv"), ("GET", "records/x"),
     ("GET", "records/x/explanation"),
     ("GET", "explanations?connection=a&object=contact&record_id=1"), ("GET", "jobs"), ("GET", "jobs/x"),
-    ("POST", "jobs"), ("POST", "records/x/resync"), ("GET", "error-categories"),
+    ("POST", "jobs"), ("POST", "jobs/x/{what}"), ("POST", "records/x/resync"), ("GET", "error-categories"),
     ("GET", "parked"), ("GET", "openapi.json"),
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from services.ingest.cursors import Cursors
@@ -17,7 +18,7 @@ from shared.messages import Cursor, JobDoc, JobProgress
 from shared.topics import MATCHER_GROUP
 from tests.services.desk import LEFT, RIGHT, SYNC, Answer, Desk, as_json, report
 
-_ENDS = ("done", "failed")
+_ENDS = ("done", "failed", "cancelled")
 
 
 class Shift:
@@ -29,16 +30,25 @@ class Shift:
         self.owned = {SYNC}
         self.follows = True
         self.matches = True
+        self.records_are_gone = False
         self.stop = threading.Event()
         parts = Parts(
             setups=desk.setups, jobs=desk.jobs, caller=desk.caller, bus=desk.bus, clock=desk.clock, store=desk.store,
-            offsets=desk.broker, has_begun=self.cursors.has_begun, owns=lambda name: name in self.owned,
+            offsets=desk.broker, has_begun=self.cursors.has_begun, keys_since=self.keys_since,
+            owns=lambda name: name in self.owned,
         )  # fmt: skip
         self.runner = Runner(parts)
         self._settings = MemoryReader(desk.broker, topics.SETUPS)
         self._reader = MemoryReader(desk.broker, topics.JOBS)
         self._thread = threading.Thread(target=self.runner.run, args=(self.stop,))
         self._thread.start()
+
+    def keys_since(self, start: Mapping[int, int], prefix: str) -> set[str] | None:
+        """Return keys of `records`, unless a test has let them grow too old."""
+        if self.records_are_gone:
+            return None
+        found = MemoryReader(self.desk.broker, topics.RECORDS, start=start).poll(0)
+        return {stored.key for stored in found if stored.key.startswith(prefix)}
 
     def end(self) -> None:
         """Stop as a process does."""

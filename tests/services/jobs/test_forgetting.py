@@ -7,7 +7,7 @@ from services.jobs.forgetting import KEPT_MS, forgotten
 from shared import topics
 from shared.core.syncs import Job
 from shared.io.memory import MemoryReader
-from shared.jobs import JobRow
+from shared.jobs import PARTS, JobRow
 from shared.messages import JobDoc, JobPhase, JobProgress
 from tests.services.desk import SYNC, Desk
 from tests.services.jobs.shift import Shift
@@ -56,4 +56,4 @@ def test_what_is_forgotten_leaves_no_document(desk: Desk, shift: Shift, monkeypa
         desk.set_job("progress", JobDoc(progress=told), name)
     shift.until(lambda: [one.job.id for one in desk.jobs.rows()] == ["young"])
     removed = {one.key for one in MemoryReader(desk.broker, topics.JOBS).poll(0)}
-    assert removed == {"job:old", "progress:old"}
+    assert removed == {f"{part}:old" for part in PARTS}

@@ -1,0 +1,53 @@
+"""What people want of jobs: to confirm, pause, resume or cancel them."""
+
+from dataclasses import replace
+from typing import Any, Final, Literal, TypeAlias
+
+from services.console.use.problems import Problem
+from shared import topics
+from shared.io.ports import Bus, BusUnavailable, Outbound, run_blocking
+from shared.jobs import JobRow, Jobs
+from shared.messages import JobDoc, JobOrder
+
+Order: TypeAlias = Literal["confirm", "pause", "resume", "cancel"]
+_PARTS: Final = {"confirm": "confirmed", "pause": "paused", "resume": "paused", "cancel": "cancelled"}
+_HIDDEN: Final = {"barrier", "cursors", "job", "term", "runner", "since", "places"}
+"""What of a job's progress is for those who run it."""
+
+
+def job_row(row: JobRow) -> dict[str, Any]:
+    """Show one job as a row of a list."""
+    job, told = row.job, row.progress
+    shown = told.model_dump(exclude=_HIDDEN) if told else {"phase": "waiting"}
+    asked = {"id": job.id, "kind": job.kind, "sync": job.sync, "asked_at_ms": job.asked_at_ms}
+    return {**asked, "state": row.state, **shown}
+
+
+def order(jobs: Jobs, bus: Bus, now_ms: int, name: str, what: Order) -> JobRow:
+    """Publish what somebody wants of a job, and return the job as it stands then; raises `Problem`.
+
+    An order that stands already is given once more, which changes nothing.
+    """
+    row = next((row for row in jobs.rows() if row.job.id == name), None)
+    if row is None:
+        raise Problem(404, "No such job", f"There is no job {name!r}.")
+    if row.has_ended:
+        raise Problem(409, "It has ended", f"Job {name!r} has ended ({row.state}): ask for a new one.")
+    if row.state == "cancelling" and what != "cancel":
+        raise Problem(409, "It is cancelled", f"Job {name!r} is cancelled and ends: ask for a new one.")
+    if what == "confirm" and not row.job.review:
+        raise Problem(409, "Nothing to confirm", f"Job {name!r} needs no confirmation.")
+    part = _PARTS[what]
+    if what == "resume":
+        publish_job(bus, f"{part}:{name}", None)
+        return replace(row, orders=row.orders - {part})
+    publish_job(bus, f"{part}:{name}", JobDoc.model_validate({part: JobOrder(job=name, at_ms=now_ms)}))
+    return replace(row, orders=row.orders | {part})
+
+
+def publish_job(bus: Bus, key: str, doc: JobDoc | None) -> None:
+    """Publish one document of a job; raises `Problem` while Kafka is away."""
+    try:
+        run_blocking(bus.publish([Outbound(topic=topics.JOBS, key=key, message=doc)]))
+    except BusUnavailable as error:
+        raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
