@@ -19,7 +19,7 @@ from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
-from shared.io.ports import Bus, Clock, NotReady
+from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.jobs import JobRow, Jobs
