@@ -132,7 +132,7 @@ def do(work: Work, kind: Kind) -> None:
 
 def _do_steps(work: Work, kind: Kind, sync: Sync) -> None:
     if work.awaits_confirmation():
-        work.tell(pairs=kind.review(work, sync))
+        work.ask_to_confirm(kind.review(work, sync))
     work.check()
     if not work.is_taken_up and kind.take_up is not None:
         kind.take_up(work, sync)

@@ -122,6 +122,15 @@ class Work:
         row = self.parts.jobs.get(self.job.id)
         return row is not None and row.state == "unconfirmed" and self.progress.pairs is None
 
+    def ask_to_confirm(self, pairs: int) -> None:
+        """Tell how many pairs the job would look at, and wait until the log shows it: it is counted once."""
+        self.tell(pairs=pairs)
+        self._wait(self._is_counted, self._check)
+
+    def _is_counted(self) -> bool:
+        row = self.parts.jobs.get(self.job.id)
+        return row is not None and row.progress is not None and row.progress.pairs is not None
+
     def rest(self, seconds: float) -> None:
         """Wait, at most until somebody wants something else of the job, or the process is asked to stop."""
         until, before = time.monotonic() + seconds, self._state()
