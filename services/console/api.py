@@ -104,6 +104,10 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
     def resync(name: str) -> dict[str, Any]:
         return api.row(api.resync(name))
 
+    @router.get("/records/{name}/history", summary="What was decided about a record, the newest first")
+    def history(name: str) -> dict[str, Any]:
+        return {"history": api.explain(api.find(name))["history"]}
+
     @router.get("/explanations", summary="Why a record of an app is as it is, by its id there")
     def explanations(connection: str, object: str, record_id: str) -> dict[str, Any]:  # noqa: A002 - the API's word
         found = []

@@ -89,6 +89,7 @@ def explain(
             {
                 "rev": step["rev"],
                 "at": _time(step["at_ms"]),
+                "cause": step.get("cause", ""),
                 "decisions": [_decided(row, names, records) for row in step["log"]],
             }
             for step in steps

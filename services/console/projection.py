@@ -16,10 +16,12 @@ from typing import Any, Final
 
 from services.console import lists, tallies
 from services.console.lists import Found, Listing, PairRow
+from services.console.past import KEPT_STEPS, take_history
 from services.console.words import identifiers, words_of
 from shared import logs, topics
 from shared.core import pairs
 from shared.core.pairs import Pair
+from shared.io.clock import SystemClock
 from shared.io.envelope import Received, Stored
 from shared.io.kafka_reader import AT_ONCE, TopicReader
 from shared.io.ports import BusUnavailable
@@ -30,12 +32,10 @@ from shared.topics import Topic, UnreadableMessage
 FORM: Final = 101 * pairs.FORM + 6
 """Raised when the tables change: views of another form are built again, and so are those of other forms of states,
 among which an older console left out what it could not read."""
-KEPT_STEPS: Final = 50
-"""Steps of one pair that the history shows."""
-_PRUNE_EVERY: Final = 16
-"""One step in so many has older ones removed: looking at each would cost more than the few that stay a while."""
 SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
 _PAUSE_S: Final = 1.0
+_FORGET_S: Final = 3600.0
+"""Between two looks for steps of the history that are too old."""
 _GATHER_S: Final = 0.1
 """Between two looks at a busy journal: many messages in one transaction cost far less than one in each."""
 _CACHE_KIB: Final = 16_384
@@ -54,8 +54,8 @@ CREATE TABLE pairs (
 CREATE INDEX pairs_listed ON pairs (sync, pair);
 CREATE INDEX pairs_left ON pairs (left_id);
 CREATE INDEX pairs_right ON pairs (right_id);
-CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT NULL, log TEXT NOT NULL,
-  PRIMARY KEY (pair, rev)) WITHOUT ROWID;
+CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT NULL, cause TEXT NOT NULL,
+  log TEXT NOT NULL, sealed TEXT NOT NULL, PRIMARY KEY (pair, rev)) WITHOUT ROWID;
 CREATE TABLE settled (sync TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
   interval_s REAL NOT NULL, calls INTEGER NOT NULL) WITHOUT ROWID;
@@ -187,6 +187,11 @@ class Views:
                 [(topic, part, offset) for part, offset in positions.items()],
             )
 
+    def forget_before(self, at_ms: int) -> None:
+        """Remove the steps of the history that are older."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM steps WHERE at_ms < ?", (at_ms,))
+
     # Reading
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -279,11 +284,12 @@ class Views:
         return _pair(row) if row else None
 
     def steps(self, pair: str) -> list[dict[str, Any]]:
-        """Give what was decided about a pair, the newest first."""
+        """List what was decided about a pair, the newest first; the values are sealed."""
         rows = self._connection().execute(
-            "SELECT rev, at_ms, log FROM steps WHERE pair = ? ORDER BY rev DESC LIMIT ?", (pair, KEPT_STEPS)
+            "SELECT rev, at_ms, cause, log, sealed FROM steps WHERE pair = ? ORDER BY rev DESC LIMIT ?",
+            (pair, KEPT_STEPS),
         )
-        return [{"rev": row["rev"], "at_ms": row["at_ms"], "log": json.loads(row["log"])} for row in rows]
+        return [{**dict(row), "log": json.loads(row["log"])} for row in rows]
 
 
 def _make(database: sqlite3.Connection) -> None:
@@ -297,7 +303,7 @@ def _pair(row: sqlite3.Row) -> Pair:
 
 
 def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> None:
-    """Take states: of each pair the newest alone is kept, and what every one of them decided."""
+    """Take states: of each pair the newest alone is kept."""
     removed = {stored.key: number for number, stored in enumerate(batch) if stored.message is None}
     kept = [
         (stored, pair)
@@ -311,16 +317,6 @@ def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> 
     database.executemany(
         "INSERT INTO settled VALUES (?, ?) ON CONFLICT (sync) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
         list(_settled(batch).items()),
-    )
-    steps = [(stored, pair) for stored, pair in kept if pair.log]
-    database.executemany(
-        "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?)",
-        [(pair.pair, pair.rev, pair.seen_ms, _log_text(pair)) for _, pair in steps],
-    )
-    database.executemany(
-        "DELETE FROM steps WHERE pair = ? AND rev <= (SELECT rev FROM steps WHERE pair = ?"
-        " ORDER BY rev DESC LIMIT 1 OFFSET ?)",
-        [(pair.pair, pair.pair, KEPT_STEPS) for stored, pair in steps if stored.offset % _PRUNE_EVERY == 0],
     )
 
 
@@ -342,10 +338,6 @@ def _settled(batch: Sequence[Stored[Pair]]) -> dict[str, int]:
         if pair is not None:
             found[pair.sync] = max(found.get(pair.sync, 0), pair.synced_ms)
     return found
-
-
-def _log_text(pair: Pair) -> str:
-    return json.dumps([row.model_dump(exclude_defaults=True) for row in pair.log])
 
 
 def _take_cursors(database: sqlite3.Connection, batch: Sequence[Stored[Cursor]]) -> None:
@@ -372,10 +364,11 @@ def _take_parked(database: sqlite3.Connection, batch: Sequence[Stored[Parked]]) 
 
 _WRITERS: Final[Mapping[str, Any]] = {
     topics.PAIR_STATE.name: _take_pairs,
+    topics.HISTORY.name: take_history,
     topics.CURSORS.name: _take_cursors,
     topics.PARKED.name: _take_parked,
 }
-_FOLLOWED: Final[tuple[Topic[Any], ...]] = (topics.PAIR_STATE, topics.CURSORS, topics.PARKED)
+_FOLLOWED: Final[tuple[Topic[Any], ...]] = (topics.PAIR_STATE, topics.HISTORY, topics.CURSORS, topics.PARKED)
 
 
 class Follower:
@@ -388,6 +381,7 @@ class Follower:
         self._trouble = logs.Trouble(_log, "views_not_followed")
         self.caught_up = threading.Event()
         self.moved = time.monotonic()
+        self._forget_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Follow until *stop* is set; a broker that is away is waited for."""
@@ -395,6 +389,7 @@ class Follower:
             try:
                 for topic in _FOLLOWED:
                     self._follow(topic)
+                self._forget()
                 self.caught_up.set()
                 self._trouble.over()
                 self.moved = time.monotonic()
@@ -421,6 +416,13 @@ class Follower:
         found = reader.poll(0.2 if topic is topics.PAIR_STATE else 0.02)
         if found:
             self._views.take(topic.name, found, reader.positions)
+
+    def _forget(self) -> None:
+        """Forget now and then what the history forgets as well."""
+        if time.monotonic() < self._forget_at:
+            return
+        self._forget_at = time.monotonic() + _FORGET_S
+        self._views.forget_before(SystemClock().now_ms() - self._settings.history_days * topics.DAY_MS)
 
     def _open(self, topic: Topic[Any]) -> TopicReader[Any]:
         start = self._views.positions(topic.name)

@@ -8,6 +8,12 @@ _MOST = 80
 """Characters of a value that a sentence shows."""
 
 
+class Hidden(str):
+    """What is said in place of a value that nobody is shown."""
+
+    __slots__ = ()
+
+
 def said(value: object, most: int = _MOST) -> str:
     """Return a value as people read it."""
     if value is None:
@@ -16,7 +22,7 @@ def said(value: object, most: int = _MOST) -> str:
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         return str(TooLong.model_validate(value))
-    if isinstance(value, TooLong):
+    if isinstance(value, TooLong | Hidden):
         return str(value)
     if isinstance(value, list | tuple):
         return ", ".join(said(one, most) for one in value) or "nothing"

@@ -1,10 +1,16 @@
 """What was decided about a record is told for a long time, and at little cost."""
 
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 from deploy.local.hubspot import HubSpotServer
+from services.console.explain import explain
+from services.console.past import steps_of
+from services.console.projection import Views
 from shared import topics
 from shared.apps import APPS
+from shared.core.pairs import Pair
 from shared.io.memory import MemoryReader
 from shared.messages import HistoryStep
 from tests.slice.harness import Polling, Slice, sync
@@ -45,3 +51,71 @@ def test_a_live_edit_is_told_at_once(server: HubSpotServer) -> None:
     world.settle()
     rows = [row for step in told(world)[before:] for row in step.decisions]
     assert [(row.did, row.key, row.side) for row in rows] == [("write", "city", "R"), ("written", "", "R")]
+
+
+def shown(world: Slice, folder: Path) -> list[dict[str, Any]]:
+    """Return the history that a console shows whose disk is new and whose journal was compacted."""
+    views = Views(folder / f"{len(list(folder.iterdir()))}.sqlite")
+    newest = {row.key: row for row in MemoryReader(world.broker, topics.PAIR_STATE).read_to_end()}
+    views.take(topics.PAIR_STATE.name, list(newest.values()), {})
+    views.take(topics.HISTORY.name, list(MemoryReader(world.broker, topics.HISTORY).read_to_end()), {})
+    pair = views.pair(only(world).pair)
+    assert pair is not None
+    history: list[dict[str, Any]] = explain(pair, world.setups, steps_of(pair, views.steps(pair.pair)))["history"]
+    views.close()
+    return history
+
+
+def only(world: Slice) -> Pair:
+    (pair,) = (pair for pair in world.pairs("contacts") if not pair.absorbed_by)
+    return pair
+
+
+def in_conflict(server: HubSpotServer) -> tuple[Polling, str]:
+    """Have both sides of one contact edited at once, and the left one once more afterwards."""
+    world = Polling(server, [sync("contacts", "contact")])
+    left = world.admin.edit(7001, "create", "contacts", properties=_ANN)
+    world.settle()
+    (right,) = world.records("two", "contacts")
+    world.admin.edit(7001, "update", "contacts", left, properties={"city": "Rome"})
+    world.admin.edit(7002, "update", "contacts", right, properties={"city": "Bergen"})
+    world.settle()
+    for city in ("Paris", "Berlin"):
+        world.admin.edit(7001, "update", "contacts", left, properties={"city": city})
+        world.settle()
+    return world, left
+
+
+def test_a_conflict_shows_both_values_and_who_lost_after_later_edits_too(server: HubSpotServer, tmp_path: Path) -> None:
+    """Though the journal keeps the last state alone, and the console lost its disk."""
+    world, _ = in_conflict(server)
+    lines = [line for step in shown(world, tmp_path) for line in step["decisions"] if line.startswith("city:")]
+    assert lines == [
+        "city: 'Berlin' is written to two (it held 'Paris').",
+        "city: 'Paris' is written to two (it held 'Rome').",
+        "city: 'Rome' is written to two (it held 'Bergen'); 'Bergen' was replaced.",
+    ]
+
+
+def test_of_a_person_who_was_erased_no_value_can_be_read(server: HubSpotServer, tmp_path: Path) -> None:
+    """What was decided, and when, stays: it says nothing of them."""
+    world, left = in_conflict(server)
+    world.admin.edit(7001, "privacy", "contacts", left)
+    world.notice("one", "contact", left, "erased")
+    world.run()
+    assert only(world).reason == "privacy_deleted"
+    lines = [line for step in shown(world, tmp_path) for line in step["decisions"]]
+    assert [line for line in lines if line.startswith("city:")] == [
+        "city: an erased value is written to two (it held an erased value).",
+    ] * 3
+    assert not any(city in line for line in lines for city in ("Oslo", "Rome", "Bergen", "Paris", "Berlin"))
+
+
+def test_a_step_that_the_history_has_not_told_yet_is_shown(server: HubSpotServer, tmp_path: Path) -> None:
+    """The state tells its last decisions itself, and once only."""
+    world, _ = in_conflict(server)
+    states = MemoryReader(world.broker, topics.PAIR_STATE).read_to_end()
+    pair = [row.message for row in states if row.message is not None and row.message.log][-1]
+    (alone,) = steps_of(pair, [])
+    assert (alone["rev"], alone["log"]) == (pair.rev, [{"did": "written", "side": "R", "note": "update"}])
+    assert [step["rev"] for step in shown(world, tmp_path)].count(pair.rev) == 1

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.console.explain import explain, summary
+from services.console.past import steps_of
 from services.console.projection import SHOWN, Views
 from services.console.use.fields import fields_of
 from services.console.use.jobs import job_row
@@ -176,8 +177,12 @@ class Installation:
             if owner is None:
                 break
             pair = owner
-        told = explain(pair, self.setups, self.views.steps(pair.pair), self._parked(pair), self._label)
+        told = explain(pair, self.setups, self.steps(pair), self._parked(pair), self._label)
         return {**told, "who": acting(pair), "fields": [asdict(row) for row in fields_of(pair, self.setups)]}
+
+    def steps(self, pair: Pair) -> list[dict[str, Any]]:
+        """List what was decided about a pair, the newest first."""
+        return steps_of(pair, self.views.steps(pair.pair))
 
     def _label(self, sync: str, side: Side, record: str) -> str:
         found = self.views.holding(sync, side, record)

@@ -16,6 +16,7 @@ from tests.services.desk import SYNC
 ROUTES: Final = (
     ("GET", "health"), ("GET", "records"), ("GET", "records.csv"), ("GET", "records/x"),
     ("GET", "records/x/explanation"),
+    ("GET", "records/x/history"),
     ("GET", "explanations?connection=a&object=contact&record_id=1"), ("GET", "jobs"), ("GET", "jobs/x"),
     ("POST", "jobs"), ("POST", "jobs/x/{what}"), ("POST", "records/x/resync"), ("GET", "error-categories"),
     ("GET", "parked"), ("GET", "openapi.json"),

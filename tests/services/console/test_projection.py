@@ -12,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.console.projection import FORM, KEPT_STEPS, SHOWN, FeedRow, Query, Views
+from services.console.past import KEPT_STEPS
+from services.console.projection import FORM, SHOWN, FeedRow, Query, Views
 from shared import topics
 from shared.core.pairs import Pair, SideState, Trace
 from shared.core.records import Version
 from shared.io.envelope import Stored
-from shared.messages import Cursor, Parked
+from shared.messages import Cursor, HistoryBundle, HistoryStep, Parked
 
 
 @pytest.fixture(name="views")
@@ -40,6 +41,15 @@ def stored(message: Any, key: str = "", offset: int = 0) -> Stored[Any]:
 
 def take(views: Views, *pairs: Pair, at: int = 0) -> None:
     views.take(topics.PAIR_STATE.name, [stored(row) for row in pairs], {0: at})
+
+
+def step(name: str, rev: int, *decisions: Trace) -> HistoryStep:
+    return HistoryStep(sync="s", pair=name, rev=rev, at_ms=rev, decisions=decisions)
+
+
+def tell(views: Views, *steps: HistoryStep) -> None:
+    """Have the history tell steps in one message."""
+    views.take(topics.HISTORY.name, [stored(HistoryBundle(steps=steps), "any")], {})
 
 
 def dump(views: Views) -> dict[str, list[tuple[Any, ...]]]:
@@ -105,20 +115,37 @@ def test_the_counts_are_all_the_rows_that_there_are(tmp_path_factory: pytest.Tem
 
 def test_a_tombstone_forgets_a_pair_and_its_history(views: Views) -> None:
     """A sync that was removed leaves nothing."""
-    take(views, pair("a", log=(Trace(did="create"),)))
+    take(views, pair("a"))
+    tell(views, step("a", 1, Trace(did="create")))
     views.take(topics.PAIR_STATE.name, [stored(None, "a")], {0: 2})
     assert (views.pair("a"), views.steps("a"), views.counts()) == (None, [], {})
 
 
 def test_the_history_keeps_the_newest_steps(views: Views) -> None:
-    """However often a pair changes, its history stays small; a step without a decision is none."""
-    for rev in range(1, KEPT_STEPS + 20):
-        take(views, pair("a", rev=rev, log=(Trace(did="write", key=str(rev)),)))
-    take(views, pair("a", rev=1000))
+    """However often a pair changes, its history stays small."""
+    last = KEPT_STEPS + 24 - KEPT_STEPS % 16  # a step that has older ones removed
+    for rev in range(1, last + 1):
+        tell(views, step("a", rev, Trace(did="write", key=str(rev))))
     steps = views.steps("a")
-    assert [step["rev"] for step in steps] == list(range(KEPT_STEPS + 19, 19, -1))
-    assert steps[0]["log"] == [{"did": "write", "key": str(KEPT_STEPS + 19)}]
-    assert len(dump(views)["steps"]) == KEPT_STEPS
+    assert [row["rev"] for row in steps] == list(range(last, last - KEPT_STEPS, -1))
+    assert steps[0]["log"] == [{"did": "write", "key": str(last)}]
+    assert len(dump(views)["steps"]) < last
+
+
+def test_a_step_that_is_told_twice_is_one(views: Views) -> None:
+    """In one message or in two."""
+    once, other = step("a", 1, Trace(did="create")), step("b", 1)
+    for _ in range(2):
+        tell(views, once, other, once)
+    assert [(row["rev"], row["log"]) for row in views.steps("a")] == [(1, [{"did": "create"}])]
+    assert len(dump(views)["steps"]) == 2
+
+
+def test_steps_that_are_too_old_are_forgotten(views: Views) -> None:
+    """The topic forgets them as well, so that a new disk shows no less."""
+    tell(views, *(step("a", rev) for rev in (10, 20, 30)))
+    views.forget_before(20)
+    assert [row["rev"] for row in views.steps("a")] == [30, 20]
 
 
 def test_pages_hold_every_row_once(views: Views) -> None:
