@@ -8,7 +8,7 @@ from shared.core.merging import equal
 from shared.core.pairs import Pair, Pending, Problem
 from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
-from shared.core.wording import said
+from shared.core.wording import flow_title, said
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 from shared.setups import Setups
 
@@ -209,10 +209,16 @@ def _ended(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
+def _started(key: str) -> str:
+    """Return a flow's title as the beginning of a sentence; a mapping's key stays as people wrote it."""
+    title = flow_title(key)
+    return title if title == key else title[:1].upper() + title[1:]
+
+
 def _note(key: str, note: str) -> str:
     """Spell a note; one about the whole pair is a sentence of its own."""
     text = NOTES.get(note, note)
-    return _sentence(text) if key == "*" else f"{key} {text}."
+    return _sentence(text) if key == "*" else f"{_started(key)} {text}."
 
 
 def _how_matched(pair: Pair) -> str:
@@ -227,7 +233,7 @@ def _how_matched(pair: Pair) -> str:
 def _problem(problem: Problem, names: Mapping[Side, str]) -> str:
     title = _titled(problem.code, names)
     title = title[:1].upper() + title[1:]
-    where = f" ({problem.field})" if problem.field else ""
+    where = f" ({flow_title(problem.field)})" if problem.field else ""
     other = f" The record {problem.other} stands in the way." if problem.other else ""
     return f"{title}{where}: {_ended(problem.message)}{other}" if problem.message else f"{title}{where}.{other}"
 
@@ -313,13 +319,13 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callabl
     what = _titled(note, names) if did in ("held", "refused") and note else note or _UNNAMED.get(did, "")
     what = _SURVIVED.get(note, "") if did == "replaced" else what
     about = records(new) if did == "not_unique" and isinstance(new, list | tuple) else note
-    return sentence.format(app=app, key=key, old=said(old), new=said(new), note=what, records=about)
+    return sentence.format(app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about)
 
 
 def _change(row: Mapping[str, Any], app: str) -> str:
     lost = f"; {said(row['lost'])} was replaced" if row.get("lost") is not None else ""
     what = "it is emptied in" if row.get("new") is None else f"{said(row['new'])} is written to"
-    return f"{row.get('key', '')}: {what} {app} (it held {said(row.get('old'))}){lost}."
+    return f"{_started(row.get('key', ''))}: {what} {app} (it held {said(row.get('old'))}){lost}."
 
 
 def _time(at_ms: int) -> str:

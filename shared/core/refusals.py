@@ -12,6 +12,7 @@ from shared.core.draft import Draft
 from shared.core.merging import Send, Unknown
 from shared.core.pairs import Answer, Pending, Problem, Trace
 from shared.core.records import LinkWrite, Side, Value, opposite
+from shared.core.wording import flow_title
 
 TAKEN: Final = "duplicate_in_target"
 """Refused because another record holds the identifier: it may have given it up meanwhile."""
@@ -110,4 +111,4 @@ def give_up(draft: Draft, side: Side, wants: dict[str, Send]) -> None:
 def about(problem: Problem) -> str:
     """Return what people are told of a problem."""
     told = f"{problem.message} ({problem.other})" if problem.other else problem.message
-    return f"{problem.field}: {told}" if problem.field else told
+    return f"{flow_title(problem.field)}: {told}" if problem.field else told

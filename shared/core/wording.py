@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from shared.core.connector import label_of
 from shared.core.records import TooLong
 
 _MOST = 80
@@ -12,6 +13,12 @@ class Hidden(str):
     """What is said in place of a value that nobody is shown."""
 
     __slots__ = ()
+
+
+def flow_title(key: str) -> str:
+    """Return what people read of a flow: a mapping's own key, or which association it is."""
+    label = label_of(key)
+    return f"the association {label}" if label else key
 
 
 def said(value: object, most: int = _MOST) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Final
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
+from services.console.use.fields import fields_of
 from shared import topics
 from shared.core.syncs import AssociationMapping
 from tests.slice.harness import Polling, sync
@@ -112,6 +113,25 @@ def test_the_last_contact_is_removed_where_clears_travel(server: HubSpotServer) 
     world.move("one", remove=["ann"])
     world.settle()
     assert (world.owners("one"), world.owners("two")) == (set(), set())
+
+
+def test_people_are_shown_both_sides_contacts_and_what_happens_to_them(world: _World) -> None:
+    def shown() -> tuple[str, ...]:
+        (pair,) = world.pairs("deals")
+        row = next(row for row in fields_of(pair, world.setups) if row.key == "@contacts")
+        return row.left.name, row.left.value, row.right.value, row.happens, row.sentence
+
+    here, there = world.person("one", "ann"), world.person("two", "ann")
+    assert shown() == ("The association contacts", here, there, "agree", "")
+    world.move("one", remove=["ann"])
+    world.settle()
+    assert shown() == (
+        "The association contacts",
+        "",
+        there,
+        "differs",
+        "Was emptied on one side and is kept on the other",
+    )
 
 
 def test_a_contact_without_a_partner_is_neither_carried_nor_removed(world: _World) -> None:

@@ -8,10 +8,10 @@ from services.console.explain import NOTES, names_of
 from services.console.use.reasons import reason_of
 from shared.core.mapping import FieldMapping
 from shared.core.merging import Flow, equal
-from shared.core.pairs import Pair
-from shared.core.records import SIDES, Side, Value
+from shared.core.pairs import Pair, Problem
+from shared.core.records import SIDES, Side, Value, ids_of
 from shared.core.syncs import Sync
-from shared.core.wording import said
+from shared.core.wording import flow_title, said
 from shared.setups import Setups
 
 Happens: TypeAlias = Literal["agree", "written", "refused", "differs", "off", "alone", "unknown"]
@@ -53,6 +53,7 @@ def fields_of(pair: Pair, setups: Setups) -> list[FieldRow]:
         return []
     rules = {rule.key: rule for rule in policy.rules} if policy else {}
     rows = [_row(pair, sync, setups, mapping, rules.get(mapping.key)) for mapping in sync.mappings]
+    rows += [_association(pair, setups, flow) for flow in policy.associations] if policy else []
     order = ("refused", "written", "differs", "alone", "agree", "unknown", "off")
     return sorted(rows, key=lambda row: order.index(row.happens))
 
@@ -68,6 +69,43 @@ def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Fl
         happens=happens,
         sentence=sentence,
     )
+
+
+def _association(pair: Pair, setups: Setups, flow: Flow) -> FieldRow:
+    """Return the row of an association: the records at its other end, on each side."""
+    names, base = names_of(setups, pair.sync), pair.link_base.get(flow.left)
+    ends: dict[Side, Cell] = {}
+    for side in SIDES:
+        end, label = pair.side(side), flow.field(side)
+        known = end is not None and label in end.links
+        value = ", ".join(ids_of(end.links[label])) if end is not None and known else ""
+        ends[side] = Cell(name=_capital(flow_title(flow.key)), value=value, known=known)
+    way = "two_way" if flow.to_left and flow.to_right else "to_left" if flow.to_left else "to_right"
+    happens, sentence = _happens_to_links(pair, names, flow, settled=base is not None and base[0] == base[1])
+    return FieldRow(
+        key=flow.key, way=_WAYS[way].format(**names), left=ends["L"], right=ends["R"], happens=happens,
+        sentence=sentence,
+    )  # fmt: skip
+
+
+def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow, *, settled: bool) -> tuple[Happens, str]:
+    problem, note = pair.problems.get(flow.key), pair.notes.get(flow.key)
+    if problem is not None:
+        return _refused(problem)
+    for side in SIDES:
+        write = pair.pending.get(side)
+        if write is not None and flow.field(side) in write.links:
+            return "written", f"It is being written to {names[side]}"
+    if note is not None:
+        return "differs", _capital(NOTES.get(note, note))
+    if pair.L is None or pair.R is None:
+        return "alone", "There is no partner to compare it with"
+    return ("agree", "") if settled else ("unknown", "")
+
+
+def _refused(problem: Problem) -> tuple[Happens, str]:
+    title = reason_of("failing", problem.code).title
+    return "refused", f"{title}: {problem.message}" if problem.message else title
 
 
 def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapping) -> Cell:
@@ -89,8 +127,7 @@ def _happens(  # noqa: PLR0911 - one outcome a line
 ) -> tuple[Happens, str]:
     problem = pair.problems.get(mapping.key)
     if problem is not None:
-        title = reason_of("failing", problem.code).title
-        return "refused", f"{title}: {problem.message}" if problem.message else title
+        return _refused(problem)
     if not mapping.on:
         return "off", "This mapping carries nothing"
     for side in SIDES:
