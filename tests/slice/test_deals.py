@@ -130,7 +130,7 @@ def test_people_are_shown_both_sides_contacts_and_what_happens_to_them(world: _W
         "",
         there,
         "differs",
-        "Was emptied on one side and is kept on the other",
+        "Was emptied on one side; the other side keeps its value, as the mapping says",
     )
 
 

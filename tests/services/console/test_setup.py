@@ -299,7 +299,7 @@ def test_another_account_is_another_connection(applied: Bench, capsys: pytest.Ca
     ("changes", "says"),
     [
         ({"left": {"connection": "nobody", "object": "contact"}}, "there is no connection 'nobody'"),
-        ({"left": {"connection": "one", "object": "deal"}}, "has no 'deal', only contact, company"),
+        ({"left": {"connection": "one", "object": "ticket"}}, "has no 'ticket', only contact, company, deal"),
         (
             {"mappings": [{"key": "f", "left": "phone", "right": "phone", "lens": "magic"}]},
             "the lens 'magic' does not fit",
