@@ -234,6 +234,10 @@ def _certain_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) 
         notes |= {flow.key: note for flow in draft.policy.associations if (note := draft.notes.get(flow.key))}
         return ()
     resolve_links(draft, neighbours, notes)
+    for flow in draft.policy.associations:
+        if flow.many and draft.notes.get(flow.key) in _LASTING:
+            # What a set keeps may stay different while something else of it is written.
+            notes.setdefault(flow.key, draft.notes[flow.key])
     return draft.policy.associations
 
 
@@ -258,8 +262,7 @@ def _decide_flow(
         case Settle(settled_left, settled_right, note):
             draft.settle(rule.key, settled_left, settled_right)
             problems.pop(rule.key, None)
-            if note:
-                notes[rule.key] = note
+            _note_settled(notes, rule.key, note)
         case Send(target):
             wants[target][rule.key] = decision
         case Keep(drift):
@@ -274,6 +277,13 @@ def _decide_flow(
             )
         case _:
             assert_never(decision)
+
+
+def _note_settled(notes: dict[str, str], key: str, note: str) -> None:
+    if note:
+        notes[key] = note
+    elif notes.get(key) in _LASTING:
+        del notes[key]
 
 
 def is_in_flight(draft: Draft, rule: Flow) -> bool:

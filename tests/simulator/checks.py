@@ -207,7 +207,7 @@ class _Living:
             }
             for name, row in (("a", self._row), ("b", partner))
         ]
-        kept = pair.notes.get(link_name(CLUBS)) == "kept_clear" and not all(clubs)
+        kept = pair.notes.get(link_name(CLUBS)) == "kept_clear" and (clubs[0] < clubs[1] or clubs[1] < clubs[0])
         assert kept or clubs[0] == clubs[1], f"{pair.pair}: the clubs are {clubs}; {pair.notes} {pair.link_base}"
 
     def _companies(self, name: str, row: Row) -> set[str | None]:

@@ -17,8 +17,9 @@ from tests.simulator.world import Faults, run
 
 pytestmark = pytest.mark.long
 
-SEEDS: Final = 64
+SEEDS: Final = 128
 """Seeds that a rule may take to be missed."""
+_SHARING: Final = Habits(shared=0.6, undo=0.8, persons=2)
 _USUAL: Final = Faults()
 _UNLUCKY: Final = Faults(lost_answer=0.5, crash=0.04, zombie=0, outage=0.1, flush=0.006, failover=0.01)
 _FORGETFUL: Final = Faults(crash=0.03, zombie=0, flush=0.006, failover=0.012)
@@ -66,12 +67,12 @@ CAUGHT: Final = (
     Caught(mutations.no_epoch, 2),
     Caught(mutations.no_revision, 0, story=swapped_by_a_zombie),
     Caught(mutations.no_claims_in_a_rebuild, 2, look_again=False),
-    Caught(mutations.no_second_look_at_the_epoch, 60, _FORGETFUL, HARD),
+    Caught(mutations.no_second_look_at_the_epoch, 52, _FORGETFUL),
     Caught(mutations.no_digest, 18, habits=Habits(twins=0.6)),
     Caught(mutations.no_pending_check, 40, _UNLUCKY, Habits(undo=0.8, persons=2)),
     Caught(mutations.no_quiet_field, 10, _BLIND, Habits(twins=0.1, shared=0.9, undo=0.6)),
-    Caught(mutations.no_own_values, 1, habits=Habits(undo=0.8, persons=2)),
-    Caught(mutations.no_doubt, 1, habits=Habits(undo=0.8, persons=2)),
+    Caught(mutations.no_own_values, 3, habits=_SHARING),
+    Caught(mutations.no_doubt, 3, habits=_SHARING),
     Caught(mutations.publish_first, 0),
     Caught(mutations.history_lost_on_redelivery, 1),
     Caught(mutations.history_told_as_anew, 1),
