@@ -8,7 +8,7 @@ from shared.core.merging import equal
 from shared.core.pairs import Pair, Pending, Problem
 from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
-from shared.core.wording import flow_title, said
+from shared.core.wording import capital, flow_title, said
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 from shared.setups import Setups
 
@@ -202,7 +202,7 @@ def _within(title: str, names: Mapping[Side, str]) -> str:
 
 def _sentence(text: str) -> str:
     """Return a text as a sentence of its own."""
-    return _ended(text[:1].upper() + text[1:])
+    return _ended(capital(text))
 
 
 def _ended(text: str) -> str:
@@ -212,7 +212,7 @@ def _ended(text: str) -> str:
 def _started(key: str) -> str:
     """Return a flow's title as the beginning of a sentence; a mapping's key stays as people wrote it."""
     title = flow_title(key)
-    return title if title == key else title[:1].upper() + title[1:]
+    return title if title == key else capital(title)
 
 
 def _note(key: str, note: str) -> str:
@@ -231,8 +231,7 @@ def _how_matched(pair: Pair) -> str:
 
 
 def _problem(problem: Problem, names: Mapping[Side, str]) -> str:
-    title = _titled(problem.code, names)
-    title = title[:1].upper() + title[1:]
+    title = capital(_titled(problem.code, names))
     where = f" ({flow_title(problem.field)})" if problem.field else ""
     other = f" The record {problem.other} stands in the way." if problem.other else ""
     return f"{title}{where}: {_ended(problem.message)}{other}" if problem.message else f"{title}{where}.{other}"

@@ -16,7 +16,7 @@ _Next = Callable[[Request], Awaitable[Response]]
 
 
 def protect(web: Starlette, names: Collection[str]) -> None:
-    """Have an application refuse large bodies, and requests under a name that is not ours.
+    """Make an application refuse large bodies, and requests under a name that is not ours.
 
     Args:
         web: The application.

@@ -42,7 +42,7 @@ def notice_of(work: Work, sync: Sync, side: Side, record: str, kind: HintKind) -
 
 
 def _prepare(work: Work, sync: Sync) -> None:
-    """Have each app made ready for what the sync may create there."""
+    """Make each app ready for what the sync may create there."""
     setups, policy = work.parts.setups, work.parts.setups.policy(sync.id)
     for side in SIDES:
         end = sync.side(side)

@@ -53,7 +53,7 @@ def _read(work: Work, sync: Sync) -> None:
 
 
 def _notice_missing(work: Work, sync: Sync) -> None:
-    """Have whoever is linked but was not listed looked at: each is read alone before it is called gone."""
+    """Look at whoever is linked but was not listed: each is read alone before it is called gone."""
     pass_barrier(work)
 
     def look(rows: Sequence[tuple[str, Slots]]) -> int:

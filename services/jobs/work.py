@@ -123,7 +123,7 @@ class Work:
         return row is not None and row.state == "unconfirmed" and self.progress.pairs is None
 
     def ask_to_confirm(self, pairs: int) -> None:
-        """Tell how many pairs the job would look at, and wait until the log shows it: it is counted once."""
+        """Publish how many pairs the job would look at, and wait until the log shows it: it is counted once."""
         self.tell(pairs=pairs)
         self._wait(self._is_counted, self._check)
 

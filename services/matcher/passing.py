@@ -43,7 +43,7 @@ def tell(work: Work, now_ms: int) -> list[Outbound]:
 
 
 def _replaced(work: Work, now_ms: int) -> list[Outbound]:
-    """Have a record read again whose place in the pair another one took: nothing else may tell of it any more.
+    """Read a record again whose place in the pair another one took: nothing else may tell of it any more.
 
     The stored state tells which, so that a redelivery asks again. What was merged away lives on in the other one.
     """

@@ -180,7 +180,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
 
 
 def _holds_back(draft: Draft, side: Side) -> bool:
-    """Tell whether a write has to wait: for its next try, or for a reading that tells which version it follows on.
+    """Check whether a write has to wait: for its next try, or for a reading that tells which version it follows on.
 
     Without an order of versions, a write that expects the one before an edit is refused, its answer raises the same
     question anew, and the writes could overtake the readings for ever.

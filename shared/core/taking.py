@@ -335,7 +335,7 @@ def _settle_answer(
 
 
 def _was_linked(label: str, pending: Pending, report: Report) -> bool:
-    """Tell whether an answered write changed an association.
+    """Check whether an answered write changed an association.
 
     A create stands although the app did not take one of its associations, which is then written by itself. What an
     update was to change and the app shows otherwise is taken for somebody's later change: else it would be written

@@ -21,6 +21,11 @@ def flow_title(key: str) -> str:
     return f"the association {label}" if label else key
 
 
+def capital(text: str) -> str:
+    """Return a text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def said(value: object, most: int = _MOST) -> str:
     """Return a value as people read it."""
     if value is None:

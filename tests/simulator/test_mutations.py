@@ -40,11 +40,11 @@ class Caught:
     """Whether every record is looked at again in the end, which helps those who wait for others."""
 
     def seeds(self) -> Iterable[int]:
-        """Give the seeds among which one must miss the rule, a likely one first."""
+        """Return the seeds among which one must miss the rule, a likely one first."""
         return dict.fromkeys((self.seed, *range(SEEDS - 1)))
 
     def misses(self, seed: int) -> bool:
-        """Tell whether a seed fails without the rule; with the rule it must hold, or it would tell nothing."""
+        """Check whether a seed fails without the rule; with the rule it must hold, or it would tell nothing."""
         with pytest.MonkeyPatch.context() as patch:
             self.off(patch)
             try:

@@ -11,7 +11,7 @@ from shared.core.merging import Flow, equal
 from shared.core.pairs import Pair, Problem
 from shared.core.records import SIDES, Side, Value, ids_of
 from shared.core.syncs import Sync
-from shared.core.wording import flow_title, said
+from shared.core.wording import capital, flow_title, said
 from shared.setups import Setups
 
 Happens: TypeAlias = Literal["agree", "written", "refused", "differs", "off", "alone", "unknown"]
@@ -79,7 +79,7 @@ def _association(pair: Pair, setups: Setups, flow: Flow) -> FieldRow:
         end, label = pair.side(side), flow.field(side)
         known = end is not None and label in end.links
         value = ", ".join(ids_of(end.links[label])) if end is not None and known else ""
-        ends[side] = Cell(name=_capital(flow_title(flow.key)), value=value, known=known)
+        ends[side] = Cell(name=capital(flow_title(flow.key)), value=value, known=known)
     way = "two_way" if flow.to_left and flow.to_right else "to_left" if flow.to_left else "to_right"
     happens, sentence = _happens_to_links(pair, names, flow, settled=base is not None and base[0] == base[1])
     return FieldRow(
@@ -97,7 +97,7 @@ def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow, *, sett
         if write is not None and flow.field(side) in write.links:
             return "written", f"It is being written to {names[side]}"
     if note is not None:
-        return "differs", _capital(NOTES.get(note, note))
+        return "differs", capital(NOTES.get(note, note))
     if pair.L is None or pair.R is None:
         return "alone", "There is no partner to compare it with"
     return ("agree", "") if settled else ("unknown", "")
@@ -137,7 +137,7 @@ def _happens(  # noqa: PLR0911 - one outcome a line
             return "written", f"{said(write.fields[field])} is being written to {names[side]}"
     note = pair.notes.get(mapping.key)
     if note is not None:
-        return "differs", _capital(NOTES.get(note, note))
+        return "differs", capital(NOTES.get(note, note))
     if pair.L is None or pair.R is None:
         return "alone", "There is no partner to compare it with"
     left, right = pair.L.fields, pair.R.fields
@@ -158,7 +158,3 @@ def _text(value: Value | None) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_text(one) for one in value)
     return said(value)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -1,6 +1,6 @@
 """One installation: how everything stands, why, and long work to be done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from services.console.projection import SHOWN, Views
 from services.console.use.fields import fields_of
 from services.console.use.jobs import job_row
 from services.console.use.problems import Problem
+from services.console.use.publishing import publish
 from services.console.use.reasons import acting
 from services.console.use.troubles import troubles
 from shared import topics
@@ -20,7 +21,7 @@ from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
-from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
+from shared.io.ports import Bus, Clock, NotReady, Outbound
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.jobs import JobRow, Jobs
@@ -164,7 +165,7 @@ class Installation:
         return self.views.parked_about(keys)
 
     def find(self, name: str) -> Pair:
-        """Give a pair; raises a problem when there is none."""
+        """Return a pair; raises a problem when there is none."""
         pair = self.views.pair(name)
         if pair is None:
             raise Problem(404, "No such record", f"There is no row {name!r}. Look it up by GET /api/v1/records?q=…")
@@ -189,7 +190,7 @@ class Installation:
         return found.label if found is not None else ""
 
     def resync(self, name: str) -> Pair:
-        """Have both records of a pair read again, and what was refused tried again; returns the pair."""
+        """Ask for both records of a pair to be read again and what was refused to be tried again; returns the pair."""
         pair, now = self.find(name), self.clock.now_ms()
         sync = self.setups.sync(pair.sync)
         if sync is None:
@@ -202,14 +203,8 @@ class Installation:
                 notice = Notice(connection=part.connection, object=part.object, id=end.id, accepted_ms=now)
                 key = record_key(part.connection, part.object, end.id)
                 out.append(Outbound(topic=topics.NOTICES, key=key, message=notice))
-        self._publish(out)
+        publish(self.bus, out)
         return pair
-
-    def _publish(self, out: Sequence[Outbound]) -> None:
-        try:
-            run_blocking(self.bus.publish(out))
-        except BusUnavailable as error:
-            raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
         """Ask for a job; the same key asks for the same job."""
@@ -230,7 +225,7 @@ class Installation:
                 if (set(asked.job.statuses), asked.job.review) != (set(job.statuses), job.review):
                     raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
                 return job_row(asked)
-        self._publish([Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))])
+        publish(self.bus, [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))])
         return job_row(JobRow(job=job, progress=None))
 
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 
 from services.console.use.problems import Problem
+from services.console.use.publishing import publish
 from shared import topics
-from shared.io.ports import Bus, BusUnavailable, Outbound, run_blocking
+from shared.io.ports import Bus, Outbound
 from shared.jobs import JobRow, Jobs
 from shared.messages import JobDoc, JobOrder
 
@@ -39,15 +40,11 @@ def order(jobs: Jobs, bus: Bus, now_ms: int, name: str, what: Order) -> JobRow:
         raise Problem(409, "Nothing to confirm", f"Job {name!r} needs no confirmation.")
     part = _PARTS[what]
     if what == "resume":
-        publish_job(bus, f"{part}:{name}", None)
+        publish(bus, [_document(f"{part}:{name}", None)])
         return replace(row, orders=row.orders - {part})
-    publish_job(bus, f"{part}:{name}", JobDoc.model_validate({part: JobOrder(job=name, at_ms=now_ms)}))
+    publish(bus, [_document(f"{part}:{name}", JobDoc.model_validate({part: JobOrder(job=name, at_ms=now_ms)}))])
     return replace(row, orders=row.orders | {part})
 
 
-def publish_job(bus: Bus, key: str, doc: JobDoc | None) -> None:
-    """Publish one document of a job; raises `Problem` while Kafka is away."""
-    try:
-        run_blocking(bus.publish([Outbound(topic=topics.JOBS, key=key, message=doc)]))
-    except BusUnavailable as error:
-        raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
+def _document(key: str, doc: JobDoc | None) -> Outbound:
+    return Outbound(topic=topics.JOBS, key=key, message=doc)

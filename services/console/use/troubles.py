@@ -111,7 +111,7 @@ def _syncs(health: Mapping[str, Any]) -> Iterator[Trouble]:
 
 
 def _feeds(health: Mapping[str, Any]) -> Iterator[Trouble]:
-    """Tell of feeds that fell behind, but for those of a connection that is paused, which says so itself."""
+    """List feeds that fell behind, but for those of a connection that is paused, which says so itself."""
     silent = {row["id"] for row in health["connections"] if row["state"] != "running"}
     for row in health["feeds"]:
         connection, age = row["feed"].partition("/")[0], row["age_s"]

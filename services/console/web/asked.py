@@ -85,7 +85,7 @@ class Asked:
         return self.site.sessions.form_token(self.session) if self.session else ""
 
     def keep(self, answer: Response, session: Session) -> None:
-        """Have the browser keep a session."""
+        """Set the cookie of a session."""
         answer.set_cookie(
             SESSION_COOKIE,
             self.site.sessions.cookie(session),
@@ -96,7 +96,7 @@ class Asked:
         )
 
     def keep_look(self, answer: Response, look: Look) -> None:
-        """Have the browser keep how the pages look."""
+        """Set the cookie of how the pages look."""
         answer.set_cookie(
             LOOK_COOKIE, look.text(), max_age=_YEAR_S, httponly=True, samesite="lax", secure=not self.is_local
         )

@@ -121,7 +121,7 @@ def _newest(seen: Mapping[str, int]) -> dict[str, int]:
 
 
 def poll_archived(session: Session, kind: Kind, cursor: str | None) -> Exchange[FeedPage]:
-    """Tell the records archived since the beginning of the last round.
+    """Return the records archived since the beginning of the last round.
 
     Raises:
         FeedExpired: some that were archived since are no longer listed.

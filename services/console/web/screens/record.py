@@ -73,7 +73,7 @@ def show(asked: Asked) -> Response:
 
 
 def resync(asked: Asked) -> Response:
-    """Have both records read again."""
+    """Ask for both records to be read again."""
     pair = asked.console.resync(asked.params["name"])
     return see_other(url(address(pair.pair), asked="resync"))
 

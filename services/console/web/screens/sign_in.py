@@ -33,7 +33,7 @@ def sign_in(asked: Asked) -> Response:
 
 
 def sign_out(asked: Asked) -> Response:
-    """Have the browser forget the session."""
+    """Delete the cookie of the session."""
     answer = see_other("/sign-in")
     answer.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=not asked.is_local)
     return answer
