@@ -16,6 +16,7 @@ from services.console import projection
 from services.console.access import Access
 from services.console.lists import Listing
 from services.console.protect import problem_json, protect
+from services.console.roles import NEEDS, check_role
 from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation, JobRequest
 from services.console.use.jobs import Order, job_row, order
@@ -48,7 +49,10 @@ def _cursor(rows: Sequence[Pair], limit: int) -> str | None:
 
 def _authorized(access: Access) -> Callable[..., None]:
     def authorize(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
-        access.check(request.client.host if request.client else "", given.credentials if given else None)
+        caller = access.check(request.client.host if request.client else "", given.credentials if given else None)
+        needed = NEEDS[f"{request.method} {request.scope['route'].path}"]
+        if needed is not None:
+            check_role(caller.role, needed)
 
     return authorize
 

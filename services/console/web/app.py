@@ -17,13 +17,14 @@ from starlette.routing import Route
 
 from services.console.access import Access
 from services.console.protect import protect
+from services.console.roles import NEEDS, Role, check_role
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.web import assets
 from services.console.web.asked import LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
 from services.console.web.parts.words import url
 from services.console.web.screens import home, parked, record, records, sign_in, sync, why, wrong
-from services.console.web.sessions import Role, Sessions
+from services.console.web.sessions import Sessions
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -45,29 +46,32 @@ _FIELDS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One address: how it is asked, who may, and what answers."""
+    """One address: how it is asked, and what answers. Who may ask stands in `services.console.roles`."""
 
     method: Literal["GET", "POST"]
     path: str
-    needs: Role | None
-    """The least role that may; None for those who are not signed in, too."""
     answer: Callable[[Asked], Response]
+
+    @property
+    def needs(self) -> Role | None:
+        """Return the least role that may; None for those who are not signed in, too."""
+        return NEEDS[f"{self.method} {self.path}"]
 
 
 PAGES: Final = (
-    Page("GET", "/sign-in", None, sign_in.show),
-    Page("POST", "/sign-in", None, sign_in.sign_in),
-    Page("POST", "/sign-out", "viewer", sign_in.sign_out),
-    Page("POST", "/look", "viewer", sign_in.keep_look),
-    Page("GET", "/", "viewer", home.show),
-    Page("GET", "/syncs/{name}", "viewer", sync.show),
-    Page("POST", "/syncs/{name}/resync", "operator", sync.resync),
-    Page("GET", "/records", "viewer", records.show),
-    Page("GET", "/records.csv", "viewer", records.export),
-    Page("GET", "/records/{name}", "viewer", record.show),
-    Page("POST", "/records/{name}/resync", "operator", record.resync),
-    Page("GET", "/why", "viewer", why.show),
-    Page("GET", "/parked", "viewer", parked.show),
+    Page("GET", "/sign-in", sign_in.show),
+    Page("POST", "/sign-in", sign_in.sign_in),
+    Page("POST", "/sign-out", sign_in.sign_out),
+    Page("POST", "/look", sign_in.keep_look),
+    Page("GET", "/", home.show),
+    Page("GET", "/syncs/{name}", sync.show),
+    Page("POST", "/syncs/{name}/resync", sync.resync),
+    Page("GET", "/records", records.show),
+    Page("GET", "/records.csv", records.export),
+    Page("GET", "/records/{name}", record.show),
+    Page("POST", "/records/{name}/resync", record.resync),
+    Page("GET", "/why", why.show),
+    Page("GET", "/parked", parked.show),
 )
 
 
@@ -116,8 +120,7 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
         if session is None:
             wanted = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
             return see_other(url("/sign-in", next=wanted if page.method == "GET" else ""))
-        if not session.may(page.needs):
-            raise Problem(403, "Not allowed", f"This takes the role {page.needs}; yours is {session.role}.")
+        check_role(session.role, page.needs)
         if page.method == "POST" and not site.sessions.fits(session, form.get("form_token", "")):
             raise Problem(
                 403, "Form is out of date", "Nothing was changed: go back, load the page again, and try again."

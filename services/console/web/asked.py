@@ -8,6 +8,7 @@ from htpy import Element
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.console.access import Access
+from services.console.roles import needed_at, reaches
 from services.console.use.installation import Installation
 from services.console.web.sessions import Session, Sessions
 
@@ -79,6 +80,11 @@ class Asked:
         """Whether the console is called on this very machine, where browsers keep secure cookies without https."""
         name = self.host.rpartition(":")[0] if ":" in self.host.rpartition("]")[2] else self.host
         return name.lower() in _LOCAL
+
+    def may(self, method: str, path: str) -> bool:
+        """Check whether whoever asks may do what an address does: nobody is offered what would be refused."""
+        needed = needed_at(method, path)
+        return needed is None or (self.session is not None and reaches(self.session.role, needed))
 
     def form_token(self) -> str:
         """Return what a form must carry."""

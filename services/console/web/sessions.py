@@ -11,13 +11,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
-ROLES: Final[tuple[Role, ...]] = ("viewer", "editor", "operator", "admin")
-"""Each may do what those before it may."""
+from services.console.roles import Role
+
 LASTS_MS: Final = 12 * 3_600_000
 """How long a session lasts that is not used; one that is used is renewed at half of that."""
 _PAD: Final = 16
@@ -31,10 +30,6 @@ class Session:
     role: Role
     id: str
     until_ms: int
-
-    def may(self, role: Role) -> bool:
-        """Check whether this person may do what a role may."""
-        return ROLES.index(self.role) >= ROLES.index(role)
 
 
 _Session: Final = TypeAdapter(Session)

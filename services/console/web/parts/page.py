@@ -168,13 +168,12 @@ def _ask(asked: Asked) -> Element:
 
 
 def _account(asked: Asked) -> Element:
-    token = asked.form_token()
     return h.details(".pop")[
         h.summary(".button.ghost.only", aria_label="Account and appearance")[icon("person")],
         h.div(".panel")[
             h.p(".hint")[f"Signed in as {asked.session.who if asked.session else 'nobody'}"],
             h.form(method="post", action="/look")[
-                hidden("form_token", token),
+                hidden("form_token", asked.form_token()),
                 hidden("next", asked.path),
                 h.fieldset[
                     h.legend["Appearance"],
@@ -191,7 +190,7 @@ def _account(asked: Asked) -> Element:
                 ],
                 h.p(".row")[button("Keep", type="submit")],
             ],
-            send(token, "/sign-out", "Sign out"),
+            send(asked, "/sign-out", "Sign out"),
         ],
     ]
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import htpy as h
 from htpy import Element, Node, VoidElement
 
+from services.console.web.asked import Asked
 from services.console.web.parts.words import Tone, icon
 
 _TONES = {"bad": "alert", "warn": "warn", "info": "info", "ok": "check", "wait": "clock", "off": "minus"}
@@ -55,19 +56,23 @@ def table(
     ]
 
 
-def send(asked_token: str, action: str, text: Node, *, mark: str = "", kind: str = "plain", **fields: str) -> Element:
-    """Return a button that does something: a form of its own.
+def send(
+    asked: Asked, action: str, text: Node, *, mark: str = "", kind: str = "plain", **fields: str
+) -> Element | None:
+    """Return a button that does something, as a form of its own; None for those who may not do it.
 
     Args:
-        asked_token: What forms of this session carry.
+        asked: What was asked, and by whom.
         action: Where it is sent.
         text: What the button says.
         mark: Its icon.
         kind: How it looks.
         fields: What the form says.
     """
+    if not asked.may("POST", action):
+        return None
     return h.form(method="post", action=action)[
-        hidden("form_token", asked_token),
+        hidden("form_token", asked.form_token()),
         [hidden(name, value) for name, value in fields.items()],
         button(text, mark=mark, kind=kind, type="submit"),
     ]

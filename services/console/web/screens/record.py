@@ -65,7 +65,7 @@ def show(asked: Asked) -> Response:
             crumbs=(("Records", "/records"), (told["sync"], path_of(told["sync"]))),
             actions=[
                 badge(_mark(told["status"])),
-                send(asked.form_token(), f"{address(told['id'])}/resync", "Resync this record", mark="refresh"),
+                send(asked, f"{address(told['id'])}/resync", "Resync this record", mark="refresh"),
             ],
             every=_EVERY_S,
         )

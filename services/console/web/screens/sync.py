@@ -72,8 +72,8 @@ def resync(asked: Asked) -> Response:
     return see_other(url(path_of(name), panel=what if what in STATUS else "", asked=what))
 
 
-def _resync(asked: Asked, sync: str, what: str, text: str) -> Element:
-    return send(asked.form_token(), f"{path_of(sync)}/resync", text, mark="refresh", what=what)
+def _resync(asked: Asked, sync: str, what: str, text: str) -> Element | None:
+    return send(asked, f"{path_of(sync)}/resync", text, mark="refresh", what=what)
 
 
 def _numbers(row: Mapping[str, Any], panel: str) -> Element:

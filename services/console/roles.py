@@ -1,0 +1,81 @@
+"""Who may do what: one table of addresses and the least role that each takes.
+
+The API, the pages and their buttons ask it, and an address that it does not name cannot be served.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, Literal, TypeAlias
+
+from services.console.use.problems import Problem
+
+Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
+ROLES: Final[tuple[Role, ...]] = ("viewer", "editor", "operator", "admin")
+"""Each may do what those before it may."""
+MEANINGS: Final[Mapping[Role, str]] = {
+    "viewer": "sees everything but secrets",
+    "editor": "edits what is synced, too",
+    "operator": "resyncs, replays, confirms and cancels, too",
+    "admin": "manages users, tokens, connections and settings, too",
+}
+NEEDS: Final[Mapping[str, Role | None]] = {
+    # Pages
+    "GET /static/{name}": None,
+    "GET /sign-in": None,
+    "POST /sign-in": None,
+    "POST /sign-out": "viewer",
+    "POST /look": "viewer",
+    "GET /": "viewer",
+    "GET /syncs/{name}": "viewer",
+    "POST /syncs/{name}/resync": "operator",
+    "GET /records": "viewer",
+    "GET /records.csv": "viewer",
+    "GET /records/{name}": "viewer",
+    "POST /records/{name}/resync": "operator",
+    "GET /why": "viewer",
+    "GET /parked": "viewer",
+    # API
+    "GET /api/v1/openapi.json": "viewer",
+    "GET /api/v1/health": "viewer",
+    "GET /api/v1/records": "viewer",
+    "GET /api/v1/records.csv": "viewer",
+    "GET /api/v1/records/{name}": "viewer",
+    "GET /api/v1/records/{name}/explanation": "viewer",
+    "GET /api/v1/records/{name}/history": "viewer",
+    "POST /api/v1/records/{name}/resync": "operator",
+    "GET /api/v1/explanations": "viewer",
+    "GET /api/v1/parked": "viewer",
+    "GET /api/v1/jobs": "viewer",
+    "GET /api/v1/jobs/{name}": "viewer",
+    "POST /api/v1/jobs": "operator",
+    "POST /api/v1/jobs/{name}/{what}": "operator",
+    "GET /api/v1/error-categories": "viewer",
+}
+"""The least role that may, by method and address; None for those who are not signed in, too."""
+
+
+def reaches(role: Role, needed: Role) -> bool:
+    """Check whether a role may do what another one may."""
+    return ROLES.index(role) >= ROLES.index(needed)
+
+
+def check_role(role: Role, needed: Role) -> None:
+    """Refuse somebody whose role is not enough; raises `Problem`."""
+    if not reaches(role, needed):
+        raise Problem(403, "Not allowed", f"This takes the role {needed}; yours is {role}.")
+
+
+@lru_cache(maxsize=1024)
+def needed_at(method: str, path: str) -> Role | None:
+    """Return the least role that an address with its names filled in takes; raises `KeyError` where there is none."""
+    parts = path.partition("?")[0].split("/")
+    for row in NEEDS:
+        verb, _, pattern = row.partition(" ")
+        wanted = pattern.split("/")
+        if verb == method and len(wanted) == len(parts) and all(map(_fits, wanted, parts)):
+            return NEEDS[row]
+    raise KeyError(f"{method} {path}")
+
+
+def _fits(wanted: str, part: str) -> bool:
+    return wanted == part or (wanted.startswith("{") and part != "")

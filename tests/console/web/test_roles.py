@@ -1,0 +1,117 @@
+"""Who may do what: every address with every role, on ids that exist and on ids that do not, is as the table says."""
+
+import re
+from typing import Final
+
+import pytest
+import requests
+from fastapi.routing import APIRoute
+
+from services.console.access import Access, Caller
+from services.console.api import make_app, routes
+from services.console.roles import MEANINGS, NEEDS, ROLES, Role, needed_at, reaches
+from services.console.web.app import PAGES
+from services.console.web.sessions import Session, Sessions
+from shared.io.memory import ManualClock
+from tests.console.web.examples import LOOKS, show_everything
+from tests.console.web.visitor import Page, Visitor
+from tests.services.console.window import TOKEN, Window
+
+_KNOWN: Final = {
+    "/syncs/{name}": "people",
+    "/records/{name}": "bob",
+    "/jobs/{name}": "resync-people.everything",
+}
+_BODIES: Final = {"POST /api/v1/jobs": {"sync": "people"}, "POST /syncs/{name}/resync": {"what": "failing"}}
+"""What an address is sent, so that only who asks can be wrong."""
+_ENDED: Final = "POST /api/v1/jobs/{name}/{what}"
+"""What the example's job refuses, for it has ended."""
+
+
+def filled(path: str, *, known: bool) -> str:
+    """Put names into an address: of what there is, or of what there is not."""
+    for pattern, name in _KNOWN.items():
+        if known:
+            path = path.replace(pattern, pattern.replace("{name}", name))
+    return re.sub(r"{\w+}", "nobody", path.replace("{what}", "cancel"))
+
+
+def visitor_as(window: Window, role: Role) -> Visitor:
+    """Return a browser whose session has a role."""
+    visitor, sessions = Visitor(window.address), Sessions(TOKEN, ManualClock().now_ms)
+    visitor.http.cookies.set("syncline", sessions.cookie(Session("ann", role, "id", 2**52)))
+    return visitor
+
+
+@pytest.fixture(name="shown")
+def _shown(window: Window) -> Window:
+    show_everything(window)
+    return window
+
+
+def test_the_table_names_every_address_and_no_other(window: Window) -> None:
+    access = Access(TOKEN, window.desk.clock)
+    api = (*make_app(window.installation, access).routes, *routes(window.installation, access).routes)
+    served = {f"{row.method} {row.path}" for row in PAGES} | {"GET /static/{name}"}
+    served |= {f"{verb} {row.path}" for row in api if isinstance(row, APIRoute) for verb in row.methods or ()}
+    assert served == set(NEEDS)
+    assert tuple(MEANINGS) == ROLES
+
+
+def test_an_address_is_found_with_its_names_filled_in() -> None:
+    for row, needed in NEEDS.items():
+        verb, _, path = row.partition(" ")
+        assert needed_at(verb, filled(path, known=False)) == needed, row
+    assert needed_at("POST", "/records/a%2Fb/resync?x=1") == "operator"
+    for path in ("/records//resync", "/records/a/b/resync", "/nowhere"):
+        with pytest.raises(KeyError):
+            needed_at("POST", path)
+
+
+def ask(window: Window, row: str, role: Role, *, known: bool) -> requests.Response:
+    """Ask at an address as somebody with a role."""
+    verb, _, pattern = row.partition(" ")
+    path, body = filled(pattern, known=known), _BODIES.get(row, {})
+    if path.startswith("/api/"):
+        more = {"json": body} if verb == "POST" else {}
+        return window.call(verb, path.removeprefix("/api/v1/"), **more)
+    sessions = Sessions(TOKEN, ManualClock().now_ms)
+    token = sessions.form_token(Session("ann", role, "id", 2**52))
+    data = {"data": {"form_token": token, **body}} if verb == "POST" else {}
+    return visitor_as(window, role).ask(path, verb, **data)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("role", ROLES)
+def test_every_address_takes_exactly_its_role(
+    shown: Window,
+    monkeypatch: pytest.MonkeyPatch,
+    role: Role,
+    known: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    monkeypatch.setattr(Access, "check", lambda *_: Caller("ann", role))
+    for row, needed in NEEDS.items():
+        if needed is None:
+            continue
+        answer = ask(shown, row, role, known=known)
+        assert (answer.status_code == 403) is not reaches(role, needed), (row, answer.status_code, answer.text)
+        if answer.status_code == 403:
+            assert f"takes the role {needed}; yours is {role}" in answer.text, row
+        elif known and row not in (_ENDED, "GET /api/v1/explanations"):
+            assert answer.status_code < 400, (row, answer.text)
+        elif not known:
+            assert answer.status_code in (200, 202, 303, 404, 422), (row, answer.text)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nobody_is_offered_what_would_be_refused(shown: Window, role: Role) -> None:
+    visitor, offered = visitor_as(shown, role), set[str]()
+    for path in LOOKS:
+        if path.startswith("/sign-in"):
+            continue
+        for form in Page(visitor.ask(path)).forms:
+            if form.method == "post":
+                needed = needed_at("POST", form.action)
+                assert needed is None or reaches(role, needed), (path, form.action)
+                offered.add(form.action)
+    assert {"/records/bob/resync", "/syncs/people/resync"} <= offered or not reaches(role, "operator")
