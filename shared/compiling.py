@@ -17,6 +17,7 @@ from shared.rules import match_rules
 from shared.rules.conflict_policies import POLICIES, Conflict
 from shared.rules.identifiers import person_name, texts
 from shared.rules.lenses import LENS, LensContext
+from shared.rules.tables import NO_TABLE, of_values
 
 Names: TypeAlias = tuple[str, ...]
 Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
@@ -30,7 +31,6 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         connection = connections[end.connection]
         sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
     left, right = connections[sync.left.connection], connections[sync.right.connection]
-    country = left.country or right.country
     bindings = {side: apps[connections[end.connection].app].objects[end.object] for side, end in ends.items()}
     infos = {side: {info.name: info for info in binding.fields} for side, binding in bindings.items()}
     return Policy(
@@ -40,14 +40,17 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         live=live,
         left=sides["L"],
         right=sides["R"],
-        rules=tuple(
-            _rule(sync, mapping, LensContext(country=country, zone=_zone(mapping, left, right)), infos)
-            for mapping in sync.mappings
-        ),
+        rules=tuple(_rule(sync, mapping, _context(mapping, left, right), infos) for mapping in sync.mappings),
         match=_match_rule(sync, sides["L"].object),
         match_settings=sync.match,
         associations=tuple(_association(sync, row, bindings.values()) for row in sync.associations),
     )
+
+
+def _context(mapping: FieldMapping, left: Connection, right: Connection) -> LensContext:
+    """Return what the values of a mapping mean beyond themselves."""
+    table = of_values(mapping) if mapping.lens in ("table", "set_table") else NO_TABLE
+    return LensContext(country=left.country or right.country, zone=_zone(mapping, left, right), table=table)
 
 
 def _zone(mapping: FieldMapping, left: Connection, right: Connection) -> str:
@@ -188,6 +191,9 @@ def _rule(
             return one == other
         return lens.same(one, other, context)
 
+    def agree(one: Value, other: Value) -> bool:
+        return lens.agree is not None and lens.agree(one, other, context)
+
     return Flow(
         key=mapping.key,
         left=mapping.left,
@@ -203,6 +209,7 @@ def _rule(
         choose=choose,
         dated=mapping.policy == "most_recent",
         members=lens.members,
+        agree=agree if lens.agree is not None else None,
     )
 
 

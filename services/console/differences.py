@@ -89,10 +89,10 @@ def _lines(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return "(none)"
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=lambda row: row.model_dump())

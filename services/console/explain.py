@@ -20,6 +20,7 @@ NOTES: Final = {
     "not_unique": (
         "other records have the same name and company, and no address tells which of them it is: it got its own partner"
     ),
+    "value_unmapped": "holds a value that the mapping's table does not name; the other side keeps its own",
     "object_sync_off": "is not carried over: the other object is not synced",
 }
 _DECIDED: Final = {

@@ -1,48 +1,24 @@
 """Mappings as people write them, completed and checked against the fields that both apps have at this moment."""
 
-import difflib
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from services.console import value_tables
+from services.console.ends import End
 from services.console.files import MappingChanges, MappingFile, SetupError
 from shared.apps.defaults import default_mappings
 from shared.core.connector import FieldInfo
 from shared.core.mapping import FieldMapping
 from shared.core.records import FieldType, Side, opposite
 from shared.core.syncs import Sync
-from shared.rules.type_compat import Direction, Fit, fit, lenses_for, partners
+from shared.rules.type_compat import TABLES, Direction, Fit, fit, lenses_for, partners
 
-_NAMED: Final = 20
-"""Most fields that one sentence names."""
 _LEADS_TO: Final[Mapping[Direction, tuple[Side, ...]]] = {
     "two_way": ("L", "R"),
     "to_left": ("L",),
     "to_right": ("R",),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """One side of a sync, for its sentences."""
-
-    app: str
-    object: str
-    fields: Mapping[str, FieldInfo]
-
-    def field(self, where: str, name: str) -> FieldInfo:
-        """Give a field; raises `SetupError`."""
-        found = self.fields.get(name)
-        if found is None:
-            shown = [info.name for info in self.fields.values() if info.label.casefold() == name.casefold()]
-            near = shown or difflib.get_close_matches(name, self.fields, n=1)
-            known = ", ".join(sorted(self.fields)[:_NAMED]) + (", and more" if len(self.fields) > _NAMED else "")
-            raise SetupError(
-                f"{where}: {self.app} has no field {name!r} of {self.object}"
-                + (f". Did you mean {near[0]!r}?" if near else f"; there are {known}")
-            )
-        return found
 
 
 def complete(sync: str, wanted: Sequence[MappingFile], left: End, right: End) -> tuple[FieldMapping, ...]:
@@ -92,16 +68,16 @@ def agrees(wanted: Sequence[MappingFile] | MappingChanges, standing: Sequence[Fi
 
 
 def _says(wanted: MappingFile, row: FieldMapping | None) -> bool:
-    given = wanted.model_dump(exclude_none=True)
+    given = {name: value for name in type(wanted).model_fields if (value := getattr(wanted, name)) is not None}
     return row is not None and all(getattr(row, name) == value for name, value in given.items())
 
 
 def hints(sync: str, made: Sequence[FieldMapping], old: Sync | None, left: End, right: End) -> list[str]:
     """List what may not be meant about mappings that are new or carry something else than before."""
-    standing = {_carries(row) for row in old.mappings if row.on} if old is not None else set[tuple[str, ...]]()
+    standing = [(_carries(row), row.values) for row in old.mappings if row.on] if old is not None else []
     found = []
     for row in made:
-        if not row.on or _carries(row) in standing:
+        if not row.on or (_carries(row), row.values) in standing:
             continue
         where, ends = f"sync {sync!r}, mapping {row.key!r}", {"L": (left, row.left), "R": (right, row.right)}
         for side in _LEADS_TO[row.direction]:
@@ -112,20 +88,11 @@ def hints(sync: str, made: Sequence[FieldMapping], old: Sync | None, left: End, 
                     f"{where}: {source.app} marks {held!r} as sensitive, and {target.app} will hold its values in "
                     f"{name!r}: whoever reads that may read them"
                 )
-            lacking = _lacking(one, other)
-            if lacking:
-                found.append(
-                    f"{where}: {name!r} of {target.app} does not have the options {', '.join(lacking)} of {held!r} of "
-                    f"{source.app}: a record that holds one fails until it has"
-                )
+            if not row.values:
+                found += value_tables.lacking(f"{where}: {name!r} of {target.app}", one, other, source.app)
+        one, other = left.fields[row.left], right.fields[row.right]
+        found += value_tables.hints(where, row, one, other)
     return found
-
-
-def _lacking(one: FieldInfo, other: FieldInfo) -> list[str]:
-    """List the options of a field that another one does not take, as far as both say theirs."""
-    taken = {option.value for option in other.options}
-    lacking = [f"{option.value} ({option.label})" for option in one.options if taken and option.value not in taken]
-    return lacking[:_NAMED] + (["and more"] if len(lacking) > _NAMED else [])
 
 
 def _check_written(sync: str, made: Sequence[FieldMapping], left: End, right: End) -> None:
@@ -152,7 +119,7 @@ def dated(row: FieldMapping, old: Sync | None) -> FieldMapping:
     if old is None:
         return row.model_copy(update={"since": 0})
     before = next((one for one in old.mappings if one.key == row.key), None)
-    if before is None or _carries(before) != _carries(row):
+    if before is None or _carries(before) != _carries(row) or not value_tables.extends(row, before):
         return row.model_copy(update={"since": old.version + 1})
     same = row.model_copy(update={"origin": before.origin, "since": before.since})
     return before if same == before else row.model_copy(update={"since": before.since})
@@ -164,7 +131,8 @@ def _carries(row: FieldMapping) -> tuple[str, ...]:
 
 def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:
     one, other = left.field(where, row.left), right.field(where, row.right)
-    fits = fit(one, other)
+    fits = fit(one, other, table=bool(row.values))
+    value_tables.check(where, row, (left, one), (right, other))
     if fits.cell.way == "refused":
         raise SetupError(
             f"{where}: {_shown(one)} of {left.app} cannot be kept the same as {_shown(other)} of {right.app}: "
@@ -178,6 +146,7 @@ def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:
     return FieldMapping(
         key=row.key, left=row.left, right=row.right, lens=_lens(where, row, one, other), zone=_zone(where, row),
         direction=direction, policy=row.policy, clears=row.clears, on=row.on, origin="custom",
+        values=row.values, unmapped=row.unmapped, otherwise=row.otherwise,
     )  # fmt: skip
 
 
@@ -213,7 +182,7 @@ def _shown(info: FieldInfo) -> str:
 
 
 def _lens(where: str, row: MappingFile, one: FieldInfo, other: FieldInfo) -> str:
-    known = lenses_for(one.type, other.type)
+    known = (TABLES[one.type, other.type],) if row.values else lenses_for(one.type, other.type)
     if row.lens is not None and row.lens not in known:
         raise SetupError(
             f"{where}: the lens {row.lens!r} does not fit {_shown(one)} and {_shown(other)}: write `lens: "

@@ -10,6 +10,7 @@ from typing import Literal, Self, TypeAlias
 
 from services.console import checks, differences, graph, mappings
 from services.console.asking import has_failed, is_asked, own_job
+from services.console.ends import End
 from services.console.files import ConnectionFile, MappingChanges, SetupError, SetupFile, SyncFile
 from services.console.sealing import AGREED, Sealed
 from shared.compiling import compile_policy
@@ -382,7 +383,9 @@ def _mappings(
         left.field(f"sync {wanted.id!r}, match", wanted.match.left_field)
         right.field(f"sync {wanted.id!r}, match", wanted.match.right_field)
     if wanted.mappings is None:
-        return old.mappings if old is not None else mappings.defaults(left, right)
+        made = old.mappings if old is not None else mappings.defaults(left, right)
+        drawn.hints += mappings.hints(wanted.id, made, old, left, right)
+        return made
     if isinstance(wanted.mappings, MappingChanges):
         made = mappings.changed(wanted.id, wanted.mappings, left, right)
         drawn.hints += mappings.hints(wanted.id, made, old, left, right)
@@ -412,13 +415,13 @@ def _mappings_unasked(
     return None
 
 
-def _end(drawn: _Drawn, current: Current, end: SyncSide, discovered: Discovered) -> mappings.End | Unasked:
+def _end(drawn: _Drawn, current: Current, end: SyncSide, discovered: Discovered) -> End | Unasked:
     found = discovered.fields.get((end.connection, end.object), Unasked("nobody asked", refused=False))
     if isinstance(found, Unasked):
         reason = f"the fields of {end.object} of connection {end.connection!r} cannot be read: {found.reason}"
         return Unasked(reason, refused=found.refused)
     app = current.apps[drawn.rows[end.connection].app]
-    return mappings.End(app=app.title, object=end.object, fields=found)
+    return End(app=app.title, object=end.object, fields=found)
 
 
 def _job(sync: Sync, at_ms: int) -> Change:

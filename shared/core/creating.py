@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shared.core.draft import Draft
-from shared.core.merging import InvalidValue, Unknown
+from shared.core.merging import InvalidValue, LeftOut, Unknown
 from shared.core.pairs import Problem
 from shared.core.policies import SidePolicy
 from shared.core.records import Side, Value, opposite
@@ -15,6 +15,7 @@ def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[
     target = opposite(side)
     fields: dict[str, Value | None] = {}
     source: dict[str, Value | None] = {}
+    draft.notes = {key: note for key, note in draft.notes.items() if key == "*"}
     for rule in draft.policy.rules:
         value = draft.value(side, rule.field(side))
         if not rule.on or not rule.flows_to(target) or isinstance(value, Unknown):
@@ -25,6 +26,10 @@ def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[
             continue
         try:
             sent = rule.get(value) if side == "L" else rule.put(value, None)
+        except LeftOut as error:
+            draft.problems.pop(rule.key, None)
+            draft.notes[rule.key] = error.code
+            continue
         except InvalidValue as error:
             draft.problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.field(side))
             continue

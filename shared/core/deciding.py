@@ -7,7 +7,7 @@ from shared.core.associating import as_written, doubt_links, links_for, resolve_
 from shared.core.creating import fields_for, to_create
 from shared.core.draft import Draft
 from shared.core.ids import create_id, update_id
-from shared.core.merging import UNKNOWN, Ask, Flow, InvalidValue, Keep, Send, Settle, Unknown, merge
+from shared.core.merging import UNKNOWN, Ask, Flow, InvalidValue, Keep, LeftOut, Send, Settle, Unknown, merge
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.policies import Counterpart, Neighbours
 from shared.core.records import SIDES, Life, LinkWrite, Side, Value, linked_after, opposite
@@ -255,6 +255,10 @@ def _decide_flow(
         decision = merge(
             rule, left, right, draft.base_of("L", rule.key), draft.base_of("R", rule.key), draft.when_edited(rule)
         )
+    except LeftOut as error:
+        problems.pop(rule.key, None)
+        notes[rule.key] = error.code
+        return
     except InvalidValue as error:
         problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.key)
         return

@@ -204,7 +204,7 @@ class Draft:
                 key = rule.key
                 if key not in base_l or key not in base_r:
                     fresh.append(key)
-                    open_ = open_ or rule.on
+                    open_ = open_ or (rule.on and key not in self.notes)
                     continue
                 if left.fields.get(rule.left, UNKNOWN) != base_l[key]:
                     kept_l[key] = base_l[key]

@@ -7,6 +7,24 @@ from pydantic import Field
 from shared.core.records import Frozen
 
 
+class ValueRow(Frozen):
+    """A value on each side that mean the same. Where one stands in several rows, the first says what is written."""
+
+    left: str = Field(examples=["appointmentscheduled"])
+    """Value of the left field, by the name that its app's interface uses for it."""
+    right: str = Field(examples=["new"])
+    """Value of the right field."""
+
+
+class Otherwise(Frozen):
+    """What is written for a value that no row names."""
+
+    left: str = Field(default="", examples=["other"])
+    """Value of the left field; when empty, such a value is not written there."""
+    right: str = Field(default="", examples=["other"])
+    """Value of the right field; when empty, such a value is not written there."""
+
+
 class MappingSettings(Frozen):
     """What people decide about a mapping, whether they write all of it or not."""
 
@@ -23,6 +41,13 @@ class MappingSettings(Frozen):
     where two edits are less than five seconds apart."""
     clears: Literal["keep", "propagate"] = Field(default="keep", examples=["propagate"])
     """Whether a value that is emptied on one side is emptied on the other."""
+    values: tuple[ValueRow, ...] = ()
+    """Which values mean the same, where the two fields do not have the same options."""
+    unmapped: Literal["fail", "skip"] | None = Field(default=None, examples=["skip"])
+    """What becomes of a value without a row: the record fails and says so (by default), or the other side keeps what
+    it has."""
+    otherwise: Otherwise = Otherwise()
+    """What is written for such a value instead."""
     on: bool = Field(default=True, examples=[False])
     """Whether the mapping carries anything."""
 

@@ -37,6 +37,10 @@ class InvalidValue(ValueError):  # noqa: N818 - it names the value's state
         self.code = code
 
 
+class LeftOut(InvalidValue):
+    """A value that is not carried, which nobody needs to act on; `code` is a note of the console."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """One mapping of a field or an association, ready to run."""
@@ -65,6 +69,8 @@ class Flow:
     members: Callable[[Value], tuple[str, ...]] | None = None
     """Where its values are sets, their members: what either side adds or removes travels, and the rest of the other
     side's set stays."""
+    agree: Callable[[Value, Value], bool] | None = None
+    """Whether a left and a right value mean the same, where more than what `get` returns does."""
     to: str = ""
     """Of an association, the sync that holds its other end; empty for a field."""
 
@@ -154,6 +160,8 @@ def equal(rule: Flow, left: Value | None, right: Value | None) -> bool:
         return left is right
     if isinstance(left, TooLong):
         return left == right
+    if rule.agree is not None:
+        return not isinstance(right, TooLong) and rule.agree(left, right)
     try:
         seen = rule.get(left)
     except InvalidValue:

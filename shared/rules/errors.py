@@ -127,7 +127,7 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         who="operator",
         retry="setup",
         remedy="Add the named option in the app that refuses it: that is noticed within 15 minutes, and the value is "
-        "written by itself. Or map it to one that is there.",
+        "written by itself. Or add a row for it to the mapping's `values`.",
     ),
     ErrorRow(
         code="read_only_field",

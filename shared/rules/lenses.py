@@ -24,6 +24,7 @@ from shared.core.wording import said
 from shared.rules import identifiers
 from shared.rules.countries import country_code
 from shared.rules.identifiers import texts
+from shared.rules.tables import NO_TABLE, Table
 from shared.rules.texts import storable
 
 _YEARS: Final = range(1900, 2201)
@@ -44,6 +45,8 @@ class LensContext:
     """ISO 3166 code of the country whose local phone numbers are meant."""
     zone: str = "UTC"
     """Where a day begins, when a date meets a time."""
+    table: Table = NO_TABLE
+    """Which values mean the same, where a table tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Lens:
     """The same from right to left, where the two sides are of different types."""
     members: Callable[[Value], tuple[str, ...]] | None = None
     """Of a set, its members: what both sides add and remove is merged."""
+    agree: Callable[[Value, Value, LensContext], bool] | None = None
+    """Whether a left and a right value mean the same, where more than what `get` returns does."""
 
     def get(self, value: Value, context: LensContext) -> Value | None:
         """Spell a left value for the right; raises `InvalidValue`."""
@@ -74,6 +79,8 @@ class Lens:
         return self.key(one, context) == self.key(other, context)
 
     def _reads_as(self, old: Value, new: Value, context: LensContext) -> bool:
+        if self.agree is not None:
+            return self.agree(old, new, context)
         try:
             seen = self.spell(old, None, context)
         except InvalidValue:
@@ -322,6 +329,32 @@ def _as_text_key(value: Value, context: LensContext) -> Hashable:
     return _tidy(shown) if isinstance(shown, str) else ""
 
 
+def _table_right(value: Value, _old: Value | None, context: LensContext) -> Value | None:
+    text = _tidy(_first(value))
+    return context.table.right_of(text) if text else None
+
+
+def _table_left(value: Value, _old: Value | None, context: LensContext) -> Value | None:
+    text = _tidy(_first(value))
+    return context.table.left_of(text) if text else None
+
+
+def _table_agree(left: Value, right: Value, context: LensContext) -> bool:
+    return context.table.agree(_tidy(_first(left)), _tidy(_first(right)))
+
+
+def _set_right(value: Value, _old: Value | None, context: LensContext) -> Value | None:
+    return tuple(sorted({context.table.right_of(one) for one in _members(value)})) or None
+
+
+def _set_left(value: Value, old: Value | None, context: LensContext) -> Value | None:
+    """Keep the members whose meaning stays, and add the first that means it for each that is new."""
+    wanted = _members(value)
+    kept = {one for one in _members(old) if context.table.to_right.get(one) in wanted} if old is not None else set()
+    covered = {context.table.to_right[one] for one in kept}
+    return tuple(sorted(kept | {context.table.left_of(one) for one in wanted - covered})) or None
+
+
 LENS: Final[Mapping[str, Lens]] = {
     "text": Lens(_plain_key, _plain),
     "name": Lens(_name_key, _plain),
@@ -337,5 +370,7 @@ LENS: Final[Mapping[str, Lens]] = {
     "checkbox": Lens(_checkbox_key, _checkbox),
     "set": Lens(_set_key, _set, members=lambda value: tuple(sorted(_members(value)))),
     "as_text": Lens(_as_text_key, _as_text),
+    "table": Lens(_plain_key, _table_right, _table_left, agree=_table_agree),
+    "set_table": Lens(_set_key, _set_right, _set_left, members=lambda value: tuple(sorted(_members(value)))),
 }
 """The lenses by the name that mappings use."""

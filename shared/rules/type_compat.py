@@ -78,6 +78,13 @@ _BETWEEN: Final[Mapping[tuple[FieldType, FieldType], str]] = {
     (FieldType.DATETIME, FieldType.DATE): "datetime_date",
 }
 
+_TABLED: Final = (FieldType.ENUM, FieldType.TEXT, FieldType.NAME, FieldType.COUNTRY)
+TABLES: Final[Mapping[tuple[FieldType, FieldType], str]] = {
+    **dict.fromkeys(product(_TABLED, _TABLED), "table"),
+    (FieldType.MULTI, FieldType.MULTI): "set_table",
+}
+"""The lens of a mapping whose `values` say which option of one side means which of the other, by types."""
+
 _SHOWN: Final = frozenset(
     {
         FieldType.NUMBER,
@@ -110,9 +117,10 @@ CELLS: Final[Mapping[tuple[FieldType, FieldType], Cell]] = {
 """Every pair of types, left and right."""
 
 
-def fit(left: FieldInfo, right: FieldInfo) -> Fit:
-    """Say what two fields allow, by their types and by what their apps let be written."""
-    cell = CELLS[left.type, right.type]
+def fit(left: FieldInfo, right: FieldInfo, *, table: bool = False) -> Fit:
+    """Return what two fields allow, by their types and by what their apps let be written; perhaps with a table."""
+    lens = TABLES.get((left.type, right.type)) if table else None
+    cell = Cell(way="two_way", lens=lens) if lens else CELLS[left.type, right.type]
     to_left = cell.to_left and left.updatable and right.readable
     to_right = cell.to_right and right.updatable and left.readable
     if to_left and to_right:

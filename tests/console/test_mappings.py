@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from services.console.ends import End
 from services.console.files import MappingFile, SetupError
-from services.console.mappings import End, complete, hints
+from services.console.mappings import complete, dated, hints
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
 from shared.core.connector import FieldInfo, Option
@@ -125,6 +126,83 @@ def test_options_that_the_other_field_does_not_take_are_pointed_out() -> None:
     assert hints("s", one_way, None, left, right) == both[:1]
     free = complete("s", [MappingFile(key="k", left="any", right="phase", direction="to_left")], left, right)
     assert hints("s", free, None, left, right) == []
+
+
+TIER = _choice("tier", hot="Hot", cold="Cold")
+GRADE = _choice("grade", a="hot", c="Cold", z="None")
+ROWS = ({"left": "hot", "right": "a"}, {"left": "cold", "right": "c"})
+
+
+def _tiers(**more: Any) -> tuple[FieldMapping, list[str]]:
+    left, right = end("CRM", tier=TIER, day=FieldType.DATE), end("ERP", grade=GRADE, day=FieldType.DATE)
+    rows = complete("s", [MappingFile(**{"key": "k", "left": "tier", "right": "grade", **more})], left, right)
+    return rows[0], hints("s", rows, None, left, right)
+
+
+def test_a_table_of_values_is_proposed_by_equal_labels() -> None:
+    _, told = _tiers()
+    assert told[-1] == (
+        "sync 's', mapping 'k': equal options suggest `values: "
+        '[{left: "hot", right: "a"}, {left: "cold", right: "c"}]`'
+    )
+
+
+def test_a_table_makes_two_fields_two_way_and_tells_what_it_leaves_open() -> None:
+    row, told = _tiers(values=ROWS)
+    assert (row.lens, row.direction, len(row.values)) == ("table", "two_way", 2)
+    assert told == ["sync 's', mapping 'k': `values` has no row for the right z: a record that holds one fails"]
+    assert _tiers(values=ROWS, unmapped="skip")[1][0].endswith("a record that holds one is left out")
+    assert _tiers(values=ROWS, otherwise={"left": "cold"})[1] == []
+    assert _tiers(values=ROWS, direction="to_right")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"values": [{"left": "hott", "right": "a"}]}, "'tier' of CRM has no option 'hott'; did you mean 'hot'?"),
+        ({"values": [{"left": "hot", "right": "HOT"}]}, "'grade' of ERP has no option 'HOT'; did you mean 'a'?"),
+        ({"values": [{"left": "hot", "right": "9"}]}, "'grade' of ERP has no option '9'; there are a, c, z"),
+        ({"values": ROWS, "otherwise": {"right": "9"}}, "'grade' of ERP has no option '9'"),
+        ({"otherwise": {"right": "z"}}, "write `values`, too"),
+        ({"values": ROWS, "lens": "text"}, "the lens 'text' does not fit"),
+        ({"values": ROWS, "left": "day", "right": "day"}, "take no table: leave `values` out"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused_with_what_to_write(more: Any, said: str) -> None:
+    with pytest.raises(SetupError) as caught:
+        _tiers(**more)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"values": [*ROWS, {"left": "hot", "right": "c"}]}, "names the left value hot more than once"),
+        ({"values": ROWS, "unmapped": "skip"}, "add a row for each"),
+        ({"values": ROWS, "otherwise": {"right": "a"}}, "add a row for each"),
+    ],
+)
+def test_a_table_of_several_options_takes_no_row_twice_and_leaves_nothing_out(more: Any, said: str) -> None:
+    many = [FieldInfo(name=x.name, type=FieldType.MULTI, options=x.options) for x in (TIER, GRADE)]
+    with pytest.raises(SetupError) as caught:
+        complete(
+            "s", [MappingFile(key="k", left="tier", right="grade", **more)],
+            end("CRM", tier=many[0]), end("ERP", grade=many[1]),
+        )  # fmt: skip
+    assert said in str(caught.value)
+
+
+def test_a_table_is_told_anew_when_it_changes() -> None:
+    """And bases are kept while rows are only added."""
+    left, right = end("CRM", tier=TIER), end("ERP", grade=GRADE)
+    files = [MappingFile.model_validate({"key": "k", "left": "tier", "right": "grade", "values": values})
+             for values in (ROWS[:1], ROWS, ROWS[1:])]  # fmt: skip
+    rows = [complete("s", [file], left, right) for file in files]
+    one, other = (SyncSide(connection=name, object="contact") for name in "ce")
+    old = Sync(id="s", left=one, right=other, mappings=rows[0], version=3)
+    assert hints("s", rows[0], old, left, right) == []
+    assert len(hints("s", rows[1], old, left, right)) == 1
+    assert [dated(row[0], old).since for row in rows] == [0, 0, 4]
 
 
 def test_a_sensitive_field_is_pointed_out_once() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from services.console.files import ConnectionFile, MappingChanges, MappingFile, SetupFile, SyncFile
+from shared.core.mapping import Otherwise, ValueRow
 from shared.core.matching import MatchSettings
 from shared.core.syncs import AssociationMapping, Create, SyncSide
 
@@ -23,12 +24,15 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("create", Create),
     ("match", MatchSettings),
     ("mappings: a list", MappingFile),
+    ("mappings: values", ValueRow),
+    ("mappings: otherwise", Otherwise),
     ("mappings: changes of the defaults", MappingChanges),
     ("associations", AssociationMapping),
 )
 _NESTED: Final = {
     "connections": "connections", "syncs": "syncs", "left": "left-right", "right": "left-right", "create": "create",
     "match": "match", "mappings": "mappings-a-list", "add": "mappings-a-list", "associations": "associations",
+    "values": "mappings-values", "otherwise": "mappings-otherwise",
 }  # fmt: skip
 """Keys that hold what another section describes."""
 _SWITCHES: Final = ("on", "off", "yes", "no", "true", "false")
@@ -53,8 +57,13 @@ def examples() -> Iterator[tuple[type[BaseModel], str, list[Any]]]:
     """Yield the examples of every key that no section of its own describes."""
     for _, model in SECTIONS:
         for name, info in model.model_fields.items():
-            if name not in _NESTED:
+            if not _is_nested(name, info):
                 yield model, name, list(info.examples or [])
+
+
+def _is_nested(name: str, info: FieldInfo) -> bool:
+    """Check whether a section of its own describes a key; a mapping's own `left` and `right` are names of fields."""
+    return name in _NESTED and info.annotation is not str
 
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:
@@ -93,13 +102,13 @@ def _default(name: str, info: FieldInfo) -> str:
     if info.is_required():
         return "(needed)"
     default = info.get_default(call_default_factory=True)
-    if name in _NESTED or default in (None, "", (), {}):
+    if _is_nested(name, info) or default in (None, "", (), {}):
         return "(none)"
     return f"`{json.dumps(default)}`"
 
 
 def _example(name: str, info: FieldInfo) -> str:
-    if name in _NESTED:
+    if _is_nested(name, info):
         return f"see [{re.sub('-', ' ', _NESTED[name])}](#{_NESTED[name]})"
     return ", ".join(f"`{name}: {_yaml(one)}`" for one in info.examples or [])
 

@@ -13,8 +13,14 @@ from shared.core.records import Value
 from shared.rules.countries import country_code
 from shared.rules.errors import ERRORS
 from shared.rules.lenses import LENS, LensContext
+from shared.rules.tables import Table, firsts
 
-ITALY = LensContext(country="IT", zone="Europe/Rome")
+_ROWS = (("hot", "A"), ("warm", "B"), ("tepid", "B"), ("cold", "C"))
+ITALY = LensContext(
+    country="IT",
+    zone="Europe/Rome",
+    table=Table(rows=frozenset(_ROWS), to_right=firsts(_ROWS), to_left=firsts((right, left) for left, right in _ROWS)),
+)
 
 words = st.text(max_size=30)
 addresses = st.builds("{}@{}.example".format, st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.sampled_from("ab"))
@@ -56,6 +62,8 @@ SPELLINGS: dict[str, st.SearchStrategy[Value]] = {
     "checkbox": st.one_of(st.booleans(), st.sampled_from(("true", "No", "1"))),
     "set": st.one_of(st.lists(words, max_size=3).map(tuple), st.sampled_from(("a;b", "b;a", ""))),
     "as_text": st.one_of(words, st.booleans(), st.lists(words, max_size=3).map(tuple)),
+    "table": st.sampled_from([left for left, _ in _ROWS]),
+    "set_table": st.lists(st.sampled_from([left for left, _ in _ROWS]), max_size=3).map(tuple),
 }
 ONE_WAY = "as_text"
 """From its texts nothing is read back: it is under the last law alone (and see `test_type_compat`)."""
@@ -79,7 +87,7 @@ def test_an_unchanged_value_is_given_back_as_it_stood(case: tuple[str, Value, Va
 def test_what_was_put_is_read_with_the_same_meaning(case: tuple[str, Value, Value]) -> None:
     name, left, right = case
     assume(name != ONE_WAY)
-    if name in ("date_datetime", "datetime_date"):
+    if name in ("date_datetime", "datetime_date", "table", "set_table"):
         right = LENS[name].get(right, ITALY) or right  # the other side's type
     lens = LENS[name]
     stored = lens.put(right, left, ITALY)
