@@ -1,50 +1,28 @@
 """The REST API: what stands how, why, and long work to be done."""
 
-import base64
-import json
-from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Collection
+from dataclasses import asdict
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 
-from services.console import projection
 from services.console.access import Access
-from services.console.lists import Listing
 from services.console.protect import problem_json, protect
 from services.console.roles import NEEDS, check_role
 from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation, JobRequest
 from services.console.use.jobs import Order, job_row, order
 from services.console.use.problems import Problem
-from shared.core.pairs import Pair
+from services.console.use.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
 from shared.core.records import SIDES
 from shared.rules.errors import ERRORS
 
 _PAGE: Final = 500
-_LATEST_MS: Final = 2**53
 _bearer: Final = HTTPBearer(auto_error=False)
-_Place: Final = TypeAdapter(tuple[str, str])
-
-
-def _after(cursor: str) -> tuple[str, str]:
-    if not cursor:
-        return "", ""
-    try:
-        sync, pair = _Place.validate_json(base64.urlsafe_b64decode(cursor))
-    except ValueError as error:
-        raise Problem(400, "Not a cursor", "Take `cursor` from the `next` of the page before.") from error
-    return sync, pair
-
-
-def _cursor(rows: Sequence[Pair], limit: int) -> str | None:
-    if len(rows) < limit:
-        return None
-    return base64.urlsafe_b64encode(json.dumps([rows[-1].sync, rows[-1].pair]).encode()).decode()
 
 
 def _authorized(access: Access) -> Callable[..., None]:
@@ -57,6 +35,24 @@ def _authorized(access: Access) -> Callable[..., None]:
     return authorize
 
 
+def _filter(
+    sync: str = "",
+    object: Annotated[str, Query(description="Of syncs that have this object on one side.")] = "",  # noqa: A002 - the API's word
+    connection: Annotated[str, Query(description="Of syncs that have this connection on one side.")] = "",
+    status: Status = "",
+    category: Annotated[str, Query(description="Reason of the status, such as an error category.")] = "",
+    period: Annotated[Period, Query(description="Changed within this time.")] = "",
+    since: Annotated[int, Query(ge=0, le=LATEST_MS, description="Changed since, epoch milliseconds.")] = 0,
+    q: Annotated[
+        str, Query(description="Parts of the name or of an address, or the id of a record.", max_length=LONGEST)
+    ] = "",
+) -> Filter:
+    return Filter(
+        sync=sync, object=object, connection=connection, status=status, category=category, period=period,
+        since=since, q=q,
+    )  # fmt: skip
+
+
 def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a list of routes, each a line or two
     """Make the routes below /api/v1."""
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(_authorized(access))])
@@ -65,34 +61,21 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
     def health() -> dict[str, Any]:
         return api.health()
 
-    @router.get("/records", summary="Rows, filtered, in pages")
+    @router.get("/records", summary="Rows, filtered, the newest change first, in pages")
     def records(
-        sync: str = "",
-        status: Literal["", "in_sync", "pending", "failing", "excluded"] = "",
-        category: Annotated[str, Query(description="Reason of the status, such as an error category.")] = "",
-        q: Annotated[
-            str, Query(description="Parts of the name or of an address, or the id of a record.", max_length=200)
-        ] = "",
-        since: Annotated[int, Query(ge=0, le=_LATEST_MS, description="Changed since, epoch milliseconds.")] = 0,
-        cursor: str = "",
+        wanted: Annotated[Filter, Depends(_filter)],
+        cursor: Annotated[str, Query(description="`next` of the page before.")] = "",
         limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
     ) -> dict[str, Any]:
-        wanted = projection.Query(
-            sync=sync, status=status, reason=category, text=q, since_ms=since, after=_after(cursor), limit=limit
-        )
-        rows = api.views.rows(wanted)
-        return {"records": [api.row(pair) for pair in rows], "next": _cursor(rows, limit)}
+        page = page_of(api, wanted, cursor, limit)
+        rows = [api.row(pair) for pair in api.views.states([row.pair for row in page.rows])]
+        total = asdict(page.total) if page.total else None
+        return {"records": rows, "total": total, "next": page.next or None}
 
     @router.get("/records.csv", summary="All rows that filters choose, as a file", response_class=StreamingResponse)
-    def export(
-        sync: str = "",
-        status: Literal["", "in_sync", "pending", "failing", "excluded"] = "",
-        category: str = "",
-        q: Annotated[str, Query(max_length=200)] = "",
-        since: Annotated[int, Query(ge=0, le=_LATEST_MS)] = 0,
-    ) -> StreamingResponse:
-        wanted = Listing(sync=sync, status=status, reason=category, text=q, since_ms=since)
-        return StreamingResponse(as_csv(api, wanted), media_type="text/csv; charset=utf-8")
+    def export(wanted: Annotated[Filter, Depends(_filter)]) -> StreamingResponse:
+        rows = as_csv(api, wanted.listing(api.setups, api.clock.now_ms()))
+        return StreamingResponse(rows, media_type="text/csv; charset=utf-8")
 
     @router.get("/records/{name}", summary="One row")
     def record(name: str) -> dict[str, Any]:

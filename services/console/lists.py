@@ -37,7 +37,8 @@ Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
 class Listing:
     """Which pairs to list."""
 
-    sync: str = ""
+    syncs: tuple[str, ...] | None = None
+    """Those of some syncs; of all when None."""
     status: str = ""
     reason: str = ""
     text: str = ""
@@ -94,7 +95,7 @@ def matching(wanted: Listing, counts: Counts) -> int:
     return sum(
         number
         for sync, statuses in counts.items()
-        if wanted.sync in ("", sync)
+        if wanted.syncs is None or sync in wanted.syncs
         for status, reasons in statuses.items()
         if wanted.status in ("", status)
         for reason, number in reasons.items()
@@ -112,7 +113,7 @@ def newest(database: sqlite3.Connection, wanted: Listing, counts: Counts, shown:
         shown: Statuses that are listed at all.
     """
     few = matching(wanted, counts)
-    narrow = bool(wanted.sync or wanted.status or wanted.reason)
+    narrow = wanted.syncs is not None or bool(wanted.status or wanted.reason)
     gathered = narrow and few <= (SMALL_WITH_TEXT if wanted.text else SMALL)
     where, given = _where(wanted, counts, shown, by_status=gathered)
     place, at = ("1", list[object]()) if wanted.after is None else ("(changed_ms, pair) < (?, ?)", list(wanted.after))
@@ -121,9 +122,10 @@ def newest(database: sqlite3.Connection, wanted: Listing, counts: Counts, shown:
         rows = _rows(database, found, (*given, *at, wanted.limit))
         return Found(rows, _total(database, wanted, counts, f"INDEXED BY pairs_status WHERE {where}", given))
     last = (
-        f"SELECT changed_ms, pair FROM pairs INDEXED BY pairs_newest WHERE {place} {_ORDER} LIMIT 1 OFFSET {WALKED - 1}"  # noqa: S608 - the same
+        "SELECT changed_ms, pair FROM pairs INDEXED BY pairs_newest"  # noqa: S608 - the same
+        f" WHERE {place} AND changed_ms >= ? {_ORDER} LIMIT 1 OFFSET {WALKED - 1}"
     )
-    further = database.execute(last, at).fetchone()
+    further = database.execute(last, (*at, wanted.since_ms)).fetchone()
     until, to = ("1", list[object]()) if further is None else ("(changed_ms, pair) >= (?, ?)", list(further))
     walked = (
         f"SELECT rowid AS id FROM pairs INDEXED BY pairs_newest WHERE {place} AND {until} AND {where} {_ORDER} LIMIT ?"  # noqa: S608 - the same
@@ -144,7 +146,7 @@ def _total(
 ) -> Total | None:
     if not wanted.text and not wanted.since_ms:
         return Total(matching(wanted, counts), exact=True)
-    if sum(matching(Listing(sync=name), counts) for name in counts) > _COUNT_WITHIN:
+    if matching(Listing(), counts) > _COUNT_WITHIN:
         return None
     one = f"SELECT 1 FROM pairs {source} LIMIT {COUNTED + 1}"  # noqa: S608 - all values are bound
     (number,) = database.execute(f"SELECT count(*) FROM ({one})", given).fetchone()  # noqa: S608 - the same
@@ -172,10 +174,10 @@ def in_order(
 
 def _where(wanted: Listing, counts: Counts, shown: Collection[str], *, by_status: bool) -> tuple[str, list[object]]:
     """Return the conditions; an index that begins with the sync is of use only where the syncs are named."""
-    syncs = [wanted.sync] if wanted.sync else (list(counts) if by_status else [])
+    syncs = list(counts) if wanted.syncs is None else list(wanted.syncs)
     statuses = [wanted.status] if wanted.status else list(shown)
     where, given = [f"status IN ({_marks(statuses)})"], list[object](statuses)
-    if syncs or by_status:
+    if wanted.syncs is not None or by_status:
         where.append(f"sync IN ({_marks(syncs)})")
         given += syncs
     if wanted.reason:

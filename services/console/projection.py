@@ -76,19 +76,6 @@ ON CONFLICT (pair) DO UPDATE SET status = excluded.status, reason = excluded.rea
 """A replaced row would leave and enter every index again; an updated one only those whose columns changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """Which rows to list."""
-
-    sync: str = ""
-    status: str = ""
-    reason: str = ""
-    text: str = ""
-    since_ms: int = 0
-    after: tuple[str, str] = ("", "")
-    limit: int = 50
-
-
 @dataclass(frozen=True, slots=True)
 class FeedRow:
     """How fresh a feed is."""
@@ -237,26 +224,6 @@ class Views:
         )
         return [dict(row) for row in rows]
 
-    def rows(self, query: Query) -> list[Pair]:
-        """List pairs in the order of sync and pair."""
-        where, given = ["(sync, pair) > (?, ?)"], list[object](query.after)
-        wanted = [query.status] if query.status else list(SHOWN)
-        where.append(f"status IN ({', '.join('?' * len(wanted))})")
-        given += wanted
-        for column, value in (("sync", query.sync), ("reason", query.reason)):
-            if value:
-                where.append(f"{column} = ?")
-                given.append(value)
-        if query.since_ms:
-            where.append("changed_ms >= ?")
-            given.append(query.since_ms)
-        if query.text:
-            condition, values = lists.text_filter(query.text)
-            where.append(condition)
-            given += values
-        sql = f"SELECT state FROM pairs WHERE {' AND '.join(where)} ORDER BY sync, pair LIMIT ?"  # noqa: S608 - all values are bound
-        return [_pair(row) for row in self._connection().execute(sql, (*given, query.limit))]
-
     def newest(self, wanted: Listing) -> Found:
         """List pairs, the newest change first."""
         return lists.newest(self._connection(), wanted, self.counts(), SHOWN)
@@ -269,6 +236,13 @@ class Views:
         """Give one pair by its name, which is unique over all syncs."""
         row = self._connection().execute("SELECT state FROM pairs WHERE pair = ?", (name,)).fetchone()
         return _pair(row) if row else None
+
+    def states(self, names: Sequence[str]) -> list[Pair]:
+        """Return pairs by their names, in that order, without those that are no more."""
+        marks = ", ".join("?" * len(names))
+        rows = self._connection().execute(f"SELECT pair, state FROM pairs WHERE pair IN ({marks})", tuple(names))  # noqa: S608 - only question marks are put in
+        found = {row["pair"]: _pair(row) for row in rows}
+        return [found[name] for name in names if name in found]
 
     def holding(self, sync: str, side: str, record: str) -> Pair | None:
         """Give the pair that holds a record; one that gave it away only when nobody else does."""

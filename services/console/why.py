@@ -26,7 +26,7 @@ def run(name: str, *, sync: str = "", as_json: bool = False, settings: Settings 
     """Explain the records that a name fits; returns the exit code: 0 explained, 1 not."""
     try:
         ask = _Console(settings or settings_for_command())
-        found = ask.get("records", q=name, sync=sync, limit=str(_MOST + 1))["records"]
+        found = _named(ask, name, sync)
         told = [ask.get(f"records/{quote(row['id'], safe='')}/explanation") for row in found[:_MOST]]
     except (SettingsError, NoAnswerError) as error:
         sys.stderr.write(f"{error}\n")
@@ -42,6 +42,16 @@ def run(name: str, *, sync: str = "", as_json: bool = False, settings: Settings 
     if len(found) > _MOST:
         sys.stdout.write("\nThere are more: write more of the name, or the record's id in its app.\n")
     return 0
+
+
+def _named(ask: "_Console", name: str, sync: str) -> list[dict[str, Any]]:
+    """Return the first records that a name fits; among very many, one page has not looked at all of them."""
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None and len(found) <= _MOST:
+        page = ask.get("records", q=name, sync=sync, limit=str(_MOST + 1), cursor=cursor)
+        found, cursor = found + page["records"], page["next"]
+    return found
 
 
 def sentences(told: Mapping[str, Any]) -> Iterator[str]:

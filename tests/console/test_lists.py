@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ PAIRS = st.lists(
 )  # fmt: skip
 LISTINGS = st.builds(
     Listing,
-    sync=st.sampled_from(("", "s", "t", "none")),
+    syncs=st.sampled_from((None, ("s",), ("t",), ("none",), ("s", "t"), ())),
     status=st.sampled_from(("", *SHOWN)),
     reason=st.sampled_from(("", "too_long", "queued", "unknown")),
     text=st.sampled_from(("", "ann", "lee ANN", "muller", "100%", "e_x", "_", "p3@x", "l3", "nobody", " \x00")),
@@ -58,7 +59,7 @@ def fits(pair: Pair, wanted: Listing) -> bool:
     found = all(word in words for word in folded(wanted.text).split()) and folded(wanted.text) != ""
     return (
         pair.status in SHOWN
-        and wanted.sync in ("", pair.sync)
+        and (wanted.syncs is None or pair.sync in wanted.syncs)
         and wanted.status in ("", pair.status)
         and wanted.reason in ("", pair.reason)
         and pair.changed_ms >= wanted.since_ms
@@ -148,7 +149,7 @@ def show(views: Views, *pairs: Pair) -> None:
 
 def _with(wanted: Listing, after: tuple[int, str] | None) -> Listing:
     return Listing(
-        sync=wanted.sync, status=wanted.status, reason=wanted.reason, text=wanted.text, since_ms=wanted.since_ms,
+        syncs=wanted.syncs, status=wanted.status, reason=wanted.reason, text=wanted.text, since_ms=wanted.since_ms,
         after=after, limit=wanted.limit,
     )  # fmt: skip
 
@@ -167,3 +168,30 @@ def test_a_page_looks_at_so_many_pairs_at_most(views: Views, monkeypatch: pytest
     assert [row.pair for row in third.rows] == ["pair4"]
     last = views.newest(Listing(text="ann", after=third.further))
     assert (last.rows, last.further) == ([], None)
+
+
+def test_a_page_looks_no_further_back_than_the_period(views: Views, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a list of the last hour ends there, however many changed before."""
+    monkeypatch.setattr(lists, "WALKED", 10)
+    views.clear()
+    show(views, *(made(number, "s", "in_sync", 0, "Ann", number) for number in range(1, 31)))
+    found = views.newest(Listing(since_ms=28))
+    assert ([row.pair for row in found.rows], found.further) == (["pair30", "pair29", "pair28"], None)
+    assert views.newest(Listing(text="nobody", since_ms=5)).further == (21, "pair21")
+
+
+def test_a_place_in_a_list_is_the_same_on_every_replica(views: Views, tmp_path: Path) -> None:
+    """However the states arrived there: row numbers differ, and many changed at one moment."""
+    other = Views(tmp_path / "views.sqlite")
+    rows = [made(number, "s", "in_sync", 0, "Ann", number // 9) for number in range(60)]
+    views.clear()
+    show(views, *rows)
+    show(other, *reversed(rows))
+    found: list[str] = []
+    after: tuple[int, str] | None = None
+    for replica in (views, other) * 6:
+        page = replica.newest(Listing(after=after, limit=7)).rows
+        found += [row.pair for row in page]
+        after = (page[-1].changed_ms, page[-1].pair) if page else after
+    other.close()
+    assert len(found) == len(set(found)) == 60

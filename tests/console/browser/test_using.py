@@ -55,9 +55,9 @@ def test_filters_of_a_list_are_kept_by_its_tabs(reader: Reader) -> None:
     page.click("#tab-failing")
     expect(page.locator("main tbody tr")).to_have_count(2)
     assert page.evaluate(_FOCUS) == "tab-failing"
-    page.select_option("#f-reason", "too_long")
+    page.select_option("#f-category", "too_long")
     expect(page.locator("main tbody tr")).to_have_count(1)
-    expect(page).to_have_url(re.compile("q=ann.*reason=too_long|reason=too_long.*q=ann"))
+    expect(page).to_have_url(re.compile("q=ann.*category=too_long|category=too_long.*q=ann"))
 
 
 def test_a_failing_record_turns_green_without_a_reload(reader: Reader, window: Window) -> None:

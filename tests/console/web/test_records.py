@@ -7,12 +7,13 @@ import pytest
 
 from services.console import lists
 from shared import topics
+from shared.core.syncs import SyncSide
 from shared.io.envelope import Stored
-from shared.messages import Parked
+from shared.messages import Parked, SetupDoc
 from tests.console.web.examples import show_everything
 from tests.console.web.visitor import Page, Visitor
 from tests.services.console.window import Window, linked, pair
-from tests.services.desk import LEFT, SYNC
+from tests.services.desk import LEFT, RIGHT, SYNC, people
 
 
 def names(page: Page) -> list[str]:
@@ -29,7 +30,7 @@ def test_the_newest_change_comes_first_and_every_page_follows(window: Window, vi
     page, found = visitor.open("/records"), []
     for _ in range(3):
         found.append(names(page))
-        following = [link for link in page.links if "after=" in link]
+        following = [link for link in page.links if "cursor=" in link]
         page = visitor.open(following[0]) if following else page
     assert [len(part) for part in found] == [50, 50, 20]
     every = [name for part in found for name in part]
@@ -41,11 +42,11 @@ def test_the_newest_change_comes_first_and_every_page_follows(window: Window, vi
 
 def test_filters_are_in_the_address_and_in_every_link(window: Window, visitor: Visitor) -> None:
     show_everything(window)
-    page = visitor.open("/records?status=failing&reason=too_long&q=scr&period=24h")
+    page = visitor.open("/records?status=failing&category=too_long&q=scr&period=24h")
     assert names(page) == ["bob"]
     assert "1 record " in page.words
     tabs = [link for link in page.links if link.startswith("/records?")]
-    assert "/records?reason=too_long&q=scr&period=24h" not in tabs, "a reason belongs to its status"
+    assert "/records?category=too_long&q=scr&period=24h" not in tabs, "a reason belongs to its status"
     assert "/records?status=pending&period=24h&q=scr" in tabs
     fields = page.form("/records").fields
     assert fields["q"] == "scr"
@@ -56,7 +57,7 @@ def test_filters_are_in_the_address_and_in_every_link(window: Window, visitor: V
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("q=ANN@x", 66), ("q=h-bob", 1), ("q=person+5", 15), ("status=excluded", 2), ("reason=email_missing", 1),
+        ("q=ANN@x", 66), ("q=h-bob", 1), ("q=person+5", 15), ("status=excluded", 2), ("category=email_missing", 1),
         ("sync=other", 0), ("status=nonsense", 66), ("period=1h", 64), ("q=%00", 0), ("status=failing&period=24h", 2),
         ("q=%25", 0),
     ],
@@ -95,9 +96,9 @@ def test_a_search_among_very_many_goes_on_page_by_page(
     page = visitor.open("/records?q=p23")
     assert "There is no match among what changed since 9 min ago." in page.words
     assert "Search on" in page.words
-    (link,) = [link for link in page.links if "after=" in link and not link.startswith("/records.csv")]
+    (link,) = [link for link in page.links if "cursor=" in link and not link.startswith("/records.csv")]
     page = visitor.open(link)
-    (link,) = [link for link in page.links if "after=" in link]
+    (link,) = [link for link in page.links if "cursor=" in link]
     page = visitor.open(link)
     assert names(page) == ["p23"]
     assert "Searched in part" not in page.words
@@ -110,7 +111,7 @@ def test_a_search_among_very_many_goes_on_page_by_page(
 def test_an_address_that_is_not_whole_is_refused(visitor: Visitor, inside: str) -> None:
     """Whatever the place holds once it is opened."""
     after = base64.urlsafe_b64encode(inside.encode("latin-1")).decode() or "="
-    page = visitor.open(f"/records?after={after}", status=400)
+    page = visitor.open(f"/records?cursor={after}", status=400)
     assert page.headings == ["Not a page of this list"]
 
 
@@ -120,6 +121,34 @@ def test_the_navigation_counts_problems(window: Window, visitor: Visitor) -> Non
     assert "Parked1" in visitor.open("/").words
 
 
+def test_object_and_connection_choose_syncs(window: Window, visitor: Visitor) -> None:
+    """Both on one side of a sync; its tabs count the same, and the API lists the same."""
+    other = people(id="firms", left=SyncSide(connection=LEFT, object="company"))
+    window.desk.set_up("sync", SetupDoc(sync=other), "firms")
+    window.show(linked("a"), linked("b", sync="firms"), linked("c", sync="firms", status="failing"))
+    for query, expected in (
+        ("object=company", ["c", "b"]), (f"connection={LEFT}", ["c", "b", "a"]), ("connection=nobody", []),
+        (f"object=company&connection={LEFT}", ["c", "b"]), (f"object=company&connection={RIGHT}", []),
+        ("object=contact", ["c", "b", "a"]), ("object=company&sync=people", []),
+        ("object=company&status=failing", ["c"]),
+    ):  # fmt: skip
+        page = visitor.open(f"/records?{query}")
+        assert names(page) == expected, query
+        assert [row["id"] for row in window.get(f"records?{query}")["records"]] == expected, query
+    assert "All2 Failing1" in visitor.open("/records?object=company").words
+
+
+def test_a_page_goes_on_in_the_api_and_back(window: Window, visitor: Visitor) -> None:
+    """One list: filters and cursors are spelt alike."""
+    window.show(*(linked(f"p{number:03d}", changed_ms=number // 7) for number in range(120)))
+    first = visitor.open("/records?q=p")
+    (following,) = [link for link in first.links if "cursor=" in link]
+    second = window.get(following.removeprefix("/"))
+    assert [row["id"] for row in second["records"]] == [f"p{number:03d}" for number in range(69, 19, -1)]
+    third = visitor.open(f"/records?q=p&cursor={second['next']}")
+    assert names(third) == [f"p{number:03d}" for number in range(19, -1, -1)]
+
+
 # One sync
 
 
@@ -127,9 +156,9 @@ def test_numbers_open_their_reasons_with_what_to_do_and_who_acts(window: Window,
     show_everything(window)
     page = visitor.open(f"/syncs/{SYNC}")
     assert "Required field is blank 1 owner of the record Fill the named field" in page.words
-    shown = visitor.open(f"/records?sync={SYNC}&status=failing&reason=required_missing")
+    shown = visitor.open(f"/records?sync={SYNC}&status=failing&category=required_missing")
     assert names(shown) == ["eve"]
-    assert f"/records?sync={SYNC}&status=failing&reason=required_missing" in page.links
+    assert f"/records?sync={SYNC}&status=failing&category=required_missing" in page.links
     excluded = visitor.open(f"/syncs/{SYNC}?panel=excluded")
     assert "Excluded: 2 records" in excluded.words
     assert "No e-mail address 1" in excluded.words

@@ -21,7 +21,7 @@ from tests.services.desk import LEFT, RIGHT, SYNC, people
 
 
 def test_pages_show_every_row_once(window: Window) -> None:
-    """`next` leads on until there is no more."""
+    """`next` leads on until there is no more, the newest change first."""
     window.show(*(pair(f"{number:02d}") for number in range(10)))
     found, cursor, sizes = [], "", []
     while True:
@@ -31,7 +31,8 @@ def test_pages_show_every_row_once(window: Window) -> None:
         cursor = page["next"]
         if cursor is None:
             break
-    assert (found, sizes) == ([f"{number:02d}" for number in range(10)], [4, 4, 2])
+        assert page["total"] == {"number": 10, "exact": True}
+    assert (found, sizes) == ([f"{number:02d}" for number in reversed(range(10))], [4, 4, 2])
 
 
 def test_filters_narrow_the_list(window: Window) -> None:
@@ -44,10 +45,10 @@ def test_filters_narrow_the_list(window: Window) -> None:
     def names(**query: Any) -> list[str]:
         return [row["id"] for row in window.get("records", **query)["records"]]
 
-    assert names() == ["ann", "bob", "cid"]
+    assert names() == ["bob", "cid", "ann"]
     assert names(status="failing") == names(category="too_long") == ["ann"]
     assert names(since=6) == names(q="h-bob") == names(q="BO", sync=SYNC) == ["bob"]
-    assert names(q="ann@X") == names(q="x.example") == ["ann", "bob", "cid"], "by an address of theirs, too"
+    assert names(q="ann@X") == names(q="x.example") == ["bob", "cid", "ann"], "by an address of theirs, too"
     assert names(sync="other") == names(q="%") == []
 
 

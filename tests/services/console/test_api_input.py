@@ -99,8 +99,8 @@ def test_input_that_is_wrong_is_answered_with_what_is_wrong(window: Window, path
 
 @pytest.mark.parametrize(
     "inner",
-    ["", "x", "[]", "[1, 2]", '["a"]', '["a", "b", "c"]', '{"a": 1, "b": 2}', '"ab"', "null", '["a", null]',
-     '["\\ud800", "b"]', "[" * 10_000, "\xff"],
+    ["", "x", "[]", "[1, 2]", '[-1, "a"]', f'[{10**30}, "a"]', '["a"]', '["a", "b", "c"]', '{"a": 1, "b": 2}',
+     '"ab"', "null", "[1, null]", '[1, "\\ud800"]', "[" * 10_000, "\xff"],
 )  # fmt: skip
 def test_a_cursor_that_we_did_not_make_is_refused(window: Window, inner: str) -> None:
     """Whatever it holds once it is opened."""

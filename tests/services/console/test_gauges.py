@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from services.console.gauges import Gauges
-from services.console.projection import Query, Views
+from services.console.lists import Listing
+from services.console.projection import Views
 from shared import topics
 from shared.io.envelope import Stored
 from shared.messages import Cursor, Parked
@@ -110,7 +111,7 @@ def test_kept_counts_are_what_counting_gives(tmp_path_factory: Any, rows: Any) -
     for message in journal(rows):
         views.take(topics.PAIR_STATE.name, [message], {})
     counted: dict[str, dict[str, dict[str, int]]] = {}
-    for row in views.rows(Query(limit=500)):
+    for row in views.newest(Listing(limit=500)).rows:
         reasons = counted.setdefault(row.sync, {}).setdefault(row.status, {})
         reasons[row.reason] = reasons.get(row.reason, 0) + 1
     assert views.counts() == counted

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.console.lists import Listing
 from services.console.past import KEPT_STEPS
-from services.console.projection import FORM, SHOWN, FeedRow, Query, Views
+from services.console.projection import FORM, SHOWN, FeedRow, Views
 from shared import topics
 from shared.core.pairs import Pair, SideState, Trace
 from shared.core.records import Version
@@ -105,11 +106,12 @@ def test_the_counts_are_all_the_rows_that_there_are(tmp_path_factory: pytest.Tem
     expected = {key for key, row in last.items() if row is not None and row.status in SHOWN}
     counted = views.counts()
     assert sum(n for sync in counted.values() for reasons in sync.values() for n in reasons.values()) == len(expected)
-    assert {row.pair for row in views.rows(Query(limit=500))} == expected
+    assert {row.pair for row in views.newest(Listing(limit=500)).rows} == expected
     for sync, statuses in counted.items():
         for status, reasons in statuses.items():
             for reason, number in reasons.items():
-                assert len(views.rows(Query(sync=sync, status=status, reason=reason, limit=500))) == number
+                wanted = Listing(syncs=(sync,), status=status, reason=reason, limit=500)
+                assert len(views.newest(wanted).rows) == number
     views.close()
 
 
@@ -153,7 +155,7 @@ def test_pages_hold_every_row_once(views: Views) -> None:
     take(views, *(pair(f"{number:02d}", sync="ab"[number % 2]) for number in range(25)))
     found: list[tuple[str, str]] = []
     after = ("", "")
-    while rows := views.rows(Query(after=after, limit=4)):
+    while rows := views.in_order(Listing(limit=4), after):
         found += [(row.sync, row.pair) for row in rows]
         after = found[-1]
     assert found == sorted(found)
@@ -166,7 +168,7 @@ def test_pages_hold_every_row_once(views: Views) -> None:
         ({"text": "50% Off_"}, {"a"}), ({"text": "50"}, {"a", "b"}), ({"text": "%"}, {"a"}), ({"text": "_"}, {"a"}),
         ({"text": "off"}, {"a", "b"}), ({"text": "l-c"}, {"c"}), ({"text": "l-"}, set()), ({"text": "\\"}, {"c"}),
         ({"text": "' OR 1=1 --"}, set()), ({"since_ms": 20}, {"b", "c"}), ({"status": "failing"}, {"c"}),
-        ({"sync": "s' --"}, set()),
+        ({"syncs": ("s' --",)}, set()),
     ],
 )  # fmt: skip
 def test_filters_mean_what_they_say(views: Views, query: dict[str, Any], expected: set[str]) -> None:
@@ -178,7 +180,7 @@ def test_filters_mean_what_they_say(views: Views, query: dict[str, Any], expecte
         pair("c", "failing", label="back\\slash", changed_ms=30),
         pair("d", "hidden", label="50% Off_er", changed_ms=40),
     )
-    assert {row.pair for row in views.rows(Query(**query))} == expected
+    assert {row.pair for row in views.newest(Listing(**query)).rows} == expected
 
 
 def test_a_record_is_found_where_it_is_now(views: Views) -> None:

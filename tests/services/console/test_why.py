@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.console import why
+from services.console import lists, why
 from shared.core.pairs import Match, Pending, Problem, Trace
 from shared.settings import Settings
 from tests.e2e.live import free_ports
@@ -50,6 +50,16 @@ def test_json_on_request(shown: Window, capsys: pytest.CaptureFixture[str]) -> N
     assert why.run("h-a", settings=settings_of(shown), as_json=True) == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert (told["id"], told["status"]) == ("a", "failing")
+
+
+def test_a_record_deep_among_many_is_found(
+    window: Window, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that has looked at many leads on, and the command follows."""
+    monkeypatch.setattr(lists, "WALKED", 3)
+    window.show(*(linked(f"p{number:02d}", changed_ms=number + 1) for number in range(20)))
+    assert why.run("h-p00", settings=settings_of(window)) == 0
+    assert capsys.readouterr().out.startswith("P00 (")
 
 
 def test_many_records_of_one_name(window: Window, capsys: pytest.CaptureFixture[str]) -> None:

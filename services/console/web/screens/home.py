@@ -60,7 +60,7 @@ def _trouble(number: int, row: Trouble) -> Element:
 def _leads(row: Trouble) -> str:
     """Return where a problem is shown in full."""
     if row.kind == "records":
-        return url("/records", sync=row.sync, status="failing", reason=row.reason)
+        return url("/records", sync=row.sync, status="failing", category=row.reason)
     if row.kind in ("job", "sync") and row.sync:
         return path_of(row.sync)
     return "/parked" if row.kind == "parked" else ""

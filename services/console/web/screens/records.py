@@ -1,94 +1,53 @@
 """The list of records: any filter and page of it is an address."""
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from dataclasses import replace
+from typing import Final
 
 import htpy as h
 from htpy import Element, Node
-from pydantic import Field, TypeAdapter
 from starlette.responses import Response, StreamingResponse
 
 from services.console.explain import names_of
-from services.console.lists import Found, Listing, PairRow, Total, matching
+from services.console.lists import Listing, PairRow, matching
 from services.console.use.exporting import as_csv
-from services.console.use.installation import Installation
-from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
+from services.console.use.records import Filter, RecordsPage, page_of
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, hidden, notice
 from services.console.web.parts.words import STATUS, ago, count, icon, status_badge, url
 from services.console.web.screens.record import address
-from shared.core.records import Side
+from shared.core.records import SIDES, Side
 
 PATH: Final = "/records"
-FILTERS: Final = ("sync", "status", "reason", "period", "q")
 PERIODS: Final = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
-_MS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000}
 _PAGE: Final = 50
-_NEXT: Final = {True: "Next page", False: "Search on"}
-"""What leads on, from a page that was filled and from one that was not."""
-_LONGEST: Final = 200
-"""Characters of a text that is searched for."""
-_Place: Final = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=2**53)], str])
-
-
-def filters(query: Mapping[str, str]) -> dict[str, str]:
-    """Return the filters that an address names, without what nobody can choose."""
-    found = {name: query[name].strip()[:_LONGEST] for name in FILTERS if query.get(name, "").strip()}
-    if found.get("status") not in STATUS:
-        found.pop("status", None)
-    if found.get("period") not in PERIODS:
-        found.pop("period", None)
-    return found
-
-
-def listing(found: Mapping[str, str], after: str, now_ms: int, limit: int = _PAGE) -> Listing:
-    """Return which pairs filters choose, after a place in their list."""
-    period = found.get("period", "")
-    return Listing(
-        sync=found.get("sync", ""),
-        status=found.get("status", ""),
-        reason=found.get("reason", ""),
-        text=found.get("q", ""),
-        since_ms=now_ms - _MS[period] if period else 0,
-        after=_place(after),
-        limit=limit,
-    )
 
 
 def show(asked: Asked) -> Response:
     """Return one page of the list."""
-    found, after = filters(asked.query), asked.query.get("after", "")
-    wanted = listing(found, after, asked.now_ms, _PAGE + 1)
-    page_ = asked.console.views.newest(wanted)
-    rows, more = page_.rows, len(page_.rows) > _PAGE
-    following = _cursor((rows[_PAGE - 1].changed_ms, rows[_PAGE - 1].pair)) if more else ""
-    if page_.further and not more:
-        following = _cursor(page_.further)
+    wanted, cursor = Filter.read(asked.query), asked.query.get("cursor", "")
+    found, said = page_of(asked.console, wanted, cursor, _PAGE), wanted.query()
     return html(
         page(
             asked,
             "Records",
-            _tabs(asked, found),
-            _filters(asked, found),
+            _tabs(asked, wanted),
+            _filters(asked, wanted),
             h.div(id="list")[
-                _searched(asked, page_, rows) if page_.further and not more else None,
-                _table(asked, rows[:_PAGE]) if rows else (None if following else _empty(found)),
-                _pager(found, page_.total, len(rows[:_PAGE]), following, is_first=not after, fills=more)
-                if rows or following or after
-                else None,
+                _searched(asked, found) if found.searched_to_ms else None,
+                _table(asked, found.rows) if found.rows else (None if found.next else _empty(said)),
+                _pager(said, found, is_first=not cursor) if found.rows or found.next or cursor else None,
             ],
-            here=url(PATH, status="failing") if found == {"status": "failing"} else PATH,
+            here=url(PATH, status="failing") if said == {"status": "failing"} else PATH,
         )
     )
 
 
 def export(asked: Asked) -> Response:
     """Return the whole list that the filters choose, as a file."""
-    wanted = listing(filters(asked.query), "", asked.now_ms)
+    wanted = Filter.read(asked.query).listing(asked.console.setups, asked.now_ms)
     return StreamingResponse(
         as_csv(asked.console, wanted),
         media_type="text/csv; charset=utf-8",
@@ -96,84 +55,73 @@ def export(asked: Asked) -> Response:
     )
 
 
-def _place(after: str) -> tuple[int, str] | None:
-    if not after:
-        return None
-    try:
-        return _Place.validate_json(base64.urlsafe_b64decode(after))
-    except ValueError as error:
-        raise Problem(400, "Not a page of this list", "The address is not whole: begin at the first page.") from error
-
-
-def _cursor(place: tuple[int, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
-
-
-def _searched(asked: Asked, page_: Found, rows: Sequence[PairRow]) -> Element:
+def _searched(asked: Asked, found: RecordsPage) -> Element:
     """Return what was looked at: so many records have changed since that one page cannot look at all."""
-    at_ms = page_.further[0] if page_.further else 0
-    what = "These are the matches" if rows else "There is no match"
-    return notice("info", "Searched in part", h.p[what, " among what changed since ", ago(at_ms, asked.now_ms), "."])
+    what = "These are the matches" if found.rows else "There is no match"
+    since = ago(found.searched_to_ms, asked.now_ms)
+    return notice("info", "Searched in part", h.p[what, " among what changed since ", since, "."])
 
 
-def _tabs(asked: Asked, found: Mapping[str, str]) -> Element:
-    counts, sync, now = asked.console.views.counts(), found.get("sync", ""), found.get("status", "")
+def _tabs(asked: Asked, wanted: Filter) -> Element:
+    counts = asked.console.views.counts()
+    of_syncs = Listing(syncs=wanted.listing(asked.console.setups, asked.now_ms).syncs)
 
     def tab(status: str) -> Element:
-        mark, number = STATUS.get(status), matching(Listing(sync=sync, status=status), counts)
+        mark, number = STATUS.get(status), matching(replace(of_syncs, status=status), counts)
         return h.li[
             h.a(
                 class_=mark.tone if mark else None,
                 id=f"tab-{status or 'all'}",
-                href=url(PATH, found, status=status, reason=""),
+                href=url(PATH, wanted.query(), status=status, category=""),
                 data_live="",
-                aria_current="true" if status == now else None,
+                aria_current="true" if status == wanted.status else None,
             )[icon(mark.icon) if mark else None, h.span[mark.text if mark else "All"], h.b[count(number)]]
         ]
 
     return h.nav(".tabs", id="tabs", aria_label="Status")[h.ul[[tab(status) for status in ("", *STATUS)]]]
 
 
-def _filters(asked: Asked, found: Mapping[str, str]) -> Element:
-    syncs = [(sync.id, sync.id) for sync in asked.console.setups.syncs()]
+def _filters(asked: Asked, wanted: Filter) -> Element:
+    setups = asked.console.setups
+    objects = sorted({sync.side(side).object for sync in setups.syncs() for side in SIDES})
+    connections = [(row.id, row.label or row.id) for row in setups.connections()]
     return h.form(".bar", id="filters", action=PATH, data_live="", role="search", aria_label="Filter records")[
         h.label(".find")[
             icon("search"),
             h.span(".sr")["Name, address or id"],
-            h.input(
-                type="search", name="q", value=found.get("q", ""), placeholder="Name, address or id", autocomplete="off"
-            ),
+            h.input(type="search", name="q", value=wanted.q, placeholder="Name, address or id", autocomplete="off"),
         ],
-        _select("sync", "Sync", syncs, found),
-        _select("reason", "Reason", _reasons(asked.console, found), found),
-        _select("period", "Changed", list(PERIODS.items()), found),
-        hidden("status", found.get("status", "")),
+        _select("sync", "Sync", [(sync.id, sync.id) for sync in setups.syncs()], wanted.sync),
+        _select("object", "Object", [(name, name.capitalize()) for name in objects], wanted.object),
+        _select("connection", "Connection", connections, wanted.connection),
+        _select("category", "Reason", _reasons(asked, wanted), wanted.category),
+        _select("period", "Changed", list(PERIODS.items()), wanted.period),
+        hidden("status", wanted.status),
         h.noscript[button("Apply", type="submit")],
         h.span(".grow"),
-        button("Export", mark="download", href=url(f"{PATH}.csv", found), id="export"),
+        button("Export", mark="download", href=url(f"{PATH}.csv", wanted.query()), id="export"),
     ]  # fmt: skip
 
 
-def _reasons(console: Installation, found: Mapping[str, str]) -> list[tuple[str, str]]:
+def _reasons(asked: Asked, wanted: Filter) -> list[tuple[str, str]]:
     """List the reasons that records have at this moment, and the one that is chosen."""
-    wanted = Listing(sync=found.get("sync", ""), status=found.get("status", ""))
+    syncs = wanted.listing(asked.console.setups, asked.now_ms).syncs
     known = {
         (status, reason)
-        for sync, statuses in console.views.counts().items()
-        if wanted.sync in ("", sync)
+        for sync, statuses in asked.console.views.counts().items()
+        if syncs is None or sync in syncs
         for status, reasons in statuses.items()
         if wanted.status in ("", status)
         for reason in reasons
         if reason
     }
-    chosen = found.get("reason", "")
+    chosen = wanted.category
     if chosen and chosen not in {reason for _, reason in known}:
         known.add((wanted.status or "failing", chosen))
     return sorted(((reason, reason_of(status, reason).title) for status, reason in known), key=lambda row: row[1])
 
 
-def _select(name: str, label: str, options: Sequence[tuple[str, str]], found: Mapping[str, str]) -> Element:
-    chosen = found.get(name, "")
+def _select(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Element:
     known = [("", "All"), *options]
     if chosen not in dict(known):
         known.append((chosen, chosen))
@@ -238,26 +186,18 @@ def _empty(found: Mapping[str, str]) -> Element:
     return empty("No record yet", "Records are shown here as they are read.", button("Go to the syncs", href="/#syncs"))
 
 
-def _pager(
-    found: Mapping[str, str], total: Total | None, here: int, following: str, *, is_first: bool, fills: bool
-) -> Element:
-    said: Node = f"{count(here)} on this page" if here else None
-    if total is not None:
-        said = [
-            h.b[f"{count(total.number)}{'' if total.exact else '+'}"],
-            " record" if total.number == 1 else " records",
-        ]
+def _pager(said: Mapping[str, str], found: RecordsPage, *, is_first: bool) -> Element:
+    number: Node = f"{count(len(found.rows))} on this page" if found.rows else None
+    if found.total is not None:
+        more, one = "" if found.total.exact else "+", found.total.number == 1
+        number = [h.b[f"{count(found.total.number)}{more}"], " record" if one else " records"]
+    on = "Search on" if found.searched_to_ms else "Next page"
     return h.footer(".pager")[
-        h.p(data_told="")[said],
+        h.p(data_told="")[number],
         h.div(".row")[
-            None if is_first else button("First page", href=url(PATH, found), id="first", data_live=""),
-            button(
-                [_NEXT[fills], icon("right")],
-                href=url(PATH, found, after=following),
-                id="next",
-                data_live="",
-            )
-            if following
+            None if is_first else button("First page", href=url(PATH, said), id="first", data_live=""),
+            button([on, icon("right")], href=url(PATH, said, cursor=found.next), id="next", data_live="")
+            if found.next
             else None,
         ],
     ]

@@ -120,7 +120,7 @@ def _panel(asked: Asked, row: Mapping[str, Any], status: str) -> Element:
 
 
 def _reason(asked: Asked, sync: str, status: str, code: str, number: int) -> Element:
-    found, shown = reason_of(status, code), url("/records", sync=sync, status=status, reason=code)
+    found, shown = reason_of(status, code), url("/records", sync=sync, status=status, category=code)
     return h.tr[
         h.th(".name.wrap", scope="row")[_named(asked, sync, found.title)],
         h.td(".num", data_label="Records")[h.a(href=shown, id=f"c-{status}-{code}")[count(number)]],

@@ -1,0 +1,120 @@
+"""The one list of records: what it can be asked for, a page of it, and where the next page begins."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from services.console.lists import Listing, PairRow, Total
+from services.console.use.installation import Installation
+from services.console.use.problems import Problem
+from shared.core.records import SIDES
+from shared.setups import Setups
+
+Status: TypeAlias = Literal["", "failing", "pending", "excluded", "in_sync"]
+Period: TypeAlias = Literal["", "1h", "24h", "7d", "30d"]
+LONGEST: Final = 200
+"""Characters of a text that is searched for."""
+LATEST_MS: Final = 2**53
+_PERIODS_MS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000}
+_Place: Final = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=LATEST_MS)], str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which records; its names are those of an address, of the API as of the pages."""
+
+    sync: str = ""
+    object: str = ""
+    """Those of syncs that have this object on one side."""
+    connection: str = ""
+    """Those of syncs that have this connection on one side; with an object, on the same side."""
+    status: Status = ""
+    category: str = ""
+    period: Period = ""
+    since: int = 0
+    q: str = ""
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> "Filter":
+        """Return the filter that an address names, without what nobody can choose."""
+        given = {name: query[name].strip()[:LONGEST] for name in NAMES if name in query}
+        try:
+            return _Filter.validate_python(given)
+        except ValidationError as error:
+            wrong = {row["loc"][0] for row in error.errors()}
+            return _Filter.validate_python({name: value for name, value in given.items() if name not in wrong})
+
+    def query(self) -> dict[str, str]:
+        """Return the filter as an address names it, without what is empty."""
+        return {name: str(value) for name in NAMES if (value := getattr(self, name))}
+
+    def listing(self, setups: Setups, now_ms: int) -> Listing:
+        """Return which pairs the filter chooses."""
+        period_ms = now_ms - _PERIODS_MS[self.period] if self.period else 0
+        return Listing(
+            syncs=self._syncs(setups),
+            status=self.status,
+            reason=self.category,
+            text=self.q,
+            since_ms=max(self.since, period_ms),
+        )
+
+    def _syncs(self, setups: Setups) -> tuple[str, ...] | None:
+        if not self.object and not self.connection:
+            return (self.sync,) if self.sync else None
+        ends = {sync.id: [sync.side(side) for side in SIDES] for sync in setups.syncs() if self.sync in ("", sync.id)}
+        return tuple(
+            name
+            for name, sides in ends.items()
+            if any(self.object in ("", end.object) and self.connection in ("", end.connection) for end in sides)
+        )
+
+
+_Filter: Final = TypeAdapter(Filter)
+NAMES: Final = ("sync", "object", "connection", "status", "category", "period", "q")
+"""What an address may name of a filter; the API takes a moment, `since`, besides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsPage:
+    """One page of the list."""
+
+    rows: list[PairRow]
+    total: Total | None
+    """How many records there are in all, where that costs little."""
+    next: str
+    """The cursor of the next page; empty after the last one."""
+    searched_to_ms: int = 0
+    """Up to which change back this page has looked, where so many were looked at that it was not filled."""
+
+
+def page_of(console: Installation, asked: Filter, cursor: str, limit: int) -> RecordsPage:
+    """Return one page of the list, the newest change first; raises `Problem` for a cursor that none of us made."""
+    wanted = asked.listing(console.setups, console.clock.now_ms())
+    found = console.views.newest(replace(wanted, after=_place(cursor), limit=limit + 1))
+    rows = found.rows[:limit]
+    if len(found.rows) > limit:
+        return RecordsPage(rows=rows, total=found.total, next=_cursor((rows[-1].changed_ms, rows[-1].pair)))
+    if found.further is None:
+        return RecordsPage(rows=rows, total=found.total, next="")
+    further = found.further
+    return RecordsPage(rows=rows, total=found.total, next=_cursor(further), searched_to_ms=further[0])
+
+
+def _place(cursor: str) -> tuple[int, str] | None:
+    if not cursor:
+        return None
+    try:
+        return _Place.validate_json(base64.urlsafe_b64decode(cursor))
+    except ValueError as error:
+        raise Problem(
+            400, "Not a page of this list", "Take `cursor` from the `next` of the page before, or begin without one."
+        ) from error
+
+
+def _cursor(place: tuple[int, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
