@@ -3,16 +3,17 @@
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from shared.core.connector import App, Binding, FieldInfo, link_name
 from shared.core.mapping import FieldMapping
-from shared.core.matching import Identity, MatchSettings, Rule
+from shared.core.matching import Identity, Rule
 from shared.core.merging import Choice, Edited, Flow, InvalidValue
 from shared.core.policies import Identified, Policy, SidePolicy
 from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, opposite
-from shared.core.syncs import AssociationMapping, Connection, Sync
-from shared.objects import OBJECTS
+from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSettings
+from shared.objects import OBJECTS, ObjectType
+from shared.objects.base import TypeRules
 from shared.rules import match_rules
 from shared.rules.conflict_policies import POLICIES, Conflict
 from shared.rules.identifiers import person_name, texts
@@ -25,13 +26,14 @@ Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
 
 def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App], *, live: bool) -> Policy:
     """Look everything up once; raises KeyError when the settings name what does not exist."""
-    sides: dict[Side, SidePolicy] = {}
     ends = {side: sync.side(side) for side in SIDES}
-    for side, end in ends.items():
-        connection = connections[end.connection]
-        sides[side] = _side(sync, side, connection, apps[connection.app].objects[end.object])
-    left, right = connections[sync.left.connection], connections[sync.right.connection]
     bindings = {side: apps[connections[end.connection].app].objects[end.object] for side, end in ends.items()}
+    type_ = type_of(sync, bindings)
+    rules = _rules(type_, sync)
+    sides = {
+        side: _side(sync, side, connections[end.connection], bindings[side], type_, rules) for side, end in ends.items()
+    }
+    left, right = connections[sync.left.connection], connections[sync.right.connection]
     infos = {side: {info.name: info for info in binding.fields} for side, binding in bindings.items()}
     return Policy(
         sync=sync.id,
@@ -41,7 +43,7 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         left=sides["L"],
         right=sides["R"],
         rules=tuple(_rule(sync, mapping, _context(mapping, left, right), infos) for mapping in sync.mappings),
-        match=_match_rule(sync, sides["L"].object),
+        match=_match_rule(sync, type_, rules),
         match_settings=sync.match,
         associations=tuple(_association(sync, row, bindings.values()) for row in sync.associations),
     )
@@ -53,27 +55,44 @@ def _context(mapping: FieldMapping, left: Connection, right: Connection) -> Lens
     return LensContext(country=left.country or right.country, zone=_zone(mapping, left, right), table=table)
 
 
+def type_of(sync: SyncSettings, bindings: Mapping[Side, Binding]) -> ObjectType[Any]:
+    """Return the type whose rules both ends of a sync follow; raises KeyError when they are no one type."""
+    names = {side: sync.side(side).type or binding.type for side, binding in bindings.items()}
+    if names["L"] != names["R"]:
+        raise KeyError(f"{names['L']} and {names['R']}")
+    return OBJECTS[names["L"]]
+
+
+def _rules(type_: ObjectType[Any], sync: Sync) -> TypeRules:
+    try:
+        found: TypeRules = type_.read_rules(sync.rules)
+    except ValueError as error:
+        raise KeyError(str(error)) from error
+    return found
+
+
 def _zone(mapping: FieldMapping, left: Connection, right: Connection) -> str:
     """Give the zone that the mapping names, else the one of the account that holds the time."""
     return mapping.zone or (right.zone if mapping.lens == "date_datetime" else left.zone)
 
 
-def _match_rule(sync: Sync, object_: str) -> Rule:
+def _match_rule(sync: Sync, type_: ObjectType[Any], rules: TypeRules) -> Rule:
     if sync.match.mode == "none":
         return match_rules.NONE
-    return match_rules.BY_KEY if sync.match.mode == "fields" else OBJECTS[object_].rule(sync.match)
+    return match_rules.BY_KEY if sync.match.mode == "fields" else type_.matched_by(rules)
 
 
 def _open(direction: str, target: Side) -> bool:
     return direction in ("two_way", "to_left" if target == "L" else "to_right")
 
 
-def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> SidePolicy:
+def _side(
+    sync: Sync, side: Side, connection: Connection, binding: Binding, type_: ObjectType[Any], rules: TypeRules
+) -> SidePolicy:
     target_of_other = _open(sync.direction, side)
     create = sync.create.to_left if side == "L" else sync.create.to_right
-    object_type = OBJECTS[binding.object]
     native = {info.canonical: info.name for info in binding.fields if info.canonical}
-    identifying = {name: native[name] for name in object_type.identifiers if name in native}
+    identifying = {name: native[name] for name in type_.identifiers if name in native}
     # Of one that is off, too: were its values not known when it is on again, an old one would pass for an edit.
     mapped = {mapping.left if side == "L" else mapping.right for mapping in sync.mappings}
     chosen = sync.match.left_field if side == "L" else sync.match.right_field
@@ -93,35 +112,33 @@ def _side(sync: Sync, side: Side, connection: Connection, binding: Binding) -> S
         identifiers=frozenset(identifying.values()),
         required=(*alone, *binding.required_any),
         identify=_identifier(
-            _recogniser(binding.object, tuple(identifying), sync.match, sync.email_required),
+            _recogniser(type_.name, tuple(identifying), sync.match.mode, rules),
             tuple(identifying.values()),
         ),
-        label=_labeller(binding.object, native),
+        label=_labeller(type_, native),
     )
 
 
 @lru_cache(maxsize=16)
-def _recogniser(object_: str, names: Names, match: MatchSettings, email_required: bool) -> Recognise:  # noqa: FBT001 - a key
+def _recogniser(type_: str, names: Names, mode: str, rules: TypeRules) -> Recognise:
     """Make the function that says what canonical values are recognised by; it remembers its answers.
 
-    Both sides of one object share what it remembers, and other settings of a sync, such as that it is live, leave it.
+    Both sides of one type share what it remembers, and other settings of a sync, such as that it is live, leave it.
     """
-    object_type = OBJECTS[object_]
+    object_type = OBJECTS[type_]
 
     @lru_cache(maxsize=4096)
     def of(values: tuple[Value | None, ...]) -> Identified:
         canonical = dict(zip(names, values, strict=True))
-        identity, reason = object_type.identify(canonical, match)
-        keys = object_type.keys(identity, match)
-        if match.mode == "fields":
+        identity, reason = object_type.identify(canonical, rules)
+        keys = object_type.keys(identity, rules)
+        if mode == "fields":
             found = texts(canonical[""])
             key = person_name(found[0]) if found else None
             identity = Identity.model_construct(p=key or "", s=(), e=(), n="", c=())
             keys = (f"f:{key}",) if key else ()
-        elif match.mode == "none":
+        elif mode == "none":
             keys = ()
-        if reason in object_type.waivable and not email_required:
-            reason = ""
         identity = identity.model_copy(update={"x": bool(reason)})
         return Identified(identity=identity.model_dump_json(exclude_defaults=True), keys=keys, excluded=reason)
 
@@ -143,11 +160,9 @@ def read_identity(text: str) -> Identity:
     return Identity.model_validate_json(text) if text else Identity()
 
 
-def _labeller(object_: str, native: Mapping[str, str]) -> Callable[[Fields], str]:
-    object_type = OBJECTS[object_]
-
+def _labeller(type_: ObjectType[Any], native: Mapping[str, str]) -> Callable[[Fields], str]:
     def label(fields: Fields) -> str:
-        return object_type.label({canonical: fields.get(name) for canonical, name in native.items()})
+        return type_.label({canonical: fields.get(name) for canonical, name in native.items()})
 
     return label
 

@@ -180,6 +180,11 @@ class SetupDoc(Frozen):
     rotated: Rotated | None = None
 
 
+def oldest_setups(doc: SetupDoc) -> int:
+    """Return the oldest version of `setups` whose readers take a document for what it says."""
+    return 2 if doc.sync is not None and doc.sync.is_new_to_earlier else 1
+
+
 class JobDoc(Frozen):
     """One document on the `jobs` topic; exactly one part is set. A tombstone removes it."""
 
@@ -258,4 +263,5 @@ __all__ = [
     "Rotated",
     "SetupDoc",
     "WriteCommand",
+    "oldest_setups",
 ]

@@ -1,6 +1,6 @@
 """Every Kafka topic, in one table: its key, who writes and reads it, how long it keeps, what one message says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -45,6 +45,13 @@ class Topic(Generic[M]):
     partitions: int | None
     """None: as many as the setting says."""
     doc: str
+    oldest: Callable[[M], int] | None = None
+    """Returns the oldest version whose readers take a message for what it says: it is written in that one. All are
+    written in `version` where there is none."""
+
+    def version_of(self, message: M | None) -> int:
+        """Return the version in which a message is written."""
+        return self.version if message is None or self.oldest is None else self.oldest(message)
 
     def encode(self, message: M) -> bytes:
         """Write the message as it goes on the wire."""
@@ -137,7 +144,8 @@ HISTORY: Final = Topic(
 SETUPS: Final = Topic(
     name="setups",
     model=messages.SetupDoc,
-    version=1,
+    version=2,
+    oldest=messages.oldest_setups,
     key="kind:id",
     producers=("console", "ingest", "matcher", "writer"),
     consumers=("ingest", "matcher", "writer", "console"),

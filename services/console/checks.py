@@ -1,13 +1,15 @@
 """What is wrong with settings before anything is asked of an app, in sentences that say what to write."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from services.console import consent
 from services.console.files import ConnectionFile, SetupError, SyncFile
 from shared.core.connector import App, Auth, Binding
 from shared.core.policies import Policy
 from shared.core.records import SIDES
-from shared.core.syncs import Connection, Sync
+from shared.core.syncs import Connection, RuleValue, Sync
+from shared.objects import OBJECTS, ObjectType
 
 
 def doubled(kind: str, names: Sequence[str]) -> list[str]:
@@ -38,12 +40,32 @@ def ends(wanted: SyncFile, rows: Mapping[str, Connection], apps: Mapping[str, Ap
             raise SetupError(f"sync {wanted.id!r}: {app.title} has no {end.object!r}, only {', '.join(app.objects)}")
         found.append(app.objects[end.object])
     left, right = found
-    if left.object != right.object:
-        raise SetupError(
-            f"sync {wanted.id!r}: {left.object} and {right.object} are not the same kind of record: name one object "
-            "type at both ends"
-        )
     return left, right
+
+
+def type_of(wanted: SyncFile, left: Binding, right: Binding) -> ObjectType[Any]:
+    """Return the type whose rules both ends of a sync follow; raises `SetupError`."""
+    for end in (wanted.left, wanted.right):
+        if end.type and end.type not in OBJECTS:
+            raise SetupError(
+                f"sync {wanted.id!r}: there is no type {end.type!r}; {end.object} may be {', '.join(OBJECTS)}"
+            )
+    one, other = wanted.left.type or left.type, wanted.right.type or right.type
+    if one != other:
+        raise SetupError(
+            f"sync {wanted.id!r}: {one} and {other} are not the same kind of record: name objects of one type at both "
+            f"ends, or the type that both are to be treated as, such as `type: {one}`"
+        )
+    return OBJECTS[one]
+
+
+def rules(wanted: SyncFile, type_: ObjectType[Any]) -> Mapping[str, RuleValue]:
+    """Return those rules that are others than usual; raises `SetupError` when they are none of the sync's type."""
+    try:
+        found: Mapping[str, RuleValue] = type_.read_rules(wanted.rules).model_dump(exclude_defaults=True)
+    except ValueError as error:
+        raise SetupError(f"sync {wanted.id!r}: rules are not right: {error}") from error
+    return found
 
 
 def creates(sync: Sync, policy: Policy, apps: Mapping[str, App]) -> None:

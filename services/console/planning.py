@@ -313,12 +313,17 @@ def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str
     left, right = checks.ends(wanted, drawn.rows, current.apps)
     if old is not None and _ends_of(old) != _ends_of(wanted):
         raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
+    type_ = checks.type_of(wanted, left, right)
+    rules = checks.rules(wanted, type_)
+    idle = sorted(wanted.rules.keys() - type_.rules.model_fields.keys())
+    drawn.hints += [f"sync {wanted.id!r}: {name} means nothing for records of type {type_.name}" for name in idle]
     checks.associations(wanted, left, right)
     rows = _mappings(drawn, current, wanted, discovered)
     if rows is None:
         return
     new = Sync(
-        **wanted.model_dump(exclude={"mappings"}),
+        **wanted.model_dump(exclude={"mappings", "rules"}),
+        rules=rules,
         mappings=tuple(mappings.dated(row, old) for row in rows),
         version=old.version if old else 1,
     )

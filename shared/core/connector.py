@@ -2,7 +2,7 @@
 
 Terminology:
 
-- *App*: the declaration of one product (HubSpot, CardDAV). *Binding*: how it holds one object type.
+- *App*: the declaration of one product (HubSpot, CardDAV). *Binding*: how it holds one of its objects.
 - *Exchange*: a generator that yields `HttpRequest` values and is sent `HttpResponse` values; it returns the
   result or raises `AppError`. Whoever drives it owns the socket, the clock, the budget and the retries, so an app
   is tested with recorded answers and never sleeps, signs or logs.
@@ -392,10 +392,12 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """How one app holds one object type."""
+    """How one app holds one of its objects."""
 
     object: str
-    """The canonical object type (`shared.objects`)."""
+    """What settings and messages call it."""
+    type: str
+    """The type (`shared.objects`) whose rules its records follow, where settings name none."""
     versions: Literal["ordered", "opaque"]
     create: Literal["marker", "client_id", "hold", "never"]
     lock: Literal["etag", "none"]

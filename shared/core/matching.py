@@ -23,16 +23,12 @@ class MatchSettings(Frozen):
     """How a sync matches records."""
 
     mode: Literal["default", "fields", "none"] = Field(default="default", examples=["fields"])
-    """`default`: by e-mail address, domain or name, as the object type says; `fields`: by one field alone; `none`: not
-    at all."""
+    """`default`: as the type says, by addresses, domains or names, say; `fields`: by one field alone; `none`: not at
+    all."""
     left_field: str = Field(default="", examples=["external_id"])
     """With ``fields``: the left text field that alone decides."""
     right_field: str = Field(default="", examples=["number"])
     """The same on the right."""
-    contact_company: bool = Field(default=True, examples=[False])
-    """Match contacts without an e-mail address by name and company."""
-    placeholder_emails: tuple[str, ...] = Field(default=(), examples=[["noemail@*"]])
-    """Addresses that stand for "none", such as ``noemail@*``: they count as missing."""
     ambiguous: Literal["hold", "oldest"] = Field(default="hold", examples=["oldest"])
     """What to do with several possible partners that no single identifier explains."""
 
@@ -45,11 +41,11 @@ class Identity(Frozen):
     s: tuple[str, ...] = ()
     """All strong identifiers, the primary one among them: addresses, or domains."""
     e: tuple[str, ...] = ()
-    """A company's own addresses."""
+    """Addresses, where they identify besides what is in `s`."""
     n: str = ""
     """Name for comparing."""
     c: tuple[str, ...] = ()
-    """What the name may be combined with: a contact's company by name, domain and address."""
+    """What the name may be combined with: where a person works, say."""
     x: bool = False
     """Whether it may not enter the sync by itself, having no address, say: only a partner that may brings it in."""
 

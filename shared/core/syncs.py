@@ -1,16 +1,18 @@
 """The settings of a sync as documents, versioned, as they travel on the `setups` topic."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from shared.core.earlier import RULES, with_rules, without_rules
 from shared.core.mapping import FieldMapping
 from shared.core.matching import MatchSettings
 from shared.core.records import Frozen, Side
 
 Phase: TypeAlias = Literal["indexing", "live"]
 Direction: TypeAlias = Literal["two_way", "to_left", "to_right"]
+RuleValue: TypeAlias = bool | str | tuple[str, ...]
 _ID: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 
 
@@ -20,7 +22,9 @@ class SyncSide(Frozen):
     connection: str = Field(examples=["hubspot-main"])
     """Id of a connection."""
     object: str = Field(examples=["contact"])
-    """Object type of its app; both ends hold the same type."""
+    """One of the objects that its app has."""
+    type: str = Field(default="", examples=["lead"])
+    """Whose rules the records follow: the type that the object is known to hold, when empty. Both ends follow one."""
 
 
 class Create(Frozen):
@@ -64,14 +68,28 @@ class SyncSettings(Frozen):
     """Whether records may be created, per direction."""
     match: MatchSettings = MatchSettings()
     """How records of the two sides are recognised as the same."""
-    email_required: bool = Field(default=True, examples=[False])
-    """Leave people without a valid e-mail address out."""
+    rules: Mapping[str, RuleValue] = Field(default_factory=dict, examples=[{"email_required": False}])
+    """What the type of the records lets people decide besides ([which rules there are](#rules-of-contact))."""
     associations: tuple[AssociationMapping, ...] = ()
     """Associations that travel with the records."""
 
     def side(self, side: Side) -> SyncSide:
         """Give one end."""
         return self.left if side == "L" else self.right
+
+    @property
+    def is_new_to_earlier(self) -> bool:
+        """Whether a version that knows no types and rules would take it for something else."""
+        return bool(self.left.type or self.right.type or self.rules.keys() - RULES.keys())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, data: object) -> object:
+        return with_rules(data) if isinstance(data, dict) else data
+
+    @model_serializer(mode="wrap")
+    def _write(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_rules(write(self))
 
 
 class Sync(SyncSettings):

@@ -120,7 +120,7 @@ def wrap(message: Outbound, *, source: str, now_ms: int, setups: int, bits: Rand
     topic = message.topic
     span = f"{bits.getrandbits(64):016x}"
     headers = {
-        **_common(source, topic.name, topic.version, now_ms, setups),
+        **_common(source, topic.name, topic.version_of(message.message), now_ms, setups),
         "ce_id": span,
         TRACE: child_trace(message.cause, span, bits),
     }

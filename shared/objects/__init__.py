@@ -1,13 +1,14 @@
-"""The object types that can be synced, one file each."""
+"""The types of records that can be synced, one file each: what an app's object holds follows one of them."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from shared.objects.base import ObjectType
 from shared.objects.company import COMPANY
 from shared.objects.contact import CONTACT
 from shared.objects.deal import DEAL
+from shared.objects.lead import LEAD
 
-OBJECTS: Final[Mapping[str, ObjectType]] = {row.name: row for row in (CONTACT, COMPANY, DEAL)}
+OBJECTS: Final[Mapping[str, ObjectType[Any]]] = {row.name: row for row in (CONTACT, LEAD, COMPANY, DEAL)}
 
 __all__ = ["OBJECTS", "ObjectType"]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.core.matching import Identity, MatchSettings, Rule
+from shared.core.matching import Identity, Rule
 from shared.core.records import FieldType, Value
-from shared.objects.base import CanonicalField, ObjectType
+from shared.objects.base import CanonicalField, ObjectType, TypeRules
 from shared.rules import identifiers, match_rules
 
 FIELDS: Final = (
@@ -26,9 +26,9 @@ FIELDS: Final = (
 )
 
 
-def identify(values: Mapping[str, Value | None], settings: MatchSettings) -> tuple[Identity, str]:
+def identify(values: Mapping[str, Value | None], rules: TypeRules) -> tuple[Identity, str]:
     """Say what a company is recognised by."""
-    del settings
+    del rules
     stated = [*identifiers.texts(values.get("domain"))]
     for text in identifiers.texts(values.get("other_domains")):
         stated += text.split(";")
@@ -40,15 +40,15 @@ def identify(values: Mapping[str, Value | None], settings: MatchSettings) -> tup
     return identity, "" if domains or addresses or name else "no_identifier"
 
 
-def keys(identity: Identity, settings: MatchSettings) -> tuple[str, ...]:
+def keys(identity: Identity, rules: TypeRules) -> tuple[str, ...]:
     """List the index keys."""
-    del settings
+    del rules
     return match_rules.company_keys(identity)
 
 
-def rule(settings: MatchSettings) -> Rule:
+def matched_by(rules: TypeRules) -> Rule:
     """Choose how companies are compared."""
-    del settings
+    del rules
     return match_rules.COMPANIES
 
 
@@ -63,8 +63,9 @@ COMPANY: Final = ObjectType(
     title="Companies",
     fields=FIELDS,
     identifiers=("name", "domain", "other_domains", "email"),
+    rules=TypeRules,
     identify=identify,
     keys=keys,
-    rule=rule,
+    matched_by=matched_by,
     label=label,
 )

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
-from shared.core.matching import Identity, MatchSettings, Rule
+from pydantic import Field
+
+from shared.core.matching import Identity, Rule
 from shared.core.records import FieldType, Value
-from shared.objects.base import CanonicalField, ObjectType
+from shared.objects.base import CanonicalField, ObjectType, TypeRules
 from shared.rules import identifiers, match_rules
 
 FIELDS: Final = (
@@ -32,16 +34,27 @@ FIELDS: Final = (
 )
 
 
+class ContactRules(TypeRules):
+    """What people decide about contacts."""
+
+    email_required: bool = Field(default=True, examples=[False])
+    """Leave people without a valid e-mail address out."""
+    placeholder_emails: tuple[str, ...] = Field(default=(), examples=[["noemail@*"]])
+    """Addresses that stand for "none", such as ``noemail@*``: they count as missing."""
+    contact_company: bool = Field(default=True, examples=[False])
+    """Match people without an e-mail address by name and company."""
+
+
 def _first(value: Value | None) -> str:
     found = identifiers.texts(value)
     return found[0] if found else ""
 
 
-def identify(values: Mapping[str, Value | None], settings: MatchSettings) -> tuple[Identity, str]:
+def identify(values: Mapping[str, Value | None], rules: ContactRules) -> tuple[Identity, str]:
     """Say what a contact is recognised by, and whether it has a valid address; a placeholder is none."""
 
     def real(text: str) -> list[str]:
-        return [one for one in identifiers.emails(text) if not _stands_for_none(one, settings)]
+        return [one for one in identifiers.emails(text) if not _stands_for_none(one, rules)]
 
     stated = [*identifiers.texts(values.get("email")), *identifiers.texts(values.get("other_emails"))]
     addresses = tuple(dict.fromkeys(found for text in stated for found in real(text)))
@@ -59,24 +72,24 @@ def identify(values: Mapping[str, Value | None], settings: MatchSettings) -> tup
         n=f"{names[0]}|{names[1]}" if names[0] and names[1] else "",
         c=tuple(f"{kind}:{part}" for kind, part in parts if part),
     )
-    if addresses:
+    if addresses or not rules.email_required:
         return identity, ""
     wrong = any(text.strip() and not identifiers.emails(text) for text in stated)
     return identity, "email_invalid" if wrong else "email_missing"
 
 
-def _stands_for_none(address: str, settings: MatchSettings) -> bool:
-    return any(fnmatchcase(address, pattern.lower()) for pattern in settings.placeholder_emails)
+def _stands_for_none(address: str, rules: ContactRules) -> bool:
+    return any(fnmatchcase(address, pattern.lower()) for pattern in rules.placeholder_emails)
 
 
-def keys(identity: Identity, settings: MatchSettings) -> tuple[str, ...]:
+def keys(identity: Identity, rules: ContactRules) -> tuple[str, ...]:
     """List the index keys."""
-    return match_rules.contact_keys(identity, with_company=settings.contact_company)
+    return match_rules.contact_keys(identity, with_company=rules.contact_company)
 
 
-def rule(settings: MatchSettings) -> Rule:
+def matched_by(rules: ContactRules) -> Rule:
     """Choose how contacts are compared."""
-    return match_rules.CONTACTS if settings.contact_company else match_rules.CONTACTS_BY_EMAIL
+    return match_rules.CONTACTS if rules.contact_company else match_rules.CONTACTS_BY_EMAIL
 
 
 def label(values: Mapping[str, Value | None]) -> str:
@@ -90,9 +103,9 @@ CONTACT: Final = ObjectType(
     title="Contacts",
     fields=FIELDS,
     identifiers=("email", "other_emails", "first_name", "last_name", "company", "company_domain", "company_email"),
+    rules=ContactRules,
     identify=identify,
     keys=keys,
-    rule=rule,
+    matched_by=matched_by,
     label=label,
-    waivable=frozenset({"email_missing", "email_invalid"}),
 )

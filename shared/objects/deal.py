@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.core.matching import Identity, MatchSettings, Rule
+from shared.core.matching import Identity, Rule
 from shared.core.records import FieldType, Value
-from shared.objects.base import CanonicalField, ObjectType
+from shared.objects.base import CanonicalField, ObjectType, TypeRules
 from shared.rules import identifiers, match_rules
 
 FIELDS: Final = (
@@ -20,21 +20,21 @@ FIELDS: Final = (
 )
 
 
-def identify(values: Mapping[str, Value | None], settings: MatchSettings) -> tuple[Identity, str]:
+def identify(values: Mapping[str, Value | None], rules: TypeRules) -> tuple[Identity, str]:
     """Return that nothing identifies a deal, and that it may enter all the same."""
-    del values, settings
+    del values, rules
     return Identity(), ""
 
 
-def keys(identity: Identity, settings: MatchSettings) -> tuple[str, ...]:
+def keys(identity: Identity, rules: TypeRules) -> tuple[str, ...]:
     """Return no index keys."""
-    del identity, settings
+    del identity, rules
     return ()
 
 
-def rule(settings: MatchSettings) -> Rule:
+def matched_by(rules: TypeRules) -> Rule:
     """Choose how deals are compared: never."""
-    del settings
+    del rules
     return match_rules.NONE
 
 
@@ -49,8 +49,9 @@ DEAL: Final = ObjectType(
     title="Deals",
     fields=FIELDS,
     identifiers=(),
+    rules=TypeRules,
     identify=identify,
     keys=keys,
-    rule=rule,
+    matched_by=matched_by,
     label=label,
 )

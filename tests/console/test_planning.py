@@ -379,3 +379,53 @@ def test_a_sync_that_changes_anyway_is_judged_once(planner: Planner) -> None:
     assert [change.key for change in found.changes] == ["connection:one", "sync:people", "job:edited-people-2"]
     found = planner.apply(between("one", "two", enabled=False))
     assert [change.key for change in planner.plan(crm("one", country="IT")).changes] == ["connection:one"]
+
+
+# Types and their rules
+
+
+def test_contacts_can_be_kept_the_same_as_leads(planner: Planner) -> None:
+    """An end names the type that its object is to be treated as."""
+    ends = {side: {"connection": name, "object": "contact"} for side, name in (("left", "one"), ("right", "two"))}
+    rows = crm("one"), crm("two")
+    told = planner.refused(*rows, {"id": "leads", **ends, "left": {**ends["left"], "type": "lead"}})
+    assert "lead and contact are not the same kind of record" in told
+    assert "`type: lead`" in told
+    ends = {side: {**end, "type": "lead"} for side, end in ends.items()}
+    planner.apply(*rows, {"id": "leads", **ends})
+    assert planner.syncs["leads"].left.type == "lead"
+    ends["right"]["type"] = "person"
+    said = planner.refused(*rows, {"id": "leads", **ends})
+    assert "there is no type 'person'; contact may be contact, lead, company, deal" in said
+
+
+def test_rules_belong_to_the_type(planner: Planner) -> None:
+    """They may stand where earlier versions had them; what is as usual is no change."""
+    rows = crm("one"), book("cards")
+    planner.apply(*rows, between("one", "cards", rules={"email_required": False, "contact_company": True}))
+    assert planner.syncs["people"].rules == {"email_required": False}
+    before = between("one", "cards", email_required=False, match={"contact_company": True})
+    assert planner.plan(*rows, before).changes == ()
+    changed = planner.apply(*rows, between("one", "cards", match={"placeholder_emails": ["no@*"]}))
+    assert lines(changed)[1:3] == [
+        "    rules.email_required: false -> (none)",
+        '    rules.placeholder_emails: (none) -> ["no@*"]',
+    ]
+    said = planner.refused(*rows, between("one", "cards", rules={"mail_required": False}))
+    assert "contact has no rule mail_required; there are email_required, placeholder_emails, contact_company" in said
+    assert "email_required: Input should be a valid boolean" in planner.refused(
+        *rows, between("one", "cards", rules={"email_required": "perhaps"})
+    )
+
+
+def test_a_rule_of_people_means_nothing_for_deals(planner: Planner) -> None:
+    """Earlier versions took it at every sync, so that files may hold it."""
+    rows = crm("one"), crm("two")
+    found = planner.apply(*rows, between("one", "two", "deals", "deal", email_required=False))
+    assert [hint for hint in found.hints if "email_required" in hint] == [
+        "sync 'deals': email_required means nothing for records of type deal"
+    ]
+    assert planner.syncs["deals"].rules == {}
+    assert "deal has no rule colour; there are none" in planner.refused(
+        *rows, between("one", "two", "deals", "deal", rules={"colour": "red"})
+    )

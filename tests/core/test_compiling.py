@@ -1,6 +1,6 @@
 """What settings become when they are made ready to run."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,12 +11,15 @@ from shared.core.matching import MatchSettings
 from shared.core.policies import Policy
 from shared.core.syncs import Connection, Sync, SyncSide
 from shared.objects import OBJECTS
+from shared.objects.contact import ContactRules
 
 if TYPE_CHECKING:
-    from shared.core.records import Value
+    from shared.core.records import Fields, Value
 
 
-def compiled(object_: str = "contact", *mappings: FieldMapping, match: MatchSettings | None = None) -> Policy:
+def compiled(
+    object_: str = "contact", *mappings: FieldMapping, match: MatchSettings | None = None, type_: str = "", **more: Any
+) -> Policy:
     """Compile a sync of two HubSpot accounts, the left one in Rome, the right one in Los Angeles."""
     connections = {
         name: Connection(id=name, app="hubspot", label="", account=name, base_url="http://x", auth="api_key", zone=zone)
@@ -24,10 +27,11 @@ def compiled(object_: str = "contact", *mappings: FieldMapping, match: MatchSett
     }
     sync = Sync(
         id="s",
-        left=SyncSide(connection="one", object=object_),
-        right=SyncSide(connection="two", object=object_),
+        left=SyncSide(connection="one", object=object_, type=type_),
+        right=SyncSide(connection="two", object=object_, type=type_),
         mappings=mappings,
         match=match or MatchSettings(),
+        **more,
     )
     return compile_policy(sync, connections, APPS, live=True)
 
@@ -69,8 +73,28 @@ def test_a_company_needs_a_name_or_a_domain() -> None:
     ],
 )
 def test_a_placeholder_is_no_address(email: str | None, others: tuple[str, ...], primary: str, reason: str) -> None:
-    settings = MatchSettings(placeholder_emails=("noemail@*", "None@*"))
+    rules = ContactRules(placeholder_emails=("noemail@*", "None@*"))
     values: dict[str, Value | None] = {"email": email, "other_emails": others or None}
-    identity, excluded = OBJECTS["contact"].identify(values, settings)
+    identity, excluded = OBJECTS["contact"].identify(values, rules)
     assert (identity.p, excluded) == (primary, reason)
-    assert all("none" not in key and "noemail" not in key for key in OBJECTS["contact"].keys(identity, settings))
+    assert all("none" not in key and "noemail" not in key for key in OBJECTS["contact"].keys(identity, rules))
+
+
+def test_records_follow_the_rules_of_the_type_that_their_end_names() -> None:
+    """Two people of one name at one company are one contact, and two leads."""
+    ann: Fields = {"firstname": "Ann", "lastname": "Lee", "company": "Acme", "email": None}
+    contacts = compiled(rules={"email_required": False})
+    leads = compiled(type_="lead", rules={"email_required": False})
+    assert (contacts.left.identify(ann).keys, leads.left.identify(ann).keys) == (("n:ann|lee|c:acme",), ())
+    assert contacts.left.identify(ann).excluded == ""
+    assert compiled(type_="lead").left.identify(ann).excluded == "email_missing"
+    assert compiled(type_="lead", rules={"contact_company": True}).left.identify(ann).keys == ("n:ann|lee|c:acme",)
+    assert (leads.left.object, leads.right.object) == ("contact", "contact"), "as settings and messages call it"
+
+
+def test_a_sync_whose_ends_follow_two_types_or_no_rule_that_is_known_does_not_run() -> None:
+    for changes in ({"type_": "person"}, {"rules": {"colour": "red"}}, {"rules": {"email_required": "perhaps"}}):
+        with pytest.raises(KeyError):
+            compiled("contact", **changes)
+    made = compiled("deal", rules={"email_required": False})
+    assert made.left.identify({}).excluded == "", "what earlier versions took at every sync is passed over"

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from shared import topics
 from shared.apps import APPS
 from shared.core import pairs
+from shared.core.earlier import RULES
 from shared.core.pairs import NewerState, Pair
 from shared.core.records import Version, carried
 from shared.messages import JobDoc, SetupDoc
@@ -40,7 +41,9 @@ def read(topic: Topic[Any], version: str, doc: Any) -> Any:
 def with_news(model: Any, doc: Any) -> Any:
     """Add a field to a document and to each part of it that is a document of its own, as a newer version may."""
     if isinstance(model, BaseModel):
-        parts = {key: with_news(getattr(model, key), value) for key, value in doc.items()}
+        parts = {
+            key: with_news(getattr(model, key), value) if key not in RULES else value for key, value in doc.items()
+        }
         return {**parts, "news": {"of": ["a newer", 1.5, None]}}
     if isinstance(doc, dict):
         return {key: with_news(model[key], value) for key, value in doc.items()}

@@ -15,6 +15,7 @@ from services.console.files import ConnectionFile, MappingChanges, MappingFile, 
 from shared.core.mapping import Otherwise, ValueRow
 from shared.core.matching import MatchSettings
 from shared.core.syncs import AssociationMapping, Create, SyncSide
+from shared.objects import OBJECTS
 
 SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("The file", SetupFile),
@@ -23,6 +24,7 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("left, right", SyncSide),
     ("create", Create),
     ("match", MatchSettings),
+    *((f"rules of {name}", type_.rules) for name, type_ in OBJECTS.items() if type_.rules.model_fields),
     ("mappings: a list", MappingFile),
     ("mappings: values", ValueRow),
     ("mappings: otherwise", Otherwise),

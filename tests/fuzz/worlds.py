@@ -30,7 +30,7 @@ def live(seed: int, radicale: RadicaleServer) -> str:
     said = io.StringIO()
     with HubSpotServer(data=None, seed=seed) as server, contextlib.redirect_stdout(said):
         book = Book.made(radicale)
-        world = Polling(server, [book_sync(email_required=seed % 2 == 0)], book=book)
+        world = Polling(server, [book_sync(rules={"email_required": seed % 2 == 0})], book=book)
         for number in range(CARDS):
             while not _store(book, f"c{number}.vcf", _storable(random, number)):
                 pass

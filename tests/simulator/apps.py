@@ -316,6 +316,7 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
 
     return Binding(
         object=object_,
+        type=object_,
         versions=kind,
         create="marker" if kind == "ordered" else "client_id",
         lock="none" if kind == "ordered" else "etag",

@@ -21,7 +21,7 @@ def test_two_records_of_which_neither_may_enter_are_not_linked(server: HubSpotSe
 
 
 def test_they_are_linked_when_no_address_is_asked_for(server: HubSpotServer) -> None:
-    world = Polling(server, [sync("contacts", "contact", email_required=False)])
+    world = Polling(server, [sync("contacts", "contact", rules={"email_required": False})])
     for portal in (7001, 7002):
         world.admin.edit(portal, "create", "contacts", properties=ANN)
     world.settle()
@@ -33,7 +33,7 @@ def test_who_stayed_out_is_linked_when_the_rule_goes(server: HubSpotServer) -> N
     for portal in (7001, 7002):
         world.admin.edit(portal, "create", "contacts", properties=ANN)
     world.settle()
-    world.edit("contacts", email_required=False)
+    world.edit("contacts", rules={"email_required": False})
     world.settle()
     assert [pair.status for pair in world.pairs("contacts") if not pair.absorbed_by] == ["in_sync"]
     assert [len(world.records(name, "contacts")) for name in world.portal] == [1, 1]

@@ -41,6 +41,7 @@ _SYNC: Final = Feed(
 
 _CONTACT: Final = Binding(
     object=OBJECT,
+    type="contact",
     versions="opaque",
     create="client_id",
     lock="etag",

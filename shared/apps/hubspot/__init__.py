@@ -107,6 +107,7 @@ def _binding(kind: Kind) -> Binding:
 
     return Binding(
         object=kind.object,
+        type=kind.object,
         versions="ordered",
         create="marker",
         lock="none",

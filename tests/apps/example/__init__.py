@@ -27,6 +27,7 @@ def _bearer(secrets: Mapping[str, str]) -> Mapping[str, str]:
 
 _PERSON: Final = Binding(
     object=OBJECT,
+    type="contact",
     versions="ordered",
     create="marker",
     lock="etag",
