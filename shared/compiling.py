@@ -14,6 +14,7 @@ from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, op
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSettings
 from shared.objects import OBJECTS, ObjectType
 from shared.objects.base import TypeRules
+from shared.objects.roles import playing
 from shared.rules import match_rules
 from shared.rules.conflict_policies import POLICIES, Conflict
 from shared.rules.identifiers import person_name, texts
@@ -30,6 +31,9 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
     bindings = {side: apps[connections[end.connection].app].objects[end.object] for side, end in ends.items()}
     type_ = type_of(sync, bindings)
     rules = _rules(type_, sync)
+    strange = {role for end in ends.values() for role in end.roles if role not in type_.roles}
+    if strange:
+        raise KeyError(", ".join(sorted(strange)))
     sides = {
         side: _side(sync, side, connections[end.connection], bindings[side], type_, rules) for side, end in ends.items()
     }
@@ -91,7 +95,8 @@ def _side(
 ) -> SidePolicy:
     target_of_other = _open(sync.direction, side)
     create = sync.create.to_left if side == "L" else sync.create.to_right
-    native = {info.canonical: info.name for info in binding.fields if info.canonical}
+    roles = sync.side(side).roles
+    native = playing(binding.fields, roles)
     identifying = {name: native[name] for name in type_.identifiers if name in native}
     # Of one that is off, too: were its values not known when it is on again, an old one would pass for an edit.
     mapped = {mapping.left if side == "L" else mapping.right for mapping in sync.mappings}
@@ -107,7 +112,7 @@ def _side(
         carries_markers=binding.create in ("marker", "client_id"),
         create=target_of_other and create and binding.create != "never",
         enters=_open(sync.direction, opposite(side)),
-        fields=frozenset(mapped | set(identifying.values())),
+        fields=frozenset(mapped | {*identifying.values(), *roles.values()}),
         links=frozenset(row.label for row in sync.associations) & {row.label for row in binding.associations},
         identifiers=frozenset(identifying.values()),
         required=(*alone, *binding.required_any),

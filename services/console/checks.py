@@ -59,6 +59,17 @@ def type_of(wanted: SyncFile, left: Binding, right: Binding) -> ObjectType[Any]:
     return OBJECTS[one]
 
 
+def roles(wanted: SyncFile, type_: ObjectType[Any]) -> None:
+    """Check that both ends give fields roles that the type has; raises `SetupError`."""
+    for end in (wanted.left, wanted.right):
+        strange = [role for role in end.roles if role not in type_.roles]
+        if strange:
+            raise SetupError(
+                f"sync {wanted.id!r}: a {type_.name} has no role {', '.join(strange)}; there are "
+                f"{', '.join(type_.roles) or 'none'}"
+            )
+
+
 def rules(wanted: SyncFile, type_: ObjectType[Any]) -> Mapping[str, RuleValue]:
     """Return those rules that are others than usual; raises `SetupError` when they are none of the sync's type."""
     try:

@@ -6,7 +6,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from services.console import checks, differences, graph, mappings
 from services.console.asking import has_failed, is_asked, own_job
@@ -21,6 +21,8 @@ from shared.core.records import carried
 from shared.core.syncs import Connection, ConnectionSettings, Job, Sync, SyncSettings, SyncSide
 from shared.jobs import Jobs
 from shared.messages import JobDoc, SetupDoc
+from shared.objects import ObjectType
+from shared.objects.roles import in_roles
 from shared.setups import Setups
 
 Fields: TypeAlias = Mapping[str, FieldInfo]
@@ -301,7 +303,11 @@ def _judge_again(drawn: _Drawn, current: Current, at_ms: int) -> None:
 def fields_needed(wanted: SyncFile, old: Sync | None) -> bool:
     """Check whether a sync can only be planned with the fields that both apps have now."""
     by_field = wanted.match.mode == "fields" and (old is None or old.match != wanted.match)
-    return old is None or wanted.mappings is not None or by_field
+    return old is None or wanted.mappings is not None or by_field or _roles_of(old) != _roles_of(wanted)
+
+
+def _roles_of(sync: SyncSettings) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    return sync.left.roles, sync.right.roles
 
 
 def _ends_of(sync: SyncSettings) -> tuple[str, ...]:
@@ -314,11 +320,12 @@ def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str
     if old is not None and _ends_of(old) != _ends_of(wanted):
         raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
     type_ = checks.type_of(wanted, left, right)
+    checks.roles(wanted, type_)
     rules = checks.rules(wanted, type_)
     idle = sorted(wanted.rules.keys() - type_.rules.model_fields.keys())
     drawn.hints += [f"sync {wanted.id!r}: {name} means nothing for records of type {type_.name}" for name in idle]
     checks.associations(wanted, left, right)
-    rows = _mappings(drawn, current, wanted, discovered)
+    rows = _mappings(drawn, current, wanted, type_, discovered)
     if rows is None:
         return
     new = Sync(
@@ -373,7 +380,7 @@ def _check_circles(drawn: _Drawn, sync: Sync, *, new: bool) -> None:
 
 
 def _mappings(
-    drawn: _Drawn, current: Current, wanted: SyncFile, discovered: Discovered
+    drawn: _Drawn, current: Current, wanted: SyncFile, type_: ObjectType[Any], discovered: Discovered
 ) -> tuple[FieldMapping, ...] | None:
     """Return the mappings: those of the file, else those that stand, else the defaults; None where nobody can tell."""
     old, by_field = current.syncs.get(wanted.id), wanted.match.mode == "fields"
@@ -381,12 +388,15 @@ def _mappings(
         raise SetupError(f"sync {wanted.id!r}: to match by fields, name match.left_field and match.right_field")
     if not fields_needed(wanted, old) and old is not None:
         return old.mappings
-    left, right = (_end(drawn, current, end, discovered) for end in (wanted.left, wanted.right))
+    left, right = (_end(drawn, current, end, type_, discovered) for end in (wanted.left, wanted.right))
     if isinstance(left, Unasked) or isinstance(right, Unasked):
         return _mappings_unasked(drawn, wanted, old, [one for one in (left, right) if isinstance(one, Unasked)])
     if by_field:
         left.field(f"sync {wanted.id!r}, match", wanted.match.left_field)
         right.field(f"sync {wanted.id!r}, match", wanted.match.right_field)
+    for end, side in ((left, wanted.left), (right, wanted.right)):
+        for role, name in side.roles.items():
+            end.field(f"sync {wanted.id!r}, role {role!r}", name)
     if wanted.mappings is None:
         made = old.mappings if old is not None else mappings.defaults(left, right)
         drawn.hints += mappings.hints(wanted.id, made, old, left, right)
@@ -411,7 +421,8 @@ def _mappings_unasked(
 ) -> tuple[FieldMapping, ...] | None:
     """Go on with the mappings that stand where the file says nothing else, as far as can be told without the fields."""
     reasons = "; ".join(dict.fromkeys(one.reason for one in lacking))
-    if old is not None and (wanted.mappings is None or mappings.agrees(wanted.mappings, old.mappings)):
+    same = old is not None and _roles_of(old) == _roles_of(wanted)
+    if old is not None and same and (wanted.mappings is None or mappings.agrees(wanted.mappings, old.mappings)):
         drawn.hints.append(f"sync {wanted.id!r}: its fields cannot be read now, and are taken as they were: {reasons}")
         return old.mappings
     if any(one.refused for one in lacking):
@@ -420,13 +431,16 @@ def _mappings_unasked(
     return None
 
 
-def _end(drawn: _Drawn, current: Current, end: SyncSide, discovered: Discovered) -> End | Unasked:
+def _end(
+    drawn: _Drawn, current: Current, end: SyncSide, type_: ObjectType[Any], discovered: Discovered
+) -> End | Unasked:
     found = discovered.fields.get((end.connection, end.object), Unasked("nobody asked", refused=False))
     if isinstance(found, Unasked):
         reason = f"the fields of {end.object} of connection {end.connection!r} cannot be read: {found.reason}"
         return Unasked(reason, refused=found.refused)
     app = current.apps[drawn.rows[end.connection].app]
-    return End(app=app.title, object=end.object, fields=found)
+    fields = {info.name: info for info in in_roles(found.values(), end.roles, type_)}
+    return End(app=app.title, object=end.object, fields=fields)
 
 
 def _job(sync: Sync, at_ms: int) -> Change:

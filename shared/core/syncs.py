@@ -25,6 +25,8 @@ class SyncSide(Frozen):
     """One of the objects that its app has."""
     type: str = Field(default="", examples=["lead"])
     """Whose rules the records follow: the type that the object is known to hold, when empty. Both ends follow one."""
+    roles: Mapping[str, str] = Field(default_factory=dict, examples=[{"email": "work_email"}])
+    """Which field holds what a record is recognised and named by, where it is another one than usual."""
 
 
 class Create(Frozen):
@@ -55,9 +57,9 @@ class SyncSettings(Frozen):
     id: str = Field(pattern=_ID, examples=["contacts"])
     """Name of the sync: small letters, digits and dashes."""
     left: SyncSide
-    """One end. It cannot be changed afterwards."""
+    """One end. Its connection and object cannot be changed afterwards."""
     right: SyncSide
-    """The other end. It cannot be changed afterwards."""
+    """The other end. Its connection and object cannot be changed afterwards."""
     enabled: bool = Field(default=True, examples=[False])
     """Whether the sync runs. One that is off writes nothing, and catches up when it is switched on again."""
     direction: Direction = Field(default="two_way", examples=["to_right"])
@@ -79,8 +81,9 @@ class SyncSettings(Frozen):
 
     @property
     def is_new_to_earlier(self) -> bool:
-        """Whether a version that knows no types and rules would take it for something else."""
-        return bool(self.left.type or self.right.type or self.rules.keys() - RULES.keys())
+        """Whether a version that knows no types, roles and rules would take it for something else."""
+        named = any(end.type or end.roles for end in (self.left, self.right))
+        return named or bool(self.rules.keys() - RULES.keys())
 
     @model_validator(mode="before")
     @classmethod

@@ -46,6 +46,13 @@ class ObjectType(Generic[R]):
     matched_by: Callable[[R], Rule]
     label: Callable[[Mapping[str, Value | None]], str]
     """Canonical values to what people call the record."""
+    labels: tuple[str, ...] = ()
+    """Canonical fields that `label` reads besides the identifiers."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Return the canonical fields that a record is recognised and named by: any field may be given such a role."""
+        return (*self.identifiers, *self.labels)
 
     def read_rules(self, given: Mapping[str, object]) -> R:
         """Read rules as settings hold them; raises ValueError with a sentence when they are none of this type.

@@ -54,4 +54,5 @@ DEAL: Final = ObjectType(
     keys=keys,
     matched_by=matched_by,
     label=label,
+    labels=("name",),
 )

@@ -429,3 +429,38 @@ def test_a_rule_of_people_means_nothing_for_deals(planner: Planner) -> None:
     assert "deal has no rule colour; there are none" in planner.refused(
         *rows, between("one", "two", "deals", "deal", rules={"colour": "red"})
     )
+
+
+# Roles
+
+
+def test_a_role_says_which_field_holds_what_records_are_recognised_by(planner: Planner) -> None:
+    """The default mappings follow it; the field that usually has the role is a field as any other."""
+    rows = crm("one"), crm("two")
+    sync = between("one", "two")
+    sync["left"]["roles"] = {"email": "salutation"}
+    planner.apply(*rows, sync)
+    made = {row.key: (row.left, row.right, row.lens) for row in planner.syncs["people"].mappings}
+    assert made["email"] == ("salutation", "email", "email")
+    assert ("email", "email") not in {row[:2] for row in made.values()}
+    sync["left"]["roles"] = {"email": "message"}
+    found = planner.apply(*rows, sync)
+    assert lines(found)[:2] == ["~ sync people", "    left.roles.email: salutation -> message"]
+    assert [change.key for change in found.changes] == ["sync:people", "job:edited-people-2"]
+    made = {row.key: (row.left, row.right, row.lens) for row in planner.syncs["people"].mappings}
+    assert made["email"] == ("salutation", "email", "email"), "mappings that stand are kept"
+
+
+def test_a_role_that_the_type_or_the_app_does_not_have_is_refused(planner: Planner) -> None:
+    rows = crm("one"), crm("two")
+    sync = between("one", "two", "deals", "deal")
+    sync["right"]["roles"] = {"email": "dealname"}
+    assert "sync 'deals': a deal has no role email; there are name" in planner.refused(*rows, sync)
+    sync["right"]["roles"] = {"name": "deal_name"}
+    told = planner.refused(*rows, sync)
+    assert "role 'name': HubSpot has no field 'deal_name' of deal. Did you mean 'dealname'?" in told
+    sync["right"]["roles"] = {}
+    planner.apply(*rows, sync)
+    planner.away = {"two": PAUSED}
+    sync["right"]["roles"] = {"name": "deal_name"}
+    assert "the fields of deal of connection 'two' cannot be read" in planner.plan(*rows, sync).unasked[0]

@@ -1,5 +1,6 @@
 """What settings become when they are made ready to run."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def compiled(
-    object_: str = "contact", *mappings: FieldMapping, match: MatchSettings | None = None, type_: str = "", **more: Any
+    object_: str = "contact",
+    *mappings: FieldMapping,
+    match: MatchSettings | None = None,
+    type_: str = "",
+    roles: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Policy:
     """Compile a sync of two HubSpot accounts, the left one in Rome, the right one in Los Angeles."""
     connections = {
@@ -27,7 +33,7 @@ def compiled(
     }
     sync = Sync(
         id="s",
-        left=SyncSide(connection="one", object=object_, type=type_),
+        left=SyncSide(connection="one", object=object_, type=type_, roles=roles or {}),
         right=SyncSide(connection="two", object=object_, type=type_),
         mappings=mappings,
         match=match or MatchSettings(),
@@ -98,3 +104,19 @@ def test_a_sync_whose_ends_follow_two_types_or_no_rule_that_is_known_does_not_ru
             compiled("contact", **changes)
     made = compiled("deal", rules={"email_required": False})
     assert made.left.identify({}).excluded == "", "what earlier versions took at every sync is passed over"
+
+
+def test_a_record_is_recognised_and_named_by_the_fields_that_have_the_roles() -> None:
+    """They are read although no mapping names them."""
+    policy = compiled(roles={"email": "work_email", "last_name": "jobtitle"})
+    ann: Fields = {"work_email": "Ann@X.example", "email": "old@x.example", "firstname": "Ann", "jobtitle": "Lee"}
+    assert policy.left.identify(ann).keys == ("e:ann@x.example",)
+    assert policy.right.identify(ann).keys == ("e:old@x.example",), "the other end has its usual fields"
+    assert policy.left.label(ann) == "Ann Lee"
+    assert {"work_email", "jobtitle"} <= policy.left.fields & policy.left.identifiers
+    assert "email" not in policy.left.identifiers
+    deal = compiled("deal", roles={"name": "description"})
+    assert deal.left.fields == {"description"}
+    assert deal.left.label({"description": "Big"}) == "Big"
+    with pytest.raises(KeyError, match="mail"):
+        compiled(roles={"mail": "email"})

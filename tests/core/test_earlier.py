@@ -44,6 +44,7 @@ def test_rules_are_read_where_earlier_versions_write_them() -> None:
         ({"rules": RULES}, "1"),
         ({"rules": {"later": True}}, "2"),
         ({"left": SYNC.left.model_copy(update={"type": "lead"})}, "2"),
+        ({"right": SYNC.right.model_copy(update={"roles": {"email": "mail"}})}, "2"),
     ],
 )
 def test_what_an_earlier_version_would_take_for_something_else_is_written_in_a_version_it_leaves_out(
