@@ -13,6 +13,8 @@ from shared.core.syncs import Connection, Job, Phase, Sync
 Origin: TypeAlias = Literal["live", "snapshot", "answer"]
 JobPhase: TypeAlias = Literal["reading", "indexing", "matching", "done", "failed", "cancelled"]
 """The step that a job is at, or how it ended."""
+Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
+"""What a user, or an API token, may do; each may do what those before it may."""
 
 
 class Notice(Frozen):
@@ -195,6 +197,79 @@ class JobDoc(Frozen):
     cancelled: JobOrder | None = None
 
 
+class User(Frozen):
+    """Somebody who may sign in to the console."""
+
+    id: str
+    email: str
+    name: str = ""
+    role: Role
+    disabled: bool = False
+    created_ms: int = 0
+
+
+class Password(Frozen):
+    """A user's password: its Argon2 hash, sealed. Sessions that began before it was set have ended."""
+
+    user: str
+    sealed: str
+    at_ms: int
+
+
+class Invitation(Frozen):
+    """A link by which a user sets a password once: the hash of its secret."""
+
+    user: str
+    hashed: str
+    until_ms: int
+
+
+class Ended(Frozen):
+    """A session that ended, or all sessions of a user that began until a moment."""
+
+    id: str
+    at_ms: int
+    until_ms: int = 0
+    """When the session would have ended by itself; nobody needs to know of it afterwards."""
+
+
+class Seen(Frozen):
+    """When a user or an API token was at work last, to within ten minutes."""
+
+    id: str
+    at_ms: int
+
+
+class ApiToken(Frozen):
+    """A token of the API: the hash of its secret. It may do what its role and its owner may."""
+
+    id: str
+    name: str
+    owner: str = ""
+    """The user's id; empty for the installation itself."""
+    role: Role
+    hashed: str
+    created_ms: int = 0
+    until_ms: int = 0
+    """When it ends; 0 for never."""
+
+
+class AccessDoc(Frozen):
+    """One document on the `access` topic; exactly one part is set. A tombstone removes it.
+
+    What different people change stands under different keys, so that none overwrites another one's decision: a new
+    password cannot enable somebody who was disabled meanwhile.
+    """
+
+    user: User | None = None
+    password: Password | None = None
+    invitation: Invitation | None = None
+    session: Ended | None = None
+    sessions: Ended | None = None
+    seen: Seen | None = None
+    token: ApiToken | None = None
+
+
 REFUSED: Final = "refused"
 """The cursor of no feed: its time says when an app last refused something that a change of its fields may end."""
 
@@ -243,10 +318,14 @@ class Delayed(Frozen):
 RecordSeen.model_rebuild()
 
 __all__ = [
+    "AccessDoc",
+    "ApiToken",
     "Cursor",
     "Delayed",
+    "Ended",
     "HistoryBundle",
     "HistoryStep",
+    "Invitation",
     "JobDoc",
     "JobOrder",
     "JobPhase",
@@ -257,11 +336,15 @@ __all__ = [
     "PairAnswer",
     "PairEvent",
     "Parked",
+    "Password",
     "PhaseSet",
     "Rebuilt",
     "RecordSeen",
+    "Role",
     "Rotated",
+    "Seen",
     "SetupDoc",
+    "User",
     "WriteCommand",
     "oldest_setups",
 ]

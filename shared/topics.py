@@ -166,6 +166,18 @@ JOBS: Final = Topic(
     partitions=1,
     doc="Long work that was asked for, and how far it is; a job that has ended is removed 30 days later.",
 )
+ACCESS: Final = Topic(
+    name="access",
+    model=messages.AccessDoc,
+    version=1,
+    key="kind:id",
+    producers=("console",),
+    consumers=("console",),
+    cleanup="compact",
+    retention_ms=0,
+    partitions=1,
+    doc="Users of the console, their passwords (hashed and sealed), API tokens (hashed), and sessions that ended.",
+)
 CURSORS: Final = Topic(
     name="cursors",
     model=messages.Cursor,
@@ -232,4 +244,17 @@ def catalogue(apps: tuple[str, ...], history_days: int = HISTORY_DAYS) -> tuple[
     """List every topic of an installation with these apps, which keeps its history for so many days."""
     history = replace(HISTORY, retention_ms=history_days * DAY_MS)
     per_app = tuple(writes(app, backfill=backfill) for app in apps for backfill in (False, True))
-    return (NOTICES, RECORDS, PAIRS, PAIR_STATE, history, SETUPS, JOBS, CURSORS, PARKED, *LATER.values(), *per_app)
+    return (
+        NOTICES,
+        RECORDS,
+        PAIRS,
+        PAIR_STATE,
+        history,
+        SETUPS,
+        JOBS,
+        ACCESS,
+        CURSORS,
+        PARKED,
+        *LATER.values(),
+        *per_app,
+    )

@@ -19,6 +19,7 @@ from deploy.local.ports import DEFAULT_BASE, port_layout
 MEMORY_MIB = 2000
 DISK_MIB = 2000
 _PACKAGES = (
+    "argon2",
     *(
         "aiohttp",
         "cryptography",

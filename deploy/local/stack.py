@@ -330,6 +330,18 @@ class Stack:
         """Ask the console's API."""
         return self.ask(f"{self.console_url}/api/v1/{path}", self.secrets["console_token"], **query)
 
+    def sign_in_link(self) -> str:
+        """Return an address that signs a browser in, once; raises `StackError`."""
+        with requests.Session() as session:
+            session.trust_env = False
+            headers = {"Authorization": f"Bearer {self.secrets['console_token']}"}
+            try:
+                reply = session.post(f"{self.console_url}/api/v1/sign-in-links", headers=headers, timeout=10)
+                reply.raise_for_status()
+            except requests.RequestException as error:
+                raise StackError(f"the console makes no link to sign in: {error}") from error
+            return f"{self.console_url}{reply.json()['path']}"
+
     def check(self) -> None:
         """Make sure that every service runs; raises `StackError` with the last words of one that has ended."""
         for name, child in self.services.items():
@@ -363,6 +375,7 @@ def _things_to_try(stack: Stack) -> Sequence[str]:
     return (
         f"Endpoints and tokens: {where}/endpoints.json; logs: {where}/*.log",
         f"How everything stands: {stack.console_url} (sign in with the console_token of endpoints.json)",
+        f"The same, signed in at once (works once, within an hour): {stack.sign_in_link()}",
         "Three things to try, in another terminal:",
         "  1. change a contact in HubSpot, and see its card change:",
         f"     .venv/bin/python -m deploy.local.edit hubspot --data {where}",

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from services.console.access import Access
+from services.console.api_access import add_routes
 from services.console.protect import problem_json, protect
 from services.console.roles import NEEDS, check_role
 from services.console.use.exporting import as_csv
@@ -147,6 +148,7 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
             ]
         }
 
+    add_routes(router, access)
     return router
 
 

@@ -5,11 +5,11 @@ The API, the pages and their buttons ask it, and an address that it does not nam
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from services.console.use.problems import Problem
+from shared.messages import Role
 
-Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("viewer", "editor", "operator", "admin")
 """Each may do what those before it may."""
 MEANINGS: Final[Mapping[Role, str]] = {
@@ -23,6 +23,11 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /static/{name}": None,
     "GET /sign-in": None,
     "POST /sign-in": None,
+    "GET /sign-in/link": None,
+    "GET /first-admin": None,
+    "POST /first-admin": None,
+    "GET /welcome": None,
+    "POST /welcome": None,
     "POST /sign-out": "viewer",
     "POST /look": "viewer",
     "GET /": "viewer",
@@ -50,6 +55,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "POST /api/v1/jobs": "operator",
     "POST /api/v1/jobs/{name}/{what}": "operator",
     "GET /api/v1/error-categories": "viewer",
+    "POST /api/v1/sign-in-links": "admin",
 }
 """The least role that may, by method and address; None for those who are not signed in, too."""
 

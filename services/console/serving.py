@@ -1,15 +1,24 @@
 """Wires the console as a service: the views, and the API and pages that answer from them."""
 
+from services.console import first_admin
 from services.console.access import Access
 from services.console.gauges import Gauges
+from services.console.passwords import Passwords
+from services.console.people import People
 from services.console.projection import Follower, Views
 from services.console.site import make_site
+from services.console.use.accounts import Accounts
 from services.console.use.installation import Installation
+from shared import topics
+from shared.io.attempts import RedisAttempts
 from shared.io.budgets_redis import RedisBudgets
+from shared.io.following import TopicFollower
+from shared.io.once import RedisOnce
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
 from shared.io.tokens import place_of
 from shared.io.tokens_redis import RedisTokens
+from shared.io.vault import Vault
 from shared.io.web import web_server
 from shared.io.webhook_refusals import WebhookRefusals
 from shared.settings import SettingsError
@@ -39,7 +48,15 @@ def wire(service: Service) -> None:
         refused=lambda row: tokens.look(place_of(row)).paused,
         webhooks=WebhookRefusals(client).of,
     )
-    access = Access(settings.console_token.get_secret_value(), service.clock)
+    people = People()
+    followed = TopicFollower(settings, topics.ACCESS, people)
+    service.start("access-followed", followed.run)
+    service.health.require("access", lambda: "" if followed.caught_up.is_set() else "the users are still being read")
+    passwords = Passwords(Vault.from_file(settings.key_file))
+    accounts = Accounts(installation, people, passwords, RedisOnce(client), people.settle)
+    service.start("first-admin", lambda stop: first_admin.offer(accounts, settings, followed.caught_up, stop))
+    attempts = RedisAttempts(client, service.clock)
+    access = Access(settings.console_token.get_secret_value(), service.clock, accounts, attempts)
     run = web_server(
         make_site(installation, access, settings.console_names),
         settings.console_host,

@@ -1,4 +1,4 @@
-"""Follows the `setups` and `jobs` topics into views: to their end before any work begins, then for ever."""
+"""Follows the `setups`, `jobs` and `access` topics into views: to their end before any work begins, then for ever."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -21,6 +21,7 @@ _POLL_S: Final = 0.5
 _PAUSE_S: Final = 1.0
 _log = logs.get(__name__)
 M = TypeVar("M", bound=BaseModel)
+M_contra = TypeVar("M_contra", bound=BaseModel, contravariant=True)
 
 
 class _View(Protocol):
@@ -105,15 +106,30 @@ class _Follower(ABC, Generic[M]):
                 self._view.leave_out(item.offset, item.key, item.value, error.detail)
 
 
-class SetupsFollower(_Follower[SetupDoc]):
+class View(_View, Protocol[M_contra]):
+    """What takes the documents of a topic one after another."""
+
+    def apply(self, offset: int, key: str, doc: M_contra | None) -> None:
+        """Take one document; None is its tombstone."""
+        ...
+
+
+class TopicFollower(_Follower[M]):
+    """Keeps a view up to date that needs nothing but keys and documents."""
+
+    def __init__(self, settings: Settings, topic: Topic[M], view: View[M]) -> None:
+        super().__init__(settings, topic, view)
+        self._taking = view
+
+    def _apply(self, stored: Stored[M]) -> None:
+        self._taking.apply(stored.offset, stored.key, stored.message)
+
+
+class SetupsFollower(TopicFollower[SetupDoc]):
     """Keeps the settings up to date."""
 
     def __init__(self, settings: Settings, setups: Setups) -> None:
         super().__init__(settings, topics.SETUPS, setups)
-        self._setups = setups
-
-    def _apply(self, stored: Stored[SetupDoc]) -> None:
-        self._setups.apply(stored.offset, stored.key, stored.message)
 
 
 class JobsFollower(_Follower[JobDoc]):

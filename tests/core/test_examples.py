@@ -16,7 +16,7 @@ from shared.core import pairs
 from shared.core.earlier import RULES
 from shared.core.pairs import NewerState, Pair
 from shared.core.records import Version, carried
-from shared.messages import JobDoc, SetupDoc
+from shared.messages import AccessDoc, JobDoc, SetupDoc
 from shared.topics import Topic, UnreadableMessage
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 TOPICS: Final = {topic.name.split(".")[0]: topic for topic in topics.catalogue(tuple(APPS))}
 """By folder: all topics of writes carry the same, and all that delay."""
+_PARTS: Final = [(topics.SETUPS, SetupDoc), (topics.JOBS, JobDoc), (topics.ACCESS, AccessDoc)]
 FILES: Final = sorted(EXAMPLES.rglob("*.json"))
 
 
@@ -59,8 +60,8 @@ def test_no_topic_lacks_an_example(folder: str) -> None:
         assert list((EXAMPLES / folder / f"v{version}").glob("*.json")), version
 
 
-@pytest.mark.parametrize(("topic", "model"), [(topics.SETUPS, SetupDoc), (topics.JOBS, JobDoc)])
-def test_no_kind_of_settings_or_jobs_lacks_an_example(topic: Topic[Any], model: type[BaseModel]) -> None:
+@pytest.mark.parametrize(("topic", "model"), _PARTS)
+def test_no_kind_of_document_lacks_an_example(topic: Topic[Any], model: type[BaseModel]) -> None:
     """One document holds one of them."""
     made = {path.stem for path in (EXAMPLES / topic.name / f"v{topic.version}").glob("*.json")}
     assert made == set(model.model_fields)

@@ -19,3 +19,15 @@ class Problem(Exception):  # noqa: N818 - named as RFC 9457 names it
         self.title = title
         self.detail = detail
         self.headers = dict(headers or {})
+
+
+class Refused(Problem):
+    """What somebody wrote is refused, field by field.
+
+    Args:
+        fields: A sentence for each field that is wrong.
+    """
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(422, "Not accepted", " ".join(fields.values()))
+        self.fields = dict(fields)

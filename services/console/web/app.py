@@ -17,14 +17,15 @@ from starlette.routing import Route
 
 from services.console.access import Access
 from services.console.protect import protect
-from services.console.roles import NEEDS, Role, check_role
+from services.console.roles import NEEDS, check_role
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.web import assets
-from services.console.web.asked import LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
+from services.console.web.asked import BROWSER_COOKIE, LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
 from services.console.web.parts.words import url
-from services.console.web.screens import home, parked, record, records, sign_in, sync, why, wrong
+from services.console.web.screens import home, parked, record, records, sign_in, sync, welcome, why, wrong
 from services.console.web.sessions import Sessions
+from shared.messages import Role
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -61,6 +62,11 @@ class Page:
 PAGES: Final = (
     Page("GET", "/sign-in", sign_in.show),
     Page("POST", "/sign-in", sign_in.sign_in),
+    Page("GET", "/sign-in/link", sign_in.by_link),
+    Page("GET", "/first-admin", welcome.first),
+    Page("POST", "/first-admin", welcome.make_first),
+    Page("GET", "/welcome", welcome.show),
+    Page("POST", "/welcome", welcome.accept),
     Page("POST", "/sign-out", sign_in.sign_out),
     Page("POST", "/look", sign_in.keep_look),
     Page("GET", "/", home.show),
@@ -83,7 +89,7 @@ def make_pages(console: Installation, access: Access, names: Collection[str] = (
         access: Checks the token of whoever signs in.
         names: Names of the console beside localhost and addresses.
     """
-    site = Site(console=console, access=access, sessions=Sessions(access.token, access.now_ms))
+    site = Site(console=console, access=access, sessions=Sessions(access.token, access.now_ms, access.accounts.people))
     web = Starlette(
         routes=[
             Route("/static/{name}", _static),
@@ -132,17 +138,24 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
         host=request.headers.get("host", ""),
         is_https="https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "")),
         client=request.client.host if request.client else "",
-        look=Look.read(request.cookies.get(LOOK_COOKIE, "")),
+        look=_look(request),
+        browser=request.cookies.get(BROWSER_COOKIE, ""),
         query=dict(request.query_params),
         form=form,
         params=request.path_params,
     )
-    answer = await run_in_threadpool(page.answer, asked)
+    answer = await run_in_threadpool(_answer, page, asked)
     if session is not None and page.needs is not None and "set-cookie" not in answer.headers:
         renewed = site.sessions.renewed(session)
         if renewed is not None:
             asked.keep(answer, renewed)
     return answer
+
+
+def _answer(page: Page, asked: Asked) -> Response:
+    if asked.session is not None and asked.session.user:
+        asked.site.accounts.note_seen(asked.session.user)
+    return page.answer(asked)
 
 
 async def _form(request: Request) -> Mapping[str, str]:

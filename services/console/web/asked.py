@@ -9,11 +9,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.console.access import Access
 from services.console.roles import needed_at, reaches
+from services.console.use.accounts import Accounts
+from services.console.use.callers import Caller
 from services.console.use.installation import Installation
 from services.console.web.sessions import Session, Sessions
+from shared.messages import User
 
 SESSION_COOKIE: Final = "syncline"
 LOOK_COOKIE: Final = "syncline-look"
+BROWSER_COOKIE: Final = "syncline-browser"
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 _YEAR_S: Final = 365 * 86_400
 
@@ -25,6 +29,11 @@ class Site:
     console: Installation
     access: Access
     sessions: Sessions
+
+    @property
+    def accounts(self) -> Accounts:
+        """Return what is done with users."""
+        return self.access.accounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +69,8 @@ class Asked:
     """Whether the browser is known to have come by https."""
     client: str
     look: Look = Look()
+    browser: str = ""
+    """The cookie of a browser in which somebody has signed in before."""
     query: Mapping[str, str]
     form: Mapping[str, str]
     params: Mapping[str, str]
@@ -69,6 +80,17 @@ class Asked:
     def console(self) -> Installation:
         """Return the installation."""
         return self.site.console
+
+    @property
+    def caller(self) -> Caller:
+        """Return who asks; only those who are signed in come to where this is asked."""
+        assert self.session is not None  # noqa: S101 - see above
+        return self.session.caller
+
+    @property
+    def origin(self) -> str:
+        """Return under which address the console was called."""
+        return f"{'https' if self.is_https else 'http'}://{self.host}"
 
     @property
     def now_ms(self) -> int:
@@ -95,6 +117,23 @@ class Asked:
         answer.set_cookie(
             SESSION_COOKIE,
             self.site.sessions.cookie(session),
+            path="/",
+            httponly=True,
+            samesite="lax",
+            secure=not self.is_local,
+        )
+
+    def known_browser(self, email: str) -> str:
+        """Return the name of this browser, where the user with an address has signed in before; empty where not."""
+        user = self.site.accounts.people.by_email(email.strip().lower())
+        return self.site.sessions.browser_of(self.browser, user.id) if user else ""
+
+    def know_browser(self, answer: Response, user: User) -> None:
+        """Set the cookie of a browser in which a user has signed in."""
+        answer.set_cookie(
+            BROWSER_COOKIE,
+            self.site.sessions.browser(user.id),
+            max_age=_YEAR_S,
             path="/",
             httponly=True,
             samesite="lax",

@@ -1,7 +1,8 @@
 """Who is signed in: a signed cookie, so that any replica knows the session that another one began.
 
-Its key comes from the installation's token: whoever changes that ends all sessions. A session names a person and a
-role, and nothing here knows how the person proved it.
+Its key comes from the installation's token: whoever changes that ends all sessions. A session names a person; which
+role that person has, and whether the session has ended, is looked up each time (`services.console.people`). Nothing
+here knows how the person proved who he is.
 """
 
 import base64
@@ -9,16 +10,20 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.console.roles import Role
+from services.console.people import INSTALLATION, People
+from services.console.use.accounts import LONGEST_SESSION_MS
+from services.console.use.callers import Caller
+from shared.messages import Role, User
 
 LASTS_MS: Final = 12 * 3_600_000
 """How long a session lasts that is not used; one that is used is renewed at half of that."""
+_ADMIN: Final[Role] = "admin"
 _PAD: Final = 16
 
 
@@ -30,6 +35,14 @@ class Session:
     role: Role
     id: str
     until_ms: int
+    user: str = ""
+    """The user's id; empty for the installation itself."""
+    began_ms: int = 0
+
+    @property
+    def caller(self) -> Caller:
+        """Return who asks."""
+        return Caller(self.who, self.role, user=self.user)
 
 
 _Session: Final = TypeAdapter(Session)
@@ -40,15 +53,21 @@ class Sessions:
 
     Args:
         secret: What only the installation knows.
+        now_ms: Tells the time.
+        people: Who may sign in, and which sessions have ended.
     """
 
-    def __init__(self, secret: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, secret: str, now_ms: Callable[[], int], people: People) -> None:
+        self.people = people
         self._key = hmac.digest(secret.encode(), b"syncline console session", "sha256")
         self._now_ms = now_ms
 
-    def begin(self, who: str, role: Role) -> Session:
-        """Return a new session; its id is nobody's before."""
-        return Session(who, role, secrets.token_urlsafe(12), self._now_ms() + LASTS_MS)
+    def begin(self, user: User | None) -> Session:
+        """Return a new session of a user, None for the installation itself; its id is nobody's before."""
+        ended = self.people.ended_until(user.id if user else INSTALLATION)
+        began = max(self._now_ms(), ended + 1)
+        who, role, name = (user.email, user.role, user.id) if user else (INSTALLATION, _ADMIN, "")
+        return Session(who, role, secrets.token_urlsafe(12), self._now_ms() + LASTS_MS, name, began)
 
     def cookie(self, session: Session) -> str:
         """Return a session as its cookie holds it."""
@@ -64,13 +83,38 @@ class Sessions:
             session = _Session.validate_json(base64.urlsafe_b64decode(body))
         except (ValueError, ValidationError):
             return None  # of another version, which signs alike
-        return session if self._now_ms() < session.until_ms else None
+        return self._standing(session) if self._now_ms() < session.until_ms else None
+
+    def _standing(self, session: Session) -> Session | None:
+        """Return a session with the role that its user has now; None when it has ended."""
+        user = self.people.user(session.user) if session.user else None
+        if self.people.has_ended(session.id) or session.began_ms <= self.people.ended_until(
+            session.user or INSTALLATION
+        ):
+            return None
+        if session.began_ms and self._now_ms() - session.began_ms > LONGEST_SESSION_MS:
+            return None
+        if not session.user:
+            return session
+        return None if user is None or user.disabled else replace(session, who=user.email, role=user.role)
 
     def renewed(self, session: Session) -> Session | None:
         """Return a session with a new end when half of its time is over, or None."""
         if session.until_ms - self._now_ms() > LASTS_MS // 2:
             return None
-        return Session(session.who, session.role, session.id, self._now_ms() + LASTS_MS)
+        now = self._now_ms()
+        return replace(session, until_ms=now + LASTS_MS, began_ms=session.began_ms or now)
+
+    def browser(self, user: str) -> str:
+        """Return a cookie that tells a browser in which a user has signed in from all others."""
+        body = f"{user}:{secrets.token_urlsafe(12)}"
+        return f"{body}.{self._mark('browser', body)}"
+
+    def browser_of(self, cookie: str, user: str) -> str:
+        """Return the name of a browser; empty where this user has not signed in before."""
+        body, _, mark = cookie.partition(".")
+        is_ours = hmac.compare_digest(mark.encode(), self._mark("browser", body).encode())
+        return body.partition(":")[2] if is_ours and body.partition(":")[0] == user else ""
 
     def form_token(self, session: Session) -> str:
         """Return what the forms of a session carry, so that no other page can send them.

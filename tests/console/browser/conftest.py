@@ -103,16 +103,17 @@ def _empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
 @pytest.fixture(name="reader")
 def _reader(browser: Browser, window: Window) -> Iterator[Reader]:
     """Offer a signed-in reader of the console with something of everything."""
-    yield from _at(browser, window)
+    yield from at_window(browser, window)
 
 
 @pytest.fixture(name="newcomer")
 def _newcomer(browser: Browser, empty: Window) -> Iterator[Reader]:
     """Offer a signed-in reader of a console without records."""
-    yield from _at(browser, empty)
+    yield from at_window(browser, empty)
 
 
-def _at(browser: Browser, window: Window) -> Iterator[Reader]:
+def at_window(browser: Browser, window: Window, *, signed_in: bool = True) -> Iterator[Reader]:
+    """Open a browser at a console, and look at the end that it had nothing to complain of."""
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(15_000)
@@ -124,7 +125,8 @@ def _at(browser: Browser, window: Window) -> Iterator[Reader]:
 
     page.on("console", heard)
     page.on("pageerror", lambda error: reader.said.append(str(error)))
-    reader.sign_in()
+    if signed_in:
+        reader.sign_in()
     yield reader
     context.close()
     assert reader.said == [], "the browser had nothing to complain of"

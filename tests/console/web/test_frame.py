@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from services.console.guard import MOST_WRONG
+from services.console.access import FREE_AT_ADDRESS
+from services.console.people import People
 from services.console.web.app import PAGES, POLICY, Page
 from services.console.web.asked import Look, inside
 from services.console.web.assets import ASSETS
@@ -53,7 +54,7 @@ def test_a_wrong_token_is_told_at_its_field(stranger: Visitor) -> None:
 
 def test_many_wrong_tokens_shut_the_door(stranger: Visitor) -> None:
     """The same count as the API's: nobody gets twice as many guesses by using both."""
-    for _ in range(MOST_WRONG):
+    for _ in range(FREE_AT_ADDRESS):
         assert stranger.ask("/api/v1/health", headers={"Authorization": "Bearer guess"}).status_code == 401
     answer = stranger.sign_in(TOKEN)
     assert answer.status_code == 429
@@ -87,8 +88,8 @@ def test_the_cookie_is_kept_from_script_and_other_sites(
 
 @pytest.mark.parametrize("row", [row for row in _GUARDED if row.method == "POST"], ids=lambda row: row.path)
 def test_a_form_of_nobody_knows_where_is_refused(visitor: Visitor, row: Page) -> None:
-    other = Sessions(TOKEN, ManualClock().now_ms)
-    foreign = other.form_token(other.begin("admin", "admin"))
+    other = Sessions(TOKEN, ManualClock().now_ms, People())
+    foreign = other.form_token(other.begin(None))
     for token in ("", "x", "x" * 43, foreign):
         assert visitor.ask(path_of(row), "POST", data={"form_token": token}).status_code == 403
     own = visitor.open("/").form("/look").fields["form_token"]
@@ -122,24 +123,34 @@ def test_nobody_is_sent_elsewhere(stranger: Visitor, url: str) -> None:
 
 def test_a_session_ends_and_is_renewed_while_it_is_used() -> None:
     clock = ManualClock()
-    sessions = Sessions("t", clock.now_ms)
-    session = sessions.begin("ann", "viewer")
+    sessions = Sessions("t", clock.now_ms, People())
+    session = sessions.begin(None)
     assert sessions.read(sessions.cookie(session)) == session
     assert sessions.renewed(session) is None
     clock.advance(LASTS_MS // 2)
     renewed = sessions.renewed(session)
     assert renewed is not None
-    assert (renewed.who, renewed.role, renewed.id) == ("ann", "viewer", session.id), "its forms stay good"
+    assert (renewed.who, renewed.role, renewed.id) == ("installation", "admin", session.id), "its forms stay good"
     clock.advance(LASTS_MS // 2)
     assert sessions.read(sessions.cookie(session)) is None
     assert sessions.read(sessions.cookie(renewed)) == renewed
 
 
+def test_no_session_lasts_for_ever() -> None:
+    clock = ManualClock()
+    sessions = Sessions("t", clock.now_ms, People())
+    session, turns = sessions.begin(None), 0
+    while (found := sessions.read(sessions.cookie(session))) is not None:
+        clock.advance(LASTS_MS // 2)
+        session, turns = sessions.renewed(found) or found, turns + 1
+    assert turns == 7 * 4 + 1, "a week, in turns of six hours"
+
+
 def test_a_cookie_that_was_not_made_here_is_nobodys() -> None:
-    sessions = Sessions("t", ManualClock().now_ms)
-    good = sessions.cookie(sessions.begin("ann", "viewer"))
+    sessions = Sessions("t", ManualClock().now_ms, People())
+    good = sessions.cookie(sessions.begin(None))
     body, _, mark = good.partition(".")
-    other = Sessions("another token", ManualClock().now_ms)
+    other = Sessions("another token", ManualClock().now_ms, People())
     assert other.read(good) is None, "changing the token ends all sessions"
     for bad in ("", ".", body, f"{body}.", f"{body}.{mark[:-1]}0", f"{body[:-4]}AAAA.{mark}", f"é.{mark}", f".{mark}"):
         assert sessions.read(bad) is None, bad
@@ -148,8 +159,8 @@ def test_a_cookie_that_was_not_made_here_is_nobodys() -> None:
 
 
 def test_forms_carry_another_text_each_time() -> None:
-    sessions = Sessions("t", ManualClock().now_ms)
-    session = sessions.begin("ann", "viewer")
+    sessions = Sessions("t", ManualClock().now_ms, People())
+    session = sessions.begin(None)
     one, two = sessions.form_token(session), sessions.form_token(session)
     assert one != two
     assert sessions.fits(session, one)

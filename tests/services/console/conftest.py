@@ -8,13 +8,17 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.access import Access
-from services.console.guard import WrongTokens
+from services.console.passwords import Passwords
 from services.console.projection import Views
 from services.console.site import make_site
+from services.console.use.accounts import Accounts
 from services.console.use.installation import Installation
+from shared.io.attempts import MemoryAttempts
 from shared.io.budgets import MemoryBudgets
+from shared.io.once import MemoryOnce
+from shared.io.vault import Vault
 from tests.services.console.bench import PORTALS, Bench
-from tests.services.console.window import TOKEN, Window
+from tests.services.console.window import TOKEN, FollowedPeople, Window
 from tests.services.desk import Desk, serving
 
 
@@ -33,18 +37,25 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         webhooks=lambda _: None,
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
     )
-    access = Access(TOKEN, desk.clock)
+    followed = FollowedPeople(desk)
+    accounts = Accounts(
+        installation, followed.people, Passwords(Vault([b"k" * 32])), MemoryOnce(desk.clock), followed.settle
+    )
+    access = Access(TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock))
 
     def renew(place: Path) -> Window:
         desk = Desk()
         installation.views.close()
-        window = Window(desk, Views(place / "views.sqlite"), address, installation)
+        window = Window(desk, Views(place / "views.sqlite"), address, installation, access)
         installation.views, installation.setups = window.views, desk.setups
         installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
         installation._ready = lambda: window.ready
         installation._refused = lambda row: window.paused.get(row.id)
         installation._webhooks = lambda row: window.refused.get(row.id)
-        access.clock, access._wrong = desk.clock, WrongTokens()  # one test's wrong tokens must not shut out the next
+        followed.renew(desk)
+        accounts.once, accounts._noted = MemoryOnce(desk.clock), {}
+        # One test's wrong tokens must not shut out the next.
+        access.clock, access.attempts = desk.clock, MemoryAttempts(desk.clock)
         return window
 
     with serving(make_site(installation, access)) as address:

@@ -1,21 +1,29 @@
 """The console's API over an installation in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import requests
 
+from services.console.access import Access
+from services.console.people import People
 from services.console.projection import Views
+from services.console.use.callers import Caller
 from services.console.use.installation import Installation
+from services.console.web.sessions import Sessions
 from shared import topics
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
 from shared.io.envelope import Stored
+from shared.io.memory import MemoryReader
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
+from shared.messages import Role, User
 from tests.services.desk import SYNC, Desk
 
 TOKEN: Final = "a long random token"
+PASSWORD: Final = "nine green bottles"
 
 
 @dataclass
@@ -26,11 +34,31 @@ class Window:
     views: Views
     address: str
     installation: Installation
+    access: Access
     ready: bool = True
     refused: dict[str, Refusals] = field(default_factory=dict)
     """Webhooks that were refused, by connection."""
     paused: dict[str, Paused] = field(default_factory=dict)
     """Sign-ins that were refused, by connection."""
+
+    def person(self, role: Role, email: str = "ann@x.example") -> User:
+        """Make a user who has chosen `PASSWORD`; the same one when asked for again."""
+        accounts = self.access.accounts
+        found = accounts.people.by_email(email)
+        if found is None:
+            accounts.accept(accounts.invite(email, role)[1], PASSWORD)
+            found = accounts.people.by_email(email)
+        assert found is not None
+        return found if found.role == role else accounts.change(found.id, role=role)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Return what knows the sessions of this console."""
+        return Sessions(TOKEN, self.access.now_ms, self.access.accounts.people)
+
+    def token(self, role: Role) -> str:
+        """Make a token of the API."""
+        return self.access.tokens.make(Caller("installation", "admin"), f"for a {role}", role, 1)[1]
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         """Call with the token."""
@@ -61,6 +89,25 @@ class Window:
         """Take what was written to `jobs`."""
         for doc in self.desk.told(topics.JOBS):
             self.desk.set_job("job", doc, doc.job.id)
+
+
+class FollowedPeople:
+    """The users of an installation in memory, read from its broker whenever something was published."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.people = People()
+        self.renew(desk)
+
+    def renew(self, desk: Desk) -> None:
+        """Read another installation's."""
+        self.people.__init__()  # type: ignore[misc]  # the console holds on to the object
+        self._reader = MemoryReader(desk.broker, topics.ACCESS)
+
+    def settle(self, offsets: Sequence[int] = ()) -> None:
+        """Take what was published."""
+        del offsets
+        for stored in self._reader.poll(0):
+            self.people.apply(stored.offset, stored.key, stored.message)
 
 
 def pair(name: str, status: str = "in_sync", **more: Any) -> Pair:

@@ -1,0 +1,115 @@
+"""Users, tokens and what ended, as the `access` topic tells: each console reads it, so that all of them judge alike.
+
+A document that cannot be read here counts as none: nobody is let in by what only a newer version understands.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from shared.messages import AccessDoc, ApiToken, Ended, Invitation, Password, User
+
+_PATIENCE_S: Final = 2.0
+INSTALLATION: Final = "installation"
+"""Who signs in by the installation's own token, among the sessions that ended."""
+
+
+class People:
+    """All of them; `apply` and `leave_out` are called by one thread, everything else by any."""
+
+    def __init__(self) -> None:
+        self.offset = -1
+        self._docs: dict[str, dict[str, AccessDoc]] = {name: {} for name in AccessDoc.model_fields}
+        self._moved = threading.Condition()
+
+    def apply(self, offset: int, key: str, doc: AccessDoc | None) -> None:
+        """Take one document; None is its tombstone."""
+        kind, _, name = key.partition(":")
+        if kind in self._docs:
+            if doc is None or getattr(doc, kind) is None:
+                self._docs[kind].pop(name, None)
+            else:
+                self._docs[kind][name] = doc
+        self._move(offset)
+
+    def leave_out(self, offset: int, key: str, raw: bytes | None, why: str) -> None:
+        """Take what was there before as gone, since a document of a newer version stands in its place."""
+        del raw, why
+        self.apply(offset, key, None)
+
+    def _move(self, offset: int) -> None:
+        with self._moved:
+            self.offset = offset
+            self._moved.notify_all()
+
+    def settle(self, offsets: Sequence[int]) -> None:
+        """Wait until what was published counts here, for two seconds at most; it is stored in any case."""
+        with self._moved:
+            self._moved.wait_for(lambda: self.offset >= max(offsets, default=-1), _PATIENCE_S)
+
+    # Users
+
+    def users(self) -> list[User]:
+        """List the users by their addresses."""
+        found = [doc.user for doc in list(self._docs["user"].values()) if doc.user is not None]
+        return sorted(found, key=lambda row: (row.email, row.created_ms, row.id))
+
+    def user(self, name: str) -> User | None:
+        """Return a user by id."""
+        doc = self._docs["user"].get(name)
+        return doc.user if doc else None
+
+    def by_email(self, email: str) -> User | None:
+        """Return the user with an address: of two that were made at once, the first."""
+        return next((row for row in self.users() if row.email == email), None)
+
+    def has_admin(self) -> bool:
+        """Check whether an admin can sign in."""
+        return any(row.role == "admin" and not row.disabled and self.password(row.id) for row in self.users())
+
+    def password(self, user: str) -> Password | None:
+        """Return a user's password, sealed."""
+        doc = self._docs["password"].get(user)
+        return doc.password if doc else None
+
+    def invitation(self, user: str) -> Invitation | None:
+        """Return the link that a user was sent, whether or not it has ended."""
+        doc = self._docs["invitation"].get(user)
+        return doc.invitation if doc else None
+
+    def invited(self, hashed: str) -> Invitation | None:
+        """Return the link with a secret."""
+        rows = list(self._docs["invitation"].values())
+        return next((doc.invitation for doc in rows if doc.invitation and doc.invitation.hashed == hashed), None)
+
+    # Sessions
+
+    def has_ended(self, session: str) -> bool:
+        """Check whether somebody signed out of a session."""
+        return session in self._docs["session"]
+
+    def ended(self) -> Mapping[str, Ended]:
+        """Return the sessions that somebody signed out of."""
+        return {name: doc.session for name, doc in list(self._docs["session"].items()) if doc.session is not None}
+
+    def ended_until(self, user: str) -> int:
+        """Return until when all sessions of a user have ended that had begun; -1 for never."""
+        doc, password = self._docs["sessions"].get(user), self.password(user)
+        return max(doc.sessions.at_ms if doc and doc.sessions else -1, password.at_ms if password else -1)
+
+    def seen_ms(self, name: str) -> int:
+        """Return when a user or token was at work last; 0 for never."""
+        doc = self._docs["seen"].get(name)
+        return doc.seen.at_ms if doc and doc.seen else 0
+
+    # Tokens
+
+    def tokens(self) -> list[ApiToken]:
+        """List the API tokens, the newest first."""
+        found = [doc.token for doc in list(self._docs["token"].values()) if doc.token is not None]
+        return sorted(found, key=lambda row: (-row.created_ms, row.id))
+
+    def token(self, name: str) -> ApiToken | None:
+        """Return an API token by id."""
+        doc = self._docs["token"].get(name)
+        return doc.token if doc else None

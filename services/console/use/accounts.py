@@ -1,0 +1,285 @@
+"""Users of the console: who may sign in, with which role, and by which password.
+
+Nobody sets another one's password: whoever makes a user, or resets one, gets a link to hand over, by which that person
+chooses it, once.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from services.console.passwords import Passwords, fault_of
+from services.console.people import INSTALLATION, People
+from services.console.use.callers import Caller
+from services.console.use.installation import Installation
+from services.console.use.problems import Problem, Refused
+from services.console.use.publishing import publish
+from shared import logs, topics
+from shared.io.once import Once, OnceAway
+from shared.io.ports import BusUnavailable, Outbound, run_blocking
+from shared.messages import AccessDoc, Ended, Invitation, Password, Role, Seen, User
+
+INVITED_MS: Final = 72 * 3_600_000
+"""How long a link to choose a password holds."""
+FIRST_ADMIN_MS: Final = 3_600_000
+LINK_MS: Final = 3_600_000
+SEEN_MS: Final = 600_000
+"""The least time between two notes of when somebody was at work."""
+LONGEST_SESSION_MS: Final = 7 * topics.DAY_MS
+"""A session ends then, however much it is used."""
+_FIRST: Final = "first-admin"
+_log = logs.get(__name__)
+_EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\"<>(),;:\\]+@[^@\s\x00-\x1f\"<>(),;:\\]+")
+_WRONG_EMAIL: Final = "Write an e-mail address, such as ann@example.com."
+
+
+class Accounts:
+    """Changes users, and tells what became of sessions.
+
+    Args:
+        console: The installation that they use.
+        people: What is known of them.
+        passwords: Seals and checks passwords.
+        once: Keeps links that work once.
+        settle: Waits until what was published at these offsets counts here.
+    """
+
+    def __init__(
+        self,
+        console: Installation,
+        people: People,
+        passwords: Passwords,
+        once: Once,
+        settle: Callable[[Sequence[int]], None],
+    ) -> None:
+        self.console = console
+        self.people = people
+        self.once = once
+        self._passwords = passwords
+        self._settle = settle
+        self._noted: dict[str, int] = {}
+        self._trouble = logs.Trouble(_log, "work_not_noted")
+
+    @property
+    def _now(self) -> int:
+        return self.console.clock.now_ms()
+
+    def store(self, *docs: tuple[str, AccessDoc | None]) -> None:
+        """Publish documents, None for a tombstone, and wait until they count here."""
+        self._settle(
+            publish(self.console.bus, [Outbound(topic=topics.ACCESS, key=key, message=doc) for key, doc in docs])
+        )
+
+    # Users
+
+    def find(self, name: str) -> User:
+        """Return a user; raises `Problem`."""
+        user = self.people.user(name)
+        if user is None:
+            raise Problem(404, "No such user", f"There is no user {name!r}.")
+        return user
+
+    def invite(self, email: str, role: Role, name: str = "") -> tuple[User, str]:
+        """Make a user, and return it with the secret of the link by which that person chooses a password."""
+        user = User(
+            id=secrets.token_hex(8), email=self._free_email(email), name=name.strip()[:200], role=role,
+            created_ms=self._now,
+        )  # fmt: skip
+        secret, invitation = self._invitation(user.id)
+        self.store((f"user:{user.id}", AccessDoc(user=user)), invitation)
+        return user, secret
+
+    def _free_email(self, email: str) -> str:
+        wanted = email.strip().lower()
+        if len(wanted) > 254 or not _EMAIL.fullmatch(wanted):
+            raise Refused({"email": _WRONG_EMAIL})
+        if self.people.by_email(wanted) is not None:
+            raise Refused({"email": f"{wanted} is a user already."})
+        return wanted
+
+    def _invitation(self, user: str) -> tuple[str, tuple[str, AccessDoc]]:
+        secret = secrets.token_urlsafe(32)
+        doc = Invitation(user=user, hashed=digest(secret), until_ms=self._now + INVITED_MS)
+        return secret, (f"invitation:{user}", AccessDoc(invitation=doc))
+
+    def change(self, name: str, *, role: Role | None = None, disabled: bool | None = None) -> User:
+        """Give a user another role, or shut one out or in again; sessions follow at once."""
+        old = self.find(name)
+        new = old.model_copy(
+            update={
+                "role": old.role if role is None else role,
+                "disabled": old.disabled if disabled is None else disabled,
+            }
+        )
+        if self._is_admin(old) and not self._is_admin(new) and not any(
+            self._is_admin(row) for row in self.people.users() if row.id != old.id
+        ):  # fmt: skip
+            raise Problem(
+                409, "The last admin", "Nobody could manage users any more: make somebody else an admin first."
+            )
+        docs: list[tuple[str, AccessDoc | None]] = [(f"user:{name}", AccessDoc(user=new))]
+        if new.disabled and not old.disabled:
+            docs += [self._all_ended(name), (f"invitation:{name}", None)]
+        if new != old:
+            self.store(*docs)
+        return new
+
+    def _is_admin(self, user: User) -> bool:
+        return user.role == "admin" and not user.disabled and self.people.password(user.id) is not None
+
+    def reset(self, name: str) -> str:
+        """Take a user's password away, and return the secret of a link by which that person chooses another one."""
+        user = self.find(name)
+        if user.disabled:
+            raise Problem(409, "Disabled", f"{user.email} is disabled: enable the user first.")
+        secret, invitation = self._invitation(user.id)
+        self.store((f"password:{name}", None), self._all_ended(name), invitation)
+        return secret
+
+    # Passwords
+
+    def invited(self, secret: str) -> User:
+        """Return whose password a link is for; raises `Problem` when it does not hold any more."""
+        found = self.people.invited(digest(secret))
+        user = self.people.user(found.user) if found else None
+        if found is None or user is None or user.disabled or self._now >= found.until_ms:
+            raise Problem(410, "The link has ended", "It was used, or is too old: ask an admin for another one.")
+        return user
+
+    def accept(self, secret: str, password: str) -> User:
+        """Set the password of whoever was sent a link, which ends with that."""
+        user = self.invited(secret)
+        self.store(self._password(user, password), (f"invitation:{user.id}", None))
+        return user
+
+    def change_password(self, by: Caller, old: str, new: str) -> User:
+        """Set another password for whoever asks; all sessions that began before end."""
+        user = self.find(by.user)
+        stored = self.people.password(user.id)
+        if not self._passwords.check(user.id, stored.sealed if stored else None, old):
+            raise Refused({"old": "This is not your password."})
+        self.store(self._password(user, new), (f"invitation:{user.id}", None))
+        return user
+
+    def _password(self, user: User, password: str) -> tuple[str, AccessDoc]:
+        fault = fault_of(password, user.email, user.email.partition("@")[0], user.name)
+        if fault:
+            raise Refused({"password": fault})
+        doc = Password(user=user.id, sealed=self._passwords.seal(user.id, password), at_ms=self._after_all(user.id))
+        return f"password:{user.id}", AccessDoc(password=doc)
+
+    def holds(self, email: str, password: str) -> User | None:
+        """Return the user that an address and a password belong to; it takes as long where there is none."""
+        user = self.people.by_email(email.strip().lower())
+        stored = self.people.password(user.id) if user else None
+        right = self._passwords.check(user.id if user else "", stored.sealed if stored else None, password)
+        return user if right and user is not None and not user.disabled else None
+
+    # Sessions
+
+    def end_session(self, session: str) -> None:
+        """End one session everywhere, and forget those that would have ended by themselves."""
+        now = self._now
+        over = [name for name, row in self.people.ended().items() if row.until_ms < now]
+        ended = Ended(id=session, at_ms=now, until_ms=now + LONGEST_SESSION_MS)
+        self.store((f"session:{session}", AccessDoc(session=ended)), *((f"session:{name}", None) for name in over))
+
+    def end_all(self, by: Caller) -> None:
+        """End all sessions of whoever asks."""
+        self.store(self._all_ended(by.user or INSTALLATION))
+
+    def _all_ended(self, user: str) -> tuple[str, AccessDoc]:
+        return f"sessions:{user}", AccessDoc(sessions=Ended(id=user, at_ms=self._after_all(user)))
+
+    def _after_all(self, user: str) -> int:
+        """Return a moment by which each session of a user that there is has begun, also where the clock stood still."""
+        return max(self._now, self.people.ended_until(user) + 1)
+
+    def note_seen(self, name: str) -> None:
+        """Note that a user or a token is at work, at most every ten minutes; not to be written is no harm."""
+        now = self._now
+        if now - max(self.people.seen_ms(name), self._noted.get(name, 0)) < SEEN_MS:
+            return
+        self._noted[name] = now
+        doc = AccessDoc(seen=Seen(id=name, at_ms=now))
+        try:
+            run_blocking(self.console.bus.publish([Outbound(topic=topics.ACCESS, key=f"seen:{name}", message=doc)]))
+        except BusUnavailable as error:
+            self._trouble.begun(detail=str(error))
+        else:
+            self._trouble.over()
+
+    # Links that work once
+
+    def offer_first_admin(self) -> str | None:
+        """Return the secret of the link that makes the first admin; None where there is one, or a link that holds."""
+        secret = secrets.token_urlsafe(32)
+        if self.people.has_admin() or not self.once.offer(_FIRST, digest(secret), FIRST_ADMIN_MS):
+            return None
+        return secret
+
+    def may_be_first(self, secret: str) -> None:
+        """Check that a link makes the first admin; raises `Problem`."""
+        if self.people.has_admin() or not self._asked_once(self.once.is_there, _FIRST, secret):
+            raise _void()
+
+    def first_admin(self, secret: str, email: str, name: str, password: str) -> User:
+        """Make the first admin; the link is void from then on."""
+        self.may_be_first(secret)
+        user = User(
+            id=secrets.token_hex(8), email=self._free_email(email), name=name.strip()[:200], role="admin",
+            created_ms=self._now,
+        )  # fmt: skip
+        sealed = self._password(user, password)
+        if not self._asked_once(self.once.take, _FIRST, secret):
+            raise _void()
+        try:
+            self.store((f"user:{user.id}", AccessDoc(user=user)), sealed)
+        except Problem:
+            self.once.offer(_FIRST, digest(secret), FIRST_ADMIN_MS)  # nobody was made: the link holds on
+            raise
+        return user
+
+    def sign_in_link(self) -> str:
+        """Return the secret of a link that signs a browser in as the installation, once."""
+        secret = secrets.token_urlsafe(32)
+        self._offer(f"sign-in:{digest(secret)}", digest(secret), LINK_MS)
+        return secret
+
+    def take_sign_in_link(self, secret: str) -> None:
+        """Use such a link up; raises `Problem` when it does not hold any more."""
+        if not self._asked_once(self.once.take, f"sign-in:{digest(secret)}", secret):
+            raise Problem(410, "The link has ended", "It was used, or is too old: make another one, or sign in below.")
+
+    def _offer(self, place: str, hashed: str, lasts_ms: int) -> None:
+        try:
+            self.once.offer(place, hashed, lasts_ms)
+        except OnceAway as error:
+            raise _away() from error
+
+    @staticmethod
+    def _asked_once(ask: Callable[[str, str], bool], place: str, secret: str) -> bool:
+        try:
+            return ask(place, digest(secret))
+        except OnceAway as error:
+            raise _away() from error
+
+
+def digest(secret: str) -> str:
+    """Return how a secret of ours is stored: it is too long to be guessed, so that a plain hash is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _void() -> Problem:
+    return Problem(
+        410,
+        "The link has ended",
+        "It was used, is older than an hour, or there is an admin already. Where there is none, the console prints "
+        "another one as it starts.",
+    )
+
+
+def _away() -> Problem:
+    return Problem(503, "Redis is away", "Links cannot be checked without it: try again.", {"Retry-After": "1"})

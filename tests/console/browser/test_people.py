@@ -1,0 +1,90 @@
+"""How people get in, in a real browser: by the link of the first admin, by an invitation, and by a password."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.console.browser.conftest import SCHEMES, WIDTHS, Reader, at_window
+from tests.services.console.conftest import opened
+from tests.services.console.window import PASSWORD, Window
+
+
+@pytest.fixture(name="own", scope="module")
+def _own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    """Offer a console of these tests alone: they make users."""
+    with opened(tmp_path_factory.mktemp("first")) as opening:
+        yield opening(tmp_path_factory.mktemp("own"))
+
+
+@pytest.fixture(name="guest")
+def _guest(browser: Browser, own: Window) -> Iterator[Reader]:
+    yield from at_window(browser, own, signed_in=False)
+
+
+def looks(reader: Reader, name: str) -> None:
+    """Look at a page in both widths and both schemes."""
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            reader.look(width, scheme)
+            reader.picture(f"{name}-{width}-{scheme}")
+            assert reader.cut() == []
+            assert reader.axe() == []
+
+
+def test_the_first_admin_is_made_by_keyboard(guest: Reader, own: Window) -> None:
+    secret = own.access.accounts.offer_first_admin()
+    page = guest.page
+    guest.go(f"/first-admin?token={secret}")
+    looks(guest, "first-admin")
+    expect(page.locator("#email")).to_be_focused()
+    page.keyboard.type("root@x.example")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Root")
+    page.keyboard.press("Tab")
+    page.keyboard.type("short")
+    page.keyboard.press("Enter")
+    expect(page.locator("#password-error")).to_contain_text("at least 12 characters")
+    assert page.input_value("#email") == "root@x.example", "what was right stays"
+    looks(guest, "first-admin-refused")
+    guest.said.clear()  # the browser tells of the 422
+    page.locator("#password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Home")
+    page.goto(f"{guest.address}/first-admin?token={secret}")
+    expect(page.locator("h1")).to_have_text("The link has ended")
+    looks(guest, "link-ended")
+    guest.said.clear()  # the browser tells of the 410
+
+
+def test_whoever_is_invited_chooses_a_password(guest: Reader, own: Window) -> None:
+    _, secret = own.access.accounts.invite("bob@x.example", "viewer")
+    page = guest.page
+    guest.go(f"/welcome?token={secret}")
+    looks(guest, "welcome")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Home")
+
+
+def test_a_password_is_typed(guest: Reader, own: Window) -> None:
+    own.person("viewer", "cid@x.example")
+    page = guest.page
+    guest.go("/records?q=x")
+    expect(page.locator("#email")).to_be_focused()
+    looks(guest, "sign-in-password")
+    page.keyboard.type("cid@x.example")
+    page.keyboard.press("Tab")
+    page.keyboard.type("guess")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.bad")).to_contain_text("The address or the password is wrong.")
+    looks(guest, "sign-in-wrong")
+    guest.said.clear()  # the browser tells of the 422
+    page.locator("#password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/records?q=x")
+    page.locator(".pop > summary").press("Enter")
+    page.get_by_role("button", name="Sign out").press("Enter")
+    page.wait_for_url("**/sign-in")
+    page.locator("summary", has_text="installation's token").press("Enter")
+    looks(guest, "sign-in-token")
