@@ -305,6 +305,24 @@ class Parked(Frozen):
     at_ms: int = 0
 
 
+class ParkedDecision(Frozen):
+    """What a person decided of a parked message."""
+
+    at: int
+    """Its offset on `parked`."""
+    parked_ms: int
+    """When it was parked: with the offset, this names it also where the topic was made anew."""
+    what: Literal["replayed", "dropped"]
+    topic: str
+    key: str
+    reason: str
+    """Why it was parked."""
+    why: str = ""
+    """Why it was dropped."""
+    who: str = ""
+    at_ms: int = 0
+
+
 class Delayed(Frozen):
     """A message to be published again."""
 
@@ -336,6 +354,7 @@ __all__ = [
     "PairAnswer",
     "PairEvent",
     "Parked",
+    "ParkedDecision",
     "Password",
     "PhaseSet",
     "Rebuilt",

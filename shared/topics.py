@@ -202,6 +202,18 @@ PARKED: Final = Topic(
     partitions=1,
     doc="A message nobody could handle: original bytes, headers, reason.",
 )
+PARKED_DECISIONS: Final = Topic(
+    name="parked-decisions",
+    model=messages.ParkedDecision,
+    version=1,
+    key="offset on parked",
+    producers=("console",),
+    consumers=("console",),
+    cleanup="delete",
+    retention_ms=2 * PARKED.retention_ms,
+    partitions=1,
+    doc="A parked message was replayed or dropped, by whom and why; kept for longer than the message.",
+)
 
 
 def _later(delay: str) -> Topic[messages.Delayed]:
@@ -255,6 +267,7 @@ def catalogue(apps: tuple[str, ...], history_days: int = HISTORY_DAYS) -> tuple[
         ACCESS,
         CURSORS,
         PARKED,
+        PARKED_DECISIONS,
         *LATER.values(),
         *per_app,
     )

@@ -3,7 +3,7 @@
 ``python -m services.console`` serves the API; ``… plan FILE`` shows what a file would change, ``… apply FILE`` does it;
 ``… delete sync NAME`` and ``… delete connection NAME`` remove it; ``… authorize CONNECTION`` connects an account by
 OAuth; ``… why NAME`` says why a record is as it is; ``… jobs`` lists long work, and confirms, pauses, resumes or
-cancels it.
+cancels it; ``… parked`` lists messages that nobody could handle, and replays or drops them.
 """
 
 import argparse
@@ -30,6 +30,13 @@ def main() -> int:
         from services.console import why  # noqa: PLC0415
 
         return why.run(given.name, sync=given.sync, as_json=given.json)
+    if given.command == "parked":
+        from services.console import parked_commands  # noqa: PLC0415
+
+        wanted = {"reason": given.reason, "topic": given.topic, "q": given.about}
+        return parked_commands.run(
+            given.what, given.at, wanted=wanted, every=given.all, why=given.why, as_json=given.json
+        )
     return _on_servers(given)
 
 
@@ -96,6 +103,15 @@ def parser() -> argparse.ArgumentParser:
     jobs = commands.add_parser("jobs", help="list jobs, or confirm, pause, resume or cancel one")
     jobs.add_argument("what", nargs="?", choices=("confirm", "pause", "resume", "cancel"), help="(default: list all)")
     jobs.add_argument("name", nargs="?", default="", help="the job's id")
+    parked = commands.add_parser("parked", help="list messages that nobody could handle, and replay or drop them")
+    parked.add_argument("what", nargs="?", choices=("list", "replay", "drop"), default="list", help="(default: list)")
+    parked.add_argument("at", nargs="*", type=int, help="their places, as the list shows them")
+    parked.add_argument("--all", action="store_true", help="all that the filters choose")
+    parked.add_argument("--reason", default="", help="those parked for this reason")
+    parked.add_argument("--topic", default="", help="those that came from this topic")
+    parked.add_argument("--about", default="", help="those whose key holds this, such as a record's id")
+    parked.add_argument("--why", default="", help="why they are dropped")
+    parked.add_argument("--json", action="store_true", help="print the list as JSON")
     asked = commands.add_parser("why", help="say why a record is as it is")
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from services.console.access import Access
 from services.console.api_access import add_routes
+from services.console.api_parked import add_parked
 from services.console.protect import problem_json, protect
 from services.console.roles import NEEDS, check_role
 from services.console.use.exporting import as_csv
@@ -32,6 +33,7 @@ def _authorized(access: Access) -> Callable[..., None]:
         needed = NEEDS[f"{request.method} {request.scope['route'].path}"]
         if needed is not None:
             check_role(caller.role, needed)
+        request.state.who = caller.who
 
     return authorize
 
@@ -110,13 +112,6 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
             raise Problem(404, "Not seen", f"No sync has seen {object} {record_id!r} of connection {connection!r} yet.")
         return {"explanations": found}
 
-    @router.get("/parked", summary="Messages that nobody could handle, and why, the newest first")
-    def parked(
-        before: Annotated[int, Query(ge=0, description="`at` of the last one shown.")] = 0,
-        limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
-    ) -> dict[str, Any]:
-        return {"parked": api.views.parked_rows(before, limit)}
-
     @router.get("/jobs", summary="Jobs and how far they are")
     def jobs() -> dict[str, Any]:
         return {"jobs": [job_row(row) for row in api.jobs.rows()]}
@@ -149,6 +144,7 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
         }
 
     add_routes(router, access)
+    add_parked(router, api)
     return router
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from services.console import lists, tallies
+from services.console import lists, parking, tallies
 from services.console.lists import Found, Listing, PairRow
+from services.console.parking import ParkedFilter
 from services.console.past import KEPT_STEPS, take_history
 from services.console.words import identifiers, words_of
 from shared import logs, topics
@@ -25,11 +26,11 @@ from shared.io.clock import SystemClock
 from shared.io.envelope import Received, Stored
 from shared.io.kafka_reader import AT_ONCE, TopicReader
 from shared.io.ports import BusUnavailable
-from shared.messages import Cursor, Parked
+from shared.messages import Cursor
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
-FORM: Final = 101 * pairs.FORM + 6
+FORM: Final = 101 * pairs.FORM + 7
 """Raised when the tables change: views of another form are built again, and so are those of other forms of states,
 among which an older console left out what it could not read."""
 SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
@@ -59,9 +60,6 @@ CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT 
 CREATE TABLE settled (sync TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
   interval_s REAL NOT NULL, calls INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE parked (at INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
-  detail TEXT NOT NULL, at_ms INTEGER NOT NULL);
-CREATE INDEX parked_key ON parked (key);
 CREATE TABLE positions (topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (topic, part))
   WITHOUT ROWID;
 """
@@ -179,6 +177,11 @@ class Views:
         with self._transaction() as database:
             database.execute("DELETE FROM steps WHERE at_ms < ?", (at_ms,))
 
+    def forget_parked_before(self, at_ms: int) -> None:
+        """Remove the parked messages that are older, which Kafka has forgotten."""
+        with self._transaction() as database:
+            parking.forget_before(database, at_ms)
+
     # Reading
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -207,22 +210,31 @@ class Views:
         """Count parked messages by reason."""
         return tallies.parked(self._connection())
 
-    def parked_rows(self, before: int, limit: int) -> list[dict[str, Any]]:
+    def parked_rows(
+        self, before: int, limit: int, wanted: ParkedFilter | None = None, *, oldest: bool = False
+    ) -> list[dict[str, Any]]:
         """List parked messages, the newest first; *before* is the number of the last one that was shown, or 0."""
-        rows = self._connection().execute(
-            "SELECT at, topic, key, reason, detail, at_ms FROM parked WHERE ? = 0 OR at < ? ORDER BY at DESC LIMIT ?",
-            (before, before, limit),
-        )
-        return [dict(row) for row in rows]
+        return parking.waiting(self._connection(), wanted or ParkedFilter(), before, limit, oldest=oldest)
+
+    def parked_number(self, wanted: ParkedFilter) -> int:
+        """Count the parked messages that a filter chooses."""
+        return parking.number_waiting(self._connection(), wanted)
+
+    def parked_named(self, ats: Sequence[int]) -> list[dict[str, Any]]:
+        """List those of some messages that are parked still, the oldest first."""
+        return parking.named(self._connection(), ats)
 
     def parked_about(self, keys: Sequence[str]) -> list[dict[str, Any]]:
         """List the parked messages with one of these keys, the newest first."""
-        marks = ", ".join("?" * len(keys))
-        rows = self._connection().execute(
-            f"SELECT at, topic, key, reason, detail, at_ms FROM parked WHERE key IN ({marks}) ORDER BY at DESC",  # noqa: S608 - only question marks are put in
-            tuple(keys),
-        )
-        return [dict(row) for row in rows]
+        return parking.about(self._connection(), keys)
+
+    def parked_decided(self, before: int, limit: int) -> list[dict[str, Any]]:
+        """List what was decided of messages that were parked."""
+        return parking.decided(self._connection(), before, limit)
+
+    def parked_topics(self) -> list[str]:
+        """List the topics that parked messages come from."""
+        return parking.topics_of(self._connection())
 
     def newest(self, wanted: Listing) -> Found:
         """List pairs, the newest change first."""
@@ -267,7 +279,7 @@ class Views:
 
 
 def _make(database: sqlite3.Connection) -> None:
-    for statement in (*_TABLES.split(";"), *lists.INDEXES, *tallies.TABLES, *tallies.TRIGGERS):
+    for statement in (*_TABLES.split(";"), *parking.TABLES, *lists.INDEXES, *tallies.TABLES, *tallies.TRIGGERS):
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {FORM}")
 
@@ -324,25 +336,20 @@ def _take_cursors(database: sqlite3.Connection, batch: Sequence[Stored[Cursor]])
             database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)", row)
 
 
-def _take_parked(database: sqlite3.Connection, batch: Sequence[Stored[Parked]]) -> None:
-    database.executemany(
-        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (at) DO UPDATE SET topic = excluded.topic,"
-        " key = excluded.key, reason = excluded.reason, detail = excluded.detail, at_ms = excluded.at_ms",
-        [
-            (stored.offset, row.topic, row.key, row.reason, row.detail, row.at_ms)
-            for stored in batch
-            if (row := stored.message) is not None
-        ],
-    )
-
-
 _WRITERS: Final[Mapping[str, Any]] = {
     topics.PAIR_STATE.name: _take_pairs,
     topics.HISTORY.name: take_history,
     topics.CURSORS.name: _take_cursors,
-    topics.PARKED.name: _take_parked,
+    topics.PARKED.name: parking.take_parked,
+    topics.PARKED_DECISIONS.name: parking.take_decisions,
 }
-_FOLLOWED: Final[tuple[Topic[Any], ...]] = (topics.PAIR_STATE, topics.HISTORY, topics.CURSORS, topics.PARKED)
+FOLLOWED: Final[tuple[Topic[Any], ...]] = (
+    topics.PAIR_STATE,
+    topics.HISTORY,
+    topics.CURSORS,
+    topics.PARKED,
+    topics.PARKED_DECISIONS,
+)
 
 
 class Follower:
@@ -361,7 +368,7 @@ class Follower:
         """Follow until *stop* is set; a broker that is away is waited for."""
         while not stop.is_set():
             try:
-                for topic in _FOLLOWED:
+                for topic in FOLLOWED:
                     self._follow(topic)
                 self._forget()
                 self.caught_up.set()
@@ -396,7 +403,9 @@ class Follower:
         if time.monotonic() < self._forget_at:
             return
         self._forget_at = time.monotonic() + _FORGET_S
-        self._views.forget_before(SystemClock().now_ms() - self._settings.history_days * topics.DAY_MS)
+        now_ms = SystemClock().now_ms()
+        self._views.forget_before(now_ms - self._settings.history_days * topics.DAY_MS)
+        self._views.forget_parked_before(now_ms - topics.PARKED.retention_ms)
 
     def _open(self, topic: Topic[Any]) -> TopicReader[Any]:
         start = self._views.positions(topic.name)

@@ -39,6 +39,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "POST /records/{name}/resync": "operator",
     "GET /why": "viewer",
     "GET /parked": "viewer",
+    "POST /parked": "operator",
     # API
     "GET /api/v1/openapi.json": "viewer",
     "GET /api/v1/health": "viewer",
@@ -50,6 +51,10 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "POST /api/v1/records/{name}/resync": "operator",
     "GET /api/v1/explanations": "viewer",
     "GET /api/v1/parked": "viewer",
+    "POST /api/v1/parked/replay": "operator",
+    "POST /api/v1/parked/drop": "operator",
+    "POST /api/v1/parked/{name}/replay": "operator",
+    "POST /api/v1/parked/{name}/drop": "operator",
     "GET /api/v1/jobs": "viewer",
     "GET /api/v1/jobs/{name}": "viewer",
     "POST /api/v1/jobs": "operator",

@@ -13,6 +13,7 @@ from shared import topics
 from shared.io.attempts import RedisAttempts
 from shared.io.budgets_redis import RedisBudgets
 from shared.io.following import TopicFollower
+from shared.io.kafka_reader import read_to_end
 from shared.io.once import RedisOnce
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
@@ -47,6 +48,7 @@ def wire(service: Service) -> None:
         ready=follower.caught_up.is_set,
         refused=lambda row: tokens.look(place_of(row)).paused,
         webhooks=WebhookRefusals(client).of,
+        parked_from=lambda at: read_to_end(settings, topics.PARKED, start={0: at}),
     )
     people = People()
     followed = TopicFollower(settings, topics.ACCESS, people)

@@ -27,6 +27,8 @@ SETUPS: Final = "setups"
 
 WAITED: Final = "waited"
 """Why a message that comes again had to wait, by the reason of its outcome."""
+REPLAYED: Final = "replayed"
+"""How often a person has had a parked message handled once more."""
 
 MAX_MESSAGE_BYTES: Final = 8_000_000
 """Most bytes of a message with key and headers, as its topic is configured. A pair's state may hold a text of `LONGEST`
@@ -118,12 +120,14 @@ def wrap(message: Outbound, *, source: str, now_ms: int, setups: int, bits: Rand
         bits: Source of ids.
     """
     topic = message.topic
-    span = f"{bits.getrandbits(64):016x}"
-    headers = {
-        **_common(source, topic.name, topic.version_of(message.message), now_ms, setups),
-        "ce_id": span,
-        TRACE: child_trace(message.cause, span, bits),
-    }
+    headers = message.headers
+    if headers is None:
+        span = f"{bits.getrandbits(64):016x}"
+        headers = {
+            **_common(source, topic.name, topic.version_of(message.message), now_ms, setups),
+            "ce_id": span,
+            TRACE: child_trace(message.cause, span, bits),
+        }
     value = message.raw
     if value is None and message.message is not None:
         value = topic.encode(message.message)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -148,7 +148,9 @@ class TopicReader(Generic[M]):
         self.close()
 
 
-def read_to_end(settings: Settings, topic: Topic[M], *, start: Mapping[int, int] | None = None) -> Iterator[Stored[M]]:
+def read_to_end(
+    settings: Settings, topic: Topic[M], *, start: Mapping[int, int] | None = None
+) -> Generator[Stored[M], None, None]:
     """Yield everything that a topic holds now, from its beginning or from *start*."""
     with TopicReader(settings, topic, start=start) as reader:
         yield from reader.read_to_end()

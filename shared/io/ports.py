@@ -43,6 +43,8 @@ class Outbound:
     """The message it follows from: its trace goes on."""
     raw: bytes | None = None
     """The message as its topic spells it, where that was done already."""
+    headers: Mapping[str, str] | None = None
+    """Those that it had, where a message goes out once more."""
 
 
 class Bus(Protocol):

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
@@ -32,7 +32,7 @@ from shared.core.pairs import Pair
 from shared.core.policies import Policy
 from shared.core.records import Report, Version
 from shared.core.syncs import Connection, Sync, SyncSide
-from shared.io.envelope import unwrap
+from shared.io.envelope import Stored, unwrap
 from shared.io.links import Swap
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
 from shared.io.memory_redis import MemoryScripts
@@ -40,7 +40,7 @@ from shared.io.places import places
 from shared.io.ports import Inbound, Outbound, run_blocking
 from shared.io.store import Store
 from shared.jobs import Jobs
-from shared.messages import JobDoc, PhaseSet, SetupDoc
+from shared.messages import JobDoc, Parked, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import Topic
@@ -131,6 +131,10 @@ class Desk:
     def told(self, topic: Topic[Any]) -> list[Any]:
         """List the messages of a topic, by partition, in their order."""
         return [item.message for item in MemoryReader(self.broker, topic).read_to_end()]
+
+    def parked_from(self, at: int) -> Generator[Stored[Parked], None, None]:
+        """Read the parked messages from an offset on."""
+        yield from MemoryReader(self.broker, topics.PARKED, start={0: at}).read_to_end()
 
     def all_told(self) -> dict[str, list[Any]]:
         """List the messages of all topics that have some."""

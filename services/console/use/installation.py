@@ -1,6 +1,6 @@
 """One installation: how everything stands, why, and long work to be done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -21,11 +21,12 @@ from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
+from shared.io.envelope import Stored
 from shared.io.ports import Bus, Clock, NotReady, Outbound
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.jobs import JobRow, Jobs
-from shared.messages import JobDoc, Notice
+from shared.messages import JobDoc, Notice, Parked
 from shared.rules.errors import CODES
 from shared.setups import Setups
 
@@ -51,6 +52,7 @@ class Installation:
         ready: Tells whether the views have caught up with the journal once.
         refused: Tells whether a connection's sign-in was refused; raises `NotReady` when Redis is away.
         webhooks: Tells which calls of a connection's app were refused; raises `NotReady` when Redis is away.
+        parked_from: Reads `parked` from an offset to its end; raises `BusUnavailable`.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Installation:
         ready: Callable[[], bool],
         refused: Callable[[Connection], Paused | None],
         webhooks: Callable[[Connection], Refusals | None],
+        parked_from: Callable[[int], Generator[Stored[Parked], None, None]],
     ) -> None:
         self.views = views
         self.setups = setups
@@ -75,6 +78,7 @@ class Installation:
         self._ready = ready
         self._refused = refused
         self._webhooks = webhooks
+        self.parked_from = parked_from
 
     def health(self) -> dict[str, Any]:
         """Count pairs by sync and status, say how fresh everything is, and list what is wrong."""

@@ -135,7 +135,7 @@ def _others(health: Mapping[str, Any]) -> Iterator[Trouble]:
             kind="parked",
             title=f"{number:,} message{'' if number == 1 else 's'} could not be handled",
             detail="Each is kept with the reason, and shown at its record, too.",
-            remedy="What it said is taken over once the record is edited, or resynced.",
+            remedy="Replay it once its cause is mended, or drop it.",
             who="operator",
             count=number,
         )

@@ -78,6 +78,7 @@ PAGES: Final = (
     Page("POST", "/records/{name}/resync", record.resync),
     Page("GET", "/why", why.show),
     Page("GET", "/parked", parked.show),
+    Page("POST", "/parked", parked.decide),
 )
 
 

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from shared import topics
 from shared.core.pairs import Problem
+from shared.messages import Parked
 from tests.console.browser.conftest import Reader
 from tests.services.console.window import Window, linked
 
@@ -152,3 +153,34 @@ def test_the_theme_is_chosen(reader: Reader) -> None:
     page.wait_for_load_state()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 18, 23)"
     assert reader.axe() == []
+
+
+def test_a_parked_message_is_replayed_and_another_dropped_by_keyboard(reader: Reader, window: Window) -> None:
+    """The list follows, and says what was done; Enter in the reason drops what is chosen."""
+    one, other = (
+        Parked(
+            topic="notices", partition=0, offset=1, key=f"hub/contact/h-{name}", raw_base64="e30=", reason="malformed",
+            at_ms=1,
+        )
+        for name in ("oda", "per")
+    )  # fmt: skip
+    window.park(one, other)
+    page = reader.page
+    reader.go("/parked?q=h-oda")
+    page.get_by_label("Choose hub/contact/h-oda").press("Space")
+    page.get_by_role("button", name="Replay chosen").press("Enter")
+    expect(page.locator("#done")).to_contain_text("1 message replayed")
+    window.follow_parked()
+    page.reload()
+    expect(page.locator("#list")).to_contain_text("No message matches")
+    reader.go("/parked?q=h-per")
+    page.get_by_label("Choose hub/contact/h-per").press("Space")
+    page.get_by_label("Why they are not needed").fill("a test")
+    page.keyboard.press("Enter")
+    expect(page.locator("#done")).to_contain_text("1 message dropped")
+    window.follow_parked()
+    reader.go("/parked?state=decided")
+    expect(page.locator("tbody")).to_contain_text("dropped: a test")
+    assert [row.key for row in window.desk.broker.fetch("notices", 0, 0, 999) if "replayed" in row.headers] + [
+        row.key for row in window.desk.broker.fetch("notices", 1, 0, 999) if "replayed" in row.headers
+    ] == ["hub/contact/h-oda"]

@@ -18,6 +18,8 @@ STATES: Final = (
     "/records?q=nobody",
     "/records/cid",
     "/records/dan?asked=resync",
+    "/parked?state=decided",
+    "/parked?q=nothing&told=replayed.3.1.2",
     "/why",
     "/why?q=nobody+at+all",
 )
@@ -62,11 +64,7 @@ def show_everything(window: Window) -> None:
         detail="not JSON",
         at_ms=now,
     )
-    window.views.take(
-        topics.PARKED.name,
-        [Stored(partition=0, offset=1, key=parked.key, message=parked, raw=b"", headers={})],
-        {},
-    )
+    window.park(parked, parked.model_copy(update={"detail": "again", "headers": {"replayed": "1"}}))
     window.refused[LEFT] = Refusals(reason="old_signature", calls=3, since_ms=now - 60_000, last_ms=now)
     asked = window.ask("everything", sync="people").json()
     window.follow()

@@ -1,18 +1,16 @@
 """The list of records, one sync, and parked messages: every number is a link, and every filter an address."""
 
 import base64
-import re
 
 import pytest
 
 from services.console import lists
 from shared import topics
 from shared.core.syncs import SyncSide
-from shared.io.envelope import Stored
-from shared.messages import Parked, SetupDoc
+from shared.messages import SetupDoc
 from tests.console.web.examples import show_everything
 from tests.console.web.visitor import Page, Visitor
-from tests.services.console.window import Window, linked, pair
+from tests.services.console.window import Window, linked
 from tests.services.desk import LEFT, RIGHT, SYNC, people
 
 
@@ -118,7 +116,7 @@ def test_an_address_that_is_not_whole_is_refused(visitor: Visitor, inside: str) 
 def test_the_navigation_counts_problems(window: Window, visitor: Visitor) -> None:
     show_everything(window)
     assert "Problems2" in visitor.open("/parked").words
-    assert "Parked1" in visitor.open("/").words
+    assert "Parked2" in visitor.open("/").words
 
 
 def test_object_and_connection_choose_syncs(window: Window, visitor: Visitor) -> None:
@@ -187,41 +185,3 @@ def test_failing_records_are_looked_at_again_by_a_button(window: Window, visitor
     assert visitor.send(whole, what="everything").status_code == 422
     with window.desk.kafka_away():
         assert visitor.send(whole).status_code == 503
-
-
-# Parked
-
-
-def test_parked_messages_are_listed_by_age_in_pages(window: Window, visitor: Visitor) -> None:
-    rows = [
-        Parked(
-            topic="records", partition=0, offset=number, key=f"{LEFT}/contact/h-{number}", raw_base64="",
-            reason="unreadable", detail=f"broken {number}", at_ms=number,
-        )
-        for number in range(60)
-    ]  # fmt: skip
-    stored = [Stored(partition=0, offset=row.offset + 1, key=row.key, message=row, raw=b"", headers={}) for row in rows]
-    window.views.take(topics.PARKED.name, stored, {})
-    page = visitor.open("/parked")
-    assert re.findall(r"broken (\d+)", page.words) == [str(number) for number in range(59, 9, -1)]
-    (following,) = [link for link in page.links if "before=" in link]
-    assert re.findall(r"broken (\d+)", visitor.open(following).words) == [str(number) for number in range(9, -1, -1)]
-    assert "60 messages" in page.words
-    assert "/why?q=h-59" in page.links
-    assert "Nothing is parked" not in visitor.open("/parked?before=x").words
-
-
-def test_a_parked_message_leads_to_its_record_whatever_its_id_holds(window: Window, visitor: Visitor) -> None:
-    """The key of a message to a record ends with its id; that of a message to a pair is the pair's name."""
-    for number, key in enumerate((f"{LEFT}/contact//ann/book/1.vcf", "0123456789abcdef0123")):
-        row = Parked(topic="x", partition=0, offset=number, key=key, raw_base64="", reason="unreadable", at_ms=1)
-        stored = Stored(partition=0, offset=number + 1, key=key, message=row, raw=b"", headers={})
-        window.views.take(topics.PARKED.name, [stored], {})
-    links = visitor.open("/parked").links
-    assert "/why?q=%2Fann%2Fbook%2F1.vcf" in links
-    assert "/why?q=0123456789abcdef0123" in links
-
-
-def test_nothing_is_parked(visitor: Visitor, window: Window) -> None:
-    window.show(pair("a"))
-    assert "Nothing is parked" in visitor.open("/parked").words

@@ -1,7 +1,8 @@
 """Who may do what: every address with every role, on ids that exist and on ids that do not, is as the table says."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pytest
 import requests
@@ -18,9 +19,14 @@ from tests.services.console.window import Window
 _KNOWN: Final = {
     "/syncs/{name}": "people",
     "/records/{name}": "bob",
+    "/parked/{name}": "1",
     "/jobs/{name}": "resync-people.everything",
 }
-_BODIES: Final = {"POST /api/v1/jobs": {"sync": "people"}, "POST /syncs/{name}/resync": {"what": "failing"}}
+_BODIES: Final[Mapping[str, Any]] = {
+    "POST /api/v1/jobs": {"sync": "people"}, "POST /syncs/{name}/resync": {"what": "failing"},
+    "POST /parked": {"what": "replay-all"}, "POST /api/v1/parked/replay": {"messages": [1]},
+    "POST /api/v1/parked/drop": {"messages": [1], "why": "known"}, "POST /api/v1/parked/{name}/drop": {"why": "known"},
+}  # fmt: skip
 """What an address is sent, so that only who asks can be wrong."""
 _ENDED: Final = "POST /api/v1/jobs/{name}/{what}"
 """What the example's job refuses, for it has ended."""

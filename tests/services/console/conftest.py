@@ -35,6 +35,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         ready=lambda: True,
         refused=lambda _: None,
         webhooks=lambda _: None,
+        parked_from=desk.parked_from,
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
     )
     followed = FollowedPeople(desk)
@@ -49,6 +50,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         window = Window(desk, Views(place / "views.sqlite"), address, installation, access)
         installation.views, installation.setups = window.views, desk.setups
         installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
+        installation.parked_from = desk.parked_from
         installation._ready = lambda: window.ready
         installation._refused = lambda row: window.paused.get(row.id)
         installation._webhooks = lambda row: window.refused.get(row.id)

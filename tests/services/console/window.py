@@ -8,7 +8,7 @@ import requests
 
 from services.console.access import Access
 from services.console.people import People
-from services.console.projection import Views
+from services.console.projection import FOLLOWED, Views
 from services.console.use.callers import Caller
 from services.console.use.installation import Installation
 from services.console.web.sessions import Sessions
@@ -17,9 +17,10 @@ from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
+from shared.io.ports import Outbound, run_blocking
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
-from shared.messages import Role, User
+from shared.messages import Parked, Role, User
 from tests.services.desk import SYNC, Desk
 
 TOKEN: Final = "a long random token"
@@ -84,6 +85,21 @@ class Window:
             for row in pairs
         ]
         self.views.take(topics.PAIR_STATE.name, rows, {})
+
+    def park(self, *messages: Parked) -> list[int]:
+        """Park messages, and have the views follow; return their places."""
+        out = [Outbound(topic=topics.PARKED, key=row.key, message=row) for row in messages]
+        ats = list(run_blocking(self.desk.bus.publish(out)))
+        self.follow_parked()
+        return ats
+
+    def follow_parked(self) -> None:
+        """Have the views take all that was parked, and what was decided of it."""
+        for topic in FOLLOWED:
+            if topic not in (topics.PARKED, topics.PARKED_DECISIONS):
+                continue
+            reader = MemoryReader(self.desk.broker, topic)
+            self.views.take(topic.name, list(reader.read_to_end()), reader.positions)
 
     def follow(self) -> None:
         """Take what was written to `jobs`."""

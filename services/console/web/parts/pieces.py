@@ -56,6 +56,26 @@ def table(
     ]
 
 
+def pick(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Element:
+    """Return a choice of a filter, which begins with all; what is chosen is offered also where it is not known.
+
+    Args:
+        name: Its name in the address.
+        label: What people call it.
+        options: Values and their words.
+        chosen: The value that is chosen; empty for all.
+    """
+    known = [("", "All"), *options]
+    if chosen not in dict(known):
+        known.append((chosen, chosen))
+    return h.label(".pick")[
+        h.span(".lab")[label],
+        h.select(name=name, id=f"f-{name}")[
+            [h.option(value=value, selected=value == chosen)[text] for value, text in known]
+        ],
+    ]
+
+
 def send(
     asked: Asked, action: str, text: Node, *, mark: str = "", kind: str = "plain", **fields: str
 ) -> Element | None:

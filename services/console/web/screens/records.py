@@ -15,7 +15,7 @@ from services.console.use.reasons import reason_of
 from services.console.use.records import Filter, RecordsPage, page_of
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import button, empty, hidden, notice
+from services.console.web.parts.pieces import button, empty, hidden, notice, pick
 from services.console.web.parts.words import STATUS, ago, count, icon, status_badge, url
 from services.console.web.screens.record import address
 from shared.core.records import SIDES, Side
@@ -91,11 +91,11 @@ def _filters(asked: Asked, wanted: Filter) -> Element:
             h.span(".sr")["Name, address or id"],
             h.input(type="search", name="q", value=wanted.q, placeholder="Name, address or id", autocomplete="off"),
         ],
-        _select("sync", "Sync", [(sync.id, sync.id) for sync in setups.syncs()], wanted.sync),
-        _select("object", "Object", [(name, name.capitalize()) for name in objects], wanted.object),
-        _select("connection", "Connection", connections, wanted.connection),
-        _select("category", "Reason", _reasons(asked, wanted), wanted.category),
-        _select("period", "Changed", list(PERIODS.items()), wanted.period),
+        pick("sync", "Sync", [(sync.id, sync.id) for sync in setups.syncs()], wanted.sync),
+        pick("object", "Object", [(name, name.capitalize()) for name in objects], wanted.object),
+        pick("connection", "Connection", connections, wanted.connection),
+        pick("category", "Reason", _reasons(asked, wanted), wanted.category),
+        pick("period", "Changed", list(PERIODS.items()), wanted.period),
         hidden("status", wanted.status),
         h.noscript[button("Apply", type="submit")],
         h.span(".grow"),
@@ -119,18 +119,6 @@ def _reasons(asked: Asked, wanted: Filter) -> list[tuple[str, str]]:
     if chosen and chosen not in {reason for _, reason in known}:
         known.add((wanted.status or "failing", chosen))
     return sorted(((reason, reason_of(status, reason).title) for status, reason in known), key=lambda row: row[1])
-
-
-def _select(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Element:
-    known = [("", "All"), *options]
-    if chosen not in dict(known):
-        known.append((chosen, chosen))
-    return h.label(".pick")[
-        h.span(".lab")[label],
-        h.select(name=name, id=f"f-{name}")[
-            [h.option(value=value, selected=value == chosen)[text] for value, text in known]
-        ],
-    ]
 
 
 def _table(asked: Asked, rows: Sequence[PairRow]) -> Element:

@@ -1,0 +1,56 @@
+"""Calls the console's API from a terminal."""
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from shared.settings import Settings
+
+_EVERYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - addresses to listen on, which nobody can call
+_TIMEOUT_S: Final = 60.0
+
+
+class NoAnswerError(Exception):
+    """The console does not say; the message says why, and what to do."""
+
+
+class Calls:
+    """Calls the API of the console that the settings name; raises `NoAnswerError`."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.console_token is None or not settings.console_token.get_secret_value():
+            raise NoAnswerError("SYNCLINE_CONSOLE_TOKEN is not set: it must hold the token with which the console runs")
+        self._token = settings.console_token.get_secret_value()
+        self._host = "127.0.0.1" if settings.console_host in _EVERYWHERE else settings.console_host
+        self._port = settings.console_port
+
+    def get(self, path: str, **query: str) -> Any:
+        """Return what is there."""
+        given = urlencode({name: value for name, value in query.items() if value})
+        return self._call("GET", f"{path}?{given}", None)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Ask for something to be done, and return what came of it."""
+        return self._call("POST", path, json.dumps(body))
+
+    def _call(self, method: str, path: str, body: str | None) -> Any:
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        connection = HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
+        try:
+            connection.request(method, f"/api/v1/{path}", body, headers)
+            answer = connection.getresponse()
+            told = json.loads(answer.read())
+        except (OSError, HTTPException, ValueError) as error:
+            raise NoAnswerError(
+                f"the console does not answer at {self._host}:{self._port} ({error}): start `python -m "
+                "services.console`, or name another in SYNCLINE_CONSOLE_HOST and SYNCLINE_CONSOLE_PORT"
+            ) from error
+        finally:
+            connection.close()
+        if answer.status == 401:
+            raise NoAnswerError("the console takes another token than the one in SYNCLINE_CONSOLE_TOKEN")
+        if answer.status not in (200, 202):
+            raise NoAnswerError(str(told.get("detail", f"the console answered {answer.status}")))
+        return told

@@ -1,0 +1,42 @@
+"""The console beside a slice: its views of what Kafka in memory holds, and what can be done with them."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+from services.console.projection import FOLLOWED, Views
+from services.console.use.installation import Installation
+from shared import topics
+from shared.io.budgets import MemoryBudgets
+from shared.io.envelope import Stored
+from shared.io.memory import MemoryReader
+from shared.jobs import Jobs
+from shared.messages import Parked
+from tests.slice.harness import Slice
+
+
+class Console(Installation):
+    """A console of a slice, which follows when it is asked to."""
+
+    def __init__(self, world: Slice, folder: Path) -> None:
+        self._world = world
+        super().__init__(
+            Views(folder / "views.sqlite"),
+            world.setups,
+            Jobs(world.setups),
+            world.bus,
+            world.clock,
+            budgets=MemoryBudgets(now_ms=world.clock.now_ms),
+            ready=lambda: True,
+            refused=lambda _: None,
+            webhooks=lambda _: None,
+            parked_from=self._parked_from,
+        )
+
+    def _parked_from(self, at: int) -> Generator[Stored[Parked], None, None]:
+        yield from MemoryReader(self._world.broker, topics.PARKED, start={0: at}).read_to_end()
+
+    def follow(self) -> None:
+        """Take all that was published since."""
+        for topic in FOLLOWED:
+            reader = MemoryReader(self._world.broker, topic, start=self.views.positions(topic.name))
+            self.views.take(topic.name, list(reader.poll(0.0)), reader.positions)
