@@ -264,6 +264,10 @@ class Live:
         assert found is not None
         return dict(found)
 
+    def decisions(self, record: str, side: str = "left") -> list[str]:
+        """List what was decided about a record. The history reaches the console by a topic of its own: wait for it."""
+        return [text for step in self.explain(record, side)["history"] for text in step["decisions"]]
+
     def policy(self) -> Policy:
         """Give the sync as the services run it."""
         setups = Setups()

@@ -109,8 +109,7 @@ class TestEdits:
         told = live.explain(contact)
         assert "same values" in told["summary"]
         assert told["why"][0] == "Linked because Syncline created one of them from the other."
-        decisions = [text for step in told["history"] for text in step["decisions"]]
-        assert "job_title: 'New' is written to Address book (it held 'Old')." in decisions
+        live.wait(lambda: "job_title: 'New' is written to Address book (it held 'Old')." in live.decisions(contact))
         assert told["sides"]["R"]["fields"]["title"] == "New"
         found = live.stack.api("explanations", connection="hubspot-main", object="contact", record_id=contact)
         assert found["explanations"][0]["id"] == told["id"]
