@@ -24,10 +24,10 @@ from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Drop, Outcom
 from shared.core.pairing import open_step
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.policies import Neighbour
-from shared.core.records import SIDES, Life, Side, ids_of
+from shared.core.records import SIDES, Side, ids_of
 from shared.io.envelope import trace_id
 from shared.io.erasable import new_key
-from shared.io.links import Loaded, Swap, Swapped
+from shared.io.links import Loaded, Place, Swap, Swapped
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
 from shared.io.store import Store
 from shared.setups import Setups
@@ -295,7 +295,7 @@ def _told(work: Work) -> list[Told]:
     return [Told(step, cause_of(work.messages)) for step in steps_of(pair)] if pair is not None else []
 
 
-def _held(work: Work, side: Side) -> str:
-    """Name the living record that a stepped pair holds on a side; empty when it holds none."""
-    end = work.stepped.pair.side(side) if work.stepped is not None else None
-    return end.id if end is not None and end.life is Life.ALIVE else ""
+def _held(work: Work, side: Side) -> Place | None:
+    """Return the living record that a stepped pair holds on a side, as its swap told it to the links."""
+    end = work.ends.get(side)
+    return end if end is not None and end.alive else None

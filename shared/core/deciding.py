@@ -193,7 +193,8 @@ def _holds_back(draft: Draft, side: Side) -> bool:
 def _decide_gone(draft: Draft, gone: Mapping[Side, SideState]) -> None:
     """Decide a linked pair of which these records do not live, or not in this sync's scope."""
     for side in gone:
-        draft.pending.pop(side, None)
+        if side in draft.pending:
+            draft.doubt(side)
     if any(end.life is Life.OUT_OF_SCOPE for end in gone.values()):
         return _set(draft, "excluded", "out_of_scope")
     if len(gone) == 2:

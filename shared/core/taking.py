@@ -65,13 +65,13 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         elif current.ask in event.asks:
             draft.put(side, current.model_copy(update={"ask": ""}))
         if own is None and report.life is not Life.ALIVE:
-            _drop_pending(draft, side)
+            _drop_pending(draft, side, doubted=True)  # it may be executed yet, once the record is there again
     else:
         recognised = draft.show(side, report.life, report.fields)
         if recognised is not None and verdict == "asked_again":
             draft.doubted[side] = recognised
     if own is not None and pending is not None:
-        _settle_answer(draft, side, pending, own, report, believed=verdict in ("taken", "known"))
+        _settle_answer(draft, side, pending, own, report)
         end = draft.ends[side]
         if pending.links and own.result == "written" and end is not None:
             # Associations have no version: whether somebody changed them meanwhile, only another reading can tell.
@@ -119,7 +119,7 @@ def _take_new_record(
     draft.match = _match(draft, report, event, ours=ours)
     _note_arrival(draft, side, report, pending, own)
     if pending is not None and own is not None:
-        _settle_answer(draft, side, pending, own, report, believed=True)
+        _settle_answer(draft, side, pending, own, report)
     return "taken"
 
 
@@ -295,12 +295,12 @@ def _settle_one(draft: Draft, side: Side, flow: Flow, pending: Pending, stored: 
     draft.base[side][flow.key], draft.base[opposite(side)][flow.key] = base, source
 
 
-def _settle_answer(
-    draft: Draft, side: Side, pending: Pending, answer: Answer, report: Report, *, believed: bool
-) -> None:
+def _settle_answer(draft: Draft, side: Side, pending: Pending, answer: Answer, report: Report) -> None:
     """Clear the pending mark that *answer* answers, and move the bases of what was written."""
-    if answer.result == "stale" and not believed:
-        draft.doubt(side)  # the report in which its earlier try might show is still to come
+    if answer.result == "stale":
+        # The report in which its earlier try might show is still to come. And another copy of the command may be
+        # executed yet, when the record is again as it was: after a delete that was undone, say.
+        draft.doubt(side)
         return
     draft.unsure.pop(side, None)
     if answer.result in ("written", "found"):
@@ -364,11 +364,9 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
         return "taken"
     if answer.result != "refused":
         raise ValueError(f"the answer {answer.result!r} must come with its record")
+    draft.doubt(side)  # another copy of the command may be executed yet, and be taken
     if pending.op == "create":
-        draft.doubt(side)  # another copy of the command may be executed yet, for the next try has the same name
         draft.released.add(side)
-    else:
-        del draft.pending[side]
     key = note_refusal(draft, side, pending, answer)
     named = draft.problems[key].field
     draft.trace.append(Trace(did="refused", side=side, key=key, note=answer.code, new=pending.fields.get(named)))

@@ -323,8 +323,10 @@ def as_restored(policy: Policy, pair: Pair) -> Restored:
     """Spell a journal entry as the restore script takes it."""
     ends: dict[Side, Place] = dict(places(policy, pair))
     if not pair.absorbed_by:
+        # A living record was seen that may be the newer one: nobody may be created beside it before it is read again.
         ends |= {
-            side: replace(ends[side], identity=known.identity, keys=known.keys) for side, known in pair.doubted.items()
+            side: replace(ends[side], alive=True, identity=known.identity, keys=known.keys)
+            for side, known in pair.doubted.items()
         }
         for side in SIDES:
             pending = pair.pending.get(side)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from shared.core.records import Side
-from shared.io.links import SEP, Claim, Claimed, Component, LinkedRecord, Loaded, Restored, Slots, Swap, Swapped
+from shared.io.links import SEP, Claim, Claimed, Component, LinkedRecord, Loaded, Place, Restored, Slots, Swap, Swapped
 from shared.io.ports import NotReady
 from shared.io.scripts import Call, ScriptName, Scripts
 
@@ -104,13 +104,16 @@ class Store:
         calls = [Call("unwait", sync, [side + record, "\t".join(waiting)]) for sync, side, record, waiting in items]
         await self._run(calls)
 
-    async def let_go(self, items: Sequence[tuple[str, Side, str, str, int, str]]) -> None:
+    async def let_go(self, items: Sequence[tuple[str, Side, str, str, int, Place | None]]) -> None:
         """Note that records have lost their place in their pair.
 
-        Each comes as (sync, side, id, pair, revision, the living record that the pair holds there or "").
+        Each comes as (sync, side, id, pair, revision, the living record that the pair holds there).
         """
         calls = [
-            Call("let_go", sync, [side + record, pair, str(rev), held]) for sync, side, record, pair, rev, held in items
+            Call(
+                "let_go", sync, [side + record, pair, str(rev), *((held.id, SEP.join(held.keys)) if held else ("", ""))]
+            )
+            for sync, side, record, pair, rev, held in items
         ]
         await self._run(calls)
 

@@ -85,7 +85,7 @@ class Links:
     def unwait(self, ref: str, waiting: tuple[str, str]) -> None:
         self.run(self.store.unwait([(self.sync, "L" if ref[0] == "L" else "R", ref[1:], waiting)]))
 
-    def let_go(self, ref: str, pair: str, rev: int, held: str = "") -> None:
+    def let_go(self, ref: str, pair: str, rev: int, held: Place | None = None) -> None:
         side: Side = "L" if ref[0] == "L" else "R"
         self.run(self.store.let_go([(self.sync, side, ref[1:], pair, rev, held)]))
 

@@ -183,9 +183,18 @@ class TestComingBack:
         links.claim(claim("Lb", alive=False))
         links.swap(swap("pLa", 1, {"L": place("d", "k"), "R": place("c", "k")}))
         assert links.slots("pLa")[0] == "-b"
-        links.let_go("Lb", "pLa", 2, held="d")
+        links.let_go("Lb", "pLa", 2, held=place("d", "k"))
         assert links.slots("pLa")[0] == ":d"
         assert links.claim(claim("Lb", "k"))[0].pair != "pLa"
+
+    def test_what_it_left_is_of_one_that_left_when_the_held_record_did(self, links: Links) -> None:
+        """The report is still to come, so that the pair holds it for alive."""
+        self._replaced(links)
+        links.claim(claim("Lb", alive=False))
+        links.swap(swap("pLa", 1, {"L": place("d", "k"), "R": place("c", "k")}))
+        links.claim(claim("Ld", alive=False))
+        links.let_go("Lb", "pLa", 2, held=place("d", "k"))
+        assert links.slots("pLa")[0] == "-d"
 
     def test_it_takes_a_place_that_is_free_again(self, links: Links) -> None:
         self._replaced(links)

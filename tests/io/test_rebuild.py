@@ -7,7 +7,7 @@ import pytest
 
 from shared import topics
 from shared.core.pairs import Pair, PairEvent, Recognised, SideState
-from shared.core.records import Report, Side, Version
+from shared.core.records import Life, Report, Side, Version
 from shared.io.envelope import Stored
 from shared.io.links import Slots
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
@@ -77,15 +77,22 @@ def test_a_record_that_left_for_a_pair_of_its_own_is_found_there(told: Sequence[
     assert found == [("p", Slots(":a1", ":b2")), ("p", Slots(":a1", ":b2")), ("q", Slots("", ":b1"))]
 
 
-def test_a_record_is_found_by_what_a_report_in_doubt_says_of_it() -> None:
-    """Its pair took that report, so that no message tells of the claim any more."""
+@pytest.mark.parametrize("life", [Life.ALIVE, Life.GONE])
+def test_a_record_is_found_by_what_a_report_in_doubt_says_of_it(life: Life) -> None:
+    """Its pair took that report, so that no message tells of the claim any more.
+
+    A record that is held for gone is found as well: it may be there.
+    """
     (linked, _) = _LINKED
     assert linked.R is not None
     known = Recognised(identity='{"p":"new@x.example"}', keys=("e:new@x.example",))
-    doubting = linked.model_copy(update={"R": linked.R.model_copy(update={"ask": "t"}), "doubted": {"R": known}})
+    doubting = linked.model_copy(
+        update={"R": linked.R.model_copy(update={"ask": "t", "life": life}), "doubted": {"R": known}}
+    )
     store = _rebuilt([doubting])
     (component,) = run_blocking(store.components([(SYNC, "R", "b1")])).values()
     assert [(row.id, row.identity) for row in component.members] == [("b1", known.identity)]
+    assert run_blocking(store.look([(SYNC, "R", "b1", None)]))[0][1].R == ":b1"
 
 
 def test_a_report_that_another_pair_passed_on_once_more_undoes_no_newer_claim() -> None:

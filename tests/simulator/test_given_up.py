@@ -1,8 +1,12 @@
 """A write that was given up may have arrived all the same: what it wrote is nobody's edit."""
 
+from collections.abc import Callable
+
+import pytest
+
 from shared.core.draft import UNSURE_MOST
 from shared.core.pairs import Answer
-from shared.core.records import Report, Side, Version
+from shared.core.records import Life, Report, Side, Version
 from tests.simulator.lived import CONNECTIONS, Lived, live_policy
 
 
@@ -14,10 +18,17 @@ class _Edited(Lived):
         self.report("L", 1, "old")
         self.report("R", 1, "old")
 
-    def report(self, side: Side, version: int, g: str, answer: Answer | None = None) -> None:
+    def leave(self, side: Side, version: int, answer: Answer | None = None) -> None:
+        """Report a record as gone, twice."""
+        self.report(side, version, "old", answer, life=Life.GONE)
+        self.report(side, version, "old", life=Life.GONE)
+
+    def report(
+        self, side: Side, version: int, g: str, answer: Answer | None = None, *, life: Life = Life.ALIVE
+    ) -> None:
         told = Version(order=version) if side == "L" else Version(token=f"v{version}")
         name = CONNECTIONS[side]
-        report = Report(connection=name, object="contact", id=f"{name}1", version=told, fields={"g": g})
+        report = Report(connection=name, object="contact", id=f"{name}1", version=told, fields={"g": g}, life=life)
         end = self.pair.side(side)
         asks = (end.ask,) if end is not None and end.ask else ()
         self.take(self.event("report", side, report=report, asks=asks, answer=answer))
@@ -73,6 +84,33 @@ def test_a_stale_answer_that_is_not_believed_yet_leaves_the_write_in_doubt() -> 
     lived.report("R", 2, "first", Answer(write=lived.pair.pending["R"].key, result="stale"))
     lived.report("R", 2, "first")
     assert {side: write.fields for side, write in lived.pair.pending.items()} == {"R": {"g": "second"}}
+
+
+def _gone(lived: _Edited) -> None:
+    lived.leave("L", 2)
+
+
+def _stale(lived: _Edited) -> None:
+    lived.leave("L", 2, Answer(write=lived.pair.pending["L"].key, result="stale"))
+
+
+def _refused(lived: _Edited) -> None:
+    lived.refused("L")
+
+
+@pytest.mark.parametrize("give_up", [_gone, _stale, _refused])
+def test_what_a_copy_of_a_write_that_was_given_up_writes_later_is_nobodys_edit(
+    give_up: Callable[[_Edited], None],
+) -> None:
+    """A command may come twice, and the second be executed when the record is again as the write expected it."""
+    lived = _Edited()
+    lived.believed("R", 2, "first")
+    give_up(lived)
+    lived.believed("R", 3, "second")
+    lived.report("L", 3, "old")
+    assert lived.pair.pending["L"].fields == {"g": "second"}
+    lived.report("L", 4, "first", Answer(write=lived.pair.pending["L"].key, result="stale"))
+    assert {side: write.fields for side, write in lived.pair.pending.items()} == {"L": {"g": "second"}}
 
 
 def test_doubts_end_with_the_next_answer_and_do_not_pile_up() -> None:
