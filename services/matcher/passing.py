@@ -110,7 +110,7 @@ def pass_on(work: Work, result: Swapped) -> list[Outbound]:
     ]
     if not passed:
         raise RuntimeError(f"{work.key[1]} of {work.key[0]} took a record that no message brought")
-    out = forward(passed, result.owner)
+    out = forward(passed, result.owner, surplus=result.surplus)
     for inbound in passed:
         work.messages.remove(inbound)
         work.outcomes[id(inbound)] = Done("forwarded")
@@ -127,13 +127,13 @@ def pass_on(work: Work, result: Swapped) -> list[Outbound]:
     return out
 
 
-def forward(messages: Sequence[Inbound[PairEvent]], owner: str) -> list[Outbound]:
+def forward(messages: Sequence[Inbound[PairEvent]], owner: str, *, surplus: bool = False) -> list[Outbound]:
     """Pass messages on to the pair that holds the record now."""
     out = []
     for inbound in messages:
         event = inbound.message
         if event.kind != "report":
             continue
-        moved = event.model_copy(update={"pair": owner, "answer": None, "surplus": False, "passed_on": True})
+        moved = event.model_copy(update={"pair": owner, "answer": None, "surplus": surplus, "passed_on": True})
         out.append(Outbound(topic=topics.PAIRS, key=owner, message=moved, cause=inbound))
     return out

@@ -91,7 +91,7 @@ class Resolve:
                         out += pass_on(work, result)
                         losers += [work] if work.messages else []
                         continue
-                    out += forward(work.messages, result.owner)
+                    out += forward(work.messages, result.owner, surplus=result.surplus)
                     await self._give_up(work, result)
                 elif result.what == "occupied":
                     # The partner's own report is on its way to this pair; it decides.

@@ -160,6 +160,8 @@ class Swapped:
     side: Side | None = None
     owner: str = ""
     """The pair that holds the record, when ``taken``."""
+    surplus: bool = False
+    """Whether it holds the record, when ``taken``, as a copy that is nobody's partner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

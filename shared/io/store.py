@@ -208,7 +208,7 @@ def _member(row: Sequence[str]) -> LinkedRecord:
 
 def _swapped(row: Sequence[str]) -> Swapped:
     if row[0] == "taken":
-        return Swapped("taken", side="L" if row[1] == "L" else "R", owner=row[2])
+        return Swapped("taken", side="L" if row[1] == "L" else "R", owner=row[2], surplus=row[3] == "s")
     if row[0] != "ok":
         return Swapped(row[0])  # type: ignore[arg-type]  # the script's own words
     gap = row.index("")

@@ -43,6 +43,12 @@ def _taken(_links: Links) -> Swap:
     return swap("pLa", 1, {"L": place("a", "k"), "R": place("b", "other")})
 
 
+def _taken_as_a_copy(links: Links) -> Swap:
+    links.claim(claim("Rc", "new", marked="pLa"))
+    links.claim(claim("Rd", "new", marked="pLa"))
+    return swap("pLa", 1, {"L": place("a", "k"), "R": place("d", "new")})
+
+
 def _given_to_a_full_pair(links: Links) -> Swap:
     wanted = swap("pLa", 1, {"L": place("a", "k")}, give_to="pRb")
     links.claim(claim("Lc", "new", marked="pRb"))
@@ -56,9 +62,10 @@ def _given_to_a_full_pair(links: Links) -> Swap:
         (_changed, Swapped("changed")),
         (_occupied, Swapped("occupied")),
         (_taken, Swapped("taken", side="R", owner="pRb")),
+        (_taken_as_a_copy, Swapped("taken", side="R", owner="pRd", surplus=True)),
         (_given_to_a_full_pair, Swapped("changed")),
     ],
-    ids=["revision", "component", "place", "owner", "heir"],
+    ids=["revision", "component", "place", "owner", "copy", "heir"],
 )
 def test_a_swap_on_old_knowledge_is_refused(links: Links, arrange: Callable[[Links], Swap], answer: Swapped) -> None:
     _two_people(links)

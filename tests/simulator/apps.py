@@ -106,9 +106,15 @@ class MemoryApp:
         self.touch(row)
 
     def restore(self, row: Row) -> None:
-        """Bring a deleted record back under its id."""
+        """Bring a deleted record back under its id, and its associations with it.
+
+        The records at their other ends have changed as well, as HubSpot's do by the properties that count them.
+        """
         row.life = Life.ALIVE
         self.touch(row)
+        for person in self.living():
+            if any(row.id in ids_of(ends) for ends in person.links.values()):
+                self.touch(person)
 
     def merge(self, winner: Row, loser: Row) -> Row:
         """Make one new record of two: the winner's values, the loser's where the winner has none; both ids retire."""

@@ -18,7 +18,8 @@ class History:
         self.wrong: list[str] = []
         self._root: dict[Node, Node] = {}
         held: set[tuple[str, str]] = set()
-        open_creates: set[tuple[str, str]] = set()
+        known: set[tuple[str, str, str]] = set()
+        """Creates that were decided before: Redis may be set back to where one of them was open."""
         newest: dict[str, int] = {}
         for stored in MemoryReader(broker, topics.PAIR_STATE).read_to_end():
             pair = stored.message
@@ -32,10 +33,10 @@ class History:
             if pair.rev < newest.get(pair.pair, 0):
                 continue  # whoever was cut off tells late what it decided before: a rebuild passes it over as well
             newest[pair.pair] = pair.rev
-            creates = {(pair.pair, side) for side, write in pair.pending.items() if write.op == "create"}
-            for _, side in (creates - open_creates) & held:
+            creates = {(pair.pair, side, write.key) for side, write in pair.pending.items() if write.op == "create"}
+            for _, side, _ in {row for row in creates - known if row[:2] in held}:
                 self.wrong.append(f"{pair.pair} creates in {side}, where it had a record already")
-            open_creates = {row for row in open_creates if row[0] != pair.pair} | creates
+            known |= creates
             held |= {(pair.pair, "L" if name == "a" else "R") for name, _ in ends}
         for old, new in merged:
             self._join(old, new)

@@ -29,3 +29,9 @@ def test_a_create_where_a_record_was_is_wrong() -> None:
 
 def test_a_create_that_was_decided_before_the_record_was_linked_is_not_although_it_is_told_late() -> None:
     assert not _told(_linked(2), Pair(sync=SYNC, pair="p", rev=1, pending={"R": _CREATE})).wrong
+
+
+def test_a_create_that_is_open_once_more_is_not() -> None:
+    """Redis was lost, and the journal told late that the create was answered: its answer is taken again."""
+    opened = Pair(sync=SYNC, pair="p", rev=1, pending={"R": _CREATE})
+    assert not _told(opened, _linked(2), opened.model_copy(update={"rev": 3})).wrong

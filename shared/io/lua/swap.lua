@@ -3,7 +3,8 @@
 -- keys; create side, release sides, give to, digest, origin, pokes, freed keys; for L and R each: the keys that the
 -- reports of this step were claimed with ("*" when any keys may be replaced); "1" when who waits must hear of it.
 -- What a claim set whose report has not come by yet stays: it is newer than what the pair knows.
--- Returns for each item {"ok", poked pairs..., "", waiting...} or {"stale"}, {"changed"}, {"taken", side, pair}, {"occupied"}.
+-- Returns for each item {"ok", poked pairs..., "", waiting...} or {"stale"}, {"changed"}, {"taken", side, pair, the record's flags},
+-- {"occupied"}.
 if not ready() then return {{'notready'}} end
 local limit = tonumber(ARGV[1])
 local out = {}
@@ -34,7 +35,7 @@ local function swap(at)
   if (tonumber(current) or 0) ~= expected then return {'stale'} end
   for side, e in pairs(ends) do
     e.old = rget(e.ref)
-    if e.old and e.old.pair ~= pair then return {'taken', side, e.old.pair} end
+    if e.old and e.old.pair ~= pair then return {'taken', side, e.old.pair, e.old.flags} end
   end
   if digest ~= '' then
     local _, now = component(origin, limit)

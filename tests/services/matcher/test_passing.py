@@ -2,11 +2,12 @@
 
 import pytest
 
-from services.matcher.passing import tell
+from services.matcher.passing import forward, tell
 from services.matcher.work import Work
 from shared import topics
 from shared.core.pairing import Stepped
 from shared.core.pairs import Decided, PairEvent, Trace
+from shared.core.records import Report, Version
 from shared.messages import Notice
 from tests.services.desk import SYNC
 from tests.services.matcher.test_outputs import Matcher, linked
@@ -35,3 +36,13 @@ def test_a_record_whose_place_another_one_took_is_read_again(
 ) -> None:
     """It may live on alone; what was merged lives on in the other one."""
     assert _read_again(linked(), note, again=redelivered) == again
+
+
+@pytest.mark.parametrize("surplus", [True, False])
+def test_who_gets_a_report_passed_on_hears_whether_its_record_is_a_copy(surplus: bool) -> None:  # noqa: FBT001 - a case
+    """A copy is nobody's partner: without that word its pair would look for one, and find none for ever."""
+    report = Report(connection="b", object="contact", id="b9", version=Version(token="v1"))
+    event = PairEvent(sync=SYNC, pair="p", kind="report", side="R", report=report, surplus=not surplus)
+    (passed,) = forward(linked().desk.inbound(topics.PAIRS, ("p", event)), "q", surplus=surplus)
+    assert isinstance(passed.message, PairEvent)
+    assert (passed.message.pair, passed.message.surplus) == ("q", surplus)
