@@ -11,6 +11,7 @@ VERSION = -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 SEEDS ?= 2000
 EDITS ?= 3000
+BESIDE ?=
 T ?=
 NAME ?=
 # The rules about the documents and the layers are tests too.
@@ -65,8 +66,8 @@ fuzz: $(VENV)/dev.stamp ## Try odd cards and webhook bodies, some through a whol
 mutants: $(VENV)/dev.stamp ## Switch off one guard after the other, and show which tests notice
 	@$(PY) -m tests.mutants
 
-chaos: $(VENV)/dev.stamp ## Make EDITS=3000 random edits on both sides while processes die, and judge by what people did
-	@$(PY) -m tests.chaos --edits $(EDITS)
+chaos: $(VENV)/dev.stamp ## Make EDITS=3000 random edits on both sides while processes die, and judge by what people did (BESIDE=commit: its workers run as well)
+	@$(PY) -m tests.chaos --edits $(EDITS) $(if $(BESIDE),--beside $(BESIDE))
 
 bench: $(VENV)/dev.stamp ## Measure; results in .bench/results.json
 	@$(PY) -m tests.bench

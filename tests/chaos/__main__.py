@@ -1,10 +1,16 @@
-"""Edit at random on both sides while processes die, and judge: ``python -m tests.chaos --edits 3000 --seed 1``."""
+"""Edit at random on both sides while processes die, and judge: ``python -m tests.chaos --edits 3000 --seed 1``.
+
+With ``--beside COMMIT`` the workers of an older commit run beside those of this one all the time, as they do while an
+installation is brought up to date.
+"""
 
 import argparse
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
+from tests.chaos.older import beside, check_out
 from tests.chaos.run import SYNC, run
 from tests.e2e.live import Live
 
@@ -20,6 +26,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, help="a folder for the data and the logs; kept afterwards")
     parser.add_argument("--without", default="", help="kinds of acts to leave out, such as merge,twin")
+    parser.add_argument(
+        "--beside", default="", help="a commit of which a second ingest, matcher and writer run as well"
+    )
     given = parser.parse_args()
     without = [name for name in given.without.split(",") if name]
     with tempfile.TemporaryDirectory() as scratch:
@@ -27,7 +36,9 @@ def main() -> int:
         try:
             live.start()
             live.wait_first_sync()
-            outcome = run(live, edits=given.edits, seed=given.seed, tell=_tell, without=without)
+            tree = check_out(given.beside, Path(scratch) / "older") if given.beside else None
+            with beside(live, tree, _tell) if tree else nullcontext():
+                outcome = run(live, edits=given.edits, seed=given.seed, tell=_tell, without=without)
         finally:
             live.stop()
     print(outcome.table())  # noqa: T201

@@ -340,8 +340,12 @@ class Live:
         self.wait(done, seconds, every=0.3)
 
     def metric(self, service: str, name: str) -> float:
-        """Add up the series of a counter."""
-        text = self._http.get(self.stack.metrics_url(service), timeout=10).text
+        """Add up the series of a counter of a service."""
+        return self.counted(self.stack.metrics_url(service), name)
+
+    def counted(self, url: str, name: str) -> float:
+        """Add up the series of a counter, of whoever shows it at an address."""
+        text = self._http.get(url, timeout=10).text
         rows = [row for row in text.splitlines() if row.startswith(name) and not row.startswith("#")]
         return sum(float(row.rsplit(" ", 1)[1]) for row in rows)
 
