@@ -1,10 +1,10 @@
 """The REST API: what stands how, why, and long work to be done."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -15,6 +15,7 @@ from services.console.api_access import add_routes
 from services.console.api_parked import add_parked
 from services.console.protect import problem_json, protect
 from services.console.roles import NEEDS, check_role
+from services.console.use.changes import HEADER, noting, read, spell, wait_for
 from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation, JobRequest
 from services.console.use.jobs import Order, job_row, order
@@ -27,13 +28,15 @@ _PAGE: Final = 500
 _bearer: Final = HTTPBearer(auto_error=False)
 
 
-def _authorized(access: Access) -> Callable[..., None]:
+def _authorized(api: Installation, access: Access) -> Callable[..., None]:
     def authorize(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
         caller = access.check(request.client.host if request.client else "", given.credentials if given else None)
         needed = NEEDS[f"{request.method} {request.scope['route'].path}"]
         if needed is not None:
             check_role(caller.role, needed)
         request.state.who = caller.who
+        if not wait_for(read(request.headers.get(HEADER, "")), api.reached):
+            raise Problem(503, "Not shown here yet", f"What {HEADER} names is not read yet.", {"Retry-After": "1"})
 
     return authorize
 
@@ -58,7 +61,7 @@ def _filter(
 
 def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a list of routes, each a line or two
     """Make the routes below /api/v1."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(_authorized(access))])
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(_authorized(api, access))])
 
     @router.get("/health", summary="Counts by sync and status, and freshness")
     def health() -> dict[str, Any]:
@@ -159,11 +162,19 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
     web = FastAPI(title="Syncline", version="1", docs_url=None, redoc_url=None, openapi_url=None)
     web.include_router(routes(api, access))
 
-    @web.get("/api/v1/openapi.json", dependencies=[Depends(_authorized(access))], include_in_schema=False)
+    @web.get("/api/v1/openapi.json", dependencies=[Depends(_authorized(api, access))], include_in_schema=False)
     def openapi() -> dict[str, Any]:
         return web.openapi()
 
     protect(web, names)
+
+    @web.middleware("http")
+    async def tell_changes(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        with noting() as changes:
+            answer = await go_on(request)
+        if changes:
+            answer.headers[HEADER] = spell(changes)
+        return answer
 
     @web.exception_handler(Problem)
     async def problem(_: Request, error: Problem) -> JSONResponse:

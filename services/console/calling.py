@@ -6,6 +6,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from services.console.use.changes import HEADER
 from shared.settings import Settings
 
 _EVERYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - addresses to listen on, which nobody can call
@@ -25,6 +26,8 @@ class Calls:
         self._token = settings.console_token.get_secret_value()
         self._host = "127.0.0.1" if settings.console_host in _EVERYWHERE else settings.console_host
         self._port = settings.console_port
+        self._changed = ""
+        """What was changed so far: each call sees it, whichever replica answers."""
 
     def get(self, path: str, **query: str) -> Any:
         """Return what is there."""
@@ -36,12 +39,13 @@ class Calls:
         return self._call("POST", path, json.dumps(body))
 
     def _call(self, method: str, path: str, body: str | None) -> Any:
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", HEADER: self._changed}
         connection = HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
         try:
             connection.request(method, f"/api/v1/{path}", body, headers)
             answer = connection.getresponse()
             told = json.loads(answer.read())
+            self._changed = answer.headers.get(HEADER, self._changed)
         except (OSError, HTTPException, ValueError) as error:
             raise NoAnswerError(
                 f"the console does not answer at {self._host}:{self._port} ({error}): start `python -m "

@@ -59,6 +59,7 @@ class Accounts:
         self.once = once
         self._passwords = passwords
         self._settle = settle
+        console.followed[topics.ACCESS.name] = lambda: people.offset
         self._noted: dict[str, int] = {}
         self._trouble = logs.Trouble(_log, "work_not_noted")
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.console.explain import explain, summary
 from services.console.past import steps_of
-from services.console.projection import SHOWN, Views
+from services.console.projection import FOLLOWED, SHOWN, Views
 from services.console.use.fields import fields_of
 from services.console.use.jobs import job_row
 from services.console.use.problems import Problem
@@ -29,6 +29,8 @@ from shared.jobs import JobRow, Jobs
 from shared.messages import JobDoc, Notice, Parked
 from shared.rules.errors import CODES
 from shared.setups import Setups
+
+_OF_VIEWS: Final = frozenset(topic.name for topic in FOLLOWED if topic.partitions == 1)
 
 
 class JobRequest(BaseModel):
@@ -79,6 +81,19 @@ class Installation:
         self._refused = refused
         self._webhooks = webhooks
         self.parked_from = parked_from
+        self.followed: dict[str, Callable[[], int]] = {
+            topics.JOBS.name: lambda: self.jobs.offset,
+            topics.SETUPS.name: lambda: self.setups.offset,
+        }
+        """Topics that are followed beside the views, and up to which offset."""
+
+    def reached(self, topic: str) -> int | None:
+        """Return up to which offset a topic of a single partition was taken here; None for one that is not followed."""
+        if topic in self.followed:
+            return self.followed[topic]()
+        if topic not in _OF_VIEWS:
+            return None
+        return self.views.positions(topic).get(0, 0) - 1
 
     def health(self) -> dict[str, Any]:
         """Count pairs by sync and status, say how fresh everything is, and list what is wrong."""

@@ -1,8 +1,9 @@
 """The pages as one web application: which addresses there are, who may see them, and what every request passes."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from typing import Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,11 +19,12 @@ from starlette.routing import Route
 from services.console.access import Access
 from services.console.protect import protect
 from services.console.roles import NEEDS, check_role
+from services.console.use.changes import noting, read, spell, wait_for
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.web import assets
 from services.console.web.asked import BROWSER_COOKIE, LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
-from services.console.web.parts.words import url
+from services.console.web.parts.words import url, with_query
 from services.console.web.screens import home, parked, record, records, sign_in, sync, welcome, why, wrong
 from services.console.web.sessions import Sessions
 from shared.messages import Role
@@ -145,7 +147,10 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
         form=form,
         params=request.path_params,
     )
-    answer = await run_in_threadpool(_answer, page, asked)
+    with noting() as changes:
+        answer = await run_in_threadpool(_answer, page, asked)
+    if changes and answer.status_code == HTTPStatus.SEE_OTHER:
+        answer.headers["Location"] = with_query(answer.headers["Location"], change=spell(changes))
     if session is not None and page.needs is not None and "set-cookie" not in answer.headers:
         renewed = site.sessions.renewed(session)
         if renewed is not None:
@@ -156,6 +161,9 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
 def _answer(page: Page, asked: Asked) -> Response:
     if asked.session is not None and asked.session.user:
         asked.site.accounts.note_seen(asked.session.user)
+    if page.method == "GET" and "change" in asked.query:
+        shows = wait_for(read(asked.query["change"]), asked.console.reached)
+        asked = replace(asked, is_late=not shows)
     return page.answer(asked)
 
 

@@ -75,6 +75,8 @@ class Asked:
     form: Mapping[str, str]
     params: Mapping[str, str]
     """Parts of the path."""
+    is_late: bool = False
+    """Whether what was changed just now does not count here yet."""
 
     @property
     def console(self) -> Installation:

@@ -64,7 +64,7 @@ def test_many_wrong_tokens_shut_the_door(stranger: Visitor) -> None:
 
 def test_signing_out_forgets_the_session(visitor: Visitor) -> None:
     form = visitor.open("/").form("/sign-out")
-    assert visitor.send(form).headers["Location"] == "/sign-in"
+    assert visitor.send(form).headers["Location"].partition("?")[0] == "/sign-in"
     assert visitor.ask("/").status_code == 303
 
 

@@ -2,6 +2,9 @@
 
 import json
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -184,6 +187,25 @@ def test_a_message_that_was_parked_again_says_so(window: Window, visitor: Visito
 # The command
 
 
+@contextmanager
+def following(window: Window) -> Iterator[None]:
+    """Have the views follow by themselves, as they do in a process."""
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.wait(0.05):
+            window.follow_parked()
+        window.views.close()
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 @pytest.fixture(name="there")
 def _there(window: Window) -> Settings:
     return Settings(console_host="127.0.0.1", console_port=urlsplit(window.address).port, console_token=TOKEN)  # type: ignore[arg-type]  # a secret as text
@@ -207,12 +229,7 @@ def test_the_command_lists_replays_and_drops(
     assert run("drop", ats[1], why="known") == (0, "1 dropped\n")
     assert run("replay")[0] == 1
     monkeypatch.setattr(use, "MOST", 3)
-
-    def follow_between(*args: Any, **more: Any) -> Any:
-        window.follow_parked()
-        return chosen(*args, **more)
-
-    chosen = use.chosen
-    monkeypatch.setattr("services.console.api_parked.chosen", follow_between)
-    assert run("replay", every=True) == (0, "4 replayed\n3 replayed, 1 to go\n")
+    with following(window):
+        assert run("replay", every=True) == (0, "4 replayed\n3 replayed, 1 to go\n")
+    assert len(replayed(window)) == 5, "none is replayed twice, since each order waits for the one before"
     assert run("list") == (0, "nothing is parked\n")

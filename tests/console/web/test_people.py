@@ -67,7 +67,7 @@ def test_the_first_start_offers_one_link_that_makes_one_admin(window: Window, st
     assert "at least 12 characters" in short.text
     assert accounts.people.users() == []
     answer = stranger.send(page.form("/first-admin"), email="Ann@X.example ", name="Ann", password=PASSWORD)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (303, "/")
     assert is_in(stranger)
     (user,) = accounts.people.users()
     assert (user.email, user.role, user.name) == ("ann@x.example", "admin", "Ann")
@@ -272,7 +272,7 @@ def test_a_session_ends_in_every_console(
     other.http.cookies.set("syncline", copy)
     assert is_in(other)
     form = stranger.open("/").form("/sign-out")
-    assert stranger.send(form).headers["Location"] == "/sign-in"
+    assert stranger.send(form).headers["Location"].partition("?")[0] == "/sign-in"
     stranger.http.cookies.set("syncline", copy)
     assert not is_in(stranger), "a copy of the cookie has ended, too"
     followed.settle()

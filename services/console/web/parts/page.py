@@ -9,7 +9,7 @@ from htpy import Element, Node
 from services.console.lists import Listing, matching
 from services.console.web.asked import Asked, Look
 from services.console.web.assets import ASSETS
-from services.console.web.parts.pieces import button, hidden, send
+from services.console.web.parts.pieces import button, hidden, notice, send
 from services.console.web.parts.words import count, icon
 
 
@@ -36,6 +36,7 @@ _KEYS: Final = (
     ("?", "show these keys"),
     ("Esc", "close"),
 )
+_LATE: Final = "Your change is kept, and this page is from before it: load it again."
 _THEMES: Final = (("", "As the system has it"), ("light", "Light"), ("dark", "Dark"))
 
 
@@ -85,6 +86,7 @@ def page(  # one frame, whose parts are named
                     ],
                     h.div(".row")[actions] if actions else None,
                 ],
+                notice("warn", "Not shown here yet", h.p[_LATE], name="late") if asked.is_late else None,
                 body,
                 h.p(".foot")[
                     h.button(".button.ghost", type="button", id="stop", hidden=True, aria_pressed="false")[

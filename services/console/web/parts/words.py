@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import htpy as h
 from htpy import Element, Node
@@ -80,6 +80,13 @@ def ago(at_ms: int, now_ms: int) -> Node:
     iso = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
     text = f"{span((now_ms - at_ms) / 1000)} ago"
     return h.time(datetime=iso, title=iso.replace("T", " ").replace("+00:00", " UTC"))[text]
+
+
+def with_query(address: str, **more: str) -> str:
+    """Return an address with more in its query, in the place of what it says of it."""
+    parts = urlsplit(address)
+    query = {**dict(parse_qsl(parts.query)), **more}
+    return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 def url(path: str, query: Mapping[str, str] | None = None, /, **changes: str) -> str:
