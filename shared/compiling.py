@@ -3,12 +3,14 @@
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from shared.core.connector import App, Binding, FieldInfo, link_name
 from shared.core.mapping import FieldMapping
 from shared.core.matching import Identity, Rule
 from shared.core.merging import Choice, Edited, Flow, InvalidValue
+from shared.core.people import People
 from shared.core.policies import Identified, Policy, SidePolicy
 from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, opposite
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSettings
@@ -19,13 +21,21 @@ from shared.rules import match_rules
 from shared.rules.conflict_policies import POLICIES, Conflict
 from shared.rules.identifiers import person_name, texts
 from shared.rules.lenses import LENS, LensContext
-from shared.rules.tables import NO_TABLE, of_values
+from shared.rules.tables import NO_TABLE, of_people, of_values
 
+NOBODY: Final[Mapping[str, People]] = MappingProxyType({})
 Names: TypeAlias = tuple[str, ...]
 Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
 
 
-def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App], *, live: bool) -> Policy:
+def compile_policy(
+    sync: Sync,
+    connections: Mapping[str, Connection],
+    apps: Mapping[str, App],
+    *,
+    live: bool,
+    people: Mapping[str, People] = NOBODY,
+) -> Policy:
     """Look everything up once; raises KeyError when the settings name what does not exist."""
     ends = {side: sync.side(side) for side in SIDES}
     bindings = {side: apps[connections[end.connection].app].objects[end.object] for side, end in ends.items()}
@@ -46,16 +56,18 @@ def compile_policy(sync: Sync, connections: Mapping[str, Connection], apps: Mapp
         live=live,
         left=sides["L"],
         right=sides["R"],
-        rules=tuple(_rule(sync, mapping, _context(mapping, left, right), infos) for mapping in sync.mappings),
+        rules=tuple(_rule(sync, mapping, _context(mapping, left, right, people), infos) for mapping in sync.mappings),
         match=_match_rule(sync, type_, rules),
         match_settings=sync.match,
         associations=tuple(_association(sync, row, bindings.values()) for row in sync.associations),
     )
 
 
-def _context(mapping: FieldMapping, left: Connection, right: Connection) -> LensContext:
+def _context(mapping: FieldMapping, left: Connection, right: Connection, people: Mapping[str, People]) -> LensContext:
     """Return what the values of a mapping mean beyond themselves."""
     table = of_values(mapping) if mapping.lens in ("table", "set_table") else NO_TABLE
+    if mapping.lens == "owner":
+        table = of_people(mapping, people.get(left.id), people.get(right.id))
     return LensContext(country=left.country or right.country, zone=_zone(mapping, left, right), table=table)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from shared.core.connector import HintKind
 from shared.core.pairs import Answer, Pair, PairEvent, Trace
+from shared.core.people import People
 from shared.core.records import Fields, Frozen, LinkWrite, Report, Side, Version
 from shared.core.syncs import Connection, Job, Phase, Sync
 
@@ -180,6 +181,7 @@ class SetupDoc(Frozen):
     """Where the version before keeps jobs, until one that has the `jobs` topic takes them over."""
     rebuilt: Rebuilt | None = None
     rotated: Rotated | None = None
+    people: People | None = None
 
 
 def oldest_setups(doc: SetupDoc) -> int:

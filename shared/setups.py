@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from shared.apps import APPS
 from shared.compiling import compile_policy
 from shared.core.connector import App, Binding, Session, link_name
+from shared.core.people import People
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job, Phase, Sync, SyncSide
@@ -48,6 +49,7 @@ class Setups:
         self._progress: dict[str, JobProgress] = {}
         self._rebuilt: dict[str, int] = {}
         self._rotated: dict[str, Rotated] = {}
+        self._people: dict[str, People] = {}
         self._overruled: dict[str, None] = {}
         self._unread: dict[str, Unread] = {}
         """By key, documents that this version cannot read."""
@@ -74,6 +76,7 @@ class Setups:
             "progress": self._progress,
             "rebuilt": self._rebuilt,
             "rotated": self._rotated,
+            "people": self._people,
         }.get(kind)  # type: ignore[assignment]  # one table of tables that hold different things
         self.offset = offset
         if store is None:
@@ -88,7 +91,7 @@ class Setups:
             store.pop(name, None)
         else:
             store[name] = value
-        if kind in ("connection", "sync", "phase"):
+        if kind in ("connection", "sync", "phase", "people"):
             self._compile()
         for watcher in self._watchers:
             watcher(key, doc)
@@ -134,7 +137,8 @@ class Setups:
             if end.connection not in self._connections:
                 return None
         try:
-            return compile_policy(sync, self._connections, self.apps, live=self._phases.get(sync.id) == "live")
+            live = self._phases.get(sync.id) == "live"
+            return compile_policy(sync, self._connections, self.apps, live=live, people=self._people)
         except KeyError as error:
             return f"it names {error}, which this version does not know"
 
@@ -213,6 +217,20 @@ class Setups:
             (policy, side)
             for policy, side in self.sides_of(connection, object_)
             if policy.enabled and policy.live and policy.associations
+        ]
+
+    def people(self, connection: str) -> People | None:
+        """Return the people of a connection's app, as it named them last; None where nobody has asked."""
+        return self._people.get(connection)
+
+    def syncs_with_owners(self, connection: str) -> list[Sync]:
+        """List the syncs that are on and carry owners, in which a connection takes part."""
+        return [
+            sync
+            for sync in self._syncs.values()
+            if sync.enabled
+            and connection in (sync.left.connection, sync.right.connection)
+            and any(row.on and row.lens == "owner" for row in sync.mappings)
         ]
 
     def feeds_in_use(self) -> set[str]:

@@ -152,7 +152,7 @@ SETUPS: Final = Topic(
     cleanup="compact",
     retention_ms=0,
     partitions=1,
-    doc="Connections, refresh tokens that rotated, syncs and phases; no secret in the clear.",
+    doc="Connections, refresh tokens that rotated, people of the apps, syncs and phases; no secret in the clear.",
 )
 JOBS: Final = Topic(
     name="jobs",

@@ -14,7 +14,8 @@ from services.console.consent import Consent, ConsentError, NotOurs
 from services.console.discovery import Apps, discover
 from services.console.files import ConnectionFile, SetupError, SetupFile, read
 from services.console.listener import Listener
-from services.console.planning import Current, draft, plan
+from services.console.planning import draft, plan
+from services.console.plans import Current
 from services.console.publishing import publish
 from services.console.sealing import AGREED, as_file, seal
 from shared.core.connector import App, AppError, CodeFlow

@@ -73,7 +73,7 @@ def documents_of_connection(setups: Setups, name: str) -> list[str]:
     used = [sync.id for sync in setups.syncs() if name in (sync.left.connection, sync.right.connection)]
     if used:
         raise SetupError(f"connection {name!r} is used by {', '.join(used)}: delete these syncs first")
-    return [f"connection:{name}", f"rotated:{name}"]
+    return [f"connection:{name}", f"rotated:{name}", f"people:{name}"]
 
 
 def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[str]:

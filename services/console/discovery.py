@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 from services.console import checks, planning
+from services.console.ends import Unasked
 from services.console.files import SetupError, SetupFile
-from services.console.planning import Current, Discovered, Fields, Unasked
+from services.console.plans import Current, Discovered, Fields
 from services.console.sealing import Sealed, seal
 from shared.core.connector import AccountInfo, AppError, Exchange
+from shared.core.people import People, people_of
+from shared.core.records import FieldType
 from shared.core.syncs import Connection
 from shared.io.http import HttpCaller, make_caller
 from shared.io.ports import run_blocking
@@ -42,6 +45,14 @@ class Apps:
         """Ask which fields an object type has."""
         found = self._ask(name, self.setups.binding(name, object_).discover(self.setups.session(name)), wait_s)
         return found if isinstance(found, Unasked) else {info.name: info for info in found}
+
+    def people(self, name: str, wait_s: float) -> People | Unasked | None:
+        """Ask who the people of a connection's app are; None where the app does not tell."""
+        owners = self.setups.app_of(name).owners
+        if owners is None:
+            return None
+        found = self._ask(name, owners(self.setups.session(name)), wait_s)
+        return found if isinstance(found, Unasked) else people_of(name, found)
 
     def _ask(self, name: str, exchange: Exchange[T], wait_s: float) -> T | Unasked:
         try:
@@ -79,10 +90,12 @@ def discover(
     for name, row in drafts.items():
         must = planning.must_ask(row, current.connections.get(name), sealed[name])
         accounts[name] = apps.account(name, _WAIT_S if must else 0.0)
+    fields = _fields(apps, current, wanted, accounts)
     return Discovered(
         sealed=sealed,
         accounts=accounts,
-        fields=_fields(apps, current, wanted, accounts),
+        fields=fields,
+        people=_people(apps, wanted, fields),
         at_ms=service.clock.now_ms(),
     )
 
@@ -115,3 +128,23 @@ def _fields(
             account = accounts.get(end.connection)
             found[place] = account if isinstance(account, Unasked) else apps.fields(*place, _WAIT_S)
     return found
+
+
+def _people(
+    apps: Apps, wanted: SetupFile, fields: Mapping[tuple[str, str], Fields | Unasked]
+) -> dict[str, People | Unasked]:
+    """Ask for the people of both apps where the records of both have owners."""
+    found: dict[str, People | Unasked] = {}
+    for sync in wanted.syncs:
+        ends = [(end.connection, end.object) for end in (sync.left, sync.right)]
+        if not all(_has_owners(fields.get(end)) for end in ends):
+            continue
+        for name, _ in ends:
+            told = found.get(name) or apps.people(name, _WAIT_S)
+            if told is not None:
+                found[name] = told
+    return found
+
+
+def _has_owners(fields: Fields | Unasked | None) -> bool:
+    return isinstance(fields, Mapping) and any(info.type is FieldType.OWNER for info in fields.values())

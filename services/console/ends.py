@@ -32,3 +32,12 @@ class End:
                 + (f". Did you mean {near[0]!r}?" if near else f"; there are {known}")
             )
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """An app could not be asked."""
+
+    reason: str
+    refused: bool
+    """True when it would answer the same again, until somebody does something; False when it is paused or away."""

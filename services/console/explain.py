@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
+from services.console.owners import named
 from shared.core.merging import equal
 from shared.core.pairs import Pair, Pending, Problem
 from shared.core.records import SIDES, Side, Value, opposite
@@ -21,6 +22,7 @@ NOTES: Final = {
         "other records have the same name and company, and no address tells which of them it is: it got its own partner"
     ),
     "value_unmapped": "holds a value that the mapping's table does not name; the other side keeps its own",
+    "owner_unmapped": "is nobody in the other account, by address; the owner there stays as it is",
     "object_sync_off": "is not carried over: the other object is not synced",
 }
 _DECIDED: Final = {
@@ -91,7 +93,7 @@ def explain(
                 "rev": step["rev"],
                 "at": _time(step["at_ms"]),
                 "cause": step.get("cause", ""),
-                "decisions": [_decided(row, names, records) for row in step["log"]],
+                "decisions": [_decided(_with_names(row, sync, setups), names, records) for row in step["log"]],
             }
             for step in steps
         ],
@@ -320,6 +322,15 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callabl
     what = _SURVIVED.get(note, "") if did == "replaced" else what
     about = records(new) if did == "not_unique" and isinstance(new, list | tuple) else note
     return sentence.format(app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about)
+
+
+def _with_names(row: Mapping[str, Any], sync: Sync | None, setups: Setups) -> Mapping[str, Any]:
+    """Return a decision with the addresses of people in place of their ids."""
+    if sync is None or not row.get("key"):
+        return row
+    side: Side = "R" if row.get("side") == "R" else "L"
+    values = {name: row.get(name) for name in ("old", "new", "lost")}
+    return {**row, **{name: named(setups, sync, row["key"], side, value) for name, value in values.items()}}
 
 
 def _change(row: Mapping[str, Any], app: str) -> str:

@@ -165,8 +165,6 @@ def _closed(fits: Fit, one: FieldInfo, other: FieldInfo, left: End, right: End) 
 
 
 def _instead(one: FieldInfo, other: FieldInfo) -> str:
-    if FieldType.OWNER in (one.type, other.type):
-        return "the people of one account are unknown to the other; map the owner to a text field to show it"
     return (
         f"map {one.name!r} to a field of type {_either(partners(one.type))}, "
         f"or {other.name!r} to one of type {_either(partners(other.type))}"

@@ -4,116 +4,25 @@
 (`Discovered`). `discovery` finds that out before, `publishing` publishes the plan afterwards.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any
 
-from services.console import checks, differences, graph, mappings
-from services.console.asking import has_failed, is_asked, own_job
-from services.console.ends import End
+from services.console import checks, differences, graph, mappings, owners
+from services.console.asking import own_job
+from services.console.ends import End, Unasked
 from services.console.files import ConnectionFile, MappingChanges, SetupError, SetupFile, SyncFile
+from services.console.plans import Change, Current, Discovered, Plan
 from services.console.sealing import AGREED, Sealed
 from shared.compiling import compile_policy
 from shared.core.accounts import account_name, is_account
-from shared.core.connector import AccountInfo, App, FieldInfo
+from shared.core.connector import AccountInfo, App
 from shared.core.mapping import FieldMapping
 from shared.core.records import carried
 from shared.core.syncs import Connection, ConnectionSettings, Job, Sync, SyncSettings, SyncSide
-from shared.jobs import Jobs
 from shared.messages import JobDoc, SetupDoc
 from shared.objects import ObjectType
 from shared.objects.roles import in_roles
-from shared.setups import Setups
-
-Fields: TypeAlias = Mapping[str, FieldInfo]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Current:
-    """What is set up."""
-
-    apps: Mapping[str, App]
-    connections: Mapping[str, Connection]
-    syncs: Mapping[str, Sync]
-    live: frozenset[str]
-    """Syncs whose first sync has ended."""
-    asked: frozenset[str]
-    """Syncs of which a job was asked for that looks at all records under the settings that stand."""
-    failed: frozenset[str]
-    """Syncs whose first sync has failed, and was not asked for again."""
-    rotated: frozenset[str]
-    """Connections whose refresh token was replaced by the app."""
-    overruled: frozenset[str] = frozenset()
-    """Keys whose last document does not count, since two people published one version."""
-
-    @classmethod
-    def of(cls, setups: Setups, jobs: Jobs) -> Self:
-        """Take it from the settings and jobs as they were read."""
-        connections = {row.id: row for row in setups.connections()}
-        syncs = {row.id: row for row in setups.syncs()}
-        return cls(
-            apps=setups.apps,
-            connections=connections,
-            syncs=syncs,
-            live=frozenset(name for name in syncs if setups.phase(name) == "live"),
-            asked=frozenset(sync.id for sync in syncs.values() if is_asked(sync, jobs.of_sync(sync.id))),
-            failed=frozenset(name for name in syncs if setups.phase(name) != "live" and has_failed(jobs.of_sync(name))),
-            rotated=frozenset(name for name in connections if setups.rotated(name) is not None),
-            overruled=frozenset(setups.overruled()),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Unasked:
-    """An app could not be asked."""
-
-    reason: str
-    refused: bool
-    """True when it would answer the same again, until somebody does something; False when it is paused or away."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discovered:
-    """What was found out for a file."""
-
-    sealed: Mapping[str, Sealed] = field(default_factory=dict)
-    """The secrets of each connection of the file."""
-    accounts: Mapping[str, AccountInfo | Unasked] = field(default_factory=dict)
-    """The account that each connection of the file leads to."""
-    fields: Mapping[tuple[str, str], Fields | Unasked] = field(default_factory=dict)
-    """The fields that a connection's object type has, where a sync of the file needs them."""
-    at_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One document to publish."""
-
-    key: str
-    doc: SetupDoc | JobDoc | None
-    sign: Literal["+", "~", "-", ""] = ""
-    """Empty for what follows from another change, and is not shown."""
-    details: tuple[str, ...] = ()
-    """What changes, one setting a line."""
-
-    def lines(self) -> Iterator[str]:
-        """Yield it for people to read."""
-        if self.sign:
-            yield f"{self.sign} {self.key.replace(':', ' ', 1)}"
-            yield from (f"    {row}" for row in self.details)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a file changes."""
-
-    changes: tuple[Change, ...]
-    hints: tuple[str, ...]
-    """What is right, and perhaps not meant."""
-    errors: tuple[str, ...]
-    """Why the file cannot be applied."""
-    unasked: tuple[str, ...]
-    """What must be asked of an app before the file can be applied, and cannot be asked now."""
 
 
 @dataclass(slots=True)
@@ -357,6 +266,14 @@ def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str
         if old is not None
         else tuple(f"mapping {row.key}: {differences.mapping(row)}" for row in made.mappings)
     )
+    drawn.hints += owners.hints(made, discovered.people, current.people)
+    planned = {change.key for change in drawn.changes}
+    news = [
+        Change(key=f"people:{row.connection}", doc=SetupDoc(people=row))
+        for row in owners.news(made, discovered.people, current.people)
+    ]
+    # Before the sync, whose first records are judged by it.
+    drawn.changes += [one for one in news if one.key not in planned]
     change = Change(key=f"sync:{made.id}", doc=SetupDoc(sync=made), sign="~" if old else "+", details=details)
     drawn.changes += [change, _job(made, discovered.at_ms)]
     drawn.syncs[made.id] = made

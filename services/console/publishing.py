@@ -4,7 +4,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from services.console.planning import Change, Current, renewed
+from services.console.planning import renewed
+from services.console.plans import Change, Current
 from shared import topics
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from shared.io.service import Service

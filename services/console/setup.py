@@ -9,7 +9,8 @@ from pathlib import Path
 
 from services.console.discovery import discover
 from services.console.files import SetupError, read
-from services.console.planning import Current, Plan, plan
+from services.console.planning import plan
+from services.console.plans import Current, Plan
 from services.console.publishing import publish
 from shared.io.ports import BusUnavailable, NotReady
 from shared.io.service import Service

@@ -21,7 +21,8 @@ def check(where: str, row: MappingFile, left: tuple[End, FieldInfo], right: tupl
     """Refuse a table that does not fit its fields; raises `SetupError`."""
     (one_end, one), (other_end, other) = left, right
     if not row.values:
-        if row.otherwise != Otherwise():
+        owners = one.type is other.type is FieldType.OWNER
+        if row.otherwise != Otherwise() and not owners:
             raise SetupError(f"{where}: `otherwise` says what is written for values without a row: write `values`, too")
         return
     if (one.type, other.type) not in TABLES:
@@ -69,7 +70,7 @@ def extends(new: FieldMapping, old: FieldMapping) -> bool:
     if new.values == old.values and new.otherwise == old.otherwise:
         return True
     if not old.values:
-        return False
+        return new.lens == "owner"  # addresses tell of all whom no row names
     now, was = of_values(new), of_values(old)
     closed_left, closed_right = bool(was.other_left), bool(was.other_right)
     return (

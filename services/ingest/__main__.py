@@ -9,6 +9,7 @@ from services.ingest.field_watch import FieldWatch
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import Known
 from services.ingest.link_rounds import LinkRounds
+from services.ingest.people_watch import PeopleWatch
 from services.ingest.webhooks import Webhooks, make_app
 from services.jobs.runner import Runner
 from services.jobs.work import Parts
@@ -69,16 +70,17 @@ def wire(service: Service) -> None:
         owns=owns,
     )
     service.start("feeds", feeds.run)
-    fields = FieldWatch(
-        setups=service.setups,
-        caller=caller,
-        bus=service.bus,
-        clock=service.clock,
-        metrics=service.metrics,
-        cursors=cursors,
-        owns=owns,
-    )
-    service.start("fields", fields.run)
+    for kind in (FieldWatch, PeopleWatch):
+        watch = kind(
+            setups=service.setups,
+            caller=caller,
+            bus=service.bus,
+            clock=service.clock,
+            metrics=service.metrics,
+            cursors=cursors,
+            owns=owns,
+        )
+        service.start(kind.NAME, watch.run)
     jobs_read = service.follow_jobs()
     parts = Parts(
         setups=service.setups,

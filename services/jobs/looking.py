@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from services.jobs.work import Work
 from shared import topics
 from shared.core.pairs import NewerState, Pair, PairEvent
-from shared.core.syncs import Sync
+from shared.core.syncs import Job, Sync
 from shared.io.links import Slots
 from shared.io.ports import Outbound, run_blocking
 
@@ -51,7 +51,13 @@ def _held(rows: Rows) -> Sequence[str]:
 
 
 def _of_statuses(work: Work, sync: Sync, rows: Rows) -> Sequence[str]:
-    return _chosen(work, sync.id, _held(rows), lambda pair: pair.status in work.job.statuses)
+    return _chosen(work, sync.id, _held(rows), lambda pair: is_asked_for(pair, work.job))
+
+
+def is_asked_for(pair: Pair, job: Job) -> bool:
+    """Check whether a job is to look at a pair."""
+    noted = pair.status != "in_sync" or not job.notes or any(note in job.notes for note in pair.notes.values())
+    return pair.status in job.statuses and noted
 
 
 def _touch_each(work: Work, sync: Sync, reason: str, choose: Callable[[Rows], Sequence[str]]) -> None:

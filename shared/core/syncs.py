@@ -149,6 +149,8 @@ class Job(Frozen):
     sync: str
     statuses: tuple[str, ...] = ()
     """For a resync: which pairs to look at again; all when empty."""
+    notes: tuple[str, ...] = ()
+    """Of those in sync, only pairs with one of these notes; all when empty."""
     review: bool = False
     """Whether it only counts what it would look at until somebody confirms it."""
     asked_at_ms: int

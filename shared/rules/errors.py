@@ -130,6 +130,14 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         "written by itself. Or add a row for it to the mapping's `values`.",
     ),
     ErrorRow(
+        code="owner_unmapped",
+        title="Owner is nobody in the other account",
+        who="admin",
+        retry="setup",
+        remedy="Add the named person in the other account by the same e-mail address: that is noticed within 15 "
+        "minutes. Or add a row to the mapping's `values`, or choose a default owner by `otherwise`.",
+    ),
+    ErrorRow(
         code="read_only_field",
         title="Field is read-only",
         who="operator",

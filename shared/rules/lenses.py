@@ -371,6 +371,7 @@ LENS: Final[Mapping[str, Lens]] = {
     "set": Lens(_set_key, _set, members=lambda value: tuple(sorted(_members(value)))),
     "as_text": Lens(_as_text_key, _as_text),
     "table": Lens(_plain_key, _table_right, _table_left, agree=_table_agree),
+    "owner": Lens(_plain_key, _table_right, _table_left, agree=_table_agree),
     "set_table": Lens(_set_key, _set_right, _set_left, members=lambda value: tuple(sorted(_members(value)))),
 }
 """The lenses by the name that mappings use."""

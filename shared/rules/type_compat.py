@@ -63,8 +63,10 @@ _SAME: Final[Mapping[FieldType, str]] = {
     # Options are told apart by their internal value; the app refuses one that it does not have.
     FieldType.ENUM: "text",
     FieldType.MULTI: "set",
+    # The people of one account have other ids in the other one: they are known by their addresses.
+    FieldType.OWNER: "owner",
 }
-"""Types that are kept the same as themselves. Owners are not: the people of one account are unknown to the other."""
+"""Types that are kept the same as themselves."""
 
 TEXTS: Final = frozenset(
     {FieldType.TEXT, FieldType.NAME, FieldType.EMAIL, FieldType.PHONE, FieldType.COUNTRY, FieldType.DOMAIN}
@@ -82,6 +84,7 @@ _TABLED: Final = (FieldType.ENUM, FieldType.TEXT, FieldType.NAME, FieldType.COUN
 TABLES: Final[Mapping[tuple[FieldType, FieldType], str]] = {
     **dict.fromkeys(product(_TABLED, _TABLED), "table"),
     (FieldType.MULTI, FieldType.MULTI): "set_table",
+    (FieldType.OWNER, FieldType.OWNER): "owner",
 }
 """The lens of a mapping whose `values` say which option of one side means which of the other, by types."""
 

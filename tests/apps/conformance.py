@@ -19,7 +19,7 @@ from shared.core.connector import (
     Written,
 )
 from shared.core.ids import pair_id, read_marker
-from shared.core.records import Fields, Life, Report
+from shared.core.records import Fields, FieldType, Life, Report
 from tests.apps.world import SYNC, World, marker
 
 
@@ -51,6 +51,8 @@ class Conformance:
     def test_discover_knows_the_declared_fields(self, world: World) -> None:
         """What discovery says of a field agrees with the static hint."""
         found = {info.name: info for info in world.driver.run(world.binding.discover(world.session))}
+        if any(info.type is FieldType.OWNER for info in (*found.values(), *world.binding.fields)):
+            assert world.app.owners is not None, "an app whose records have owners says who they are"
         for info in world.binding.fields:
             assert info.name in found, f"{info.name} is declared, but not discovered"
             assert found[info.name].type == info.type

@@ -57,6 +57,7 @@ def made(left: str, right: str, **more: Any) -> FieldMapping:
         ("title", "fixed", "text", "to_left"),
         ("score", "total", "number", "to_right"),
         ("mail", "note", "email", "two_way"),
+        ("owner", "owner", "owner", "two_way"),
     ],
 )
 def test_what_is_left_out_follows_from_the_types(left: str, right: str, lens: str, direction: str) -> None:
@@ -71,7 +72,7 @@ def test_what_is_left_out_follows_from_the_types(left: str, right: str, lens: st
             "amount", "day", {},
             "as 'day' (date) of ERP: map 'amount' to a field of type text or number, or 'day' to one of type text or",
         ),
-        ("owner", "owner", {}, "the people of one account are unknown to the other; map the owner to a text field"),
+        ("owner", "day", {}, "map 'owner' to a field of type text or owner, or 'day' to one of type text or"),
         (
             "amount", "note", {"direction": "two_way"},
             "a text cannot be read back out of 'amount' (number) of CRM: write `direction: to_right`",

@@ -1,20 +1,26 @@
 """The plan of a file, out of values alone: what changes, what is refused, and what nobody can tell at this moment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from services.console.ends import Unasked
 from services.console.files import SetupFile
-from services.console.planning import Current, Discovered, Fields, Plan, Unasked, plan
+from services.console.planning import plan
+from services.console.plans import Current, Discovered, Fields, Plan
 from services.console.sealing import Sealed
 from shared.apps import APPS
 from shared.core.connector import AccountInfo
+from shared.core.people import People, Person
 from shared.io.budgets import account_of
 from shared.messages import SetupDoc
 
 if TYPE_CHECKING:
     from shared.core.syncs import Connection, Sync
+
+ANN: Final = Person(id="1", email="ann@x.example")
+BOB: Final = Person(id="2", email="bob@x.example")
 
 BOOK: Final = "/ann/contacts/"
 PAUSED: Final = Unasked("app_unavailable: the app did not answer lately", refused=False)
@@ -46,6 +52,7 @@ class Planner:
         self.syncs: dict[str, Sync] = {}
         self.portals = {"one": "11", "two": "22", "three": "33"}
         self.zone = "UTC"
+        self.people: dict[str, People | Unasked] = {}
         self.away: dict[str, Unasked] = {}
         """Connections that do not answer."""
 
@@ -81,7 +88,7 @@ class Planner:
         return plan(
             self.current(),
             file,
-            Discovered(sealed=sealed, accounts=accounts, fields=self._fields(file), at_ms=5),
+            Discovered(sealed=sealed, accounts=accounts, fields=self._fields(file), people=self.people, at_ms=5),
         )
 
     def _fields(self, file: SetupFile) -> Mapping[tuple[str, str], Fields | Unasked]:
@@ -464,3 +471,49 @@ def test_a_role_that_the_type_or_the_app_does_not_have_is_refused(planner: Plann
     planner.away = {"two": PAUSED}
     sync["right"]["roles"] = {"name": "deal_name"}
     assert "the fields of deal of connection 'two' cannot be read" in planner.plan(*rows, sync).unasked[0]
+
+
+def _owners(planner: Planner, one: Sequence[Person], two: Sequence[Person], **more: Any) -> Plan:
+    people = {name: People(connection=name, people=tuple(rows)) for name, rows in (("one", one), ("two", two))}
+    planner.people = {**people}
+    row = {"key": "owner", "left": "hubspot_owner_id", "right": "hubspot_owner_id", **more}
+    return planner.plan(crm("one"), crm("two"), between("one", "two", mappings={"add": [row]}))
+
+
+def test_people_are_published_before_the_sync_that_carries_owners(planner: Planner) -> None:
+    """And not again while they stay the same."""
+    found = _owners(planner, [ANN], [ANN])
+    assert [change.key for change in found.changes] == [
+        "connection:one", "connection:two", "people:one", "people:two", "sync:people", "job:first-people",
+    ]  # fmt: skip
+    assert found.hints == ()
+    assert [line for line in lines(found) if "people:" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, ["bob@x.example of connection 'one' is nobody of 'two': records of theirs keep the owner that they have"]),
+        ({"unmapped": "fail"}, ["bob@x.example of connection 'one' is nobody of 'two': records of theirs fail"]),
+        ({"otherwise": {"right": "ANN@x.example"}}, []),
+        ({"direction": "to_left"}, []),
+        ({"values": [{"left": "bob@x.example", "right": "ann@x.example"}]}, []),
+        (
+            {"otherwise": {"right": "eve@x.example"}},
+            ["nobody of connection 'two' has the address eve@x.example", "bob"],
+        ),
+    ],
+)
+def test_who_is_nobody_in_the_other_account_is_pointed_out(planner: Planner, more: Any, told: list[str]) -> None:
+    hints = _owners(planner, [ANN, BOB], [ANN], **more).hints
+    assert len(hints) == len(told)
+    assert all(part in hint for part, hint in zip(told, hints, strict=True)), hints
+
+
+def test_people_who_cannot_be_asked_are_pointed_out(planner: Planner) -> None:
+    _owners(planner, [ANN], [ANN])
+    planner.people["two"] = Unasked("scope_missing: crm.objects.owners.read", refused=True)
+    found = planner.plan(crm("one"), crm("two"), between("one", "two"))
+    (hint,) = found.hints
+    assert hint.startswith("sync 'people': the people of connection 'two' cannot be read now, so owners are taken as")
+    assert hint.endswith("or left out: scope_missing: crm.objects.owners.read")

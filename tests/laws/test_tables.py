@@ -1,5 +1,6 @@
 """Laws of value tables: what is carried there and back means the same, and nothing is guessed."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
@@ -10,9 +11,10 @@ from services.console.value_tables import extends, proposal
 from shared.core.connector import Option
 from shared.core.mapping import FieldMapping, Otherwise, ValueRow
 from shared.core.merging import InvalidValue, LeftOut
+from shared.core.people import People, Person
 from shared.rules.errors import CODES
 from shared.rules.lenses import LENS, LensContext
-from shared.rules.tables import of_values
+from shared.rules.tables import Table, of_people, of_values
 
 _LEFT: Final = st.sampled_from("abcdef")
 _RIGHT: Final = st.sampled_from("uvwxyz")
@@ -125,3 +127,73 @@ def test_options_are_paired_by_value_and_then_by_label() -> None:
     left = [Option(value="new", label="New"), Option(value="won", label="Closed won"), Option(value="x", label="X")]
     right = [Option(value="2", label="closed won "), Option(value="new", label="Old"), Option(value="3", label="New")]
     assert proposal(left, right) == [ValueRow(left="new", right="new"), ValueRow(left="won", right="2")]
+
+
+# People
+
+_ANN, _BOB, _OLD = (
+    Person(id="1", email="ann@x.example"), Person(id="2", email="Bob@x.example"),
+    Person(id="3", email="bob@x.example", active=False),
+)  # fmt: skip
+
+
+def _owners(left: Sequence[Person], right: Sequence[Person], **more: object) -> Table:
+    mapping = FieldMapping.model_validate({"key": "k", "left": "l", "right": "r", "lens": "owner", **more})
+    return of_people(mapping, *(People(connection="c", people=tuple(rows)) for rows in (left, right)))
+
+
+def test_people_are_the_same_by_address_and_nobody_is_given_what_is_theirs_no_more() -> None:
+    table = _owners([_ANN, _BOB], [_OLD, Person(id="9", email="BOB@X.example")])
+    assert table.to_right == {"2": "9"}
+    assert table.to_left == {"3": "2", "9": "2"}
+    assert [table.agree("2", other) for other in ("3", "9", "1")] == [True, True, False]
+    with pytest.raises(LeftOut, match=r"'ann@x\.example' is nobody in the other account"):
+        table.right_of("1")
+
+
+def test_a_row_says_who_somebody_is_and_their_own_address_no_longer_does() -> None:
+    there = [Person(id="7", email="ann@x.example"), Person(id="8", email="anna@y.example")]
+    rows = [{"left": "Ann@x.example", "right": "ANNA@y.example"}]
+    table = _owners([_ANN], there, values=rows)
+    assert (table.to_right, table.to_left) == ({"1": "8"}, {"8": "1"})
+
+
+def test_somebody_who_takes_the_records_of_others_keeps_their_own() -> None:
+    table = _owners([_BOB, _ANN], [_ANN], values=[{"left": "bob@x.example", "right": "ann@x.example"}])
+    assert (table.to_right, table.to_left) == ({"1": "1", "2": "1"}, {"1": "1"})
+
+
+def test_a_default_owner_must_be_there_and_active() -> None:
+    assert _owners([_ANN], [_BOB, _OLD], otherwise={"right": "BOB@x.example"}).right_of("1") == "2"
+    with pytest.raises(LeftOut):
+        _owners([_ANN], [_OLD], otherwise={"right": "bob@x.example"}).right_of("1")
+
+
+def test_all_owners_are_left_out_while_nobody_knows_the_people() -> None:
+    mapping = FieldMapping(key="k", left="l", right="r", lens="owner", unmapped="fail")
+    with pytest.raises(LeftOut) as left_out:
+        of_people(mapping, None, People(connection="c", people=(_ANN,))).right_of("1")
+    assert left_out.value.code == "owner_unmapped"
+    with pytest.raises(InvalidValue) as refused:
+        _owners([_ANN], [], unmapped="fail").right_of("1")
+    assert refused.value.code in CODES
+
+
+_PEOPLE: Final = st.lists(
+    st.builds(
+        Person, id=st.sampled_from("12345"), email=st.sampled_from(("", "a@x", "b@x", "c@x")), active=st.booleans()
+    ),
+    unique_by=lambda person: person.id,
+)
+
+
+@given(left=_PEOPLE, right=_PEOPLE)
+def test_owners_travel_to_whom_they_are_and_back_to_one_who_is_the_same(
+    left: list[Person], right: list[Person]
+) -> None:
+    table, active = _owners(left, right), {person.id for person in right if person.active}
+    for one, other in table.to_right.items():
+        assert other in active
+        assert table.agree(one, other)
+    for other, one in table.to_left.items():
+        assert table.agree(one, other)

@@ -110,7 +110,7 @@ def test_a_refused_cell_carries_nothing() -> None:
         (T.NUMBER, T.DATE, "refused"),
         (T.EMAIL, T.PHONE, "refused"),
         (T.BOOL, T.NUMBER, "refused"),
-        (T.OWNER, T.OWNER, "refused"),
+        (T.OWNER, T.OWNER, "two_way"),
     ],
 )
 def test_what_hubspot_allows(left: FieldType, right: FieldType, way: str) -> None:

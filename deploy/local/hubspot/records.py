@@ -69,7 +69,7 @@ def _stored(account: Account, name: str, prop: Property, value: object, held: st
     if plain and isinstance(value, str) and len(value) <= MAX_LENGTH:
         text = value
     else:
-        text = normalise(prop, value, held, account.owners)
+        text = normalise(prop, value, held, account.active_owners())
     return text.upper() if name in account.settings.capitals else text
 
 

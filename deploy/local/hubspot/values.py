@@ -72,7 +72,7 @@ def normalise(prop: Property, raw: object, current: str | None, owners: Collecti
         prop: the property written.
         raw: the value as it came in the JSON body.
         current: what the record holds now, for options that are appended and stages that only go forward.
-        owners: ids of the account's owners.
+        owners: ids of the account's active owners.
 
     Raises:
         ValueRefusedError: with the code HubSpot gives for it.

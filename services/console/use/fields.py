@@ -1,10 +1,12 @@
 """Both records of a pair side by side, field by field: what each holds, what was last agreed, and what happens."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from services.console.explain import NOTES, names_of
+from services.console.owners import named
 from services.console.use.reasons import reason_of
 from shared.core.mapping import FieldMapping
 from shared.core.merging import Flow, equal
@@ -60,7 +62,7 @@ def fields_of(pair: Pair, setups: Setups) -> list[FieldRow]:
 
 def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Flow | None) -> FieldRow:
     names = names_of(setups, pair.sync)
-    happens, sentence = _happens(pair, names, mapping, rule)
+    happens, sentence = _happens(pair, names, mapping, rule, partial(named, setups, sync, mapping.key))
     return FieldRow(
         key=mapping.key,
         way=_WAYS[mapping.direction].format(**names),
@@ -118,12 +120,20 @@ def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapp
     if end is None or field not in end.fields:
         return Cell(name=name)
     base = pair.base_l if side == "L" else pair.base_r
-    agreed = _text(base[mapping.key]) if mapping.key in base and mapping.key not in pair.fresh else None
-    return Cell(name=name, value=_text(end.fields[field]), known=True, agreed=agreed)
+
+    def text(value: Value | None) -> str:
+        return _text(named(setups, sync, mapping.key, side, value))
+
+    agreed = text(base[mapping.key]) if mapping.key in base and mapping.key not in pair.fresh else None
+    return Cell(name=name, value=text(end.fields[field]), known=True, agreed=agreed)
 
 
 def _happens(  # noqa: PLR0911 - one outcome a line
-    pair: Pair, names: Mapping[Side, str], mapping: FieldMapping, rule: Flow | None
+    pair: Pair,
+    names: Mapping[Side, str],
+    mapping: FieldMapping,
+    rule: Flow | None,
+    named: Callable[[Side, Value | None], Value | None],
 ) -> tuple[Happens, str]:
     problem = pair.problems.get(mapping.key)
     if problem is not None:
@@ -134,7 +144,7 @@ def _happens(  # noqa: PLR0911 - one outcome a line
         field = mapping.left if side == "L" else mapping.right
         write = pair.pending.get(side)
         if write is not None and field in write.fields:
-            return "written", f"{said(write.fields[field])} is being written to {names[side]}"
+            return "written", f"{said(named(side, write.fields[field]))} is being written to {names[side]}"
     note = pair.notes.get(mapping.key)
     if note is not None:
         return "differs", capital(NOTES.get(note, note))

@@ -51,7 +51,13 @@ def test_a_sync_is_deleted_with_all_that_was_kept_of_it(applied: Bench, capsys: 
         assert not client.keys("{people}*")
     assert capsys.readouterr().out.splitlines()[0] == "deleted sync people, and what was known of 2 of its records"
     assert kept(applied, topics.PAIR_STATE) == {"f1"}
-    assert kept(applied, topics.SETUPS) == {"connection:one", "connection:two", "sync:firms"}
+    assert kept(applied, topics.SETUPS) == {
+        "connection:one",
+        "connection:two",
+        "people:one",
+        "people:two",
+        "sync:firms",
+    }
     assert kept(applied, topics.JOBS) == {"job:first-firms"}
     assert applied.service.setups.sync("people") is None
     assert delete(applied, "sync", "people") == 1
@@ -78,7 +84,7 @@ def test_a_connection_is_deleted_when_no_sync_uses_it(applied: Bench, capsys: py
     shown = capsys.readouterr().out
     assert "deleted connection two, and its secrets" in shown
     assert "What Syncline added to HubSpot stays there" in shown
-    assert kept(applied, topics.SETUPS) == {"connection:one"}
+    assert kept(applied, topics.SETUPS) == {"connection:one", "people:one"}
     assert kept(applied, topics.CURSORS) == {record_key("one", "contact", "changed")}
     assert delete(applied, "connection", "two") == 1
     assert "there is no connection 'two'; there are one" in capsys.readouterr().err

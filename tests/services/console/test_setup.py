@@ -34,7 +34,8 @@ def test_plan_shows_and_apply_does(bench: Bench, capsys: pytest.CaptureFixture[s
     assert bench.run("apply", file) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "3 applied"
     keys = [stored.key for stored in bench.follow()]
-    assert keys == ["connection:one", "connection:two", "sync:people", "job:first-people"]
+    people = ["people:one", "people:two"]
+    assert keys == ["connection:one", "connection:two", *people, "sync:people", "job:first-people"]
     assert bench.run("plan", file) == 0
     assert capsys.readouterr().out == "nothing changes\n"
     assert bench.run("apply", file) == 0
