@@ -3,7 +3,8 @@
 ``python -m services.console`` serves the API; ``… plan FILE`` shows what a file would change, ``… apply FILE`` does it;
 ``… delete sync NAME`` and ``… delete connection NAME`` remove it; ``… authorize CONNECTION`` connects an account by
 OAuth; ``… why NAME`` says why a record is as it is; ``… jobs`` lists long work, and confirms, pauses, resumes or
-cancels it; ``… parked`` lists messages that nobody could handle, and replays or drops them.
+cancels it; ``… parked`` lists messages that nobody could handle, and replays or drops
+them; ``… users`` and ``… tokens`` list, make and end them.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from services.console.people_parsers import add_parsers
 from shared import logs
 
 REDIRECT: Final = "http://127.0.0.1:8703/callback"
@@ -66,6 +68,10 @@ def _on_servers(given: argparse.Namespace) -> int:
             from services.console import deleting  # noqa: PLC0415
 
             return deleting.run(service, given.kind, given.name)
+        if given.command in ("users", "tokens"):
+            from services.console import people_commands  # noqa: PLC0415
+
+            return people_commands.run(service, given)
         if given.command == "jobs":
             from services.console import job_commands  # noqa: PLC0415
 
@@ -116,6 +122,7 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")
     asked.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
+    add_parsers(commands)
     return found
 
 

@@ -15,6 +15,7 @@ from services.console.api_access import add_routes
 from services.console.api_parked import add_parked
 from services.console.protect import problem_json, protect
 from services.console.roles import NEEDS, check_role
+from services.console.use.callers import Caller
 from services.console.use.changes import HEADER, noting, read, spell, wait_for
 from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation, JobRequest
@@ -28,8 +29,8 @@ _PAGE: Final = 500
 _bearer: Final = HTTPBearer(auto_error=False)
 
 
-def _authorized(api: Installation, access: Access) -> Callable[..., None]:
-    def authorize(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+def _authorized(api: Installation, access: Access) -> Callable[..., Caller]:
+    def authorize(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
         caller = access.check(request.client.host if request.client else "", given.credentials if given else None)
         needed = NEEDS[f"{request.method} {request.scope['route'].path}"]
         if needed is not None:
@@ -37,6 +38,7 @@ def _authorized(api: Installation, access: Access) -> Callable[..., None]:
         request.state.who = caller.who
         if not wait_for(read(request.headers.get(HEADER, "")), api.reached):
             raise Problem(503, "Not shown here yet", f"What {HEADER} names is not read yet.", {"Retry-After": "1"})
+        return caller
 
     return authorize
 
@@ -61,7 +63,8 @@ def _filter(
 
 def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a list of routes, each a line or two
     """Make the routes below /api/v1."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(_authorized(api, access))])
+    who = _authorized(api, access)
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(who)])
 
     @router.get("/health", summary="Counts by sync and status, and freshness")
     def health() -> dict[str, Any]:
@@ -146,7 +149,7 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
             ]
         }
 
-    add_routes(router, access)
+    add_routes(router, access, who)
     add_parked(router, api)
     return router
 

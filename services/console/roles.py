@@ -40,6 +40,18 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /why": "viewer",
     "GET /parked": "viewer",
     "POST /parked": "operator",
+    "GET /account": "viewer",
+    "POST /account/password": "viewer",
+    "POST /account/sign-out": "viewer",
+    "GET /settings/users": "admin",
+    "POST /settings/users": "admin",
+    "POST /settings/users/{name}/role": "admin",
+    "POST /settings/users/{name}/disable": "admin",
+    "POST /settings/users/{name}/enable": "admin",
+    "POST /settings/users/{name}/reset": "admin",
+    "GET /settings/tokens": "viewer",
+    "POST /settings/tokens": "viewer",
+    "POST /settings/tokens/{name}/revoke": "viewer",
     # API
     "GET /api/v1/openapi.json": "viewer",
     "GET /api/v1/health": "viewer",
@@ -60,6 +72,13 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "POST /api/v1/jobs": "operator",
     "POST /api/v1/jobs/{name}/{what}": "operator",
     "GET /api/v1/error-categories": "viewer",
+    "GET /api/v1/users": "admin",
+    "POST /api/v1/users": "admin",
+    "PATCH /api/v1/users/{name}": "admin",
+    "POST /api/v1/users/{name}/reset": "admin",
+    "GET /api/v1/tokens": "viewer",
+    "POST /api/v1/tokens": "viewer",
+    "DELETE /api/v1/tokens/{name}": "viewer",
     "POST /api/v1/sign-in-links": "admin",
 }
 """The least role that may, by method and address; None for those who are not signed in, too."""
@@ -74,6 +93,14 @@ def check_role(role: Role, needed: Role) -> None:
     """Refuse somebody whose role is not enough; raises `Problem`."""
     if not reaches(role, needed):
         raise Problem(403, "Not allowed", f"This takes the role {needed}; yours is {role}.")
+
+
+def role_of(text: str) -> Role:
+    """Return the role of a name; raises `Problem`."""
+    for role in ROLES:
+        if role == text:
+            return role
+    raise Problem(422, "Not understood", f"Choose one of the roles {', '.join(ROLES)}.")
 
 
 @lru_cache(maxsize=1024)

@@ -55,6 +55,7 @@ def wire(service: Service) -> None:
     service.start("access-followed", followed.run)
     service.health.require("access", lambda: "" if followed.caught_up.is_set() else "the users are still being read")
     passwords = Passwords(Vault.from_file(settings.key_file))
+    installation.followed[topics.ACCESS.name] = lambda: people.offset
     accounts = Accounts(installation, people, passwords, RedisOnce(client), people.settle)
     service.start("first-admin", lambda stop: first_admin.offer(accounts, settings, followed.caught_up, stop))
     attempts = RedisAttempts(client, service.clock)

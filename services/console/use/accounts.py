@@ -8,19 +8,19 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from services.console.passwords import Passwords, fault_of
 from services.console.people import INSTALLATION, People
 from services.console.use.callers import Caller
-from services.console.use.installation import Installation
 from services.console.use.problems import Problem, Refused
 from services.console.use.publishing import publish
 from shared import logs, topics
 from shared.io.once import Once, OnceAway
-from shared.io.ports import BusUnavailable, Outbound, run_blocking
+from shared.io.ports import Bus, BusUnavailable, Clock, Outbound, run_blocking
 from shared.messages import AccessDoc, Ended, Invitation, Password, Role, Seen, User
 
+State: TypeAlias = Literal["active", "invited", "invitation_ended", "disabled"]
 INVITED_MS: Final = 72 * 3_600_000
 """How long a link to choose a password holds."""
 FIRST_ADMIN_MS: Final = 3_600_000
@@ -35,11 +35,21 @@ _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\"<>(),;:\\]+@[^@\s\x00-\x1f\"<>(),;:
 _WRONG_EMAIL: Final = "Write an e-mail address, such as ann@example.com."
 
 
+class _Outside(Protocol):
+    """Where changes are published, and what time it is."""
+
+    @property
+    def bus(self) -> Bus: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+
 class Accounts:
     """Changes users, and tells what became of sessions.
 
     Args:
-        console: The installation that they use.
+        outside: Where changes are published, by which clock.
         people: What is known of them.
         passwords: Seals and checks passwords.
         once: Keeps links that work once.
@@ -48,29 +58,28 @@ class Accounts:
 
     def __init__(
         self,
-        console: Installation,
+        outside: _Outside,
         people: People,
         passwords: Passwords,
         once: Once,
         settle: Callable[[Sequence[int]], None],
     ) -> None:
-        self.console = console
+        self.outside = outside
         self.people = people
         self.once = once
         self._passwords = passwords
         self._settle = settle
-        console.followed[topics.ACCESS.name] = lambda: people.offset
         self._noted: dict[str, int] = {}
         self._trouble = logs.Trouble(_log, "work_not_noted")
 
     @property
     def _now(self) -> int:
-        return self.console.clock.now_ms()
+        return self.outside.clock.now_ms()
 
     def store(self, *docs: tuple[str, AccessDoc | None]) -> None:
         """Publish documents, None for a tombstone, and wait until they count here."""
         self._settle(
-            publish(self.console.bus, [Outbound(topic=topics.ACCESS, key=key, message=doc) for key, doc in docs])
+            publish(self.outside.bus, [Outbound(topic=topics.ACCESS, key=key, message=doc) for key, doc in docs])
         )
 
     # Users
@@ -139,6 +148,27 @@ class Accounts:
         self.store((f"password:{name}", None), self._all_ended(name), invitation)
         return secret
 
+    def row(self, user: User) -> dict[str, Any]:
+        """Show one user as a row of a list."""
+        return {
+            "id": user.id,
+            "email": user.email,
+            "name": user.name,
+            "role": user.role,
+            "state": self.state(user),
+            "created_ms": user.created_ms,
+            "last_seen_ms": self.people.seen_ms(user.id) or None,
+        }
+
+    def state(self, user: User) -> State:
+        """Return whether a user can sign in, or why not."""
+        if user.disabled:
+            return "disabled"
+        if self.people.password(user.id) is not None:
+            return "active"
+        invitation = self.people.invitation(user.id)
+        return "invited" if invitation is not None and self._now < invitation.until_ms else "invitation_ended"
+
     # Passwords
 
     def invited(self, secret: str) -> User:
@@ -206,7 +236,7 @@ class Accounts:
         self._noted[name] = now
         doc = AccessDoc(seen=Seen(id=name, at_ms=now))
         try:
-            run_blocking(self.console.bus.publish([Outbound(topic=topics.ACCESS, key=f"seen:{name}", message=doc)]))
+            run_blocking(self.outside.bus.publish([Outbound(topic=topics.ACCESS, key=f"seen:{name}", message=doc)]))
         except BusUnavailable as error:
             self._trouble.begun(detail=str(error))
         else:

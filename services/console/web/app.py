@@ -25,7 +25,20 @@ from services.console.use.problems import Problem
 from services.console.web import assets
 from services.console.web.asked import BROWSER_COOKIE, LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
 from services.console.web.parts.words import url, with_query
-from services.console.web.screens import home, parked, record, records, sign_in, sync, welcome, why, wrong
+from services.console.web.screens import (
+    account,
+    home,
+    parked,
+    record,
+    records,
+    sign_in,
+    sync,
+    tokens,
+    users,
+    welcome,
+    why,
+    wrong,
+)
 from services.console.web.sessions import Sessions
 from shared.messages import Role
 
@@ -81,6 +94,18 @@ PAGES: Final = (
     Page("GET", "/why", why.show),
     Page("GET", "/parked", parked.show),
     Page("POST", "/parked", parked.decide),
+    Page("GET", "/account", account.show),
+    Page("POST", "/account/password", account.change_password),
+    Page("POST", "/account/sign-out", account.sign_out_everywhere),
+    Page("GET", "/settings/users", users.show),
+    Page("POST", "/settings/users", users.invite),
+    Page("POST", "/settings/users/{name}/role", users.change_role),
+    Page("POST", "/settings/users/{name}/disable", users.disable),
+    Page("POST", "/settings/users/{name}/enable", users.enable),
+    Page("POST", "/settings/users/{name}/reset", users.reset),
+    Page("GET", "/settings/tokens", tokens.show),
+    Page("POST", "/settings/tokens", tokens.make),
+    Page("POST", "/settings/tokens/{name}/revoke", tokens.revoke),
 )
 
 

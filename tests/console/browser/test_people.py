@@ -88,3 +88,71 @@ def test_a_password_is_typed(guest: Reader, own: Window) -> None:
     page.wait_for_url("**/sign-in")
     page.locator("summary", has_text="installation's token").press("Enter")
     looks(guest, "sign-in-token")
+
+
+def test_an_admin_invites_and_disables_by_keyboard(guest: Reader, own: Window) -> None:
+    own.person("admin", "root@x.example")
+    own.person("operator", "a.person.with.a.rather.long.address@a-firm-with-a-long-name.example")
+    page = guest.page
+    enter(guest, "root@x.example")
+    guest.go("/settings/users")
+    looks(guest, "users")
+    page.locator("#email").fill("dot@x.example")
+    page.locator("#role").select_option("operator")
+    page.get_by_role("button", name="Invite").press("Enter")
+    expect(page.locator("h1")).to_have_text("dot@x.example is invited")
+    expect(page.locator("#secret")).to_be_focused()
+    looks(guest, "users-link")
+    page.get_by_role("link", name="Back to users").press("Enter")
+    expect(page.locator("tr", has_text="dot@x.example")).to_contain_text("Invited")
+    page.get_by_role("button", name="Disable of dot@x.example").press("Enter")
+    expect(page.locator(".notice.ok")).to_contain_text("shut out")
+    expect(page.locator("tr", has_text="dot@x.example")).to_contain_text("Disabled")
+    page.locator("#email").fill("dot@x.example")
+    page.get_by_role("button", name="Invite").press("Enter")
+    expect(page.locator("#email-error")).to_contain_text("is a user already")
+    expect(page.locator("#email")).to_be_focused()
+    looks(guest, "users-refused")
+    guest.said.clear()  # the browser tells of the 422
+
+
+def test_a_token_is_made_and_revoked_by_keyboard(guest: Reader, own: Window) -> None:
+    own.person("operator", "ted@x.example")
+    page = guest.page
+    enter(guest, "ted@x.example")
+    expect(page.locator(".rail")).not_to_contain_text("Users")
+    guest.go("/settings/tokens")
+    looks(guest, "tokens-empty")
+    page.locator("#name").fill("backup of every night")
+    page.get_by_role("button", name="Make the token").press("Enter")
+    assert page.locator("#secret").input_value().startswith("syn_")
+    looks(guest, "tokens-secret")
+    guest.go("/settings/tokens")
+    looks(guest, "tokens")
+    page.get_by_role("button", name="Revoke backup of every night").press("Enter")
+    expect(page.locator(".notice.ok")).to_contain_text("has ended")
+
+
+def test_ones_own_account(guest: Reader, own: Window) -> None:
+    own.person("viewer", "eva@x.example")
+    page = guest.page
+    enter(guest, "eva@x.example")
+    page.locator(".pop > summary").press("Enter")
+    page.get_by_role("link", name="Your account").press("Enter")
+    expect(page.locator("h1")).to_have_text("Your account")
+    looks(guest, "account")
+    page.locator("#old").fill(PASSWORD)
+    page.locator("#password").fill("another long password")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.ok")).to_contain_text("all other sessions have ended")
+    page.get_by_role("button", name="Sign out everywhere").press("Enter")
+    page.wait_for_url("**/sign-in")
+
+
+def enter(reader: Reader, email: str) -> None:
+    """Sign in with a password."""
+    reader.go("/sign-in")
+    reader.page.locator("#email").fill(email)
+    reader.page.locator("#password").fill(PASSWORD)
+    reader.page.keyboard.press("Enter")
+    reader.page.wait_for_url(f"{reader.address}/")

@@ -10,7 +10,10 @@ from shared.messages import Cursor, JobDoc, JobProgress, Parked
 from tests.services.console.window import Window, linked, pair
 from tests.services.desk import LEFT, RIGHT
 
-PAGES: Final = ("/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked")
+PAGES: Final = (
+    "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked",
+    "/account", "/settings/users", "/settings/tokens",
+)  # fmt: skip
 """An address of each page."""
 STATES: Final = (
     "/syncs/people?panel=excluded&asked=failing",

@@ -10,34 +10,51 @@ from fastapi.routing import APIRoute
 
 from services.console.api import make_app, routes
 from services.console.roles import MEANINGS, NEEDS, ROLES, needed_at, reaches
+from services.console.use.callers import Caller
 from services.console.web.app import PAGES
 from shared.messages import Role
 from tests.console.web.examples import LOOKS, show_everything
 from tests.console.web.visitor import Page, Visitor
-from tests.services.console.window import Window
+from tests.services.console.window import PASSWORD, Window, caller_of
 
-_KNOWN: Final = {
-    "/syncs/{name}": "people",
-    "/records/{name}": "bob",
-    "/parked/{name}": "1",
-    "/jobs/{name}": "resync-people.everything",
+_BODIES: Final[dict[str, dict[str, Any]]] = {
+    "POST /syncs/{name}/resync": {"what": "failing"},
+    "POST /account/password": {"old": PASSWORD, "password": "another long password"},
+    "POST /settings/users": {"email": "new@x.example", "role": "viewer"},
+    "POST /settings/users/{name}/role": {"role": "editor"},
+    "POST /settings/tokens": {"name": "backup", "role": "viewer", "days": "30"},
+    "POST /api/v1/jobs": {"sync": "people"},
+    "POST /api/v1/users": {"email": "newer@x.example"},
+    "PATCH /api/v1/users/{name}": {"role": "editor"},
+    "POST /api/v1/tokens": {"name": "backup"},
+    "POST /parked": {"what": "replay-all"},
+    "POST /api/v1/parked/replay": {"messages": [1]},
+    "POST /api/v1/parked/drop": {"messages": [1], "why": "known"},
+    "POST /api/v1/parked/{name}/drop": {"why": "known"},
 }
-_BODIES: Final[Mapping[str, Any]] = {
-    "POST /api/v1/jobs": {"sync": "people"}, "POST /syncs/{name}/resync": {"what": "failing"},
-    "POST /parked": {"what": "replay-all"}, "POST /api/v1/parked/replay": {"messages": [1]},
-    "POST /api/v1/parked/drop": {"messages": [1], "why": "known"}, "POST /api/v1/parked/{name}/drop": {"why": "known"},
-}  # fmt: skip
 """What an address is sent, so that only who asks can be wrong."""
 _ENDED: Final = "POST /api/v1/jobs/{name}/{what}"
 """What the example's job refuses, for it has ended."""
 
 
-def filled(path: str, *, known: bool) -> str:
-    """Put names into an address: of what there is, or of what there is not."""
-    for pattern, name in _KNOWN.items():
-        if known:
-            path = path.replace(pattern, pattern.replace("{name}", name))
+def filled(path: str, names: Mapping[str, str] | None = None) -> str:
+    """Put names into an address: of what there is where that is given, or of what there is not."""
+    for kind, name in (names or {}).items():
+        path = path.replace(f"/{kind}/{{name}}", f"/{kind}/{name}")
     return re.sub(r"{\w+}", "nobody", path.replace("{what}", "cancel"))
+
+
+def names_of(window: Window, role: Role) -> dict[str, str]:
+    """Return a name of everything that there is; the token is one of whoever has the role."""
+    own = window.access.tokens.make(caller_of(window.person(role)), "own", "viewer", 1)[0]
+    return {
+        "syncs": "people",
+        "records": "bob",
+        "jobs": "resync-people.everything",
+        "parked": "1",
+        "users": window.person("viewer", "known@x.example").id,
+        "tokens": own.id,
+    }
 
 
 def visitor_as(window: Window, role: Role) -> Visitor:
@@ -65,21 +82,21 @@ def test_the_table_names_every_address_and_no_other(window: Window) -> None:
 def test_an_address_is_found_with_its_names_filled_in() -> None:
     for row, needed in NEEDS.items():
         verb, _, path = row.partition(" ")
-        assert needed_at(verb, filled(path, known=False)) == needed, row
+        assert needed_at(verb, filled(path)) == needed, row
     assert needed_at("POST", "/records/a%2Fb/resync?x=1") == "operator"
     for path in ("/records//resync", "/records/a/b/resync", "/nowhere"):
         with pytest.raises(KeyError):
             needed_at("POST", path)
 
 
-def ask(window: Window, row: str, role: Role, *, known: bool) -> requests.Response:
+def ask(window: Window, row: str, role: Role, names: Mapping[str, str] | None) -> requests.Response:
     """Ask at an address as somebody with a role."""
     verb, _, pattern = row.partition(" ")
-    path, body = filled(pattern, known=known), _BODIES.get(row, {})
+    path, body = filled(pattern, names), _BODIES.get(row, {})
     if path.startswith("/api/"):
-        more = {"json": body} if verb == "POST" else {}
-        headers = {"Authorization": f"Bearer {window.token(role)}"}
-        return window.call(verb, path.removeprefix("/api/v1/"), headers=headers, **more)
+        more = {"json": body} if verb in ("POST", "PATCH") else {}
+        bearer = window.access.tokens.make(caller_of(window.person(role)), "for this call", role, 1)[1]
+        return window.call(verb, path.removeprefix("/api/v1/"), headers={"Authorization": f"Bearer {bearer}"}, **more)
     sessions = window.sessions
     session = sessions.begin(window.person(role))
     visitor = Visitor(window.address)
@@ -98,7 +115,8 @@ def test_every_address_takes_exactly_its_role(
     for row, needed in NEEDS.items():
         if needed is None:
             continue
-        answer = ask(shown, row, role, known=known)
+        names = names_of(shown, role) if known else None
+        answer = ask(shown, row, role, names)
         assert (answer.status_code == 403) is not reaches(role, needed), (row, answer.status_code, answer.text)
         if answer.status_code == 403:
             assert f"takes the role {needed}; yours is {role}" in answer.text, row
@@ -120,3 +138,21 @@ def test_nobody_is_offered_what_would_be_refused(shown: Window, role: Role) -> N
                 assert needed is None or reaches(role, needed), (path, form.action)
                 offered.add(form.action)
     assert {"/records/bob/resync", "/syncs/people/resync"} <= offered or not reaches(role, "operator")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_of_anothers_tokens_admins_alone_know(shown: Window, role: Role) -> None:
+    """By page and by API; and a token of the installation sees no other one of it."""
+    eve, installation = caller_of(shown.person("viewer", "eve@x.example")), Caller("installation", "admin")
+    made = [shown.access.tokens.make(by, f"of {by.who}", "viewer", 1)[0] for by in (eve, installation) * 2]
+    own = shown.access.tokens.make(Caller("installation", role), "machine", role, 1)[1]
+    by_token = shown.call("GET", "tokens", headers={"Authorization": f"Bearer {own}"}).json()["tokens"]
+    names = {"machine", *(row.name for row in made)}
+    assert {row["name"] for row in by_token} == (names if role == "admin" else {"machine"})
+    page = visitor_as(shown, role).open("/settings/tokens")
+    assert ("of eve@x.example" in page.words) is (role == "admin")
+    rows = ["DELETE /api/v1/tokens/{name}"] * 2 + ["POST /settings/tokens/{name}/revoke"] * 2
+    for token, row in zip(made, rows, strict=True):
+        answer = ask(shown, row, role, {"tokens": token.id})
+        assert (answer.status_code == 404) is (role != "admin"), row
+        assert (shown.access.accounts.people.token(token.id) is None) is (role == "admin")

@@ -13,6 +13,7 @@ from services.console.projection import Views
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.installation import Installation
+from shared import topics
 from shared.io.attempts import MemoryAttempts
 from shared.io.budgets import MemoryBudgets
 from shared.io.once import MemoryOnce
@@ -42,6 +43,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     accounts = Accounts(
         installation, followed.people, Passwords(Vault([b"k" * 32])), MemoryOnce(desk.clock), followed.settle
     )
+    installation.followed[topics.ACCESS.name] = lambda: followed.people.offset
     access = Access(TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock))
 
     def renew(place: Path) -> Window:

@@ -21,6 +21,7 @@ from shared.io.ports import Outbound, run_blocking
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.messages import Parked, Role, User
+from shared.topics import Topic
 from tests.services.desk import SYNC, Desk
 
 TOKEN: Final = "a long random token"
@@ -101,10 +102,19 @@ class Window:
             reader = MemoryReader(self.desk.broker, topic)
             self.views.take(topic.name, list(reader.read_to_end()), reader.positions)
 
+    def stored(self, topic: Topic[Any]) -> Sequence[Stored[Any]]:
+        """Return what was written to a topic."""
+        return MemoryReader(self.desk.broker, topic).poll(0)
+
     def follow(self) -> None:
         """Take what was written to `jobs`."""
         for doc in self.desk.told(topics.JOBS):
             self.desk.set_job("job", doc, doc.job.id)
+
+
+def caller_of(user: User) -> Caller:
+    """Return a user as whoever asks."""
+    return Caller(user.email, user.role, user=user.id)
 
 
 class FollowedPeople:

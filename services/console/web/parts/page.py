@@ -25,6 +25,7 @@ PROBLEMS: Final = "/records?status=failing"
 PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
     ("Overview", (Place("Home", "home", "/"), Place("Problems", "alert", PROBLEMS))),
     ("Sync", (Place("Records", "records", "/records"), Place("Parked", "inbox", "/parked"))),
+    ("Settings", (Place("Users", "people", "/settings/users"), Place("API tokens", "key", "/settings/tokens"))),
 )
 """Where one can go, in groups; only what works stands here."""
 _KEYS: Final = (
@@ -72,8 +73,8 @@ def page(  # one frame, whose parts are named
                 _ask(asked),
                 _account(asked),
             ],
-            h.div(".side", id="menu", popover=True)[_nav("side", here, numbers)],
-            h.div(".rail")[_nav("rail", here, numbers)],
+            h.div(".side", id="menu", popover=True)[_nav(asked, "side", here, numbers)],
+            h.div(".rail")[_nav(asked, "rail", here, numbers)],
             h.main(id="main", tabindex="-1", data_every=str(every) if every else None)[
                 h.header(".head", id="head")[
                     h.div[
@@ -137,19 +138,20 @@ def _numbers(asked: Asked) -> dict[str, int]:
     return {PROBLEMS: failing, "/parked": sum(asked.console.views.parked().values())}
 
 
-def _nav(where: str, here: str, numbers: dict[str, int]) -> Element:
+def _nav(asked: Asked, where: str, here: str, numbers: dict[str, int]) -> Element:
     def entry(place: Place) -> Element:
         number = numbers.get(place.path, 0)
         return h.li[
             h.a(href=place.path, aria_current="page" if place.path == here else None)[
                 icon(place.icon),
                 h.span[place.title],
-                h.b(".n", id=f"{where}-{place.title.lower()}")[count(number) if number else ""],
+                h.b(".n", id=f"{where}-{place.title.lower().replace(' ', '-')}")[count(number) if number else ""],
             ]
         ]
 
+    groups = [(group, [place for place in places if asked.may("GET", place.path)]) for group, places in PLACES]
     return h.nav(".nav", aria_label="Main" if where == "rail" else "Main, as a menu")[
-        [h.section[h.h2[group], h.ul[[entry(place) for place in places]]] for group, places in PLACES]
+        [h.section[h.h2[group], h.ul[[entry(place) for place in places]]] for group, places in groups if places]
     ]
 
 
@@ -174,6 +176,7 @@ def _account(asked: Asked) -> Element:
         h.summary(".button.ghost.only", aria_label="Account and appearance")[icon("person")],
         h.div(".panel")[
             h.p(".hint")[f"Signed in as {asked.session.who if asked.session else 'nobody'}"],
+            h.p[h.a(href="/account")["Your account"]],
             h.form(method="post", action="/look")[
                 hidden("form_token", asked.form_token()),
                 hidden("next", asked.path),

@@ -1,0 +1,85 @@
+"""One's own account: who one is, another password, and ending all sessions."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import htpy as h
+from htpy import Element, Node
+from starlette.responses import Response
+
+from services.console.roles import MEANINGS
+from services.console.use.problems import Problem, Refused
+from services.console.web.asked import Asked, html, see_other
+from services.console.web.parts.forms import field, form, refusals
+from services.console.web.parts.page import page
+from services.console.web.parts.pieces import button, card, notice, send
+from services.console.web.parts.words import url
+from services.console.web.screens.welcome import PASSWORD_HINT
+
+PATH: Final = "/account"
+
+
+def show(asked: Asked) -> Response:
+    """Return the account of whoever asks."""
+    return html(_page(asked))
+
+
+def change_password(asked: Asked) -> Response:
+    """Set another password; this browser stays signed in, all others are signed out."""
+    if not asked.caller.user:
+        raise Problem(409, "No password", "The installation signs in by its token, which is set where it is started.")
+    try:
+        user = asked.site.access.change_password(
+            asked.caller, asked.form.get("old", ""), asked.form.get("password", "")
+        )
+    except Refused as refused:
+        return html(_page(asked, refused.fields), 422)
+    answer = see_other(url(PATH, done="password"))
+    asked.keep(answer, asked.site.sessions.begin(user))
+    return answer
+
+
+def sign_out_everywhere(asked: Asked) -> Response:
+    """End all sessions of whoever asks, this one among them."""
+    asked.site.accounts.end_all(asked.caller)
+    return see_other("/sign-in")
+
+
+def _page(asked: Asked, errors: Mapping[str, str] | None = None) -> Element:
+    by, user = asked.caller, asked.site.accounts.people.user(asked.caller.user)
+    facts: list[tuple[str, Node]] = [
+        ("Signed in as", by.who),
+        ("Role", f"{by.role}: {MEANINGS[by.role]}"),
+    ]
+    if user is not None and user.name:
+        facts.insert(1, ("Name", user.name))
+    done = asked.query.get("done") == "password"
+    return page(
+        asked,
+        "Your account",
+        h.div(".stack")[
+            notice("ok", "The password is changed; all other sessions have ended.") if done else None,
+            refusals(errors),
+            card("You", h.dl(".facts")[[h.div[h.dt[name], h.dd[value]] for name, value in facts]], name="you"),
+            card("Change your password", _password(asked, errors), name="change") if user is not None else None,
+            card(
+                "Sessions",
+                h.div(".pad.stack")[
+                    h.p["Signs you out in every browser, this one among them: for when a computer was lost."],
+                    send(asked, f"{PATH}/sign-out", "Sign out everywhere"),
+                ],
+                name="sessions",
+            ),
+        ],
+    )
+
+
+def _password(asked: Asked, errors: Mapping[str, str] | None) -> Element:
+    return form(
+        asked,
+        f"{PATH}/password",
+        h.input(type="email", value=asked.caller.who, autocomplete="username", hidden=True, readonly=True),
+        field("Your password until now", "old", kind="password", errors=errors, fills="current-password"),
+        field("New password", "password", kind="password", hint=PASSWORD_HINT, errors=errors, fills="new-password"),
+        h.p[button("Change the password", kind="primary", type="submit")],
+    )
