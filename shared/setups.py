@@ -7,7 +7,8 @@ Connections and syncs have versions. Kafka has no compare-and-set: two people wh
 publish two documents of one version. The first in the log counts for every reader, and the second for none.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
@@ -61,12 +62,21 @@ class Setups:
         self._sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         self._watchers: list[Callable[[str, SetupDoc | None], None]] = []
 
-    def watch(self, watcher: Callable[[str, SetupDoc | None], None]) -> None:
-        """Call *watcher* with key and document after each change."""
-        self._watchers.append(watcher)
+    @contextmanager
+    def watched(self, watcher: Callable[[str, SetupDoc | None], None]) -> Iterator[None]:
+        """Call *watcher* with key and document after each change, as long as the block lasts."""
+        self._watchers = [*self._watchers, watcher]
+        try:
+            yield
+        finally:
+            self._watchers = [row for row in self._watchers if row is not watcher]
 
     def apply(self, offset: int, key: str, doc: SetupDoc | None) -> None:
         """Take one document of the topic; None is its tombstone."""
+        self._take(key, doc)
+        self.offset = offset  # only now: whoever waits for it in another thread looks at once
+
+    def _take(self, key: str, doc: SetupDoc | None) -> None:
         kind, _, name = key.partition(":")
         store: dict[str, object] | None = {
             "connection": self._connections,
@@ -78,7 +88,6 @@ class Setups:
             "rotated": self._rotated,
             "people": self._people,
         }.get(kind)  # type: ignore[assignment]  # one table of tables that hold different things
-        self.offset = offset
         if store is None:
             return  # of a newer version, whose workers know what to do with it
         value = part_of(doc, kind) if doc is not None else None
@@ -98,12 +107,12 @@ class Setups:
 
     def leave_out(self, offset: int, key: str, raw: bytes | None, why: str) -> None:
         """Take note of a document that cannot be read here: what it sets up does not run here, everything else does."""
-        self.offset = offset
         kind, _, name = key.partition(":")
         if kind in ("connection", "sync", "phase"):
             sync = name if kind != "connection" else ""
             self._unread[key] = Unread(sync=sync, why=f"a newer version wrote {key!r}: {why}", ends=_ends_in(raw))
             self._compile()
+        self.offset = offset
 
     def _compile(self) -> None:
         policies: dict[str, Policy] = {}

@@ -4,7 +4,8 @@
 ``… delete sync NAME`` and ``… delete connection NAME`` remove it; ``… authorize CONNECTION`` connects an account by
 OAuth; ``… why NAME`` says why a record is as it is; ``… jobs`` lists long work, and confirms, pauses, resumes or
 cancels it; ``… parked`` lists messages that nobody could handle, and replays or drops
-them; ``… users`` and ``… tokens`` list, make and end them.
+them; ``… users`` and ``… tokens`` list, make and end them; ``… apps`` lists what can be connected, ``… connections``
+the accounts that are.
 """
 
 import argparse
@@ -39,6 +40,12 @@ def main() -> int:
         return parked_commands.run(
             given.what, given.at, wanted=wanted, every=given.all, why=given.why, as_json=given.json
         )
+    if given.command in ("apps", "connections"):
+        from services.console import account_commands  # noqa: PLC0415
+
+        if given.command == "apps":
+            return account_commands.run_apps(given.text, as_json=given.json)
+        return account_commands.run(given.what, given.names, as_json=given.json)
     return _on_servers(given)
 
 
@@ -118,6 +125,13 @@ def parser() -> argparse.ArgumentParser:
     parked.add_argument("--about", default="", help="those whose key holds this, such as a record's id")
     parked.add_argument("--why", default="", help="why they are dropped")
     parked.add_argument("--json", action="store_true", help="print the list as JSON")
+    apps = commands.add_parser("apps", help="list the apps that can be connected")
+    apps.add_argument("text", nargs="?", default="", help="words of a name, or of an object (default: all)")
+    apps.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
+    accounts = commands.add_parser("connections", help="list the accounts, or rename, test, pause or resume one")
+    accounts.add_argument("what", nargs="?", choices=("show", "rename", "test", "pause", "resume"))
+    accounts.add_argument("names", nargs="*", help="its id, and to rename it what to call it")
+    accounts.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
     asked = commands.add_parser("why", help="say why a record is as it is")
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")

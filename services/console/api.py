@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from services.console.access import Access
 from services.console.api_access import add_routes
+from services.console.api_connections import add_connection_routes
 from services.console.api_parked import add_parked
 from services.console.protect import problem_json, protect
 from services.console.roles import NEEDS, check_role
@@ -151,6 +152,7 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
 
     add_routes(router, access, who)
     add_parked(router, api)
+    add_connection_routes(router, api)
     return router
 
 

@@ -38,6 +38,10 @@ class Calls:
         """Ask for something to be done, and return what came of it."""
         return self._call("POST", path, json.dumps(body))
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Edit something, and return how it stands."""
+        return self._call("PATCH", path, json.dumps(body))
+
     def _call(self, method: str, path: str, body: str | None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", HEADER: self._changed}
         connection = HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from services.console.files import SetupError
 from services.console.publishing import remove
 from shared import topics
+from shared.core.connector import App
 from shared.io.envelope import Stored
 from shared.io.kafka_reader import read_to_end
 from shared.io.ports import BusUnavailable, NotReady
@@ -41,8 +42,9 @@ def run(service: Service, kind: str, name: str, *, read: Read | None = None, set
         return read_to_end(service.settings, topic)
 
     try:
-        lines = _sync if kind == "sync" else _connection
-        for line in lines(service, name, read or from_kafka, settle_s):
+        read = read or from_kafka
+        lines = _sync(service, name, read, settle_s) if kind == "sync" else remove_connection(service, name, read)
+        for line in lines:
             sys.stdout.write(f"{line}\n")
     except (SetupError, BusUnavailable, NotReady) as error:
         sys.stderr.write(f"{error}\n")
@@ -100,17 +102,24 @@ def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[
         yield f"Associations of {', '.join(waiting)} wait until a sync {name} is set up again."
 
 
-def _connection(service: Service, name: str, read: Read, _settle_s: float) -> Iterator[str]:
+def left_behind(app: App) -> tuple[str, ...]:
+    """Say what Syncline leaves in an app when an account is disconnected."""
+    prepared = [object_ for object_, binding in app.objects.items() if binding.prepare is not None]
+    if not prepared:
+        return ()
+    records = " and ".join(prepared)
+    return (f"What Syncline added to {app.title} stays there: the property that marks {records} records.",)
+
+
+def remove_connection(service: Service, name: str, read: Read) -> Iterator[str]:
+    """Remove a connection that no sync uses, and yield what was done; raises `SetupError` where it must stay."""
     keys = documents_of_connection(service.setups, name)
     app = service.setups.app_of(name)
-    prepared = [object_ for object_, binding in app.objects.items() if binding.prepare is not None]
     remove(service, topics.SETUPS, keys)
     cursors = _keys(read(topics.CURSORS), lambda cursor: bool(cursor.connection == name))
     _remove_all(service, topics.CURSORS, cursors)
     yield f"deleted connection {name}, and its secrets"
-    if prepared:
-        records = " and ".join(prepared)
-        yield f"What Syncline added to {app.title} stays there: the property that marks {records} records."
+    yield from left_behind(app)
 
 
 def _keys(rows: Iterable[Stored[Any]], wanted: Callable[[Any], bool]) -> list[str]:

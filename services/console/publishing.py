@@ -26,8 +26,8 @@ def publish(service: Service, changes: Sequence[Change]) -> list[str]:
         BusUnavailable: Kafka did not take them, or does not tell whether they count.
     """
     taken: list[tuple[str, SetupDoc | None]] = []
-    service.setups.watch(lambda key, doc: taken.append((key, doc)))
-    _send(service, changes)
+    with service.setups.watched(lambda key, doc: taken.append((key, doc))):
+        _send(service, changes)
     lost = [
         change.key for change in changes if not isinstance(change.doc, JobDoc) and (change.key, change.doc) not in taken
     ]

@@ -52,6 +52,15 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /settings/tokens": "viewer",
     "POST /settings/tokens": "viewer",
     "POST /settings/tokens/{name}/revoke": "viewer",
+    "GET /apps": "viewer",
+    "GET /apps/{name}": "viewer",
+    "GET /connections/{name}": "viewer",
+    "POST /connections/{name}/rename": "editor",
+    "POST /connections/{name}/test": "operator",
+    "POST /connections/{name}/pause": "operator",
+    "POST /connections/{name}/resume": "operator",
+    "GET /connections/{name}/disconnect": "admin",
+    "POST /connections/{name}/disconnect": "admin",
     # API
     "GET /api/v1/openapi.json": "viewer",
     "GET /api/v1/health": "viewer",
@@ -80,6 +89,15 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "POST /api/v1/tokens": "viewer",
     "DELETE /api/v1/tokens/{name}": "viewer",
     "POST /api/v1/sign-in-links": "admin",
+    "GET /api/v1/apps": "viewer",
+    "GET /api/v1/apps/{name}": "viewer",
+    "GET /api/v1/connections": "viewer",
+    "GET /api/v1/connections/{name}": "viewer",
+    "PATCH /api/v1/connections/{name}": "editor",
+    "DELETE /api/v1/connections/{name}": "admin",
+    "POST /api/v1/connections/{name}/test": "operator",
+    "POST /api/v1/connections/{name}/pause": "operator",
+    "POST /api/v1/connections/{name}/resume": "operator",
 }
 """The least role that may, by method and address; None for those who are not signed in, too."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from services.console.files import ConnectionFile
-from shared.core.syncs import Connection
+from shared.core.syncs import Connection, ConnectionSettings
 from shared.io.vault import Vault, VaultError
 
 AGREED = "refresh_token"
@@ -63,9 +63,7 @@ def as_file(vault: Vault, row: Connection) -> ConnectionFile:
     def opened(name: str, sealed: str) -> SecretStr:
         return SecretStr(vault.open(sealed, connection=row.id, name=name))
 
-    kept = row.model_dump(
-        include={"id", "app", "label", "base_url", "options", "country", "auth", "limits", "poll_interval_s"}
-    )
+    kept = row.model_dump(include=set(ConnectionSettings.model_fields))
     secrets = {name: opened(name, sealed) for name, sealed in row.secrets.items() if name != AGREED}
     hook = opened(HOOK, row.webhook_secret) if row.webhook_secret else None
     return ConnectionFile(**kept, secrets=secrets, webhook_secret=hook)

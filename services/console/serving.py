@@ -8,6 +8,7 @@ from services.console.people import People
 from services.console.projection import Follower, Views
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
+from services.console.use.connections import Connections
 from services.console.use.installation import Installation
 from shared import topics
 from shared.io.attempts import RedisAttempts
@@ -49,6 +50,7 @@ def wire(service: Service) -> None:
         refused=lambda row: tokens.look(place_of(row)).paused,
         webhooks=WebhookRefusals(client).of,
         parked_from=lambda at: read_to_end(settings, topics.PARKED, start={0: at}),
+        connections=Connections(service, lambda topic: read_to_end(settings, topic)),
     )
     people = People()
     followed = TopicFollower(settings, topics.ACCESS, people)

@@ -12,6 +12,7 @@ from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.policies import Counterpart, Neighbours
 from shared.core.records import SIDES, Life, LinkWrite, Side, Value, linked_after, opposite
 from shared.core.refusals import WHOLE, Links, Parts, about, give_up, is_refused, mark, one_part
+from shared.core.syncs import HALTED
 from shared.core.wording import said
 
 FLAP_WRITES: Final = 5
@@ -370,6 +371,8 @@ def _set_waiting(draft: Draft, now_ms: int) -> None:
     if not draft.tries:
         return _set(draft, "pending", "queued")
     draft.held_ms = draft.held_ms or now_ms
+    if draft.reason == HALTED:
+        return _set(draft, "pending", HALTED, draft.detail)  # however long: whoever paused it knows
     known = draft.reason in _HELD or draft.reason in _HELD.values()
     reason = draft.reason if known else "queued"
     if known and now_ms - draft.held_ms >= HELD_MS:

@@ -14,6 +14,8 @@ Phase: TypeAlias = Literal["indexing", "live"]
 Direction: TypeAlias = Literal["two_way", "to_left", "to_right"]
 RuleValue: TypeAlias = bool | str | tuple[str, ...]
 _ID: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
+HALTED: Final = "account_paused"
+"""The code of calls that are not made because somebody has paused the account."""
 
 
 class SyncSide(Frozen):
@@ -124,6 +126,8 @@ class ConnectionSettings(Frozen):
     """Calls per window that we may use, by the app's limit name, where it differs from the app's default."""
     poll_interval_s: float = Field(default=60.0, ge=0.2, le=86_400, examples=[30])
     """Seconds between two questions for what changed."""
+    paused: bool = Field(default=False, examples=[True])
+    """Whether somebody has paused the account: it is not called, and its syncs wait until it is resumed."""
 
 
 class Connection(ConnectionSettings):

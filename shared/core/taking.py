@@ -12,6 +12,7 @@ from shared.core.pairs import Answer, Match, PairEvent, Pending, SideState, Trac
 from shared.core.records import SIDES, Life, Report, Side, Value, is_done, opposite, put_together
 from shared.core.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
 from shared.core.survivors import SAME_RECORD
+from shared.core.syncs import HALTED
 
 _ASKED: Final = ("resync", "retry")
 _LOOK_AGAIN: Final = ("again", "rematch", "backfill")
@@ -378,6 +379,8 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
 
 
 def _waiting(answer: Answer) -> str:
+    if answer.code == HALTED:
+        return HALTED
     if answer.retry == "auth":
         return "connection_paused"
     return "waiting_limit" if answer.retry == "busy" else "app_unavailable"

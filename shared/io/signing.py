@@ -14,13 +14,13 @@ from typing import Final, TypeAlias
 from shared import logs
 from shared.core.connector import App, AppError, Auth, HttpRequest, HttpResponse
 from shared.core.oauth import Tokens
-from shared.core.syncs import Connection
+from shared.core.syncs import HALTED, Connection
 from shared.io.budgets import account_of
 from shared.io.envelope import RandomBits, fresh_bits
 from shared.io.exchanges import drive
 from shared.io.grants import Grants
 from shared.io.ports import BusUnavailable, Clock, run_blocking
-from shared.io.tokens import Held, Place, TokenCache, TokensAway, digest, place_of
+from shared.io.tokens import PROBE_MS, Held, Place, TokenCache, TokensAway, digest, place_of
 from shared.io.vault import Vault, VaultError
 from shared.messages import Rotated
 from shared.metrics import Metrics
@@ -151,6 +151,9 @@ class SignIns:
 
     def enter(self, signed: SignedIn, ask: Sender) -> Entry:
         """Give leave to call, with an access token that lives; raises `AppError` where the connection is paused."""
+        if signed.connection.paused:
+            said = f"somebody paused connection {signed.connection.id!r}"
+            raise AppError(HALTED, said, retry="auth", retry_after_s=PROBE_MS / 1000)
         held = self._cache.look(signed.place, enter=True)
         entry = Entry(signed, probe=held.probe)
         _refuse(held)

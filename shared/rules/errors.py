@@ -29,6 +29,13 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         remedy="Reconnect the account; its sync waits and loses nothing.",
     ),
     ErrorRow(
+        code="account_paused",
+        title="Paused by somebody",
+        who="operator",
+        retry="auth",
+        remedy="Resume the account; its syncs wait and lose nothing.",
+    ),
+    ErrorRow(
         code="scope_missing",
         title="Permission scope missing",
         who="admin",
@@ -281,5 +288,6 @@ WAITING: Final = {
     "waiting_limit": "The app asked us to slow down; the write goes out by itself.",
     "app_unavailable": "The app does not answer; the write goes out when it does.",
     "connection_paused": "The connection needs an admin to sign in again.",
+    "account_paused": "Somebody paused the account; the write goes out when it is resumed.",
 }
 """Why a pair can be pending, in words for people."""

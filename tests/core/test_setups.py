@@ -38,8 +38,18 @@ def test_what_counts_may_come_again() -> None:
 def test_who_watches_hears_of_what_counts_alone() -> None:
     setups = follow(crm(1))
     heard: list[str] = []
-    setups.watch(lambda key, _doc: heard.append(key))
-    setups.apply(5, "connection:crm", SetupDoc(connection=crm(1, country="FR")))
-    assert heard == []
-    setups.apply(6, "connection:crm", SetupDoc(connection=crm(2, country="FR")))
+    with setups.watched(lambda key, _doc: heard.append(key)):
+        setups.apply(5, "connection:crm", SetupDoc(connection=crm(1, country="FR")))
+        assert heard == []
+        setups.apply(6, "connection:crm", SetupDoc(connection=crm(2, country="FR")))
+    setups.apply(7, "connection:crm", SetupDoc(connection=crm(3, country="FR")))
     assert heard == ["connection:crm"]
+
+
+def test_the_offset_moves_when_the_document_counts() -> None:
+    """Another thread that waits for an offset looks at once: what stands there must be known by then."""
+    setups = follow(crm(1))
+    seen: list[int] = []
+    with setups.watched(lambda _key, _doc: seen.append(setups.offset)):
+        setups.apply(5, "connection:crm", SetupDoc(connection=crm(2)))
+    assert (seen, setups.offset) == ([0], 5)

@@ -25,6 +25,7 @@ from shared.io import signing, tokens
 from shared.io.ports import BusUnavailable, run_blocking
 from shared.io.tokens import MemoryTokens, TokenCache
 from shared.io.vault import Vault
+from shared.messages import SetupDoc
 from tests.io.installation import Installation, Process
 
 PORTAL = 4100
@@ -285,6 +286,22 @@ def test_a_revoked_account_is_tried_once_a_minute_by_all_processes(
     for process in processes:
         process.follow()
         assert read(process) == 0
+
+
+def test_an_account_that_somebody_paused_is_not_called(app: App) -> None:
+    """Not to renew its sign-in either; whoever resumes it is heard at once."""
+    process = app.installation.process()
+    row = process.setups.connection("c")
+    app.installation.publish(
+        "connection:c", SetupDoc(connection=row.model_copy(update={"paused": True, "version": 90}))
+    )
+    process.follow()
+    error = refused(process)
+    assert (error.code, error.retry, error.retry_after_s) == ("account_paused", "auth", 60)
+    assert (app.api_calls(), app.token_calls()) == (0, [])
+    app.installation.publish("connection:c", SetupDoc(connection=row.model_copy(update={"version": 91})))
+    process.follow()
+    assert read(process) == 0
 
 
 def test_a_lost_scope_pauses_and_comes_back_by_itself(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

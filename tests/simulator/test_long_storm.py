@@ -18,9 +18,10 @@ from services.matcher.match import Match
 from services.matcher.resolve import Resolve
 from services.writer.write import Write
 from shared import topics
-from shared.core.connector import HttpRequest, HttpResponse
+from shared.core.connector import AppError, HttpRequest, HttpResponse
 from shared.core.deciding import HELD_MS
 from shared.core.pairs import Pair
+from shared.core.syncs import HALTED
 from shared.io.envelope import Raw
 from shared.io.handling import process
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
@@ -46,7 +47,7 @@ def _quiet() -> Iterator[None]:
 
 
 class Scene:
-    """Pairs in sync; one of the apps can be made to answer 429 to everything."""
+    """Pairs in sync; one of the apps can be made to answer 429 to everything, or be paused by somebody."""
 
     def __init__(self, pairs: int) -> None:
         self.clock = ManualClock()
@@ -72,7 +73,7 @@ class Scene:
         ]
         self._states = MemoryReader(self.broker, topics.PAIR_STATE)
         self._newest: dict[str, Pair] = {}
-        self.stormy = False
+        self.stormy = self.halted = False
         for number in range(pairs):
             self.apps["a"].insert({"email": f"p{number}@x.example", "f": "old", "g": None, "h": None})
         for _ in range(2):  # what was created is told, too
@@ -80,6 +81,8 @@ class Scene:
             self.rest()
 
     def _serve(self, connection: str, request: HttpRequest) -> HttpResponse:
+        if self.halted and connection == "b":
+            raise AppError(HALTED, "somebody paused it", retry="auth", retry_after_s=60.0)
         if self.stormy and connection == "b":
             return HttpResponse(status=429, headers={"retry-after": "10"})
         return self.apps[connection].serve(request)
@@ -215,3 +218,18 @@ def test_a_person_is_told_after_a_day() -> None:
     scene.edit("newer")
     scene.rest()
     assert scene.counts() == {("pending", "waiting_limit"): 2}, "a new wait begins anew"
+
+
+def test_an_account_that_somebody_paused_waits_as_long_as_they_like() -> None:
+    """Nothing fails, and what was edited meanwhile is written once when the account is resumed."""
+    scene = Scene(2)
+    scene.halted = True
+    before = scene.apps["b"].writes
+    scene.edit("new")
+    scene.rest()
+    scene.wait(HELD_MS + 22 * _MINUTE_MS)
+    assert scene.counts() == {("pending", "account_paused"): 2}
+    scene.halted = False
+    scene.wait(11 * _MINUTE_MS)
+    assert scene.counts() == {("in_sync", ""): 2}
+    assert scene.apps["b"].writes - before == 2

@@ -4,13 +4,16 @@ from collections.abc import Generator
 from pathlib import Path
 
 from services.console.projection import FOLLOWED, Views
+from services.console.use.connections import Connections
 from services.console.use.installation import Installation
 from shared import topics
 from shared.io.budgets import MemoryBudgets
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
+from shared.io.service import Service
 from shared.jobs import Jobs
 from shared.messages import Parked
+from shared.settings import Settings
 from tests.slice.harness import Slice
 
 
@@ -19,6 +22,8 @@ class Console(Installation):
 
     def __init__(self, world: Slice, folder: Path) -> None:
         self._world = world
+        service = Service("console", Settings())
+        service.setups, service.bus = world.setups, world.bus  # type: ignore[assignment]  # the same in memory
         super().__init__(
             Views(folder / "views.sqlite"),
             world.setups,
@@ -30,6 +35,7 @@ class Console(Installation):
             refused=lambda _: None,
             webhooks=lambda _: None,
             parked_from=self._parked_from,
+            connections=Connections(service, lambda topic: MemoryReader(world.broker, topic).read_to_end()),
         )
 
     def _parked_from(self, at: int) -> Generator[Stored[Parked], None, None]:

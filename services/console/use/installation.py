@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.console.explain import explain, summary
 from services.console.past import steps_of
 from services.console.projection import FOLLOWED, SHOWN, Views
+from services.console.use.connections import Connections
 from services.console.use.fields import fields_of
 from services.console.use.jobs import job_row
 from services.console.use.problems import Problem
@@ -19,7 +20,7 @@ from shared import topics
 from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent
 from shared.core.records import SIDES, Side
-from shared.core.syncs import Connection, Job
+from shared.core.syncs import HALTED, Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
 from shared.io.envelope import Stored
 from shared.io.ports import Bus, Clock, NotReady, Outbound
@@ -55,6 +56,7 @@ class Installation:
         refused: Tells whether a connection's sign-in was refused; raises `NotReady` when Redis is away.
         webhooks: Tells which calls of a connection's app were refused; raises `NotReady` when Redis is away.
         parked_from: Reads `parked` from an offset to its end; raises `BusUnavailable`.
+        connections: What can be done with the accounts of apps.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Installation:
         refused: Callable[[Connection], Paused | None],
         webhooks: Callable[[Connection], Refusals | None],
         parked_from: Callable[[int], Generator[Stored[Parked], None, None]],
+        connections: Connections,
     ) -> None:
         self.views = views
         self.setups = setups
@@ -81,6 +84,7 @@ class Installation:
         self._refused = refused
         self._webhooks = webhooks
         self.parked_from = parked_from
+        self.connections = connections
         self.followed: dict[str, Callable[[], int]] = {
             topics.JOBS.name: lambda: self.jobs.offset,
             topics.SETUPS.name: lambda: self.setups.offset,
@@ -141,6 +145,11 @@ class Installation:
     def connection(self, row: Connection) -> dict[str, Any]:
         """Show whether a connection works: one line tells what holds up all of its records."""
         shown: dict[str, Any] = {"id": row.id, "app": row.app, "account": row.account, "label": row.label}
+        limited = self.connections.limited(row)
+        if limited:
+            shown["limited"] = list(limited)
+        if row.paused:
+            return {**shown, "state": "paused", "reason": HALTED, "hint": _remedy(HALTED)}
         try:
             refused, paused = self._refused(row), self._budgets.paused(account_of(row))
             webhooks = self._webhooks(row)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from shared.core.syncs import HALTED
 from shared.rules.errors import CODES
 
 _STALE_ROUNDS: Final = 5
@@ -46,8 +47,8 @@ def _connections(health: Mapping[str, Any]) -> Iterator[Trouble]:
         if row["state"] == "paused":
             yield Trouble(
                 kind="connection",
-                title=f"{name} is paused: {_title(row['reason'])}",
-                detail=row.get("detail", ""),
+                title=f"{name} is paused" + ("" if row["reason"] == HALTED else f": {_title(row['reason'])}"),
+                detail="Somebody paused the account." if row["reason"] == HALTED else row.get("detail", ""),
                 remedy=row["hint"],
                 who=_who(row["reason"]),
                 reason=row["reason"],

@@ -27,6 +27,8 @@ from services.console.web.asked import BROWSER_COOKIE, LOOK_COOKIE, SESSION_COOK
 from services.console.web.parts.words import url, with_query
 from services.console.web.screens import (
     account,
+    catalogue,
+    connection,
     home,
     parked,
     record,
@@ -106,6 +108,15 @@ PAGES: Final = (
     Page("GET", "/settings/tokens", tokens.show),
     Page("POST", "/settings/tokens", tokens.make),
     Page("POST", "/settings/tokens/{name}/revoke", tokens.revoke),
+    Page("GET", "/apps", catalogue.show),
+    Page("GET", "/apps/{name}", catalogue.show_app),
+    Page("GET", "/connections/{name}", connection.show),
+    Page("POST", "/connections/{name}/rename", connection.rename),
+    Page("POST", "/connections/{name}/test", connection.test),
+    Page("POST", "/connections/{name}/pause", connection.pause),
+    Page("POST", "/connections/{name}/resume", connection.resume),
+    Page("GET", "/connections/{name}/disconnect", connection.show_disconnecting),
+    Page("POST", "/connections/{name}/disconnect", connection.disconnect),
 )
 
 

@@ -6,13 +6,14 @@ from shared import topics
 from shared.core.pairs import Match, Pending, Problem
 from shared.io.envelope import Stored
 from shared.io.webhook_refusals import Refusals
-from shared.messages import Cursor, JobDoc, JobProgress, Parked
+from shared.messages import Cursor, JobDoc, JobProgress, Parked, SetupDoc
 from tests.services.console.window import Window, linked, pair
-from tests.services.desk import LEFT, RIGHT
+from tests.services.desk import LEFT, RIGHT, connection
 
 PAGES: Final = (
     "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked",
     "/account", "/settings/users", "/settings/tokens",
+    "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
 )  # fmt: skip
 """An address of each page."""
 STATES: Final = (
@@ -25,6 +26,11 @@ STATES: Final = (
     "/parked?q=nothing&told=replayed.3.1.2",
     "/why",
     "/why?q=nobody+at+all",
+    "/apps?q=nothing+of+this+kind",
+    "/apps/opaque?done=disconnected",
+    "/connections/hub?tested=auth_expired",
+    "/connections/book?tested=works",
+    "/connections/spare/disconnect",
 )
 """Other states of them."""
 LOOKS: Final = PAGES + STATES
@@ -50,12 +56,14 @@ def show_everything(window: Window) -> None:
         pair("gus", "hidden"), pair("hal", "closed"), pair("ida", "absorbed", absorbed_by="ann"),
         *(linked(f"p{number:03d}", label=f"Person {number}", changed_ms=now - 60_000 * number) for number in range(60)),
     )  # fmt: skip
-    for connection, behind in ((LEFT, 2_000), (RIGHT, 3_600_000)):
+    spare = connection("spare", "opaque", scopes=("some",), paused=True, label="")
+    window.desk.set_up("connection", SetupDoc(connection=spare), "spare")
+    for name, behind in ((LEFT, 2_000), (RIGHT, 3_600_000)):
         cursor = Cursor(
-            connection=connection, object="contact", feed="changed", cursor="c", complete_to_ms=now - behind,
+            connection=name, object="contact", feed="changed", cursor="c", complete_to_ms=now - behind,
             interval_s=5.0,
         )  # fmt: skip
-        row = Stored(partition=0, offset=0, key=f"{connection}/contact/changed", message=cursor, raw=b"", headers={})
+        row = Stored(partition=0, offset=0, key=f"{name}/contact/changed", message=cursor, raw=b"", headers={})
         window.views.take(topics.CURSORS.name, [row], {})
     parked = Parked(
         topic="records",

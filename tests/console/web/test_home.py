@@ -103,4 +103,4 @@ def test_without_anything_a_page_says_what_to_do(window: Window, visitor: Visito
         window.desk.set_up(kind, None, name)
     words = visitor.open("/").words
     assert "Nothing is synced yet" in words
-    assert "No app is connected" in words
+    assert "No account is connected" in words

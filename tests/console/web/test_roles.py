@@ -28,13 +28,18 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "PATCH /api/v1/users/{name}": {"role": "editor"},
     "POST /api/v1/tokens": {"name": "backup"},
     "POST /parked": {"what": "replay-all"},
+    "POST /connections/{name}/rename": {"label": "Hub"},
+    "PATCH /api/v1/connections/{name}": {"label": "Hub"},
     "POST /api/v1/parked/replay": {"messages": [1]},
     "POST /api/v1/parked/drop": {"messages": [1], "why": "known"},
     "POST /api/v1/parked/{name}/drop": {"why": "known"},
 }
 """What an address is sent, so that only who asks can be wrong."""
-_ENDED: Final = "POST /api/v1/jobs/{name}/{what}"
-"""What the example's job refuses, for it has ended."""
+_REFUSED: Final = (
+    "POST /api/v1/jobs/{name}/{what}", "GET /api/v1/explanations", "POST /connections/{name}/disconnect",
+    "DELETE /api/v1/connections/{name}",
+)  # fmt: skip
+"""What is refused to everybody: the example's job has ended, and its account is used."""
 
 
 def filled(path: str, names: Mapping[str, str] | None = None) -> str:
@@ -54,6 +59,8 @@ def names_of(window: Window, role: Role) -> dict[str, str]:
         "parked": "1",
         "users": window.person("viewer", "known@x.example").id,
         "tokens": own.id,
+        "apps": "ordered",
+        "connections": "hub",
     }
 
 
@@ -120,7 +127,7 @@ def test_every_address_takes_exactly_its_role(
         assert (answer.status_code == 403) is not reaches(role, needed), (row, answer.status_code, answer.text)
         if answer.status_code == 403:
             assert f"takes the role {needed}; yours is {role}" in answer.text, row
-        elif known and row not in (_ENDED, "GET /api/v1/explanations"):
+        elif known and row not in _REFUSED:
             assert answer.status_code < 400, (row, answer.text)
         elif not known:
             assert answer.status_code in (200, 201, 202, 303, 404, 422), (row, answer.text)

@@ -18,6 +18,7 @@ from shared.io.attempts import MemoryAttempts
 from shared.io.budgets import MemoryBudgets
 from shared.io.once import MemoryOnce
 from shared.io.vault import Vault
+from tests.services.console.accounts import connections_of
 from tests.services.console.bench import PORTALS, Bench
 from tests.services.console.window import TOKEN, FollowedPeople, Window
 from tests.services.desk import Desk, serving
@@ -37,6 +38,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         refused=lambda _: None,
         webhooks=lambda _: None,
         parked_from=desk.parked_from,
+        connections=connections_of(desk),
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
     )
     followed = FollowedPeople(desk)
@@ -53,6 +55,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         installation.views, installation.setups = window.views, desk.setups
         installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
         installation.parked_from = desk.parked_from
+        installation.connections = connections_of(desk)
         installation._ready = lambda: window.ready
         installation._refused = lambda row: window.paused.get(row.id)
         installation._webhooks = lambda row: window.refused.get(row.id)

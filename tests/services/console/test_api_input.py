@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -30,8 +31,8 @@ def test_nothing_is_told_without_the_token(window: Window, method: str, path: st
         headers = {} if given is None else {"Authorization": given.encode("latin-1")}
         with requests.Session() as http:
             http.trust_env = False
-            body = {"sync": SYNC} if method == "POST" else None
-            where = f"{window.address}/api/v1/{path.replace('{name}', 'x')}"
+            body = {"sync": SYNC} if method in ("POST", "PATCH", "PUT") else None
+            where = f"{window.address}/api/v1/{re.sub(r'{name}|{app}', 'x', path)}"
             answer = http.request(method, where, headers=headers, timeout=20, json=body)
         is_problem(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"

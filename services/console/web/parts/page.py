@@ -24,7 +24,14 @@ class Place(NamedTuple):
 PROBLEMS: Final = "/records?status=failing"
 PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
     ("Overview", (Place("Home", "home", "/"), Place("Problems", "alert", PROBLEMS))),
-    ("Sync", (Place("Records", "records", "/records"), Place("Parked", "inbox", "/parked"))),
+    (
+        "Sync",
+        (
+            Place("Apps", "plug", "/apps"),
+            Place("Records", "records", "/records"),
+            Place("Parked", "inbox", "/parked"),
+        ),
+    ),
     ("Settings", (Place("Users", "people", "/settings/users"), Place("API tokens", "key", "/settings/tokens"))),
 )
 """Where one can go, in groups; only what works stands here."""
@@ -32,6 +39,7 @@ _KEYS: Final = (
     ("/", "search"),
     ("j  k", "next and previous row"),
     ("g h", "go home"),
+    ("g a", "go to the apps"),
     ("g r", "go to the records"),
     ("g p", "go to the problems"),
     ("?", "show these keys"),

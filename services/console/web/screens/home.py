@@ -11,7 +11,8 @@ from services.console.use.troubles import Trouble, troubles
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, empty, notice, table
-from services.console.web.parts.words import STATUS, Mark, Tone, ago, badge, count, many, prose, span, url
+from services.console.web.parts.words import STATUS, Tone, ago, badge, count, prose, span, url
+from services.console.web.screens.accounts import accounts_table, nothing_connected, path_of_account
 from services.console.web.screens.standing import between, path_of, state_of
 
 _EVERY_S: Final = 5
@@ -61,6 +62,8 @@ def _leads(row: Trouble) -> str:
     """Return where a problem is shown in full."""
     if row.kind == "records":
         return url("/records", sync=row.sync, status="failing", category=row.reason)
+    if row.kind == "connection":
+        return path_of_account(row.connection)
     if row.kind in ("job", "sync") and row.sync:
         return path_of(row.sync)
     return "/parked" if row.kind == "parked" else ""
@@ -100,35 +103,6 @@ def _sync(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
 
 
 def _connections(asked: Asked, health: Mapping[str, Any]) -> Element:
-    rows = [_connection(asked, row, health) for row in health["connections"]]
-    inside = (
-        table("Connections", ("Connection", "State", "App", "Account", "Changes known up to"), rows)
-        if rows
-        else empty(
-            "No app is connected",
-            ["Connect one by a file: ", h.code["python -m services.console apply FILE"]],
-            mark="plug",
-        )
-    )
-    return card("Connections", inside, name="connections")
-
-
-def _connection(asked: Asked, row: Mapping[str, Any], health: Mapping[str, Any]) -> Element:
-    app = asked.console.setups.apps.get(row["app"])
-    marks = {
-        "running": Mark("Connected", "check", "ok"),
-        "paused": Mark("Paused", "pause", "warn"),
-        "unknown": Mark("Not known", "warn", "warn"),
-    }
-    feeds = [feed for feed in health["feeds"] if feed["feed"].startswith(f"{row['id']}/")]
-    told = [feed["complete_to_ms"] for feed in feeds if feed["complete_to_ms"]]
-    return h.tr[
-        h.th(".name", scope="row")[row["label"] or row["id"]],
-        h.td(".state")[badge(marks[row["state"]])],
-        h.td(data_label="App")[app.title if app else row["app"]],
-        h.td(".wrap", data_label="Account")[row["account"]],
-        h.td(data_label="Changes known up to")[
-            ago(min(told), health["at_ms"]) if told else h.span(".none")["not asked yet"],
-            h.span(".muted")[f" · {many(len(feeds), 'feed')}"] if len(feeds) > 1 else None,
-        ],
-    ]
+    rows = health["connections"]
+    inside = accounts_table(rows, health, asked.console.setups.apps) if rows else nothing_connected()
+    return card("Accounts", inside, name="connections", actions=h.a(href="/apps", id="to-apps")["All apps"])

@@ -95,7 +95,7 @@ if (stopped && every) {
 
 // Keys: none while a field has the focus, and none at all where they are switched off.
 const keys = document.getElementById("keys");
-const places = { h: "/", r: "/records", p: "/records?status=failing" };
+const places = { h: "/", a: "/apps", r: "/records", p: "/records?status=failing" };
 let went = false;
 if (document.documentElement.dataset.keys !== "off") addEventListener("keydown", (event) => {
   if (event.target.matches("input, select, textarea") || event.metaKey || event.ctrlKey || event.altKey) return;

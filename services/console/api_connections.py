@@ -1,0 +1,76 @@
+"""The part of the REST API that is about apps and the accounts that are connected."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.console.use.apps import card_of
+from services.console.use.connections import LONGEST_LABEL
+from services.console.use.installation import Installation
+
+
+class Renaming(BaseModel):
+    """What of an account can be edited."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: str = Field(max_length=LONGEST_LABEL, description="What people call it.")
+
+
+def add_connection_routes(router: APIRouter, api: Installation) -> None:
+    """Add the routes."""
+
+    @router.get("/apps", summary="Apps that can be connected")
+    def apps(
+        q: Annotated[str, Query(max_length=200, description="Words of its name or objects.")] = "",
+    ) -> dict[str, Any]:
+        return {"apps": [asdict(card) for card in api.connections.catalogue(q)]}
+
+    @router.get("/apps/{name}", summary="One app, with the accounts that are connected")
+    def one_app(name: str) -> dict[str, Any]:
+        found = api.connections.app(name)
+        accounts = [api.connection(row) for row in api.connections.of_app(name)]
+        scopes = [
+            {
+                "name": row.name,
+                "objects": row.objects,
+                "access": row.access,
+                "required": row.required,
+                "reason": row.reason,
+            }
+            for row in found.scopes
+        ]
+        return {**asdict(card_of(found)), "scopes": scopes, "connections": accounts}
+
+    @router.get("/connections", summary="Accounts that are connected")
+    def rows() -> dict[str, Any]:
+        return {
+            "connections": [api.connection(row) for app in api.connections.apps for row in api.connections.of_app(app)]
+        }
+
+    @router.get("/connections/{name}", summary="One account, and what disconnecting it would mean")
+    def row(name: str) -> dict[str, Any]:
+        found = api.connection(api.connections.find(name))
+        return {**found, "disconnecting": asdict(api.connections.leaving(name))}
+
+    @router.patch("/connections/{name}", summary="Rename an account")
+    def rename(name: str, wanted: Renaming) -> dict[str, Any]:
+        return api.connection(api.connections.rename(name, wanted.label))
+
+    @router.post("/connections/{name}/pause", summary="Stop calling an account; its syncs wait")
+    def pause(name: str) -> dict[str, Any]:
+        return api.connection(api.connections.pause(name))
+
+    @router.post("/connections/{name}/resume", summary="Go on with an account that was paused")
+    def resume(name: str) -> dict[str, Any]:
+        return api.connection(api.connections.resume(name))
+
+    @router.post("/connections/{name}/test", summary="Ask an account who it is")
+    def test(name: str) -> dict[str, Any]:
+        return asdict(api.connections.test(name))
+
+    @router.delete("/connections/{name}", summary="Disconnect an account that no sync uses")
+    def disconnect(name: str) -> dict[str, Any]:
+        return {"done": api.connections.disconnect(name)}

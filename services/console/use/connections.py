@@ -1,0 +1,185 @@
+"""What can be done with the accounts that are connected: look, rename, test, pause, resume, disconnect."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from services.console import consent
+from services.console.deleting import documents_of_connection, left_behind, remove_connection
+from services.console.discovery import Apps
+from services.console.files import SetupError
+from services.console.plans import Change
+from services.console.publishing import publish
+from services.console.use.apps import AppCard, cards, offered
+from services.console.use.problems import Problem
+from shared.core.accounts import account_name, is_account
+from shared.core.connector import App, AppError
+from shared.core.syncs import Connection, Sync
+from shared.io.envelope import Stored
+from shared.io.ports import BusUnavailable, NotReady, run_blocking
+from shared.io.service import Service
+from shared.io.vault import VaultError
+from shared.messages import SetupDoc
+from shared.topics import Topic
+
+Read: TypeAlias = Callable[[Topic[Any]], Iterable[Stored[Any]]]
+LONGEST_LABEL: Final = 80
+_TEST_S: Final = 15.0
+"""How long a test may wait for the account's budget."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What came of a test."""
+
+    works: bool
+    reason: str = ""
+    """Why it does not work: a row of `shared.rules.errors`."""
+    detail: str = ""
+    account: str = ""
+    """What the app calls the account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """What disconnecting an account means."""
+
+    used_by: tuple[str, ...]
+    """Syncs that use it; it stays as long as there is one."""
+    erased: tuple[str, ...]
+    stays: tuple[str, ...]
+    """What is left behind, in the app and here."""
+
+
+class Connections:
+    """The accounts of an installation.
+
+    Args:
+        service: The parts of this process.
+        read: Reads a topic from its beginning to its end.
+        apps_with: Makes what calls apps with connections as they are given.
+    """
+
+    def __init__(
+        self, service: Service, read: Read, apps_with: Callable[[Service, Iterable[Connection]], Apps] = Apps
+    ) -> None:
+        self._service = service
+        self._read = read
+        self._apps_with = apps_with
+
+    @property
+    def apps(self) -> dict[str, App]:
+        """Return the apps of this installation."""
+        return offered(self._service.setups.apps, self._service.settings.apps)
+
+    def catalogue(self, text: str = "") -> list[AppCard]:
+        """Return the apps that can be connected; with a text, those that it fits."""
+        return cards(self.apps.values(), text)
+
+    def app(self, key: str) -> App:
+        """Return an app; raises a problem when there is none."""
+        app = self.apps.get(key)
+        if app is None:
+            known = ", ".join(self.apps) or "none"
+            raise Problem(404, "No such app", f"There is no app {key!r}; there are: {known}.")
+        return app
+
+    def of_app(self, key: str) -> list[Connection]:
+        """Return the accounts of an app, by what people call them."""
+        rows = [row for row in self._service.setups.connections() if row.app == key]
+        return sorted(rows, key=lambda row: (row.label.casefold(), row.id))
+
+    def find(self, name: str) -> Connection:
+        """Return a connection; raises a problem when there is none."""
+        found = next((row for row in self._service.setups.connections() if row.id == name), None)
+        if found is None:
+            raise Problem(404, "No such account", f"There is no connection {name!r}; it may have been disconnected.")
+        return found
+
+    def used_by(self, name: str) -> list[Sync]:
+        """Return the syncs that use a connection."""
+        ends = ((sync, {sync.left.connection, sync.right.connection}) for sync in self._service.setups.syncs())
+        return [sync for sync, names in ends if name in names]
+
+    def limited(self, row: Connection) -> tuple[str, ...]:
+        """Return what a connection cannot do for want of permissions that nobody granted, in sentences."""
+        app = self._service.setups.apps.get(row.app)
+        if app is None or row.scopes is None:
+            return ()
+        _, liked = consent.missing(app.scopes, frozenset(row.scopes))
+        return tuple(consent.limits(liked))
+
+    # Changing
+
+    def rename(self, name: str, label: str) -> Connection:
+        """Change what people call an account."""
+        label = " ".join(label.split())
+        if not label or len(label) > LONGEST_LABEL:
+            raise Problem(422, "Not a name", f"Give the account a name of 1 to {LONGEST_LABEL} characters.")
+        return self._change(self.find(name), label=label)
+
+    def pause(self, name: str) -> Connection:
+        """Stop calling an account; its syncs wait, and lose nothing."""
+        return self._change(self.find(name), paused=True)
+
+    def resume(self, name: str) -> Connection:
+        """Go on with an account that was paused."""
+        return self._change(self.find(name), paused=False)
+
+    def _change(self, row: Connection, **changes: Any) -> Connection:
+        new = row.model_copy(update=changes)
+        if new == row:
+            return row
+        new = new.model_copy(update={"version": row.version + 1})
+        key = f"connection:{row.id}"
+        try:
+            lost = publish(self._service, [Change(key=key, doc=SetupDoc(connection=new))])
+        except BusUnavailable as error:
+            raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
+        if lost:
+            raise Problem(
+                409, "Changed meanwhile", "Somebody else changed this account at the same moment: look again."
+            )
+        return new
+
+    # Asking
+
+    def test(self, name: str) -> Tested:
+        """Ask an account who it is."""
+        row = self.find(name)
+        app = self._service.setups.app_of(name)
+        try:
+            asked = row.model_copy(update={"paused": False})  # somebody wants to know before they resume it
+            apps = self._apps_with(self._service, [asked])
+            exchange = app.account(apps.setups.session(name))
+            info = run_blocking(apps.caller.run(name, exchange, wait_s=_TEST_S))
+        except AppError as error:
+            return Tested(works=False, reason=error.code, detail=error.message)
+        except (NotReady, BusUnavailable, VaultError) as error:
+            raise Problem(503, "Cannot be tested now", str(error), {"Retry-After": "5"}) from error
+        if row.account and not is_account(app, row, account_name(app, row.base_url, info.id), info):
+            said = f"it leads to {info.name} now, and was made for {row.account}"
+            return Tested(works=False, reason="permission_denied", detail=said, account=info.name)
+        return Tested(works=True, account=info.name)
+
+    # Disconnecting
+
+    def leaving(self, name: str) -> Leaving:
+        """Say what disconnecting an account means, before anybody does it."""
+        self.find(name)
+        return Leaving(
+            used_by=tuple(sync.id for sync in self.used_by(name)),
+            erased=("What it signs in with, and where its feeds go on.",),
+            stays=(*left_behind(self._service.setups.app_of(name)), "Records stay as they are, in all apps."),
+        )
+
+    def disconnect(self, name: str) -> list[str]:
+        """Forget an account that no sync uses; returns what was done, and what is left behind."""
+        self.find(name)
+        try:
+            documents_of_connection(self._service.setups, name)
+            return list(remove_connection(self._service, name, self._read))
+        except SetupError as error:
+            raise Problem(409, "It is used", f"{str(error)[0].upper()}{str(error)[1:]}.") from error
+        except BusUnavailable as error:
+            raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error

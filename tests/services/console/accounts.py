@@ -1,0 +1,49 @@
+"""What can be done with the accounts of an installation in memory."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from services.console.discovery import Apps
+from services.console.use.connections import Connections
+from shared import topics
+from shared.core.syncs import Connection
+from shared.io.memory import MemoryBus, MemoryReader
+from shared.io.ports import Outbound
+from shared.io.service import Service
+from shared.messages import SetupDoc
+from shared.settings import Settings
+from shared.setups import Setups
+from tests.services.desk import Desk
+
+
+class _Heard(MemoryBus):
+    """Has the settings take at once what is published of them, as a follower of the topic does a moment later."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.broker, clock=desk.clock)
+        self._settings = desk.setups
+
+    async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
+        """Publish, and take."""
+        offsets = await super().publish(messages)
+        for row in messages:
+            if row.topic is topics.SETUPS:
+                doc: Any = row.message
+                self._settings.apply(self._settings.offset + 1, row.key, doc)
+        return offsets
+
+
+def connections_of(desk: Desk) -> Connections:
+    """Make what can be done with the accounts of an installation in memory."""
+    service = Service("console", Settings(apps=tuple(desk.setups.apps)))
+    service.setups, service.jobs, service.bus = desk.setups, desk.jobs, _Heard(desk)  # type: ignore[assignment]  # in memory
+    desk.answers.setdefault("read", lambda *_: [])
+
+    def apps_with(_: Service, rows: Iterable[Connection]) -> Apps:
+        found = Apps.__new__(Apps)
+        found.setups, found.caller = Setups(desk.setups.apps), desk.caller  # type: ignore[assignment]  # answers as the desk says
+        for number, row in enumerate(rows):
+            found.setups.apply(number, f"connection:{row.id}", SetupDoc(connection=row))
+        return found
+
+    return Connections(service, lambda topic: MemoryReader(desk.broker, topic).read_to_end(), apps_with)
