@@ -27,6 +27,10 @@ LABEL_MOST: Final = 200
 UNSURE_MOST: Final = 5
 """Values of one side that are remembered as perhaps sent; more edits than that within one outage are not told apart."""
 NOBODY: Final[Mapping[Side, str]] = MappingProxyType({})
+_WITHOUT_VALUES: Final[Mapping[str, Any]] = MappingProxyType(
+    {"base_l": {}, "base_r": {}, "pending": {}, "unsure": {}, "problems": {}, "doubted": {}, "shown": ()}
+)
+"""What a pair forgets when a record of it is erased. No write is answered any more, and no value comes back."""
 
 
 @dataclass(slots=True)
@@ -242,6 +246,9 @@ class Draft:
             "cause": self.cause if log else "", "earlier": (),
             "seal": "" if erased else self.seal if log or self.was.log else self.was.seal,
         }  # fmt: skip
+        if erased:
+            fields |= _WITHOUT_VALUES
+            fields["match"] = self.match.model_copy(update={"key": ""}) if self.match else None
         return put_together(Pair, fields, self.was)
 
     def _link_base(self) -> dict[str, tuple[Linked, Linked]]:
@@ -257,11 +264,12 @@ class Draft:
             return self.was.label
         for side in SIDES:
             end = self.ends[side]
-            if end is not None:
+            if end is not None:  # of one that was erased nothing is known any more
                 label = self.policy.side(side).label(end.fields)[:LABEL_MOST]
                 if label:
                     return label
-        return self.was.label
+        erased = any(end is not None and end.life is Life.ERASED for end in self.ends.values())
+        return "" if erased else self.was.label
 
 
 def _asks(end: SideState | None) -> bool:

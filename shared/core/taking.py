@@ -227,6 +227,8 @@ def _is_whole(draft: Draft, side: Side, report: Report) -> bool:
 
 def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report) -> SideState:
     """Put what the report says over what was known; what it does not say stays."""
+    if report.life is Life.ERASED:  # nobody may read any more what was known of it
+        return SideState(id=report.id, version=report.version, life=Life.ERASED, created=report.created)
     kept = draft.policy.side(side).fields
     fields = {name: value for name, value in report.fields.items() if name in kept}
     if current is not None:

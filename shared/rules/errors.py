@@ -119,7 +119,7 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         title="Text too long",
         who="owner of the record",
         retry="edit",
-        remedy="Shorten the named text, or let the mapping truncate it.",
+        remedy="Shorten the named text, or switch its mapping off.",
     ),
     ErrorRow(
         code="type_mismatch",

@@ -287,6 +287,20 @@ def test_an_erased_record_never_comes_back(kind: str, told: tuple[str, ...]) -> 
     assert (lived.pair.status, lived.pair.reason) == ("failing", "privacy_deleted")
 
 
+@pytest.mark.parametrize("linked", [True, False])
+def test_of_an_erased_record_nothing_can_be_read(linked: bool) -> None:  # noqa: FBT001 - a case
+    """Not its values, nor those that were agreed, written, refused or recognised; the other record stands as it is."""
+    lived = Lived(policy())
+    lived.edit("L", "a secret")
+    assert "a secret" in lived.pair.text()
+    if not linked:
+        lived.pair = lived.pair.model_copy(update={"R": None, "pending": {}, "label": "a secret"})
+    lived.see("L", life=Life.ERASED)
+    assert "secret" not in lived.pair.text()
+    assert lived.pair.L is not None
+    assert dict(lived.pair.L.fields) == {}
+
+
 def test_deleted_on_both_sides_is_closed() -> None:
     """It leaves all counts."""
     lived = Lived(policy())
