@@ -20,7 +20,7 @@ from services.console.use.callers import Caller
 from services.console.use.changes import HEADER, noting, read, spell, wait_for
 from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation, JobRequest
-from services.console.use.jobs import Order, job_row, order
+from services.console.use.jobs import Order
 from services.console.use.problems import Problem
 from services.console.use.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
 from shared.core.records import SIDES
@@ -119,16 +119,13 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
             raise Problem(404, "Not seen", f"No sync has seen {object} {record_id!r} of connection {connection!r} yet.")
         return {"explanations": found}
 
-    @router.get("/jobs", summary="Jobs and how far they are")
+    @router.get("/jobs", summary="Jobs and how far they are, the newest first")
     def jobs() -> dict[str, Any]:
-        return {"jobs": [job_row(row) for row in api.jobs.rows()]}
+        return {"jobs": api.all_jobs()}
 
     @router.get("/jobs/{name}", summary="One job")
     def job(name: str) -> dict[str, Any]:
-        found = next((job_row(row) for row in api.jobs.rows() if row.job.id == name), None)
-        if found is None:
-            raise Problem(404, "No such job", f"There is no job {name!r}.")
-        return found
+        return api.job(name)
 
     @router.post("/jobs", status_code=202, summary="Look again at all pairs of a sync, or at those of some statuses")
     def add_job(
@@ -139,7 +136,7 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
 
     @router.post("/jobs/{name}/{what}", status_code=202, summary="Confirm, pause, resume or cancel a job")
     def give_order(name: str, what: Order) -> dict[str, Any]:
-        return job_row(order(api.jobs, api.bus, api.clock.now_ms(), name, what))
+        return api.order_job(name, what)
 
     @router.get("/error-categories", summary="What can go wrong with a record, who acts, and what to do")
     def categories() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from services.console.past import steps_of
 from services.console.projection import FOLLOWED, SHOWN, Views
 from services.console.use.connections import Connections
 from services.console.use.fields import fields_of
-from services.console.use.jobs import job_row
+from services.console.use.jobs import Order, job_row, order
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
 from services.console.use.reasons import acting
@@ -233,6 +233,21 @@ class Installation:
                 out.append(Outbound(topic=topics.NOTICES, key=key, message=notice))
         publish(self.bus, out)
         return pair
+
+    def all_jobs(self) -> list[dict[str, Any]]:
+        """List all jobs and how far they are, the newest first."""
+        return [job_row(row) for row in reversed(self.jobs.rows())]
+
+    def job(self, name: str) -> dict[str, Any]:
+        """Show one job; raises a problem when there is none."""
+        found = next((row for row in self.jobs.rows() if row.job.id == name), None)
+        if found is None:
+            raise Problem(404, "No such job", f"There is no job {name!r}.")
+        return job_row(found)
+
+    def order_job(self, name: str, what: Order) -> dict[str, Any]:
+        """Have a job confirmed, paused, resumed or cancelled, and show it as it stands then."""
+        return job_row(order(self.jobs, self.bus, self.clock.now_ms(), name, what))
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
         """Ask for a job; the same key asks for the same job."""

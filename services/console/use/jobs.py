@@ -20,7 +20,7 @@ def job_row(row: JobRow) -> dict[str, Any]:
     """Show one job as a row of a list."""
     job, told = row.job, row.progress
     shown = told.model_dump(exclude=_HIDDEN) if told else {"phase": "waiting"}
-    asked = {"id": job.id, "kind": job.kind, "sync": job.sync, "asked_at_ms": job.asked_at_ms}
+    asked = {"id": job.id, "kind": job.kind, "sync": job.sync, "statuses": job.statuses, "asked_at_ms": job.asked_at_ms}
     return {**asked, "state": row.state, **shown}
 
 

@@ -1,6 +1,6 @@
 """What is wrong in an installation, the worst first: each with what to do and who acts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -11,6 +11,7 @@ _STALE_ROUNDS: Final = 5
 """Rounds that a feed may miss before that is worth a word."""
 _STALE_S: Final = 600.0
 """The least time without a round that is."""
+_JOBS: Final = {"first_sync": "first sync", "resync": "resync"}
 _ORDER: Final = ("connection", "job", "sync", "records", "parked", "feed", "webhooks", "views")
 
 
@@ -29,6 +30,7 @@ class Trouble:
     sync: str = ""
     reason: str = ""
     connection: str = ""
+    job: str = ""
 
 
 def troubles(health: Mapping[str, Any]) -> list[Trouble]:
@@ -87,16 +89,7 @@ def _syncs(health: Mapping[str, Any]) -> Iterator[Trouble]:
                 who="admin",
                 sync=row["id"],
             )
-        last = max(row["jobs"], key=lambda job: job["asked_at_ms"], default=None)
-        if last is not None and last["phase"] == "failed":
-            yield Trouble(
-                kind="job",
-                title=f"The last resync of {row['id']} failed",
-                detail=last.get("error", ""),
-                remedy="Resync it again.",
-                who="operator",
-                sync=row["id"],
-            )
+        yield from _jobs(row["id"], row["jobs"])
         for reason, number in row["reasons"].get("failing", {}).items():
             fails = ("record", "fails") if number == 1 else ("records", "fail")
             yield Trouble(
@@ -109,6 +102,23 @@ def _syncs(health: Mapping[str, Any]) -> Iterator[Trouble]:
                 sync=row["id"],
                 reason=reason,
             )
+
+
+def _jobs(sync: str, jobs: Sequence[Mapping[str, Any]]) -> Iterator[Trouble]:
+    """List the last job of a sync where it failed, and all that wait for somebody."""
+    newest = max((row["asked_at_ms"] for row in jobs), default=0)
+    for row in jobs:
+        what = _JOBS[row["kind"]]
+        if row["state"] == "failed" and row["asked_at_ms"] == newest:
+            title, remedy = f"The last {what} of {sync} failed", f"Ask for the {what} again."
+        elif row["state"] == "unconfirmed":
+            title, remedy = f"A {what} of {sync} waits to be confirmed", "Confirm or cancel it."
+        else:
+            continue
+        yield Trouble(
+            kind="job", title=title, detail=row.get("error", ""), remedy=remedy, who="operator", sync=sync,
+            job=row["id"],
+        )  # fmt: skip
 
 
 def _feeds(health: Mapping[str, Any]) -> Iterator[Trouble]:

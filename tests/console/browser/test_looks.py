@@ -10,7 +10,7 @@ _AT = """() => {
   return [at === document.body ? "body" : at.outerHTML, box.width > 0 && box.right > 0];
 }"""
 """Where the focus is, and whether that can be seen."""
-_NOT_EMPTY = ("/sign-in?next=/", "/records/bob")
+_NOT_EMPTY = ("/sign-in?next=/", "/records/bob", "/jobs/resync-people.everything")
 """Pages that are the same, or are not there, without data."""
 _ENDS = ((1280, "light"), (390, "dark"))
 

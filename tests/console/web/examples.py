@@ -12,12 +12,15 @@ from tests.services.desk import LEFT, RIGHT, connection
 
 PAGES: Final = (
     "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked",
+    "/jobs", "/jobs/resync-people.everything",
     "/account", "/settings/users", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
 )  # fmt: skip
 """An address of each page."""
 STATES: Final = (
     "/syncs/people?panel=excluded&asked=failing",
+    "/jobs/resync-people.review",
+    "/jobs/resync-people.running?told=resume",
     "/records?status=failing&q=scr&period=30d",
     "/records?q=nobody",
     "/records/cid",
@@ -81,3 +84,12 @@ def show_everything(window: Window) -> None:
     window.follow()
     told = JobProgress(job=asked["id"], phase="failed", error="the app <b>went</b> away", at_ms=now)
     window.desk.set_job("progress", JobDoc(progress=told), asked["id"])
+    review = window.ask("review", sync="people", review=True).json()["id"]
+    running = window.ask("running", sync="people").json()["id"]
+    window.follow()
+    half = {"L": 1_234, "R": 40}
+    for told in (
+        JobProgress(job=review, phase="matching", pairs=3),
+        JobProgress(job=running, phase="reading", read=half, totals={"R": 300}, touched=12, at_ms=now),
+    ):
+        window.desk.set_job("progress", JobDoc(progress=told), told.job)

@@ -176,7 +176,7 @@ def test_failing_records_are_looked_at_again_by_a_button(window: Window, visitor
     page = visitor.open(f"/syncs/{SYNC}")
     form = next(form for form in page.forms if form.fields.get("what") == "failing")
     answer = visitor.send(form)
-    assert answer.headers["Location"] == f"/syncs/{SYNC}?panel=failing&asked=failing&change=jobs.1"
+    assert answer.headers["Location"] == f"/syncs/{SYNC}?panel=failing&asked=failing&change=jobs.3"
     assert "Asked for" in visitor.open(answer.headers["Location"]).words
     (job,) = [doc.job for doc in window.desk.told(topics.JOBS) if doc.job.statuses]
     assert (job.kind, job.sync, job.statuses) == ("resync", SYNC, ("failing",))

@@ -36,8 +36,8 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
 }
 """What an address is sent, so that only who asks can be wrong."""
 _REFUSED: Final = (
-    "POST /api/v1/jobs/{name}/{what}", "GET /api/v1/explanations", "POST /connections/{name}/disconnect",
-    "DELETE /api/v1/connections/{name}",
+    "POST /api/v1/jobs/{name}/{what}", "POST /jobs/{name}/{what}", "GET /api/v1/explanations",
+    "POST /connections/{name}/disconnect", "DELETE /api/v1/connections/{name}",
 )  # fmt: skip
 """What is refused to everybody: the example's job has ended, and its account is used."""
 

@@ -108,8 +108,9 @@ class Window:
 
     def follow(self) -> None:
         """Take what was written to `jobs`."""
-        for doc in self.desk.told(topics.JOBS):
-            self.desk.set_job("job", doc, doc.job.id)
+        for row in MemoryReader(self.desk.broker, topics.JOBS).read_to_end():
+            part, _, name = row.key.partition(":")
+            self.desk.set_job(part, row.message, name)
 
 
 def caller_of(user: User) -> Caller:

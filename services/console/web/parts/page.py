@@ -30,6 +30,7 @@ PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Apps", "plug", "/apps"),
             Place("Records", "records", "/records"),
             Place("Parked", "inbox", "/parked"),
+            Place("Jobs", "refresh", "/jobs"),
         ),
     ),
     ("Settings", (Place("Users", "people", "/settings/users"), Place("API tokens", "key", "/settings/tokens"))),
@@ -143,7 +144,8 @@ def _document(look: Look, title: str, body: Element) -> Element:
 def _numbers(asked: Asked) -> dict[str, int]:
     """Return what the entries of the navigation count, by path."""
     failing = matching(Listing(status="failing"), asked.console.views.counts())
-    return {PROBLEMS: failing, "/parked": sum(asked.console.views.parked().values())}
+    unconfirmed = sum(row.state == "unconfirmed" for row in asked.console.jobs.rows())
+    return {PROBLEMS: failing, "/parked": sum(asked.console.views.parked().values()), "/jobs": unconfirmed}
 
 
 def _nav(asked: Asked, where: str, here: str, numbers: dict[str, int]) -> Element:

@@ -12,6 +12,7 @@ from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, empty, notice, table
 from services.console.web.parts.words import STATUS, Tone, ago, badge, count, prose, span, url
+from services.console.web.screens import jobs
 from services.console.web.screens.accounts import accounts_table, nothing_connected, path_of_account
 from services.console.web.screens.standing import between, path_of, state_of
 
@@ -64,7 +65,9 @@ def _leads(row: Trouble) -> str:
         return url("/records", sync=row.sync, status="failing", category=row.reason)
     if row.kind == "connection":
         return path_of_account(row.connection)
-    if row.kind in ("job", "sync") and row.sync:
+    if row.job:
+        return jobs.path_of(row.job)
+    if row.kind == "sync":
         return path_of(row.sync)
     return "/parked" if row.kind == "parked" else ""
 

@@ -14,17 +14,13 @@ from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, notice, send, table
-from services.console.web.parts.words import STATUS, Mark, ago, badge, count, icon, many, prose, span, url
+from services.console.web.parts.words import STATUS, ago, badge, count, icon, many, prose, span, url
+from services.console.web.screens.jobs import jobs_table
 from services.console.web.screens.standing import between, path_of, state_of
 from shared.core.syncs import Direction
 
 _EVERY_S: Final = 5
 _WAYS: Final[Mapping[str, str]] = dict(zip(get_args(Direction), ("both ways", "into {L}", "into {R}"), strict=True))
-_PHASES: Final = {
-    "waiting": Mark("Waiting", "clock", "wait"),
-    "done": Mark("Done", "check", "ok"),
-    "failed": Mark("Failed", "alert", "bad"),
-}
 _SHOWN_JOBS: Final = 5
 RESYNCS: Final = {"failing": ("failing",), "pending": ("pending",), "excluded": ("excluded",), "all": ()}
 """What can be looked at again, by its word in a form: which statuses; none for all records of both sides."""
@@ -158,22 +154,4 @@ def _settings(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
 
 def _jobs(row: Mapping[str, Any], now_ms: int) -> Element | None:
     jobs = sorted(row["jobs"], key=lambda job: -job["asked_at_ms"])[:_SHOWN_JOBS]
-    if not jobs:
-        return None
-    kinds = {"first_sync": "First sync", "resync": "Resync"}
-    rows = [
-        h.tr[
-            h.th(".name", scope="row")[kinds.get(job["kind"], job["kind"])],
-            h.td(".state")[badge(_PHASES.get(job["phase"], Mark("Running", "refresh", "wait")))],
-            h.td(data_label="Asked for")[ago(job["asked_at_ms"], now_ms)],
-            h.td(data_label="So far")[_so_far(job)],
-            h.td(".wrap")[job.get("error") or None],
-        ]
-        for job in jobs
-    ]
-    return card("Looked at again", table("Jobs", ("Job", "State", "Asked for", "So far", "Trouble"), rows), name="jobs")
-
-
-def _so_far(job: Mapping[str, Any]) -> str:
-    read, touched = sum(job.get("read", {}).values()), job.get("touched", 0)
-    return f"{many(read, 'record')} read, {many(touched, 'pair')} looked at"
+    return card("Looked at again", jobs_table(jobs, now_ms), name="jobs") if jobs else None

@@ -1,0 +1,116 @@
+"""Long work: how far it is, what it waits for, and what may be done to it."""
+
+import pytest
+
+from services.console.use.troubles import troubles
+from shared import topics
+from shared.io.memory import MemoryReader
+from shared.messages import JobDoc, JobProgress
+from tests.console.web.examples import show_everything
+from tests.console.web.test_roles import visitor_as
+from tests.console.web.visitor import Page, Visitor
+from tests.services.console.window import Window
+
+_RUNNING = "/jobs/resync-people.running"
+_REVIEW = "/jobs/resync-people.review"
+
+
+def _actions(page: Page) -> list[str]:
+    return [form.action.rpartition("/")[2] for form in page.forms if form.action.startswith("/jobs/")]
+
+
+def test_all_jobs_are_listed_with_how_they_stand(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    page = visitor.open("/jobs")
+    for said in (
+        "Resync people Running",
+        "1,274 records read, 12 pairs looked at",
+        "Resync people To be confirmed",
+        "Resync people Failed",
+        "the app <b>went</b> away",
+    ):
+        assert said in page.words
+    assert _RUNNING in page.links
+    assert "No long work yet" not in page.words
+
+
+def test_without_a_job_the_page_says_what_would_be_there(visitor: Visitor) -> None:
+    assert "No long work yet" in visitor.open("/jobs").words
+
+
+def test_a_job_shows_how_far_it_is(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    page = visitor.open(_RUNNING)
+    assert page.headings == ["Resync of people"]
+    for said in ("Read of Hub 1,234", "40 of 300", "Pairs looked at 12", "Which records All"):
+        assert said in page.words
+    assert ("progress", "value", "40") in page.attributes
+    assert ("progress", "max", "300") in page.attributes
+    assert _actions(page) == ["pause", "cancel"]
+    assert "It will look at 3 pairs." in visitor.open(_REVIEW).words
+    window.ask("some", sync="people", statuses=["failing", "pending"])
+    window.follow()
+    assert "Which records Failing, Pending" in visitor.open("/jobs/resync-people.some").words
+    visitor.open("/jobs/nothing", status=404)
+
+
+def test_what_may_be_done_depends_on_how_it_stands(window: Window, visitor: Visitor) -> None:
+    """Each button writes its order, and the page that follows offers what may be done then."""
+    show_everything(window)
+    assert _actions(visitor.open(_REVIEW)) == ["confirm", "cancel"]
+    answer = visitor.send(visitor.open(_RUNNING).form(f"{_RUNNING}/pause"))
+    window.follow()
+    page = visitor.open(answer.headers["location"])
+    assert "It stops after the page that is under way" in page.words
+    assert "Paused" in page.words
+    assert _actions(page) == ["resume", "cancel"]
+    visitor.send(page.form(f"{_RUNNING}/resume"))
+    visitor.send(page.form(f"{_RUNNING}/cancel"))
+    window.follow()
+    page = visitor.open(_RUNNING)
+    assert "Being cancelled" in page.words
+    assert _actions(page) == []
+    last = {row.key: row.message for row in MemoryReader(window.desk.broker, topics.JOBS).poll(0)}
+    assert last["paused:resync-people.running"] is None
+    assert last["cancelled:resync-people.running"] is not None
+
+
+@pytest.mark.parametrize("what", ["confirm", "explode"])
+def test_an_order_that_does_not_fit_is_refused(window: Window, visitor: Visitor, what: str) -> None:
+    show_everything(window)
+    form = visitor.open(_RUNNING).form(f"{_RUNNING}/pause")
+    form.action = f"{_RUNNING}/{what}"
+    assert visitor.send(form).status_code == (409 if what == "confirm" else 404)
+
+
+def test_who_may_only_look_sees_no_button(window: Window) -> None:
+    show_everything(window)
+    assert _actions(visitor_as(window, "editor").open(_RUNNING)) == []
+
+
+def test_a_job_that_ended_tells_what_it_did(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    name = "resync-people.running"
+    window.desk.set_job(
+        "progress", JobDoc(progress=JobProgress(job=name, phase="done", result="12 of 12 pairs looked at")), name
+    )
+    page = visitor.open(_RUNNING)
+    assert "Done 12 of 12 pairs looked at" in page.words
+    assert _actions(page) == []
+
+
+def test_a_job_that_waits_for_somebody_stands_on_the_first_page(window: Window, visitor: Visitor) -> None:
+    show_everything(window)
+    page = visitor.open("/")
+    assert "A resync of people waits to be confirmed Confirm or cancel it. Acts: operator." in page.words
+    assert _REVIEW in page.links
+    assert "/jobs/resync-people.everything" in page.links, "the failed one leads to itself"
+
+
+def test_a_first_sync_that_failed_is_called_one() -> None:
+    job = {"id": "first-s", "kind": "first_sync", "asked_at_ms": 1, "state": "failed", "error": "x"}
+    sync = {"id": "s", "not_run_here": "", "jobs": [job], "reasons": {}}
+    (found,) = troubles({"connections": [], "syncs": [sync], "feeds": [], "parked": {}, "ready": True})
+    assert (found.title, found.remedy, found.job) == (
+        "The last first sync of s failed", "Ask for the first sync again.", "first-s",
+    )  # fmt: skip
