@@ -325,6 +325,28 @@ class ParkedDecision(Frozen):
     at_ms: int = 0
 
 
+class HealthHour(Frozen):
+    """How a sync or a connection stood in one hour that is over."""
+
+    name: str
+    """`sync/` or `connection/`, and its id."""
+    hour_ms: int
+    covered_s: float = 0.0
+    """For how long in that hour whoever tells it has looked."""
+    counts: Mapping[str, int] = Field(default_factory=dict)
+    """Records by status at the end of the hour; empty where nobody looked then."""
+    failing: Mapping[str, int] = Field(default_factory=dict)
+    """Those that failed, by category."""
+    edits: int = 0
+    """Steps that decided to write something."""
+    writes: int = 0
+    """Writes that were answered."""
+    delays: Mapping[str, int] = Field(default_factory=dict)
+    """Milliseconds from learning of a change until its pair was in sync, rounded up, to how many took so long."""
+    states: Mapping[str, float] = Field(default_factory=dict)
+    """Seconds by state of a connection."""
+
+
 class Delayed(Frozen):
     """A message to be published again."""
 
@@ -343,6 +365,7 @@ __all__ = [
     "Cursor",
     "Delayed",
     "Ended",
+    "HealthHour",
     "HistoryBundle",
     "HistoryStep",
     "Invitation",

@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     history_days: int = Field(default=90, ge=1, le=3650)
     """Days for which it can be seen what was decided about a record, with old and new values. When it changes,
     `python -m shared.io.kafka_topics` tells Kafka."""
+    health_days: int = Field(default=90, ge=1, le=3650)
+    """Days for which it can be seen how everything stood, hour by hour. When it changes,
+    `python -m shared.io.kafka_topics` tells Kafka."""
     backfill_share: float = Field(default=0.99, gt=0, le=1)
     """Share of an account's quota that first syncs and resyncs may use while nothing live waits."""
     watchdog_s: float = Field(default=60.0, ge=5)

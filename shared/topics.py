@@ -14,6 +14,7 @@ M = TypeVar("M", bound=BaseModel)
 
 DAY_MS: Final = 86_400_000
 HISTORY_DAYS: Final = 90
+HEALTH_DAYS: Final = 90
 MATCHER_GROUP: Final = "matcher"
 """Consumer group of match and resolve; snapshots and rebuilds read how far it has committed."""
 
@@ -214,6 +215,18 @@ PARKED_DECISIONS: Final = Topic(
     partitions=1,
     doc="A parked message was replayed or dropped, by whom and why; kept for longer than the message.",
 )
+HEALTH: Final = Topic(
+    name="health",
+    model=messages.HealthHour,
+    version=1,
+    key="kind/id/hour",
+    producers=("console",),
+    consumers=("console",),
+    cleanup="delete",
+    retention_ms=HEALTH_DAYS * DAY_MS,
+    partitions=1,
+    doc="How a sync or a connection stood in an hour that is over. Kept for `SYNCLINE_HEALTH_DAYS`.",
+)
 
 
 def _later(delay: str) -> Topic[messages.Delayed]:
@@ -252,8 +265,11 @@ def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
     )
 
 
-def catalogue(apps: tuple[str, ...], history_days: int = HISTORY_DAYS) -> tuple[Topic[Any], ...]:
-    """List every topic of an installation with these apps, which keeps its history for so many days."""
+def catalogue(
+    apps: tuple[str, ...], history_days: int = HISTORY_DAYS, health_days: int = HEALTH_DAYS
+) -> tuple[Topic[Any], ...]:
+    """List every topic of an installation with these apps, which keeps its history and health for so many days."""
+    health = replace(HEALTH, retention_ms=health_days * DAY_MS)
     history = replace(HISTORY, retention_ms=history_days * DAY_MS)
     per_app = tuple(writes(app, backfill=backfill) for app in apps for backfill in (False, True))
     return (
@@ -268,6 +284,7 @@ def catalogue(apps: tuple[str, ...], history_days: int = HISTORY_DAYS) -> tuple[
         CURSORS,
         PARKED,
         PARKED_DECISIONS,
+        health,
         *LATER.values(),
         *per_app,
     )

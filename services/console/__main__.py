@@ -5,7 +5,7 @@
 OAuth; ``… why NAME`` says why a record is as it is; ``… jobs`` lists long work, and confirms, pauses, resumes or
 cancels it; ``… parked`` lists messages that nobody could handle, and replays or drops
 them; ``… users`` and ``… tokens`` list, make and end them; ``… apps`` lists what can be connected, ``… connections``
-the accounts that are.
+the accounts that are; ``… health`` shows how everything stood over time.
 """
 
 import argparse
@@ -29,24 +29,45 @@ def main() -> int:
 
         return serve("console", wire)
     logs.set_up("warning", service="console")
-    if given.command == "why":
-        from services.console import why  # noqa: PLC0415
+    run = _BY_API.get(given.command, _on_servers)
+    return run(given)
 
-        return why.run(given.name, sync=given.sync, as_json=given.json)
-    if given.command == "parked":
-        from services.console import parked_commands  # noqa: PLC0415
 
-        wanted = {"reason": given.reason, "topic": given.topic, "q": given.about}
-        return parked_commands.run(
-            given.what, given.at, wanted=wanted, every=given.all, why=given.why, as_json=given.json
-        )
-    if given.command in ("apps", "connections"):
-        from services.console import account_commands  # noqa: PLC0415
+def _why(given: argparse.Namespace) -> int:
+    from services.console import why  # noqa: PLC0415
 
-        if given.command == "apps":
-            return account_commands.run_apps(given.text, as_json=given.json)
-        return account_commands.run(given.what, given.names, as_json=given.json)
-    return _on_servers(given)
+    return why.run(given.name, sync=given.sync, as_json=given.json)
+
+
+def _parked(given: argparse.Namespace) -> int:
+    from services.console import parked_commands  # noqa: PLC0415
+
+    wanted = {"reason": given.reason, "topic": given.topic, "q": given.about}
+    return parked_commands.run(given.what, given.at, wanted=wanted, every=given.all, why=given.why, as_json=given.json)
+
+
+def _apps(given: argparse.Namespace) -> int:
+    from services.console import account_commands  # noqa: PLC0415
+
+    return account_commands.run_apps(given.text, as_json=given.json)
+
+
+def _connections(given: argparse.Namespace) -> int:
+    from services.console import account_commands  # noqa: PLC0415
+
+    return account_commands.run(given.what, given.names, as_json=given.json)
+
+
+def _health(given: argparse.Namespace) -> int:
+    from services.console import health_commands  # noqa: PLC0415
+
+    return health_commands.run(given.range, given.sync, as_json=given.json)
+
+
+_BY_API: Final = {
+    "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "health": _health,
+}  # fmt: skip
+"""Commands that ask the console's API."""
 
 
 def _on_servers(given: argparse.Namespace) -> int:
@@ -132,6 +153,10 @@ def parser() -> argparse.ArgumentParser:
     accounts.add_argument("what", nargs="?", choices=("show", "rename", "test", "pause", "resume"))
     accounts.add_argument("names", nargs="*", help="its id, and to rename it what to call it")
     accounts.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
+    health = commands.add_parser("health", help="show how everything stood over time")
+    health.add_argument("--range", choices=("24h", "7d", "30d", "90d"), default="24h", help="(default: 24h)")
+    health.add_argument("--sync", default="", help="one sync (default: all)")
+    health.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
     asked = commands.add_parser("why", help="say why a record is as it is")
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")

@@ -23,6 +23,7 @@ from services.console.use.installation import Installation, JobRequest
 from services.console.use.jobs import Order
 from services.console.use.problems import Problem
 from services.console.use.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
+from services.console.use.series import Range, series
 from shared.core.records import SIDES
 from shared.rules.errors import ERRORS
 
@@ -70,6 +71,13 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
     @router.get("/health", summary="Counts by sync and status, and freshness")
     def health() -> dict[str, Any]:
         return api.health()
+
+    @router.get("/health/series", summary="How everything stood over time, in slots")
+    def health_series(
+        range: Annotated[Range, Query(description="How far back.")] = "24h",  # noqa: A002 - the API's word
+        sync: Annotated[str, Query(description="One sync; all when empty.")] = "",
+    ) -> dict[str, Any]:
+        return series(api, range, sync)
 
     @router.get("/records", summary="Rows, filtered, the newest change first, in pages")
     def records(

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from services.console.hours import count_steps
 from shared.core.pairs import Pair
 from shared.core.wording import Hidden
 from shared.io.envelope import Stored
@@ -47,10 +48,15 @@ def _opened(pair: Pair, step: Mapping[str, Any]) -> dict[str, Any]:
 def take_history(database: sqlite3.Connection, batch: Sequence[Stored[HistoryBundle]]) -> None:
     """Take steps: of two with one pair and revision, one; of each pair, the newest."""
     steps = [step for stored in batch if stored.message is not None for step in stored.message.steps]
-    database.executemany(
-        "INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?, ?, ?)",
-        [(step.pair, step.rev, step.at_ms, step.cause, _log_text(step), step.sealed) for step in steps],
-    )
+    insert = "INSERT OR IGNORE INTO steps VALUES (?, ?, ?, ?, ?, ?)"
+    new = [
+        step
+        for step in steps
+        if database.execute(
+            insert, (step.pair, step.rev, step.at_ms, step.cause, _log_text(step), step.sealed)
+        ).rowcount
+    ]
+    count_steps(database, new)
     database.executemany(
         "DELETE FROM steps WHERE pair = ? AND rev <= (SELECT rev FROM steps WHERE pair = ?"
         " ORDER BY rev DESC LIMIT 1 OFFSET ?)",

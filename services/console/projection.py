@@ -7,14 +7,13 @@ They hold nothing of their own. A file that is lost or broken, or a journal that
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from services.console import lists, parking, tallies
+from services.console import hours, lists, parking, tallies
 from services.console.lists import Found, Listing, PairRow
 from services.console.parking import ParkedFilter
 from services.console.past import KEPT_STEPS, take_history
@@ -22,23 +21,14 @@ from services.console.words import identifiers, words_of
 from shared import logs, topics
 from shared.core import pairs
 from shared.core.pairs import Pair
-from shared.io.clock import SystemClock
-from shared.io.envelope import Received, Stored
-from shared.io.kafka_reader import AT_ONCE, TopicReader
-from shared.io.ports import BusUnavailable
+from shared.io.envelope import Stored
 from shared.messages import Cursor
-from shared.settings import Settings
-from shared.topics import Topic, UnreadableMessage
+from shared.topics import Topic
 
-FORM: Final = 101 * pairs.FORM + 7
+FORM: Final = 101 * pairs.FORM + 8
 """Raised when the tables change: views of another form are built again, and so are those of other forms of states,
 among which an older console left out what it could not read."""
 SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
-_PAUSE_S: Final = 1.0
-_FORGET_S: Final = 3600.0
-"""Between two looks for steps of the history that are too old."""
-_GATHER_S: Final = 0.1
-"""Between two looks at a busy journal: many messages in one transaction cost far less than one in each."""
 _CACHE_KIB: Final = 16_384
 """What the thread that writes keeps of the file: states come in no order, so that each touches another page."""
 _CHECKPOINT_PAGES: Final = 16_384
@@ -182,6 +172,16 @@ class Views:
         with self._transaction() as database:
             parking.forget_before(database, at_ms)
 
+    def forget_hours_before(self, at_ms: int) -> None:
+        """Remove the hours that are older."""
+        with self._transaction() as database:
+            hours.forget_before(database, at_ms)
+
+    def add_hours(self, found: Mapping[tuple[str, int], hours.Sums]) -> None:
+        """Add to what was added up of names and hours."""
+        with self._transaction() as database:
+            hours.add(database, found)
+
     # Reading
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -236,6 +236,14 @@ class Views:
         """List the topics that parked messages come from."""
         return parking.topics_of(self._connection())
 
+    def own_hours(self, since_ms: int) -> Iterator[tuple[str, int, hours.Sums, float | None]]:
+        """Yield what was added up here, and how long whoever kept each hour has looked."""
+        return hours.own(self._connection(), since_ms)
+
+    def told_hours(self, name: str, since_ms: int) -> list[dict[str, Any]]:
+        """List what is known of the hours of one sync or connection."""
+        return hours.told(self._connection(), name, since_ms)
+
     def newest(self, wanted: Listing) -> Found:
         """List pairs, the newest change first."""
         return lists.newest(self._connection(), wanted, self.counts(), SHOWN)
@@ -279,7 +287,8 @@ class Views:
 
 
 def _make(database: sqlite3.Connection) -> None:
-    for statement in (*_TABLES.split(";"), *parking.TABLES, *lists.INDEXES, *tallies.TABLES, *tallies.TRIGGERS):
+    tables = (*_TABLES.split(";"), *parking.TABLES, *hours.TABLES, *tallies.TABLES)
+    for statement in (*tables, *lists.INDEXES, *tallies.TRIGGERS):
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {FORM}")
 
@@ -297,9 +306,10 @@ def _take_pairs(database: sqlite3.Connection, batch: Sequence[Stored[Pair]]) -> 
         if (pair := stored.message) is not None and number > removed.get(stored.key, -1)
     ]
     newest = {(pair.sync, pair.pair): _row(pair, stored.raw) for stored, pair in kept}
-    for table in ("pairs", "steps"):
-        database.executemany(f"DELETE FROM {table} WHERE pair = ?", [(key,) for key in removed])  # noqa: S608 - one of two tables
+    for table in ("pairs", "steps", "awaited"):
+        database.executemany(f"DELETE FROM {table} WHERE pair = ?", [(key,) for key in removed])  # noqa: S608 - one of three tables
     database.executemany(_UPSERT, list(newest.values()))
+    hours.count_delays(database, [pair for _, pair in kept])
     database.executemany(
         "INSERT INTO settled VALUES (?, ?) ON CONFLICT (sync) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
         list(_settled(batch).items()),
@@ -342,6 +352,7 @@ _WRITERS: Final[Mapping[str, Any]] = {
     topics.CURSORS.name: _take_cursors,
     topics.PARKED.name: parking.take_parked,
     topics.PARKED_DECISIONS.name: parking.take_decisions,
+    topics.HEALTH.name: hours.take_hours,
 }
 FOLLOWED: Final[tuple[Topic[Any], ...]] = (
     topics.PAIR_STATE,
@@ -349,83 +360,5 @@ FOLLOWED: Final[tuple[Topic[Any], ...]] = (
     topics.CURSORS,
     topics.PARKED,
     topics.PARKED_DECISIONS,
+    topics.HEALTH,
 )
-
-
-class Follower:
-    """Keeps the views up to date, in the thread that calls `run`."""
-
-    def __init__(self, settings: Settings, views: Views) -> None:
-        self._settings = settings
-        self._views = views
-        self._readers: dict[str, TopicReader[Any]] = {}
-        self._trouble = logs.Trouble(_log, "views_not_followed")
-        self.caught_up = threading.Event()
-        self.moved = time.monotonic()
-        self._forget_at = 0.0
-
-    def run(self, stop: threading.Event) -> None:
-        """Follow until *stop* is set; a broker that is away is waited for."""
-        while not stop.is_set():
-            try:
-                for topic in FOLLOWED:
-                    self._follow(topic)
-                self._forget()
-                self.caught_up.set()
-                self._trouble.over()
-                self.moved = time.monotonic()
-                stop.wait(_GATHER_S)
-            except BusUnavailable as error:
-                self._trouble.begun(detail=str(error))
-                self._close()
-                stop.wait(_PAUSE_S)
-        self._close()
-        self._views.close()
-
-    def _follow(self, topic: Topic[Any]) -> None:
-        reader = self._readers.get(topic.name)
-        if reader is None:
-            reader = self._open(topic)
-            batch: list[Stored[Any]] = []
-            for stored in reader.read_to_end():
-                batch.append(stored)
-                if len(batch) >= AT_ONCE:
-                    self._views.take(topic.name, batch, {})
-                    batch = []
-            self._views.take(topic.name, batch, reader.positions)
-            return
-        found = reader.poll(0.2 if topic is topics.PAIR_STATE else 0.02)
-        if found:
-            self._views.take(topic.name, found, reader.positions)
-
-    def _forget(self) -> None:
-        """Forget now and then what the history forgets as well."""
-        if time.monotonic() < self._forget_at:
-            return
-        self._forget_at = time.monotonic() + _FORGET_S
-        now_ms = SystemClock().now_ms()
-        self._views.forget_before(now_ms - self._settings.history_days * topics.DAY_MS)
-        self._views.forget_parked_before(now_ms - topics.PARKED.retention_ms)
-
-    def _open(self, topic: Topic[Any]) -> TopicReader[Any]:
-        start = self._views.positions(topic.name)
-        reader: TopicReader[Any] = TopicReader(self._settings, topic, start=start, unreadable=_unreadable)
-        ends = reader.ends()
-        if any(offset > ends.get(part, 0) for part, offset in start.items()):
-            _log.warning("journal_is_shorter", topic=topic.name, detail="the views are built again")
-            reader.close()
-            self._close()
-            self._views.clear()
-            reader = TopicReader(self._settings, topic, unreadable=_unreadable)
-        self._readers[topic.name] = reader
-        return reader
-
-    def _close(self) -> None:
-        for reader in self._readers.values():
-            reader.close()
-        self._readers.clear()
-
-
-def _unreadable(item: Received, error: UnreadableMessage) -> None:
-    """Show everything else: a state of a newer version is shown by a newer console."""
-    _log.error("not_shown", topic=item.topic, key=item.key, offset=item.offset, detail=str(error))

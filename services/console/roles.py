@@ -41,6 +41,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /records/{name}": "viewer",
     "POST /records/{name}/resync": "operator",
     "GET /why": "viewer",
+    "GET /health": "viewer",
     "GET /parked": "viewer",
     "POST /parked": "operator",
     "GET /account": "viewer",
@@ -67,6 +68,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     # API
     "GET /api/v1/openapi.json": "viewer",
     "GET /api/v1/health": "viewer",
+    "GET /api/v1/health/series": "viewer",
     "GET /api/v1/records": "viewer",
     "GET /api/v1/records.csv": "viewer",
     "GET /api/v1/records/{name}": "viewer",

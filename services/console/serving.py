@@ -2,10 +2,12 @@
 
 from services.console import first_admin
 from services.console.access import Access
+from services.console.following import Follower
 from services.console.gauges import Gauges
+from services.console.keeping import HealthKeeper
 from services.console.passwords import Passwords
 from services.console.people import People
-from services.console.projection import Follower, Views
+from services.console.projection import Views
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.connections import Connections
@@ -69,5 +71,15 @@ def wire(service: Service) -> None:
         backlog=128,
     )
     service.start("api", run)
+    keeper = HealthKeeper(
+        views,
+        service.setups,
+        service.bus,
+        service.clock,
+        standing=installation.connection,
+        days=settings.health_days,
+        ready=follower.caught_up.is_set,
+    )
+    service.start("health", keeper.run)
     gauges = Gauges(views, service.setups, service.metrics, service.clock, installation.connection)
     service.start("gauges", gauges.run)

@@ -2,16 +2,17 @@
 
 from typing import Final
 
+from services.console.hours import HOUR_MS, hour_of
 from shared import topics
 from shared.core.pairs import Match, Pending, Problem
 from shared.io.envelope import Stored
 from shared.io.webhook_refusals import Refusals
-from shared.messages import Cursor, JobDoc, JobProgress, Parked, SetupDoc
+from shared.messages import Cursor, HealthHour, JobDoc, JobProgress, Parked, SetupDoc
 from tests.services.console.window import Window, linked, pair
 from tests.services.desk import LEFT, RIGHT, connection
 
 PAGES: Final = (
-    "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked",
+    "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked", "/health",
     "/jobs", "/jobs/resync-people.everything",
     "/account", "/settings/users", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
@@ -27,6 +28,7 @@ STATES: Final = (
     "/records/dan?asked=resync",
     "/parked?state=decided",
     "/parked?q=nothing&told=replayed.3.1.2",
+    "/health?range=90d&sync=people",
     "/why",
     "/why?q=nobody+at+all",
     "/apps?q=nothing+of+this+kind",
@@ -79,6 +81,24 @@ def show_everything(window: Window) -> None:
         at_ms=now,
     )
     window.park(parked, parked.model_copy(update={"detail": "again", "headers": {"replayed": "1"}}))
+    hours = [
+        HealthHour(
+            name=name,
+            hour_ms=hour_of(now) - number * HOUR_MS,
+            covered_s=3600,
+            edits=40 + number % 7 * 5,
+            counts={"in_sync": 60 + number % 5, "failing": number % 3, "pending": number % 4, "excluded": 2},
+            failing={"too_long": number % 3},
+            writes=41 + number % 7 * 5,
+            delays={"400": 30, "800": 9, "3200": number % 5},
+            states={"paused" if name.endswith(RIGHT) and 8 < number < 12 else "running": 3600.0},
+        )
+        for number in range(1, 200)
+        if number not in (5, 6)
+        for name in ("sync/people", f"connection/{LEFT}", f"connection/{RIGHT}")
+    ]
+    kept = [Stored(partition=0, offset=0, key=row.name, message=row, raw=b"", headers={}) for row in hours]
+    window.views.take(topics.HEALTH.name, kept, {})
     window.refused[LEFT] = Refusals(reason="old_signature", calls=3, since_ms=now - 60_000, last_ms=now)
     asked = window.ask("everything", sync="people").json()
     window.follow()

@@ -33,6 +33,7 @@ PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Jobs", "refresh", "/jobs"),
         ),
     ),
+    ("Operate", (Place("Health", "chart", "/health"),)),
     ("Settings", (Place("Users", "people", "/settings/users"), Place("API tokens", "key", "/settings/tokens"))),
 )
 """Where one can go, in groups; only what works stands here."""
