@@ -6,7 +6,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from shared.core.connector import App, Binding, FieldInfo, link_name
+from shared.core.connector import Binding, FieldInfo, link_name
 from shared.core.mapping import FieldMapping
 from shared.core.matching import Identity, Rule
 from shared.core.merging import Choice, Edited, Flow, InvalidValue
@@ -25,20 +25,22 @@ from shared.rules.tables import NO_TABLE, of_people, of_values
 
 NOBODY: Final[Mapping[str, People]] = MappingProxyType({})
 Names: TypeAlias = tuple[str, ...]
+BindingOf: TypeAlias = Callable[[str, str], Binding]
+"""(connection, object) to how its app holds it; raises KeyError where there is none."""
 Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
 
 
 def compile_policy(
     sync: Sync,
     connections: Mapping[str, Connection],
-    apps: Mapping[str, App],
+    binding_of: BindingOf,
     *,
     live: bool,
     people: Mapping[str, People] = NOBODY,
 ) -> Policy:
     """Look everything up once; raises KeyError when the settings name what does not exist."""
     ends = {side: sync.side(side) for side in SIDES}
-    bindings = {side: apps[connections[end.connection].app].objects[end.object] for side, end in ends.items()}
+    bindings = {side: binding_of(end.connection, end.object) for side, end in ends.items()}
     type_ = type_of(sync, bindings)
     rules = _rules(type_, sync)
     strange = {role for end in ends.values() for role in end.roles if role not in type_.roles}

@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import Field
 
 from shared.core.connector import HintKind
+from shared.core.fields import FoundObject
 from shared.core.pairs import Answer, Pair, PairEvent, Trace
 from shared.core.people import People
 from shared.core.records import Fields, Frozen, LinkWrite, Report, Side, Version
@@ -170,6 +171,16 @@ class Rotated(Frozen):
     at_ms: int = 0
 
 
+class ObjectFound(Frozen):
+    """An object that an account has of its own, as it was last found there."""
+
+    connection: str
+    object: FoundObject
+    gone: str = ""
+    """Why the account has it no longer; empty while it has."""
+    at_ms: int = 0
+
+
 class SetupDoc(Frozen):
     """One document on the `setups` topic; exactly one part is set. A tombstone removes it."""
 
@@ -182,6 +193,7 @@ class SetupDoc(Frozen):
     rebuilt: Rebuilt | None = None
     rotated: Rotated | None = None
     people: People | None = None
+    object: ObjectFound | None = None
 
 
 def oldest_setups(doc: SetupDoc) -> int:
@@ -374,6 +386,7 @@ __all__ = [
     "JobPhase",
     "JobProgress",
     "Notice",
+    "ObjectFound",
     "Origin",
     "Pair",
     "PairAnswer",

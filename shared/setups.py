@@ -20,7 +20,7 @@ from shared.core.people import People
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.core.syncs import Connection, Job, Phase, Sync, SyncSide
-from shared.messages import JobProgress, PhaseSet, Rebuilt, Rotated, SetupDoc
+from shared.messages import JobProgress, ObjectFound, PhaseSet, Rebuilt, Rotated, SetupDoc
 
 
 class UnknownSetup(LookupError):  # noqa: N818 - names what is missing
@@ -51,6 +51,9 @@ class Setups:
         self._rebuilt: dict[str, int] = {}
         self._rotated: dict[str, Rotated] = {}
         self._people: dict[str, People] = {}
+        self._found: dict[str, ObjectFound] = {}
+        """By connection and object, those that accounts have of their own."""
+        self._bindings: dict[str, Binding] = {}
         self._overruled: dict[str, None] = {}
         self._unread: dict[str, Unread] = {}
         """By key, documents that this version cannot read."""
@@ -87,6 +90,7 @@ class Setups:
             "rebuilt": self._rebuilt,
             "rotated": self._rotated,
             "people": self._people,
+            "object": self._found,
         }.get(kind)  # type: ignore[assignment]  # one table of tables that hold different things
         if store is None:
             return  # of a newer version, whose workers know what to do with it
@@ -100,7 +104,7 @@ class Setups:
             store.pop(name, None)
         else:
             store[name] = value
-        if kind in ("connection", "sync", "phase", "people"):
+        if kind in ("connection", "sync", "phase", "people", "object"):
             self._compile()
         for watcher in self._watchers:
             watcher(key, doc)
@@ -115,16 +119,17 @@ class Setups:
         self.offset = offset
 
     def _compile(self) -> None:
+        self._bindings = {place: made for place, row in self._found.items() if (made := self._bound(row)) is not None}
         policies: dict[str, Policy] = {}
         not_run = {unread.sync: unread.why for unread in self._unread.values() if unread.sync}
         ends = {unread.sync: unread.ends for unread in self._unread.values() if unread.sync}
         for sync in self._syncs.values():
             ends[sync.id] = ends.get(sync.id, frozenset()) | {(end.connection, end.object) for end in _ends_of(sync)}
-            made = not_run.get(sync.id) or self._compiled(sync)
-            if isinstance(made, str):
-                not_run[sync.id] = made
-            elif made is not None:
-                policies[sync.id] = made
+            ready = not_run.get(sync.id) or self._compiled(sync)
+            if isinstance(ready, str):
+                not_run[sync.id] = ready
+            elif ready is not None:
+                policies[sync.id] = ready
         foreign: dict[tuple[str, str], tuple[str, ...]] = {}
         for name in not_run:
             for end in ends[name]:
@@ -140,6 +145,9 @@ class Setups:
     def _compiled(self, sync: Sync) -> Policy | str | None:
         """Make a sync ready to run; returns why it does not run here, or None while a connection is missing."""
         for end in _ends_of(sync):
+            found = self._found.get(f"{end.connection}/{end.object}")
+            if found is not None and found.gone:
+                return found.gone
             unread = self._unread.get(f"connection:{end.connection}")
             if unread is not None:
                 return unread.why
@@ -147,9 +155,22 @@ class Setups:
                 return None
         try:
             live = self._phases.get(sync.id) == "live"
-            return compile_policy(sync, self._connections, self.apps, live=live, people=self._people)
+            return compile_policy(sync, self._connections, self._binding, live=live, people=self._people)
         except KeyError as error:
             return f"it names {error}, which this version does not know"
+
+    def _bound(self, row: ObjectFound) -> Binding | None:
+        connection = self._connections.get(row.connection)
+        app = self.apps.get(connection.app) if connection is not None else None
+        own = app.own_objects if app is not None else None
+        return own.bind(row.object) if own is not None and not row.gone else None
+
+    def _binding(self, connection: str, object_: str) -> Binding:
+        objects = self.apps[self._connections[connection].app].objects
+        made = objects.get(object_) or self._bindings.get(f"{connection}/{object_}")
+        if made is None:
+            raise KeyError(object_)
+        return made
 
     def connection(self, name: str) -> Connection:
         """Give a connection; raises `UnknownSetup`."""
@@ -170,11 +191,16 @@ class Setups:
         return self.apps[name]
 
     def binding(self, connection: str, object_: str) -> Binding:
-        """Say how a connection's app holds an object type; raises `UnknownSetup`."""
-        app = self.app_of(connection)
-        if object_ not in app.objects:
-            raise UnknownSetup(f"{app.title} has no object {object_!r}")
-        return app.objects[object_]
+        """Return how a connection's app holds one of its objects; raises `UnknownSetup`."""
+        title = self.app_of(connection).title
+        try:
+            return self._binding(connection, object_)
+        except KeyError:
+            raise UnknownSetup(f"{title} has no object {object_!r}") from None
+
+    def found(self) -> Mapping[str, ObjectFound]:
+        """Return the objects that accounts have of their own, by connection and object, also those that are gone."""
+        return dict(self._found)
 
     def session(self, connection: str) -> Session:
         """Tell an exchange for which connection it runs."""

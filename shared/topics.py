@@ -153,7 +153,8 @@ SETUPS: Final = Topic(
     cleanup="compact",
     retention_ms=0,
     partitions=1,
-    doc="Connections, refresh tokens that rotated, people of the apps, syncs and phases; no secret in the clear.",
+    doc="Connections, refresh tokens that rotated, people of the apps, objects that accounts have of their own, syncs "
+    "and phases; no secret in the clear.",
 )
 JOBS: Final = Topic(
     name="jobs",

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.console import consent
 from services.console.files import ConnectionFile, SetupError, SyncFile
+from services.console.own_objects import Objects
 from shared.core.connector import App, Auth, Binding
 from shared.core.policies import Policy
 from shared.core.records import SIDES
@@ -28,17 +29,20 @@ def app_of(wanted: ConnectionFile, apps: Mapping[str, App]) -> App:
     return app
 
 
-def ends(wanted: SyncFile, rows: Mapping[str, Connection], apps: Mapping[str, App]) -> tuple[Binding, Binding]:
-    """Return how both apps hold what a sync names, where that goes together; raises `SetupError`."""
+def ends(
+    wanted: SyncFile, rows: Mapping[str, Connection], apps: Mapping[str, App], objects: Objects
+) -> tuple[Binding, Binding]:
+    """Return how both apps hold what a sync names; raises `SetupError`."""
     found = []
     for end in (wanted.left, wanted.right):
         row = rows.get(end.connection)
         if row is None:
             raise SetupError(f"sync {wanted.id!r}: there is no connection {end.connection!r}")
-        app = apps[row.app]
-        if end.object not in app.objects:
-            raise SetupError(f"sync {wanted.id!r}: {app.title} has no {end.object!r}, only {', '.join(app.objects)}")
-        found.append(app.objects[end.object])
+        if end.object not in objects.of(row.id):
+            raise SetupError(
+                f"sync {wanted.id!r}: {apps[row.app].title} has no {end.object!r}, only {objects.named(row.id)}"
+            )
+        found.append(objects.binding(row.id, end.object))
     left, right = found
     return left, right
 

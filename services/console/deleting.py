@@ -11,7 +11,6 @@ from typing import Any, Final, TypeAlias
 from services.console.files import SetupError
 from services.console.publishing import remove
 from shared import topics
-from shared.core.connector import App
 from shared.io.envelope import Stored
 from shared.io.kafka_reader import read_to_end
 from shared.io.ports import BusUnavailable, NotReady
@@ -75,7 +74,8 @@ def documents_of_connection(setups: Setups, name: str) -> list[str]:
     used = [sync.id for sync in setups.syncs() if name in (sync.left.connection, sync.right.connection)]
     if used:
         raise SetupError(f"connection {name!r} is used by {', '.join(used)}: delete these syncs first")
-    return [f"connection:{name}", f"rotated:{name}", f"people:{name}"]
+    own = [f"object:{place}" for place, row in setups.found().items() if row.connection == name]
+    return [f"connection:{name}", f"rotated:{name}", f"people:{name}", *own]
 
 
 def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[str]:
@@ -102,9 +102,11 @@ def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[
         yield f"Associations of {', '.join(waiting)} wait until a sync {name} is set up again."
 
 
-def left_behind(app: App) -> tuple[str, ...]:
+def left_behind(setups: Setups, name: str) -> tuple[str, ...]:
     """Say what Syncline leaves in an app when an account is disconnected."""
-    prepared = [object_ for object_, binding in app.objects.items() if binding.prepare is not None]
+    app = setups.app_of(name)
+    own = [row.object.name for row in setups.found().values() if row.connection == name and not row.gone]
+    prepared = [one for one in (*app.objects, *own) if setups.binding(name, one).prepare is not None]
     if not prepared:
         return ()
     records = " and ".join(prepared)
@@ -114,12 +116,12 @@ def left_behind(app: App) -> tuple[str, ...]:
 def remove_connection(service: Service, name: str, read: Read) -> Iterator[str]:
     """Remove a connection that no sync uses, and yield what was done; raises `SetupError` where it must stay."""
     keys = documents_of_connection(service.setups, name)
-    app = service.setups.app_of(name)
+    left = left_behind(service.setups, name)
     remove(service, topics.SETUPS, keys)
     cursors = _keys(read(topics.CURSORS), lambda cursor: bool(cursor.connection == name))
     _remove_all(service, topics.CURSORS, cursors)
     yield f"deleted connection {name}, and its secrets"
-    yield from left_behind(app)
+    yield from left
 
 
 def _keys(rows: Iterable[Stored[Any]], wanted: Callable[[Any], bool]) -> list[str]:

@@ -1,14 +1,15 @@
 """Finds out what a plan needs to know: whose accounts the connections of a file lead to, and which fields they have."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from services.console import checks, planning
 from services.console.ends import Unasked
 from services.console.files import SetupError, SetupFile
+from services.console.own_objects import must_find
 from services.console.plans import Current, Discovered, Fields
 from services.console.sealing import Sealed, seal
-from shared.core.connector import AccountInfo, AppError, Exchange
+from shared.core.connector import AccountInfo, AppError, Exchange, FoundObject, OwnObjects
 from shared.core.people import People, people_of
 from shared.core.records import FieldType
 from shared.core.syncs import Connection
@@ -16,8 +17,8 @@ from shared.io.http import HttpCaller, make_caller
 from shared.io.ports import run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault
-from shared.messages import SetupDoc
-from shared.setups import Setups
+from shared.messages import ObjectFound, SetupDoc
+from shared.setups import Setups, UnknownSetup
 
 T = TypeVar("T")
 
@@ -31,8 +32,10 @@ class Apps:
 
     def __init__(self, service: Service, rows: Iterable[Connection]) -> None:
         self.setups = Setups(service.setups.apps)
-        for number, row in enumerate(rows):
-            self.setups.apply(number, f"connection:{row.id}", SetupDoc(connection=row))
+        for row in rows:
+            self._set_up(f"connection:{row.id}", SetupDoc(connection=row))
+        for place, known in service.setups.found().items():
+            self._set_up(f"object:{place}", SetupDoc(object=known))
         self.caller: HttpCaller = make_caller(
             service.settings, self.setups, service.metrics, service.clock, grants=service.grants, sleep=service.pause
         )
@@ -40,6 +43,24 @@ class Apps:
     def account(self, name: str, wait_s: float) -> AccountInfo | Unasked:
         """Ask whose account a connection leads to."""
         return self._ask(name, self.setups.app_of(name).account(self.setups.session(name)), wait_s)
+
+    def _set_up(self, key: str, doc: SetupDoc) -> None:
+        self.setups.apply(self.setups.offset + 1, key, doc)
+
+    def objects(self, name: str, own: OwnObjects, wait_s: float) -> Sequence[FoundObject] | Unasked:
+        """Ask which objects an account has of its own."""
+        found = self._ask(name, own.find(self.setups.session(name)), wait_s)
+        for one in () if isinstance(found, Unasked) else found:
+            self._set_up(f"object:{name}/{one.name}", SetupDoc(object=ObjectFound(connection=name, object=one)))
+        return found
+
+    def has(self, name: str, object_: str) -> bool:
+        """Check whether a connection is known, and has an object."""
+        try:
+            self.setups.binding(name, object_)
+        except UnknownSetup:
+            return False
+        return True
 
     def fields(self, name: str, object_: str, wait_s: float) -> Fields | Unasked:
         """Ask which fields an object type has."""
@@ -90,10 +111,12 @@ def discover(
     for name, row in drafts.items():
         must = planning.must_ask(row, current.connections.get(name), sealed[name])
         accounts[name] = apps.account(name, _WAIT_S if must else 0.0)
+    objects = _objects(apps, current, wanted, accounts)
     fields = _fields(apps, current, wanted, accounts)
     return Discovered(
         sealed=sealed,
         accounts=accounts,
+        objects=objects,
         fields=fields,
         people=_people(apps, wanted, fields),
         at_ms=service.clock.now_ms(),
@@ -117,13 +140,12 @@ def _fields(
     apps: Apps, current: Current, wanted: SetupFile, accounts: Mapping[str, AccountInfo | Unasked]
 ) -> dict[tuple[str, str], Fields | Unasked]:
     found: dict[tuple[str, str], Fields | Unasked] = {}
-    known = {row.id: apps.setups.app_of(row.id) for row in apps.setups.connections()}
     for sync in wanted.syncs:
         if not planning.fields_needed(sync, current.syncs.get(sync.id)):
             continue
         for end in (sync.left, sync.right):
             place = end.connection, end.object
-            if end.connection not in known or end.object not in known[end.connection].objects or place in found:
+            if place in found or not apps.has(*place):
                 continue
             account = accounts.get(end.connection)
             found[place] = account if isinstance(account, Unasked) else apps.fields(*place, _WAIT_S)
@@ -148,3 +170,22 @@ def _people(
 
 def _has_owners(fields: Fields | Unasked | None) -> bool:
     return isinstance(fields, Mapping) and any(info.type is FieldType.OWNER for info in fields.values())
+
+
+def _objects(
+    apps: Apps, current: Current, wanted: SetupFile, accounts: Mapping[str, AccountInfo | Unasked]
+) -> dict[str, Sequence[FoundObject] | Unasked]:
+    """Ask accounts for objects of their own, where a sync of the file names what their app does not declare."""
+    found: dict[str, Sequence[FoundObject] | Unasked] = {}
+    known = {row.id: apps.setups.app_of(row.id) for row in apps.setups.connections()}
+    for sync in wanted.syncs:
+        for end in (sync.left, sync.right):
+            app = known.get(end.connection)
+            own = app.own_objects if app is not None and end.object not in app.objects else None
+            if own is None or end.connection in found or not must_find(sync, end, current):
+                continue
+            account = accounts.get(end.connection)
+            found[end.connection] = (
+                account if isinstance(account, Unasked) else apps.objects(end.connection, own, _WAIT_S)
+            )
+    return found

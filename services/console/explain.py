@@ -11,7 +11,7 @@ from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
 from shared.core.wording import capital, flow_title, said
 from shared.rules.errors import CODES, EXCLUDED, WAITING
-from shared.setups import Setups
+from shared.setups import Setups, UnknownSetup
 
 NOTES: Final = {
     "kept_clear": "was emptied on one side; the other side keeps its value, as the mapping says",
@@ -275,7 +275,10 @@ def _url(setups: Setups, sync: Sync | None, side: Side, record: str) -> str:
     row = _connection(setups, sync, side)
     if sync is None or row is None:
         return ""
-    template = setups.apps[row.app].objects[sync.side(side).object].record_url
+    try:
+        template = setups.binding(row.id, sync.side(side).object).record_url
+    except UnknownSetup:
+        return ""
     return template.format(account=row.account, id=record) if template else ""
 
 

@@ -12,6 +12,7 @@ from services.console import checks, differences, graph, mappings, owners
 from services.console.asking import own_job
 from services.console.ends import End, Unasked
 from services.console.files import ConnectionFile, MappingChanges, SetupError, SetupFile, SyncFile
+from services.console.own_objects import Objects
 from services.console.plans import Change, Current, Discovered, Plan
 from services.console.sealing import AGREED, Sealed
 from shared.compiling import compile_policy
@@ -225,7 +226,10 @@ def _ends_of(sync: SyncSettings) -> tuple[str, ...]:
 
 def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str], discovered: Discovered) -> None:
     old = current.syncs.get(wanted.id)
-    left, right = checks.ends(wanted, drawn.rows, current.apps)
+    objects = Objects(drawn.rows, current, discovered)
+    if not _is_known(drawn, objects, wanted):
+        return
+    left, right = checks.ends(wanted, drawn.rows, current.apps, objects)
     if old is not None and _ends_of(old) != _ends_of(wanted):
         raise SetupError(f"sync {wanted.id!r}: its connections and objects cannot change; make a new sync")
     type_ = checks.type_of(wanted, left, right)
@@ -250,11 +254,12 @@ def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str
         if row.to not in drawn.syncs and row.to not in named
     ]
     _check_circles(drawn, made, new=old is None)
+    drawn.changes += objects.found(wanted)
     if made == old:
         _ask_again(drawn, current, made, discovered.at_ms)
         return
     try:
-        policy = compile_policy(made, drawn.rows, current.apps, live=False)
+        policy = compile_policy(made, drawn.rows, objects.binding, live=False)
     except KeyError as error:
         raise SetupError(f"sync {made.id!r} names {error}, which does not exist") from error
     checks.scopes(made, drawn.rows, current.apps)
@@ -277,6 +282,23 @@ def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str
     change = Change(key=f"sync:{made.id}", doc=SetupDoc(sync=made), sign="~" if old else "+", details=details)
     drawn.changes += [change, _job(made, discovered.at_ms)]
     drawn.syncs[made.id] = made
+
+
+def _is_known(drawn: _Drawn, objects: Objects, wanted: SyncFile) -> bool:
+    """Check whether a sync can be planned, as far as its accounts' own objects are concerned; raises `SetupError`."""
+    for end in (wanted.left, wanted.right):
+        if end.connection not in drawn.rows:
+            continue
+        lacking, gone = objects.unasked(end), objects.gone(end)
+        if gone and wanted.id in drawn.syncs:
+            drawn.hints.append(f"sync {wanted.id!r} does not run, and stays as it is: {gone}")
+            return False
+        if lacking is not None and lacking.refused:
+            raise SetupError(f"sync {wanted.id!r} cannot be set up: {lacking.reason}")
+        if lacking is not None:
+            drawn.unasked.append(f"sync {wanted.id!r} cannot be planned now: {lacking.reason}")
+            return False
+    return True
 
 
 def _check_circles(drawn: _Drawn, sync: Sync, *, new: bool) -> None:

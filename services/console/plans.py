@@ -1,6 +1,6 @@
 """What a plan is made of: what is set up, and what was found out; and what comes of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self, TypeAlias
 
@@ -8,11 +8,11 @@ from services.console.asking import has_failed, is_asked
 from services.console.ends import Unasked
 from services.console.owners import Told
 from services.console.sealing import Sealed
-from shared.core.connector import AccountInfo, App, FieldInfo
+from shared.core.connector import AccountInfo, App, FieldInfo, FoundObject
 from shared.core.people import People
 from shared.core.syncs import Connection, Sync
 from shared.jobs import Jobs
-from shared.messages import JobDoc, SetupDoc
+from shared.messages import JobDoc, ObjectFound, SetupDoc
 from shared.setups import Setups
 
 Fields: TypeAlias = Mapping[str, FieldInfo]
@@ -37,6 +37,8 @@ class Current:
     """Whom the apps of connections have named last."""
     overruled: frozenset[str] = frozenset()
     """Keys whose last document does not count, since two people published one version."""
+    found: Mapping[str, ObjectFound] = field(default_factory=dict)
+    """By connection and object, those that accounts have of their own."""
 
     @classmethod
     def of(cls, setups: Setups, jobs: Jobs) -> Self:
@@ -53,6 +55,7 @@ class Current:
             rotated=frozenset(name for name in connections if setups.rotated(name) is not None),
             people={name: found for name in connections if (found := setups.people(name)) is not None},
             overruled=frozenset(setups.overruled()),
+            found=setups.found(),
         )
 
 
@@ -68,6 +71,8 @@ class Discovered:
     """The fields that a connection's object type has, where a sync of the file needs them."""
     people: Told = field(default_factory=dict)
     """The people of a connection's app, where a sync of the file may carry owners."""
+    objects: Mapping[str, Sequence[FoundObject] | Unasked] = field(default_factory=dict)
+    """The objects that the accounts of connections have of their own, where a sync of the file names one."""
     at_ms: int = 0
 
 

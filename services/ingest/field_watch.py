@@ -8,10 +8,11 @@ are read. Every ten minutes one call asks which fields there are, and soon after
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from services.ingest.cursors import Cursors
+from services.ingest.object_watch import ObjectWatch
 from services.ingest.watching import Watch
 from shared.core.connector import FieldInfo, label_of
 from shared.core.syncs import Job
@@ -27,12 +28,19 @@ class FieldWatch(Watch):
 
     NAME: ClassVar[str] = "fields"
 
+    objects: ObjectWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.objects = ObjectWatch(setups=self.setups, caller=self.caller, bus=self.bus, clock=self.clock)
+
     def places(self) -> Iterable[tuple[str, str]]:
-        """List the objects in use."""
-        return self.setups.objects_in_use()
+        """List the objects in use, and those that only one account has although they are gone."""
+        return {*self.setups.objects_in_use(), *self.objects.watched()}
 
     def look(self, connection: str, object_: str) -> None:
         """Look once, and have records tried again, or read, where a mapped field is not what it was."""
+        if (connection, object_) in self.objects.watched() and not self.objects.look(connection, object_):
+            return
         binding, session = self.setups.binding(connection, object_), self.setups.session(connection)
         found = self.ask(connection, binding.discover(session))
         if found is None:

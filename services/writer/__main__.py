@@ -23,7 +23,7 @@ LINGER_S = 1.0
 
 def batch_of(app: App) -> int:
     """Say how many commands of an app are taken at once."""
-    return min(MOST, ROUNDS * app.max_parallel * max(binding.write_batch for binding in app.objects.values()))
+    return min(MOST, ROUNDS * app.max_parallel * max((one.write_batch for one in app.objects.values()), default=1))
 
 
 def wire(service: Service) -> None:

@@ -18,8 +18,11 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
 from shared.core.demands import ConnectionField, Limit, Scope
+from shared.core.fields import FieldInfo as FieldInfo  # noqa: PLC0414 - whoever declares an app takes all words from here
+from shared.core.fields import FoundObject as FoundObject  # noqa: PLC0414
+from shared.core.fields import Option as Option  # noqa: PLC0414
 from shared.core.oauth import Asked, Code, Tokens
-from shared.core.records import Fields, FieldType, Linked, LinkWrite, Report, Version
+from shared.core.records import Fields, Linked, LinkWrite, Report, Version
 
 T = TypeVar("T")
 
@@ -285,37 +288,6 @@ WriteResult: TypeAlias = Written | Stale | Refused
 # Declarations
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One choice of an enumeration."""
-
-    value: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldInfo:
-    """What is known of one field of an app."""
-
-    name: str
-    type: FieldType
-    label: str = ""
-    canonical: str | None = None
-    """The canonical field of `shared.objects` that it holds, where there is one."""
-    options: tuple[Option, ...] = ()
-    readable: bool = True
-    creatable: bool = True
-    updatable: bool = True
-    required: bool = False
-    unique: bool = False
-    sensitive: bool = False
-    """Whether the app keeps its values from most people: whoever maps it elsewhere is told so."""
-    max_length: int | None = None
-    """The most characters it takes."""
-    scale: int | None = None
-    """The most decimals that a number of it has."""
-
-
 _LINK = "@"
 
 
@@ -435,6 +407,16 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnObjects:
+    """How an app tells of objects that only some of its accounts have."""
+
+    find: Callable[[Session], Exchange[Sequence[FoundObject]]]
+    """List those of an account."""
+    bind: Callable[[FoundObject], Binding]
+    """Return how the app holds one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """One app, declared."""
 
@@ -449,6 +431,9 @@ class App:
     scopes: tuple[Scope, ...] = ()
     limits: tuple[Limit, ...] = ()
     objects: Mapping[str, Binding]
+    """Those that every account has."""
+    own_objects: OwnObjects | None = None
+    """Where accounts may have objects of their own besides."""
     account: Callable[[Session], Exchange[AccountInfo]]
     account_within: Literal["world", "server"] = "world"
     """Where an account's id is unique: everywhere, as the vendor hands it out, or on its server alone."""

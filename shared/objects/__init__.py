@@ -8,7 +8,8 @@ from shared.objects.company import COMPANY
 from shared.objects.contact import CONTACT
 from shared.objects.deal import DEAL
 from shared.objects.lead import LEAD
+from shared.objects.record import RECORD
 
-OBJECTS: Final[Mapping[str, ObjectType[Any]]] = {row.name: row for row in (CONTACT, LEAD, COMPANY, DEAL)}
+OBJECTS: Final[Mapping[str, ObjectType[Any]]] = {row.name: row for row in (CONTACT, LEAD, COMPANY, DEAL, RECORD)}
 
 __all__ = ["OBJECTS", "ObjectType"]

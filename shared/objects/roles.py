@@ -1,7 +1,6 @@
 """Which field of an object plays which part: the one that the app declares, unless an end of a sync names another."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from shared.core.connector import FieldInfo
@@ -23,5 +22,6 @@ def in_roles(fields: Iterable[FieldInfo], roles: Mapping[str, str], type_: Objec
 
 def _in_role(info: FieldInfo, role: str | None, roles: Mapping[str, str], types: Mapping[str, FieldType]) -> FieldInfo:
     if role is None:
-        return replace(info, canonical=None) if info.canonical in roles else info
-    return replace(info, canonical=role, type=types[role] if info.type is FieldType.TEXT else info.type)
+        return info.model_copy(update={"canonical": None}) if info.canonical in roles else info
+    type_ = types[role] if info.type is FieldType.TEXT else info.type
+    return info.model_copy(update={"canonical": role, "type": type_})

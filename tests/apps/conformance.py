@@ -11,6 +11,7 @@ from shared.core.connector import (
     AppError,
     Change,
     FeedExpired,
+    FoundObject,
     HttpRequest,
     HttpResponse,
     Refused,
@@ -20,6 +21,7 @@ from shared.core.connector import (
 )
 from shared.core.ids import pair_id, read_marker
 from shared.core.records import Fields, FieldType, Life, Report
+from shared.objects import OBJECTS
 from tests.apps.world import SYNC, World, marker
 
 
@@ -57,6 +59,34 @@ class Conformance:
             assert info.name in found, f"{info.name} is declared, but not discovered"
             assert found[info.name].type == info.type
             assert found[info.name].updatable == info.updatable
+
+    def test_an_object_of_the_account_is_found_as_it_is_bound(self, world: World) -> None:
+        """What the settings keep of it is enough to read and write its records."""
+        own = world.app.own_objects
+        if own is None or world.binding.object in world.app.objects:
+            return
+        found = {one.name: one for one in world.driver.run(own.find(world.session))}
+        one = found[world.binding.object]
+        kept = FoundObject.model_validate_json(one.without_options().model_dump_json(exclude_defaults=True))
+        made = own.bind(kept)
+        assert (made.object, made.type) == (one.name, one.type)
+        assert made.type in OBJECTS
+        assert [(info.name, info.type) for info in made.fields] == [(info.name, info.type) for info in one.fields]
+        record = world.made().id
+        (report,) = world.driver.run(made.read(world.session, [record], world.names))
+        assert isinstance(report, Report)
+        assert (report.object, report.fields) == (one.name, world.one(record).fields)
+        assert len({one.id for one in found.values()}) == len(found), "an id tells an object from another of its name"
+        assert not found.keys() & world.app.objects.keys()
+
+    def test_every_report_names_the_object_as_its_binding_does(self, world: World) -> None:
+        """Messages are keyed by it."""
+        made = world.made()
+        world.start_feeds()
+        (edited,) = [world.edit(made, **{world.text: "new"})]
+        assert isinstance(edited, Written)
+        reports = (made, edited.report, world.one(made.id), *world.listed())
+        assert {report.object for report in reports} == {world.binding.object}
 
     def test_a_create_run_twice_makes_one_record(self, world: World) -> None:
         """The second run finds the record of the first."""

@@ -28,7 +28,8 @@ Answer = tuple[int, Mapping[str, Any]]
 class People:
     """The records of one account, and every change of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields: Mapping[str, str] = FIELDS) -> None:
+        self.fields = dict(fields)
         self.rows: dict[str, dict[str, Any]] = {}
         self.told: dict[str, int] = {}
         """By id the number of the last change, also of what is gone."""
@@ -42,7 +43,7 @@ class People:
             if (method, what) == ("GET", "me"):
                 return 200, {"id": "team", "name": "Team"}
             if (method, what) == ("GET", "fields"):
-                return 200, {"results": [{"name": name, "type": type_} for name, type_ in FIELDS.items()]}
+                return 200, {"results": [{"name": name, "type": type_} for name, type_ in self.fields.items()]}
             if (method, what) == ("GET", "changes"):
                 return self._changes(query)
             if what != "people":
@@ -56,7 +57,7 @@ class People:
             key, wanted = ("marker", body["markers"]) if "markers" in body else ("id", body["ids"])
             return 200, {"results": [row for row in self.rows.values() if row.get(key) in wanted]}
         if (method, record) == ("POST", ""):
-            return self._put(str(len(self.told) + 1), {"created": CREATED, **dict.fromkeys(FIELDS), **body}, 201)
+            return self._put(str(len(self.told) + 1), {"created": CREATED, **dict.fromkeys(self.fields), **body}, 201)
         return self._one(method, record, expected, body)
 
     def _one(self, method: str, record: str, expected: str | None, body: Any) -> Answer:
@@ -74,10 +75,11 @@ class People:
         return 200, held
 
     def _put(self, record: str, row: dict[str, Any], status: int) -> Answer:
-        try:
-            date.fromisoformat(row["birthday"] or "2000-01-01")
-        except ValueError:
-            return 422, {"message": "the birthday is no date", "field": "birthday"}
+        for name in (name for name, type_ in self.fields.items() if type_ == "date"):
+            try:
+                date.fromisoformat(row[name] or "2000-01-01")
+            except ValueError:
+                return 422, {"message": f"the {name} is no date", "field": name}
         for name in ("email", "marker"):
             twin = next((one for one in self.rows.values() if one.get(name) and one[name] == row.get(name)), None)
             if twin is not None and twin["id"] != record:
@@ -109,12 +111,51 @@ class People:
         }
 
 
+class Tables:
+    """An account whose kinds of records are made at run time: each answers below its name, as people do.
+
+    ``GET tables`` lists them: ``{name, id, label, fields: [{name, type}]}``.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[str, People] = {}
+        self._made = 0
+        self._ids: dict[str, str] = {}
+
+    def make(self, name: str, fields: Mapping[str, str]) -> People:
+        """Make a table."""
+        self._made += 1
+        self.tables[name], self._ids[name] = People(fields), f"t{self._made}"
+        return self.tables[name]
+
+    def answer(self, method: str, path: str, query: Mapping[str, str], expected: str | None, body: Any) -> Answer:
+        """Answer one call."""
+        name, _, rest = path.strip("/").partition("/")
+        if (method, name) == ("GET", "tables"):
+            return 200, {
+                "results": [
+                    {
+                        "name": one,
+                        "id": self._ids[one],
+                        "label": one.capitalize(),
+                        "fields": [{"name": field, "type": type_} for field, type_ in table.fields.items()],
+                    }
+                    for one, table in self.tables.items()
+                ]
+            }
+        if (method, name) == ("GET", "me"):
+            return 200, {"id": "tables", "name": "Tables"}
+        if name not in self.tables:
+            return 403, {"message": f"there is no table {name}"}
+        return self.tables[name].answer(method, rest, query, expected, body)
+
+
 class JsonServer:
     """Serves one account on 127.0.0.1 until it is closed."""
 
-    def __init__(self) -> None:
-        self.people = People()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.people.answer))
+    def __init__(self, account: People | Tables | None = None) -> None:
+        self.people = account if isinstance(account, People) else People()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler((account or self.people).answer))
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._http.server_port}/"

@@ -8,7 +8,7 @@ from mypy.modulefinder import BuildSource
 from tests.architecture.declarations import source, unread
 
 ROOT: Final = Path(__file__).parents[2]
-DECLARING: Final = ("shared.core.connector", "shared.core.demands")
+DECLARING: Final = ("shared.core.connector", "shared.core.demands", "shared.core.fields")
 READING: Final = ("tests/apps/driver.py", "tests/apps/conformance.py", "tests/apps/world.py", "tests/docs/reference.py")
 _OTHERS: Final = frozenset({"Association"})
 """Classes whose attributes are another's: the flows that carry associations decide what apps declare of them."""

@@ -13,6 +13,10 @@ _EARLIER: Final = "earlier.py"
 """Knows how versions before this one spell the rules of types."""
 
 
+_ANY: Final = "record"
+"""The type of records about which nothing is known."""
+
+
 def _words(tree: ast.AST) -> Iterator[str]:
     """Yield the names and texts of a module, but for documentation and examples."""
     for node in ast.iter_child_nodes(tree):
@@ -29,7 +33,7 @@ def _words(tree: ast.AST) -> Iterator[str]:
 
 def naming_types(source: str) -> set[str]:
     """Return the names and texts that name a type of records."""
-    types = {part for name in OBJECTS for part in (name, f"{name}s", "companies")}
+    types = {part for name in OBJECTS.keys() - {_ANY} for part in (name, f"{name}s", "companies")}
     return {word for word in _words(ast.parse(source)) if types & {*re.split(r"[^a-z]+", word.lower())}}
 
 

@@ -1,129 +1,23 @@
 """The plan of a file, out of values alone: what changes, what is refused, and what nobody can tell at this moment."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import pytest
 
 from services.console.ends import Unasked
-from services.console.files import SetupFile
-from services.console.planning import plan
-from services.console.plans import Current, Discovered, Fields, Plan
-from services.console.sealing import Sealed
-from shared.apps import APPS
-from shared.core.connector import AccountInfo
+from services.console.plans import Plan
 from shared.core.people import People, Person
 from shared.io.budgets import account_of
-from shared.messages import SetupDoc
-
-if TYPE_CHECKING:
-    from shared.core.syncs import Connection, Sync
+from tests.console.planner import BOOK, PAUSED, Planner, between, book, crm, lines
 
 ANN: Final = Person(id="1", email="ann@x.example")
 BOB: Final = Person(id="2", email="bob@x.example")
-
-BOOK: Final = "/ann/contacts/"
-PAUSED: Final = Unasked("app_unavailable: the app did not answer lately", refused=False)
-
-
-def crm(name: str, **more: Any) -> dict[str, Any]:
-    return {"id": name, "app": "hubspot", "base_url": "https://api.hubapi.com", "auth": "api_key", **more}
-
-
-def book(name: str, host: str = "dav.example", **more: Any) -> dict[str, Any]:
-    options = {"book": BOOK}
-    return {"id": name, "app": "carddav", "base_url": f"https://{host}", "auth": "none", "options": options, **more}
-
-
-def between(left: str, right: str, name: str = "people", object_: str = "contact", **more: Any) -> dict[str, Any]:
-    return {
-        "id": name,
-        "left": {"connection": left, "object": object_},
-        "right": {"connection": right, "object": object_},
-        **more,
-    }
-
-
-class Planner:
-    """Plans files, and takes over what was planned, as an `apply` would."""
-
-    def __init__(self) -> None:
-        self.connections: dict[str, Connection] = {}
-        self.syncs: dict[str, Sync] = {}
-        self.portals = {"one": "11", "two": "22", "three": "33"}
-        self.zone = "UTC"
-        self.people: dict[str, People | Unasked] = {}
-        self.away: dict[str, Unasked] = {}
-        """Connections that do not answer."""
-
-    def current(self) -> Current:
-        return Current(
-            apps=APPS,
-            connections=self.connections,
-            syncs=self.syncs,
-            live=frozenset(),
-            asked=frozenset(self.syncs),
-            failed=frozenset(),
-            rotated=frozenset(),
-        )
-
-    def plan(self, *rows: dict[str, Any]) -> Plan:
-        file = SetupFile.model_validate(
-            {
-                "connections": [row for row in rows if "app" in row],
-                "syncs": [row for row in rows if "left" in row],
-            }
-        )
-        sealed = {}
-        accounts: dict[str, AccountInfo | Unasked] = {}
-        for row in file.connections:
-            secrets = {"access_token": "sealed"} if row.auth == "api_key" else {}
-            entered = frozenset(secrets) if row.id not in self.connections else frozenset[str]()
-            sealed[row.id] = Sealed(secrets=secrets, webhook_secret=None, entered=entered, scopes=None)
-            path = row.options.get("book", "")
-            info = AccountInfo(id=path, name="Team", formerly=(f"/ann/ {path}",)) if path else None
-            accounts[row.id] = (
-                self.away.get(row.id) or info or AccountInfo(id=self.portals[row.id], name="", zone=self.zone)
-            )
-        return plan(
-            self.current(),
-            file,
-            Discovered(sealed=sealed, accounts=accounts, fields=self._fields(file), people=self.people, at_ms=5),
-        )
-
-    def _fields(self, file: SetupFile) -> Mapping[tuple[str, str], Fields | Unasked]:
-        apps = {row.id: row.app for row in (*file.connections, *self.connections.values())}
-        return {
-            (name, object_): self.away.get(name) or {info.name: info for info in binding.fields}
-            for name, app in apps.items()
-            for object_, binding in APPS[app].objects.items()
-        }
-
-    def apply(self, *rows: dict[str, Any]) -> Plan:
-        found = self.plan(*rows)
-        assert (found.errors, found.unasked) == ((), ())
-        for change in found.changes:
-            if not isinstance(change.doc, SetupDoc):
-                continue
-            if change.doc.connection is not None:
-                self.connections[change.doc.connection.id] = change.doc.connection
-            if change.doc.sync is not None:
-                self.syncs[change.doc.sync.id] = change.doc.sync
-        return found
-
-    def refused(self, *rows: dict[str, Any]) -> str:
-        errors = self.plan(*rows).errors
-        assert len(errors) == 1, errors
-        return errors[0]
 
 
 @pytest.fixture(name="planner")
 def _planner() -> Planner:
     return Planner()
-
-
-def lines(found: Plan) -> list[str]:
-    return [line for change in found.changes for line in change.lines()]
 
 
 def test_a_plan_is_made_of_values_alone(planner: Planner) -> None:
@@ -386,91 +280,6 @@ def test_a_sync_that_changes_anyway_is_judged_once(planner: Planner) -> None:
     assert [change.key for change in found.changes] == ["connection:one", "sync:people", "job:edited-people-2"]
     found = planner.apply(between("one", "two", enabled=False))
     assert [change.key for change in planner.plan(crm("one", country="IT")).changes] == ["connection:one"]
-
-
-# Types and their rules
-
-
-def test_contacts_can_be_kept_the_same_as_leads(planner: Planner) -> None:
-    """An end names the type that its object is to be treated as."""
-    ends = {side: {"connection": name, "object": "contact"} for side, name in (("left", "one"), ("right", "two"))}
-    rows = crm("one"), crm("two")
-    told = planner.refused(*rows, {"id": "leads", **ends, "left": {**ends["left"], "type": "lead"}})
-    assert "lead and contact are not the same kind of record" in told
-    assert "`type: lead`" in told
-    ends = {side: {**end, "type": "lead"} for side, end in ends.items()}
-    planner.apply(*rows, {"id": "leads", **ends})
-    assert planner.syncs["leads"].left.type == "lead"
-    ends["right"]["type"] = "person"
-    said = planner.refused(*rows, {"id": "leads", **ends})
-    assert "there is no type 'person'; contact may be contact, lead, company, deal" in said
-
-
-def test_rules_belong_to_the_type(planner: Planner) -> None:
-    """They may stand where earlier versions had them; what is as usual is no change."""
-    rows = crm("one"), book("cards")
-    planner.apply(*rows, between("one", "cards", rules={"email_required": False, "contact_company": True}))
-    assert planner.syncs["people"].rules == {"email_required": False}
-    before = between("one", "cards", email_required=False, match={"contact_company": True})
-    assert planner.plan(*rows, before).changes == ()
-    changed = planner.apply(*rows, between("one", "cards", match={"placeholder_emails": ["no@*"]}))
-    assert lines(changed)[1:3] == [
-        "    rules.email_required: false -> (none)",
-        '    rules.placeholder_emails: (none) -> ["no@*"]',
-    ]
-    said = planner.refused(*rows, between("one", "cards", rules={"mail_required": False}))
-    assert "contact has no rule mail_required; there are email_required, placeholder_emails, contact_company" in said
-    assert "email_required: Input should be a valid boolean" in planner.refused(
-        *rows, between("one", "cards", rules={"email_required": "perhaps"})
-    )
-
-
-def test_a_rule_of_people_means_nothing_for_deals(planner: Planner) -> None:
-    """Earlier versions took it at every sync, so that files may hold it."""
-    rows = crm("one"), crm("two")
-    found = planner.apply(*rows, between("one", "two", "deals", "deal", email_required=False))
-    assert [hint for hint in found.hints if "email_required" in hint] == [
-        "sync 'deals': email_required means nothing for records of type deal"
-    ]
-    assert planner.syncs["deals"].rules == {}
-    assert "deal has no rule colour; there are none" in planner.refused(
-        *rows, between("one", "two", "deals", "deal", rules={"colour": "red"})
-    )
-
-
-# Roles
-
-
-def test_a_role_says_which_field_holds_what_records_are_recognised_by(planner: Planner) -> None:
-    """The default mappings follow it; the field that usually has the role is a field as any other."""
-    rows = crm("one"), crm("two")
-    sync = between("one", "two")
-    sync["left"]["roles"] = {"email": "salutation"}
-    planner.apply(*rows, sync)
-    made = {row.key: (row.left, row.right, row.lens) for row in planner.syncs["people"].mappings}
-    assert made["email"] == ("salutation", "email", "email")
-    assert ("email", "email") not in {row[:2] for row in made.values()}
-    sync["left"]["roles"] = {"email": "message"}
-    found = planner.apply(*rows, sync)
-    assert lines(found)[:2] == ["~ sync people", "    left.roles.email: salutation -> message"]
-    assert [change.key for change in found.changes] == ["sync:people", "job:edited-people-2"]
-    made = {row.key: (row.left, row.right, row.lens) for row in planner.syncs["people"].mappings}
-    assert made["email"] == ("salutation", "email", "email"), "mappings that stand are kept"
-
-
-def test_a_role_that_the_type_or_the_app_does_not_have_is_refused(planner: Planner) -> None:
-    rows = crm("one"), crm("two")
-    sync = between("one", "two", "deals", "deal")
-    sync["right"]["roles"] = {"email": "dealname"}
-    assert "sync 'deals': a deal has no role email; there are name" in planner.refused(*rows, sync)
-    sync["right"]["roles"] = {"name": "deal_name"}
-    told = planner.refused(*rows, sync)
-    assert "role 'name': HubSpot has no field 'deal_name' of deal. Did you mean 'dealname'?" in told
-    sync["right"]["roles"] = {}
-    planner.apply(*rows, sync)
-    planner.away = {"two": PAUSED}
-    sync["right"]["roles"] = {"name": "deal_name"}
-    assert "the fields of deal of connection 'two' cannot be read" in planner.plan(*rows, sync).unasked[0]
 
 
 def _owners(planner: Planner, one: Sequence[Person], two: Sequence[Person], **more: Any) -> Plan:

@@ -39,7 +39,7 @@ def compiled(
         match=match or MatchSettings(),
         **more,
     )
-    return compile_policy(sync, connections, APPS, live=True)
+    return compile_policy(sync, connections, lambda _, object_: APPS["hubspot"].objects[object_], live=True)
 
 
 @pytest.mark.parametrize(

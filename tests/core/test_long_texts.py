@@ -20,19 +20,20 @@ _LONG: Final = TooLong(length=LONGEST + 1, digest="d")
 def _rule(lens: str = "text", limit: int | None = None, scale: int | None = None) -> Flow:
     """Map the descriptions of two HubSpot accounts, the second of which takes no more than the limits."""
     fields = tuple(
-        replace(row, max_length=limit or row.max_length, scale=scale)
+        row.model_copy(update={"max_length": limit or row.max_length, "scale": scale})
         for row in APPS["hubspot"].objects["company"].fields
     )
-    small = replace(APPS["hubspot"], objects={"company": replace(APPS["hubspot"].objects["company"], fields=fields)})
+    usual = APPS["hubspot"].objects["company"]
+    small = replace(usual, fields=fields)
     connections = {
-        name: Connection(id=name, app=app, label="", account=name, base_url="http://x", auth="api_key")
-        for name, app in (("one", "hubspot"), ("two", "small"))
+        name: Connection(id=name, app="hubspot", label="", account=name, base_url="http://x", auth="api_key")
+        for name in ("one", "two")
     }
     sync = Sync(
         id="s", left=SyncSide(connection="one", object="company"), right=SyncSide(connection="two", object="company"),
         mappings=(FieldMapping(key="note", left="description", right="description", lens=lens),),
     )  # fmt: skip
-    (rule,) = compile_policy(sync, connections, {"hubspot": APPS["hubspot"], "small": small}, live=True).rules
+    (rule,) = compile_policy(sync, connections, lambda name, _: usual if name == "one" else small, live=True).rules
     return rule
 
 

@@ -275,7 +275,7 @@ class Live:
             setups.apply(stored.offset, stored.key, stored.message)
         sync = setups.sync(SYNC)
         assert sync is not None
-        return compile_policy(sync, {row.id: row for row in setups.connections()}, APPS, live=True)
+        return compile_policy(sync, {row.id: row for row in setups.connections()}, setups.binding, live=True)
 
     def differences(self, policy: Policy) -> list[str]:
         """Compare both apps, field by field, under the sync's own idea of equal; and look for what is there twice."""

@@ -6,7 +6,7 @@ an installation without webhooks does.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +24,7 @@ from shared.apps import APPS
 from shared.apps.carddav import CARDDAV
 from shared.apps.defaults import default_mappings
 from shared.apps.hubspot import HUBSPOT
-from shared.core.connector import Exchange, HintKind
+from shared.core.connector import App, Binding, Exchange, HintKind
 from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent, Trace
 from shared.core.records import SIDES
@@ -35,7 +35,7 @@ from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Outbound, run_blocking
 from shared.io.store import BUCKETS, Store
-from shared.messages import Notice, PhaseSet, SetupDoc
+from shared.messages import Notice, ObjectFound, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from tests.apps.driver import Driver
@@ -70,12 +70,14 @@ class Slice:
         book: The address book of the connection `book`.
     """
 
+    apps: Mapping[str, App] = APPS
+
     def __init__(self, server: HubSpotServer, syncs: Sequence[Sync], *, book: Book | None = None) -> None:
         self.server = server
         self.admin = server.admin()
         self.clock = ManualClock()
-        self.setups = Setups(APPS)
-        self.broker = MemoryBroker(topics.catalogue(tuple(APPS)), partitions=1)
+        self.setups = Setups(self.apps)
+        self.broker = MemoryBroker(topics.catalogue(tuple(self.apps)), partitions=1)
         self.bus = MemoryBus(self.broker, clock=self.clock, setups=lambda: self.setups.offset)
         self.store = Store(MemoryScripts())
         self.metrics = Metrics()
@@ -97,7 +99,7 @@ class Slice:
             topics.RECORDS: Match(self.store, self.bus, self.setups).handle,
             topics.PAIRS: Resolve(self.store, self.bus, self.setups, self.clock).handle,
         }
-        for app in APPS:
+        for app in self.apps:
             for backfill in (False, True):
                 self.handlers[topics.writes(app, backfill=backfill)] = write.handle
         self._at = {topic.name: 0 for topic in (*self.handlers, *topics.LATER.values())}
@@ -121,6 +123,19 @@ class Slice:
             auth="basic",
         )  # fmt: skip
         self.set_up("connection", BOOK, SetupDoc(connection=row))
+
+    def find_own(self, connection: str) -> dict[str, Binding]:
+        """Find the objects that an account has of its own, and keep them in the settings, as `apply` does."""
+        own = self.setups.app_of(connection).own_objects
+        assert own is not None
+        for one in self.drivers[connection].run(own.find(self.setups.session(connection))):
+            found = ObjectFound(connection=connection, object=one.without_options())
+            self.set_up("object", f"{connection}/{one.name}", SetupDoc(object=found))
+        return {
+            row.object.name: own.bind(row.object)
+            for row in self.setups.found().values()
+            if row.connection == connection
+        }
 
     def add(self, sync: Sync) -> None:
         """Set a sync up, live."""
@@ -272,9 +287,9 @@ class Polling(Slice):
 
     def poll(self, *connections: str) -> int:
         """Ask all feeds, or those of some connections, for all they have; give the number of notices."""
-        told = 0
+        told, in_use = 0, set(self.setups.objects_in_use())
         for key in self._cursors:
-            more = not connections or key[0] in connections
+            more = key[:2] in in_use and (not connections or key[0] in connections)
             while more:
                 number, more = self._page(key)
                 told += number

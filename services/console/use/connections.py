@@ -170,7 +170,7 @@ class Connections:
         return Leaving(
             used_by=tuple(sync.id for sync in self.used_by(name)),
             erased=("What it signs in with, and where its feeds go on.",),
-            stays=(*left_behind(self._service.setups.app_of(name)), "Records stay as they are, in all apps."),
+            stays=(*left_behind(self._service.setups, name), "Records stay as they are, in all apps."),
         )
 
     def disconnect(self, name: str) -> list[str]:
