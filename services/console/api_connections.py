@@ -4,10 +4,10 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.console.use.apps import card_of
-from services.console.use.connections import LONGEST_LABEL
+from services.console.use.connecting import LONGEST_LABEL, Wanted
 from services.console.use.installation import Installation
 
 
@@ -19,7 +19,36 @@ class Renaming(BaseModel):
     label: str = Field(max_length=LONGEST_LABEL, description="What people call it.")
 
 
-def add_connection_routes(router: APIRouter, api: Installation) -> None:
+class Account(BaseModel):
+    """An account that is not connected yet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    auth: str = Field(description="One of the app's ways to sign in.")
+    label: str = Field(default="", description="What people call it.")
+    base_url: str = Field(default="", description="Where it is; the vendor's own address when empty.")
+    options: dict[str, str] = Field(default={}, description="What the app needs to know besides.")
+    secrets: dict[str, SecretStr] = Field(default={}, description="What it signs in with; sealed before it is stored.")
+
+    def wanted(self, app: str) -> Wanted:
+        """Return it as what can be done takes it."""
+        return Wanted(
+            app=app,
+            auth=self.auth,
+            label=self.label,
+            base_url=self.base_url,
+            options=self.options,
+            secrets={name: text.get_secret_value() for name, text in self.secrets.items()},
+        )
+
+
+class NewAccount(Account):
+    """An account to be connected."""
+
+    app: str = Field(description="Key of its app.")
+
+
+def add_connection_routes(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a list of routes, each a line or two
     """Add the routes."""
 
     @router.get("/apps", summary="Apps that can be connected")
@@ -49,6 +78,15 @@ def add_connection_routes(router: APIRouter, api: Installation) -> None:
         return {
             "connections": [api.connection(row) for app in api.connections.apps for row in api.connections.of_app(app)]
         }
+
+    @router.post("/apps/{name}/places", summary="What a sign-in opens, where a connection takes one of several")
+    def places(name: str, wanted: Account) -> dict[str, Any]:
+        found = api.connections.connecting.places(wanted.wanted(name))
+        return {"places": [{"title": row.title, "options": dict(row.options)} for row in found]}
+
+    @router.post("/connections", status_code=201, summary="Connect an account")
+    def connect(wanted: NewAccount) -> dict[str, Any]:
+        return api.connection(api.connections.connecting.connect(wanted.wanted(wanted.app)))
 
     @router.get("/connections/{name}", summary="One account, and what disconnecting it would mean")
     def row(name: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
-from shared.core.demands import ConnectionField, Limit, Scope
+from shared.core.demands import ConnectionField, Limit, Place, Scope
 from shared.core.fields import FieldInfo as FieldInfo  # noqa: PLC0414 - whoever declares an app takes all words from here
 from shared.core.fields import FoundObject as FoundObject  # noqa: PLC0414
 from shared.core.fields import Option as Option  # noqa: PLC0414
@@ -437,6 +437,7 @@ class App:
     account: Callable[[Session], Exchange[AccountInfo]]
     account_within: Literal["world", "server"] = "world"
     """Where an account's id is unique: everywhere, as the vendor hands it out, or on its server alone."""
+    places: Callable[[Session], Exchange[Sequence[Place]]] | None = None
     owners: Callable[[Session], Exchange[Sequence[Owner]]] | None = None
     webhook: Webhook | None = None
     max_parallel: int = 4

@@ -1,5 +1,6 @@
 """What an app demands of those who connect it: what they fill in, what they allow, and how many calls they make."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,16 @@ class ConnectionField:
     required: bool = True
     choices: tuple[str, ...] = ()
     """What a text may be, the default first; anything when empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One of several that a sign-in opens, of which a connection takes one, such as an address book."""
+
+    title: str
+    """What people call it there."""
+    options: Mapping[str, str]
+    """What a connection to it must hold, by the names of the app's connection fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

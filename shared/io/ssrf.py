@@ -27,9 +27,11 @@ class BlockedAddress(Exception):  # noqa: N818 - a fact about the address
 
     def __init__(self, host: str, port: int, address: str) -> None:
         super().__init__(
-            f"{host}:{port} leads to {address}, which is not a public address. If that is right, add {host}:{port} to "
+            f"{host}:{port} does not lead to a public address. If that is right, add {host}:{port} to "
             "SYNCLINE_ALLOW_PRIVATE_ADDRESSES."
         )
+        self.address = address
+        """Where it leads: not for the message, which whoever types a name may read."""
 
 
 class AddressGuard:

@@ -11,6 +11,7 @@ from services.console.files import SetupError
 from services.console.plans import Change
 from services.console.publishing import publish
 from services.console.use.apps import AppCard, cards, offered
+from services.console.use.connecting import LONGEST_LABEL, Connecting
 from services.console.use.problems import Problem
 from shared.core.accounts import account_name, is_account
 from shared.core.connector import App, AppError
@@ -18,12 +19,12 @@ from shared.core.syncs import Connection, Sync
 from shared.io.envelope import Stored
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.service import Service
-from shared.io.vault import VaultError
+from shared.io.vault import Vault, VaultError
 from shared.messages import SetupDoc
 from shared.topics import Topic
 
 Read: TypeAlias = Callable[[Topic[Any]], Iterable[Stored[Any]]]
-LONGEST_LABEL: Final = 80
+_DRAFT: Final = "draft"
 _TEST_S: Final = 15.0
 """How long a test may wait for the account's budget."""
 
@@ -66,6 +67,7 @@ class Connections:
         self._service = service
         self._read = read
         self._apps_with = apps_with
+        self.connecting = Connecting(service)
 
     @property
     def apps(self) -> dict[str, App]:
@@ -78,11 +80,7 @@ class Connections:
 
     def app(self, key: str) -> App:
         """Return an app; raises a problem when there is none."""
-        app = self.apps.get(key)
-        if app is None:
-            known = ", ".join(self.apps) or "none"
-            raise Problem(404, "No such app", f"There is no app {key!r}; there are: {known}.")
-        return app
+        return self.connecting.app(key)
 
     def of_app(self, key: str) -> list[Connection]:
         """Return the accounts of an app, by what people call them."""
@@ -108,6 +106,24 @@ class Connections:
             return ()
         _, liked = consent.missing(app.scopes, frozenset(row.scopes))
         return tuple(consent.limits(liked))
+
+    # What waits in a page while somebody goes on
+
+    def sealed(self, text: str, place: str) -> str:
+        """Seal a text that only the same place can open."""
+        try:
+            return Vault.from_file(self._service.settings.key_file).seal(text, connection=place, name=_DRAFT)
+        except VaultError as error:
+            raise Problem(503, "Cannot be kept", str(error)) from error
+
+    def opened(self, text: str, place: str) -> str:
+        """Open it again."""
+        try:
+            return Vault.from_file(self._service.settings.key_file).open(text, connection=place, name=_DRAFT)
+        except VaultError as error:
+            raise Problem(
+                410, "Begin again", "What was written before cannot be read any more: begin again."
+            ) from error
 
     # Changing
 

@@ -28,6 +28,7 @@ from services.console.web.parts.words import url, with_query
 from services.console.web.screens import (
     account,
     catalogue,
+    connect,
     connection,
     health,
     home,
@@ -116,6 +117,8 @@ PAGES: Final = (
     Page("POST", "/settings/tokens/{name}/revoke", tokens.revoke),
     Page("GET", "/apps", catalogue.show),
     Page("GET", "/apps/{name}", catalogue.show_app),
+    Page("GET", "/apps/{name}/connect", connect.show),
+    Page("POST", "/apps/{name}/connect", connect.connect),
     Page("GET", "/connections/{name}", connection.show),
     Page("POST", "/connections/{name}/rename", connection.rename),
     Page("POST", "/connections/{name}/test", connection.test),

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.apps.carddav.card import FIELDS
+from shared.apps.carddav.finding import books
 from shared.apps.carddav.reading import BATCH, OBJECT, account, discover, find, list_page, poll, read
 from shared.apps.carddav.writing import archive_many, create_many, update_many
 from shared.core.connector import App, Auth, Binding, Feed
@@ -73,5 +74,6 @@ CARDDAV: Final = App(
     objects={OBJECT: _CONTACT},
     account=account,
     account_within="server",
+    places=books,
     max_parallel=4,
 )

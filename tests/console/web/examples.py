@@ -33,6 +33,7 @@ STATES: Final = (
     "/why?q=nobody+at+all",
     "/apps?q=nothing+of+this+kind",
     "/apps/opaque?done=disconnected",
+    "/apps/ordered/connect",
     "/connections/hub?tested=auth_expired",
     "/connections/book?tested=works",
     "/connections/spare/disconnect",

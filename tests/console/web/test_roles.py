@@ -30,6 +30,8 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /parked": {"what": "replay-all"},
     "POST /connections/{name}/rename": {"label": "Hub"},
     "PATCH /api/v1/connections/{name}": {"label": "Hub"},
+    "POST /api/v1/connections": {"app": "ordered", "auth": "none"},
+    "POST /api/v1/apps/{name}/places": {"auth": "none", "base_url": "http://memory"},
     "POST /api/v1/parked/replay": {"messages": [1]},
     "POST /api/v1/parked/drop": {"messages": [1], "why": "known"},
     "POST /api/v1/parked/{name}/drop": {"why": "known"},
@@ -38,8 +40,9 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
 _REFUSED: Final = (
     "POST /api/v1/jobs/{name}/{what}", "POST /jobs/{name}/{what}", "GET /api/v1/explanations",
     "POST /connections/{name}/disconnect", "DELETE /api/v1/connections/{name}",
+    "POST /apps/{name}/connect", "POST /api/v1/connections",
 )  # fmt: skip
-"""What is refused to everybody: the example's job has ended, and its account is used."""
+"""What is refused to everybody: the example's job has ended, its account is used, and no address is given."""
 
 
 def filled(path: str, names: Mapping[str, str] | None = None) -> str:

@@ -7,8 +7,8 @@ from services.console.discovery import Apps
 from services.console.use.connections import Connections
 from shared import topics
 from shared.core.syncs import Connection
-from shared.io.memory import MemoryBus, MemoryReader
-from shared.io.ports import Outbound
+from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
+from shared.io.ports import Clock, Outbound
 from shared.io.service import Service
 from shared.messages import SetupDoc
 from shared.settings import Settings
@@ -16,12 +16,12 @@ from shared.setups import Setups
 from tests.services.desk import Desk
 
 
-class _Heard(MemoryBus):
+class Heard(MemoryBus):
     """Has the settings take at once what is published of them, as a follower of the topic does a moment later."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk.broker, clock=desk.clock)
-        self._settings = desk.setups
+    def __init__(self, broker: MemoryBroker, clock: Clock, setups: Setups) -> None:
+        super().__init__(broker, clock=clock)
+        self._settings = setups
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Publish, and take."""
@@ -36,7 +36,7 @@ class _Heard(MemoryBus):
 def connections_of(desk: Desk) -> Connections:
     """Make what can be done with the accounts of an installation in memory."""
     service = Service("console", Settings(apps=tuple(desk.setups.apps)))
-    service.setups, service.jobs, service.bus = desk.setups, desk.jobs, _Heard(desk)  # type: ignore[assignment]  # in memory
+    service.setups, service.jobs, service.bus = desk.setups, desk.jobs, Heard(desk.broker, desk.clock, desk.setups)  # type: ignore[assignment]  # in memory
     desk.answers.setdefault("read", lambda *_: [])
 
     def apps_with(_: Service, rows: Iterable[Connection]) -> Apps:

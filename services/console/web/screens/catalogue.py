@@ -93,7 +93,15 @@ def _accounts(asked: Asked, app: App) -> Element:
         if rows
         else nothing_connected(app.key)
     )
-    return card("Accounts", inside, name="accounts")
+    return card("Accounts", inside, name="accounts", actions=_connect(asked, app, again=bool(rows)))
+
+
+def _connect(asked: Asked, app: App, *, again: bool) -> Node:
+    path = f"{path_of_app(app.key)}/connect"
+    if not asked.may("GET", path):
+        return None
+    text = "Connect another account" if again else "Connect an account"
+    return button(text, href=path, kind="plain" if again else "primary", mark="plug", id="connect")
 
 
 def _syncs(asked: Asked, app: App) -> Element | None:

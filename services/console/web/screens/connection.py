@@ -20,6 +20,7 @@ from shared.core.syncs import HALTED, Connection
 from shared.rules.errors import CODES
 
 _DONE: Final = {
+    "connected": "The account is connected. Now a sync can use it.",
     "renamed": "The account has its new name.",
     "paused": "The account is not called any more. Its syncs wait and lose nothing.",
     "resumed": "The account is called again, and its syncs catch up.",
@@ -134,7 +135,7 @@ def _rename(asked: Asked, row: Connection, label: str, error: str) -> Element | 
         return None
     return card(
         "Name",
-        h.div(".pad")[
+        [
             form(
                 asked, action,
                 field("What people call it", "label", value=label, errors={"label": error} if error else None),
@@ -210,9 +211,9 @@ def _used(leaving: Leaving) -> Element:
 def _leaves(asked: Asked, leaving: Leaving, label: str, path: str) -> Element:
     return card(
         "What happens",
-        h.div(".pad.stack")[
-            h.div(".lines")[h.h3["Erased"], h.ul[[h.li[line] for line in leaving.erased]]],
-            h.div(".lines")[h.h3["Left behind"], h.ul[[h.li[line] for line in leaving.stays]]],
+        [
+            h.div(".pad.lines")[h.h3["Erased"], h.ul[[h.li[line] for line in leaving.erased]]],
+            h.div(".pad.lines")[h.h3["Left behind"], h.ul[[h.li[line] for line in leaving.stays]]],
             form(
                 asked,
                 f"{path}/disconnect",

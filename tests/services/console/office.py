@@ -1,0 +1,56 @@
+"""A console that connects real accounts: of the HubSpot simulator and of an address book, by a real Redis."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.console.use.connections import Connections
+from shared import topics
+from shared.apps import APPS
+from shared.io.budgets_redis import RedisBudgets
+from shared.io.grants import Grants
+from shared.io.memory import MemoryBroker, MemoryReader
+from shared.io.redis_scripts import connect_by
+from shared.io.service import Service
+from shared.io.tokens import place_of
+from shared.io.tokens_redis import RedisTokens
+from shared.io.vault import Vault
+from shared.io.webhook_refusals import WebhookRefusals
+from shared.settings import Settings
+from tests.services.console.accounts import Heard
+from tests.services.console.window import Window
+
+
+@dataclass
+class Office:
+    """A console over a Kafka in memory, which may call apps on this machine."""
+
+    window: Window
+    service: Service
+    vault: Vault
+
+    def opened(self, name: str) -> dict[str, str]:
+        """Return what a connection signs in with, in the clear."""
+        row = self.service.setups.connection(name)
+        return {key: self.vault.open(sealed, connection=name, name=key) for key, sealed in row.secrets.items()}
+
+
+def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, ...] = ("127.0.0.1",)) -> Office:
+    """Have a console connect real accounts."""
+    key = folder / "key"
+    key.write_text(base64.b64encode(b"k" * 32).decode())
+    given: Any = {"redis_url": redis_url, "key_file": key, "allow_private_addresses": allowed}
+    service = Service("console", Settings(**given))
+    broker = MemoryBroker(topics.catalogue(tuple(APPS)))
+    bus = Heard(broker, service.clock, service.setups)
+    service.bus = bus  # type: ignore[assignment]  # the same in memory
+    service.grants = Grants(bus, service.setups, end=lambda: service.setups.offset + 1)
+    installation, client = window.installation, connect_by(service.settings)
+    tokens = RedisTokens(client)
+    installation.setups, installation.jobs, installation.bus = service.setups, service.jobs, bus
+    installation.clock, installation._budgets = service.clock, RedisBudgets(client)
+    installation._refused = lambda row: tokens.look(place_of(row)).paused
+    installation._webhooks = WebhookRefusals(client).of
+    installation.connections = Connections(service, lambda topic: MemoryReader(broker, topic).read_to_end())
+    return Office(window, service, Vault.from_file(key))
