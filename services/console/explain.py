@@ -10,34 +10,10 @@ from shared.core.pairs import Pair, Pending, Problem
 from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
 from shared.core.wording import capital, flow_title, said
+from shared.core.words import Did, Note
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 from shared.setups import Setups, UnknownSetup
 
-NOTES: Final = {
-    "kept_clear": "was emptied on one side; the other side keeps its value, as the mapping says",
-    "settled_difference": "differs on purpose: the mapping does not write in that direction",
-    "drift": "was changed on the side that this mapping only writes to; it is not carried back",
-    "waiting_parent": "waits for the other record to be linked",
-    "not_unique": (
-        "other records have the same name and company, and no address tells which of them it is: it got its own partner"
-    ),
-    "value_unmapped": "holds a value that the mapping's table does not name; the other side keeps its own",
-    "owner_unmapped": "is nobody in the other account, by address; the owner there stays as it is",
-    "object_sync_off": "is not carried over: the other object is not synced",
-}
-_DECIDED: Final = {
-    "create": "A record is created in {app}.",
-    "not_unique": "Not linked to {records}, which may be the same: name and company alone do not tell.",
-    "rewritten": "{key}: {app} stored {new} where {old} was sent.",
-    "written": "{app} took the {note}.",
-    "found": "{app} held the record already.",
-    "stale": "The record in {app} had changed before the write: decided anew.",
-    "held": "The write to {app} waits: {note}.",
-    "refused": "{app} refused the write: {note}.",
-    "given_up": "{key}: another record needs what {app} holds here, and its source has given it up.",
-    "replaced": "The record {new} of {app} took the place of {old}{note}.",
-    "superseded": "The {note} to {app} is not needed any more.",
-}
 _SURVIVED: Final = {
     "told": ", which won the merge, as the app says",
     "identifier": ", which won the merge: its identifier is the one that is left",
@@ -51,7 +27,7 @@ _OTHERS: Final = {
     "partner_merged": "Its partner was merged into {records}.",
 }
 """What other records have to do with a reason."""
-_UNNAMED: Final = {"written": "write", "held": "it was not sent", "superseded": "write"}
+_UNNAMED: Final = {Did.WRITTEN: "write", Did.HELD: "it was not sent", Did.SUPERSEDED: "write"}
 """What a decision's note is when it has none."""
 _MATCHED: Final = {
     "marker": "Syncline created one of them from the other",
@@ -220,7 +196,7 @@ def _started(key: str) -> str:
 
 def _note(key: str, note: str) -> str:
     """Spell a note; one about the whole pair is a sentence of its own."""
-    text = NOTES.get(note, note)
+    text = Note.sentence_of(note)
     return _sentence(text) if key == "*" else f"{_started(key)} {text}."
 
 
@@ -316,15 +292,14 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callabl
     side: Side = "R" if row.get("side") == "R" else "L"
     app, did, key = names[side], row["did"], row.get("key", "")
     old, new, note = row.get("old"), row.get("new"), row.get("note", "")
-    if did == "write":
+    if did == Did.WRITE:
         return _change(row, app)
-    sentence = _DECIDED.get(did)
-    if sentence is None:
+    if did not in frozenset(Did):
         return f"{did} {key} {note}".strip()
-    what = _titled(note, names) if did in ("held", "refused") and note else note or _UNNAMED.get(did, "")
-    what = _SURVIVED.get(note, "") if did == "replaced" else what
-    about = records(new) if did == "not_unique" and isinstance(new, list | tuple) else note
-    return sentence.format(app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about)
+    what = _titled(note, names) if did in (Did.HELD, Did.REFUSED) and note else note or _UNNAMED.get(did, "")
+    what = _SURVIVED.get(note, "") if did == Did.REPLACED else what
+    about = records(new) if did == Did.NOT_UNIQUE and isinstance(new, list | tuple) else note
+    return Did(did).sentence.format(app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about)
 
 
 def _with_names(row: Mapping[str, Any], sync: Sync | None, setups: Setups) -> Mapping[str, Any]:
@@ -339,7 +314,8 @@ def _with_names(row: Mapping[str, Any], sync: Sync | None, setups: Setups) -> Ma
 def _change(row: Mapping[str, Any], app: str) -> str:
     lost = f"; {said(row['lost'])} was replaced" if row.get("lost") is not None else ""
     what = "it is emptied in" if row.get("new") is None else f"{said(row['new'])} is written to"
-    return f"{_started(row.get('key', ''))}: {what} {app} (it held {said(row.get('old'))}){lost}."
+    key, old = _started(row.get("key", "")), said(row.get("old"))
+    return Did.WRITE.sentence.format(key=key, note=what, app=app, old=old, lost=lost)
 
 
 def _time(at_ms: int) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shared.core.pairs import Pair
+from shared.core.words import Did
 from shared.io.envelope import Stored
 from shared.messages import HealthHour, HistoryStep
 
@@ -28,8 +29,8 @@ _LEAST_MS: Final = 100
 """The smallest delay that is told apart."""
 _STEPS: Final = 4
 """Steps of delays from a number to its double."""
-_EDITS: Final = frozenset(("write", "create"))
-_ANSWERS: Final = frozenset(("written", "found", "refused", "stale"))
+_EDITS: Final = frozenset((Did.WRITE, Did.CREATE))
+_ANSWERS: Final = frozenset((Did.WRITTEN, Did.FOUND, Did.REFUSED))
 """Decisions that tell of a write that was sent."""
 
 

@@ -14,6 +14,7 @@ from services.ingest.watching import Watch
 from shared import topics
 from shared.core.people import People, people_of
 from shared.core.syncs import Job
+from shared.core.words import Note
 from shared.io.ports import Outbound, run_blocking
 from shared.messages import Cursor, SetupDoc
 
@@ -70,7 +71,7 @@ class PeopleWatch(Watch):
         return [
             Job(
                 id=f"people-{sync.id}-{at_ms}", kind="resync", sync=sync.id, statuses=_STATUSES,
-                notes=("owner_unmapped",), asked_at_ms=at_ms,
+                notes=(Note.OWNER_UNMAPPED,), asked_at_ms=at_ms,
             )
             for sync in self.setups.syncs_with_owners(connection)
         ]  # fmt: skip

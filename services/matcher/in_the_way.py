@@ -8,6 +8,7 @@ from shared import topics
 from shared.core.pairs import PairEvent
 from shared.core.records import Side
 from shared.core.refusals import TAKEN
+from shared.core.words import Did
 from shared.io.ports import Outbound
 from shared.io.store import Store
 
@@ -29,7 +30,7 @@ async def ask_to_give_up(store: Store, works: Iterable[Work]) -> list[Outbound]:
         for trace in pair.decisions():
             problem = pair.problems.get(trace.key)
             taken = problem is not None and problem.code == TAKEN and problem.other
-            if trace.did == "refused" and trace.side and taken and trace.new is not None:
+            if trace.did == Did.REFUSED and trace.side and taken and trace.new is not None:
                 event = PairEvent(
                     sync=pair.sync, pair="", kind="touch", side=trace.side, reason="give_up",
                     wanted={trace.key: trace.new},

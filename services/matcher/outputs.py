@@ -15,6 +15,7 @@ from shared.core.pairs import Pair, PairEvent, Pending, SideState
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Life, Report, Side
 from shared.core.refusals import TAKEN
+from shared.core.words import Did
 from shared.io.ports import Inbound, Outbound
 from shared.messages import Delayed, Notice, WriteCommand
 
@@ -48,7 +49,7 @@ def outputs(
             out.append(_second_read(policy, side, end, cause, now_ms))
     for trace in new.decisions():
         problem = new.problems.get(trace.key)
-        if trace.did == "refused" and trace.side and problem is not None and problem.code == TAKEN and problem.other:
+        if trace.did == Did.REFUSED and trace.side and problem is not None and problem.code == TAKEN and problem.other:
             out.append(read_again(policy, trace.side, problem.other, cause, now_ms))
     if new.again:
         out.append(_touch_later(new, cause, now_ms))

@@ -10,6 +10,7 @@ from shared.core.outcomes import Done, Drop, Outcome
 from shared.core.pairs import PairEvent, SideState
 from shared.core.records import Life, Report, Side
 from shared.core.survivors import SAME_RECORD
+from shared.core.words import Did
 from shared.io.links import Swapped, spell_keys
 from shared.io.places import UNCHANGED_IDENTITY, place_of
 from shared.io.ports import Inbound, Outbound
@@ -53,7 +54,7 @@ def _replaced(work: Work, now_ms: int) -> list[Outbound]:
     return [
         read_again(work.policy, row.side, row.old, cause, now_ms)
         for row in work.stepped.pair.decisions()
-        if row.did == "replaced" and row.side is not None and row.note not in SAME_RECORD and isinstance(row.old, str)
+        if row.did == Did.REPLACED and row.side is not None and row.note not in SAME_RECORD and isinstance(row.old, str)
     ]
 
 

@@ -5,6 +5,7 @@ from shared.core.merging import UNKNOWN, Flow, Held, Unknown
 from shared.core.policies import Neighbour, Neighbours
 from shared.core.records import SIDES, LinkChange, LinkWrite, Side, Value, ids_of, opposite
 from shared.core.refusals import is_narrowing, is_refused, mark
+from shared.core.words import Note
 
 
 def doubt_links(draft: Draft, neighbours: Neighbours) -> None:
@@ -64,7 +65,7 @@ def _pairs_of(
         apart.add(neighbour.pair)
         waits.add(f"{flow.to}/{side}/{record}")
         if notes is not None:
-            notes[flow.key] = "object_sync_off" if neighbour.off else "waiting_parent"
+            notes[flow.key] = Note.OBJECT_SYNC_OFF if neighbour.off else Note.WAITING_PARENT
         if not flow.many:
             return UNKNOWN
     if flow.many:

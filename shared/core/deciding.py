@@ -14,6 +14,7 @@ from shared.core.records import SIDES, Life, LinkWrite, Side, Value, linked_afte
 from shared.core.refusals import WHOLE, Links, Parts, about, give_up, is_refused, mark, one_part
 from shared.core.syncs import HALTED
 from shared.core.wording import said
+from shared.core.words import Did, Note
 
 FLAP_WRITES: Final = 5
 """Writes of one field within `FLAP_MS` beyond which it is frozen: two programs are fighting over it."""
@@ -26,7 +27,7 @@ _HELD: Final = {
     "connection_paused": "auth_expired",
 }
 """Why a write waits, and what is told once it has waited for `HELD_MS`."""
-_LASTING: Final = ("kept_clear", "settled_difference")
+_LASTING: Final = (Note.KEPT_CLEAR, Note.SETTLED_DIFFERENCE)
 """Notes that stay until the flow changes."""
 _GONE: Final = {"L": "deleted_in_left", "R": "deleted_in_right"}
 
@@ -147,11 +148,11 @@ def _decide_create(draft: Draft, side: Side, alike: tuple[str, ...], neighbours:
         n=draft.n, accepted_ms=draft.accepted_ms,
     )  # fmt: skip
     draft.created_sides.add(target)
-    draft.trace.append(Trace(did="create", side=target, note=",".join(sorted(fields))))
+    draft.trace.append(Trace(did=Did.CREATE, side=target, note=",".join(sorted(fields))))
     draft.notes.pop("*", None)
     if alike:
-        draft.notes["*"] = "not_unique"
-        draft.trace.append(Trace(did="not_unique", side=target, new=alike))
+        draft.notes["*"] = Note.NOT_UNIQUE
+        draft.trace.append(Trace(did=Did.NOT_UNIQUE, side=target, new=alike))
     return _set_waiting(draft, now_ms)
 
 
@@ -274,7 +275,7 @@ def _decide_flow(
         case Keep(drift):
             problems.pop(rule.key, None)
             if drift:
-                notes[rule.key] = "drift"
+                notes[rule.key] = Note.DRIFT
             elif draft.notes.get(rule.key) in _LASTING and not isinstance(left, Unknown):
                 notes.setdefault(rule.key, draft.notes[rule.key])
         case Ask():
@@ -285,7 +286,7 @@ def _decide_flow(
             assert_never(decision)
 
 
-def _note_settled(notes: dict[str, str], key: str, note: str) -> None:
+def _note_settled(notes: dict[str, str], key: str, note: Note | None) -> None:
     if note:
         notes[key] = note
     elif notes.get(key) in _LASTING:
@@ -341,7 +342,7 @@ def _write(draft: Draft, side: Side, wants: dict[str, Send], now_ms: int) -> Non
         draft.edits += 1 if send.edit else 0
         old: Value | None = end.links.get(name) if flow.to else before.get(name)
         new: Value | None = linked_after(end.links.get(name), links[name]) if flow.to else send.value
-        draft.trace.append(Trace(did="write", key=rule_key, side=side, old=old, new=new, lost=send.lost))
+        draft.trace.append(Trace(did=Did.WRITE, key=rule_key, side=side, old=old, new=new, lost=send.lost))
 
 
 def _goes(flow: Flow, side: Side, fields: Parts, links: Links) -> bool:

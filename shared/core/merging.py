@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from shared.core.records import Side, TooLong, Value, opposite
+from shared.core.words import Note
 
 
 class Unknown:
@@ -102,7 +103,7 @@ class Settle:
 
     left: Value | None
     right: Value | None
-    note: Literal["", "kept_clear", "settled_difference"] = ""
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +207,8 @@ def _one_changed(
     left, right = (value, other) if side == "L" else (other, value)
     if value is None and rule.clears == "keep":
         if side == "L":
-            return Settle(None, other_base, "kept_clear")
-        return Settle(other_base, None, "kept_clear")
+            return Settle(None, other_base, Note.KEPT_CLEAR)
+        return Settle(other_base, None, Note.KEPT_CLEAR)
     return _send(rule, target, left, right, lost=None, edit=True)
 
 
@@ -215,7 +216,9 @@ def _send(
     rule: Flow, target: Side, left: Value | None, right: Value | None, *, lost: Value | None, edit: bool
 ) -> Decision:
     if not rule.flows_to(target):
-        return Settle(left, right, note="settled_difference")  # the closed side's value stands; nothing may be written
+        return Settle(
+            left, right, note=Note.SETTLED_DIFFERENCE
+        )  # the closed side's value stands; nothing may be written
     source = right if target == "L" else left
     if source is None:
         return Send(target, None, None, lost, edit=edit)
@@ -236,16 +239,16 @@ def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: H
     to_right, to_left = _moves(here, old_here, there, old_there), _moves(there, old_there, here, old_here)
     # Nothing is left of the set where one side removed its last member, and the other added none: that is a clear.
     if rule.clears == "keep" and not here and to_right.remove and not to_left.add:
-        return Settle(left, None if isinstance(base_right, Unknown) else base_right, "kept_clear")
+        return Settle(left, None if isinstance(base_right, Unknown) else base_right, Note.KEPT_CLEAR)
     if rule.clears == "keep" and not there and to_left.remove and not to_right.add:
-        return Settle(None if isinstance(base_left, Unknown) else base_left, right, "kept_clear")
+        return Settle(None if isinstance(base_left, Unknown) else base_left, right, Note.KEPT_CLEAR)
     first = isinstance(base_left, Unknown) or isinstance(base_right, Unknown)
     if to_right and rule.to_right:
         return Send("R", to_right.on(there), left, base=to_right.on(old_there), edit=not first)
     if to_left and rule.to_left:
         value, base = _put(rule, to_left.on(here), left), _put(rule, to_left.on(old_here), left)
         return Send("L", value, right, base=base, edit=not first)
-    return Settle(left, right, "settled_difference") if first else Keep(drift=bool(to_right or to_left))
+    return Settle(left, right, Note.SETTLED_DIFFERENCE) if first else Keep(drift=bool(to_right or to_left))
 
 
 @dataclass(frozen=True, slots=True)

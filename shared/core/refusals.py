@@ -13,6 +13,7 @@ from shared.core.merging import Send, Unknown
 from shared.core.pairs import Answer, Pending, Problem, Trace
 from shared.core.records import LinkWrite, Side, Value, opposite
 from shared.core.wording import flow_title
+from shared.core.words import Did, Note
 
 TAKEN: Final = "duplicate_in_target"
 """Refused because another record holds the identifier: it may have given it up meanwhile."""
@@ -102,10 +103,10 @@ def give_up(draft: Draft, side: Side, wants: dict[str, Send]) -> None:
             continue
         send = wants.get(rule.key)
         waits = send is not None and is_refused(draft, rule.key, mark(send.value))
-        kept = send is None and source is None and draft.notes.get(rule.key) == "kept_clear"
+        kept = send is None and source is None and draft.notes.get(rule.key) == Note.KEPT_CLEAR
         if waits or kept:
             wants[rule.key] = Send(side, None, None)
-            draft.trace.append(Trace(did="given_up", side=side, key=rule.key))
+            draft.trace.append(Trace(did=Did.GIVEN_UP, side=side, key=rule.key))
 
 
 def about(problem: Problem) -> str:

@@ -13,6 +13,7 @@ from shared.core.records import SIDES, Life, Report, Side, Value, is_done, oppos
 from shared.core.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
 from shared.core.survivors import SAME_RECORD
 from shared.core.syncs import HALTED
+from shared.core.words import Did
 
 _ASKED: Final = ("resync", "retry")
 _LOOK_AGAIN: Final = ("again", "rematch", "backfill")
@@ -105,7 +106,7 @@ def _take_new_record(
             _drop_pending(draft, side)
             pending = None
     if current is not None:
-        draft.trace.append(Trace(did="replaced", side=side, old=current.id, new=report.id, note=event.survived))
+        draft.trace.append(Trace(did=Did.REPLACED, side=side, old=current.id, new=report.id, note=event.survived))
     if pending is not None and not ours:
         # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.  # noqa: E501 - one row reads better whole
         _drop_pending(draft, side)
@@ -325,12 +326,12 @@ def _settle_answer(draft: Draft, side: Side, pending: Pending, answer: Answer, r
                 _settle_one(draft, side, rule, pending, stored)
                 if stored != pending.fields[name]:
                     draft.trace.append(
-                        Trace(did="rewritten", key=rule.key, side=side, old=pending.fields[name], new=stored)
+                        Trace(did=Did.REWRITTEN, key=rule.key, side=side, old=pending.fields[name], new=stored)
                     )
         for flow in draft.policy.associations:
             if _was_linked(flow.field(side), pending, report):
                 _settle_one(draft, side, flow, pending, None)
-        draft.trace.append(Trace(did=answer.result, side=side, note=pending.op))
+        draft.trace.append(Trace(did=Did(answer.result), side=side, note=pending.op))
         draft.tries = 0
         if all(problem.code != TAKEN for problem in draft.problems.values()):
             draft.refused = 0
@@ -363,7 +364,7 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
             draft.again = "10s" if draft.tries <= 6 else "1m" if draft.tries <= 30 else "10m"
             draft.reason = _waiting(answer)
             draft.detail = answer.message
-            draft.trace.append(Trace(did="held", side=side, note=answer.code))
+            draft.trace.append(Trace(did=Did.HELD, side=side, note=answer.code))
         return "taken"
     if answer.result != "refused":
         raise ValueError(f"the answer {answer.result!r} must come with its record")
@@ -372,7 +373,7 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
         draft.released.add(side)
     key = note_refusal(draft, side, pending, answer)
     named = draft.problems[key].field
-    draft.trace.append(Trace(did="refused", side=side, key=key, note=answer.code, new=pending.fields.get(named)))
+    draft.trace.append(Trace(did=Did.REFUSED, side=side, key=key, note=answer.code, new=pending.fields.get(named)))
     if answer.code == TAKEN and not draft.problems[key].narrow:
         # The record that is in the way is read meanwhile and may turn out to be the partner.
         draft.again = _PATIENCE[draft.refused] if draft.refused < len(_PATIENCE) else ""
@@ -390,7 +391,7 @@ def _waiting(answer: Answer) -> str:
 
 def _drop_pending(draft: Draft, side: Side, *, doubted: bool = False) -> None:
     if side in draft.pending:
-        draft.trace.append(Trace(did="superseded", side=side, note=draft.pending[side].op))
+        draft.trace.append(Trace(did=Did.SUPERSEDED, side=side, note=draft.pending[side].op))
         if doubted:
             draft.doubt(side)
         else:

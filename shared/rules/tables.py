@@ -12,6 +12,7 @@ from shared.core.mapping import FieldMapping
 from shared.core.merging import InvalidValue, LeftOut
 from shared.core.people import People
 from shared.core.wording import said
+from shared.core.words import Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def of_values(mapping: FieldMapping) -> Table:
         to_left=firsts((right, left) for left, right in rows),
         other_right=mapping.otherwise.right,
         other_left=mapping.otherwise.left,
-        note="value_unmapped" if mapping.unmapped == "skip" else "",
+        note=Note.VALUE_UNMAPPED if mapping.unmapped == "skip" else "",
     )
 
 
@@ -89,7 +90,7 @@ def of_people(mapping: FieldMapping, left: People | None, right: People | None) 
         to_left=firsts((other, one) for one, other in pairs if one in active["L"]),
         other_right=_first_active(there, mapping.otherwise.right, active["R"]),
         other_left=_first_active(here, mapping.otherwise.left, active["L"]),
-        note="owner_unmapped" if skips else "",
+        note=Note.OWNER_UNMAPPED if skips else "",
         code="owner_unmapped",
         missing="is nobody in the other account: add the person there, or a row to the mapping's `values`",
         names_left=left.names() if left is not None else {},

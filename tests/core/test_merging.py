@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from shared.core.merging import UNKNOWN, Ask, Decision, Flow, Held, Keep, Send, Settle, merge
+from shared.core.words import Note
 
 TEXTS = (None, "1", "2", "3")
 
@@ -31,8 +32,8 @@ def right_wins(_left: object, _right: object, _edited: object) -> str:
         ("both empty", (None, None, "1", "1"), Settle(None, None)),
         ("only left changed", ("2", "1", "1", "1"), Send("R", "2", "2")),
         ("only right changed", ("1", "2", "1", "1"), Send("L", "2", "2")),
-        ("left cleared, kept", (None, "1", "1", "1"), Settle(None, "1", "kept_clear")),
-        ("right cleared, kept", ("1", None, "1", "1"), Settle("1", None, "kept_clear")),
+        ("left cleared, kept", (None, "1", "1", "1"), Settle(None, "1", Note.KEPT_CLEAR)),
+        ("right cleared, kept", ("1", None, "1", "1"), Settle("1", None, Note.KEPT_CLEAR)),
         ("both changed, left is default", ("2", "3", "1", "1"), Send("R", "2", "2", lost="3")),
         ("left cleared, right changed", (None, "2", "1", "1"), Send("L", "2", "2")),
         ("right cleared, left changed", ("2", None, "1", "1"), Send("R", "2", "2")),
@@ -67,7 +68,7 @@ def test_a_person_decides_under_the_manual_policy() -> None:
 def test_one_way_first_link_with_the_target_as_default_keeps_its_value() -> None:
     """The closed side is never written, and the target's own value stands."""
     one_way = rule(to_left=False, choose=right_wins)
-    assert Settle("1", "2", "settled_difference") == merge(one_way, "1", "2", UNKNOWN, UNKNOWN)
+    assert Settle("1", "2", Note.SETTLED_DIFFERENCE) == merge(one_way, "1", "2", UNKNOWN, UNKNOWN)
     assert Send("R", "9", "9") == merge(one_way, "9", "2", "1", "2")
 
 
@@ -75,7 +76,7 @@ def test_an_edit_of_the_one_way_target_is_drift_and_wins_when_the_target_is_defa
     """An edit there is not reverted, and stays an edit for the next conflict."""
     one_way = rule(to_left=False, choose=right_wins)
     assert Keep(drift=True) == merge(one_way, "1", "5", "1", "1")
-    assert Settle("9", "5", "settled_difference") == merge(one_way, "9", "5", "1", "1")
+    assert Settle("9", "5", Note.SETTLED_DIFFERENCE) == merge(one_way, "9", "5", "1", "1")
 
 
 @pytest.mark.parametrize("clears", ["keep", "propagate"])

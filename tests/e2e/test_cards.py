@@ -98,7 +98,7 @@ class TestNames:
         assert own["right"] not in ("card-00001.vcf", "card-00002.vcf")
         assert {live.row(name)["right"] for name in found} == {own["right"], "card-00001.vcf", "card-00002.vcf"}
         told = live.explain(alone)
-        assert any("Other records have the same name and company" in sentence for sentence in told["why"])
+        assert any("Other records have the same names" in sentence for sentence in told["why"])
         live.wait(lambda: all(card in " ".join(live.decisions(alone)) for card in ("card-00001.vcf", "card-00002.vcf")))
         assert len([row for row in live.cards().values() if row["given_name"] == "Bo"]) == 3
 

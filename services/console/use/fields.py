@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
-from services.console.explain import NOTES, names_of
+from services.console.explain import names_of
 from services.console.owners import named
 from services.console.use.reasons import reason_of
 from shared.core.mapping import FieldMapping
@@ -14,6 +14,7 @@ from shared.core.pairs import Pair, Problem
 from shared.core.records import SIDES, Side, Value, ids_of
 from shared.core.syncs import Sync
 from shared.core.wording import capital, flow_title, said
+from shared.core.words import Note
 from shared.setups import Setups
 
 Happens: TypeAlias = Literal["agree", "written", "refused", "differs", "off", "alone", "unknown"]
@@ -99,7 +100,7 @@ def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow, *, sett
         if write is not None and flow.field(side) in write.links:
             return "written", f"It is being written to {names[side]}"
     if note is not None:
-        return "differs", capital(NOTES.get(note, note))
+        return "differs", capital(Note.sentence_of(note))
     if pair.L is None or pair.R is None:
         return "alone", "There is no partner to compare it with"
     return ("agree", "") if settled else ("unknown", "")
@@ -147,7 +148,7 @@ def _happens(  # noqa: PLR0911 - one outcome a line
             return "written", f"{said(named(side, write.fields[field]))} is being written to {names[side]}"
     note = pair.notes.get(mapping.key)
     if note is not None:
-        return "differs", capital(NOTES.get(note, note))
+        return "differs", capital(Note.sentence_of(note))
     if pair.L is None or pair.R is None:
         return "alone", "There is no partner to compare it with"
     left, right = pair.L.fields, pair.R.fields

@@ -1,0 +1,58 @@
+"""What the engine says of a pair: decisions and notes, each word with its sentence for people."""
+
+from enum import StrEnum
+from typing import Self
+
+
+class _Word(StrEnum):
+    sentence: str
+
+    def __new__(cls, word: str, sentence: str = "") -> Self:
+        """Make a word that carries its sentence."""
+        self = str.__new__(cls, word)
+        self._value_ = word
+        self.sentence = sentence
+        return self
+
+    @classmethod
+    def sentence_of(cls, word: str) -> str:
+        """Return the sentence of a word; one that only a newer version knows is its own."""
+        return cls(word).sentence if word in frozenset(cls) else word
+
+
+class Note(_Word):
+    """What is told of a flow that is settled; the sentence follows on its name."""
+
+    KEPT_CLEAR = "kept_clear", "was emptied on one side; the other side keeps its value, as the mapping says"
+    SETTLED_DIFFERENCE = "settled_difference", "differs on purpose: the mapping does not write in that direction"
+    DRIFT = "drift", "was changed on the side that this mapping only writes to; it is not carried back"
+    WAITING_PARENT = "waiting_parent", "waits for the other record to be linked"
+    NOT_UNIQUE = (
+        "not_unique",
+        "other records have the same names, and nothing tells which of them it is: it got its own partner",
+    )
+    VALUE_UNMAPPED = (
+        "value_unmapped",
+        "holds a value that the mapping's table does not name; the other side keeps its own",
+    )
+    OWNER_UNMAPPED = "owner_unmapped", "is nobody in the other account, by address; the owner there stays as it is"
+    OBJECT_SYNC_OFF = "object_sync_off", "is not carried over: the other object is not synced"
+
+
+class Did(_Word):
+    """What a step decided, or what became of it."""
+
+    CREATE = "create", "A record is created in {app}."
+    WRITE = "write", "{key}: {note} {app} (it held {old}){lost}."
+    NOT_UNIQUE = (
+        "not_unique",
+        "Not linked to {records}, which may be the same: names alone do not tell.",
+    )
+    REWRITTEN = "rewritten", "{key}: {app} stored {new} where {old} was sent."
+    WRITTEN = "written", "{app} took the {note}."
+    FOUND = "found", "{app} held the record already."
+    HELD = "held", "The write to {app} waits: {note}."
+    REFUSED = "refused", "{app} refused the write: {note}."
+    GIVEN_UP = "given_up", "{key}: another record needs what {app} holds here, and its source has given it up."
+    REPLACED = "replaced", "The record {new} of {app} took the place of {old}{note}."
+    SUPERSEDED = "superseded", "The {note} to {app} is not needed any more."
