@@ -23,6 +23,7 @@ from services.console.use.installation import Installation, JobRequest
 from services.console.use.jobs import Order
 from services.console.use.problems import Problem
 from services.console.use.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
+from services.console.use.resyncing import resync_chosen
 from services.console.use.series import Range, series
 from shared.core.records import SIDES
 from shared.rules.errors import ERRORS
@@ -94,6 +95,13 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
     def export(wanted: Annotated[Filter, Depends(_filter)]) -> StreamingResponse:
         rows = as_csv(api, wanted.listing(api.setups, api.clock.now_ms()))
         return StreamingResponse(rows, media_type="text/csv; charset=utf-8")
+
+    @router.post("/records/resync", status_code=202, summary="Look again at all rows that filters choose, by jobs")
+    def resync_all(
+        wanted: Annotated[Filter, Depends(_filter)],
+        idempotency_key: Annotated[str, Header(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = "",
+    ) -> dict[str, Any]:
+        return {"jobs": resync_chosen(api, wanted, idempotency_key)}
 
     @router.get("/records/{name}", summary="One row")
     def record(name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.console.words import folded
+from shared.core.searching import folded
 
 INDEXES: Final = (
     "CREATE INDEX pairs_status ON pairs (sync, status, reason, changed_ms, pair)",

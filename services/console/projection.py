@@ -17,10 +17,10 @@ from services.console import hours, lists, parking, tallies
 from services.console.lists import Found, Listing, PairRow
 from services.console.parking import ParkedFilter
 from services.console.past import KEPT_STEPS, take_history
-from services.console.words import identifiers, words_of
 from shared import logs, topics
 from shared.core import pairs
 from shared.core.pairs import Pair
+from shared.core.searching import identifiers, words_of
 from shared.io.envelope import Stored
 from shared.messages import Cursor
 from shared.topics import Topic

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from services.jobs.work import Work
 from shared import topics
 from shared.core.pairs import NewerState, Pair, PairEvent
+from shared.core.searching import is_found
 from shared.core.syncs import Job, Sync
 from shared.io.links import Slots
 from shared.io.ports import Outbound, run_blocking
@@ -57,7 +58,8 @@ def _of_statuses(work: Work, sync: Sync, rows: Rows) -> Sequence[str]:
 def is_asked_for(pair: Pair, job: Job) -> bool:
     """Check whether a job is to look at a pair."""
     noted = pair.status != "in_sync" or not job.notes or any(note in job.notes for note in pair.notes.values())
-    return pair.status in job.statuses and noted
+    narrowed = (not job.reasons or pair.reason in job.reasons) and pair.changed_ms >= job.since_ms
+    return pair.status in job.statuses and noted and narrowed and (not job.text or is_found(pair, job.text))
 
 
 def _touch_each(work: Work, sync: Sync, reason: str, choose: Callable[[Rows], Sequence[str]]) -> None:

@@ -155,6 +155,13 @@ class Job(Frozen):
     """For a resync: which pairs to look at again; all when empty."""
     notes: tuple[str, ...] = ()
     """Of those in sync, only pairs with one of these notes; all when empty."""
+    reasons: tuple[str, ...] = ()
+    """Only pairs whose status has one of these reasons; all when empty. A worker that knows neither this nor what
+    follows looks at more pairs, which harms nothing."""
+    since_ms: int = 0
+    """Only pairs whose status has changed since."""
+    text: str = ""
+    """Only pairs that this text finds."""
     review: bool = False
     """Whether it only counts what it would look at until somebody confirms it."""
     asked_at_ms: int

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.bench import first_sync, latency, matcher, memory
+from tests.bench import first_sync, latency, matcher, memory, records
 from tests.bench.figures import Figure, write
 
 MEASURES: Final[Mapping[str, Callable[[], list[Figure]]]] = {
@@ -15,6 +15,7 @@ MEASURES: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "matcher": matcher.measure,
     "first-sync": first_sync.measure,
     "memory": memory.measure,
+    "records": records.measure,
 }
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from services.console import lists
 from services.console.lists import COUNTED, Listing, PairRow, Total
 from services.console.projection import SHOWN, Views
-from services.console.words import folded, identifiers, words_of
 from shared import topics
 from shared.core.pairs import Match, Pair, SideState
 from shared.core.records import Version
+from shared.core.searching import folded, identifiers, is_found, words_of
 from shared.io.envelope import Stored
 
 NAMES = ("Ann Lee", "Änn Müller", "Bob 100%", "Zoë_X", "")
@@ -55,15 +55,13 @@ LISTINGS = st.builds(
 
 
 def fits(pair: Pair, wanted: Listing) -> bool:
-    words = words_of(pair, identifiers(pair))
-    found = all(word in words for word in folded(wanted.text).split()) and folded(wanted.text) != ""
     return (
         pair.status in SHOWN
         and (wanted.syncs is None or pair.sync in wanted.syncs)
         and wanted.status in ("", pair.status)
         and wanted.reason in ("", pair.reason)
         and pair.changed_ms >= wanted.since_ms
-        and (not wanted.text or found or (pair.L is not None and pair.L.id == wanted.text))
+        and (not wanted.text or is_found(pair, wanted.text))
     )
 
 
@@ -195,3 +193,13 @@ def test_a_place_in_a_list_is_the_same_on_every_replica(views: Views, tmp_path: 
         after = (page[-1].changed_ms, page[-1].pair) if page else after
     other.close()
     assert len(found) == len(set(found)) == 60
+
+
+def test_a_text_finds_a_pair_by_all_of_its_words_or_as_an_id() -> None:
+    """As a list does and as a job does: both ask the same."""
+    pair = made(3, "s", "failing", 0, "Änn Müller", 5)
+    for text, found in (
+        ("ann", True), ("MULLER ann", True), ("ann bob", False), ("p3@x", True), ("l3", True), ("l", True),
+        ("L3", False), ("", False), (" ", False),
+    ):  # fmt: skip
+        assert is_found(pair, text) is found, text

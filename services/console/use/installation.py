@@ -44,6 +44,9 @@ class JobRequest(BaseModel):
     statuses: tuple[Literal["in_sync", "pending", "failing", "excluded"], ...] = Field(
         default=(), description="Which pairs to look at again; all, and all records of both sides, when empty."
     )
+    category: str = Field(default="", max_length=200, description="Only those with this reason of their status.")
+    since: int = Field(default=0, ge=0, le=2**53, description="Only those whose status has changed since.")
+    q: str = Field(default="", max_length=200, description="Only those that this text finds.")
     review: bool = Field(default=False, description="Only count the pairs, and wait until somebody confirms the job.")
 
 
@@ -259,17 +262,24 @@ class Installation:
             id=f"{wanted.kind}-{wanted.sync}.{key or now}",  # neither part may hold a dot
             kind=wanted.kind,
             sync=wanted.sync,
-            statuses=wanted.statuses,
+            statuses=wanted.statuses or (SHOWN if wanted.category or wanted.since or wanted.q else ()),
+            reasons=(wanted.category,) if wanted.category else (),
+            since_ms=wanted.since,
+            text=wanted.q,
             review=wanted.review,
             asked_at_ms=now,
         )
         for asked in self.jobs.rows():
             if asked.job.id == job.id:
-                if (set(asked.job.statuses), asked.job.review) != (set(job.statuses), job.review):
+                if _asked_for(asked.job) != _asked_for(job):
                     raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
                 return job_row(asked)
         publish(self.bus, [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))])
         return job_row(JobRow(job=job, progress=None))
+
+
+def _asked_for(job: Job) -> tuple[object, ...]:
+    return set(job.statuses), job.reasons, job.since_ms, job.text, job.review
 
 
 def _remedy(reason: str) -> str:

@@ -20,7 +20,9 @@ def job_row(row: JobRow) -> dict[str, Any]:
     """Show one job as a row of a list."""
     job, told = row.job, row.progress
     shown = told.model_dump(exclude=_HIDDEN) if told else {"phase": "waiting"}
-    asked = {"id": job.id, "kind": job.kind, "sync": job.sync, "statuses": job.statuses, "asked_at_ms": job.asked_at_ms}
+    asked: dict[str, Any] = {"id": job.id, "kind": job.kind, "sync": job.sync, "statuses": job.statuses}
+    narrowed = {"category": ", ".join(job.reasons), "since": job.since_ms, "q": job.text}
+    asked |= {name: value for name, value in narrowed.items() if value} | {"asked_at_ms": job.asked_at_ms}
     return {**asked, "state": row.state, **shown}
 
 

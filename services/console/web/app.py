@@ -97,6 +97,7 @@ PAGES: Final = (
     Page("POST", "/jobs/{name}/{what}", jobs.order),
     Page("GET", "/records", records.show),
     Page("GET", "/records.csv", records.export),
+    Page("POST", "/records/resync", records.resync),
     Page("GET", "/records/{name}", record.show),
     Page("POST", "/records/{name}/resync", record.resync),
     Page("GET", "/why", why.show),

@@ -22,7 +22,7 @@ STATES: Final = (
     "/syncs/people?panel=excluded&asked=failing",
     "/jobs/resync-people.review",
     "/jobs/resync-people.running?told=resume",
-    "/records?status=failing&q=scr&period=30d",
+    "/records?status=failing&q=scr&period=30d&columns=right,status",
     "/records?q=nobody",
     "/records/cid",
     "/records/dan?asked=resync",

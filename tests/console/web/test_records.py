@@ -5,12 +5,15 @@ import base64
 import pytest
 
 from services.console import lists
+from services.console.projection import SHOWN
+from services.console.use import resyncing
+from services.console.web.screens import columns
 from shared import topics
 from shared.core.syncs import SyncSide
 from shared.messages import SetupDoc
 from tests.console.web.examples import show_everything
 from tests.console.web.visitor import Page, Visitor
-from tests.services.console.window import Window, linked
+from tests.services.console.window import Window, is_problem, linked
 from tests.services.desk import LEFT, RIGHT, SYNC, people
 
 
@@ -145,6 +148,70 @@ def test_a_page_goes_on_in_the_api_and_back(window: Window, visitor: Visitor) ->
     assert [row["id"] for row in second["records"]] == [f"p{number:03d}" for number in range(69, 19, -1)]
     third = visitor.open(f"/records?q=p&cursor={second['next']}")
     assert names(third) == [f"p{number:03d}" for number in range(19, -1, -1)]
+
+
+# Columns
+
+
+def heads(page: Page) -> str:
+    """Return the heads of the list, with its first cells."""
+    return page.words.partition("Export Columns")[2].partition("All columns")[2].strip()
+
+
+def test_columns_are_in_the_address_in_their_order(window: Window, visitor: Visitor) -> None:
+    window.show(linked("a", status="failing", reason="too_long"))
+    assert heads(visitor.open("/records")).startswith("Name Status Address Last change Sync Hub Book A Failing")
+    page = visitor.open("/records?columns=right,status,nonsense,right&status=failing")
+    assert heads(page).startswith("Name Book Status A b-a FailingText too long")
+    assert heads(visitor.open("/records?columns=none")).startswith("Name A ")
+    assert "/records?status=pending&columns=right%2Cstatus" in page.links, "tabs keep them"
+    assert page.form("/records").fields["columns"] == "right,status", "filters keep them"
+    assert heads(visitor.open("/records?columns=nonsense")).startswith("Name Status Address")
+
+
+def test_columns_are_chosen_by_a_form(window: Window, visitor: Visitor) -> None:
+    """What stands in each place; filters stay, and the whole list in its order needs no word in the address."""
+    window.show(linked("a"))
+    answer = visitor.ask("/records?status=in_sync&column1=sync&column2=&column3=status&column4=sync")
+    assert answer.headers["Location"] == "/records?status=in_sync&columns=sync%2Cstatus"
+    every = "&".join(f"column{number}={name}" for number, name in enumerate(columns.ALL, 1))
+    assert visitor.ask(f"/records?{every}").headers["Location"] == "/records"
+    assert visitor.ask("/records?column1=").headers["Location"] == "/records?columns=none"
+
+
+# Resyncing what is listed
+
+
+def test_what_filters_choose_is_resynced_by_a_job_for_each_sync(window: Window, visitor: Visitor) -> None:
+    """The page leads to the job; the API asks for the same."""
+    window.desk.set_up("sync", SetupDoc(sync=people(id="firms")), "firms")
+    window.show(
+        linked("a", status="failing", reason="too_long"), linked("b", status="failing", reason="too_long"),
+        linked("c", sync="firms", status="failing", reason="invalid_value"), linked("d"),
+    )  # fmt: skip
+    page = visitor.open("/records?status=failing&category=too_long")
+    assert "Resync 2 records" in page.words
+    answer = visitor.send(page.form("/records/resync"))
+    assert answer.headers["Location"].startswith("/jobs/resync-people.")
+    (job,) = [doc.job for doc in window.desk.told(topics.JOBS)]
+    assert (job.sync, job.statuses, job.reasons, job.review) == (SYNC, ("failing",), ("too_long",), False)
+    answer = visitor.send(visitor.open("/records?status=failing").form("/records/resync"))
+    assert answer.headers["Location"].partition("?")[0] == "/jobs"
+    made = window.call("POST", "records/resync?q=ann&period=7d", headers={"Idempotency-Key": "k"}).json()["jobs"]
+    assert [(row["sync"], row["q"], row["since"] > 0) for row in made] == [(SYNC, "ann", True), ("firms", "ann", True)]
+    assert {tuple(row["statuses"]) for row in made} == {SHOWN}
+    is_problem(window.call("POST", "records/resync?status=pending"), 404)
+
+
+def test_a_resync_of_very_many_waits_to_be_confirmed(
+    window: Window, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resyncing, "MANY", 2)
+    window.show(*(linked(name) for name in "abc"))
+    visitor.send(visitor.open("/records").form("/records/resync"))
+    (job,) = [doc.job for doc in window.desk.told(topics.JOBS)]
+    assert (job.statuses, job.review) == ((), True), "without a filter, both sides are read, too"
+    assert "Resync 3 records" in visitor.open("/records").words
 
 
 # One sync

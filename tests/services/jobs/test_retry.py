@@ -1,9 +1,14 @@
 """Looking again at pairs of some statuses."""
 
+from typing import Any
+
 import pytest
 
+from services.jobs.looking import is_asked_for
 from shared import topics
-from tests.services.desk import Desk
+from shared.core.pairs import Pair
+from shared.core.syncs import Job
+from tests.services.desk import SYNC, Desk
 from tests.services.jobs.shift import Shift, ask, pair
 
 
@@ -19,3 +24,21 @@ def test_a_resync_of_some_statuses_reads_nothing_and_touches_those(desk: Desk, u
     assert {row.pair for row in desk.told(topics.PAIRS)} == {"p2", "p3"}
     assert desk.told(topics.NOTICES) == []
     assert unbegun.phases() == ["matching", "done"]
+
+
+def test_a_resync_of_a_filter_looks_at_what_the_filter_chooses() -> None:
+    """By reason, time and text, all at once."""
+    job = Job(
+        id="j", kind="resync", sync=SYNC, statuses=("failing",), reasons=("too_long",), since_ms=50, text="Änn LEE",
+        asked_at_ms=1,
+    )  # fmt: skip
+
+    def fits(**changes: Any) -> bool:
+        fields = {"status": "failing", "reason": "too_long", "changed_ms": 50, "label": "Ann Lee", **changes}
+        return is_asked_for(Pair.model_validate({"sync": SYNC, "pair": "p", **fields}), job)
+
+    assert fits()
+    assert not fits(status="excluded")
+    assert not fits(reason="invalid_value")
+    assert not fits(changed_ms=49)
+    assert not fits(label="Ann")

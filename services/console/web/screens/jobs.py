@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from services.console.use.jobs import Order
 from services.console.use.problems import Problem
+from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, empty, notice, send, table
@@ -155,6 +156,9 @@ def _facts(asked: Asked, row: Mapping[str, Any]) -> Element:
     facts: list[tuple[Node, Node]] = [
         ("Sync", h.a(href=path_of_sync(row["sync"]))[row["sync"]]),
         ("Which records", ", ".join(STATUS[one].text for one in row.get("statuses", ())) or "All"),
+        *([("With this reason", reason_of("failing", row["category"]).title)] if "category" in row else []),
+        *([("Found by", row["q"])] if "q" in row else []),
+        *([("Changed since", ago(row["since"], now_ms))] if "since" in row else []),
         ("Asked for", ago(row["asked_at_ms"], now_ms)),
         ("Last heard of", ago(row.get("at_ms", 0), now_ms)),
         *(

@@ -1,6 +1,6 @@
 """The list of records: any filter and page of it is an address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -8,17 +8,17 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response, StreamingResponse
 
-from services.console.explain import names_of
-from services.console.lists import Listing, PairRow, matching
+from services.console.lists import Listing, matching
 from services.console.use.exporting import as_csv
 from services.console.use.reasons import reason_of
 from services.console.use.records import Filter, RecordsPage, page_of
-from services.console.web.asked import Asked, html
+from services.console.use.resyncing import resync_chosen
+from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import button, empty, hidden, notice, pick
-from services.console.web.parts.words import STATUS, ago, count, icon, status_badge, url
-from services.console.web.screens.record import address
-from shared.core.records import SIDES, Side
+from services.console.web.parts.pieces import button, empty, hidden, notice, pick, send
+from services.console.web.parts.words import STATUS, ago, count, icon, many, url
+from services.console.web.screens import columns, jobs
+from shared.core.records import SIDES
 
 PATH: Final = "/records"
 PERIODS: Final = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
@@ -28,17 +28,23 @@ _PAGE: Final = 50
 def show(asked: Asked) -> Response:
     """Return one page of the list."""
     wanted, cursor = Filter.read(asked.query), asked.query.get("cursor", "")
+    if any(name in asked.query for name in columns.PLACES):
+        return see_other(url(PATH, wanted.query(), columns=columns.chosen(asked.query)))
     found, said = page_of(asked.console, wanted, cursor, _PAGE), wanted.query()
+    shown = columns.read(asked.query.get("columns", ""))
+    kept = {**said, **({"columns": columns.text(shown)} if shown != columns.ALL else {})}
     return html(
         page(
             asked,
             "Records",
-            _tabs(asked, wanted),
-            _filters(asked, wanted),
+            _tabs(asked, wanted, kept),
+            _filters(asked, wanted, kept, columns.form(PATH, said, shown)),
             h.div(id="list")[
                 _searched(asked, found) if found.searched_to_ms else None,
-                _table(asked, found.rows) if found.rows else (None if found.next else _empty(said)),
-                _pager(said, found, is_first=not cursor) if found.rows or found.next or cursor else None,
+                columns.table_of(asked, found.rows, shown) if found.rows else (None if found.next else _empty(said)),
+                _pager(kept, found, is_first=not cursor, resync=_resync(asked, wanted, found))
+                if found.rows or found.next or cursor
+                else None,
             ],
             here=url(PATH, status="failing") if said == {"status": "failing"} else PATH,
         )
@@ -55,6 +61,21 @@ def export(asked: Asked) -> Response:
     )
 
 
+def resync(asked: Asked) -> Response:
+    """Ask for all records that the filters choose to be looked at again; leads to the job, or to all of them."""
+    made = resync_chosen(asked.console, Filter.read(asked.form))
+    return see_other(jobs.path_of(made[0]["id"]) if len(made) == 1 else jobs.PATH)
+
+
+def _resync(asked: Asked, wanted: Filter, found: RecordsPage) -> Element | None:
+    """Return the button that resyncs what is listed; so many that they are to be confirmed are counted first."""
+    if not found.rows:
+        return None
+    number = found.total
+    text = f"Resync {many(number.number, 'record')}" if number is not None and number.exact else "Resync all of these"
+    return send(asked, f"{PATH}/resync", text, mark="refresh", **wanted.query())
+
+
 def _searched(asked: Asked, found: RecordsPage) -> Element:
     """Return what was looked at: so many records have changed since that one page cannot look at all."""
     what = "These are the matches" if found.rows else "There is no match"
@@ -62,7 +83,7 @@ def _searched(asked: Asked, found: RecordsPage) -> Element:
     return notice("info", "Searched in part", h.p[what, " among what changed since ", since, "."])
 
 
-def _tabs(asked: Asked, wanted: Filter) -> Element:
+def _tabs(asked: Asked, wanted: Filter, kept: Mapping[str, str]) -> Element:
     counts = asked.console.views.counts()
     of_syncs = Listing(syncs=wanted.listing(asked.console.setups, asked.now_ms).syncs)
 
@@ -72,7 +93,7 @@ def _tabs(asked: Asked, wanted: Filter) -> Element:
             h.a(
                 class_=mark.tone if mark else None,
                 id=f"tab-{status or 'all'}",
-                href=url(PATH, wanted.query(), status=status, category=""),
+                href=url(PATH, kept, status=status, category=""),
                 data_live="",
                 aria_current="true" if status == wanted.status else None,
             )[icon(mark.icon) if mark else None, h.span[mark.text if mark else "All"], h.b[count(number)]]
@@ -81,11 +102,13 @@ def _tabs(asked: Asked, wanted: Filter) -> Element:
     return h.nav(".tabs", id="tabs", aria_label="Status")[h.ul[[tab(status) for status in ("", *STATUS)]]]
 
 
-def _filters(asked: Asked, wanted: Filter) -> Element:
+def _filters(asked: Asked, wanted: Filter, kept: Mapping[str, str], choosing: Element) -> Element:
     setups = asked.console.setups
     objects = sorted({sync.side(side).object for sync in setups.syncs() for side in SIDES})
     connections = [(row.id, row.label or row.id) for row in setups.connections()]
-    return h.form(".bar", id="filters", action=PATH, data_live="", role="search", aria_label="Filter records")[
+    return h.div(".over")[h.form(
+        ".bar", id="filters", action=PATH, data_live="", role="search", aria_label="Filter records"
+    )[
         h.label(".find")[
             icon("search"),
             h.span(".sr")["Name, address or id"],
@@ -97,10 +120,11 @@ def _filters(asked: Asked, wanted: Filter) -> Element:
         pick("category", "Reason", _reasons(asked, wanted), wanted.category),
         pick("period", "Changed", list(PERIODS.items()), wanted.period),
         hidden("status", wanted.status),
+        hidden("columns", kept["columns"]) if "columns" in kept else None,
         h.noscript[button("Apply", type="submit")],
         h.span(".grow"),
         button("Export", mark="download", href=url(f"{PATH}.csv", wanted.query()), id="export"),
-    ]  # fmt: skip
+    ], choosing]  # fmt: skip
 
 
 def _reasons(asked: Asked, wanted: Filter) -> list[tuple[str, str]]:
@@ -121,46 +145,6 @@ def _reasons(asked: Asked, wanted: Filter) -> list[tuple[str, str]]:
     return sorted(((reason, reason_of(status, reason).title) for status, reason in known), key=lambda row: row[1])
 
 
-def _table(asked: Asked, rows: Sequence[PairRow]) -> Element:
-    now = asked.now_ms
-    names = {sync: names_of(asked.console.setups, sync) for sync in {row.sync for row in rows}}
-    sides = {(of["L"], of["R"]) for of in names.values()}
-    left, right = next(iter(sides)) if len(sides) == 1 else ("Left record", "Right record")
-    heads = ("Name", "Status", "Address", "Last change", "Sync", left, right)
-    body = [
-        h.tr[
-            h.th(".name", scope="row")[
-                h.a(href=address(row.pair), id=f"r-{row.pair}")[row.label or "(no name)"]
-            ],
-            h.td(".stat")[
-                h.div[status_badge(row.status), h.span(".why")[_why(row, names[row.sync]) if row.reason else None]]
-            ],
-            h.td(".ident", data_label="Address")[row.ident or _none("none")],
-            h.td(".when", data_label="Last change")[ago(row.changed_ms, now)],
-            h.td(data_label="Sync")[row.sync],
-            h.td(".id", data_label=names[row.sync]["L"])[row.left_id or _none("not there")],
-            h.td(".id", data_label=names[row.sync]["R"])[row.right_id or _none("not there")],
-        ]
-        for row in rows
-    ]  # fmt: skip
-    return _records_table(heads, body)
-
-
-def _records_table(heads: Sequence[str], body: Sequence[Element]) -> Element:
-    return h.div(".scroll", tabindex="0", role="region", aria_label="Records, as a table")[
-        h.table(".grid.records")[h.thead[h.tr[[h.th(scope="col")[head] for head in heads]]], h.tbody[body]]
-    ]
-
-
-def _why(row: PairRow, names: Mapping[Side, str]) -> str:
-    title = reason_of(row.status, row.reason).title
-    return title.replace("the left app", names["L"]).replace("the right app", names["R"])
-
-
-def _none(text: str) -> Element:
-    return h.span(".none")[text]
-
-
 def _empty(found: Mapping[str, str]) -> Element:
     if found == {"status": "failing"}:
         return empty("No record fails", "Every record is in sync, on its way, or left out on purpose.", mark="check")
@@ -174,7 +158,7 @@ def _empty(found: Mapping[str, str]) -> Element:
     return empty("No record yet", "Records are shown here as they are read.", button("Go to the syncs", href="/#syncs"))
 
 
-def _pager(said: Mapping[str, str], found: RecordsPage, *, is_first: bool) -> Element:
+def _pager(said: Mapping[str, str], found: RecordsPage, *, is_first: bool, resync: Node) -> Element:
     number: Node = f"{count(len(found.rows))} on this page" if found.rows else None
     if found.total is not None:
         more, one = "" if found.total.exact else "+", found.total.number == 1
@@ -183,6 +167,7 @@ def _pager(said: Mapping[str, str], found: RecordsPage, *, is_first: bool) -> El
     return h.footer(".pager")[
         h.p(data_told="")[number],
         h.div(".row")[
+            resync,
             None if is_first else button("First page", href=url(PATH, said), id="first", data_live=""),
             button([on, icon("right")], href=url(PATH, said, cursor=found.next), id="next", data_live="")
             if found.next

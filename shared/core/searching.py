@@ -47,6 +47,13 @@ def words_of(pair: Pair, found: list[str]) -> str:
     return folded(" ".join((pair.label[:_LENGTH], *found)))
 
 
+def is_found(pair: Pair, text: str) -> bool:
+    """Check whether a text finds a pair: by all of its words, or as the id of one of its records."""
+    words, known = folded(text).split(), words_of(pair, identifiers(pair))
+    by_id = any(end is not None and end.id == text for end in (pair.L, pair.R))
+    return by_id or (bool(words) and all(word in known for word in words))
+
+
 def _texts(value: Value | None) -> Iterator[str]:
     if isinstance(value, str):
         yield value

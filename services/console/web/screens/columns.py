@@ -1,0 +1,130 @@
+"""Columns of the list of records: which are shown, in which order, as the address says."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import htpy as h
+from htpy import Element, Node
+
+from services.console.explain import names_of
+from services.console.lists import PairRow
+from services.console.use.reasons import reason_of
+from services.console.web.asked import Asked
+from services.console.web.parts.pieces import button, hidden
+from services.console.web.parts.words import ago, status_badge, url
+from services.console.web.screens.record import address
+from shared.core.records import Side
+
+Names = Mapping[Side, str]
+
+
+class _Column(NamedTuple):
+    """One column beside the name."""
+
+    title: str
+    kind: str
+    cell: Callable[[PairRow, Names, int], Node]
+
+
+def _status(row: PairRow, names: Names, _now_ms: int) -> Node:
+    return h.div[status_badge(row.status), h.span(".why")[_why(row, names) if row.reason else None]]
+
+
+def _why(row: PairRow, names: Names) -> str:
+    title = reason_of(row.status, row.reason).title
+    return title.replace("the left app", names["L"]).replace("the right app", names["R"])
+
+
+def _none(text: str) -> Element:
+    return h.span(".none")[text]
+
+
+_COLUMNS: Final[Mapping[str, _Column]] = {
+    "status": _Column("Status", "stat", _status),
+    "address": _Column("Address", "ident", lambda row, _names, _now: row.ident or _none("none")),
+    "changed": _Column("Last change", "when", lambda row, _names, now_ms: ago(row.changed_ms, now_ms)),
+    "sync": _Column("Sync", "", lambda row, _names, _now: row.sync),
+    "left": _Column("Left record", "id", lambda row, _names, _now: row.left_id or _none("not there")),
+    "right": _Column("Right record", "id", lambda row, _names, _now: row.right_id or _none("not there")),
+}
+ALL: Final = tuple(_COLUMNS)
+"""All columns, in the order in which they are shown by default."""
+PLACES: Final = tuple(f"column{number}" for number in range(1, len(ALL) + 1))
+"""What the form calls the columns, from the left."""
+NONE: Final = "none"
+"""How an address says that the name alone is shown."""
+
+
+def read(given: str) -> tuple[str, ...]:
+    """Return the columns that an address names, each once; all when it names none."""
+    if given == NONE:
+        return ()
+    return tuple(dict.fromkeys(name for name in given.split(",") if name in _COLUMNS)) or ALL
+
+
+def text(shown: Sequence[str]) -> str:
+    """Return columns as an address names them."""
+    return ",".join(shown) or NONE
+
+
+def chosen(query: Mapping[str, str]) -> str:
+    """Return what the form chose, as an address names it; empty for all of them in their order."""
+    shown = tuple(dict.fromkeys(name for place in PLACES if (name := query.get(place, "")) in _COLUMNS))
+    return "" if shown == ALL else text(shown)
+
+
+def form(action: str, kept: Mapping[str, str], shown: Sequence[str]) -> Element:
+    """Return where columns are chosen: for each place from the left, which stands there.
+
+    Args:
+        action: Where the list is.
+        kept: The filters, which stay.
+        shown: The columns as they are.
+    """
+    return h.details(".pop.columns", id="columns")[
+        h.summary(".button.plain")["Columns"],
+        h.form(".panel", action=action, aria_label="Columns")[
+            [hidden(name, value) for name, value in kept.items()],
+            [_place(number, name, shown) for number, name in enumerate(PLACES)],
+            h.p(".row")[button("Show these", type="submit"), h.a(href=url(action, kept))["All columns"]],
+        ],
+    ]
+
+
+def _place(number: int, name: str, shown: Sequence[str]) -> Element:
+    at = shown[number] if number < len(shown) else ""
+    return h.label(".pick")[
+        h.span(".lab")[f"Column {number + 2}"],
+        h.select(name=name)[
+            h.option(value="", selected=not at)["None"],
+            [h.option(value=one, selected=one == at)[column.title] for one, column in _COLUMNS.items()],
+        ],
+    ]
+
+
+def table_of(asked: Asked, rows: Sequence[PairRow], shown: Sequence[str]) -> Element:
+    """Return a page of the list as a table; the name comes first and stays."""
+    now, setups = asked.now_ms, asked.console.setups
+    names = {sync: names_of(setups, sync) for sync in {row.sync for row in rows}}
+    titles = {name: _COLUMNS[name].title for name in shown}
+    sides = {(of["L"], of["R"]) for of in names.values()}
+    if len(sides) == 1:
+        ((left, right),) = sides
+        titles |= {name: title for name, title in (("left", left), ("right", right)) if name in titles}
+    body = [
+        h.tr[
+            h.th(".name", scope="row")[h.a(href=address(row.pair), id=f"r-{row.pair}")[row.label or "(no name)"]],
+            [_cell(row, name, names[row.sync], now) for name in shown],
+        ]
+        for row in rows
+    ]
+    heads = ("Name", *(titles[name] for name in shown))
+    return h.div(".scroll", tabindex="0", role="region", aria_label="Records, as a table")[
+        h.table(".grid.records")[h.thead[h.tr[[h.th(scope="col")[head] for head in heads]]], h.tbody[body]]
+    ]
+
+
+def _cell(row: PairRow, name: str, names: Names, now_ms: int) -> Element:
+    column = _COLUMNS[name]
+    label = {"status": None, "left": names["L"], "right": names["R"]}.get(name, column.title)
+    return h.td(class_=column.kind or None, data_label=label)[column.cell(row, names, now_ms)]
