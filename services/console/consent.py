@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from shared.core.connector import App
-from shared.core.demands import Scope
+from shared.core.demands import OWN_OBJECTS, Scope
 from shared.core.oauth import Asked, Code
 
 LIFE_S: Final = 600.0
@@ -100,8 +100,12 @@ class Consent:
 
 def scopes_for(app: App, objects: Sequence[str]) -> tuple[Scope, ...]:
     """List what must and may be asked for, for some object types, or for all when none is named."""
-    wanted = set(objects or app.objects)
+    wanted = {_in_scopes(app, one) for one in objects or app.objects}
     return tuple(scope for scope in app.scopes if wanted & {*scope.objects})
+
+
+def _in_scopes(app: App, object_: str) -> str:
+    return object_ if object_ in app.objects else OWN_OBJECTS
 
 
 def missing(scopes: Sequence[Scope], granted: frozenset[str]) -> tuple[list[Scope], list[Scope]]:
@@ -128,7 +132,7 @@ def lacking_for(app: App, object_: str, granted: Sequence[str], *, writes: bool)
     return [
         scope
         for scope in app.scopes
-        if object_ in scope.objects
+        if _in_scopes(app, object_) in scope.objects
         and scope.name not in granted
         and (scope.required or (writes and scope.access == "write"))
     ]

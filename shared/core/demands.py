@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,10 @@ class ConnectionField:
     required: bool = True
     choices: tuple[str, ...] = ()
     """What a text may be, the default first; anything when empty."""
+
+
+OWN_OBJECTS: Final = "own objects"
+"""Stands, among the objects of a scope, for all those that accounts have of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

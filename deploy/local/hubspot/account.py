@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
-from deploy.local.hubspot.catalogue import OBJECT_TYPES
+from deploy.local.hubspot.catalogue import OBJECT_TYPES, ObjectType, custom
 from deploy.local.hubspot.events import Hook, Subscription, events_of
 from deploy.local.hubspot.faults import Faults
 from deploy.local.hubspot.fields import Property
 from deploy.local.hubspot.journal import Journal
 from deploy.local.hubspot.limits import Limiter, Policy
 from deploy.local.hubspot.outbox import Outbox
-from deploy.local.hubspot.store import Entry, Store
+from deploy.local.hubspot.store import Entry, Store, Table
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +126,11 @@ class Account:
         self.limiter = Limiter(Policy())
         self._journal = journal
         self._custom: set[tuple[str, str]] = set()
+        self.custom: dict[str, ObjectType] = {}
+        """The account's own object types, by their full names."""
+        self.schemas: dict[str, dict[str, Any]] = {}
+        """What was said of each when it was made."""
+        self._schemas_made = 0
         self._seq = 0
         self.use(settings)
 
@@ -180,6 +185,28 @@ class Account:
         self.outbox.settle(done)
         self._journal.add({"k": "settled", "p": self.portal_id, "uids": done})
 
+    def next_schema(self) -> int:
+        """Number a new object type; no number is given again."""
+        self._schemas_made += 1
+        return self.portal_id * 100 + self._schemas_made
+
+    def add_custom(self, kind: ObjectType, about: dict[str, Any]) -> ObjectType:
+        """Add an object type of the account's own."""
+        group = kind.properties[0].group
+        self.custom[kind.name], self.schemas[kind.name] = kind, about
+        self.properties[kind.name] = {prop.name: prop for prop in kind.properties}
+        self.groups[kind.name] = {
+            group: {"name": group, "label": f"{about['name']} information", "displayOrder": 0, "archived": False}
+        }
+        self.store.tables[kind.name] = Table(kind)
+        return kind
+
+    def remove_custom(self, name: str) -> None:
+        """Remove an object type of the account's own."""
+        for known in (self.custom, self.schemas, self.properties, self.groups, self.store.tables):
+            known.pop(name, None)
+        self._custom = {row for row in self._custom if row[0] != name}
+
     def set_property(self, kind: str, prop: Property) -> None:
         """Add or replace a property of an object type."""
         self.properties[kind][prop.name] = prop
@@ -198,6 +225,8 @@ class Account:
         return {
             "portal_id": self.portal_id,
             "settings": asdict(self.settings),
+            "schemas": list(self.schemas.values()),
+            "schemas_made": self._schemas_made,
             "properties": [
                 {"object": kind, **asdict(self.properties[kind][name])} for kind, name in sorted(self._custom)
             ],
@@ -208,6 +237,12 @@ class Account:
 
     def restore_config(self, config: dict[str, Any]) -> None:
         """Take back what `config` returned."""
+        self._schemas_made = config.get("schemas_made", 0)
+        kept = {custom(self.portal_id, about).name: about for about in config.get("schemas", ())}
+        for name in self.custom.keys() - kept.keys():
+            self.remove_custom(name)
+        for name in kept.keys() - self.custom.keys():
+            self.add_custom(custom(self.portal_id, kept[name]), kept[name])
         rows = [(row.pop("object"), _property(row)) for row in config["properties"]]
         for kind, name in self._custom - {(kind, prop.name) for kind, prop in rows}:
             self.remove_property(kind, name)

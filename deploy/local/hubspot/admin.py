@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from deploy.local.hubspot import edits, properties
+from deploy.local.hubspot import edits, properties, schemas
 from deploy.local.hubspot.account import Account
 from deploy.local.hubspot.directory import make_owner
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found
@@ -56,6 +56,7 @@ class Admin:
             ("PUT", "webhooks"): self._set_webhooks,
             ("GET", "faults"): lambda account, *_: {"rules": account.faults.report()},
             ("PUT", "faults"): self._set_faults,
+            ("POST", "schemas"): self._schemas,
             ("POST", "edits"): self._edits,
             ("POST", "load"): self._load,
             ("GET", "audit"): self._audit,
@@ -91,9 +92,9 @@ class Admin:
             if len(steps) <= 3 and (method, name) in self._of_account:
                 return self._of_account[method, name](account, body, query)
             if len(steps) == 4 and (method, name) == ("GET", "records"):
-                return self._records(account, object_type(steps[3]).name)
+                return self._records(account, object_type(steps[3], account).name)
             if len(steps) == 4 and (method, name) == ("POST", "properties"):
-                return self._add_property(account, object_type(steps[3]).name, body)
+                return self._add_property(account, object_type(steps[3], account).name, body)
             if len(steps) == 5 and (method, name) == ("GET", "associations"):
                 ends = object_type(steps[3]).name, object_type(steps[4]).name
                 links = account.store.links.get(ends, {})
@@ -188,6 +189,16 @@ class Admin:
         )
         self._world.save()
         return properties.show(prop)
+
+    def _schemas(self, account: Account, body: Body, _: Query) -> Body:
+        """Make a custom object, or remove one (`remove`) with all its records."""
+        if body.get("remove"):
+            account.remove_custom(object_type(body["remove"], account).name)
+            self._world.save()
+            return self._about(account)
+        kind = schemas.define(account, body, self._world.clock())
+        self._world.save()
+        return schemas.show(account, kind)
 
     def _webhooks(self, account: Account) -> Body:
         counts: Mapping[str, int] = self._dispatcher.counts.get(account.portal_id, {})

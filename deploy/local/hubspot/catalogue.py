@@ -4,6 +4,7 @@ A new object type is one row of `OBJECT_TYPES` and its properties in `fields.py`
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from deploy.local.hubspot import fields
 from deploy.local.hubspot.fields import Property
@@ -26,10 +27,35 @@ class ObjectType:
     searchable: tuple[str, ...] = ()
     """What the free-text `query` of a search looks into."""
     modified: str = "hs_lastmodifieddate"
+    created: str = "createdate"
     read_scope: str
     write_scope: str
     webhook_types: bool = True
     """Whether the classic `contact.creation` event names exist; other types have the `object.*` form alone."""
+
+
+def custom(portal: int, about: dict[str, Any]) -> ObjectType:
+    """Return the object type of an account's own that a schema describes."""
+    name, modified, created = f"p{portal}_{about['name']}", "hs_lastmodifieddate", "hs_createdate"
+    return ObjectType(
+        name=name,
+        singular=name,
+        type_id=f"2-{about['number']}",
+        properties=fields.system(group_of(about["name"]), modified, created),
+        defaults=(about["primaryDisplayProperty"],),
+        required=tuple((one,) for one in about["requiredProperties"]),
+        searchable=tuple(about.get("searchableProperties", ())),
+        modified=modified,
+        created=created,
+        read_scope="crm.objects.custom.read",
+        write_scope="crm.objects.custom.write",
+        webhook_types=False,
+    )
+
+
+def group_of(name: str) -> str:
+    """Name the group that the properties of a custom object are put in."""
+    return f"{name}_information"
 
 
 def _row(

@@ -50,6 +50,21 @@ class AdminClient:
         body = {"name": name, "label": name, "type": "string", "fieldType": "text", "hasUniqueValue": unique, **fields}
         return self.call("POST", f"accounts/{portal}/properties/{kind}", body)
 
+    def add_object(self, portal: int, name: str, /, *, required: Iterable[str] = (), **types: str) -> dict[str, Any]:
+        """Create a custom object with properties of these types; the first one names its records."""
+        shown = {"string": "text", "bool": "booleancheckbox", "datetime": "date"}
+        rows = [
+            {"name": one, "label": one.capitalize(), "type": type_, "fieldType": shown.get(type_, type_)}
+            for one, type_ in types.items()
+        ]
+        labels = {"singular": name.capitalize(), "plural": f"{name.capitalize()}s"}
+        body = {"name": name, "labels": labels, "primaryDisplayProperty": next(iter(types)), "properties": rows}
+        return self.call("POST", f"accounts/{portal}/schemas", {**body, "requiredProperties": list(required)})
+
+    def remove_object(self, portal: int, name: str) -> None:
+        """Remove a custom object with all its records, by its full name or type id."""
+        self.call("POST", f"accounts/{portal}/schemas", {"remove": name})
+
     def set_webhooks(
         self, portal: int, url: str, events: Iterable[str], *, signature: str = "v3", **fields: Any
     ) -> dict[str, Any]:

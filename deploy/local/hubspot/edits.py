@@ -30,7 +30,7 @@ def apply(account: Account, row: dict[str, Any], now: int, call: str) -> dict[st
     if op not in OPERATIONS:
         raise bad_request(f"op {op!r} is unknown; use one of {', '.join(OPERATIONS)}")
     author = Author("person", str(row.get("user", "1")), now, call)
-    table = account.store.tables[object_type(need_text(row, "type")).name]
+    table = account.store.tables[object_type(need_text(row, "type"), account).name]
     if op == "create":
         props = records.check(account, table, row.get("properties", {}), None)
         records.require(table, props)
@@ -60,7 +60,7 @@ def _left(record: Record) -> dict[str, Any]:
 
 
 def _link(account: Account, row: dict[str, Any], table: Table, record: Record, author: Author) -> dict[str, Any]:
-    target = object_type(need_text(row, "toType")).name
+    target = object_type(need_text(row, "toType"), account).name
     allowed = [one.type_id for one in between(table.kind.name, target)]
     types = row.get("types") or (allowed[:1] if row["op"] == "link" else None)
     if not allowed or any(number not in allowed for number in types or ()):
@@ -94,7 +94,7 @@ def load(account: Account, body: dict[str, Any], now: int) -> dict[str, Any]:
     for name, rows in body.items():
         if name == "links":
             continue
-        table = account.store.tables[object_type(name).name]
+        table = account.store.tables[object_type(name, account).name]
         made_ids = ids.setdefault(table.kind.name, [])
         for number, row in enumerate(rows):
             try:

@@ -124,7 +124,7 @@ def _source(by: list[str]) -> tuple[str, str]:
 
 def _facts(entry: Entry, store: Store) -> Iterator[tuple[ObjectType, str, dict[str, Any]]]:
     op = entry["op"]
-    kind = BY_SPELLING[entry["type"]]
+    kind = store.tables[entry["type"]].kind
     if op in ("link", "unlink"):
         yield from _link_facts(entry, removed=op == "unlink")
         return

@@ -85,15 +85,13 @@ def _stage(group: str, name: str, label: str) -> Property:
     return Property(name=name, label=label, type="enumeration", field_type="select", group=group, external="PIPELINE")
 
 
-def system(group: str, modified: str) -> tuple[Property, ...]:
+def system(group: str, modified: str, created: str = "createdate") -> tuple[Property, ...]:
     """Return the properties HubSpot itself keeps on every record; `modified` names the time of the last change."""
     return (
         Property(
             name="hs_object_id", label="Record ID", type="number", field_type="number", group=group, read_only=True
         ),
-        Property(
-            name="createdate", label="Create Date", type="datetime", field_type="date", group=group, read_only=True
-        ),
+        Property(name=created, label="Create Date", type="datetime", field_type="date", group=group, read_only=True),
         Property(name=modified, label="Last Modified", type="datetime", field_type="date", group=group, read_only=True),
         Property(
             name="hs_merged_object_ids",

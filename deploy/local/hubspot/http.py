@@ -45,7 +45,7 @@ class Call:
 
     def kind(self, name: str = "type") -> ObjectType:
         """Return the object type a path names."""
-        return object_type(self.params[name])
+        return object_type(self.params[name], self.account)
 
     def table(self, name: str = "type") -> Table:
         """Return the table of the object type a path names."""
@@ -97,13 +97,14 @@ class Call:
 Handler = Callable[[Call], Answer]
 
 
-def object_type(spelling: str) -> ObjectType:
-    """Return an object type by its plural, singular or type id.
+def object_type(spelling: str, account: Account | None = None) -> ObjectType:
+    """Return an object type by its plural, singular or type id; a custom one of an account also by its full name.
 
     Raises:
         ApiError: 400, as HubSpot answers for a type it cannot infer.
     """
-    kind = BY_SPELLING.get(spelling)
+    custom = account.custom.values() if account is not None else ()
+    kind = BY_SPELLING.get(spelling) or next((x for x in custom if spelling in (x.name, x.type_id)), None)
     if kind is None:
         raise bad_request(f"Unable to infer object type from: {spelling}")
     return kind

@@ -33,13 +33,13 @@ def wanted(call: Call, table: Table, asked: Iterable[str]) -> list[str]:
     known = call.account.properties[table.kind.name]
     names = [name.lower() for name in asked]
     chosen = [name for name in names or table.kind.defaults if name in known]
-    return list(dict.fromkeys((*chosen, "createdate", "hs_object_id", table.kind.modified)))
+    return list(dict.fromkeys((*chosen, table.kind.created, "hs_object_id", table.kind.modified)))
 
 
 def written(table: Table, record: Record) -> dict[str, Any]:
     """Return a record as the answer to a write carries it: everything it holds."""
     held = [name for name, value in record.props.items() if value]
-    return show(record, dict.fromkeys((*held, "createdate", "hs_object_id", table.kind.modified)))
+    return show(record, dict.fromkeys((*held, table.kind.created, "hs_object_id", table.kind.modified)))
 
 
 def list_page(call: Call) -> Answer:
@@ -49,7 +49,7 @@ def list_page(call: Call) -> Answer:
     archived = call.flag("archived")
     names = wanted(call, table, call.names("properties"))
     found, more = table.page(cursor(call.text("after")), limit, archived=archived)
-    others = [object_type(name).name for name in call.names("associations")]
+    others = [object_type(name, call.account).name for name in call.names("associations")]
     results = [_with_associations(call, table, record, names, others) for record in found]
     return Answer(200, paged(results, found[-1].id if more else None))
 
@@ -61,7 +61,7 @@ def read(call: Call) -> Answer:
     if record is None or (record.archived_at > 0) != call.flag("archived"):
         raise not_found()
     names = wanted(call, table, call.names("properties"))
-    others = [object_type(name).name for name in call.names("associations")]
+    others = [object_type(name, call.account).name for name in call.names("associations")]
     return Answer(200, _with_associations(call, table, record, names, others))
 
 

@@ -140,7 +140,7 @@ def merge(account: Account, table: Table, winner: Record, loser: Record, author:
     """Make one new record of two: the winner's values, the loser's where the winner has none; both ids retire."""
     if winner.id == loser.id:
         raise bad_request(f"Cannot merge {table.kind.singular} {winner.id} with itself")
-    system = {"hs_object_id", "createdate", table.kind.modified}
+    system = {"hs_object_id", table.kind.created, table.kind.modified}
     props = {name: value for name, value in loser.props.items() if value and name not in system}
     props.update({name: value for name, value in winner.props.items() if value and name not in system})
     if table.kind.name == "contacts":

@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.local.hubspot import associations, directory, objects, properties, search
+from deploy.local.hubspot import associations, directory, objects, properties, schemas, search
 from deploy.local.hubspot.catalogue import BY_SPELLING
 from deploy.local.hubspot.http import Handler
 
-Access = Literal["read", "write", "schema_read", "schema_write", "owners", "none"]
+Access = Literal[
+    "read", "write", "schema_read", "schema_write", "custom_schema_read", "custom_schema_write", "owners", "none"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ ROUTES = (
     Route("GET", "v3", "properties/{type}/{name}", properties.read, "properties", "schema_read"),
     Route("PATCH", "v3", "properties/{type}/{name}", properties.update, "properties", "schema_write"),
     Route("DELETE", "v3", "properties/{type}/{name}", properties.archive, "properties", "schema_write"),
+    Route("GET", "", "crm-object-schemas/v3/schemas", schemas.list_all, "schemas", "custom_schema_read"),
+    Route("POST", "", "crm-object-schemas/v3/schemas", schemas.create, "schemas", "custom_schema_write"),
+    Route("GET", "", "crm-object-schemas/v3/schemas/{type}", schemas.read, "schemas", "custom_schema_read"),
+    Route("DELETE", "", "crm-object-schemas/v3/schemas/{type}", schemas.archive, "schemas", "custom_schema_write"),
     Route("GET", "v3", "owners", directory.owners, "owners", "owners"),
     Route("GET", "v3", "owners/{id}", directory.owner, "owners", "owners"),
     Route("GET", "", "account-info/v3/details", directory.account_details, "account", "none"),
@@ -120,14 +126,26 @@ def match(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
 
 def scopes(route: Route, params: dict[str, str]) -> tuple[str, ...]:
     """Return the scopes of which the token must have one; none when any token will do."""
-    if route.access == "owners":
-        return ("crm.objects.owners.read",)
-    kind = BY_SPELLING.get(params.get("type", ""))
-    if route.access == "none" or kind is None:
+    verb = route.access.rpartition("_")[2]
+    fixed: dict[Access, tuple[str, ...]] = {"owners": ("crm.objects.owners.read",), "none": ()}
+    if route.access in fixed:
+        return fixed[route.access]
+    spelling = params.get("type", "")
+    kind = BY_SPELLING.get(spelling)
+    if route.access.startswith("custom_") or (kind is None and re.match(r"2-|p\d+_", spelling)):
+        return _custom_scopes(route.access, verb)
+    if kind is None:
         return ()
     if route.access == "read":
         return (kind.read_scope,)
     if route.access == "write":
         return (kind.write_scope,)
-    verb = route.access.removeprefix("schema_")
     return (f"crm.schemas.{kind.name}.{verb}", kind.read_scope if verb == "read" else kind.write_scope)
+
+
+def _custom_scopes(access: Access, verb: str) -> tuple[str, ...]:
+    """Return the scopes for custom objects, which all share them."""
+    if access.startswith("custom_"):
+        return (f"crm.schemas.custom.{verb}",)
+    what = "schemas" if access.startswith("schema_") else "objects"
+    return tuple(dict.fromkeys((f"crm.{what}.custom.{verb}", f"crm.objects.custom.{verb}")))

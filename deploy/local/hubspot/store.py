@@ -193,7 +193,12 @@ class Store:
         at = int(entry["at"])
         created = int(entry.get("created", at))
         created_iso, stamp = iso(created), iso(at)
-        props = {**entry["after"], "hs_object_id": entry["id"], "createdate": created_iso, table.kind.modified: stamp}
+        props = {
+            **entry["after"],
+            "hs_object_id": entry["id"],
+            table.kind.created: created_iso,
+            table.kind.modified: stamp,
+        }
         return Record(entry["id"], props, created, at, created_iso, stamp)
 
     def linked(self, source: str, record_id: str, target: str) -> dict[str, set[int]]:

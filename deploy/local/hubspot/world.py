@@ -22,6 +22,7 @@ ALL_SCOPES = tuple(
                 for verb in ("read", "write")
             ),
             "crm.objects.owners.read",
+            *(f"crm.{what}.custom.{verb}" for what in ("objects", "schemas") for verb in ("read", "write")),
         )
     )
 )

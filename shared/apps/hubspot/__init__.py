@@ -1,4 +1,4 @@
-"""HubSpot: contacts, companies and deals, and which of them belong together.
+"""HubSpot: contacts, companies, deals and custom objects, and which of the first three belong together.
 
 What is particular here:
 
@@ -17,10 +17,10 @@ What is particular here:
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.apps.hubspot.account import account, discover, owners, prepare
+from shared.apps.hubspot.account import account, discover, find, owners, prepare
 from shared.apps.hubspot.associations import READ, read_all_links
 from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archived, rewind_modified
-from shared.apps.hubspot.objects import KINDS, Kind
+from shared.apps.hubspot.objects import KINDS, Kind, custom
 from shared.apps.hubspot.reading import BATCH, list_page, read
 from shared.apps.hubspot.signing import bearer, page, redeem, refresh
 from shared.apps.hubspot.webhook import OLDEST, SIGNATURES, verify
@@ -36,14 +36,16 @@ from shared.core.connector import (
     Feed,
     FeedPage,
     FieldInfo,
+    FoundObject,
     LinkFeed,
+    OwnObjects,
     Page,
     ReadResult,
     Session,
     Webhook,
     WriteResult,
 )
-from shared.core.demands import ConnectionField, Limit, Scope
+from shared.core.demands import OWN_OBJECTS, ConnectionField, Limit, Scope
 from shared.core.records import Linked
 
 __all__ = ["HUBSPOT"]
@@ -83,7 +85,11 @@ def _link_feed(kind: Kind) -> LinkFeed | None:
     return LinkFeed(batch=READ, read=read_links) if kind.links else None
 
 
-def _binding(kind: Kind) -> Binding:
+def _bind(found: FoundObject) -> Binding:
+    return _binding(custom(found), found.type)
+
+
+def _binding(kind: Kind, type_: str) -> Binding:
     def read_(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[ReadResult]]:
         return read(session, kind, ids, names)
 
@@ -107,7 +113,7 @@ def _binding(kind: Kind) -> Binding:
 
     return Binding(
         object=kind.object,
-        type=kind.object,
+        type=type_,
         versions="ordered",
         create="marker",
         lock="none",
@@ -130,36 +136,36 @@ def _binding(kind: Kind) -> Binding:
     )
 
 
-def _scopes(kind: Kind) -> tuple[Scope, ...]:
-    what = kind.path
+def _scopes(object_: str, what: str) -> tuple[Scope, ...]:
+    named = what if what != "custom" else "custom objects"
     return (
         Scope(
             name=f"crm.objects.{what}.read",
-            objects=(kind.object,),
+            objects=(object_,),
             access="read",
             required=True,
-            reason=f"To read {what} and to notice when they change.",
+            reason=f"To read {named} and to notice when they change.",
         ),
         Scope(
             name=f"crm.objects.{what}.write",
-            objects=(kind.object,),
+            objects=(object_,),
             access="write",
             required=False,
-            reason=f"To create and update {what}; not needed when the sync only reads from HubSpot.",
+            reason=f"To create and update {named}; not needed when the sync only reads from HubSpot.",
         ),
         Scope(
             name=f"crm.schemas.{what}.read",
-            objects=(kind.object,),
+            objects=(object_,),
             access="read",
             required=True,
-            reason=f"To list the properties of {what} in the mapping table.",
+            reason=f"To list the properties of {named} in the mapping table.",
         ),
         Scope(
             name=f"crm.schemas.{what}.write",
-            objects=(kind.object,),
+            objects=(object_,),
             access="write",
             required=False,
-            reason=f"To add the property that marks the {what} that Syncline created, so that none is created twice.",
+            reason=f"To add the property that marks the {named} that Syncline created, so that none is created twice.",
         ),
     )
 
@@ -173,6 +179,7 @@ HUBSPOT: Final = App(
     connection_fields=(
         ConnectionField(name="objects_path", label="Path of the objects API", kind="text", required=False),
         ConnectionField(name="properties_path", label="Path of the properties API", kind="text", required=False),
+        ConnectionField(name="schemas_path", label="Path of the schemas API", kind="text", required=False),
         ConnectionField(name="owners_path", label="Path of the owners API", kind="text", required=False),
         ConnectionField(name="associations_path", label="Path of the associations API", kind="text", required=False),
         ConnectionField(
@@ -208,7 +215,8 @@ HUBSPOT: Final = App(
             required=True,
             reason="To sign in at all; HubSpot gives it to every app.",
         ),
-        *(scope for kind in KINDS for scope in _scopes(kind)),
+        *(scope for kind in KINDS for scope in _scopes(kind.object, kind.path)),
+        *_scopes(OWN_OBJECTS, "custom"),
         Scope(
             name="crm.objects.owners.read",
             objects=tuple(kind.object for kind in KINDS),
@@ -224,7 +232,8 @@ HUBSPOT: Final = App(
         Limit(name="token", kind="rolling", scope="token", amount=10, window_s=10),
         Limit(name="daily", kind="daily", scope="account", amount=625_000, window_s=86_400),
     ),
-    objects={kind.object: _binding(kind) for kind in KINDS},
+    objects={kind.object: _binding(kind, kind.object) for kind in KINDS},
+    own_objects=OwnObjects(find=find, bind=_bind),
     account=account,
     owners=owners,
     webhook=Webhook(path="/webhooks/hubspot", verify=verify, read=read_webhook),

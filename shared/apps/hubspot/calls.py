@@ -12,6 +12,7 @@ from shared.core.connector import Exchange, HttpRequest, HttpResponse, Session
 PREFIXES: Final = {
     "objects_path": "/crm/v3/objects",
     "properties_path": "/crm/v3/properties",
+    "schemas_path": "/crm-object-schemas/v3/schemas",
     "owners_path": "/crm/v3/owners",
     "associations_path": "/crm/v4/associations",
     "record_associations_path": "/crm/v4/objects",

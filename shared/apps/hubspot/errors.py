@@ -99,6 +99,8 @@ ROWS: Final = (
     Row(fits=_code("INVALID_OPTION", "INVALID_OWNER_ID"), code="option_unknown", retry="setup"),
     Row(fits=_code("INVALID_INTEGER", "INVALID_LONG", "INVALID_DATE"), code="type_mismatch", retry="edit"),
     Row(fits=_code("INVALID_EMAIL", "INVALID_VALUE"), code="invalid_value", retry="edit"),
+    # A custom object that was removed, or that this user may not see: none of its records is told to be gone.
+    Row(fits=_says("Unable to infer object type"), code="permission_denied", retry="setup"),
     # A property that is hidden from this user is one that does not exist, as far as HubSpot tells.
     Row(fits=_code("PROPERTY_DOESNT_EXIST"), code="permission_denied", retry="setup"),
     Row(

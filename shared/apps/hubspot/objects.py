@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.core.connector import Association, FieldInfo, Option
+from shared.core.connector import Association, FieldInfo, FoundObject, Option
 from shared.core.records import FieldType
 
 MARKER: Final = "syncline_id"
 """Our own unique property: it holds the create id."""
+CUSTOM: Final = "p_"
+"""What the names of custom objects begin with here: HubSpot itself may come to have an object of any other name."""
 MERGED: Final = "hs_merged_object_ids"
 CREATED: Final = "createdate"
 
@@ -216,5 +218,18 @@ DEAL: Final = Kind(
         Link(label="contacts", to="contact", path="contacts", plain=3),
     ),
 )
+
+
+def custom(found: FoundObject) -> Kind:
+    """Return a custom object of an account as the object type that it is."""
+    return Kind(
+        object=found.name,
+        path=found.id,
+        type_id=found.id,
+        modified="hs_lastmodifieddate",
+        group=f"{found.name.removeprefix(CUSTOM)}_information",
+        fields=found.fields,
+    )
+
 
 KINDS: Final = (CONTACT, COMPANY, DEAL)
