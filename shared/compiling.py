@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from shared.core.connector import Binding, FieldInfo, link_name
 from shared.core.mapping import FieldMapping
 from shared.core.matching import Identity, Rule
-from shared.core.merging import Choice, Edited, Flow, InvalidValue
+from shared.core.merging import Choice, Edited, Flow, InvalidValue, Part
 from shared.core.people import People
 from shared.core.policies import Identified, Policy, SidePolicy
 from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, opposite
@@ -21,12 +21,14 @@ from shared.rules import match_rules
 from shared.rules.conflict_policies import POLICIES, Conflict
 from shared.rules.identifiers import person_name, texts
 from shared.rules.lenses import LENS, LensContext
+from shared.rules.money import NO_MONEY, Kept, Money
 from shared.rules.tables import NO_TABLE, of_people, of_values
 
 NOBODY: Final[Mapping[str, People]] = MappingProxyType({})
 Names: TypeAlias = tuple[str, ...]
 BindingOf: TypeAlias = Callable[[str, str], Binding]
 """(connection, object) to how its app holds it; raises KeyError where there is none."""
+Infos: TypeAlias = Mapping[Side, Mapping[str, FieldInfo]]
 Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
 
 
@@ -58,19 +60,41 @@ def compile_policy(
         live=live,
         left=sides["L"],
         right=sides["R"],
-        rules=tuple(_rule(sync, mapping, _context(mapping, left, right, people), infos) for mapping in sync.mappings),
+        rules=tuple(
+            _rule(sync, mapping, _context(mapping, left, right, people, infos), infos) for mapping in sync.mappings
+        ),
         match=_match_rule(sync, type_, rules),
         match_settings=sync.match,
         associations=tuple(_association(sync, row, bindings.values()) for row in sync.associations),
     )
 
 
-def _context(mapping: FieldMapping, left: Connection, right: Connection, people: Mapping[str, People]) -> LensContext:
+def _context(
+    mapping: FieldMapping, left: Connection, right: Connection, people: Mapping[str, People], infos: Infos
+) -> LensContext:
     """Return what the values of a mapping mean beyond themselves."""
     table = of_values(mapping) if mapping.lens in ("table", "set_table") else NO_TABLE
     if mapping.lens == "owner":
         table = of_people(mapping, people.get(left.id), people.get(right.id))
-    return LensContext(country=left.country or right.country, zone=_zone(mapping, left, right), table=table)
+    money = NO_MONEY
+    if mapping.lens == "money":
+        money = Money(left=_kept(mapping, "L", left, infos), right=_kept(mapping, "R", right, infos))
+    country, zone = left.country or right.country, _zone(mapping, left, right)
+    return LensContext(country=country, zone=zone, table=table, money=money)
+
+
+def _kept(mapping: FieldMapping, side: Side, connection: Connection, infos: Infos) -> Kept:
+    amount, *currency = mapping.fields(side)
+    info = infos[side].get(amount)
+    return Kept(scale=info.scale if info is not None else None, currency=connection.own_currency, fixed=not currency)
+
+
+def _parts(mapping: FieldMapping, side: Side, context: LensContext) -> tuple[Part, ...]:
+    """Return what belongs to the values of a mapping besides their field."""
+    if mapping.lens != "money":
+        return ()
+    kept = context.money.left if side == "L" else context.money.right
+    return (Part(field=mapping.left_currency if side == "L" else mapping.right_currency, default=kept.currency),)
 
 
 def type_of(sync: SyncSettings, bindings: Mapping[Side, Binding]) -> ObjectType[Any]:
@@ -113,7 +137,7 @@ def _side(
     native = playing(binding.fields, roles)
     identifying = {name: native[name] for name in type_.identifiers if name in native}
     # Of one that is off, too: were its values not known when it is on again, an old one would pass for an edit.
-    mapped = {mapping.left if side == "L" else mapping.right for mapping in sync.mappings}
+    mapped = {name for mapping in sync.mappings for name in mapping.fields(side)}
     chosen = sync.match.left_field if side == "L" else sync.match.right_field
     if sync.match.mode == "fields":
         identifying = {**identifying, "": chosen}
@@ -201,9 +225,7 @@ def _fitting(value: Value | None, info: FieldInfo | None) -> Value | None:
     return value
 
 
-def _rule(
-    sync: Sync, mapping: FieldMapping, context: LensContext, infos: Mapping[Side, Mapping[str, FieldInfo]]
-) -> Flow:
+def _rule(sync: Sync, mapping: FieldMapping, context: LensContext, infos: Infos) -> Flow:
     lens = LENS[mapping.lens]
     left, right = infos["L"].get(mapping.left), infos["R"].get(mapping.right)
     policy = POLICIES[mapping.policy]
@@ -244,6 +266,8 @@ def _rule(
         dated=mapping.policy == "most_recent",
         members=lens.members,
         agree=agree if lens.agree is not None else None,
+        left_parts=_parts(mapping, "L", context),
+        right_parts=_parts(mapping, "R", context),
     )
 
 

@@ -89,7 +89,7 @@ def creates(sync: Sync, policy: Policy, apps: Mapping[str, App]) -> None:
         part, word = policy.side(side), "to_left" if side == "L" else "to_right"
         if not part.create:
             continue
-        written = {rule.field(side) for rule in policy.rules if rule.flows_to(side)}
+        written = {name for rule in policy.rules if rule.flows_to(side) for name in rule.fields(side)}
         lacking = [group for group in part.required if not written & set(group)]
         where = f"{part.object} of {apps[part.app].title} (connection {part.connection!r})"
         if lacking:

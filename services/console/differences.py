@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from shared.core.mapping import FieldMapping
+from shared.core.records import SIDES
 from shared.core.syncs import AssociationMapping, Connection, Sync
 
 _UNSHOWN: Final = frozenset({"version", "since", "origin", "required", "key", "deletes"})
@@ -37,7 +38,8 @@ def syncs(old: Sync, new: Sync) -> tuple[str, ...]:
 
 def mapping(row: FieldMapping) -> str:
     """Write a mapping in one line."""
-    return f"{row.left} {_ARROWS[row.direction]} {row.right}" + ("" if row.on else " (off)")
+    left, right = (", ".join(row.fields(side)) for side in SIDES)
+    return f"{left} {_ARROWS[row.direction]} {right}" + ("" if row.on else " (off)")
 
 
 def _secret(name: str, old: str | None, new: str | None, *, anew: bool) -> list[str]:

@@ -19,6 +19,9 @@ class End:
     app: str
     object: str
     fields: Mapping[str, FieldInfo]
+    connection: str = ""
+    currency: str = ""
+    """Of its amounts that name none; empty where nobody says."""
 
     def field(self, where: str, name: str) -> FieldInfo:
         """Give a field; raises `SetupError`."""

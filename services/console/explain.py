@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from services.console.owners import named
-from shared.core.merging import equal
+from shared.core.merging import Unknown, equal
 from shared.core.pairs import Pair, Pending, Problem
 from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
@@ -124,10 +124,10 @@ def _differing(pair: Pair, setups: Setups) -> list[str]:
         rule.key
         for rule in policy.rules
         if rule.on
-        and rule.left in left
-        and rule.right in right
-        and left[rule.left] != right[rule.right]
-        and not equal(rule, left[rule.left], right[rule.right])
+        and not isinstance(here := rule.held_in("L", left), Unknown)
+        and not isinstance(there := rule.held_in("R", right), Unknown)
+        and here != there
+        and not equal(rule, here, there)
     ]
 
 

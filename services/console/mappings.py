@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from services.console import value_tables
+from services.console import money, value_tables
 from services.console.ends import End
 from services.console.files import MappingChanges, MappingFile, SetupError
 from shared.apps.defaults import default_mappings
@@ -12,7 +12,7 @@ from shared.core.connector import FieldInfo
 from shared.core.mapping import FieldMapping
 from shared.core.records import FieldType, Side, opposite
 from shared.core.syncs import Sync
-from shared.rules.type_compat import TABLES, Direction, Fit, fit, lenses_for, partners
+from shared.rules.type_compat import MONEY, TABLES, Direction, Fit, fit, lenses_for, partners
 
 _LEADS_TO: Final[Mapping[Direction, tuple[Side, ...]]] = {
     "two_way": ("L", "R"),
@@ -48,8 +48,9 @@ def changed(sync: str, wanted: MappingChanges, left: End, right: End) -> tuple[F
 
 
 def defaults(left: End, right: End) -> tuple[FieldMapping, ...]:
-    """Return the mappings that both apps suggest."""
-    return default_mappings(tuple(left.fields.values()), tuple(right.fields.values()))
+    """Return the mappings that both apps suggest; of amounts, those whose currency somebody says."""
+    found = default_mappings(tuple(left.fields.values()), tuple(right.fields.values()))
+    return tuple(row for row in found if row.lens != MONEY or money.is_told(row, left, right))
 
 
 def left_out(made: Sequence[FieldMapping], suggested: Sequence[FieldMapping]) -> list[FieldMapping]:
@@ -92,23 +93,25 @@ def hints(sync: str, made: Sequence[FieldMapping], old: Sync | None, left: End, 
                 found += value_tables.lacking(f"{where}: {name!r} of {target.app}", one, other, source.app)
         one, other = left.fields[row.left], right.fields[row.right]
         found += value_tables.hints(where, row, one, other)
+        found += money.hints(where, row, left, right)
     return found
 
 
 def _check_written(sync: str, made: Sequence[FieldMapping], left: End, right: End) -> None:
     """Refuse two mappings that write one field."""
-    for side, end in (("L", left), ("R", right)):
+    ends: tuple[tuple[Side, End], ...] = (("L", left), ("R", right))
+    for side, end in ends:
         written: dict[str, str] = {}
         for row in made:
             if not row.on or side not in _LEADS_TO[row.direction]:
                 continue
-            name = row.left if side == "L" else row.right
-            if name in written:
-                raise SetupError(
-                    f"sync {sync!r}: the mappings {written[name]!r} and {row.key!r} both write the field {name!r} of "
-                    f"{end.app}: switch one of them off, or turn it the other way"
-                )
-            written[name] = row.key
+            for name in row.fields(side):
+                if name in written:
+                    raise SetupError(
+                        f"sync {sync!r}: the mappings {written[name]!r} and {row.key!r} both write the field {name!r} "
+                        f"of {end.app}: switch one of them off, or turn it the other way"
+                    )
+                written[name] = row.key
 
 
 def dated(row: FieldMapping, old: Sync | None) -> FieldMapping:
@@ -126,11 +129,11 @@ def dated(row: FieldMapping, old: Sync | None) -> FieldMapping:
 
 
 def _carries(row: FieldMapping) -> tuple[str, ...]:
-    return row.left, row.right, row.lens, row.zone
+    return *row.fields("L"), "", *row.fields("R"), "", row.lens, row.zone
 
 
 def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:
-    one, other = left.field(where, row.left), right.field(where, row.right)
+    one, other = money.with_currencies(where, row, left, right)
     fits = fit(one, other, table=bool(row.values))
     value_tables.check(where, row, (left, one), (right, other))
     if fits.cell.way == "refused":
@@ -147,6 +150,7 @@ def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:
         key=row.key, left=row.left, right=row.right, lens=_lens(where, row, one, other), zone=_zone(where, row),
         direction=direction, policy=row.policy, clears=row.clears, on=row.on, origin="custom",
         values=row.values, unmapped=row.unmapped, otherwise=row.otherwise,
+        left_currency=row.left_currency, right_currency=row.right_currency,
     )  # fmt: skip
 
 
@@ -181,6 +185,8 @@ def _shown(info: FieldInfo) -> str:
 
 def _lens(where: str, row: MappingFile, one: FieldInfo, other: FieldInfo) -> str:
     known = (TABLES[one.type, other.type],) if row.values else lenses_for(one.type, other.type)
+    if row.left_currency or row.right_currency:
+        known = (MONEY,)
     if row.lens is not None and row.lens not in known:
         raise SetupError(
             f"{where}: the lens {row.lens!r} does not fit {_shown(one)} and {_shown(other)}: write `lens: "

@@ -9,6 +9,7 @@ from shared.core.people import People, Person
 from shared.core.records import SIDES, Side, Value
 from shared.core.syncs import Sync
 from shared.rules.tables import of_people
+from shared.rules.type_compat import MONEY
 from shared.setups import Setups
 
 Told: TypeAlias = Mapping[str, People | Unasked]
@@ -91,8 +92,10 @@ def _listed(values: Sequence[str]) -> str:
 
 
 def named(setups: Setups, sync: Sync, key: str, side: Side, value: Value | None) -> Value | None:
-    """Return the address of the person that a value of a mapping stands for, and any other value as it is."""
+    """Return a value of a mapping as people read it: a person by the address, an amount with its currency."""
     mapping = next((row for row in sync.mappings if row.key == key), None)
+    if mapping is not None and mapping.lens == MONEY and isinstance(value, list | tuple):
+        return " ".join(value).strip()
     if mapping is None or mapping.lens != "owner" or not isinstance(value, str):
         return value
     people = setups.people(sync.side(side).connection)

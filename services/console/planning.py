@@ -104,6 +104,7 @@ def draft(current: Current, wanted: ConnectionFile, sealed: Sealed) -> Connectio
         **settings,
         account=old.account if old else "",
         zone=old.zone if old else "UTC",
+        account_currency=old.account_currency if old else "",
         secrets=sealed.secrets,
         webhook_secret=sealed.webhook_secret,
         scopes=sealed.scopes,
@@ -163,7 +164,7 @@ def _identified(
             f"connection {row.id!r} leads to account {name!r} ({info.name}) now, and was made for {old.account!r}: its "
             f"records would be taken for those of the other account. Give the new account its own connection.{moved}"
         )
-    return row.model_copy(update={"account": name, "zone": info.zone})
+    return row.model_copy(update={"account": name, "zone": info.zone, "account_currency": info.currency})
 
 
 def _moved(old: Connection, wanted: ConnectionFile, app: App, info: AccountInfo) -> bool:
@@ -193,11 +194,11 @@ def _check_accounts(drawn: _Drawn, current: Current, wanted: Sequence[str]) -> N
 
 
 def _judge_again(drawn: _Drawn, current: Current, at_ms: int) -> None:
-    """Ask for pairs to be judged again where a connection's country or time zone gives values another meaning."""
+    """Ask for pairs to be judged again where a connection's country, currency or zone gives values another meaning."""
     planned = {change.key for change in drawn.changes}
     for old in current.connections.values():
         row = drawn.rows[old.id]
-        if (row.country, row.zone) == (old.country, old.zone):
+        if (row.country, row.zone, row.own_currency) == (old.country, old.zone, old.own_currency):
             continue
         for sync in current.syncs.values():
             used = row.id in (sync.left.connection, sync.right.connection)
@@ -379,7 +380,8 @@ def _end(
         return Unasked(reason, refused=found.refused)
     app = current.apps[drawn.rows[end.connection].app]
     fields = {info.name: info for info in in_roles(found.values(), end.roles, type_)}
-    return End(app=app.title, object=end.object, fields=fields)
+    row = drawn.rows[end.connection]
+    return End(app=app.title, object=end.object, fields=fields, connection=row.id, currency=row.own_currency)
 
 
 def _job(sync: Sync, at_ms: int) -> Change:

@@ -4,27 +4,37 @@ from collections.abc import Sequence
 
 from shared.core.connector import FieldInfo
 from shared.core.mapping import FieldMapping
-from shared.rules.type_compat import fit
+from shared.objects import MONEY
+from shared.rules import type_compat
+from shared.rules.type_compat import fit, together
 
 
 def default_mappings(left: Sequence[FieldInfo], right: Sequence[FieldInfo]) -> tuple[FieldMapping, ...]:
-    """Pair fields by what they hold, in the ways that are open; fields between which none is are left out."""
-    others = {info.canonical: info for info in right if info.canonical}
-    found = []
-    for info in left:
-        other = others.get(info.canonical) if info.canonical else None
-        if info.canonical is None or other is None:
+    """Pair fields by what they hold, in the ways that are open; fields between which none is are left out.
+
+    An amount travels with its currency, as one value.
+    """
+    here, there = ({info.canonical: info for info in fields if info.canonical} for fields in (left, right))
+    found, carried = [], set[str]()
+    for name, info in here.items():
+        other, currency = there.get(name), MONEY.get(name, "")
+        if other is None:
             continue
-        fits = fit(info, other)
+        code, its_code = here.get(currency), there.get(currency)
+        fits = fit(together(info, code), together(other, its_code))
         if fits.direction is None:
             continue
+        is_money = code is not None or its_code is not None
         found.append(
             FieldMapping(
-                key=info.canonical,
+                key=name,
                 left=info.name,
                 right=other.name,
-                lens=fits.cell.lens,
+                left_currency=code.name if code is not None else "",
+                right_currency=its_code.name if its_code is not None else "",
+                lens=type_compat.MONEY if is_money else fits.cell.lens,
                 direction=fits.direction,
             )
         )
-    return tuple(found)
+        carried |= {currency} if is_money else set()
+    return tuple(row for row in found if row.key not in carried)

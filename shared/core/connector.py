@@ -351,6 +351,7 @@ class AccountInfo:
     formerly: tuple[str, ...] = ()
     """Ids under which earlier versions of Syncline knew the same account."""
     zone: str = "UTC"
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

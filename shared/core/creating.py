@@ -17,7 +17,7 @@ def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[
     source: dict[str, Value | None] = {}
     draft.notes = {key: note for key, note in draft.notes.items() if key == "*"}
     for rule in draft.policy.rules:
-        value = draft.value(side, rule.field(side))
+        value = draft.held(side, rule)
         if not rule.on or not rule.flows_to(target) or isinstance(value, Unknown):
             continue
         source[rule.key] = value
@@ -34,7 +34,7 @@ def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[
             draft.problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.field(side))
             continue
         if sent is not None:
-            fields[rule.field(target)] = sent
+            fields |= rule.as_fields(target, sent, {})
     return fields, source
 
 
@@ -53,7 +53,8 @@ def to_create(
         return left, refused[missed]
     if is_narrowing(draft):
         needed = part.identifiers.union(*part.required)
-        left = {name: value for name, value in left.items() if name in needed}
+        whole = {name for rule in draft.policy.rules if needed & {*(names := rule.fields(target))} for name in names}
+        left = {name: value for name, value in left.items() if name in needed | whole}
     if is_refused(draft, WHOLE, mark_whole(left, links)):
         return left, draft.problems[WHOLE]
     if not is_narrowing(draft):
@@ -65,12 +66,12 @@ def _refused_fields(draft: Draft, target: Side, fields: Parts) -> dict[str, Prob
     """Return why fields cannot be sent, by their names; what was corrected is forgotten."""
     refused: dict[str, Problem] = {}
     for rule in draft.policy.rules:
-        name = rule.field(target)
         problem = draft.problems.get(rule.key)
         if problem is None or not rule.on:
             continue
-        if name not in fields or is_refused(draft, rule.key, mark(fields[name])):
-            refused[name] = problem
+        sent = rule.held_in(target, fields)
+        if isinstance(sent, Unknown) or is_refused(draft, rule.key, mark(sent)):
+            refused |= dict.fromkeys(rule.fields(target), problem)
         else:
             del draft.problems[rule.key]
     return refused

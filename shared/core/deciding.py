@@ -7,7 +7,7 @@ from shared.core.associating import as_written, doubt_links, links_for, resolve_
 from shared.core.creating import fields_for, to_create
 from shared.core.draft import Draft
 from shared.core.ids import create_id, update_id
-from shared.core.merging import UNKNOWN, Ask, Flow, InvalidValue, Keep, LeftOut, Send, Settle, Unknown, merge
+from shared.core.merging import Ask, Flow, Held, InvalidValue, Keep, LeftOut, Send, Settle, Unknown, merge
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.policies import Counterpart, Neighbours
 from shared.core.records import SIDES, Life, LinkWrite, Side, Value, linked_after, opposite
@@ -222,8 +222,8 @@ def _unsettled(draft: Draft) -> list[Flow]:
             rule.key in told
             or rule.key not in base_l
             or rule.key not in base_r
-            or left.fields.get(rule.left, UNKNOWN) != base_l[rule.key]
-            or right.fields.get(rule.right, UNKNOWN) != base_r[rule.key]
+            or rule.held_in("L", left.fields) != base_l[rule.key]
+            or rule.held_in("R", right.fields) != base_r[rule.key]
         )
     ]
 
@@ -280,10 +280,15 @@ def _decide_flow(
                 notes.setdefault(rule.key, draft.notes[rule.key])
         case Ask():
             problems[rule.key] = Problem(
-                code="conflict_manual", message=f"{said(left)} or {said(right)}", field=rule.key
+                code="conflict_manual", message=f"{_spoken(rule, left)} or {_spoken(rule, right)}", field=rule.key
             )
         case _:
             assert_never(decision)
+
+
+def _spoken(rule: Flow, value: Held) -> str:
+    """Return a value as people read it, that of a composite in one."""
+    return said(" ".join(value).strip() if rule.left_parts and isinstance(value, tuple) else value)
 
 
 def _note_settled(notes: dict[str, str], key: str, note: Note | None) -> None:
@@ -323,8 +328,8 @@ def _write(draft: Draft, side: Side, wants: dict[str, Send], now_ms: int) -> Non
         if flow.to:
             links[flow.field(side)] = link
         else:
-            fields[flow.field(side)] = send.value
-    fields, links = one_part(draft, fields, links)
+            fields |= flow.as_fields(side, send.value, end.fields)
+    fields, links = one_part(draft, side, fields, links)
     if not fields and not links:
         return
     going = {key: send for key, send in wants.items() if _goes(by_key[key], side, fields, links)}
@@ -340,7 +345,8 @@ def _write(draft: Draft, side: Side, wants: dict[str, Send], now_ms: int) -> Non
         flow, name = by_key[rule_key], by_key[rule_key].field(side)
         draft.recent[f"{side}{rule_key}"] = (*_lately(draft, rule_key, side, now_ms), now_ms)
         draft.edits += 1 if send.edit else 0
-        old: Value | None = end.links.get(name) if flow.to else before.get(name)
+        held = end.links.get(name) if flow.to else flow.held_in(side, end.fields)
+        old: Value | None = None if isinstance(held, Unknown) else held
         new: Value | None = linked_after(end.links.get(name), links[name]) if flow.to else send.value
         draft.trace.append(Trace(did=Did.WRITE, key=rule_key, side=side, old=old, new=new, lost=send.lost))
 

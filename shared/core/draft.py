@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from shared.core.ids import second_read_token
-from shared.core.merging import UNKNOWN, Edited, Flow, Held
+from shared.core.merging import UNKNOWN, Edited, Flow, Held, Unknown
 from shared.core.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Fields, Life, Linked, Side, Value, put_together
@@ -96,16 +96,15 @@ class Draft:
             if flow.left in other_links:
                 base["L"][flow.key], base["R"][flow.key] = other_links.pop(flow.left)
         if pair.L and pair.R:
+            sides: tuple[tuple[Side, SideState, Fields], ...]
+            sides = (("L", pair.L, pair.base_l), ("R", pair.R, pair.base_r))
             for rule in policy.rules:
                 if rule.key in pair.fresh or rule.since > pair.setup:
                     continue
-                for side, kept in (("L", pair.base_l), ("R", pair.base_r)):
-                    end = pair.L if side == "L" else pair.R
-                    name = rule.field("L" if side == "L" else "R")
-                    if rule.key in kept:
-                        base["L" if side == "L" else "R"][rule.key] = kept[rule.key]
-                    elif end is not None and name in end.fields:
-                        base["L" if side == "L" else "R"][rule.key] = end.fields[name]
+                for side, end, kept in sides:
+                    known = kept[rule.key] if rule.key in kept else rule.held_in(side, end.fields)
+                    if not isinstance(known, Unknown):
+                        base[side][rule.key] = known
         return cls(
             was=pair, policy=policy, ends={"L": pair.L, "R": pair.R}, base=base, other_links=other_links,
             pending=dict(pair.pending), unsure=dict(pair.unsure), problems=dict(pair.problems),
@@ -132,13 +131,17 @@ class Draft:
 
     def held(self, side: Side, flow: Flow) -> Held:
         """Return what a side holds of a flow: the value of a field, or the pairs at the other end of an association."""
-        return self.linked.get((side, flow.key), UNKNOWN) if flow.to else self.value(side, flow.field(side))
+        if flow.to:
+            return self.linked.get((side, flow.key), UNKNOWN)
+        end = self.ends[side]
+        return UNKNOWN if end is None else flow.held_in(side, end.fields)
 
     def note_edits(self, side: Side, fields: Fields, at_ms: int) -> None:
         """Note when values were edited that a report brings, where the most recent one is to win."""
         for flow in self.policy.rules:
-            name = flow.field(side)
-            if flow.dated and name in fields and fields[name] != self.value(side, name):
+            if flow.dated and any(
+                name in fields and fields[name] != self.value(side, name) for name in flow.fields(side)
+            ):
                 self.edited[f"{side}{flow.key}"] = at_ms
 
     def when_edited(self, flow: Flow) -> Edited:
@@ -210,9 +213,9 @@ class Draft:
                     fresh.append(key)
                     open_ = open_ or (rule.on and key not in self.notes)
                     continue
-                if left.fields.get(rule.left, UNKNOWN) != base_l[key]:
+                if rule.held_in("L", left.fields) != base_l[key]:
                     kept_l[key] = base_l[key]
-                if right.fields.get(rule.right, UNKNOWN) != base_r[key]:
+                if rule.held_in("R", right.fields) != base_r[key]:
                     kept_r[key] = base_r[key]
         settled = linked and not self.pending and not open_ and self.status == "in_sync"
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.core.records import Frozen
+from shared.core.records import Frozen, Side
 
 
 class ValueRow(Frozen):
@@ -34,6 +34,11 @@ class MappingSettings(Frozen):
     """Field of the left app."""
     right: str = Field(examples=["TEL"])
     """Field of the right app."""
+    left_currency: str = Field(default="", examples=["deal_currency_code"])
+    """Of an amount, the left field that names its currency: both travel as one value. Where only the other side has
+    such a field, amounts are in the `currency` of the connection."""
+    right_currency: str = Field(default="", examples=["transactioncurrency"])
+    """Of an amount, the right field that names its currency."""
     zone: str = Field(default="", examples=["Europe/Rome"])
     """Where a day begins, when a date meets a time; the zone of the account that holds the time when empty."""
     policy: Literal["inherit", "left", "right", "most_recent", "manual"] = Field(default="inherit", examples=["left"])
@@ -61,3 +66,8 @@ class FieldMapping(MappingSettings):
     required: bool = False
     since: int = 0
     """Settings version in which it became what it is: a pair that was settled before that has no base for it."""
+
+    def fields(self, side: Side) -> tuple[str, ...]:
+        """List the fields of one side: one, and of an amount the one that names its currency."""
+        name, currency = (self.left, self.left_currency) if side == "L" else (self.right, self.right_currency)
+        return (name, currency) if currency else (name,)

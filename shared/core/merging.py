@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from shared.core.records import Side, TooLong, Value, opposite
+from shared.core.records import Fields, Side, TooLong, Value, opposite
 from shared.core.words import Note
 
 
@@ -43,8 +43,18 @@ class LeftOut(InvalidValue):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What belongs to a value besides its field, such as the currency of an amount."""
+
+    field: str = ""
+    """Its own field; empty where the app has none."""
+    default: str = ""
+    """What it is where its field is empty, or where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """One mapping of a field or an association, ready to run."""
+    """One mapping of a field, of several that are one value, or of an association, ready to run."""
 
     key: str
     left: str
@@ -72,6 +82,10 @@ class Flow:
     side's set stays."""
     agree: Callable[[Value, Value], bool] | None = None
     """Whether a left and a right value mean the same, where more than what `get` returns does."""
+    left_parts: tuple[Part, ...] = ()
+    """Of a composite, what belongs to the value of the left field. Its value is a tuple, the field's own text first; it
+    is empty where that field is."""
+    right_parts: tuple[Part, ...] = ()
     to: str = ""
     """Of an association, the sync that holds its other end; empty for a field."""
 
@@ -83,6 +97,42 @@ class Flow:
     def field(self, side: Side) -> str:
         """Name the field on one side."""
         return self.left if side == "L" else self.right
+
+    def parts(self, side: Side) -> tuple[Part, ...]:
+        """Return what belongs to the value besides its field on one side."""
+        return self.left_parts if side == "L" else self.right_parts
+
+    def fields(self, side: Side) -> tuple[str, ...]:
+        """List the fields that hold its value on one side."""
+        return (self.field(side), *(part.field for part in self.parts(side) if part.field))
+
+    def held_in(self, side: Side, fields: Fields) -> Held:
+        """Return the value that fields of one side hold, as far as all of it is known."""
+        name, parts = (self.left, self.left_parts) if side == "L" else (self.right, self.right_parts)
+        if name not in fields:
+            return UNKNOWN
+        value = fields[name]
+        if not parts or not isinstance(value, str):
+            return value
+        if any(part.field and part.field not in fields for part in parts):
+            return UNKNOWN
+        return (value, *(str((part.field and fields[part.field]) or part.default) for part in parts))
+
+    def as_fields(self, side: Side, value: Value | None, held: Fields) -> dict[str, Value | None]:
+        """Return the fields of one side that a value is written to: all of them, so that none is mixed with another's.
+
+        A part that its default stands for stays empty where it is.
+        """
+        parts = self.parts(side)
+        if not parts or not isinstance(value, tuple):
+            return {self.field(side): value}
+        first, *texts = value
+        found: dict[str, Value | None] = {self.field(side): first}
+        for part, text in zip(parts, texts, strict=True):
+            if part.field:
+                empty = text == part.default and part.field in held and held[part.field] is None
+                found[part.field] = None if empty else text or None
+        return found
 
     def flows_to(self, side: Side) -> bool:
         """Tell whether the mapping may write to that side."""

@@ -35,22 +35,19 @@ def mark_whole(fields: Parts, links: Links) -> str:
 
 def note_refusal(draft: Draft, side: Side, pending: Pending, answer: Answer) -> str:
     """Remember what was refused of a write at the part that it concerns, and return that part's key."""
-    names = {
-        rule.field(side): rule.key
-        for rule in draft.policy.rules
-        if rule.field(side) in pending.fields and rule.key in pending.source
-    }
+    rules = {rule.key: rule for rule in draft.policy.rules if rule.key in pending.source}
+    names = {name: rule.key for rule in rules.values() for name in rule.fields(side) if name in pending.fields}
     labels = {flow.key: flow.field(side) for flow in draft.policy.associations if flow.field(side) in pending.links}
     names |= {key: key for key in labels}
-    named = answer.field
-    if not named and len(names) == 1:
-        (named,) = names
+    named, several = answer.field, len(set(names.values())) > 1
+    if not named and names and not several:
+        named = next(iter(names))
     key = names.get(named, WHOLE)
     if key == WHOLE:
         value = mark_whole(pending.fields, pending.links)
     else:
-        value = mark(pending.links[labels[key]] if key in labels else pending.fields[named])
-    narrow = not named and len(names) > 1 and answer.retry == "edit"
+        value = mark(pending.links[labels[key]] if key in labels else rules[key].held_in(side, pending.fields))
+    narrow = not named and several and answer.retry == "edit"
     draft.problems[key] = Problem(
         code=answer.code, message=answer.message, field=named, other=answer.conflicting_id, setup=draft.policy.setup,
         value=value, unnamed=not answer.field, narrow=narrow and (pending.op == "update" or answer.code != TAKEN),
@@ -76,12 +73,14 @@ def is_narrowing(draft: Draft) -> bool:
 
 
 def one_part(
-    draft: Draft, fields: dict[str, Value | None], links: dict[str, LinkWrite]
+    draft: Draft, side: Side, fields: dict[str, Value | None], links: dict[str, LinkWrite]
 ) -> tuple[dict[str, Value | None], dict[str, LinkWrite]]:
     """Return the parts of an update that may go out: all, one while a refusal is narrowed down, none if all are."""
-    number = len(fields) + len(links)
+    together = [names for rule in draft.policy.rules if (names := rule.fields(side))[0] in fields]
+    number = len(together) + len(links)
     if is_narrowing(draft) and number > 1:
-        return (dict([next(iter(fields.items()))]), {}) if fields else ({}, dict([next(iter(links.items()))]))
+        first = {name: fields[name] for name in together[0] if name in fields} if together else {}
+        return (first, {}) if first else ({}, dict([next(iter(links.items()))]))
     if is_refused(draft, WHOLE, mark_whole(fields, links)):
         return {}, {}
     if number:  # a part that is left alone names itself
@@ -96,7 +95,7 @@ def give_up(draft: Draft, side: Side, wants: dict[str, Send]) -> None:
     """
     for rule in draft.policy.rules:
         needed = draft.wanted.get(side, {}).get(rule.key)
-        held, source = draft.value(side, rule.field(side)), draft.value(opposite(side), rule.field(opposite(side)))
+        held, source = draft.held(side, rule), draft.held(opposite(side), rule)
         if needed is None or held is None or isinstance(held, Unknown) or not rule.on or not rule.flows_to(side):
             continue
         if not rule.same(needed, held):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from shared.core.matching import Identity
+from shared.core.merging import Unknown
 from shared.core.pairs import Pair
 from shared.core.policies import Policy
 from shared.core.records import Report, Side
@@ -60,9 +61,9 @@ def _rate(policy: Policy, side: Side, report: Report, candidate: Candidate) -> _
     settled = pair.base_l if side == "L" else pair.base_r
     agrees = contradicts = 0
     for rule in policy.rules:
-        held = settled.get(rule.key, end.fields.get(rule.field(side)))
-        if held is not None:
-            same = report.fields.get(rule.field(side)) == held
+        held = settled[rule.key] if rule.key in settled else rule.held_in(side, end.fields)
+        if held is not None and not isinstance(held, Unknown):
+            same = rule.held_in(side, report.fields) == held
             agrees += same
             contradicts += not same
     linked_ms = pair.match.at_ms if pair.match is not None else 0

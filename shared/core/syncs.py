@@ -120,6 +120,8 @@ class ConnectionSettings(Frozen):
     """What the app needs to know besides; its own names are in the reference of apps."""
     country: str | None = Field(default=None, examples=["IT"])
     """Country of telephone numbers that name none, as two letters."""
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", examples=["EUR"])
+    """Currency of amounts that name none, as three letters; when left out, the account's own, as the app tells."""
     auth: str = Field(examples=["api_key"])
     """Which of the app's ways to sign in it uses."""
     limits: Mapping[str, int] = Field(default_factory=dict, examples=[{"calls": 100}])
@@ -136,6 +138,8 @@ class Connection(ConnectionSettings):
     account: str
     """Name of the account, by which two connections of one account are recognised (`shared.core.accounts`)."""
     zone: str = "UTC"
+    account_currency: str = ""
+    """The account's own currency; empty where the app does not tell."""
     secrets: Mapping[str, str] = Field(default_factory=dict)
     """Sealed by the vault: never in the clear."""
     scopes: tuple[str, ...] | None = None
@@ -143,6 +147,11 @@ class Connection(ConnectionSettings):
     webhook_secret: str | None = None
     """Sealed; proves that a webhook is genuine."""
     version: int = 1
+
+    @property
+    def own_currency(self) -> str:
+        """Return the currency of amounts that name none; empty when nobody says."""
+        return self.currency or self.account_currency
 
 
 class Job(Frozen):

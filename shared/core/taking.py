@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from shared.core.draft import Draft
 from shared.core.ids import create_id, read_marker
-from shared.core.merging import UNKNOWN, Flow
+from shared.core.merging import UNKNOWN, Flow, Unknown
 from shared.core.pairs import Answer, Match, PairEvent, Pending, SideState, Trace
 from shared.core.records import SIDES, Life, Report, Side, Value, is_done, opposite, put_together
 from shared.core.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
@@ -279,10 +279,11 @@ def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:
     """Move the bases of what a report shows of a write, and tell whether it shows anything."""
     shown = False
     for rule in draft.policy.rules:
-        name = rule.field(side)
-        sent = name in write.fields and rule.key in write.source
-        if sent and name in report.fields and report.fields[name] == write.fields[name]:
-            _settle_one(draft, side, rule, write, report.fields[name])
+        sent = rule.held_in(side, write.fields)
+        if isinstance(sent, Unknown) or rule.key not in write.source:
+            continue
+        if rule.held_in(side, report.fields) == sent:
+            _settle_one(draft, side, rule, write, sent)
             shown = True
     return shown
 
@@ -308,26 +309,17 @@ def _settle_answer(draft: Draft, side: Side, pending: Pending, answer: Answer, r
         return
     draft.unsure.pop(side, None)
     if answer.result in ("written", "found"):
+        # A record that was found there may have been edited since it was created: its base is what we sent.
+        shown = {**pending.fields, **report.fields} if answer.result == "written" else pending.fields
         for rule in draft.policy.rules:
-            name = rule.field(side)
-            if name in pending.fields and rule.key in pending.source:
-                # A record that was found there may have been edited since it was created: its base is what we sent.
-                stored = (
-                    report.fields.get(name, pending.fields[name])
-                    if answer.result == "written"
-                    else pending.fields[name]
-                )
-                if (
-                    stored != pending.fields[name]
-                    and pending.op == "create"
-                    and draft.base_of(side, rule.key) == stored
-                ):
-                    continue  # an earlier try of this create made it, and what that one sent has arrived already
-                _settle_one(draft, side, rule, pending, stored)
-                if stored != pending.fields[name]:
-                    draft.trace.append(
-                        Trace(did=Did.REWRITTEN, key=rule.key, side=side, old=pending.fields[name], new=stored)
-                    )
+            sent, stored = rule.held_in(side, pending.fields), rule.held_in(side, shown)
+            if isinstance(sent, Unknown) or isinstance(stored, Unknown) or rule.key not in pending.source:
+                continue
+            if stored != sent and pending.op == "create" and draft.base_of(side, rule.key) == stored:
+                continue  # an earlier try of this create made it, and what that one sent has arrived already
+            _settle_one(draft, side, rule, pending, stored)
+            if stored != sent:
+                draft.trace.append(Trace(did=Did.REWRITTEN, key=rule.key, side=side, old=sent, new=stored))
         for flow in draft.policy.associations:
             if _was_linked(flow.field(side), pending, report):
                 _settle_one(draft, side, flow, pending, None)

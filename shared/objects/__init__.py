@@ -11,5 +11,9 @@ from shared.objects.lead import LEAD
 from shared.objects.record import RECORD
 
 OBJECTS: Final[Mapping[str, ObjectType[Any]]] = {row.name: row for row in (CONTACT, LEAD, COMPANY, DEAL, RECORD)}
+MONEY: Final[Mapping[str, str]] = {
+    field.name: field.currency for row in OBJECTS.values() for field in row.fields if field.currency
+}
+"""By the canonical fields that hold amounts, those that name their currencies."""
 
-__all__ = ["OBJECTS", "ObjectType"]
+__all__ = ["MONEY", "OBJECTS", "ObjectType"]

@@ -25,6 +25,8 @@ class CanonicalField:
     name: str
     type: FieldType
     label: str
+    currency: str = ""
+    """Of an amount, the canonical field that names its currency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

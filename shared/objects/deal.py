@@ -10,7 +10,7 @@ from shared.rules import identifiers, match_rules
 
 FIELDS: Final = (
     CanonicalField(name="name", type=FieldType.TEXT, label="Name"),
-    CanonicalField(name="amount", type=FieldType.NUMBER, label="Amount"),
+    CanonicalField(name="amount", type=FieldType.NUMBER, label="Amount", currency="currency"),
     CanonicalField(name="currency", type=FieldType.TEXT, label="Currency"),
     CanonicalField(name="close_date", type=FieldType.DATETIME, label="Close date"),
     CanonicalField(name="stage", type=FieldType.ENUM, label="Stage"),

@@ -137,6 +137,14 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         "written by itself. Or add a row for it to the mapping's `values`.",
     ),
     ErrorRow(
+        code="currency_mismatch",
+        title="Amount is in another currency",
+        who="owner of the record",
+        retry="edit",
+        remedy="Nothing is converted, and the other side keeps one currency alone: change the currency where it was "
+        "chosen, or correct the connection's `currency`.",
+    ),
+    ErrorRow(
         code="owner_unmapped",
         title="Owner is nobody in the other account",
         who="admin",

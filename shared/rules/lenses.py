@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -24,15 +24,12 @@ from shared.core.wording import said
 from shared.rules import identifiers
 from shared.rules.countries import country_code
 from shared.rules.identifiers import texts
+from shared.rules.money import NO_MONEY, Kept, Money, amount_of, decimal_of, in_figures
 from shared.rules.tables import NO_TABLE, Table
 from shared.rules.texts import storable
 
 _YEARS: Final = range(1900, 2201)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_DIGITS: Final = 100
-"""Digits before or after the point beyond which a number is a text."""
-_FIGURES: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _TRUTH: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _EXTENSION: Final = re.compile(r"(?:;ext=|\bext\.?|\bx)\s*(\d{1,7})\s*$", re.IGNORECASE)
 
@@ -47,6 +44,8 @@ class LensContext:
     """Where a day begins, when a date meets a time."""
     table: Table = NO_TABLE
     """Which values mean the same, where a table tells."""
+    money: Money = NO_MONEY
+    """What the two sides can keep of amounts with a currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,29 +261,15 @@ def _datetime(value: Value, _old: Value | None, _context: LensContext) -> Value:
     return _spelled(found)
 
 
-def _decimal(value: Value) -> Decimal | None:
-    text = _first(value).strip()
-    if not _NUMBER.fullmatch(text):
-        return None  # Python also reads 1_000 and the digits of other scripts; no app does
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number.adjusted()) <= _DIGITS else None
-
-
 def _number_key(value: Value, context: LensContext) -> Hashable:
-    number = _decimal(value)
+    number = decimal_of(_first(value))
     return _plain_key(value, context) if number is None else number
 
 
 def _number(value: Value, _old: Value | None, _context: LensContext) -> Value:
     """Send a number in figures: what reads as one here, such as ``1e3``, need not do so in the app."""
-    number = _decimal(value)
-    if number is None:
-        raise InvalidValue("type_mismatch", f"{said(_first(value), 40)} is no number; correct it where it was typed.")
-    text = _first(value).strip()
-    return text if _FIGURES.fullmatch(text) else f"{number:f}"
+    text = _first(value)
+    return in_figures(amount_of(text), text)
 
 
 def _truth(value: Value) -> bool | None:
@@ -329,6 +314,40 @@ def _as_text_key(value: Value, context: LensContext) -> Hashable:
     return _tidy(shown) if isinstance(shown, str) else ""
 
 
+def _amount(value: Value) -> tuple[Decimal, str]:
+    """Return an amount and its currency; raises `InvalidValue`."""
+    text, currency = (*texts(value), "", "")[:2]
+    return amount_of(text), currency.strip().upper()
+
+
+def _money_key(value: Value, _context: LensContext) -> Hashable:
+    try:
+        return _amount(value)
+    except InvalidValue:
+        return value
+
+
+def _money_right(value: Value, _old: Value | None, context: LensContext) -> Value:
+    return _money(value, context.money.right)
+
+
+def _money_left(value: Value, _old: Value | None, context: LensContext) -> Value:
+    return _money(value, context.money.left)
+
+
+def _money(value: Value, kept: Kept) -> Value:
+    amount, currency = _amount(value)
+    return kept.written(amount, texts(value)[0]), kept.currency_for(currency)
+
+
+def _money_agree(left: Value, right: Value, context: LensContext) -> bool:
+    try:
+        (one, here), (other, there) = _amount(left), _amount(right)
+    except InvalidValue:
+        return False
+    return here == there and context.money.agree(one, other)
+
+
 def _table_right(value: Value, _old: Value | None, context: LensContext) -> Value | None:
     text = _tidy(_first(value))
     return context.table.right_of(text) if text else None
@@ -370,6 +389,7 @@ LENS: Final[Mapping[str, Lens]] = {
     "checkbox": Lens(_checkbox_key, _checkbox),
     "set": Lens(_set_key, _set, members=lambda value: tuple(sorted(_members(value)))),
     "as_text": Lens(_as_text_key, _as_text),
+    "money": Lens(_money_key, _money_right, _money_left, agree=_money_agree),
     "table": Lens(_plain_key, _table_right, _table_left, agree=_table_agree),
     "owner": Lens(_plain_key, _table_right, _table_left, agree=_table_agree),
     "set_table": Lens(_set_key, _set_right, _set_left, members=lambda value: tuple(sorted(_members(value)))),

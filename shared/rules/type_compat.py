@@ -81,6 +81,8 @@ _BETWEEN: Final[Mapping[tuple[FieldType, FieldType], str]] = {
 }
 
 _TABLED: Final = (FieldType.ENUM, FieldType.TEXT, FieldType.NAME, FieldType.COUNTRY)
+MONEY: Final = "money"
+"""The lens of a mapping of two numbers of which one at least comes with a currency."""
 TABLES: Final[Mapping[tuple[FieldType, FieldType], str]] = {
     **dict.fromkeys(product(_TABLED, _TABLED), "table"),
     (FieldType.MULTI, FieldType.MULTI): "set_table",
@@ -118,6 +120,14 @@ CELLS: Final[Mapping[tuple[FieldType, FieldType], Cell]] = {
     (left, right): _cell(left, right) for left, right in product(FieldType, FieldType)
 }
 """Every pair of types, left and right."""
+
+
+def together(amount: FieldInfo, currency: FieldInfo | None) -> FieldInfo:
+    """Return an amount as a field that may be read and written as its currency may."""
+    if currency is None:
+        return amount
+    names = ("readable", "creatable", "updatable")
+    return amount.model_copy(update={name: getattr(amount, name) and getattr(currency, name) for name in names})
 
 
 def fit(left: FieldInfo, right: FieldInfo, *, table: bool = False) -> Fit:

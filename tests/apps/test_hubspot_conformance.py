@@ -395,10 +395,10 @@ class TestContacts(_HubSpot):
         assert world.one(report.id).life is Life.GONE
 
     def test_the_account_is_the_portal(self, world: Portal) -> None:
-        """With its zone."""
-        world.admin.settings(world.number, time_zone="Europe/Paris")
+        """With its zone and its currency."""
+        world.admin.settings(world.number, time_zone="Europe/Paris", currency="CHF")
         info = world.driver.run(HUBSPOT.account(world.session))
-        assert (info.id, info.zone) == (str(world.number), "Europe/Paris")
+        assert (info.id, info.zone, info.currency) == (str(world.number), "Europe/Paris", "CHF")
 
     def test_other_paths_can_be_set(self, world: Portal) -> None:
         """HubSpot serves the same calls under dated versions."""

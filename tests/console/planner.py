@@ -45,7 +45,7 @@ class Planner:
         self.connections: dict[str, Connection] = {}
         self.syncs: dict[str, Sync] = {}
         self.portals = {"one": "11", "two": "22", "three": "33"}
-        self.zone = "UTC"
+        self.zone, self.currency = "UTC", "CHF"
         self.people: dict[str, People | Unasked] = {}
         self.apps: Mapping[str, App] = APPS
         self.own: dict[str, tuple[FoundObject, ...]] = {}
@@ -83,7 +83,9 @@ class Planner:
             path = row.options.get("book", "")
             info = AccountInfo(id=path, name="Team", formerly=(f"/ann/ {path}",)) if path else None
             accounts[row.id] = (
-                self.away.get(row.id) or info or AccountInfo(id=self.portals[row.id], name="", zone=self.zone)
+                self.away.get(row.id)
+                or info
+                or AccountInfo(id=self.portals[row.id], name="", zone=self.zone, currency=self.currency)
             )
         return plan(
             self.current(),

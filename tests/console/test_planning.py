@@ -326,3 +326,57 @@ def test_people_who_cannot_be_asked_are_pointed_out(planner: Planner) -> None:
     (hint,) = found.hints
     assert hint.startswith("sync 'people': the people of connection 'two' cannot be read now, so owners are taken as")
     assert hint.endswith("or left out: scope_missing: crm.objects.owners.read")
+
+
+# Amounts
+
+
+def test_a_deal_s_amount_travels_with_its_currency_by_default(planner: Planner) -> None:
+    planner.apply(crm("one"), crm("two"), between("one", "two", object_="deal"))
+    rows = {row.key: row for row in planner.syncs["people"].mappings}
+    assert "currency" not in rows
+    assert (rows["amount"].lens, rows["amount"].fields("L")) == ("money", ("amount", "deal_currency_code"))
+    assert planner.connections["one"].own_currency == "CHF"
+
+
+def test_a_currency_that_changes_has_pairs_judged_again(planner: Planner) -> None:
+    rows = crm("one"), crm("two"), between("one", "two", object_="deal")
+    planner.apply(*rows)
+    found = planner.plan(crm("one", currency="USD"), *rows[1:])
+    assert [change.key for change in found.changes] == ["connection:one", "job:moved-people-one-2"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"left_currency": "coin"}, "HubSpot has no field 'coin' of deal"),
+        ({"left_currency": "closedate"}, "'closedate' (datetime) of HubSpot names no currency"),
+        ({"left_currency": "deal_currency_code", "left": "dealname"}, "'dealname' (text) of HubSpot is no amount"),
+        ({"left_currency": "deal_currency_code", "lens": "number"}, "write `lens: money`, or leave it out"),
+        ({"left_currency": "deal_currency_code", "values": [{"left": "1", "right": "2"}]}, "leave `values` out"),
+        ({"left_currency": "deal_currency_code", "key": "mine"}, "both write the field 'amount'"),
+    ],
+)
+def test_an_amount_that_cannot_be_is_refused_with_what_to_write(planner: Planner, row: Any, said: str) -> None:
+    full = {"key": "amount", "left": "amount", "right": "amount", **row}
+    refused = planner.refused(crm("one"), crm("two"), between("one", "two", object_="deal", mappings={"add": [full]}))
+    assert said in refused
+
+
+def test_an_amount_needs_a_currency_on_each_side(planner: Planner) -> None:
+    """Its own field, or the connection's."""
+    planner.currency = ""
+    row = {"key": "amount", "left": "amount", "right": "amount", "left_currency": "deal_currency_code"}
+    deals = between("one", "two", object_="deal", mappings={"add": [row]})
+    told = planner.refused(crm("one"), crm("two"), deals)
+    assert told.endswith("name the field that tells it, or write `currency` at connection 'two'")
+    planner.apply(crm("one"), crm("two", currency="EUR"), deals)
+
+
+def test_an_amount_without_its_currency_is_pointed_out(planner: Planner) -> None:
+    row = {"key": "amount", "left": "amount", "right": "amount"}
+    deals = between("one", "two", object_="deal", mappings={"add": [row]})
+    hints = planner.plan(crm("one"), crm("two"), deals).hints
+    assert [hint.partition("write ")[2] for hint in hints if "names" in hint] == [
+        f"`{side}_currency: deal_currency_code`, so that both travel as one" for side in ("left", "right")
+    ]

@@ -95,8 +95,8 @@ def _setup() -> str:
         f"# The settings file\n\n{_NOTE}\n"
         "What `python -m services.console plan FILE` shows and `apply FILE` does: connections and syncs, as YAML. What "
         "a\nfile does not name stays as it is. How to use it: [a second account](../how-to/second-account.md),\n"
-        "[a second sync](../how-to/second-sync.md), [a custom object](../how-to/custom-object.md).\n\n"
-        + setup_reference.page()
+        "[a second sync](../how-to/second-sync.md), [a custom object](../how-to/custom-object.md),\n"
+        "[options, owners and amounts](../how-to/values.md).\n\n" + setup_reference.page()
     )
 
 

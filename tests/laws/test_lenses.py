@@ -64,6 +64,10 @@ SPELLINGS: dict[str, st.SearchStrategy[Value]] = {
     "as_text": st.one_of(words, st.booleans(), st.lists(words, max_size=3).map(tuple)),
     "table": st.sampled_from([left for left, _ in _ROWS]),
     "owner": st.sampled_from([left for left, _ in _ROWS]),
+    "money": st.tuples(
+        st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-9999, max_value=9999).map(str),
+        st.sampled_from(("EUR", "USD", "eur", "")),
+    ),
     "set_table": st.lists(st.sampled_from([left for left, _ in _ROWS]), max_size=3).map(tuple),
 }
 ONE_WAY = "as_text"

@@ -14,7 +14,7 @@ from shared.core.connector import FieldInfo
 from shared.core.merging import InvalidValue
 from shared.core.records import FieldType, Value
 from shared.rules.lenses import LENS, LensContext
-from shared.rules.type_compat import CELLS, TABLES, Cell, fit, lenses_for, partners
+from shared.rules.type_compat import CELLS, MONEY, TABLES, Cell, fit, lenses_for, partners
 
 T = FieldType
 ZONES = st.sampled_from(("UTC", "Europe/Rome", "America/Sao_Paulo", "Pacific/Kiritimati", "America/Los_Angeles"))
@@ -75,7 +75,7 @@ def cells(*ways: str) -> st.SearchStrategy[tuple[FieldType, FieldType, Cell, Val
 def test_every_pair_of_types_has_a_cell() -> None:
     assert set(CELLS) == set(product(FieldType, FieldType))
     assert set(VALUES) == set(FORMS) == set(FieldType)
-    used = {cell.lens for cell in CELLS.values() if cell.lens} | set(TABLES.values())
+    used = {cell.lens for cell in CELLS.values() if cell.lens} | set(TABLES.values()) | {MONEY}
     assert used == set(LENS), "no lens is without a use"
 
 

@@ -76,6 +76,7 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.parts_taken_for_the_whole: "tests/core/test_parts.py",
     mutations.believed_at_once: f"{_STEPS}::"
     "test_of_two_states_without_an_order_neither_is_believed_before_a_second_read",
+    mutations.half_of_an_amount: "tests/laws/test_money.py::test_amount_and_currency_of_two_edits_are_never_mixed",
     mutations.no_marker: f"{_STEPS}::test_a_record_that_carries_our_marker_is_its_pair_s_whatever_it_holds",
 }
 _OTHERS: Final = {

@@ -36,6 +36,9 @@ from shared.core.records import FieldType, Life, LinkChange, Linked, Report, Val
 
 FIELDS: Final = ("email", "f", "g", "h")
 """An address, a field that people edit in one app only, one for the other app, and one that they edit in both."""
+MONEY: Final = ("m", "k")
+"""An amount and its currency, of which people edit one or the other, in both apps."""
+PERSON_FIELDS: Final = (*FIELDS, *MONEY)
 FIRM_FIELDS: Final = ("domain", "f", "g")
 _CANONICAL: Final = frozenset({"email", "domain"})
 Kind = Literal["ordered", "opaque"]
@@ -197,7 +200,7 @@ class MemoryApp:
             if holder is not None:
                 out.append({"conflict": holder.id})
                 continue
-            fields = FIELDS if item["object"] == "contact" else FIRM_FIELDS
+            fields = PERSON_FIELDS if item["object"] == "contact" else FIRM_FIELDS
             row = self.insert({**dict.fromkeys(fields), **item["values"]}, item["marker"], item["object"])
             self._link(row, item["links"])
             self.created_by_us.append(item["marker"])
@@ -252,7 +255,7 @@ def declare(kind: Kind) -> App:
     return App(
         key=kind, title=kind, docs_url="", tested_versions=(), base_url=None,
         auth=(Auth(kind="none", secrets=(), headers=lambda _secrets: {}),), account=account,
-        objects={"contact": _bind(kind, "contact", FIELDS), "company": _bind(kind, "company", FIRM_FIELDS)},
+        objects={"contact": _bind(kind, "contact", PERSON_FIELDS), "company": _bind(kind, "company", FIRM_FIELDS)},
     )  # fmt: skip
 
 

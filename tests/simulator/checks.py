@@ -7,7 +7,7 @@ from shared import topics
 from shared.core.connector import link_name
 from shared.core.pairs import Pair
 from shared.core.records import Life, Value, ids_of
-from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, MemoryApp, Row
+from tests.simulator.apps import CLUBS, FIRM_FIELDS, MONEY, PERSON_FIELDS, MemoryApp, Row
 from tests.simulator.history import History
 from tests.simulator.links import check_rebuild
 from tests.simulator.past import check_history
@@ -151,12 +151,16 @@ class _Living:
                 f"{pair.pair} waits for what its holder only has because it is refused as well: {left} {right}"
             )
             return
-        fields = FIELDS if self._row.object == "contact" else FIRM_FIELDS
+        fields = PERSON_FIELDS if self._row.object == "contact" else FIRM_FIELDS
         kept_clear = {key for key in ("f", "g") if left[key] is None or right[key] is None}
         for key in set(fields) - kept_clear:
             assert left.get(key) == right.get(key), (
                 f"{pair.pair}: {key} is {left[key]!r} and {right[key]!r}; {pair.status}"
             )
+        amount, currency = (left.get(name) for name in MONEY)
+        assert self._world.blind or (amount, currency) in self._world.people.priced, (
+            f"{pair.pair}: nobody wanted {amount} in {currency}"
+        )
         assert pair.status == "in_sync", f"{pair.pair} is {pair.status}: {pair.reason}"
         if not self._world.blind:
             self._check_values(pair, left)

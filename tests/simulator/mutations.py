@@ -12,6 +12,7 @@ from services.matcher.outputs import outputs
 from services.matcher.work import as_swap
 from services.writer.write import Write
 from shared.core import deciding, draft, ids, pairing, taking
+from shared.core.merging import Flow
 from shared.core.outcomes import Drop
 from shared.core.pairs import Pair
 from shared.io import memory_redis, places, rebuild, scripts, store
@@ -197,6 +198,18 @@ def publish_first(patch: pytest.MonkeyPatch) -> None:
         return await original(self, works)
 
     patch.setattr(resolve.Resolve, "_swap", swap)
+
+
+def half_of_an_amount(patch: pytest.MonkeyPatch) -> None:
+    """Of an amount and its currency, only what changes is written."""
+    original = Flow.as_fields
+
+    def as_fields(self: Flow, side: Any, value: Any, held: Any) -> dict[str, Any]:
+        found = original(self, side, value, held)
+        changed = {name: text for name, text in found.items() if held.get(name) != text}
+        return {self.field(side): found[self.field(side)], **changed}
+
+    patch.setattr(Flow, "as_fields", as_fields)
 
 
 class _AnyContent(str):

@@ -2,15 +2,17 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared import topics
 from shared.core.connector import label_of
 from shared.core.pairs import Pair
-from shared.core.records import SIDES, linked_after
+from shared.core.records import SIDES, Fields, linked_after
 from shared.io.erasable import Unsealable, place, unseal
 from shared.io.memory import MemoryReader
 from shared.messages import HistoryStep
+from tests.simulator.apps import MONEY
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -73,9 +75,17 @@ def _begun(state: Pair, before: Pair | None) -> Rows:
                 old: Any = held.links.get(label) if held is not None else None
                 new: Any = linked_after(old, pending.links[label])
             else:
-                old, new = pending.before.get(key), pending.fields[key]
+                names = MONEY if key == MONEY[0] and pending.fields[key] is not None else (key,)
+                old, new = (_as_value(fields, names) for fields in (pending.before, pending.fields))
             found.append({"side": side, "key": key, "old": _as_json(old), "new": _as_json(new)})
     return found
+
+
+def _as_value(fields: Fields, names: Sequence[str]) -> Any:
+    """Return what fields hold as one value: an amount with its currency, where there is an amount."""
+    if len(names) == 1 or fields.get(names[0]) is None:
+        return fields.get(names[0])
+    return [fields.get(name) for name in names]
 
 
 def _as_json(value: Any) -> Any:

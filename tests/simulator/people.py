@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.core.pairs import Pair
 from shared.core.records import Value
-from tests.simulator.apps import MemoryApp, Row
+from tests.simulator.apps import MONEY, MemoryApp, Row
 from tests.simulator.lives import Lives, address
 
 _BEGINNING: Final = 5
@@ -75,6 +75,8 @@ class People:
         self.last: dict[tuple[str, str], Value | None] = {}
         """What a person last put into the shared field, by app and record."""
         self.held: dict[tuple[str, str, str], list[Value | None]] = {}
+        self.priced: set[tuple[Value | None, Value | None]] = {(None, None)}
+        """Amounts with the currencies that somebody wanted them in."""
         self.lives = Lives(rng, apps, self.last, states)
 
     def begin(self) -> None:
@@ -119,6 +121,8 @@ class People:
         if self._habits.shared:
             values["h"] = f"h{app.name}{self.edits}"
         row = app.insert(values)
+        if self._habits.shared:
+            self._price(row)
         self.last[app.name, row.id] = values.get("h")
         self.lives.addresses[app.name, row.id] = email
 
@@ -130,6 +134,8 @@ class People:
         row.values[field] = self._value(app, row, field)
         if row.values[field] == before:
             return
+        if shared:
+            self._price(row)
         self.held.setdefault((app.name, row.id, field), []).append(before)
         app.touch(row)
         if shared:
@@ -142,6 +148,15 @@ class People:
         if held and self._likely(self._habits.undo):
             return self._rng.choice(held[-2:])
         return f"h{app.name}{self.edits}" if field == "h" else self._word()
+
+    def _price(self, row: Row) -> None:
+        """Change an amount or its currency, and remember that somebody wanted the two together."""
+        amount, currency = MONEY
+        if row.values.get(amount) is None or self.edits % 2:
+            row.values[amount] = str(self.edits)
+        if row.values.get(currency) is None or not self.edits % 2:
+            row.values[currency] = f"C{self.edits}"
+        self.priced.add((row.values[amount], row.values[currency]))
 
     def _likely(self, share: float) -> bool:
         return bool(share) and self._rng.random() < share

@@ -90,6 +90,7 @@ CAUGHT: Final = (
     Caught(mutations.believed_at_once, 28, habits=HARD, look_again=False),
     Caught(mutations.parts_taken_for_the_whole, 7, _PARTS, HARD, look_again=False),
     Caught(mutations.no_marker, 56, habits=ALL, look_again=False),
+    Caught(mutations.half_of_an_amount, 0, habits=_SHARING),
 )
 
 

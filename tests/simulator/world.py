@@ -31,7 +31,7 @@ from shared.messages import Notice, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import MATCHER_GROUP, Topic
-from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, Kind, MemoryApp, declare, lost_answer
+from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, MONEY, Kind, MemoryApp, declare, lost_answer
 from tests.simulator.checks import check
 from tests.simulator.grants import Grants
 from tests.simulator.people import MILD, Habits, People
@@ -379,6 +379,11 @@ class World:
         return newest
 
 
+_MONEY: Final = FieldMapping(
+    key=MONEY[0], left=MONEY[0], right=MONEY[0], left_currency=MONEY[1], right_currency=MONEY[1], lens="money"
+)
+
+
 def _sync(name: str, object_: str, fields: Sequence[str], *, company: bool = False) -> Sync:
     return Sync(
         id=name,
@@ -387,7 +392,8 @@ def _sync(name: str, object_: str, fields: Sequence[str], *, company: bool = Fal
         mappings=tuple(
             FieldMapping(key=field, left=field, right=field, lens="email" if field == "email" else "text")
             for field in fields
-        ),
+        )
+        + ((_MONEY,) if object_ == "contact" else ()),
         associations=tuple(AssociationMapping(to=FIRMS, label=label) for label in ("company", CLUBS))
         if company
         else (),

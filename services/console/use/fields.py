@@ -9,9 +9,9 @@ from services.console.explain import names_of
 from services.console.owners import named
 from services.console.use.reasons import reason_of
 from shared.core.mapping import FieldMapping
-from shared.core.merging import Flow, equal
+from shared.core.merging import UNKNOWN, Flow, Held, Unknown, equal
 from shared.core.pairs import Pair, Problem
-from shared.core.records import SIDES, Side, Value, ids_of
+from shared.core.records import SIDES, Fields, Side, Value, ids_of
 from shared.core.syncs import Sync
 from shared.core.wording import capital, flow_title, said
 from shared.core.words import Note
@@ -67,8 +67,8 @@ def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Fl
     return FieldRow(
         key=mapping.key,
         way=_WAYS[mapping.direction].format(**names),
-        left=_cell(pair, sync, setups, "L", mapping),
-        right=_cell(pair, sync, setups, "R", mapping),
+        left=_cell(pair, sync, setups, "L", mapping, rule),
+        right=_cell(pair, sync, setups, "R", mapping, rule),
         happens=happens,
         sentence=sentence,
     )
@@ -111,14 +111,15 @@ def _refused(problem: Problem) -> tuple[Happens, str]:
     return "refused", f"{title}: {problem.message}" if problem.message else title
 
 
-def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapping) -> Cell:
+def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapping, rule: Flow | None) -> Cell:
     part, end = sync.side(side), pair.side(side)
     field = mapping.left if side == "L" else mapping.right
     name = field
     if any(row.id == part.connection for row in setups.connections()):
         infos = setups.binding(part.connection, part.object).fields
         name = next((info.label or field for info in infos if info.name == field), field)
-    if end is None or field not in end.fields:
+    held = UNKNOWN if end is None else _held(rule, side, field, end.fields)
+    if isinstance(held, Unknown):
         return Cell(name=name)
     base = pair.base_l if side == "L" else pair.base_r
 
@@ -126,7 +127,7 @@ def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapp
         return _text(named(setups, sync, mapping.key, side, value))
 
     agreed = text(base[mapping.key]) if mapping.key in base and mapping.key not in pair.fresh else None
-    return Cell(name=name, value=text(end.fields[field]), known=True, agreed=agreed)
+    return Cell(name=name, value=text(held), known=True, agreed=agreed)
 
 
 def _happens(  # noqa: PLR0911 - one outcome a line
@@ -144,19 +145,27 @@ def _happens(  # noqa: PLR0911 - one outcome a line
     for side in SIDES:
         field = mapping.left if side == "L" else mapping.right
         write = pair.pending.get(side)
-        if write is not None and field in write.fields:
-            return "written", f"{said(named(side, write.fields[field]))} is being written to {names[side]}"
+        sent = UNKNOWN if write is None else _held(rule, side, field, write.fields)
+        if not isinstance(sent, Unknown):
+            return "written", f"{said(named(side, sent))} is being written to {names[side]}"
     note = pair.notes.get(mapping.key)
     if note is not None:
         return "differs", capital(Note.sentence_of(note))
     if pair.L is None or pair.R is None:
         return "alone", "There is no partner to compare it with"
-    left, right = pair.L.fields, pair.R.fields
-    if mapping.left not in left or mapping.right not in right or rule is None:
+    if rule is None:
         return "unknown", ""
-    if left[mapping.left] == right[mapping.right] or equal(rule, left[mapping.left], right[mapping.right]):
+    left, right = rule.held_in("L", pair.L.fields), rule.held_in("R", pair.R.fields)
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return "unknown", ""
+    if left == right or equal(rule, left, right):
         return "agree", ""
     return "differs", "The next edit of either side is carried over"
+
+
+def _held(rule: Flow | None, side: Side, field: str, fields: Fields) -> Held:
+    """Return what fields hold of a mapping; of its one field where the sync does not run here."""
+    return rule.held_in(side, fields) if rule is not None else fields.get(field, UNKNOWN)
 
 
 def _text(value: Value | None) -> str:

@@ -35,6 +35,7 @@ def account(session: Session) -> Exchange[AccountInfo]:
         id=str(portal),
         name=f"HubSpot {portal}",
         zone=str(body.get("timeZone") or "UTC"),
+        currency=str(body.get("companyCurrency") or ""),
     )
 
 
