@@ -42,6 +42,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /records/{name}": "viewer",
     "POST /records/{name}/resync": "operator",
     "GET /why": "viewer",
+    "GET /objects": "viewer",
     "GET /health": "viewer",
     "GET /parked": "viewer",
     "POST /parked": "operator",

@@ -184,3 +184,24 @@ def test_a_parked_message_is_replayed_and_another_dropped_by_keyboard(reader: Re
     assert [row.key for row in window.desk.broker.fetch("notices", 0, 0, 999) if "replayed" in row.headers] + [
         row.key for row in window.desk.broker.fetch("notices", 1, 0, 999) if "replayed" in row.headers
     ] == ["hub/contact/h-oda"]
+
+
+def test_columns_are_chosen_by_keyboard_and_stay(reader: Reader) -> None:
+    """Also while the list narrows."""
+    reader.go("/records?status=failing")
+    page = reader.page
+    page.locator("#columns > summary").press("Enter")
+    page.get_by_label("Column 2").select_option("Last change")
+    page.get_by_label("Column 3").select_option("None")
+    page.get_by_role("button", name="Show these").press("Enter")
+    expect(page).to_have_url(re.compile("status=failing&columns=changed"))
+    expect(page.locator("thead th").nth(1)).to_have_text("Last change")
+    heads = page.locator("thead th").count()
+    page.fill("main [name=q]", "scr")
+    expect(page.locator("main tbody tr")).to_have_count(1)
+    assert page.locator("thead th").count() == heads
+    expect(page).to_have_url(re.compile("columns=changed"))
+    reader.look(390, "light")
+    page.locator("#columns > summary").press("Enter")
+    assert reader.cut() == []
+    assert reader.axe() == []

@@ -13,6 +13,7 @@ from tests.services.desk import LEFT, RIGHT, connection
 
 PAGES: Final = (
     "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked", "/health",
+    "/objects",
     "/jobs", "/jobs/resync-people.everything",
     "/account", "/settings/users", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
@@ -23,6 +24,8 @@ STATES: Final = (
     "/jobs/resync-people.review",
     "/jobs/resync-people.running?told=resume",
     "/records?status=failing&q=scr&period=30d&columns=right,status",
+    "/objects?sync=people&panel=failing",
+    "/objects?connection=nobody",
     "/records?q=nobody",
     "/records/cid",
     "/records/dan?asked=resync",

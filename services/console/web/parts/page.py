@@ -28,6 +28,7 @@ PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
         "Sync",
         (
             Place("Apps", "plug", "/apps"),
+            Place("Objects", "objects", "/objects"),
             Place("Records", "records", "/records"),
             Place("Parked", "inbox", "/parked"),
             Place("Jobs", "refresh", "/jobs"),

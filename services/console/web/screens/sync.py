@@ -48,7 +48,7 @@ def show(asked: Asked) -> Response:
                 if told in RESYNCS
                 else None,
                 _numbers(row, panel),
-                _panel(asked, row, panel),
+                panel_of(asked, row, panel),
                 _settings(asked, row, health["at_ms"]),
                 _jobs(row, health["at_ms"]),
             ],
@@ -92,7 +92,8 @@ def _numbers(row: Mapping[str, Any], panel: str) -> Element:
     ]
 
 
-def _panel(asked: Asked, row: Mapping[str, Any], status: str) -> Element:
+def panel_of(asked: Asked, row: Mapping[str, Any], status: str) -> Element:
+    """Return the reasons of a number of a sync: how many records, who acts, and what to do."""
     sync, reasons, number = row["id"], row["reasons"].get(status, {}), row["counts"][status]
     records = url("/records", sync=sync, status=status)
     actions: list[Node] = []
