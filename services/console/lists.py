@@ -22,6 +22,8 @@ SMALL_WITH_TEXT: Final = 5_000
 """The same where a text is looked for in each, which no index of these pairs holds."""
 WALKED: Final = 250_000
 """Pairs that one page looks at: a list with few matches among very many is gone through page by page."""
+WALKED_WITH_TEXT: Final = 150_000
+"""The same where a text is looked for in each of them, which costs about twice as much."""
 COUNTED: Final = 1_000
 """Up to which matches are counted where no kept number says how many there are."""
 _COUNT_WITHIN: Final = 100_000
@@ -121,16 +123,17 @@ def newest(database: sqlite3.Connection, wanted: Listing, counts: Counts, shown:
         found = f"SELECT rowid AS id FROM pairs INDEXED BY pairs_status WHERE {where} AND {place} {_ORDER} LIMIT ?"  # noqa: S608 - all values are bound
         rows = _rows(database, found, (*given, *at, wanted.limit))
         return Found(rows, _total(database, wanted, counts, f"INDEXED BY pairs_status WHERE {where}", given))
+    walked = min(WALKED, WALKED_WITH_TEXT) if wanted.text else WALKED
     last = (
         "SELECT changed_ms, pair FROM pairs INDEXED BY pairs_newest"  # noqa: S608 - the same
-        f" WHERE {place} AND changed_ms >= ? {_ORDER} LIMIT 1 OFFSET {WALKED - 1}"
+        f" WHERE {place} AND changed_ms >= ? {_ORDER} LIMIT 1 OFFSET {walked - 1}"
     )
     further = database.execute(last, (*at, wanted.since_ms)).fetchone()
     until, to = ("1", list[object]()) if further is None else ("(changed_ms, pair) >= (?, ?)", list(further))
-    walked = (
+    found = (
         f"SELECT rowid AS id FROM pairs INDEXED BY pairs_newest WHERE {place} AND {until} AND {where} {_ORDER} LIMIT ?"  # noqa: S608 - the same
     )
-    rows = _rows(database, walked, (*at, *to, *given, wanted.limit))
+    rows = _rows(database, found, (*at, *to, *given, wanted.limit))
     total = _total(database, wanted, counts, f"INDEXED BY pairs_newest WHERE {where}", given)
     return Found(rows, total, (further[0], further[1]) if further and len(rows) < wanted.limit else None)
 

@@ -64,11 +64,12 @@ def measure(rows: int = ROWS, pages: int = PAGES) -> list[Figure]:
     return [
         figure(f"a page of the list of {rows} records, {len(pages_ms)} drawn at random: p50", _at(pages_ms, 0.5), "ms",
                baseline="finding its rows and their number, p50", baseline_value=_at(lists_ms, 0.5)),
-        figure("the same, p99", _at(pages_ms, 0.99), "ms", baseline="finding its rows and their number, p99",
+        figure("a page of that list, p99", _at(pages_ms, 0.99), "ms", baseline="finding its rows and their number, p99",
                baseline_value=_at(lists_ms, 0.99), goal="at most 200 ms of processor time",
                met=_at(pages_ms, 0.99) <= 200),
-        figure("the same, the slowest", max(pages_ms), "ms", baseline="finding its rows and their number, the slowest",
-               baseline_value=max(lists_ms), goal="none over 250 ms", met=max(pages_ms) <= 250),
+        figure("a page of that list, the slowest", max(pages_ms), "ms",
+               baseline="finding its rows and their number, the slowest", baseline_value=max(lists_ms),
+               goal="none over 250 ms", met=max(pages_ms) <= 250),
         figure("states taken into the console's views", rows / taken_s, "records a processor second",
                baseline="pages a processor second, p50", baseline_value=1000 / _at(pages_ms, 0.5)),
     ]  # fmt: skip
