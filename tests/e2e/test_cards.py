@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import pytest
+import requests
 
 from deploy.local import people
 from tests.e2e.live import Live, vcard
@@ -117,11 +118,27 @@ class TestBroken:
         live.wait(lambda: _parked(live).keys() >= stored)
         assert {_parked(live)[name]["reason"] for name in stored} == {"invalid_value"}
         assert "is not a vCard" in _parked(live)["deep.vcf"]["detail"]
+        self._replay_in_vain(live, "deep.vcf")
         assert len(live.contacts()) == before
         assert {name: child.pid for name, child in live.stack.services.items()} == pids
         for name in sorted(stored):
             live.put(name, vcard(uid=name.removesuffix(".vcf"), first="Repaired", email=f"{name}@bad.example"))
             live.wait(partial(live.contact, f"{name}@bad.example"))
+
+    def _replay_in_vain(self, live: Live, name: str) -> None:
+        """Have a message handled once more, whose card is none still: it is parked again, and says so."""
+        at, token = _parked(live)[name]["at"], live.stack.secrets["console_token"]
+        with requests.Session() as http:
+            http.trust_env = False
+            answer = http.post(
+                f"{live.stack.console_url}/api/v1/parked/{at}/replay",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=20,
+            )
+        assert answer.json() == {"what": "replayed", "done": 1, "gone": 0, "left": 0}
+        assert answer.headers["Syncline-Change"].startswith("parked-decisions.")
+        live.wait(lambda: _parked(live)[name]["at"] > at)
+        assert _parked(live)[name]["replays"] == 1
 
     def test_a_card_that_breaks_is_kept_and_its_repair_travels(self, live: Live) -> None:
         """Meanwhile the contact stays; what is edited there is refused with a reason, and arrives after the repair."""
@@ -165,6 +182,6 @@ def _new(live: Live, name: str) -> str:
     return str(contact)
 
 
-def _parked(live: Live) -> dict[str, dict[str, str]]:
+def _parked(live: Live) -> dict[str, dict[str, Any]]:
     found = live.stack.api("parked", limit="500")
     return {row["key"].rsplit("/", 1)[1]: row for row in found["parked"]}
