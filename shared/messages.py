@@ -17,6 +17,8 @@ JobPhase: TypeAlias = Literal["reading", "indexing", "matching", "done", "failed
 """The step that a job is at, or how it ended."""
 Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
 """What a user, or an API token, may do; each may do what those before it may."""
+Via: TypeAlias = Literal["page", "api", "command", "process"]
+"""By which way somebody did something."""
 
 
 class Notice(Frozen):
@@ -284,6 +286,30 @@ class AccessDoc(Frozen):
     token: ApiToken | None = None
 
 
+class ActivityChange(Frozen):
+    """One value that somebody changed."""
+
+    name: str
+    before: str = ""
+    after: str = ""
+
+
+class Activity(Frozen):
+    """What somebody did, told together with the change itself; no secret is in it."""
+
+    at_ms: int
+    who: str
+    """As people know him: an address, or the name of a token."""
+    user: str = ""
+    token: str = ""
+    via: Via = "process"
+    what: str
+    about: str = ""
+    """Kind and name of what it is about."""
+    changes: tuple[ActivityChange, ...] = ()
+    note: str = ""
+
+
 REFUSED: Final = "refused"
 """The cursor of no feed: its time says when an app last refused something that a change of its fields may end."""
 
@@ -373,6 +399,8 @@ RecordSeen.model_rebuild()
 
 __all__ = [
     "AccessDoc",
+    "Activity",
+    "ActivityChange",
     "ApiToken",
     "Cursor",
     "Delayed",
@@ -402,6 +430,7 @@ __all__ = [
     "Seen",
     "SetupDoc",
     "User",
+    "Via",
     "WriteCommand",
     "oldest_setups",
 ]

@@ -153,6 +153,9 @@ class Settings(BaseSettings):
     health_days: int = Field(default=90, ge=1, le=3650)
     """Days for which it can be seen how everything stood, hour by hour. When it changes,
     `python -m shared.io.kafka_topics` tells Kafka."""
+    activity_days: int = Field(default=365, ge=1, le=3650)
+    """Days for which the console's activity log tells who did what. When it changes, `python -m
+    shared.io.kafka_topics` tells Kafka."""
     backfill_share: float = Field(default=0.99, gt=0, le=1)
     """Share of an account's quota that first syncs and resyncs may use while nothing live waits."""
     watchdog_s: float = Field(default=60.0, ge=5)

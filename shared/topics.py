@@ -15,6 +15,7 @@ M = TypeVar("M", bound=BaseModel)
 DAY_MS: Final = 86_400_000
 HISTORY_DAYS: Final = 90
 HEALTH_DAYS: Final = 90
+ACTIVITY_DAYS: Final = 365
 MATCHER_GROUP: Final = "matcher"
 """Consumer group of match and resolve; snapshots and rebuilds read how far it has committed."""
 
@@ -180,6 +181,18 @@ ACCESS: Final = Topic(
     partitions=1,
     doc="Users of the console, their passwords (hashed and sealed), API tokens (hashed), and sessions that ended.",
 )
+ACTIVITY: Final = Topic(
+    name="activity",
+    model=messages.Activity,
+    version=1,
+    key="kind:name of what it is about",
+    producers=("console",),
+    consumers=("console",),
+    cleanup="delete",
+    retention_ms=ACTIVITY_DAYS * DAY_MS,
+    partitions=1,
+    doc="Who did what, and when, with what changed by it. Kept for `SYNCLINE_ACTIVITY_DAYS`.",
+)
 CURSORS: Final = Topic(
     name="cursors",
     model=messages.Cursor,
@@ -267,11 +280,15 @@ def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
 
 
 def catalogue(
-    apps: tuple[str, ...], history_days: int = HISTORY_DAYS, health_days: int = HEALTH_DAYS
+    apps: tuple[str, ...],
+    history_days: int = HISTORY_DAYS,
+    health_days: int = HEALTH_DAYS,
+    activity_days: int = ACTIVITY_DAYS,
 ) -> tuple[Topic[Any], ...]:
-    """List every topic of an installation with these apps, which keeps its history and health for so many days."""
+    """List every topic of an installation with these apps, which keeps what it tells of them for so many days."""
     health = replace(HEALTH, retention_ms=health_days * DAY_MS)
     history = replace(HISTORY, retention_ms=history_days * DAY_MS)
+    activity = replace(ACTIVITY, retention_ms=activity_days * DAY_MS)
     per_app = tuple(writes(app, backfill=backfill) for app in apps for backfill in (False, True))
     return (
         NOTICES,
@@ -282,6 +299,7 @@ def catalogue(
         SETUPS,
         JOBS,
         ACCESS,
+        activity,
         CURSORS,
         PARKED,
         PARKED_DECISIONS,

@@ -11,10 +11,13 @@ the accounts that are; ``… health`` shows how everything stood over time.
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from services.console.people_parsers import add_parsers
 from shared import logs
+
+if TYPE_CHECKING:
+    from shared.io.service import Service
 
 REDIRECT: Final = "http://127.0.0.1:8703/callback"
 
@@ -80,35 +83,43 @@ def _on_servers(given: argparse.Namespace) -> int:
     except (SettingsError, Unreachable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    from services.console.use.activity import acting  # noqa: PLC0415
+    from services.console.use.callers import at_terminal  # noqa: PLC0415
+
     try:
-        if given.command == "authorize":
-            from services.console import authorize  # noqa: PLC0415
-
-            return authorize.run(
-                service,
-                given.connection,
-                given.file,
-                redirect=given.redirect,
-                objects=given.object,
-                paste=given.paste,
-            )
-        if given.command == "delete":
-            from services.console import deleting  # noqa: PLC0415
-
-            return deleting.run(service, given.kind, given.name)
-        if given.command in ("users", "tokens"):
-            from services.console import people_commands  # noqa: PLC0415
-
-            return people_commands.run(service, given)
-        if given.command == "jobs":
-            from services.console import job_commands  # noqa: PLC0415
-
-            return job_commands.run(service, given.what, given.name)
-        from services.console import setup  # noqa: PLC0415
-
-        return setup.run(service, given.command, given.file)
+        with acting("command", at_terminal()):
+            return _run(service, given)
     finally:
         service.close()
+
+
+def _run(service: "Service", given: argparse.Namespace) -> int:
+    if given.command == "authorize":
+        from services.console import authorize  # noqa: PLC0415
+
+        return authorize.run(
+            service,
+            given.connection,
+            given.file,
+            redirect=given.redirect,
+            objects=given.object,
+            paste=given.paste,
+        )
+    if given.command == "delete":
+        from services.console import deleting  # noqa: PLC0415
+
+        return deleting.run(service, given.kind, given.name)
+    if given.command in ("users", "tokens"):
+        from services.console import people_commands  # noqa: PLC0415
+
+        return people_commands.run(service, given)
+    if given.command == "jobs":
+        from services.console import job_commands  # noqa: PLC0415
+
+        return job_commands.run(service, given.what, given.name)
+    from services.console import setup  # noqa: PLC0415
+
+    return setup.run(service, given.command, given.file)
 
 
 def parser() -> argparse.ArgumentParser:

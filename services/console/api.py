@@ -11,11 +11,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from services.console.access import Access
+from services.console.activities import ActivityFilter
 from services.console.api_access import add_routes
 from services.console.api_connections import add_connection_routes
 from services.console.api_parked import add_parked
 from services.console.protect import problem_json, protect
 from services.console.roles import NEEDS, check_role
+from services.console.use.activity import acting, acts
 from services.console.use.callers import Caller
 from services.console.use.changes import HEADER, noting, read, spell, wait_for
 from services.console.use.exporting import as_csv
@@ -39,6 +41,7 @@ def _authorized(api: Installation, access: Access) -> Callable[..., Caller]:
         if needed is not None:
             check_role(caller.role, needed)
         request.state.who = caller.who
+        acts(caller)
         if not wait_for(read(request.headers.get(HEADER, "")), api.reached):
             raise Problem(503, "Not shown here yet", f"What {HEADER} names is not read yet.", {"Retry-After": "1"})
         return caller
@@ -154,6 +157,15 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
     def give_order(name: str, what: Order) -> dict[str, Any]:
         return api.order_job(name, what)
 
+    @router.get("/audit", summary="Who did what, and when, the newest first")
+    def audit(
+        what: Annotated[str, Query(max_length=40, description="What was done, or its kind, such as `user`.")] = "",
+        q: Annotated[str, Query(max_length=200, description="A part of who did it, or of what it was about.")] = "",
+        before: Annotated[int, Query(ge=0, le=LATEST_MS, description="`at` of the last one shown.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
+    ) -> dict[str, Any]:
+        return {"audit": api.views.activity(before, limit, ActivityFilter(what=what, q=q))}
+
     @router.get("/error-categories", summary="What can go wrong with a record, who acts, and what to do")
     def categories() -> dict[str, Any]:
         return {
@@ -188,7 +200,7 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
 
     @web.middleware("http")
     async def tell_changes(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        with noting() as changes:
+        with noting() as changes, acting("api"):
             answer = await go_on(request)
         if changes:
             answer.headers[HEADER] = spell(changes)

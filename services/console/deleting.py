@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from services.console.files import SetupError
-from services.console.publishing import remove
+from services.console.publishing import remove, tell
+from services.console.use.activity import Did
 from shared import topics
 from shared.io.envelope import Stored
 from shared.io.kafka_reader import read_to_end
@@ -85,6 +86,7 @@ def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[
     jobs = documents_of_jobs(service.jobs, name)
     remove(service, topics.SETUPS, keys)
     remove(service, topics.JOBS, jobs)
+    tell(service, [Did(what="setup.deleted", about=f"sync:{name}")])
     service.pause(settle_s)
     # A job that was under way may have told once more how far it is.
     remove(service, topics.SETUPS, [key for key in keys if key.startswith("progress:")])
@@ -118,6 +120,7 @@ def remove_connection(service: Service, name: str, read: Read) -> Iterator[str]:
     keys = documents_of_connection(service.setups, name)
     left = left_behind(service.setups, name)
     remove(service, topics.SETUPS, keys)
+    tell(service, [Did(what="setup.deleted", about=f"connection:{name}")])
     cursors = _keys(read(topics.CURSORS), lambda cursor: bool(cursor.connection == name))
     _remove_all(service, topics.CURSORS, cursors)
     yield f"deleted connection {name}, and its secrets"

@@ -75,6 +75,7 @@ class Follower:
         now_ms = SystemClock().now_ms()
         self._views.forget_before(now_ms - self._settings.history_days * topics.DAY_MS)
         self._views.forget_parked_before(now_ms - topics.PARKED.retention_ms)
+        self._views.forget_activity_before(now_ms - self._settings.activity_days * topics.DAY_MS)
         self._views.forget_hours_before(now_ms - self._settings.health_days * topics.DAY_MS)
 
     def _open(self, topic: Topic[Any]) -> TopicReader[Any]:

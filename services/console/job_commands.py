@@ -15,7 +15,7 @@ def run(service: Service, what: Order | None, name: str) -> int:
         service.read_jobs()
         rows = service.jobs.rows()
         if what is not None:
-            rows = [order(service.jobs, service.bus, service.clock.now_ms(), name, what)]
+            rows = [order(service, service.jobs, name, what)]
     except (Problem, BusUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from services.console import hours, lists, parking, tallies
+from services.console import activities, hours, lists, parking, tallies
+from services.console.activities import ActivityFilter
 from services.console.lists import Found, Listing, PairRow
 from services.console.parking import ParkedFilter
 from services.console.past import KEPT_STEPS, take_history
@@ -25,7 +26,7 @@ from shared.io.envelope import Stored
 from shared.messages import Cursor
 from shared.topics import Topic
 
-FORM: Final = 101 * pairs.FORM + 8
+FORM: Final = 101 * pairs.FORM + 9
 """Raised when the tables change: views of another form are built again, and so are those of other forms of states,
 among which an older console left out what it could not read."""
 SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
@@ -172,6 +173,11 @@ class Views:
         with self._transaction() as database:
             parking.forget_before(database, at_ms)
 
+    def forget_activity_before(self, at_ms: int) -> None:
+        """Remove the entries of the activity log that are older."""
+        with self._transaction() as database:
+            activities.forget_before(database, at_ms)
+
     def forget_hours_before(self, at_ms: int) -> None:
         """Remove the hours that are older."""
         with self._transaction() as database:
@@ -183,6 +189,10 @@ class Views:
             hours.add(database, found)
 
     # Reading
+
+    def activity(self, before: int, limit: int, wanted: ActivityFilter) -> list[dict[str, Any]]:
+        """List entries of the activity log, the newest first; *before* is the place of the last one shown, or 0."""
+        return activities.listed(self._connection(), wanted, before, limit)
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """Count pairs by sync, status and reason."""
@@ -287,7 +297,7 @@ class Views:
 
 
 def _make(database: sqlite3.Connection) -> None:
-    tables = (*_TABLES.split(";"), *parking.TABLES, *hours.TABLES, *tallies.TABLES)
+    tables = (*_TABLES.split(";"), *parking.TABLES, *activities.TABLES, *hours.TABLES, *tallies.TABLES)
     for statement in (*tables, *lists.INDEXES, *tallies.TRIGGERS):
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {FORM}")
@@ -353,6 +363,7 @@ _WRITERS: Final[Mapping[str, Any]] = {
     topics.PARKED.name: parking.take_parked,
     topics.PARKED_DECISIONS.name: parking.take_decisions,
     topics.HEALTH.name: hours.take_hours,
+    topics.ACTIVITY.name: activities.take,
 }
 FOLLOWED: Final[tuple[Topic[Any], ...]] = (
     topics.PAIR_STATE,
@@ -361,4 +372,5 @@ FOLLOWED: Final[tuple[Topic[Any], ...]] = (
     topics.PARKED,
     topics.PARKED_DECISIONS,
     topics.HEALTH,
+    topics.ACTIVITY,
 )

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from services.console.planning import renewed
 from services.console.plans import Change, Current
+from services.console.use.activity import Did, entry
 from shared import topics
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from shared.io.service import Service
@@ -31,9 +32,20 @@ def publish(service: Service, changes: Sequence[Change]) -> list[str]:
     lost = [
         change.key for change in changes if not isinstance(change.doc, JobDoc) and (change.key, change.doc) not in taken
     ]
+    tell(service, [
+        Did(what="setup.deleted" if change.sign == "-" else "setup.changed", about=change.key,
+            note="\n".join(change.details))
+        for change in changes
+        if change.sign and change.key not in lost
+    ])  # fmt: skip
     if lost:
         _send(service, renewed(Current.of(service.setups, service.jobs), service.clock.now_ms()))
     return lost
+
+
+def tell(service: Service, deeds: Sequence[Did]) -> None:
+    """Publish entries of the activity log; raises `BusUnavailable`."""
+    run_blocking(service.bus.publish([entry(did, service.clock.now_ms()) for did in deeds]))
 
 
 def remove(service: Service, topic: Topic[Any], keys: Sequence[str]) -> None:

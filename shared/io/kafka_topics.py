@@ -153,9 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     try:
         settings = load(**{name: value for name, value in named.items() if value is not None})
-        actions = create_topics(
-            settings, catalogue(settings.apps, settings.history_days, settings.health_days), apply=not given.plan
-        )
+        wanted = catalogue(settings.apps, settings.history_days, settings.health_days, settings.activity_days)
+        actions = create_topics(settings, wanted, apply=not given.plan)
     except (SettingsError, BusUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -56,7 +56,7 @@ class Console:
         self._settings = load(
             key_file=folder / "key", redis_url=redis_url, allow_private_addresses=f"127.0.0.1:{server.port}"
         )
-        self.broker = MemoryBroker([topics.SETUPS, topics.JOBS])
+        self.broker = MemoryBroker([topics.SETUPS, topics.JOBS, topics.ACTIVITY])
         self.vault = Vault.from_file(folder / "key")
 
     def service(self) -> Service:

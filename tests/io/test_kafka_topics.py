@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shared.io.kafka import partition_of
 from shared.io.kafka_topics import configs_of, create_topics, main
 from shared.settings import load
-from shared.topics import HISTORY, NOTICES, PAIR_STATE, PARKED, catalogue
+from shared.topics import ACTIVITY, HISTORY, NOTICES, PAIR_STATE, PARKED, catalogue
 
 
 @given(st.text(min_size=1, max_size=80), st.integers(min_value=1, max_value=64))
@@ -42,6 +42,13 @@ def test_the_history_is_kept_as_long_as_the_setting_says() -> None:
         configs_of(one, 1) for one in catalogue(()) if one.name != "history"
     ]
     assert load().history_days * 86_400_000 == HISTORY.retention_ms
+
+
+def test_the_activity_log_is_kept_as_long_as_the_setting_says() -> None:
+    """A year where nothing is said."""
+    (log,) = [one for one in catalogue((), activity_days=30) if one.name == "activity"]
+    assert configs_of(log, 1)["retention.ms"] == str(30 * 86_400_000)
+    assert load().activity_days * 86_400_000 == ACTIVITY.retention_ms
 
 
 @pytest.mark.server

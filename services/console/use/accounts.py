@@ -8,16 +8,17 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from services.console.passwords import Passwords, fault_of
 from services.console.people import INSTALLATION, People
+from services.console.use.activity import Did, acts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
-from services.console.use.publishing import publish
+from services.console.use.publishing import Outside, publish
 from shared import logs, topics
 from shared.io.once import Once, OnceAway
-from shared.io.ports import Bus, BusUnavailable, Clock, Outbound, run_blocking
+from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from shared.messages import AccessDoc, Ended, Invitation, Password, Role, Seen, User
 
 State: TypeAlias = Literal["active", "invited", "invitation_ended", "disabled"]
@@ -35,16 +36,6 @@ _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\"<>(),;:\\]+@[^@\s\x00-\x1f\"<>(),;:
 _WRONG_EMAIL: Final = "Write an e-mail address, such as ann@example.com."
 
 
-class _Outside(Protocol):
-    """Where changes are published, and what time it is."""
-
-    @property
-    def bus(self) -> Bus: ...
-
-    @property
-    def clock(self) -> Clock: ...
-
-
 class Accounts:
     """Changes users, and tells what became of sessions.
 
@@ -58,7 +49,7 @@ class Accounts:
 
     def __init__(
         self,
-        outside: _Outside,
+        outside: Outside,
         people: People,
         passwords: Passwords,
         once: Once,
@@ -76,11 +67,10 @@ class Accounts:
     def _now(self) -> int:
         return self.outside.clock.now_ms()
 
-    def store(self, *docs: tuple[str, AccessDoc | None]) -> None:
-        """Publish documents, None for a tombstone, and wait until they count here."""
-        self._settle(
-            publish(self.outside.bus, [Outbound(topic=topics.ACCESS, key=key, message=doc) for key, doc in docs])
-        )
+    def store(self, did: Did, *docs: tuple[str, AccessDoc | None]) -> None:
+        """Publish documents, None for a tombstone, with what is done by them, and wait until they count here."""
+        out = [Outbound(topic=topics.ACCESS, key=key, message=doc) for key, doc in docs]
+        self._settle(publish(self.outside, out, did))
 
     # Users
 
@@ -98,7 +88,8 @@ class Accounts:
             created_ms=self._now,
         )  # fmt: skip
         secret, invitation = self._invitation(user.id)
-        self.store((f"user:{user.id}", AccessDoc(user=user)), invitation)
+        did = Did(what="user.invited", about=f"user:{user.email}", changes=[("role", "", role)])
+        self.store(did, (f"user:{user.id}", AccessDoc(user=user)), invitation)
         return user, secret
 
     def _free_email(self, email: str) -> str:
@@ -133,7 +124,8 @@ class Accounts:
         if new.disabled and not old.disabled:
             docs += [self._all_ended(name), (f"invitation:{name}", None)]
         if new != old:
-            self.store(*docs)
+            changes = [("role", old.role, new.role), ("disabled", _yes(old.disabled), _yes(new.disabled))]
+            self.store(Did(what="user.changed", about=f"user:{old.email}", changes=changes), *docs)
         return new
 
     def _is_admin(self, user: User) -> bool:
@@ -145,7 +137,8 @@ class Accounts:
         if user.disabled:
             raise Problem(409, "Disabled", f"{user.email} is disabled: enable the user first.")
         secret, invitation = self._invitation(user.id)
-        self.store((f"password:{name}", None), self._all_ended(name), invitation)
+        did = Did(what="user.reset", about=f"user:{user.email}")
+        self.store(did, (f"password:{name}", None), self._all_ended(name), invitation)
         return secret
 
     def row(self, user: User) -> dict[str, Any]:
@@ -182,7 +175,9 @@ class Accounts:
     def accept(self, secret: str, password: str) -> User:
         """Set the password of whoever was sent a link, which ends with that."""
         user = self.invited(secret)
-        self.store(self._password(user, password), (f"invitation:{user.id}", None))
+        doc = self._password(user, password)
+        acts(Caller(user.email, user.role, user=user.id))
+        self.store(Did(what="password.chosen", about=f"user:{user.email}"), doc, (f"invitation:{user.id}", None))
         return user
 
     def change_password(self, by: Caller, old: str, new: str) -> User:
@@ -191,7 +186,8 @@ class Accounts:
         stored = self.people.password(user.id)
         if not self._passwords.check(user.id, stored.sealed if stored else None, old):
             raise Refused({"old": "This is not your password."})
-        self.store(self._password(user, new), (f"invitation:{user.id}", None))
+        did = Did(what="password.changed", about=f"user:{user.email}")
+        self.store(did, self._password(user, new), (f"invitation:{user.id}", None))
         return user
 
     def _password(self, user: User, password: str) -> tuple[str, AccessDoc]:
@@ -215,11 +211,12 @@ class Accounts:
         now = self._now
         over = [name for name, row in self.people.ended().items() if row.until_ms < now]
         ended = Ended(id=session, at_ms=now, until_ms=now + LONGEST_SESSION_MS)
-        self.store((f"session:{session}", AccessDoc(session=ended)), *((f"session:{name}", None) for name in over))
+        did = Did(what="session.ended")
+        self.store(did, (f"session:{session}", AccessDoc(session=ended)), *((f"session:{name}", None) for name in over))
 
     def end_all(self, by: Caller) -> None:
         """End all sessions of whoever asks."""
-        self.store(self._all_ended(by.user or INSTALLATION))
+        self.store(Did(what="sessions.ended"), self._all_ended(by.user or INSTALLATION))
 
     def _all_ended(self, user: str) -> tuple[str, AccessDoc]:
         return f"sessions:{user}", AccessDoc(sessions=Ended(id=user, at_ms=self._after_all(user)))
@@ -266,8 +263,9 @@ class Accounts:
         sealed = self._password(user, password)
         if not self._asked_once(self.once.take, _FIRST, secret):
             raise _void()
+        acts(Caller(user.email, user.role, user=user.id))
         try:
-            self.store((f"user:{user.id}", AccessDoc(user=user)), sealed)
+            self.store(Did(what="user.first"), (f"user:{user.id}", AccessDoc(user=user)), sealed)
         except Problem:
             self.once.offer(_FIRST, digest(secret), FIRST_ADMIN_MS)  # nobody was made: the link holds on
             raise
@@ -276,6 +274,7 @@ class Accounts:
     def sign_in_link(self) -> str:
         """Return the secret of a link that signs a browser in as the installation, once."""
         secret = secrets.token_urlsafe(32)
+        publish(self.outside, [], Did(what="link.made"))
         self._offer(f"sign-in:{digest(secret)}", digest(secret), LINK_MS)
         return secret
 
@@ -301,6 +300,10 @@ class Accounts:
 def digest(secret: str) -> str:
     """Return how a secret of ours is stored: it is too long to be guessed, so that a plain hash is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _yes(what: bool) -> str:  # noqa: FBT001 - a value to be shown
+    return "yes" if what else "no"
 
 
 def _void() -> Problem:

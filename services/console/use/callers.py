@@ -1,5 +1,6 @@
 """Who asks: a person, a token or the installation itself, with the role that counts now."""
 
+import getpass
 from dataclasses import dataclass
 
 from shared.messages import Role
@@ -16,3 +17,12 @@ class Caller:
     """The user's id; empty for the installation itself."""
     token: str = ""
     """The API token's id, where one was sent."""
+
+
+def at_terminal() -> Caller:
+    """Return whoever runs a command: whom the system knows, who reaches Kafka and Redis without asking us."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        name = "somebody"
+    return Caller(f"{name} (terminal)", "admin")

@@ -149,7 +149,8 @@ class Connections:
         new = new.model_copy(update={"version": row.version + 1})
         key = f"connection:{row.id}"
         try:
-            lost = publish(self._service, [Change(key=key, doc=SetupDoc(connection=new))])
+            told = tuple(f"{name}: {getattr(row, name)} -> {value}" for name, value in changes.items())
+            lost = publish(self._service, [Change(key=key, doc=SetupDoc(connection=new), sign="~", details=told)])
         except BusUnavailable as error:
             raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
         if lost:

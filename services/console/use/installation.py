@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.console.explain import explain, summary
 from services.console.past import steps_of
 from services.console.projection import FOLLOWED, SHOWN, Views
+from services.console.use.activity import Did
 from services.console.use.connections import Connections
 from services.console.use.fields import fields_of
 from services.console.use.jobs import Order, job_row, order
@@ -234,7 +235,7 @@ class Installation:
                 notice = Notice(connection=part.connection, object=part.object, id=end.id, accepted_ms=now)
                 key = record_key(part.connection, part.object, end.id)
                 out.append(Outbound(topic=topics.NOTICES, key=key, message=notice))
-        publish(self.bus, out)
+        publish(self, out, Did(what="record.resynced", about=f"record:{pair.pair}", note=pair.label))
         return pair
 
     def all_jobs(self) -> list[dict[str, Any]]:
@@ -250,7 +251,7 @@ class Installation:
 
     def order_job(self, name: str, what: Order) -> dict[str, Any]:
         """Have a job confirmed, paused, resumed or cancelled, and show it as it stands then."""
-        return job_row(order(self.jobs, self.bus, self.clock.now_ms(), name, what))
+        return job_row(order(self, self.jobs, name, what))
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
         """Ask for a job; the same key asks for the same job."""
@@ -274,7 +275,9 @@ class Installation:
                 if _asked_for(asked.job) != _asked_for(job):
                     raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
                 return job_row(asked)
-        publish(self.bus, [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))])
+        asks = Did(what="job.asked", about=f"sync:{job.sync}", changes=[("kind", "", job.kind),
+                   ("statuses", "", ", ".join(job.statuses) or "all"), ("job", "", job.id)])  # fmt: skip
+        publish(self, [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))], asks)
         return job_row(JobRow(job=job, progress=None))
 
 

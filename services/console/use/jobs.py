@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 
+from services.console.use.activity import Did
 from services.console.use.problems import Problem
-from services.console.use.publishing import publish
+from services.console.use.publishing import Outside, publish
 from shared import topics
-from shared.io.ports import Bus, Outbound
+from shared.io.ports import Outbound
 from shared.jobs import JobRow, Jobs
 from shared.messages import JobDoc, JobOrder
 
@@ -26,7 +27,7 @@ def job_row(row: JobRow) -> dict[str, Any]:
     return {**asked, "state": row.state, **shown}
 
 
-def order(jobs: Jobs, bus: Bus, now_ms: int, name: str, what: Order) -> JobRow:
+def order(outside: Outside, jobs: Jobs, name: str, what: Order) -> JobRow:
     """Publish what somebody wants of a job, and return the job as it stands then; raises `Problem`.
 
     An order that stands already is given once more, which changes nothing.
@@ -40,11 +41,12 @@ def order(jobs: Jobs, bus: Bus, now_ms: int, name: str, what: Order) -> JobRow:
         raise Problem(409, "It is cancelled", f"Job {name!r} is cancelled and ends: ask for a new one.")
     if what == "confirm" and not row.job.review:
         raise Problem(409, "Nothing to confirm", f"Job {name!r} needs no confirmation.")
-    part = _PARTS[what]
+    part, did = _PARTS[what], Did(what=f"job.{what}", about=f"job:{name}")
     if what == "resume":
-        publish(bus, [_document(f"{part}:{name}", None)])
+        publish(outside, [_document(f"{part}:{name}", None)], did)
         return replace(row, orders=row.orders - {part})
-    publish(bus, [_document(f"{part}:{name}", JobDoc.model_validate({part: JobOrder(job=name, at_ms=now_ms)}))])
+    given = JobOrder(job=name, at_ms=outside.clock.now_ms())
+    publish(outside, [_document(f"{part}:{name}", JobDoc.model_validate({part: given}))], did)
     return replace(row, orders=row.orders | {part})
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from services.console.parking import ParkedFilter, replays_of
+from services.console.use.activity import Did
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
@@ -58,7 +59,7 @@ def replay(console: Installation, ats: Sequence[int], who: str) -> Decided:
     for batch in _batches(console, [row["at"] for row in rows]):
         out = [_once_more(stored.key, stored.message, known) for stored in batch if stored.message is not None]
         try:
-            publish(console.bus, out)
+            publish(console, out, None)  # `_tell` tells of it
         except MessageTooLarge as error:
             raise Problem(409, "Too large", f"{error}; {done} of {len(rows)} messages were replayed.") from error
         _tell(console, [(stored.offset, stored.message) for stored in batch if stored.message], "replayed", "", who)
@@ -163,6 +164,8 @@ def _tell(console: Installation, about: Sequence[tuple[int, Parked]], what: What
         )
         for at, row in about
     ]  # fmt: skip
-    publish(
-        console.bus, [Outbound(topic=topics.PARKED_DECISIONS, key=str(row.at), message=row) for row in decisions]
-    )  # fmt: skip
+    if not decisions:
+        return
+    did = Did(what=f"parked.{what}", about=f"messages:{len(decisions)}", note=why)
+    out = [Outbound(topic=topics.PARKED_DECISIONS, key=str(row.at), message=row) for row in decisions]
+    publish(console, out, did)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from services.console.roles import ROLES, check_role, reaches
 from services.console.use.accounts import Accounts, digest
+from services.console.use.activity import Did
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
 from shared import topics
@@ -47,7 +48,9 @@ class Tokens:
             id=secrets.token_hex(8), name=name.strip()[:100], owner=by.user, role=role, hashed=digest(secret),
             created_ms=self._now, until_ms=self._now + days * topics.DAY_MS if days else 0,
         )  # fmt: skip
-        self._accounts.store((f"token:{token.id}", AccessDoc(token=token)))
+        ends = f"after {days} days" if days else "when it is revoked"
+        did = Did(what="token.made", about=f"token:{token.name}", changes=[("role", "", role), ("ends", "", ends)])
+        self._accounts.store(did, (f"token:{token.id}", AccessDoc(token=token)))
         return token, f"syn_{token.id}_{secret}"
 
     def seen_by(self, by: Caller) -> Sequence[ApiToken]:
@@ -61,7 +64,7 @@ class Tokens:
         token = next((row for row in self.seen_by(by) if row.id == name), None)
         if token is None:
             raise Problem(404, "No such token", f"There is no token {name!r}.")
-        self._accounts.store((f"token:{name}", None))
+        self._accounts.store(Did(what="token.revoked", about=f"token:{token.name}"), (f"token:{name}", None))
         return token
 
     def recognise(self, bearer: str) -> Caller | None:

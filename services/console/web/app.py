@@ -19,6 +19,7 @@ from starlette.routing import Route
 from services.console.access import Access
 from services.console.protect import protect
 from services.console.roles import NEEDS, check_role
+from services.console.use.activity import acting
 from services.console.use.changes import noting, read, spell, wait_for
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
@@ -27,6 +28,7 @@ from services.console.web.asked import BROWSER_COOKIE, LOOK_COOKIE, SESSION_COOK
 from services.console.web.parts.words import url, with_query
 from services.console.web.screens import (
     account,
+    activity,
     catalogue,
     connect,
     connection,
@@ -106,6 +108,7 @@ PAGES: Final = (
     Page("GET", "/health", health.show),
     Page("GET", "/parked", parked.show),
     Page("POST", "/parked", parked.decide),
+    Page("GET", "/activity", activity.show),
     Page("GET", "/account", account.show),
     Page("POST", "/account/password", account.change_password),
     Page("POST", "/account/sign-out", account.sign_out_everywhere),
@@ -195,7 +198,7 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
         form=form,
         params=request.path_params,
     )
-    with noting() as changes:
+    with noting() as changes, acting("page", session.caller if session is not None else None):
         answer = await run_in_threadpool(_answer, page, asked)
     if changes and answer.status_code == HTTPStatus.SEE_OTHER:
         answer.headers["Location"] = with_query(answer.headers["Location"], change=spell(changes))

@@ -149,6 +149,26 @@ def test_ones_own_account(guest: Reader, own: Window) -> None:
     page.wait_for_url("**/sign-in")
 
 
+def test_the_activity_log(guest: Reader, own: Window) -> None:
+    """What the tests before have done, by the newest first, and chosen by typing."""
+    root = own.person("admin", "root@x.example")
+    own.access.accounts.change(own.person("viewer", "eva@x.example").id, role="operator")
+    own.access.tokens.make(own.sessions.begin(root).caller, "backup of every night", "operator", 90)
+    own.follow_views()
+    page = guest.page
+    enter(guest, "root@x.example")
+    guest.go("/activity")
+    expect(page.locator("#list")).to_contain_text("changed a user")
+    looks(guest, "activity")
+    page.keyboard.press("/")
+    page.keyboard.type("eva@x")
+    expect(page.locator("#list")).not_to_contain_text("backup of every night")
+    assert page.evaluate("document.activeElement.name") == "q"
+    page.keyboard.type("nobody")
+    expect(page.locator("#list")).to_contain_text("Nothing matches")
+    looks(guest, "activity-nothing")
+
+
 def enter(reader: Reader, email: str) -> None:
     """Sign in with a password."""
     reader.go("/sign-in")

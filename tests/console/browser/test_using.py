@@ -170,7 +170,7 @@ def test_a_parked_message_is_replayed_and_another_dropped_by_keyboard(reader: Re
     page.get_by_label("Choose hub/contact/h-oda").press("Space")
     page.get_by_role("button", name="Replay chosen").press("Enter")
     expect(page.locator("#done")).to_contain_text("1 message replayed")
-    window.follow_parked()
+    window.follow_views()
     page.reload()
     expect(page.locator("#list")).to_contain_text("No message matches")
     reader.go("/parked?q=h-per")
@@ -178,7 +178,7 @@ def test_a_parked_message_is_replayed_and_another_dropped_by_keyboard(reader: Re
     page.get_by_label("Why they are not needed").fill("a test")
     page.keyboard.press("Enter")
     expect(page.locator("#done")).to_contain_text("1 message dropped")
-    window.follow_parked()
+    window.follow_views()
     reader.go("/parked?state=decided")
     expect(page.locator("tbody")).to_contain_text("dropped: a test")
     assert [row.key for row in window.desk.broker.fetch("notices", 0, 0, 999) if "replayed" in row.headers] + [

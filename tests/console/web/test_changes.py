@@ -19,7 +19,7 @@ def test_the_next_page_waits_for_the_change(window: Window, visitor: Visitor) ->
     (at,) = window.park(message(1))
     answer = visitor.send(boxes(decide_form(visitor), at), what="replay")
     assert "change=parked-decisions.0" in answer.headers["Location"]
-    follows = threading.Timer(0.4, window.follow_parked)
+    follows = threading.Timer(0.4, window.follow_views)
     follows.start()
     page = visitor.open(answer.headers["Location"])
     follows.join()
@@ -36,7 +36,7 @@ def test_a_page_that_is_older_says_so(window: Window, visitor: Visitor, monkeypa
     assert time.monotonic() - began > 0.2
     assert "Not shown here yet Your change is kept" in page.words
     assert "broken 1" in page.words
-    window.follow_parked()
+    window.follow_views()
     assert "Not shown here yet" not in visitor.open(answer.headers["Location"]).words
 
 

@@ -93,7 +93,7 @@ def test_chosen_messages_are_replayed_by_a_page(window: Window, visitor: Visitor
     answer = visitor.send(boxes(form, ats[1], ats[3]), what="replay")
     assert answer.status_code == 303
     assert replayed(window) == [(f"{LEFT}/contact/h-{number}", b"{}", "1") for number in (1, 3)]
-    window.follow_parked()
+    window.follow_views()
     page = visitor.open(answer.headers["Location"])
     assert "2 messages replayed A message that still cannot be handled comes back to this list." in page.words
     assert re.findall(r"broken (\d+)", page.words) == ["2", "0"]
@@ -118,7 +118,7 @@ def test_all_that_a_filter_chooses_are_replayed(window: Window, visitor: Visitor
     assert [row[0][-1] for row in replayed(window)] == ["0", "1", "2"]
     words = visitor.open(answer.headers["Location"]).words
     assert "2 more are chosen by these filters" in words
-    window.follow_parked()
+    window.follow_views()
     assert [row["key"][-1] for row in window.get("parked")["parked"]] == ["6", "5", "4", "3"]
     assert window.get("parked", reason="too_large")["total"] == 2
 
@@ -128,7 +128,7 @@ def test_messages_are_dropped_with_a_reason(window: Window, visitor: Visitor) ->
     form = boxes(decide_form(visitor), ats[0])
     assert "Say why" in visitor.send(form, what="drop").text
     assert visitor.send(form, what="drop", why=" of a test ").status_code == 303
-    window.follow_parked()
+    window.follow_views()
     assert replayed(window) == []
     assert [row["at"] for row in window.get("parked")["parked"]] == [ats[1]]
     (decided,) = window.get("parked", state="decided")["parked"]
@@ -167,7 +167,7 @@ def test_a_decision_counts_in_whichever_order_it_is_read(window: Window) -> None
     """Also on another replica, which reads the two topics one after the other; not for a topic that was made anew."""
     (at,) = window.park(message(1))
     window.call("POST", f"parked/{at}/drop", json={"why": "known"})
-    window.follow_parked()
+    window.follow_views()
     parked = Stored(partition=0, offset=at, key="k", message=message(1), raw=b"", headers={})
     window.views.take(topics.PARKED.name, [parked], {})
     assert window.get("parked")["parked"] == []
@@ -194,7 +194,7 @@ def following(window: Window) -> Iterator[None]:
 
     def follow() -> None:
         while not stop.wait(0.05):
-            window.follow_parked()
+            window.follow_views()
         window.views.close()
 
     thread = threading.Thread(target=follow)
@@ -216,7 +216,7 @@ def test_the_command_lists_replays_and_drops(
 ) -> None:
     def run(what: Any, *ats: int, **more: Any) -> tuple[int, str]:
         code = parked_commands.run(what, ats, **{"wanted": {}, "settings": there, **more})
-        window.follow_parked()
+        window.follow_views()
         said = capsys.readouterr()
         return code, said.out + said.err
 

@@ -91,13 +91,13 @@ class Window:
         """Park messages, and have the views follow; return their places."""
         out = [Outbound(topic=topics.PARKED, key=row.key, message=row) for row in messages]
         ats = list(run_blocking(self.desk.bus.publish(out)))
-        self.follow_parked()
+        self.follow_views()
         return ats
 
-    def follow_parked(self) -> None:
-        """Have the views take all that was parked, and what was decided of it."""
+    def follow_views(self) -> None:
+        """Have the views take all that was parked, what was decided of it, and who did what."""
         for topic in FOLLOWED:
-            if topic not in (topics.PARKED, topics.PARKED_DECISIONS):
+            if topic not in (topics.PARKED, topics.PARKED_DECISIONS, topics.ACTIVITY):
                 continue
             reader = MemoryReader(self.desk.broker, topic)
             self.views.take(topic.name, list(reader.read_to_end()), reader.positions)
