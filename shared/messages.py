@@ -10,7 +10,7 @@ from shared.core.fields import FoundObject
 from shared.core.pairs import Answer, Pair, PairEvent, Trace
 from shared.core.people import People
 from shared.core.records import Fields, Frozen, LinkWrite, Report, Side, Version
-from shared.core.syncs import Connection, Job, Phase, Sync
+from shared.core.syncs import AppCredentials, Connection, Job, Phase, Sync
 
 Origin: TypeAlias = Literal["live", "snapshot", "answer"]
 JobPhase: TypeAlias = Literal["reading", "indexing", "matching", "done", "failed", "cancelled"]
@@ -196,6 +196,7 @@ class SetupDoc(Frozen):
     rotated: Rotated | None = None
     people: People | None = None
     object: ObjectFound | None = None
+    credentials: AppCredentials | None = None
 
 
 def oldest_setups(doc: SetupDoc) -> int:

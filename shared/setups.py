@@ -19,7 +19,7 @@ from shared.core.connector import App, Binding, Session, link_name
 from shared.core.people import People
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
-from shared.core.syncs import Connection, Job, Phase, Sync, SyncSide
+from shared.core.syncs import AppCredentials, Connection, Job, Phase, Sync, SyncSide
 from shared.messages import JobProgress, ObjectFound, PhaseSet, Rebuilt, Rotated, SetupDoc
 
 
@@ -54,6 +54,7 @@ class Setups:
         self._found: dict[str, ObjectFound] = {}
         """By connection and object, those that accounts have of their own."""
         self._bindings: dict[str, Binding] = {}
+        self._credentials: dict[str, AppCredentials] = {}
         self._overruled: dict[str, None] = {}
         self._unread: dict[str, Unread] = {}
         """By key, documents that this version cannot read."""
@@ -89,6 +90,7 @@ class Setups:
             "progress": self._progress,
             "rebuilt": self._rebuilt,
             "rotated": self._rotated,
+            "credentials": self._credentials,
             "people": self._people,
             "object": self._found,
         }.get(kind)  # type: ignore[assignment]  # one table of tables that hold different things
@@ -117,6 +119,10 @@ class Setups:
             self._unread[key] = Unread(sync=sync, why=f"a newer version wrote {key!r}: {why}", ends=_ends_in(raw))
             self._compile()
         self.offset = offset
+
+    def credentials(self, app: str) -> AppCredentials | None:
+        """Return what Syncline is known by at an app, where somebody has entered it."""
+        return self._credentials.get(app)
 
     def _compile(self) -> None:
         self._bindings = {place: made for place, row in self._found.items() if (made := self._bound(row)) is not None}
@@ -347,7 +353,8 @@ def _ends_in(raw: bytes | None) -> frozenset[tuple[str, str]]:
 
 def _is_late(new: object, standing: object) -> bool:
     """Check whether somebody else changed a connection or sync at the same moment, and was first."""
-    if not isinstance(new, Connection | Sync) or not isinstance(standing, Connection | Sync):
+    versioned = Connection | Sync | AppCredentials
+    if not isinstance(new, versioned) or not isinstance(standing, versioned):
         return False
     return new.version <= standing.version and new != standing
 

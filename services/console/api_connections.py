@@ -48,6 +48,19 @@ class NewAccount(Account):
     app: str = Field(description="Key of its app.")
 
 
+class Credentials(BaseModel):
+    """What Syncline is known by at an app."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    client_id: str = Field(max_length=2000)
+    client_secret: SecretStr = Field(
+        default=SecretStr(""), max_length=2000, description="Left out, the one that stands stays."
+    )
+    base_url: str = Field(default="", max_length=2000, description="Where the app is; the vendor's own when empty.")
+    options: dict[str, str] = Field(default={}, description="Options of new accounts.")
+
+
 def add_connection_routes(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a list of routes, each a line or two
     """Add the routes."""
 
@@ -83,6 +96,17 @@ def add_connection_routes(router: APIRouter, api: Installation) -> None:  # noqa
     def places(name: str, wanted: Account) -> dict[str, Any]:
         found = api.connections.connecting.places(wanted.wanted(name))
         return {"places": [{"title": row.title, "options": dict(row.options)} for row in found]}
+
+    @router.put("/apps/{name}/credentials", summary="Enter what Syncline is known by at an app, once for all accounts")
+    def credentials(name: str, given: Credentials) -> dict[str, Any]:
+        api.connections.agreeing.enter(
+            name,
+            given.client_id,
+            given.client_secret.get_secret_value(),
+            base_url=given.base_url,
+            options=given.options,
+        )
+        return {"app": name, "client_id": api.connections.agreeing.client_id(name)}
 
     @router.post("/connections", status_code=201, summary="Connect an account")
     def connect(wanted: NewAccount) -> dict[str, Any]:

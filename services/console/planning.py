@@ -82,6 +82,10 @@ def renewed(current: Current, at_ms: int) -> list[Change]:
             row = current.connections[name]
             row = row.model_copy(update={"version": row.version + 1})
             changes.append(Change(key=key, doc=SetupDoc(connection=row), sign="~", details=told))
+        elif kind == "credentials":
+            known = current.credentials[name]
+            known = known.model_copy(update={"version": known.version + 1})
+            changes.append(Change(key=key, doc=SetupDoc(credentials=known), sign="~", details=told))
         else:
             sync = current.syncs[name]
             sync = sync.model_copy(update={"version": sync.version + 1})

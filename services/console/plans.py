@@ -10,7 +10,7 @@ from services.console.owners import Told
 from services.console.sealing import Sealed
 from shared.core.connector import AccountInfo, App, FieldInfo, FoundObject
 from shared.core.people import People
-from shared.core.syncs import Connection, Sync
+from shared.core.syncs import AppCredentials, Connection, Sync
 from shared.jobs import Jobs
 from shared.messages import JobDoc, ObjectFound, SetupDoc
 from shared.setups import Setups
@@ -35,6 +35,8 @@ class Current:
     """Connections whose refresh token was replaced by the app."""
     people: Mapping[str, People] = field(default_factory=dict)
     """Whom the apps of connections have named last."""
+    credentials: Mapping[str, AppCredentials] = field(default_factory=dict)
+    """What Syncline is known by, by app."""
     overruled: frozenset[str] = frozenset()
     """Keys whose last document does not count, since two people published one version."""
     found: Mapping[str, ObjectFound] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Current:
             failed=frozenset(name for name in syncs if setups.phase(name) != "live" and has_failed(jobs.of_sync(name))),
             rotated=frozenset(name for name in connections if setups.rotated(name) is not None),
             people={name: found for name in connections if (found := setups.people(name)) is not None},
+            credentials={name: known for name in setups.apps if (known := setups.credentials(name)) is not None},
             overruled=frozenset(setups.overruled()),
             found=setups.found(),
         )

@@ -52,7 +52,7 @@ def wire(service: Service) -> None:
         refused=lambda row: tokens.look(place_of(row)).paused,
         webhooks=WebhookRefusals(client).of,
         parked_from=lambda at: read_to_end(settings, topics.PARKED, start={0: at}),
-        connections=Connections(service, lambda topic: read_to_end(settings, topic)),
+        connections=Connections(service, lambda topic: read_to_end(settings, topic), RedisOnce(client)),
     )
     people = People()
     followed = TopicFollower(settings, topics.ACCESS, people)

@@ -154,6 +154,19 @@ class Connection(ConnectionSettings):
         return self.currency or self.account_currency
 
 
+class AppCredentials(Frozen):
+    """What Syncline is known by at an app, for all of its accounts that come by OAuth."""
+
+    app: str
+    secrets: Mapping[str, str]
+    """Sealed by the vault: never in the clear."""
+    base_url: str = ""
+    """Address of the app for new accounts; the vendor's own when empty."""
+    options: Mapping[str, str] = Field(default_factory=dict)
+    """What new accounts need to know besides, such as the page on which people agree."""
+    version: int = 1
+
+
 class Job(Frozen):
     """Long work with progress."""
 

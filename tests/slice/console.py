@@ -10,6 +10,7 @@ from shared import topics
 from shared.io.budgets import MemoryBudgets
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
+from shared.io.once import MemoryOnce
 from shared.io.service import Service
 from shared.jobs import Jobs
 from shared.messages import Parked
@@ -35,7 +36,9 @@ class Console(Installation):
             refused=lambda _: None,
             webhooks=lambda _: None,
             parked_from=self._parked_from,
-            connections=Connections(service, lambda topic: MemoryReader(world.broker, topic).read_to_end()),
+            connections=Connections(
+                service, lambda topic: MemoryReader(world.broker, topic).read_to_end(), MemoryOnce(world.clock)
+            ),
         )
 
     def _parked_from(self, at: int) -> Generator[Stored[Parked], None, None]:

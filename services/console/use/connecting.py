@@ -63,8 +63,8 @@ class Connecting:
             return ()
         begin = {one.name: wanted.options.get(one.name) or "/" for one in app.connection_fields if one.required}
         file = self._file(replace(wanted, options={**wanted.options, **begin}), app)
-        with _told(auth):
-            apps = self._apps(file)
+        with told(auth):
+            apps = self.apps_for(file)
             exchange = app.places(apps.setups.session(file.id))
             return run_blocking(apps.caller.run(file.id, exchange, wait_s=_ASK_S))
 
@@ -72,8 +72,8 @@ class Connecting:
         """Connect an account that is not connected yet; raises `Refused` with what is wrong at which field."""
         app, auth = self._checked(wanted)
         file = self._file(wanted, app)
-        with _told(auth):
-            apps = self._apps(file)
+        with told(auth):
+            apps = self.apps_for(file)
             run_blocking(apps.caller.run(file.id, app.account(apps.setups.session(file.id)), wait_s=_ASK_S))
         return self.store(file)
 
@@ -128,12 +128,14 @@ class Connecting:
         return app, auth
 
     def _file(self, wanted: Wanted, app: App) -> ConnectionFile:
+        known = self._service.setups.credentials(app.key)  # where the app is, for all its accounts
+        written = {name: text for name, text in wanted.options.items() if text}
         return ConnectionFile(
             id=self.free_id(wanted.label or app.key),
             app=app.key,
             label=" ".join(wanted.label.split()),
-            base_url=wanted.base_url or app.base_url or "",
-            options={name: text for name, text in wanted.options.items() if text},
+            base_url=wanted.base_url or (known.base_url if known else "") or app.base_url or "",
+            options={**(known.options if known else {}), **written},
             auth=wanted.auth,
             secrets={name: SecretStr(text) for name, text in wanted.secrets.items()},
         )
@@ -145,7 +147,7 @@ class Connecting:
         names = (stem, *(f"{stem}-{number}" for number in range(2, len(taken) + 3)))
         return next(name for name in names if name not in taken)
 
-    def _apps(self, file: ConnectionFile) -> Apps:
+    def apps_for(self, file: ConnectionFile) -> Apps:
         """Return what calls the account as it will be."""
         current = Current.of(self._service.setups, self._service.jobs)
         vault = Vault.from_file(self._service.settings.key_file)
@@ -157,7 +159,7 @@ class Connecting:
         return Apps(self._service, [row])
 
 
-class _told:  # noqa: N801 - read as a word, as `contextlib.suppress` is
+class told:  # noqa: N801 - read as a word, as `contextlib.suppress` is
     """Turns what an app, or a server of ours, says into what is wrong at which field."""
 
     def __init__(self, auth: Auth) -> None:

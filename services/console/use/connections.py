@@ -10,6 +10,7 @@ from services.console.discovery import Apps
 from services.console.files import SetupError
 from services.console.plans import Change
 from services.console.publishing import publish
+from services.console.use.agreeing import Agreeing
 from services.console.use.apps import AppCard, cards, offered
 from services.console.use.connecting import LONGEST_LABEL, Connecting
 from services.console.use.problems import Problem
@@ -17,6 +18,7 @@ from shared.core.accounts import account_name, is_account
 from shared.core.connector import App, AppError
 from shared.core.syncs import Connection, Sync
 from shared.io.envelope import Stored
+from shared.io.once import Once
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
@@ -58,16 +60,22 @@ class Connections:
     Args:
         service: The parts of this process.
         read: Reads a topic from its beginning to its end.
+        once: Keeps what can be answered once.
         apps_with: Makes what calls apps with connections as they are given.
     """
 
     def __init__(
-        self, service: Service, read: Read, apps_with: Callable[[Service, Iterable[Connection]], Apps] = Apps
+        self,
+        service: Service,
+        read: Read,
+        once: Once,
+        apps_with: Callable[[Service, Iterable[Connection]], Apps] = Apps,
     ) -> None:
         self._service = service
         self._read = read
         self._apps_with = apps_with
         self.connecting = Connecting(service)
+        self.agreeing = Agreeing(service, self.connecting, once)
 
     @property
     def apps(self) -> dict[str, App]:

@@ -26,9 +26,11 @@ from services.console.use.problems import Problem
 from services.console.web import assets
 from services.console.web.asked import BROWSER_COOKIE, LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
 from services.console.web.parts.words import url, with_query
+from services.console.web.policy import POLICY
 from services.console.web.screens import (
     account,
     activity,
+    agree,
     catalogue,
     connect,
     connection,
@@ -50,11 +52,6 @@ from services.console.web.screens import (
 from services.console.web.sessions import Sessions
 from shared.messages import Role
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types page"
-)
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -123,6 +120,10 @@ PAGES: Final = (
     Page("POST", "/settings/tokens/{name}/revoke", tokens.revoke),
     Page("GET", "/apps", catalogue.show),
     Page("GET", "/apps/{name}", catalogue.show_app),
+    Page("GET", "/apps/{name}/credentials", agree.show_credentials),
+    Page("POST", "/apps/{name}/credentials", agree.enter),
+    Page("POST", "/apps/{name}/authorize", agree.authorize),
+    Page("GET", "/oauth/callback", agree.callback),
     Page("GET", "/apps/{name}/connect", connect.show),
     Page("POST", "/apps/{name}/connect", connect.connect),
     Page("GET", "/connections/{name}", connection.show),

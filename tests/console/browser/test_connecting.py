@@ -1,13 +1,16 @@
 """People who connect accounts in a real browser, by keyboard, against real servers."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
+from deploy.local.hubspot import HubSpotServer
 from tests.console.browser.conftest import Reader, at_window
+from tests.services.console.agreeing import PORTALS, Vendor
 from tests.services.console.conftest import opened
 from tests.services.console.office import Office, equip
 from tests.slice.book import Book
@@ -75,3 +78,72 @@ def test_an_address_book_is_connected_from_the_first_page(
     page.get_by_role("button", name="Test").press("Enter")
     expect(page.locator("#done")).to_contain_text("The account answered just now.")
     look(admin, "connect-book-done")
+
+
+@pytest.fixture(name="vendor")
+def _vendor(office: Office) -> Iterator[Vendor]:
+    with HubSpotServer() as server:
+        vendor = Vendor.register(server, office.window.address)
+        yield vendor
+        vendor.admin.close()
+
+
+def agree(page: Page, portal: int) -> None:
+    """Agree on HubSpot's own page."""
+    expect(page.locator("h1")).to_have_text("Connect Syncline to HubSpot")
+    page.select_option("[name=portal_id]", str(portal))
+    page.get_by_role("button", name="Connect app").press("Enter")
+
+
+def test_two_accounts_are_connected_and_one_that_was_revoked_is_connected_again(
+    admin: Reader, office: Office, vendor: Vendor
+) -> None:
+    """Credentials once, permissions before each redirect, and home leads to what was revoked."""
+    page = admin.page
+    page.get_by_role("link", name="Apps", exact=True).first.press("Enter")
+    page.get_by_role("link", name="HubSpot", exact=True).press("Enter")
+    page.get_by_role("link", name="Connect an account").press("Enter")
+    expect(page.locator("main")).to_contain_text("An admin has something to do first")
+    look(admin, "connect-hubspot-first")
+    admin.look(1280, "light")
+    page.get_by_role("link", name="Enter the credentials").press("Enter")
+    given = vendor.fields()
+    page.get_by_label("Client id").fill(given["client_id"])
+    page.get_by_label("Client secret").fill(given["client_secret"])
+    page.get_by_text("Another address").press("Enter")
+    page.get_by_label("Address of HubSpot").fill(given["base_url"])
+    page.get_by_label("Page on which people agree").fill(given["authorize_url"])
+    look(admin, "connect-hubspot-credentials")
+    admin.look(1280, "light")
+    page.get_by_role("button", name="Keep").last.press("Enter")
+    expect(page.locator("#done")).to_contain_text("The credentials are kept.")
+    for number, portal in enumerate(PORTALS):
+        page.get_by_role("link", name=re.compile("^Connect an")).press("Enter")
+        expect(page.locator("#permissions")).to_contain_text("To read contacts and to notice when they change.")
+        if number == 0:
+            look(admin, "connect-hubspot-review")
+            admin.look(1280, "light")
+        page.get_by_role("button", name="Go on to HubSpot").press("Enter")
+        agree(page, portal)
+        expect(page.locator("h1")).to_have_text(f"HubSpot {portal}")
+        page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="HubSpot").press("Enter")
+    expect(page.locator("#accounts tbody tr")).to_have_count(2)
+    look(admin, "connect-hubspot-app")
+    admin.look(1280, "light")
+    vendor.admin.call("POST", f"accounts/{PORTALS[0]}/revoke")
+    page.get_by_role("link", name=f"HubSpot {PORTALS[0]}").press("Enter")
+    page.get_by_role("button", name="Test").press("Enter")
+    expect(page.locator("#done")).to_contain_text("It does not work: sign-in expired")
+    admin.go("/")
+    page.get_by_role("link", name=f"HubSpot {PORTALS[0]} is paused: sign-in expired").press("Enter")
+    look(admin, "connect-hubspot-revoked")
+    admin.look(1280, "light")
+    page.get_by_role("link", name="Reconnect").press("Enter")
+    page.get_by_role("button", name="Go on to HubSpot").press("Enter")
+    agree(page, PORTALS[0])
+    expect(page.locator("#done")).to_contain_text("The account is connected again")
+    admin.go("/")
+    expect(page.locator("#troubles")).to_contain_text("All is well")
+    assert [row.account for row in office.service.setups.connections()] == [str(portal) for portal in PORTALS]
+    missing = "Failed to load resource: the server responded with a status of 404 (Not Found)"
+    admin.said[:] = [text for text in admin.said if text != missing]  # HubSpot's page has no icon here

@@ -8,9 +8,10 @@ import pytest
 
 from services.console.access import FREE_AT_ADDRESS
 from services.console.people import People
-from services.console.web.app import PAGES, POLICY, Page
+from services.console.web.app import PAGES, Page
 from services.console.web.asked import Look, inside
 from services.console.web.assets import ASSETS
+from services.console.web.policy import POLICY
 from services.console.web.sessions import LASTS_MS, Sessions
 from shared.io.memory import ManualClock
 from tests.console.web.examples import LOOKS, show_everything

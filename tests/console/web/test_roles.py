@@ -30,6 +30,7 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /parked": {"what": "replay-all"},
     "POST /connections/{name}/rename": {"label": "Another"},
     "PATCH /api/v1/connections/{name}": {"label": "Another"},
+    "PUT /api/v1/apps/{name}/credentials": {"client_id": "x"},
     "POST /api/v1/connections": {"app": "ordered", "auth": "none"},
     "POST /api/v1/apps/{name}/places": {"auth": "none", "base_url": "http://memory"},
     "POST /api/v1/parked/replay": {"messages": [1]},
@@ -41,8 +42,11 @@ REFUSED: Final = (
     "POST /api/v1/jobs/{name}/{what}", "POST /jobs/{name}/{what}", "GET /api/v1/explanations",
     "POST /connections/{name}/disconnect", "DELETE /api/v1/connections/{name}",
     "POST /apps/{name}/connect", "POST /api/v1/connections",
+    "GET /apps/{name}/credentials", "POST /apps/{name}/credentials", "POST /apps/{name}/authorize",
+    "PUT /api/v1/apps/{name}/credentials", "GET /oauth/callback",
 )  # fmt: skip
-"""What is refused to everybody: the example's job has ended, its account is used, and no address is given."""
+"""What is refused to everybody: the example's job has ended, its account is used, no address is given, and
+no app of it has a page on which people agree."""
 
 
 def filled(path: str, names: Mapping[str, str] | None = None) -> str:
@@ -104,7 +108,7 @@ def ask(window: Window, row: str, role: Role, names: Mapping[str, str] | None) -
     verb, _, pattern = row.partition(" ")
     path, body = filled(pattern, names), _BODIES.get(row, {})
     if path.startswith("/api/"):
-        more = {"json": body} if verb in ("POST", "PATCH") else {}
+        more = {"json": body} if verb in ("POST", "PATCH", "PUT") else {}
         bearer = window.access.tokens.make(caller_of(window.person(role)), "for this call", role, 1)[1]
         return window.call(verb, path.removeprefix("/api/v1/"), headers={"Authorization": f"Bearer {bearer}"}, **more)
     sessions = window.sessions

@@ -8,6 +8,7 @@ from services.console.use.connections import Connections
 from shared import topics
 from shared.core.syncs import Connection
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
+from shared.io.once import MemoryOnce
 from shared.io.ports import Clock, Outbound
 from shared.io.service import Service
 from shared.messages import SetupDoc
@@ -46,4 +47,6 @@ def connections_of(desk: Desk) -> Connections:
             found.setups.apply(number, f"connection:{row.id}", SetupDoc(connection=row))
         return found
 
-    return Connections(service, lambda topic: MemoryReader(desk.broker, topic).read_to_end(), apps_with)
+    return Connections(
+        service, lambda topic: MemoryReader(desk.broker, topic).read_to_end(), MemoryOnce(desk.clock), apps_with
+    )

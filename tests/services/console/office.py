@@ -11,6 +11,7 @@ from shared.apps import APPS
 from shared.io.budgets_redis import RedisBudgets
 from shared.io.grants import Grants
 from shared.io.memory import MemoryBroker, MemoryReader
+from shared.io.once import RedisOnce
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
 from shared.io.tokens import place_of
@@ -52,5 +53,7 @@ def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, .
     installation.clock, installation._budgets = service.clock, RedisBudgets(client)
     installation._refused = lambda row: tokens.look(place_of(row)).paused
     installation._webhooks = WebhookRefusals(client).of
-    installation.connections = Connections(service, lambda topic: MemoryReader(broker, topic).read_to_end())
+    installation.connections = Connections(
+        service, lambda topic: MemoryReader(broker, topic).read_to_end(), RedisOnce(client)
+    )
     return Office(window, service, Vault.from_file(key))

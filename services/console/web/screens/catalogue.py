@@ -17,6 +17,10 @@ from services.console.web.screens.standing import between, path_of
 from shared.core.connector import App
 
 PATH: Final = "/apps"
+_DONE: Final = {
+    "disconnected": "The account is disconnected, and its secrets are erased.",
+    "credentials": "The credentials are kept. Now accounts can be connected.",
+}
 
 
 def show(asked: Asked) -> Response:
@@ -81,9 +85,8 @@ def show_app(asked: Asked) -> Response:
 
 
 def _told(asked: Asked) -> Element | None:
-    if asked.query.get("done") != "disconnected":
-        return None
-    return notice("ok", "Done", h.p["The account is disconnected, and its secrets are erased."], name="done")
+    said = _DONE.get(asked.query.get("done", ""))
+    return notice("ok", "Done", h.p[said], name="done") if said else None
 
 
 def _accounts(asked: Asked, app: App) -> Element:
@@ -101,7 +104,13 @@ def _connect(asked: Asked, app: App, *, again: bool) -> Node:
     if not asked.may("GET", path):
         return None
     text = "Connect another account" if again else "Connect an account"
-    return button(text, href=path, kind="plain" if again else "primary", mark="plug", id="connect")
+    credentials = f"{path_of_app(app.key)}/credentials"
+    return h.div(".row")[
+        button("Credentials", href=credentials, mark="key", id="credentials")
+        if any(one.code_flow for one in app.auth)
+        else None,
+        button(text, href=path, kind="plain" if again else "primary", mark="plug", id="connect"),
+    ]
 
 
 def _syncs(asked: Asked, app: App) -> Element | None:

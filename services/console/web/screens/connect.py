@@ -18,6 +18,7 @@ from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, hidden
 from services.console.web.parts.words import url
 from services.console.web.screens.accounts import path_of_account, path_of_app
+from services.console.web.screens.agree import review
 from shared.core.connector import App, Auth
 from shared.core.demands import Place
 
@@ -35,6 +36,8 @@ _Draft: Final = TypeAdapter(dict[str, str])
 def show(asked: Asked) -> Response:
     """Return the form."""
     app = asked.console.connections.app(asked.params["name"])
+    if any(one.code_flow for one in app.auth) and not asked.query.get("auth"):
+        return review(asked, app)
     return html(_page(asked, app, asked.query))
 
 

@@ -20,6 +20,7 @@ from shared.core.syncs import HALTED, Connection
 from shared.rules.errors import CODES
 
 _DONE: Final = {
+    "again": "The account is connected again; its syncs catch up.",
     "connected": "The account is connected. Now a sync can use it.",
     "renamed": "The account has its new name.",
     "paused": "The account is not called any more. Its syncs wait and lose nothing.",
@@ -55,12 +56,16 @@ def _page(asked: Asked, row: Connection, *, label: str | None = None, error: str
 
 def _actions(asked: Asked, row: Connection) -> list[Node]:
     path = path_of_account(row.id)
+    app = asked.console.setups.apps.get(row.app)
+    agrees = app is not None and any(one.kind == row.auth and one.code_flow is not None for one in app.auth)
+    again = url(f"{path_of_app(row.app)}/connect", connection=row.id)
     leaving = f"{path}/disconnect"
     return [
         send(asked, f"{path}/test", "Test", mark="refresh"),
         send(asked, f"{path}/resume", "Resume", mark="refresh", kind="primary")
         if row.paused
         else send(asked, f"{path}/pause", "Pause", mark="pause"),
+        button("Reconnect", href=again, mark="plug", id="reconnect") if agrees and asked.may("GET", again) else None,
         button("Disconnect", href=leaving, mark="out") if asked.may("GET", leaving) else None,
     ]
 

@@ -1,0 +1,86 @@
+"""The HubSpot simulator as people know it: an app of ours is registered there, and somebody agrees on its page."""
+
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any
+
+import requests
+
+from deploy.local.hubspot import AdminClient, HubSpotServer
+from tests.console.web.visitor import Visitor
+
+PORTALS = (9101, 9102)
+SCOPES = (
+    "oauth", "crm.objects.owners.read",
+    *(
+        f"crm.{what}.{kind}.{verb}"
+        for what in ("objects", "schemas")
+        for kind in ("contacts", "companies", "deals")
+        for verb in ("read", "write")
+    ),
+)  # fmt: skip
+
+
+class _Form(HTMLParser):
+    action = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take the form's address."""
+        if tag == "form":
+            self.action = dict(attrs)["action"] or ""
+
+
+@dataclass
+class Vendor:
+    """HubSpot, with an app of ours."""
+
+    server: HubSpotServer
+    admin: AdminClient
+    app: dict[str, Any]
+
+    @classmethod
+    def register(cls, server: HubSpotServer, console: str) -> "Vendor":
+        """Register an app that sends people back to a console."""
+        admin = server.admin()
+        known = {row["portalId"] for row in admin.call("GET", "accounts")["accounts"]}
+        for portal in PORTALS:
+            if portal not in known:
+                admin.add_account(portal, settings={"token_ttl_s": 1800})
+        redirect = [f"{console}/oauth/callback"]
+        app = admin.call("POST", "apps", {"name": "Syncline", "redirect_uris": redirect, "scopes": list(SCOPES)})
+        return cls(server, admin, app)
+
+    def fields(self, **changes: str) -> dict[str, str]:
+        """Return what an admin enters into the console."""
+        return {
+            "client_id": self.app["client_id"],
+            "client_secret": self.app["client_secret"],
+            "base_url": self.server.url,
+            "authorize_url": f"{self.server.url}/oauth/authorize",
+            **changes,
+        }
+
+    def agree(self, address: str, portal: int = PORTALS[0], decision: str = "allow") -> str:
+        """Do what a person does on HubSpot's page; returns where they are sent."""
+        with requests.Session() as http:
+            http.trust_env = False
+            form = _Form()
+            form.feed(http.get(address, timeout=5).text)
+            data = {"portal_id": str(portal), "decision": decision}
+            back = http.post(self.server.url + form.action, data=data, allow_redirects=False, timeout=5)
+            return back.headers["location"]
+
+
+def enter(visitor: Visitor, vendor: Vendor, **changes: str) -> requests.Response:
+    """Enter the app's credentials."""
+    path = "/apps/hubspot/credentials"
+    return visitor.send(visitor.open(path).form(path), **vendor.fields(**changes))
+
+
+def go(visitor: Visitor, **query: str) -> str:
+    """Go from the review of permissions to the app; returns the address there."""
+    asked = "&".join(f"{name}={value}" for name, value in query.items() if name != "label")
+    form = visitor.open(f"/apps/hubspot/connect?{asked}").form("/apps/hubspot/authorize")
+    answer = visitor.send(form, **({"label": query["label"]} if "label" in query else {}))
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
