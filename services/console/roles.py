@@ -59,6 +59,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /settings/tokens": "viewer",
     "POST /settings/tokens": "viewer",
     "POST /settings/tokens/{name}/revoke": "viewer",
+    "GET /set-up": "viewer",
     "GET /apps": "viewer",
     "GET /apps/{name}": "viewer",
     "GET /apps/{name}/connect": "admin",

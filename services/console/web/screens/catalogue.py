@@ -11,7 +11,7 @@ from services.console.use.apps import AppCard, card_of, object_title
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty, notice, table
-from services.console.web.parts.words import Mark, badge, icon, many
+from services.console.web.parts.words import Mark, badge, icon, many, url
 from services.console.web.screens.accounts import accounts_table, nothing_connected, path_of_app
 from services.console.web.screens.standing import between, path_of
 from shared.core.connector import App
@@ -76,12 +76,32 @@ def show_app(asked: Asked) -> Response:
             asked,
             app.title,
             h.div(".stack")[
-                _told(asked), _accounts(asked, app), _syncs(asked, app), _about(card_of(app)), _permissions(app)
+                _told(asked),
+                _for_object(asked, app),
+                _accounts(asked, app),
+                _syncs(asked, app),
+                _about(card_of(app)),
+                _permissions(app),
             ],
             crumbs=(("Home", "/"), ("Apps", PATH)),
             here=PATH,
         )
     )
+
+
+def _chosen(asked: Asked, app: App) -> str:
+    """Return the object that somebody wants to sync, where they came from there."""
+    wanted = asked.query.get("object", "")
+    return wanted if wanted in app.objects else ""
+
+
+def _for_object(asked: Asked, app: App) -> Element | None:
+    chosen = _chosen(asked, app)
+    if not chosen:
+        return None
+    back = h.a(href=url("/set-up", object=chosen), id="go-on")["go on with the sync"]
+    return notice("info", f"{object_title(chosen)} are to be synced",
+                  h.p["Connect an account here, or ", back, "."], name="chosen")  # fmt: skip
 
 
 def _told(asked: Asked) -> Element | None:
@@ -103,6 +123,7 @@ def _connect(asked: Asked, app: App, *, again: bool) -> Node:
     path = f"{path_of_app(app.key)}/connect"
     if not asked.may("GET", path):
         return None
+    path = url(path, object=_chosen(asked, app))
     text = "Connect another account" if again else "Connect an account"
     credentials = f"{path_of_app(app.key)}/credentials"
     return h.div(".row")[

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from services.console.use.troubles import Trouble, troubles
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import card, empty, notice, table
+from services.console.web.parts.pieces import button, card, empty, notice, table
 from services.console.web.parts.words import STATUS, Tone, ago, badge, count, prose, span, url
 from services.console.web.screens import jobs
 from services.console.web.screens.accounts import accounts_table, nothing_connected, path_of_account
@@ -78,10 +78,14 @@ def _syncs(asked: Asked, health: Mapping[str, Any]) -> Element:
         table("Syncs", ("Sync", "State", "Between", *_NUMBERS, "Last settled"), rows, numbers=_NUMBERS)
         if rows
         else empty(
-            "Nothing is synced yet", ["Set a sync up by a file: ", h.code["python -m services.console apply FILE"]]
+            "Nothing is synced yet",
+            "A sync keeps the records of two accounts the same.",
+            button("Set up a sync", href="/set-up", kind="primary"),
         )
     )
-    return card("Syncs", inside, name="syncs")
+    return card(
+        "Syncs", inside, name="syncs", actions=h.a(href="/set-up", id="set-up")["Set up a sync"] if rows else None
+    )
 
 
 def _sync(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
