@@ -76,7 +76,7 @@ def every(seconds: float) -> str:
         if seconds >= size and seconds % size == 0:
             number = int(seconds // size)
             return f"every {unit}" if number == 1 else f"every {number} {unit}s"
-    return f"every {seconds:g} seconds"
+    return f"every {seconds:.3g} seconds"
 
 
 def _changes(app: App) -> str:

@@ -146,6 +146,8 @@ def test_what_was_not_granted_is_told_and_limits_the_account(office: Office, vis
     page = connect(visitor, vendor)
     assert "Limited" in page.words
     assert "not granted: crm.objects.contacts.write (contact). To create and update contacts" in page.words
+    assert "crm.objects.contacts.write Not granted Contacts" in page.words
+    assert "crm.objects.contacts.read Granted Contacts" in page.words
     (row,) = office.window.get("connections")["connections"]
     assert len(row["limited"]) == 1
 

@@ -7,6 +7,7 @@ from typing import Any
 import requests
 
 from deploy.local.hubspot import AdminClient, HubSpotServer
+from deploy.local.hubspot_server import HubSpotProcess
 from tests.console.web.visitor import Visitor
 
 PORTALS = (9101, 9102)
@@ -34,12 +35,12 @@ class _Form(HTMLParser):
 class Vendor:
     """HubSpot, with an app of ours."""
 
-    server: HubSpotServer
+    server: HubSpotServer | HubSpotProcess
     admin: AdminClient
     app: dict[str, Any]
 
     @classmethod
-    def register(cls, server: HubSpotServer, console: str) -> "Vendor":
+    def register(cls, server: HubSpotServer | HubSpotProcess, console: str) -> "Vendor":
         """Register an app that sends people back to a console."""
         admin = server.admin()
         known = {row["portalId"] for row in admin.call("GET", "accounts")["accounts"]}

@@ -6,19 +6,21 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.use.apps import sign_in_title
+from services.console.use.apps import every, object_title, sign_in_title
 from services.console.use.connections import Leaving
 from services.console.use.problems import Problem
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import field, form, refusals
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, notice, send, table
-from services.console.web.parts.words import badge, prose, url
+from services.console.web.parts.words import Mark, ago, badge, prose, url
 from services.console.web.screens.accounts import changes_known, path_of_account, path_of_app, state_of_account
 from services.console.web.screens.standing import between, path_of
 from shared.core.syncs import HALTED, Connection
 from shared.rules.errors import CODES
 
+_GRANTED: Final = Mark("Granted", "check", "ok")
+_NOT_GRANTED: Final = Mark("Not granted", "minus", "off")
 _DONE: Final = {
     "again": "The account is connected again; its syncs catch up.",
     "connected": "The account is connected. Now a sync can use it.",
@@ -46,6 +48,8 @@ def _page(asked: Asked, row: Connection, *, label: str | None = None, error: str
             _told(asked, standing),
             _facts(asked, row, standing, health),
             _syncs(asked, row),
+            _feeds(row, health),
+            _permissions(asked, row),
             _rename(asked, row, row.label if label is None else label, error),
         ],
         crumbs=(("Home", "/"), ("Apps", "/apps"), (app.title if app else row.app, path_of_app(row.app))),
@@ -132,6 +136,42 @@ def _syncs(asked: Asked, row: Connection) -> Element:
         table("Syncs", ("Sync", "Between"), rows) if rows else h.p(".pad.muted")["No sync uses this account."]
     )
     return card("Syncs that use it", inside, name="syncs")
+
+
+def _feeds(row: Connection, health: dict[str, Any]) -> Element | None:
+    """Return how each way of learning changes stands."""
+    head = f"{row.id}/"
+    rows = [
+        h.tr[
+            h.th(".name", scope="row")[object_title(feed["feed"].removeprefix(head).partition("/")[0])],
+            h.td(data_label="Feed")[feed["feed"].rpartition("/")[2]],
+            h.td(data_label="Changes known up to")[ago(feed["complete_to_ms"], health["at_ms"])],
+            h.td(data_label="Asked")[every(feed["interval_s"]) if feed["interval_s"] else h.span(".none")["not yet"]],
+            h.td(data_label="Calls a round")[str(feed.get("calls", 1))],
+        ]
+        for feed in health["feeds"]
+        if feed["feed"].startswith(head)
+    ]
+    heads = ("Object", "Feed", "Changes known up to", "Asked", "Calls a round")
+    return card("Feeds", table("Feeds", heads, rows), name="feeds") if rows else None
+
+
+def _permissions(asked: Asked, row: Connection) -> Element | None:
+    """Return what was granted of what was asked for, where the sign-in tells."""
+    app = asked.console.setups.apps.get(row.app)
+    if app is None or row.scopes is None:
+        return None
+    rows = [
+        h.tr[
+            h.th(".id.wrap", scope="row")[scope.name],
+            h.td(".state")[badge(_GRANTED if scope.name in row.scopes else _NOT_GRANTED)],
+            h.td(".wrap", data_label="Objects")[", ".join(map(object_title, scope.objects))],
+            h.td(".wrap", data_label="What for")[scope.reason],
+        ]
+        for scope in app.scopes
+    ]
+    heads = ("Permission", "Granted", "Objects", "What for")
+    return card("Permissions", table("Permissions", heads, rows), name="permissions") if rows else None
 
 
 def _rename(asked: Asked, row: Connection, label: str, error: str) -> Element | None:
