@@ -8,18 +8,11 @@ import requests
 
 from deploy.local.hubspot import AdminClient, HubSpotServer
 from deploy.local.hubspot_server import HubSpotProcess
+from shared.apps.hubspot import HUBSPOT
 from tests.console.web.visitor import Visitor
 
 PORTALS = (9101, 9102)
-SCOPES = (
-    "oauth", "crm.objects.owners.read",
-    *(
-        f"crm.{what}.{kind}.{verb}"
-        for what in ("objects", "schemas")
-        for kind in ("contacts", "companies", "deals")
-        for verb in ("read", "write")
-    ),
-)  # fmt: skip
+SCOPES = tuple(row.name for row in HUBSPOT.scopes)
 
 
 class _Form(HTMLParser):
