@@ -112,7 +112,8 @@ class Connections:
         app = self._service.setups.apps.get(row.app)
         if app is None or row.scopes is None:
             return ()
-        _, liked = consent.missing(app.scopes, frozenset(row.scopes))
+        # What only accounts with objects of their own need is asked for with such an object.
+        _, liked = consent.missing(consent.scopes_for(app, ()), frozenset(row.scopes))
         return tuple(consent.limits(liked))
 
     # What waits in a page while somebody goes on
