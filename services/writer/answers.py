@@ -184,8 +184,10 @@ def _with_record(command: Command, report: Report, answer: Answer, without: tupl
     """Answer through `records`, where match tells the links what the record is known by now, and every sync of it."""
     write = command.message
     row = PairAnswer(sync=write.sync, pair=write.pair, side=write.side, answer=answer)
+    # Not even where the write's own sync has ceased to run meanwhile: nobody else has its answer.
+    others = tuple(sync for sync in without if sync != write.sync)
     seen = RecordSeen(
-        report=within_limit(report), origin="answer", answers=(row,), without=without, accepted_ms=write.accepted_ms
+        report=within_limit(report), origin="answer", answers=(row,), without=others, accepted_ms=write.accepted_ms
     )
     key = record_key(report.connection, report.object, report.id)
     return Outbound(topic=topics.RECORDS, key=key, message=seen, cause=command)

@@ -7,7 +7,7 @@ client-chosen ids and a lock. Both can answer after having forgotten to (`unknow
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from shared.core.connector import (
@@ -22,8 +22,10 @@ from shared.core.connector import (
     Feed,
     FeedPage,
     FieldInfo,
+    FoundObject,
     HttpRequest,
     HttpResponse,
+    OwnObjects,
     Page,
     ReadResult,
     Refused,
@@ -245,17 +247,27 @@ class MemoryApp:
         return told
 
 
-def declare(kind: Kind) -> App:
-    """Declare the app as a connector does."""
+def declare(kind: Kind, *, own: bool = False) -> App:
+    """Declare the app as a connector does; people are either an object of every account, or of this one's *own*."""
+
+    def find(_session: Session) -> Exchange[Sequence[FoundObject]]:
+        yield HttpRequest(method="POST", path="read", body=b"[]", safe=True)
+        return (PEOPLE,)
+
+    def bind(found: FoundObject) -> Binding:
+        return replace(_bind(kind, found.name, PERSON_FIELDS), type=found.type, fields=found.fields)
 
     def account(_session: Session) -> Exchange[AccountInfo]:
         yield HttpRequest(method="POST", path="read", body=b"[]", safe=True)
         return AccountInfo(id="1", name="memory")
 
+    objects = {"contact": _bind(kind, "contact", PERSON_FIELDS), "company": _bind(kind, "company", FIRM_FIELDS)}
+    if own:
+        del objects[PEOPLE.name]
     return App(
         key=kind, title=kind, docs_url="", tested_versions=(), base_url=None,
         auth=(Auth(kind="none", secrets=(), headers=lambda _secrets: {}),), account=account,
-        objects={"contact": _bind(kind, "contact", PERSON_FIELDS), "company": _bind(kind, "company", FIRM_FIELDS)},
+        objects=objects, own_objects=OwnObjects(find=find, bind=bind) if own else None,
     )  # fmt: skip
 
 
@@ -354,6 +366,17 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
         archive_many=update_many,
         discover=discover,
     )
+
+
+PEOPLE: Final = FoundObject(
+    name="contact",
+    label="People",
+    id="1",
+    fields=tuple(
+        info.model_copy(update={"canonical": None}) for info in _bind("opaque", "contact", PERSON_FIELDS).fields
+    ),
+)
+"""People, where an account has them of its own: nothing tells which of their fields is an address."""
 
 
 def _wire(change: Change) -> dict[str, Any]:

@@ -27,11 +27,11 @@ from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
 from shared.io.rebuild import Rebuilder
 from shared.io.store import Store
-from shared.messages import Notice, PhaseSet, SetupDoc
+from shared.messages import Notice, ObjectFound, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import MATCHER_GROUP, Topic
-from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, MONEY, Kind, MemoryApp, declare, lost_answer
+from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, MONEY, PEOPLE, Kind, MemoryApp, declare, lost_answer
 from tests.simulator.checks import check
 from tests.simulator.grants import Grants
 from tests.simulator.people import MILD, Habits, People
@@ -39,6 +39,8 @@ from tests.simulator.people import MILD, Habits, People
 SYNC: Final = "people"
 FIRMS: Final = "firms"
 _APPS: Final[tuple[Kind, ...]] = ("ordered", "opaque")
+_ROLES: Final[dict[str, Any]] = {"type": "contact", "roles": {"email": "email"}}
+"""What the right account's people are, which it does not say itself."""
 _PARTITIONS: Final = 3
 _STEPS_MOST: Final = 60_000
 
@@ -125,7 +127,7 @@ class _Journal:
 
 def set_up(*, firms: bool = False) -> Setups:
     """Set up two connections and the sync between their people, which still reads both sides; firms have their own."""
-    setups = Setups({kind: declare(kind) for kind in _APPS})
+    setups = Setups({kind: declare(kind, own=kind == "opaque") for kind in _APPS})
     syncs = [_sync(SYNC, "contact", FIELDS, company=firms)]
     if firms:
         syncs.append(_sync(FIRMS, "company", FIRM_FIELDS))
@@ -133,6 +135,7 @@ def set_up(*, firms: bool = False) -> Setups:
         (f"connection:{name}", SetupDoc(connection=_connection(name, kind)))
         for name, kind in zip("ab", _APPS, strict=True)
     ]
+    docs.append((f"object:b/{PEOPLE.name}", SetupDoc(object=ObjectFound(connection="b", object=PEOPLE))))
     for sync in syncs:
         docs += [
             (f"sync:{sync.id}", SetupDoc(sync=sync)),
@@ -388,7 +391,7 @@ def _sync(name: str, object_: str, fields: Sequence[str], *, company: bool = Fal
     return Sync(
         id=name,
         left=SyncSide(connection="a", object=object_),
-        right=SyncSide(connection="b", object=object_),
+        right=SyncSide(connection="b", object=object_, **(_ROLES if object_ == PEOPLE.name else {})),
         mappings=tuple(
             FieldMapping(key=field, left=field, right=field, lens="email" if field == "email" else "text")
             for field in fields

@@ -301,3 +301,20 @@ def test_a_new_record_of_which_only_values_are_told_is_empty_elsewhere(counter: 
     told = {row.report.marker: row.report.fields for row in counter.desk.told(topics.PAIRS)}
     assert told["k-p1"] == {"email": "p1@new.example"}
     assert told["k-p2"] == {**dict.fromkeys(FIELDS), "email": "p2@new.example"}
+
+
+def test_an_answer_is_its_own_sync_s_although_that_ceases_to_run_meanwhile(counter: Counter) -> None:
+    """Nobody else has it: the pair would wait for ever. What other syncs ask for is left to who runs them."""
+    serve, later = counter.serve("update"), people(rules={"later": True}, version=2)
+
+    def answer(at: str, items: Any) -> Any:
+        counter.desk.set_up("sync", SetupDoc(sync=later), SYNC)
+        counter.desk.set_up("sync", SetupDoc(sync=later.model_copy(update={"id": "other"})), "other")
+        return serve(at, items)
+
+    write = counter.update("p1", f="x")
+    counter.desk.answers["update"] = answer
+    assert counter.handle(write) == [Done("written")]
+    assert {*counter.desk.setups.not_run()} == {SYNC, "other"}
+    (seen,) = counter.desk.told(topics.RECORDS)
+    assert ([row.answer.result for row in seen.answers], seen.without) == (["written"], ("other",))
