@@ -1,7 +1,5 @@
 """Every app speaks of the same canonical fields, so that default mappings and matching find them."""
 
-from dataclasses import replace
-
 import pytest
 
 from shared.apps import APPS
@@ -45,7 +43,7 @@ def test_default_mappings_pair_what_both_apps_hold() -> None:
 def test_a_field_that_one_app_forbids_to_write_goes_one_way() -> None:
     """Of each direction; where both forbid it, nothing is mapped."""
     text = FieldInfo(name="a", type=FieldType.TEXT, canonical="note")
-    fixed = replace(text, name="b", updatable=False)
+    fixed = text.model_copy(update={"name": "b", "updatable": False})
     assert [row.direction for row in default_mappings([text], [fixed])] == ["to_left"]
     assert [row.direction for row in default_mappings([fixed], [text])] == ["to_right"]
     assert default_mappings([fixed], [fixed]) == ()

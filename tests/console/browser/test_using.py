@@ -122,7 +122,7 @@ def test_keys_lead_to_places_and_can_be_switched_off(reader: Reader) -> None:
     expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#keys")).to_be_hidden()
-    page.locator(".pop > summary").press("Enter")
+    page.locator(".top .pop > summary").press("Enter")
     page.get_by_label("Single keys").press("Space")
     page.get_by_role("button", name="Keep").press("Enter")
     page.wait_for_load_state()
@@ -145,7 +145,7 @@ def test_a_phone_has_the_navigation_as_a_menu(reader: Reader) -> None:
 def test_the_theme_is_chosen(reader: Reader) -> None:
     reader.look(1280, "light")
     page = reader.page
-    page.locator(".pop > summary").press("Enter")
+    page.locator(".top .pop > summary").press("Enter")
     reader.picture("account-1280-light")
     assert reader.axe() == []
     page.get_by_label("Dark").check()
