@@ -117,7 +117,7 @@ def missing(scopes: Sequence[Scope], granted: frozenset[str]) -> tuple[list[Scop
 def permissions(app: App, scopes: Sequence[Scope]) -> list[str]:
     """Spell what will be asked for, for people to read before they agree."""
     lines = [f"{app.title} will ask you to allow:"]
-    for title, required in (("needed", True), ("if you like", False)):
+    for title, required in (("needed", True), ("optional", False)):
         lines += [f"  {title}: {one.name} - {one.reason}" for one in scopes if one.required is required]
     return lines
 

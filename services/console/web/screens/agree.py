@@ -127,7 +127,7 @@ def review(asked: Asked, app: App) -> Response:
                     "info",
                     f"{app.title} will ask you to allow this",
                     h.p[
-                        "You choose the account there. What is asked for “if you like” may be left out: what it is "
+                        "You choose the account there. What is optional may be left out: what it is "
                         "for is not done then, and the account is shown as limited."
                     ],
                 ),

@@ -175,7 +175,7 @@ def permissions_table(app: App, names: Sequence[str] = ()) -> Element:
     rows = [
         h.tr[
             h.th(".id.wrap", scope="row")[row.name],
-            h.td(data_label="Needed")["yes" if row.required else "if you like"],
+            h.td(data_label="Needed")["yes" if row.required else "optional"],
             h.td(".wrap", data_label="Objects")[", ".join(map(object_title, row.objects))],
             h.td(".wrap", data_label="What for")[row.reason],
         ]
