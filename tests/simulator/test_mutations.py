@@ -67,7 +67,7 @@ CAUGHT: Final = (
     Caught(mutations.no_epoch, 2),
     Caught(mutations.no_revision, 0, story=swapped_by_a_zombie),
     Caught(mutations.no_claims_in_a_rebuild, 2, look_again=False),
-    Caught(mutations.no_second_look_at_the_epoch, 52, _FORGETFUL),
+    Caught(mutations.no_second_look_at_the_epoch, 152, _FORGETFUL),
     Caught(mutations.no_digest, 18, habits=Habits(twins=0.6)),
     Caught(mutations.no_pending_check, 40, _UNLUCKY, Habits(undo=0.8, persons=2)),
     Caught(mutations.no_quiet_field, 10, _BLIND, Habits(twins=0.1, shared=0.9, undo=0.6)),
