@@ -105,7 +105,7 @@ def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[
 
 
 def left_behind(setups: Setups, name: str) -> tuple[str, ...]:
-    """Say what Syncline leaves in an app when an account is disconnected."""
+    """Describe what Syncline leaves in an app when an account is disconnected."""
     app = setups.app_of(name)
     own = [row.object.name for row in setups.found().values() if row.connection == name and not row.gone]
     prepared = [one for one in (*app.objects, *own) if setups.binding(name, one).prepare is not None]

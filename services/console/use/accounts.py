@@ -106,7 +106,7 @@ class Accounts:
         return secret, (f"invitation:{user}", AccessDoc(invitation=doc))
 
     def change(self, name: str, *, role: Role | None = None, disabled: bool | None = None) -> User:
-        """Give a user another role, or shut one out or in again; sessions follow at once."""
+        """Change a user's role, or shut one out or in again; sessions follow at once."""
         old = self.find(name)
         new = old.model_copy(
             update={

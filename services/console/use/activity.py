@@ -80,7 +80,7 @@ def acting(via: Via, caller: Caller | None = None) -> Iterator[Acting]:
 
 
 def acts(caller: Caller) -> None:
-    """Tell who acts, now that it is known."""
+    """Note who acts, now that it is known."""
     now = _acting.get()
     if now is not None:
         now.caller = caller

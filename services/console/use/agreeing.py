@@ -120,7 +120,7 @@ class Agreeing:
         return row
 
     def _followed(self, vault: Vault, key: str, kept: Mapping[str, str], given: Mapping[str, str]) -> list[Change]:
-        """Give accounts of the same client id its new secret."""
+        """Return the changes that put the new secret into the accounts of the same client id."""
         if kept.get("client_id") != given["client_id"] or kept.get("client_secret") == given["client_secret"]:
             return []
         changes = []

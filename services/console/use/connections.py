@@ -191,7 +191,7 @@ class Connections:
     # Disconnecting
 
     def leaving(self, name: str) -> Leaving:
-        """Say what disconnecting an account means, before anybody does it."""
+        """Return what disconnecting an account means, before anybody does it."""
         self.find(name)
         return Leaving(
             used_by=tuple(sync.id for sync in self.used_by(name)),

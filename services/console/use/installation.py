@@ -12,7 +12,7 @@ from services.console.projection import FOLLOWED, SHOWN, Views
 from services.console.use.activity import Did
 from services.console.use.connections import Connections
 from services.console.use.fields import fields_of
-from services.console.use.jobs import Order, job_row, order
+from services.console.use.jobs import Order, find, job_row, order
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
 from services.console.use.reasons import acting
@@ -244,13 +244,10 @@ class Installation:
 
     def job(self, name: str) -> dict[str, Any]:
         """Show one job; raises a problem when there is none."""
-        found = next((row for row in self.jobs.rows() if row.job.id == name), None)
-        if found is None:
-            raise Problem(404, "No such job", f"There is no job {name!r}.")
-        return job_row(found)
+        return job_row(find(self.jobs, name))
 
     def order_job(self, name: str, what: Order) -> dict[str, Any]:
-        """Have a job confirmed, paused, resumed or cancelled, and show it as it stands then."""
+        """Confirm, pause, resume or cancel a job, and return it as it stands then."""
         return job_row(order(self, self.jobs, name, what))
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from shared.messages import JobDoc, JobOrder
 
 Order: TypeAlias = Literal["confirm", "pause", "resume", "cancel"]
 _PARTS: Final = {"confirm": "confirmed", "pause": "paused", "resume": "paused", "cancel": "cancelled"}
+NAMES: Final = {"first_sync": "first sync", "resync": "resync"}
+"""What people call each kind of job."""
 _HIDDEN: Final = {"barrier", "cursors", "job", "term", "runner", "since", "places"}
 """What of a job's progress is for those who run it."""
 
@@ -27,14 +29,20 @@ def job_row(row: JobRow) -> dict[str, Any]:
     return {**asked, "state": row.state, **shown}
 
 
+def find(jobs: Jobs, name: str) -> JobRow:
+    """Return a job by name; raises `Problem`."""
+    row = next((row for row in jobs.rows() if row.job.id == name), None)
+    if row is None:
+        raise Problem(404, "No such job", f"There is no job {name!r}.")
+    return row
+
+
 def order(outside: Outside, jobs: Jobs, name: str, what: Order) -> JobRow:
     """Publish what somebody wants of a job, and return the job as it stands then; raises `Problem`.
 
     An order that stands already is given once more, which changes nothing.
     """
-    row = next((row for row in jobs.rows() if row.job.id == name), None)
-    if row is None:
-        raise Problem(404, "No such job", f"There is no job {name!r}.")
+    row = find(jobs, name)
     if row.has_ended:
         raise Problem(409, "It has ended", f"Job {name!r} has ended ({row.state}): ask for a new one.")
     if row.state == "cancelling" and what != "cancel":

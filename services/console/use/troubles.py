@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from services.console.use.jobs import NAMES
 from shared.core.syncs import HALTED
 from shared.rules.errors import CODES
 
@@ -11,7 +12,6 @@ _STALE_ROUNDS: Final = 5
 """Rounds that a feed may miss before that is worth a word."""
 _STALE_S: Final = 600.0
 """The least time without a round that is."""
-_JOBS: Final = {"first_sync": "first sync", "resync": "resync"}
 _ORDER: Final = ("connection", "job", "sync", "records", "parked", "feed", "webhooks", "views")
 
 
@@ -108,7 +108,7 @@ def _jobs(sync: str, jobs: Sequence[Mapping[str, Any]]) -> Iterator[Trouble]:
     """List the last job of a sync where it failed, and all that wait for somebody."""
     newest = max((row["asked_at_ms"] for row in jobs), default=0)
     for row in jobs:
-        what = _JOBS[row["kind"]]
+        what = NAMES[row["kind"]]
         if row["state"] == "failed" and row["asked_at_ms"] == newest:
             title, remedy = f"The last {what} of {sync} failed", f"Ask for the {what} again."
         elif row["state"] == "unconfirmed":

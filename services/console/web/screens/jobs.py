@@ -8,7 +8,7 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.use.jobs import Order
+from services.console.use.jobs import NAMES, Order
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
@@ -16,6 +16,8 @@ from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, empty, notice, send, table
 from services.console.web.parts.words import STATUS, Mark, ago, badge, count, many, url
 from services.console.web.screens.standing import path_of as path_of_sync
+from shared.core.wording import capital
+from shared.jobs import ENDS
 
 PATH: Final = "/jobs"
 _EVERY_S: Final = 3
@@ -29,7 +31,6 @@ _STATES: Final[Mapping[str, Mark]] = {
     "failed": Mark("Failed", "alert", "bad"),
     "cancelled": Mark("Cancelled", "minus", "off"),
 }
-_KINDS: Final = {"first_sync": "First sync", "resync": "Resync"}
 _OPEN: Final = ("waiting", "running")
 _BUTTONS: Final[Sequence[tuple[Order, str, str, tuple[str, ...]]]] = (
     ("confirm", "Confirm", "check", ("unconfirmed",)),
@@ -66,7 +67,7 @@ def show_all(asked: Asked) -> Response:
 def show(asked: Asked) -> Response:
     """Return the page of one job."""
     row = asked.console.job(asked.params["name"])
-    told, ended = asked.query.get("told", ""), row["state"] in ("done", "failed", "cancelled")
+    told, ended = asked.query.get("told", ""), row["state"] in ENDS
     return html(
         page(
             asked,
@@ -85,7 +86,7 @@ def show(asked: Asked) -> Response:
 
 
 def order(asked: Asked) -> Response:
-    """Give a job an order, and show the job."""
+    """Confirm, pause, resume or cancel a job, and lead to its page."""
     name, what = asked.params["name"], asked.params["what"]
     known = next((known for known in get_args(Order) if known == what), None)
     if known is None:
@@ -108,7 +109,7 @@ def jobs_table(rows: Sequence[Mapping[str, Any]], now_ms: int, *, with_sync: boo
 
 def _row(row: Mapping[str, Any], now_ms: int, *, with_sync: bool) -> Element:
     return h.tr[
-        h.th(".name", scope="row")[h.a(href=path_of(row["id"]), id=f"j-{row['id']}")[_KINDS[row["kind"]]]],
+        h.th(".name", scope="row")[h.a(href=path_of(row["id"]), id=f"j-{row['id']}")[capital(NAMES[row["kind"]])]],
         h.td(data_label="Sync")[h.a(href=path_of_sync(row["sync"]))[row["sync"]]] if with_sync else None,
         h.td(".state")[badge(_STATES[row["state"]])],
         h.td(data_label="Asked for")[ago(row["asked_at_ms"], now_ms)],
@@ -118,7 +119,7 @@ def _row(row: Mapping[str, Any], now_ms: int, *, with_sync: bool) -> Element:
 
 
 def _title(row: Mapping[str, Any]) -> str:
-    return f"{_KINDS[row['kind']]} of {row['sync']}"
+    return f"{capital(NAMES[row['kind']])} of {row['sync']}"
 
 
 def _so_far(row: Mapping[str, Any]) -> str:
@@ -135,7 +136,7 @@ def _buttons(asked: Asked, row: Mapping[str, Any]) -> list[Node]:
 
 
 def _word(row: Mapping[str, Any]) -> Element | None:
-    """Say what a job wants of people, what it has done, or why it did not."""
+    """Return what a job wants of people, what it has done, or why it did not."""
     if row["state"] == "unconfirmed":
         pairs = row.get("pairs")
         found = "It is being counted." if pairs is None else f"It will look at {many(pairs, 'pair')}."

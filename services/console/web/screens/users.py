@@ -49,7 +49,7 @@ def invite(asked: Asked) -> Response:
 
 
 def change_role(asked: Asked) -> Response:
-    """Give a user another role."""
+    """Change a user's role."""
     asked.site.accounts.change(asked.params["name"], role=role_of(asked.form.get("role", "")))
     return see_other(url(PATH, done="role"))
 
@@ -61,7 +61,7 @@ def disable(asked: Asked) -> Response:
 
 
 def enable(asked: Asked) -> Response:
-    """Let a user in again."""
+    """Enable a user again."""
     asked.site.accounts.change(asked.params["name"], disabled=False)
     return see_other(url(PATH, done="enabled"))
 
