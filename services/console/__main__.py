@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from services.console.people_parsers import add_parsers
+from services.console.commands.people_parsers import add_parsers
 from shared import logs
 
 if TYPE_CHECKING:
@@ -37,34 +37,34 @@ def main() -> int:
 
 
 def _why(given: argparse.Namespace) -> int:
-    from services.console import why  # noqa: PLC0415
+    from services.console.commands import why  # noqa: PLC0415
 
     return why.run(given.name, sync=given.sync, as_json=given.json)
 
 
 def _parked(given: argparse.Namespace) -> int:
-    from services.console import parked_commands  # noqa: PLC0415
+    from services.console.commands import parked  # noqa: PLC0415
 
     wanted = {"reason": given.reason, "topic": given.topic, "q": given.about}
-    return parked_commands.run(given.what, given.at, wanted=wanted, every=given.all, why=given.why, as_json=given.json)
+    return parked.run(given.what, given.at, wanted=wanted, every=given.all, why=given.why, as_json=given.json)
 
 
 def _apps(given: argparse.Namespace) -> int:
-    from services.console import account_commands  # noqa: PLC0415
+    from services.console.commands import accounts  # noqa: PLC0415
 
-    return account_commands.run_apps(given.text, as_json=given.json)
+    return accounts.run_apps(given.text, as_json=given.json)
 
 
 def _connections(given: argparse.Namespace) -> int:
-    from services.console import account_commands  # noqa: PLC0415
+    from services.console.commands import accounts  # noqa: PLC0415
 
-    return account_commands.run(given.what, given.names, as_json=given.json)
+    return accounts.run(given.what, given.names, as_json=given.json)
 
 
 def _health(given: argparse.Namespace) -> int:
-    from services.console import health_commands  # noqa: PLC0415
+    from services.console.commands import health  # noqa: PLC0415
 
-    return health_commands.run(given.range, given.sync, as_json=given.json)
+    return health.run(given.range, given.sync, as_json=given.json)
 
 
 _BY_API: Final = {
@@ -95,7 +95,7 @@ def _on_servers(given: argparse.Namespace) -> int:
 
 def _run(service: "Service", given: argparse.Namespace) -> int:
     if given.command == "authorize":
-        from services.console import authorize  # noqa: PLC0415
+        from services.console.commands import authorize  # noqa: PLC0415
 
         return authorize.run(
             service,
@@ -106,18 +106,18 @@ def _run(service: "Service", given: argparse.Namespace) -> int:
             paste=given.paste,
         )
     if given.command == "delete":
-        from services.console import deleting  # noqa: PLC0415
+        from services.console.setups import deleting  # noqa: PLC0415
 
         return deleting.run(service, given.kind, given.name)
     if given.command in ("users", "tokens"):
-        from services.console import people_commands  # noqa: PLC0415
+        from services.console.commands import people  # noqa: PLC0415
 
-        return people_commands.run(service, given)
+        return people.run(service, given)
     if given.command == "jobs":
-        from services.console import job_commands  # noqa: PLC0415
+        from services.console.commands import jobs  # noqa: PLC0415
 
-        return job_commands.run(service, given.what, given.name)
-    from services.console import setup  # noqa: PLC0415
+        return jobs.run(service, given.what, given.name)
+    from services.console.commands import setup  # noqa: PLC0415
 
     return setup.run(service, given.command, given.file)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from services.console.owners import named
+from services.console.setups.owners import named
 from shared.core.merging import Unknown, equal
 from shared.core.pairs import Pair, Pending, Problem
 from shared.core.records import SIDES, Side, Value, opposite

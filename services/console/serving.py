@@ -1,17 +1,17 @@
 """Wires the console as a service: the views, and the API and pages that answer from them."""
 
-from services.console import first_admin
-from services.console.access import Access
-from services.console.following import Follower
-from services.console.gauges import Gauges
-from services.console.keeping import HealthKeeper
-from services.console.passwords import Passwords
-from services.console.people import People
-from services.console.projection import Views
+from services.console.access import first_admin
+from services.console.access.authentication import Access
+from services.console.access.passwords import Passwords
+from services.console.access.people import People
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.connections import Connections
 from services.console.use.installation import Installation
+from services.console.views.following import Follower
+from services.console.views.gauges import Gauges
+from services.console.views.keeping import HealthKeeper
+from services.console.views.projection import Views
 from shared import topics
 from shared.io.attempts import RedisAttempts
 from shared.io.budgets_redis import RedisBudgets

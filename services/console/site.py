@@ -5,8 +5,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.console.access import Access
-from services.console.api import make_app
+from services.console.access.authentication import Access
+from services.console.rest.app import make_app
 from services.console.use.installation import Installation
 from services.console.web.app import make_pages
 

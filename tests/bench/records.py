@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import psutil
 
-from services.console.projection import Views
 from services.console.use.records import Filter, page_of
+from services.console.views.projection import Views
 from services.console.web.asked import Asked, Site
 from services.console.web.screens import records
 from shared import topics

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from services.console.ends import Unasked
-from services.console.files import SetupFile
-from services.console.planning import plan
-from services.console.plans import Current, Discovered, Fields, Plan
-from services.console.sealing import Sealed
+from services.console.setups.ends import Unasked
+from services.console.setups.files import SetupFile
+from services.console.setups.planning import plan
+from services.console.setups.plans import Current, Discovered, Fields, Plan
+from services.console.setups.sealing import Sealed
 from shared.apps import APPS
 from shared.core.connector import AccountInfo, App, FoundObject
 from shared.messages import ObjectFound, SetupDoc

@@ -15,8 +15,8 @@ import requests
 import yaml
 
 from deploy.local.hubspot import AdminClient, HubSpotServer
-from services.console import authorize, setup
-from services.console.discovery import Apps
+from services.console.commands import authorize, setup
+from services.console.setups.discovery import Apps
 from shared import topics
 from shared.core.records import Frozen
 from shared.io.grants import Grants

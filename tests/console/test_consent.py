@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from services.console import consent
-from services.console.consent import LIFE_S, Consent, ConsentError, NotOurs
-from services.console.listener import Listener
+from services.console.commands.listener import Listener
+from services.console.setups import consent
+from services.console.setups.consent import LIFE_S, Consent, ConsentError, NotOurs
 from shared.apps import APPS
 
 BACK = "http://127.0.0.1:9/back"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.console.files import MappingChanges, SetupError, read
+from services.console.setups.files import MappingChanges, SetupError, read
 
 _SYNC = """
 syncs:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.console import hours
-from services.console.hours import HOUR_MS, Sums, percentile, rounded
-from services.console.keeping import HealthKeeper
-from services.console.projection import Views
+from services.console.views import hours
+from services.console.views.hours import HOUR_MS, Sums, percentile, rounded
+from services.console.views.keeping import HealthKeeper
+from services.console.views.projection import Views
 from shared import topics
 from shared.core.pairs import Pair, Pending, Trace
 from shared.core.syncs import Connection

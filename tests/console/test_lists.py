@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.console import lists
-from services.console.lists import COUNTED, Listing, PairRow, Total
-from services.console.projection import SHOWN, Views
+from services.console.views import lists
+from services.console.views.lists import COUNTED, Listing, PairRow, Total
+from services.console.views.projection import SHOWN, Views
 from shared import topics
 from shared.core.pairs import Match, Pair, SideState
 from shared.core.records import Version

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.console.ends import End
-from services.console.files import MappingFile, SetupError
-from services.console.mappings import complete, dated, hints
+from services.console.setups.ends import End
+from services.console.setups.files import MappingFile, SetupError
+from services.console.setups.mappings import complete, dated, hints
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
 from shared.core.connector import FieldInfo, Option

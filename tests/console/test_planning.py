@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import pytest
 
-from services.console.ends import Unasked
-from services.console.plans import Plan
+from services.console.setups.ends import Unasked
+from services.console.setups.plans import Plan
 from shared.core.people import People, Person
 from shared.io.budgets import account_of
 from tests.console.planner import BOOK, PAUSED, Planner, between, book, crm, lines

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from services.console.ends import Unasked
+from services.console.setups.ends import Unasked
 from shared.apps import APPS
 from shared.core.connector import FieldInfo, FoundObject, Option
 from shared.core.records import FieldType

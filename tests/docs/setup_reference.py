@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from services.console.files import ConnectionFile, MappingChanges, MappingFile, SetupFile, SyncFile
+from services.console.setups.files import ConnectionFile, MappingChanges, MappingFile, SetupFile, SyncFile
 from shared.core.mapping import Otherwise, ValueRow
 from shared.core.matching import MatchSettings
 from shared.core.syncs import AssociationMapping, Create, SyncSide

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from services.console.__main__ import parser
-from services.console.files import read
+from services.console.setups.files import read
 from shared.settings import PREFIX, Settings
 from tests.docs.reference import FOLDER, PAGES
 

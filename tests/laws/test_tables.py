@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.console.value_tables import extends, proposal
+from services.console.setups.value_tables import extends, proposal
 from shared.core.connector import Option
 from shared.core.mapping import FieldMapping, Otherwise, ValueRow
 from shared.core.merging import InvalidValue, LeftOut

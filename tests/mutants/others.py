@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.console import api
+from services.console.rest import app as api
 from services.ingest import webhooks
 from shared.apps.hubspot import webhook
 from shared.io import budgets, ssrf, vault

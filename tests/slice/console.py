@@ -3,9 +3,9 @@
 from collections.abc import Generator
 from pathlib import Path
 
-from services.console.projection import FOLLOWED, Views
 from services.console.use.connections import Connections
 from services.console.use.installation import Installation
+from services.console.views.projection import FOLLOWED, Views
 from shared import topics
 from shared.io.budgets import MemoryBudgets
 from shared.io.envelope import Stored

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.mappings import dated
+from services.console.setups.mappings import dated
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import Known
 from services.ingest.link_rounds import LinkRounds

@@ -6,8 +6,8 @@ from typing import Any
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain
-from services.console.past import steps_of
-from services.console.projection import Views
+from services.console.views.past import steps_of
+from services.console.views.projection import Views
 from shared import topics
 from shared.apps import APPS
 from shared.core.pairs import Pair

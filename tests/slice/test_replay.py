@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.parking import ParkedFilter
 from services.console.use.parked import chosen, drop, replay
 from services.console.use.problems import Problem
+from services.console.views.parking import ParkedFilter
 from shared import topics
 from shared.apps.carddav import reading
 from shared.apps.carddav.card import read_card

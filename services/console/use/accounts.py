@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
-from services.console.passwords import Passwords, fault_of
-from services.console.people import INSTALLATION, People
+from services.console.access.passwords import Passwords, fault_of
+from services.console.access.people import INSTALLATION, People
 from services.console.use.activity import Did, acts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused

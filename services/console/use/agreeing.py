@@ -15,12 +15,12 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from services.console import consent
-from services.console.discovery import Apps
-from services.console.files import ConnectionFile
-from services.console.plans import Change
-from services.console.publishing import publish
-from services.console.sealing import AGREED, HOOK, as_file
+from services.console.setups import consent
+from services.console.setups.discovery import Apps
+from services.console.setups.files import ConnectionFile
+from services.console.setups.plans import Change
+from services.console.setups.publishing import publish
+from services.console.setups.sealing import AGREED, HOOK, as_file
 from services.console.use.connecting import LONGEST_LABEL, Connecting, told
 from services.console.use.problems import Problem, Refused
 from shared.core.connector import App, Auth, CodeFlow, Session

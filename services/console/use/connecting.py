@@ -7,13 +7,13 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from services.console import checks
-from services.console.discovery import Apps, discover
-from services.console.files import ConnectionFile, SetupError, SetupFile
-from services.console.planning import draft, plan
-from services.console.plans import Current
-from services.console.publishing import publish
-from services.console.sealing import seal
+from services.console.setups import checks
+from services.console.setups.discovery import Apps, discover
+from services.console.setups.files import ConnectionFile, SetupError, SetupFile
+from services.console.setups.planning import draft, plan
+from services.console.setups.plans import Current
+from services.console.setups.publishing import publish
+from services.console.setups.sealing import seal
 from services.console.use.problems import Problem, Refused
 from shared.core.connector import App, AppError, Auth
 from shared.core.demands import Place

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from services.console import consent
-from services.console.deleting import documents_of_connection, left_behind, remove_connection
-from services.console.discovery import Apps
-from services.console.files import SetupError
-from services.console.plans import Change
-from services.console.publishing import publish
+from services.console.setups import consent
+from services.console.setups.deleting import documents_of_connection, left_behind, remove_connection
+from services.console.setups.discovery import Apps
+from services.console.setups.files import SetupError
+from services.console.setups.plans import Change
+from services.console.setups.publishing import publish
 from services.console.use.agreeing import Agreeing
 from services.console.use.apps import AppCard, cards, offered
 from services.console.use.connecting import LONGEST_LABEL, Connecting

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.console.explain import names_of
-from services.console.lists import Listing, PairRow
 from services.console.use.installation import Installation
 from services.console.use.reasons import reason_of
+from services.console.views.lists import Listing, PairRow
 
 HEADS: Final = (
     "Name", "Status", "Reason", "Who acts", "What to do", "Address", "Sync", "Left app", "Left record", "Right app",

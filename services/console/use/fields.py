@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from services.console.explain import names_of
-from services.console.owners import named
+from services.console.setups.owners import named
 from services.console.use.reasons import reason_of
 from shared.core.mapping import FieldMapping
 from shared.core.merging import UNKNOWN, Flow, Held, Unknown, equal

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
-from services.console.lists import Listing
 from services.console.use.installation import Installation
+from services.console.views.lists import Listing
 from shared.core.pairs import Pair
 from shared.core.records import SIDES
 

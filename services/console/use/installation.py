@@ -7,8 +7,6 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.console.explain import explain, summary
-from services.console.past import steps_of
-from services.console.projection import FOLLOWED, SHOWN, Views
 from services.console.use.activity import Did
 from services.console.use.connections import Connections
 from services.console.use.fields import fields_of
@@ -17,6 +15,8 @@ from services.console.use.problems import Problem
 from services.console.use.publishing import publish
 from services.console.use.reasons import acting
 from services.console.use.troubles import troubles
+from services.console.views.past import steps_of
+from services.console.views.projection import FOLLOWED, SHOWN, Views
 from shared import topics
 from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent

@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from services.console.parking import ParkedFilter, replays_of
 from services.console.use.activity import Did
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
+from services.console.views.parking import ParkedFilter, replays_of
 from shared import topics
 from shared.io.envelope import REPLAYED, MessageTooLarge, Stored
 from shared.io.ports import BusUnavailable, Outbound

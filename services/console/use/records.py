@@ -8,9 +8,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from services.console.lists import Listing, PairRow, Total
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
+from services.console.views.lists import Listing, PairRow, Total
 from shared.core.records import SIDES
 from shared.setups import Setups
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from services.console.lists import Listing, matching
 from services.console.use.installation import Installation, JobRequest
 from services.console.use.problems import Problem
 from services.console.use.records import Filter
+from services.console.views.lists import Listing, matching
 
 MANY: Final = 1_000
 """Records above which, or where nobody knows how many, the jobs count them and wait until somebody confirms."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
-from services.console.hours import HOUR_MS, of_connection, of_sync, percentile
-from services.console.projection import SHOWN
 from services.console.use.installation import Installation
+from services.console.views.hours import HOUR_MS, of_connection, of_sync, percentile
+from services.console.views.projection import SHOWN
 
 Range: TypeAlias = Literal["24h", "7d", "30d", "90d"]
 SLOTS: Final[Mapping[Range, tuple[int, int]]] = {"24h": (24, 1), "7d": (56, 3), "30d": (60, 12), "90d": (90, 24)}

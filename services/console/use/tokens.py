@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
-from services.console.roles import ROLES, check_role, reaches
+from services.console.access.roles import ROLES, check_role, reaches
 from services.console.use.accounts import Accounts, digest
 from services.console.use.activity import Did
 from services.console.use.callers import Caller

@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.console.access import Access
-from services.console.protect import protect
-from services.console.roles import NEEDS, check_role
+from services.console.access.authentication import Access
+from services.console.access.protect import protect
+from services.console.access.roles import NEEDS, check_role
 from services.console.use.activity import acting
 from services.console.use.changes import noting, read, spell, wait_for
 from services.console.use.installation import Installation
@@ -68,7 +68,7 @@ _FIELDS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One address: how it is asked, and what answers. Who may ask stands in `services.console.roles`."""
+    """One address: how it is asked, and what answers. Who may ask stands in `services.console.access.roles`."""
 
     method: Literal["GET", "POST"]
     path: str

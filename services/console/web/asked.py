@@ -7,8 +7,8 @@ from typing import Final
 from htpy import Element
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from services.console.access import Access
-from services.console.roles import needed_at, reaches
+from services.console.access.authentication import Access
+from services.console.access.roles import needed_at, reaches
 from services.console.use.accounts import Accounts
 from services.console.use.callers import Caller
 from services.console.use.installation import Installation

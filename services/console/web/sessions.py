@@ -1,7 +1,7 @@
 """Who is signed in: a signed cookie, so that any replica knows the session that another one began.
 
 Its key comes from the installation's token: whoever changes that ends all sessions. A session names a person; which
-role that person has, and whether the session has ended, is looked up each time (`services.console.people`). Nothing
+role that person has, and whether the session has ended, is looked up each time (`access.people`). Nothing
 here knows how the person proved who he is.
 """
 
@@ -16,7 +16,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.console.people import INSTALLATION, People
+from services.console.access.people import INSTALLATION, People
 from services.console.use.accounts import LONGEST_SESSION_MS
 from services.console.use.callers import Caller
 from shared.messages import Role, User

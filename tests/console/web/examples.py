@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.console.hours import HOUR_MS, hour_of
+from services.console.views.hours import HOUR_MS, hour_of
 from shared import topics
 from shared.core.pairs import Match, Pending, Problem
 from shared.io.envelope import Stored

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from services.console import account_commands
+from services.console.commands import accounts as account_commands
 from shared import topics
 from shared.io.tokens import Paused
 from shared.messages import Cursor, SetupDoc

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from services.console.people_commands import lines
-from services.console.people_parsers import add_parsers
-from services.console.roles import NEEDS
+from services.console.access.roles import NEEDS
+from services.console.commands.people import lines
+from services.console.commands.people_parsers import add_parsers
 from services.console.use.activity import DEEDS, Did, acting, entry
 from services.console.use.callers import at_terminal
 from shared import topics

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.planning import renewed
-from services.console.plans import Current
+from services.console.setups.planning import renewed
+from services.console.setups.plans import Current
 from shared.core.syncs import AppCredentials
 from shared.messages import SetupDoc
 from tests.console.web.visitor import Page, Visitor

@@ -6,9 +6,9 @@ import tracemalloc
 
 import pytest
 
-from services.console.lists import Listing
 from services.console.use import exporting
 from services.console.use.exporting import HEADS, as_csv
+from services.console.views.lists import Listing
 from shared.core.pairs import Pair
 from tests.console.web.examples import show_everything
 from tests.console.web.visitor import Visitor

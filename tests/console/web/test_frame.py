@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from services.console.access import FREE_AT_ADDRESS
-from services.console.people import People
+from services.console.access.authentication import FREE_AT_ADDRESS
+from services.console.access.people import People
 from services.console.web.app import PAGES, Page
 from services.console.web.asked import Look, inside
 from services.console.web.assets import ASSETS

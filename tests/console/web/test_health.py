@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.console import health_commands
-from services.console.hours import HOUR_MS, hour_of
+from services.console.commands import health as health_commands
+from services.console.views.hours import HOUR_MS, hour_of
 from services.console.web.parts.charts import Line, bands, lines
 from shared import topics
 from shared.io.envelope import Stored

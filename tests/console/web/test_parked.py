@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.console import parked_commands
-from services.console.people import INSTALLATION
+from services.console.access.people import INSTALLATION
+from services.console.commands import parked as parked_commands
 from services.console.use import parked as use
 from shared import topics
 from shared.io.envelope import Stored

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.console.access import FREE_AT_ACCOUNT, FREE_AT_ADDRESS, Access
-from services.console.passwords import Passwords
-from services.console.people import People
+from services.console.access.authentication import FREE_AT_ACCOUNT, FREE_AT_ADDRESS, Access
+from services.console.access.passwords import Passwords
+from services.console.access.people import People
 from services.console.site import make_site
 from services.console.use.accounts import FIRST_ADMIN_MS, INVITED_MS, SEEN_MS, Accounts
 from services.console.use.problems import Problem

@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from services.console import lists
-from services.console.projection import SHOWN
 from services.console.use import resyncing
+from services.console.views import lists
+from services.console.views.projection import SHOWN
 from services.console.web.screens import columns
 from shared import topics
 from shared.core.syncs import SyncSide

@@ -8,8 +8,8 @@ import pytest
 import requests
 from fastapi.routing import APIRoute
 
-from services.console.api import make_app, routes
-from services.console.roles import MEANINGS, NEEDS, ROLES, needed_at, reaches
+from services.console.access.roles import MEANINGS, NEEDS, ROLES, needed_at, reaches
+from services.console.rest.app import make_app, routes
 from services.console.use.callers import Caller
 from services.console.web.app import PAGES
 from shared.messages import Role

@@ -2,7 +2,7 @@
 
 import re
 
-from services.console.files import read
+from services.console.setups.files import read
 from shared.core.syncs import SyncSide
 from shared.messages import SetupDoc
 from tests.console.web.visitor import Page, Visitor

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from services.console.__main__ import parser
-from services.console.people_commands import lines
+from services.console.commands.people import lines
 from services.console.use.problems import Problem
 from shared import topics
 from tests.console.web.visitor import Page, Visitor

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.console.discovery import Apps
+from services.console.setups.discovery import Apps
 from services.console.use.connections import Connections
 from shared import topics
 from shared.core.syncs import Connection

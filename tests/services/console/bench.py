@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 
 from deploy.local.hubspot import HubSpotServer
-from services.console import setup
+from services.console.commands import setup
 from shared import topics
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
 from shared.io.service import Service

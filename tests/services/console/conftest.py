@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.access import Access
-from services.console.passwords import Passwords
-from services.console.projection import Views
+from services.console.access.authentication import Access
+from services.console.access.passwords import Passwords
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.installation import Installation
+from services.console.views.projection import Views
 from shared import topics
 from shared.io.attempts import MemoryAttempts
 from shared.io.budgets import MemoryBudgets

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.console.projection import SHOWN
+from services.console.views.projection import SHOWN
 from shared import topics
 from shared.core.mapping import FieldMapping
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace

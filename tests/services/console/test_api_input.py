@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import requests
 
-from services.console.roles import NEEDS
+from services.console.access.roles import NEEDS
 from shared import topics
 from tests.services.console.window import TOKEN, Window, is_problem
 from tests.services.desk import SYNC

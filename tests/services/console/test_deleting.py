@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.console import deleting
+from services.console.setups import deleting
 from shared import topics
 from shared.core.ids import record_key
 from shared.io.memory import MemoryReader

@@ -4,9 +4,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
-from services.console.gauges import Gauges
-from services.console.lists import Listing
-from services.console.projection import Views
+from services.console.views.gauges import Gauges
+from services.console.views.lists import Listing
+from services.console.views.projection import Views
 from shared import topics
 from shared.io.envelope import Stored
 from shared.messages import Cursor, Parked

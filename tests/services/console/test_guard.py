@@ -3,8 +3,8 @@
 import pytest
 import requests
 
-from services.console.access import FREE_AT_ADDRESS, network
-from services.console.guard import is_ours
+from services.console.access.authentication import FREE_AT_ADDRESS, network
+from services.console.access.guard import is_ours
 from shared.io.attempts import LONGEST_WAIT_MS
 from tests.services.console.window import Window, is_problem
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.console import job_commands
+from services.console.commands import jobs as job_commands
 from shared import topics
 from shared.core.syncs import Job
 from shared.io.memory import MemoryReader

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.console.lists import Listing
-from services.console.past import KEPT_STEPS
-from services.console.projection import FORM, SHOWN, FeedRow, Views
+from services.console.views.lists import Listing
+from services.console.views.past import KEPT_STEPS
+from services.console.views.projection import FORM, SHOWN, FeedRow, Views
 from shared import topics
 from shared.core.pairs import Pair, SideState, Trace
 from shared.core.records import Version

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console import setup
-from services.console.files import SetupError, read
+from services.console.commands import setup
+from services.console.setups.files import SetupError, read
 from shared import topics
 from shared.io.budgets import account_of
 from shared.io.budgets_redis import RedisBudgets

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.console import lists, why
+from services.console.commands import why
+from services.console.views import lists
 from shared.core.pairs import Match, Pending, Problem, Trace
 from shared.settings import Settings
 from tests.e2e.live import free_ports

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import requests
 
-from services.console.access import Access
-from services.console.people import People
-from services.console.projection import FOLLOWED, Views
+from services.console.access.authentication import Access
+from services.console.access.people import People
 from services.console.use.callers import Caller
 from services.console.use.installation import Installation
+from services.console.views.projection import FOLLOWED, Views
 from services.console.web.sessions import Sessions
 from shared import topics
 from shared.core.pairs import Pair, SideState

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import htpy as h
 from htpy import Element, Node
 
-from services.console.lists import Listing, matching
+from services.console.views.lists import Listing, matching
 from services.console.web.asked import Asked, Look
 from services.console.web.assets import ASSETS
 from services.console.web.parts.pieces import button, hidden, notice, send

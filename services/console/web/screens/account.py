@@ -7,7 +7,7 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.roles import MEANINGS
+from services.console.access.roles import MEANINGS
 from services.console.use.problems import Problem, Refused
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import field, form, refusals

@@ -8,8 +8,8 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.activities import ActivityFilter
 from services.console.use.activity import DEEDS
+from services.console.views.activities import ActivityFilter
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, pick, table

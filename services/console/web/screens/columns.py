@@ -7,8 +7,8 @@ import htpy as h
 from htpy import Element, Node
 
 from services.console.explain import names_of
-from services.console.lists import PairRow
 from services.console.use.reasons import reason_of
+from services.console.views.lists import PairRow
 from services.console.web.asked import Asked
 from services.console.web.parts.pieces import button, hidden
 from services.console.web.parts.words import ago, status_badge, url

@@ -7,10 +7,10 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.parking import ParkedFilter
 from services.console.use.parked import LONGEST, Decided, chosen, drop, replay
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
+from services.console.views.parking import ParkedFilter
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, hidden, notice, pick, table

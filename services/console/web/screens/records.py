@@ -8,11 +8,11 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response, StreamingResponse
 
-from services.console.lists import Listing, matching
 from services.console.use.exporting import as_csv
 from services.console.use.reasons import reason_of
 from services.console.use.records import Filter, RecordsPage, page_of
 from services.console.use.resyncing import resync_chosen
+from services.console.views.lists import Listing, matching
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, hidden, notice, pick, send

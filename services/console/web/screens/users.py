@@ -7,7 +7,7 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.roles import MEANINGS, ROLES, role_of
+from services.console.access.roles import MEANINGS, ROLES, role_of
 from services.console.use.accounts import State
 from services.console.use.problems import Refused
 from services.console.web.asked import Asked, html, see_other

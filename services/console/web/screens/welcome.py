@@ -7,7 +7,7 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.passwords import SHORTEST
+from services.console.access.passwords import SHORTEST
 from services.console.use.problems import Refused
 from services.console.web.asked import Asked, html
 from services.console.web.parts.forms import field, refusals

@@ -1,0 +1,54 @@
+"""What every request to the console passes first, to the API and to the pages: a small body, and a name of ours."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Final
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware
+
+from services.console.access.guard import is_ours
+
+_MAX_BODY: Final = 65_536
+
+_Next = Callable[[Request], Awaitable[Response]]
+
+
+def protect(web: Starlette, names: Collection[str]) -> None:
+    """Make an application refuse large bodies, and requests under a name that is not ours.
+
+    Args:
+        web: The application.
+        names: Names of the console beside localhost and addresses.
+    """
+
+    async def small(request: Request, go_on: _Next) -> Response:
+        """Refuse a body that no route takes: it would be read before anybody asks who sent it."""
+        length = request.headers.get("content-length", "0")
+        if "transfer-encoding" in request.headers or not length.isascii() or not length.isdigit():
+            return problem_json(411, "Length required", "Send the body with a Content-Length.", None)
+        if int(length) > _MAX_BODY:
+            return problem_json(413, "Too large", f"A body may have {_MAX_BODY} bytes.", None)
+        return await go_on(request)
+
+    async def named(request: Request, go_on: _Next) -> Response:
+        """Refuse a request under a name that is not ours."""
+        host = request.headers.get("host", "")
+        if not is_ours(host, names):
+            return problem_json(
+                421,
+                "Not this name",
+                f"Call the console by its address, or set SYNCLINE_CONSOLE_NAMES to {host!r}.",
+                None,
+            )
+        return await go_on(request)
+
+    web.add_middleware(BaseHTTPMiddleware, dispatch=small)
+    web.add_middleware(BaseHTTPMiddleware, dispatch=named)
+
+
+def problem_json(status: int, title: str, detail: str, headers: Mapping[str, str] | None) -> JSONResponse:
+    """Return what is wrong as RFC 9457 has it."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")

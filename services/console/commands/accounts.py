@@ -1,0 +1,87 @@
+"""Lists apps and accounts, and has accounts renamed, tested, paused and resumed, from a terminal."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from services.console.commands.calling import Calls, NoAnswerError
+from shared.io.reaching import settings_for_command
+from shared.settings import Settings, SettingsError
+
+_TAKES: Final = {"rename": 2}
+
+
+def run_apps(text: str, *, as_json: bool = False, settings: Settings | None = None) -> int:
+    """List the apps that can be connected; returns the exit code: 0 listed, 1 not."""
+
+    def ask(api: Calls) -> Any:
+        return api.get("apps", q=text)["apps"]
+
+    return _run(ask, _apps, settings, as_json=as_json)
+
+
+def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settings: Settings | None = None) -> int:
+    """List the accounts, or do something with one; returns the exit code: 0 done, 1 refused or not working.
+
+    Args:
+        what: `show`, `rename`, `test`, `pause` or `resume`; None to list all.
+        names: Its id, and to rename it what to call it.
+        as_json: Print what the API answers.
+        settings: Where the console is.
+    """
+    wanted = _TAKES.get(what or "", 1) if what else 0
+    if len(names) != wanted:
+        sys.stderr.write(f"name the account{' and what to call it' if wanted == 2 else ''}\n")
+        return 1
+
+    def ask(api: Calls) -> Any:
+        if what is None:
+            return api.get("connections")["connections"]
+        path = f"connections/{quote(names[0], safe='')}"
+        if what == "show":
+            return [api.get(path)]
+        if what == "rename":
+            return [api.patch(path, {"label": names[1]})]
+        return [api.post(f"{path}/{what}", {})]
+
+    return _run(ask, _tests if what == "test" else _accounts, settings, as_json=as_json)
+
+
+def _run(ask: Any, lines: Any, settings: Settings | None, *, as_json: bool) -> int:
+    try:
+        rows = ask(Calls(settings or settings_for_command()))
+    except (SettingsError, NoAnswerError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines(rows))
+    return 1 if any(row.get("works") is False for row in rows) else 0
+
+
+def _apps(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield f"{row['key']}: {row['title']} ({', '.join(row['objects'])}). {row['changes']}."
+    if not rows:
+        yield "no app matches"
+
+
+def _accounts(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        state = "limited" if row["state"] == "running" and row.get("limited") else row["state"]
+        why = f" ({row['reason']}). {row['hint']}" if row["state"] == "paused" else ""
+        yield f"{row['id']}: {row['label'] or row['app']}, {row['account'] or 'account not known yet'}, {state}{why}"
+        yield from (f"  {line}" for line in row.get("limited", ()))
+        leaving = row.get("disconnecting")
+        if leaving is not None and leaving["used_by"]:
+            yield f"  used by {', '.join(leaving['used_by'])}"
+    if not rows:
+        yield "no account is connected"
+
+
+def _tests(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield f"it works: {row['account']}" if row["works"] else f"it does not work ({row['reason']}): {row['detail']}"

@@ -1,0 +1,108 @@
+"""Users and tokens at the command line: listed, invited, changed, made and revoked, as pages and API do it."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from services.console.access.first_admin import address
+from services.console.access.passwords import Passwords
+from services.console.access.people import People
+from services.console.access.roles import role_of
+from services.console.use.accounts import Accounts
+from services.console.use.callers import Caller
+from services.console.use.problems import Problem
+from services.console.use.tokens import Tokens
+from shared import topics
+from shared.io.following import TopicFollower
+from shared.io.once import RedisOnce
+from shared.io.ports import BusUnavailable
+from shared.io.redis_scripts import connect_by
+from shared.io.service import Service
+from shared.io.vault import Vault, VaultError
+from shared.messages import User
+
+_BY: Final = Caller("command line", "admin")
+
+
+def run(service: Service, given: argparse.Namespace) -> int:
+    """Run one of these commands; returns the exit code."""
+    people = People()
+    followed = TopicFollower(service.settings, topics.ACCESS, people)
+    try:
+        followed.catch_up()
+        passwords = Passwords(Vault.from_file(service.settings.key_file))
+        once = RedisOnce(connect_by(service.settings))
+        accounts = Accounts(service, people, passwords, once, lambda _: followed.poll(1.0))
+        for line in lines(accounts, given, address(service.settings)):
+            sys.stdout.write(f"{line}\n")
+    except (Problem, VaultError, BusUnavailable) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        followed.close()
+    return 0
+
+
+def lines(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterator[str]:
+    """Do what a command says, and yield what there is to say; raises `Problem`.
+
+    Args:
+        accounts: What is done with users.
+        given: The command.
+        where: The address of the console.
+    """
+    what = given.what or "list"
+    if given.command == "tokens":
+        return {"list": _tokens, "add": _make, "revoke": _revoke}[what](accounts, given)
+    return _users(accounts) if what == "list" else _change(accounts, given, where)
+
+
+def _users(accounts: Accounts) -> Iterator[str]:
+    rows = [accounts.row(user) for user in accounts.people.users()]
+    yield from (f"{row['email']}  {row['role']}  {row['state']}" for row in rows)
+    if not rows:
+        yield "there are no users"
+
+
+def _change(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterator[str]:
+    if given.what == "add":
+        user, secret = accounts.invite(given.email, role_of(given.role))
+        yield f"{user.email} is invited, and chooses a password at: {where}/welcome?token={secret}"
+        return
+    user = _named(accounts, given.email)
+    if given.what == "reset":
+        yield f"{user.email} chooses another password at: {where}/welcome?token={accounts.reset(user.id)}"
+    elif given.what == "role":
+        yield f"{user.email} is {accounts.change(user.id, role=role_of(given.role)).role}"
+    else:
+        changed = accounts.change(user.id, disabled=given.what == "disable")
+        yield f"{user.email} is {'disabled' if changed.disabled else 'enabled'}"
+
+
+def _named(accounts: Accounts, email: str) -> User:
+    user = accounts.people.by_email(email.strip().lower())
+    if user is None:
+        raise Problem(404, "No such user", f"There is no user {email!r}.")
+    return user
+
+
+def _tokens(accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:
+    del given
+    tokens = Tokens(accounts)
+    rows = [tokens.row(token) for token in tokens.seen_by(_BY)]
+    for row in rows:
+        yield f"{row['id']}  {row['name']}  {row['role']}  {row['owner'] or 'installation'}{'  ended' * row['ended']}"
+    if not rows:
+        yield "there are no tokens"
+
+
+def _make(accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:
+    token, secret = Tokens(accounts).make(_BY, given.name, role_of(given.role), given.days)
+    yield secret
+    sys.stderr.write(f"token {token.id}: it is shown this once\n")
+
+
+def _revoke(accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:
+    token = Tokens(accounts).revoke(_BY, given.name)
+    yield f"{token.name} has ended"

@@ -1,0 +1,61 @@
+"""Settings as a file: `plan` shows what would change, `apply` changes it.
+
+A file holds connections with their secrets in the clear, and syncs; what it does not name stays as it is. Secrets are
+sealed before they leave this process. A refresh token that `authorize` got is kept without being named.
+"""
+
+import sys
+from pathlib import Path
+
+from services.console.setups.discovery import discover
+from services.console.setups.files import SetupError, read
+from services.console.setups.planning import plan
+from services.console.setups.plans import Current, Plan
+from services.console.setups.publishing import publish
+from shared.io.ports import BusUnavailable, NotReady
+from shared.io.service import Service
+from shared.io.vault import VaultError
+
+
+def run(service: Service, command: str, path: Path) -> int:
+    """Plan or apply a file; returns the exit code: 0 nothing to do or applied, 2 changes planned, 1 refused."""
+    try:
+        wanted = read(path.read_text())
+        service.read_jobs()
+        current = Current.of(service.setups, service.jobs)
+        drawn = plan(current, wanted, discover(service, current, wanted))
+    except (SetupError, VaultError, BusUnavailable, NotReady, OSError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for line in (*drawn.hints, *drawn.errors, *drawn.unasked):
+        sys.stderr.write(f"{line}\n")
+    if drawn.errors or (command == "apply" and drawn.unasked):
+        return 1
+    for change in drawn.changes:
+        for line in change.lines():
+            sys.stdout.write(f"{line}\n")
+    if not drawn.changes:
+        return _nothing(drawn)
+    return 2 if command == "plan" else _apply(service, drawn)
+
+
+def _nothing(drawn: Plan) -> int:
+    sys.stdout.write("nothing else changes\n" if drawn.unasked else "nothing changes\n")
+    return 1 if drawn.unasked else 0
+
+
+def _apply(service: Service, drawn: Plan) -> int:
+    try:
+        lost = publish(service, drawn.changes)
+    except BusUnavailable as error:
+        sys.stderr.write(f"{error}; apply the file again, what is there already changes nothing\n")
+        return 1
+    shown = [change.key for change in drawn.changes if change.sign]
+    if lost:
+        names = ", ".join(key.replace(":", " ", 1) for key in lost if key in shown)
+        sys.stderr.write(
+            f"somebody else changed {names} at the same moment, and was first: nothing of this file counts there. Look "
+            "at `plan` again\n"
+        )
+    sys.stdout.write(f"{len([key for key in shown if key not in lost])} applied\n")
+    return 1 if lost else 0

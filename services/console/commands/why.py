@@ -1,0 +1,72 @@
+"""Says why a record is as it is, in sentences, as the console's API explains it."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from services.console.commands.calling import Calls, NoAnswerError
+from shared.io.reaching import settings_for_command
+from shared.settings import Settings, SettingsError
+
+_MOST: Final = 3
+"""Records that one call explains."""
+_STEPS: Final = 5
+"""Steps of a record's history that are shown, the newest first."""
+
+
+def run(name: str, *, sync: str = "", as_json: bool = False, settings: Settings | None = None) -> int:
+    """Explain the records that a name fits; returns the exit code: 0 explained, 1 not."""
+    try:
+        ask = Calls(settings or settings_for_command())
+        found = _named(ask, name, sync)
+        told = [ask.get(f"records/{quote(row['id'], safe='')}/explanation") for row in found[:_MOST]]
+    except (SettingsError, NoAnswerError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if not told:
+        where = f" in sync {sync!r}" if sync else ""
+        sys.stderr.write(f"no record{where} has {name!r} in its name, or as its id\n" if name else "no record yet\n")
+        return 1
+    if as_json:
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        return 0
+    sys.stdout.write("\n\n".join("\n".join(sentences(one)) for one in told) + "\n")
+    if len(found) > _MOST:
+        sys.stdout.write("\nThere are more: write more of the name, or the record's id in its app.\n")
+    return 0
+
+
+def _named(ask: Calls, name: str, sync: str) -> list[dict[str, Any]]:
+    """Return the first records that a name fits; among very many, one page has not looked at all of them."""
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None and len(found) <= _MOST:
+        page = ask.get("records", q=name, sync=sync, limit=str(_MOST + 1), cursor=cursor)
+        found, cursor = found + page["records"], page["next"]
+    return found
+
+
+def sentences(told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield an explanation as lines for people."""
+    yield f"{told['label'] or 'A record without a name'} ({told['sync']}): {told['summary']}"
+    yield from (f"  {row}" for row in told["why"])
+    yield from (f"  {row['sentence']}" for row in told["pending"])
+    if told["hint"]:
+        yield f"  What to do: {told['hint']}"
+    for side in ("L", "R"):
+        end = told["sides"][side]
+        if end is not None:
+            gone = "" if end["life"] == "alive" else f", {end['life'].replace('_', ' ')}"
+            yield f"  {end['connection']}: record {end['record']}{gone}" + (f", {end['url']}" if end["url"] else "")
+    yield from _steps(told["history"])
+
+
+def _steps(history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    steps = sorted((step for step in history if step["decisions"]), key=lambda step: -step["rev"])
+    if steps:
+        yield "  What happened, the newest first:"
+    for step in steps[:_STEPS]:
+        for number, decision in enumerate(step["decisions"]):
+            yield f"    {step['at'] if number == 0 else ' ' * len(step['at'])}  {decision}"
