@@ -5,6 +5,18 @@ from typing import Final, Literal, TypeAlias
 
 from pydantic import Field
 
+from shared.access import (
+    AccessDoc,
+    ApiToken,
+    Ended,
+    Invitation,
+    Password,
+    PersonLink,
+    Role,
+    Seen,
+    SignInProvider,
+    User,
+)
 from shared.core.connector import HintKind
 from shared.core.fields import FoundObject
 from shared.core.pairs import Answer, Pair, PairEvent, Trace
@@ -15,8 +27,6 @@ from shared.core.syncs import AppCredentials, Connection, Job, Phase, Sync
 Origin: TypeAlias = Literal["live", "snapshot", "answer"]
 JobPhase: TypeAlias = Literal["reading", "indexing", "matching", "done", "failed", "cancelled"]
 """The step that a job is at, or how it ended."""
-Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
-"""What a user, or an API token, may do; each may do what those before it may."""
 Via: TypeAlias = Literal["page", "api", "command", "process"]
 """By which way somebody did something."""
 
@@ -214,79 +224,6 @@ class JobDoc(Frozen):
     cancelled: JobOrder | None = None
 
 
-class User(Frozen):
-    """Somebody who may sign in to the console."""
-
-    id: str
-    email: str
-    name: str = ""
-    role: Role
-    disabled: bool = False
-    created_ms: int = 0
-
-
-class Password(Frozen):
-    """A user's password: its Argon2 hash, sealed. Sessions that began before it was set have ended."""
-
-    user: str
-    sealed: str
-    at_ms: int
-
-
-class Invitation(Frozen):
-    """A link by which a user sets a password once: the hash of its secret."""
-
-    user: str
-    hashed: str
-    until_ms: int
-
-
-class Ended(Frozen):
-    """A session that ended, or all sessions of a user that began until a moment."""
-
-    id: str
-    at_ms: int
-    until_ms: int = 0
-    """When the session would have ended by itself; nobody needs to know of it afterwards."""
-
-
-class Seen(Frozen):
-    """When a user or an API token was at work last, to within ten minutes."""
-
-    id: str
-    at_ms: int
-
-
-class ApiToken(Frozen):
-    """A token of the API: the hash of its secret. It may do what its role and its owner may."""
-
-    id: str
-    name: str
-    owner: str = ""
-    """The user's id; empty for the installation itself."""
-    role: Role
-    hashed: str
-    created_ms: int = 0
-    until_ms: int = 0
-    """When it ends; 0 for never."""
-
-
-class AccessDoc(Frozen):
-    """One document on the `access` topic; exactly one part is set. A tombstone removes it.
-
-    What different people change stands under different keys, so that none overwrites another one's decision: a new
-    password cannot enable somebody who was disabled meanwhile.
-    """
-
-    user: User | None = None
-    password: Password | None = None
-    invitation: Invitation | None = None
-    session: Ended | None = None
-    sessions: Ended | None = None
-    seen: Seen | None = None
-    token: ApiToken | None = None
-
-
 class ActivityChange(Frozen):
     """One value that somebody changed."""
 
@@ -423,6 +360,7 @@ __all__ = [
     "Parked",
     "ParkedDecision",
     "Password",
+    "PersonLink",
     "PhaseSet",
     "Rebuilt",
     "RecordSeen",
@@ -430,6 +368,7 @@ __all__ = [
     "Rotated",
     "Seen",
     "SetupDoc",
+    "SignInProvider",
     "User",
     "Via",
     "WriteCommand",

@@ -4,8 +4,9 @@
 ``… delete sync NAME`` and ``… delete connection NAME`` remove it; ``… authorize CONNECTION`` connects an account by
 OAuth; ``… why NAME`` says why a record is as it is; ``… jobs`` lists long work, and confirms, pauses, resumes or
 cancels it; ``… parked`` lists messages that nobody could handle, and replays or drops
-them; ``… users`` and ``… tokens`` list, make and end them; ``… apps`` lists what can be connected, ``… connections``
-the accounts that are; ``… health`` shows how everything stood over time.
+them; ``… users`` and ``… tokens`` list, make and end them; ``… sign-in`` sets the provider by which people sign in;
+``… apps`` lists what can be connected, ``… connections`` the accounts that are; ``… health`` shows how everything stood
+over time.
 """
 
 import argparse
@@ -113,6 +114,10 @@ def _run(service: "Service", given: argparse.Namespace) -> int:
         from services.console.commands import people  # noqa: PLC0415
 
         return people.run(service, given)
+    if given.command == "sign-in":
+        from services.console.commands import sign_in  # noqa: PLC0415
+
+        return sign_in.run(service, given)
     if given.command == "jobs":
         from services.console.commands import jobs  # noqa: PLC0415
 

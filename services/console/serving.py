@@ -8,6 +8,7 @@ from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.connections import Connections
 from services.console.use.installation import Installation
+from services.console.use.single_sign_on import SingleSignOn
 from services.console.views.following import Follower
 from services.console.views.gauges import Gauges
 from services.console.views.keeping import HealthKeeper
@@ -18,6 +19,7 @@ from shared.io.budgets_redis import RedisBudgets
 from shared.io.following import TopicFollower
 from shared.io.kafka_reader import read_to_end
 from shared.io.once import RedisOnce
+from shared.io.openid import make_open_id
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
 from shared.io.tokens import place_of
@@ -58,12 +60,14 @@ def wire(service: Service) -> None:
     followed = TopicFollower(settings, topics.ACCESS, people)
     service.start("access-followed", followed.run)
     service.health.require("access", lambda: "" if followed.caught_up.is_set() else "the users are still being read")
-    passwords = Passwords(Vault.from_file(settings.key_file))
+    vault = Vault.from_file(settings.key_file)
+    passwords = Passwords(vault)
     installation.followed[topics.ACCESS.name] = lambda: people.offset
     accounts = Accounts(installation, people, passwords, RedisOnce(client), people.settle)
     service.start("first-admin", lambda stop: first_admin.offer(accounts, settings, followed.caught_up, stop))
     attempts = RedisAttempts(client, service.clock)
-    access = Access(settings.console_token.get_secret_value(), service.clock, accounts, attempts)
+    single_sign_on = SingleSignOn(accounts, vault, RedisOnce(client), make_open_id(settings, service.clock))
+    access = Access(settings.console_token.get_secret_value(), service.clock, accounts, attempts, single_sign_on)
     run = web_server(
         make_site(installation, access, settings.console_names),
         settings.console_host,

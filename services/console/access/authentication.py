@@ -1,4 +1,4 @@
-"""Who may ask this installation: users with a password, tokens of the API, and the installation's own token.
+"""Who may ask this installation: users by password or by the provider, tokens of the API, and the installation's own.
 
 Whoever is wrong too often waits, longer each time: by account and address, so that nobody can lock another one out. A
 browser in which somebody has signed in before is judged by itself, whatever others try from the same address.
@@ -7,12 +7,13 @@ browser in which somebody has signed in before is judged by itself, whatever oth
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.console.use.accounts import Accounts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
+from services.console.use.single_sign_on import Arrived, SingleSignOn
 from services.console.use.tokens import Tokens
 from shared.io.attempts import Attempts, Lane
 from shared.io.ports import Clock
@@ -29,14 +30,21 @@ class Access:
 
     Args:
         token: The installation's own token; it must not be empty.
+        clock: By which sessions end.
+        accounts: Who has a password.
+        attempts: Counts who was wrong.
+        single_sign_on: Who comes by the provider.
     """
 
-    def __init__(self, token: str, clock: Clock, accounts: Accounts, attempts: Attempts) -> None:
+    def __init__(
+        self, token: str, clock: Clock, accounts: Accounts, attempts: Attempts, single_sign_on: SingleSignOn
+    ) -> None:
         self.token = token
         self.clock = clock
         self.accounts = accounts
         self.tokens = Tokens(accounts)
         self.attempts = attempts
+        self.single_sign_on = single_sign_on
 
     def now_ms(self) -> int:
         """Return the time by which sessions are judged."""
@@ -100,6 +108,21 @@ class Access:
         self.attempts.forgive(lanes[:1])
         self.attempts.take_back(lanes[1:])
         return user
+
+    def begin_at_provider(self, client: str, browser: str, redirect: str, wanted: str) -> str:
+        """Return where somebody signs in by the provider; refuses for a while an address that was wrong too often."""
+        self._heard(client)
+        return self.single_sign_on.begin(browser, redirect, wanted)
+
+    def come_from_provider(self, client: str, browser: str, query: Mapping[str, str]) -> Arrived:
+        """Return who came back from the provider; raises `Problem`, and counts who was wrong."""
+        lanes = self._heard(client)
+        try:
+            return self.single_sign_on.finish(query, browser)
+        except Problem as problem:
+            if problem.status < 500:
+                self.attempts.begin(lanes)
+            raise
 
     def change_password(self, by: Caller, old: str, new: str) -> User:
         """Set another password for whoever asks and knows the old one, which nobody may guess with a stolen session."""

@@ -7,9 +7,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.messages import AccessDoc, ApiToken, Ended, Invitation, Password, User
+from shared.messages import AccessDoc, ApiToken, Ended, Invitation, Password, PersonLink, SignInProvider, User
 
 _PATIENCE_S: Final = 2.0
+PROVIDER: Final = "sign-in"
+"""Under which name the provider by which people sign in is kept."""
 INSTALLATION: Final = "installation"
 """Who signs in by the installation's own token, among the sessions that ended."""
 
@@ -60,12 +62,44 @@ class People:
         return doc.user if doc else None
 
     def by_email(self, email: str) -> User | None:
-        """Return the user with an address: of two that were made at once, the first."""
-        return next((row for row in self.users() if row.email == email), None)
+        """Return who was invited under an address: of two that were made at once, the first.
+
+        Nobody who signs in by a provider is found so: there, whoever sets an address decides whose it is.
+        """
+        return next((row for row in self.users() if row.email == email and not row.issuer), None)
 
     def has_admin(self) -> bool:
         """Check whether an admin can sign in."""
-        return any(row.role == "admin" and not row.disabled and self.password(row.id) for row in self.users())
+        return any(row.role == "admin" and self.can_sign_in(row) for row in self.users())
+
+    def can_sign_in(self, user: User) -> bool:
+        """Check whether a user can sign in as that, by a password or by the provider."""
+        if user.disabled or self.link(user.id) is not None:
+            return False
+        provider, known = self.provider(), [user, *self.linked_to(user.id)]
+        by_provider = provider is not None and any(row.issuer == provider.issuer and not row.disabled for row in known)
+        return by_provider or self.password(user.id) is not None
+
+    # The provider by which people sign in
+
+    def provider(self) -> SignInProvider | None:
+        """Return the provider by which people sign in, if there is one."""
+        doc = self._docs["provider"].get(PROVIDER)
+        return doc.provider if doc else None
+
+    def link(self, user: str) -> PersonLink | None:
+        """Return who a user of the provider is besides, if an admin has said so."""
+        doc = self._docs["link"].get(user)
+        return doc.link if doc and doc.link and doc.link.to in self._docs["user"] else None
+
+    def linked_to(self, user: str) -> list[User]:
+        """List the users of the provider who are this user."""
+        return [row for row in self.users() if (link := self.link(row.id)) is not None and link.to == user]
+
+    def whoever(self, user: str) -> User | None:
+        """Return the user that counts for an id: the one that it is linked to, or its own."""
+        link = self.link(user)
+        return self.user(link.to if link is not None else user)
 
     def password(self, user: str) -> Password | None:
         """Return a user's password, sealed."""

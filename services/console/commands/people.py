@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from services.console.access.first_admin import address
@@ -27,6 +27,11 @@ _BY: Final = Caller("command line", "admin")
 
 def run(service: Service, given: argparse.Namespace) -> int:
     """Run one of these commands; returns the exit code."""
+    return told(service, lambda accounts: lines(accounts, given, address(service.settings)))
+
+
+def told(service: Service, command: Callable[[Accounts], Iterator[str]]) -> int:
+    """Print what a command says that is done with the users; returns the exit code."""
     people = People()
     followed = TopicFollower(service.settings, topics.ACCESS, people)
     try:
@@ -34,7 +39,7 @@ def run(service: Service, given: argparse.Namespace) -> int:
         passwords = Passwords(Vault.from_file(service.settings.key_file))
         once = RedisOnce(connect_by(service.settings))
         accounts = Accounts(service, people, passwords, once, lambda _: followed.poll(1.0))
-        for line in lines(accounts, given, address(service.settings)):
+        for line in command(accounts):
             sys.stdout.write(f"{line}\n")
     except (Problem, VaultError, BusUnavailable) as error:
         sys.stderr.write(f"{error}\n")
@@ -60,7 +65,8 @@ def lines(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterator
 
 def _users(accounts: Accounts) -> Iterator[str]:
     rows = [accounts.row(user) for user in accounts.people.users()]
-    yield from (f"{row['email']}  {row['role']}  {row['state']}" for row in rows)
+    by = {row["id"]: f"  by the provider, id {row['id']}" if row["issuer"] else "" for row in rows}
+    yield from (f"{row['email']}  {row['role']}  {row['state']}{by[row['id']]}" for row in rows)
     if not rows:
         yield "there are no users"
 
@@ -70,7 +76,7 @@ def _change(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterat
         user, secret = accounts.invite(given.email, role_of(given.role))
         yield f"{user.email} is invited, and chooses a password at: {where}/welcome?token={secret}"
         return
-    user = _named(accounts, given.email)
+    user = named(accounts, given.email)
     if given.what == "reset":
         yield f"{user.email} chooses another password at: {where}/welcome?token={accounts.reset(user.id)}"
     elif given.what == "role":
@@ -80,11 +86,9 @@ def _change(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterat
         yield f"{user.email} is {'disabled' if changed.disabled else 'enabled'}"
 
 
-def _named(accounts: Accounts, email: str) -> User:
-    user = accounts.people.by_email(email.strip().lower())
-    if user is None:
-        raise Problem(404, "No such user", f"There is no user {email!r}.")
-    return user
+def named(accounts: Accounts, text: str) -> User:
+    """Return who was invited under an address, or who has an id; raises `Problem`."""
+    return accounts.people.by_email(text.strip().lower()) or accounts.find(text.strip())
 
 
 def _tokens(accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """What the commands about users and tokens take; light to import, for each command reads it."""
 
+from pathlib import Path
 from typing import Any, Final
 
+_WHO: Final = "the address; of a user of the provider the id"
 _ROLE: Final = "viewer, editor, operator or admin"
 
 
@@ -14,14 +16,14 @@ def add_parsers(commands: Any) -> None:
     add.add_argument("email")
     add.add_argument("role", help=_ROLE)
     role = what.add_parser("role", help="give a user another role")
-    role.add_argument("email")
+    role.add_argument("email", help=_WHO)
     role.add_argument("role", help=_ROLE)
     for name, text in (
         ("disable", "shut a user out"),
         ("enable", "let a user in again"),
         ("reset", "take a user's password away, and print the link to choose another one by"),
     ):
-        what.add_parser(name, help=text).add_argument("email")
+        what.add_parser(name, help=text).add_argument("email", help=_WHO)
     tokens = commands.add_parser("tokens", help="list tokens of the API, make or revoke one")
     what = tokens.add_subparsers(dest="what", required=False)
     what.add_parser("list", help="list all tokens (the default)")
@@ -30,3 +32,18 @@ def add_parsers(commands: Any) -> None:
     add.add_argument("--role", default="viewer", help=f"the most that it may do: {_ROLE} (default: %(default)s)")
     add.add_argument("--days", type=int, default=90, help="for how many days; 0 for ever (default: %(default)s)")
     what.add_parser("revoke", help="end a token").add_argument("name", help="its id")
+    sign_in = commands.add_parser("sign-in", help="show by which provider people sign in, change or remove it")
+    what = sign_in.add_subparsers(dest="what", required=False)
+    what.add_parser("show", help="show the provider as a file, without its secret (the default)")
+    what.add_parser("set", help="sign people in by what a file says").add_argument(
+        "file",
+        type=Path,
+        help="YAML, as show prints it, and the client_secret",
+    )
+    what.add_parser("remove", help="sign nobody in by the provider any more")
+    link = what.add_parser("link", help="let whoever signs in by the provider as one user be another one")
+    link.add_argument("user", help="the id of the provider's user")
+    link.add_argument("to", help="the address or id of the other one")
+    what.add_parser("unlink", help="let a user of the provider be a user alone again").add_argument(
+        "user", help="its id"
+    )

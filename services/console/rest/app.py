@@ -16,6 +16,7 @@ from services.console.access.roles import NEEDS, check_role
 from services.console.rest.access import add_routes
 from services.console.rest.connections import add_connection_routes
 from services.console.rest.parked import add_parked
+from services.console.rest.sign_in import add_sign_in
 from services.console.use.activity import acting, acts
 from services.console.use.callers import Caller
 from services.console.use.changes import HEADER, noting, read, spell, wait_for
@@ -176,6 +177,7 @@ def routes(api: Installation, access: Access) -> APIRouter:  # noqa: C901 - a li
         }
 
     add_routes(router, access, who)
+    add_sign_in(router, access)
     add_parked(router, api)
     add_connection_routes(router, api)
     return router

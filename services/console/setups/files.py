@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import Discriminator, Field, SecretStr, Tag, ValidationError
+from pydantic import BaseModel, Discriminator, Field, SecretStr, Tag, ValidationError
 
 from shared.core.mapping import MappingSettings
 from shared.core.records import Frozen
 from shared.core.syncs import ConnectionSettings, Direction, SyncSettings
+
+Read = TypeVar("Read", bound=BaseModel)
 
 
 class SetupError(Exception):
@@ -87,13 +89,18 @@ _Loader.add_implicit_resolver(
 
 
 def read(text: str) -> SetupFile:
-    """Read a file; raises `SetupError`."""
+    """Read a file of connections and syncs; raises `SetupError`."""
+    return read_as(SetupFile, text)
+
+
+def read_as(model: type[Read], text: str) -> Read:
+    """Read a file as people write it; raises `SetupError`."""
     try:
         loaded: Any = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-13-45 is a ValueError
         raise SetupError(f"the file is not YAML: {error}") from error
     try:
-        return SetupFile.model_validate(loaded or {}, extra="forbid")
+        return model.model_validate(loaded or {}, extra="forbid")
     except ValidationError as error:
         rows = (f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors(include_input=False))
         raise SetupError("the file is not right. " + "; ".join(rows)) from None

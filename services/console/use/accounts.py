@@ -21,7 +21,7 @@ from shared.io.once import Once, OnceAway
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from shared.messages import AccessDoc, Ended, Invitation, Password, Role, Seen, User
 
-State: TypeAlias = Literal["active", "invited", "invitation_ended", "disabled"]
+State: TypeAlias = Literal["active", "invited", "invitation_ended", "disabled", "linked", "provider_off"]
 INVITED_MS: Final = 72 * 3_600_000
 """How long a link to choose a password holds."""
 FIRST_ADMIN_MS: Final = 3_600_000
@@ -114,31 +114,35 @@ class Accounts:
                 "disabled": old.disabled if disabled is None else disabled,
             }
         )
-        if self._is_admin(old) and not self._is_admin(new) and not any(
-            self._is_admin(row) for row in self.people.users() if row.id != old.id
-        ):  # fmt: skip
+        if self.is_last_admin(old) and not self._is_admin(new):
             raise Problem(
                 409, "The last admin", "Nobody could manage users any more: make somebody else an admin first."
             )
         docs: list[tuple[str, AccessDoc | None]] = [(f"user:{name}", AccessDoc(user=new))]
         if new.disabled and not old.disabled:
-            docs += [self._all_ended(name), (f"invitation:{name}", None)]
+            docs += [self.all_ended(name), (f"invitation:{name}", None)]
         if new != old:
             changes = [("role", old.role, new.role), ("disabled", _yes(old.disabled), _yes(new.disabled))]
             self.store(Did(what="user.changed", about=f"user:{old.email}", changes=changes), *docs)
         return new
 
+    def is_last_admin(self, user: User) -> bool:
+        """Check whether nobody else could manage users."""
+        return self._is_admin(user) and not any(self._is_admin(row) for row in self.people.users() if row.id != user.id)
+
     def _is_admin(self, user: User) -> bool:
-        return user.role == "admin" and not user.disabled and self.people.password(user.id) is not None
+        return user.role == "admin" and self.people.can_sign_in(user)
 
     def reset(self, name: str) -> str:
         """Take a user's password away, and return the secret of a link by which that person chooses another one."""
         user = self.find(name)
         if user.disabled:
             raise Problem(409, "Disabled", f"{user.email} is disabled: enable the user first.")
+        if user.issuer:
+            raise Problem(409, "No password", f"{user.email} signs in by the provider, and has no password here.")
         secret, invitation = self._invitation(user.id)
         did = Did(what="user.reset", about=f"user:{user.email}")
-        self.store(did, (f"password:{name}", None), self._all_ended(name), invitation)
+        self.store(did, (f"password:{name}", None), self.all_ended(name), invitation)
         return secret
 
     def row(self, user: User) -> dict[str, Any]:
@@ -151,14 +155,21 @@ class Accounts:
             "state": self.state(user),
             "created_ms": user.created_ms,
             "last_seen_ms": self.people.seen_ms(user.id) or None,
+            "issuer": user.issuer or None,
+            "subject": user.subject or None,
+            "linked_to": link.to if (link := self.people.link(user.id)) else None,
         }
 
     def state(self, user: User) -> State:
         """Return whether a user can sign in, or why not."""
         if user.disabled:
             return "disabled"
-        if self.people.password(user.id) is not None:
+        if self.people.link(user.id) is not None:
+            return "linked"
+        if self.people.can_sign_in(user):
             return "active"
+        if user.issuer:
+            return "provider_off"
         invitation = self.people.invitation(user.id)
         return "invited" if invitation is not None and self._now < invitation.until_ms else "invitation_ended"
 
@@ -216,9 +227,10 @@ class Accounts:
 
     def end_all(self, by: Caller) -> None:
         """End all sessions of whoever asks."""
-        self.store(Did(what="sessions.ended"), self._all_ended(by.user or INSTALLATION))
+        self.store(Did(what="sessions.ended"), self.all_ended(by.user or INSTALLATION))
 
-    def _all_ended(self, user: str) -> tuple[str, AccessDoc]:
+    def all_ended(self, user: str) -> tuple[str, AccessDoc]:
+        """Return the document by which all sessions of a user end that there are."""
         return f"sessions:{user}", AccessDoc(sessions=Ended(id=user, at_ms=self._after_all(user)))
 
     def _after_all(self, user: str) -> int:

@@ -57,7 +57,11 @@ class Tokens:
         """List one's own tokens; an admin sees all."""
         if reaches(by.role, "admin"):
             return self._people.tokens()
-        return [row for row in self._people.tokens() if row.id == by.token or (by.user and row.owner == by.user)]
+        return [row for row in self._people.tokens() if row.id == by.token or self._is_of(row, by.user)]
+
+    def _is_of(self, token: ApiToken, user: str) -> bool:
+        owner = self._people.whoever(token.owner) if token.owner else None
+        return owner is not None and owner.id == user
 
     def revoke(self, by: Caller, name: str) -> ApiToken:
         """End one's own token, or any as an admin; raises `Problem`."""
@@ -76,10 +80,11 @@ class Tokens:
         if token.until_ms and self._now >= token.until_ms:
             return None
         role: Role | None = token.role
+        owner = None
         if token.owner:
-            owner = self._people.user(token.owner)
+            owner = self._people.whoever(token.owner)
             role = None if owner is None or owner.disabled else min(owner.role, token.role, key=ROLES.index)
-        return None if role is None else Caller(token.name, role, user=token.owner, token=token.id)
+        return None if role is None else Caller(token.name, role, user=owner.id if owner else "", token=token.id)
 
     def row(self, token: ApiToken) -> dict[str, Any]:
         """Show one token as a row of a list."""

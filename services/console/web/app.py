@@ -24,7 +24,17 @@ from services.console.use.changes import noting, read, spell, wait_for
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.web import assets
-from services.console.web.asked import BROWSER_COOKIE, LOOK_COOKIE, SESSION_COOKIE, Asked, Look, Site, html, see_other
+from services.console.web.asked import (
+    BROWSER_COOKIE,
+    LOOK_COOKIE,
+    SESSION_COOKIE,
+    SIGNING_COOKIE,
+    Asked,
+    Look,
+    Site,
+    html,
+    see_other,
+)
 from services.console.web.parts.words import url, with_query
 from services.console.web.policy import POLICY
 from services.console.web.screens import (
@@ -39,6 +49,7 @@ from services.console.web.screens import (
     jobs,
     objects,
     parked,
+    provider,
     record,
     records,
     setting_up,
@@ -84,6 +95,8 @@ PAGES: Final = (
     Page("GET", "/sign-in", sign_in.show),
     Page("POST", "/sign-in", sign_in.sign_in),
     Page("GET", "/sign-in/link", sign_in.by_link),
+    Page("GET", "/sign-in/provider", sign_in.at_provider),
+    Page("GET", "/sign-in/callback", sign_in.from_provider),
     Page("GET", "/first-admin", welcome.first),
     Page("POST", "/first-admin", welcome.make_first),
     Page("GET", "/welcome", welcome.show),
@@ -116,6 +129,11 @@ PAGES: Final = (
     Page("POST", "/settings/users/{name}/disable", users.disable),
     Page("POST", "/settings/users/{name}/enable", users.enable),
     Page("POST", "/settings/users/{name}/reset", users.reset),
+    Page("POST", "/settings/users/{name}/link", users.link),
+    Page("POST", "/settings/users/{name}/unlink", users.unlink),
+    Page("GET", "/settings/sign-in", provider.show),
+    Page("POST", "/settings/sign-in", provider.change),
+    Page("POST", "/settings/sign-in/remove", provider.remove),
     Page("GET", "/settings/tokens", tokens.show),
     Page("POST", "/settings/tokens", tokens.make),
     Page("POST", "/settings/tokens/{name}/revoke", tokens.revoke),
@@ -197,6 +215,7 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
         client=request.client.host if request.client else "",
         look=_look(request),
         browser=request.cookies.get(BROWSER_COOKIE, ""),
+        signing=request.cookies.get(SIGNING_COOKIE, ""),
         query=dict(request.query_params),
         form=form,
         params=request.path_params,

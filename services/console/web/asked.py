@@ -17,6 +17,7 @@ from shared.messages import User
 
 SESSION_COOKIE: Final = "syncline"
 LOOK_COOKIE: Final = "syncline-look"
+SIGNING_COOKIE: Final = "syncline-signing"
 BROWSER_COOKIE: Final = "syncline-browser"
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 _YEAR_S: Final = 365 * 86_400
@@ -71,6 +72,8 @@ class Asked:
     look: Look = Look()
     browser: str = ""
     """The cookie of a browser in which somebody has signed in before."""
+    signing: str = ""
+    """What a browser keeps while somebody signs in at the provider."""
     query: Mapping[str, str]
     form: Mapping[str, str]
     params: Mapping[str, str]
@@ -120,6 +123,18 @@ class Asked:
             SESSION_COOKIE,
             self.site.sessions.cookie(session),
             path="/",
+            httponly=True,
+            samesite="lax",
+            secure=not self.is_local,
+        )
+
+    def keep_signing(self, answer: Response, secret: str, lasts_s: int) -> None:
+        """Set the cookie by which a browser is known that comes back from the provider."""
+        answer.set_cookie(
+            SIGNING_COOKIE,
+            secret,
+            max_age=lasts_s,
+            path="/sign-in",
             httponly=True,
             samesite="lax",
             secure=not self.is_local,

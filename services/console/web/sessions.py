@@ -38,6 +38,8 @@ class Session:
     user: str = ""
     """The user's id; empty for the installation itself."""
     began_ms: int = 0
+    issuer: str = ""
+    """The provider by which it began; it ends when that is no longer the one."""
 
     @property
     def caller(self) -> Caller:
@@ -62,12 +64,17 @@ class Sessions:
         self._key = hmac.digest(secret.encode(), b"syncline console session", "sha256")
         self._now_ms = now_ms
 
-    def begin(self, user: User | None) -> Session:
-        """Return a new session of a user, None for the installation itself; its id is nobody's before."""
+    def begin(self, user: User | None, issuer: str = "") -> Session:
+        """Return a new session of a user, None for the installation itself; its id is nobody's before.
+
+        Args:
+            user: Who signed in.
+            issuer: The provider that said so, if one did.
+        """
         ended = self.people.ended_until(user.id if user else INSTALLATION)
         began = max(self._now_ms(), ended + 1)
         who, role, name = (user.email, user.role, user.id) if user else (INSTALLATION, _ADMIN, "")
-        return Session(who, role, secrets.token_urlsafe(12), self._now_ms() + LASTS_MS, name, began)
+        return Session(who, role, secrets.token_urlsafe(12), self._now_ms() + LASTS_MS, name, began, issuer)
 
     def cookie(self, session: Session) -> str:
         """Return a session as its cookie holds it."""
@@ -96,11 +103,19 @@ class Sessions:
             return None
         if not session.user:
             return session
+        provider = self.people.provider()
+        if session.issuer and (provider is None or provider.issuer != session.issuer):
+            return None
+        if self.people.link(session.user) is not None:
+            return None  # of whoever is another user since
         return None if user is None or user.disabled else replace(session, who=user.email, role=user.role)
 
     def renewed(self, session: Session) -> Session | None:
-        """Return a session with a new end when half of its time is over, or None."""
-        if session.until_ms - self._now_ms() > LASTS_MS // 2:
+        """Return a session with a new end when half of its time is over, or None.
+
+        One that began by the provider is not renewed: whoever was shut out there comes in no longer once it has ended.
+        """
+        if session.issuer or session.until_ms - self._now_ms() > LASTS_MS // 2:
             return None
         now = self._now_ms()
         return replace(session, until_ms=now + LASTS_MS, began_ms=session.began_ms or now)

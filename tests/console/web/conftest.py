@@ -1,13 +1,20 @@
 """The pages over an installation in memory: the same that the API's tests use."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from services.console.access.authentication import Access
+from services.console.site import make_site
+from services.console.use.accounts import Accounts
+from services.console.use.single_sign_on import SingleSignOn
 from tests.console.web.visitor import Visitor
 from tests.services.console.conftest import (  # noqa: F401 - fixtures are found by being here
     _served,
     _window,
 )
-from tests.services.console.window import TOKEN, Window
+from tests.services.console.window import TOKEN, FollowedPeople, Window
+from tests.services.desk import serving
 
 
 @pytest.fixture(name="stranger")
@@ -22,3 +29,18 @@ def _visitor(window: Window) -> Visitor:
     visitor = Visitor(window.address)
     visitor.sign_in(TOKEN)
     return visitor
+
+
+@pytest.fixture(name="twin")
+def _twin(window: Window) -> Iterator[tuple[Visitor, FollowedPeople]]:
+    """Offer a second console of the same installation, which reads the same topic by itself."""
+    followed, shared = FollowedPeople(window.desk), window.access
+    accounts = Accounts(
+        window.installation, followed.people, shared.accounts._passwords, shared.accounts.once, followed.settle
+    )
+    beside = shared.single_sign_on
+    single_sign_on = SingleSignOn(accounts, beside._vault, beside.once, beside.calls)
+    access = Access(TOKEN, window.desk.clock, accounts, shared.attempts, single_sign_on)
+    followed.settle()
+    with serving(make_site(window.installation, access)) as address:
+        yield Visitor(address), followed

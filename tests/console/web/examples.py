@@ -15,7 +15,7 @@ PAGES: Final = (
     "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked", "/health",
     "/objects",
     "/jobs", "/jobs/resync-people.everything",
-    "/account", "/settings/users", "/settings/tokens",
+    "/account", "/settings/users", "/settings/sign-in", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
 )  # fmt: skip
 """An address of each page."""

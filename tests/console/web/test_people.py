@@ -1,24 +1,21 @@
 """People sign in: the first admin, those who are invited, those who guess, and sessions that end wherever they are."""
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
-from services.console.access.authentication import FREE_AT_ACCOUNT, FREE_AT_ADDRESS, Access
+from services.console.access.authentication import FREE_AT_ACCOUNT, FREE_AT_ADDRESS
 from services.console.access.passwords import Passwords
 from services.console.access.people import People
-from services.console.site import make_site
-from services.console.use.accounts import FIRST_ADMIN_MS, INVITED_MS, SEEN_MS, Accounts
+from services.console.use.accounts import FIRST_ADMIN_MS, INVITED_MS, SEEN_MS
 from services.console.use.problems import Problem
 from shared import topics
 from shared.io.attempts import LONGEST_WAIT_MS
 from shared.io.memory import MemoryReader
 from shared.io.vault import Vault
 from tests.console.web.visitor import Visitor
-from tests.services.console.window import PASSWORD, TOKEN, FollowedPeople, Window
-from tests.services.desk import serving
+from tests.services.console.window import PASSWORD, FollowedPeople, Window
 
 if TYPE_CHECKING:
     from shared.messages import Role
@@ -34,20 +31,6 @@ def enter(visitor: Visitor, email: str = "ann@x.example", password: str = PASSWO
 
 def is_in(visitor: Visitor) -> bool:
     return visitor.ask("/").status_code == 200
-
-
-@pytest.fixture(name="twin")
-def _twin(window: Window) -> Iterator[tuple[Visitor, FollowedPeople]]:
-    """Offer a second console of the same installation, which reads the same topic by itself."""
-    followed = FollowedPeople(window.desk)
-    shared = window.access
-    accounts = Accounts(
-        window.installation, followed.people, shared.accounts._passwords, shared.accounts.once, followed.settle
-    )
-    access = Access(TOKEN, window.desk.clock, accounts, shared.attempts)
-    followed.settle()
-    with serving(make_site(window.installation, access)) as address:
-        yield Visitor(address), followed
 
 
 # The first admin

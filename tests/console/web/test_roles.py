@@ -26,6 +26,8 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /api/v1/jobs": {"sync": "people"},
     "POST /api/v1/users": {"email": "newer@x.example"},
     "PATCH /api/v1/users/{name}": {"role": "editor"},
+    "POST /api/v1/users/{name}/link": {"to": "nobody"},
+    "PUT /api/v1/sign-in-provider": {"issuer": "https://127.0.0.1", "client_id": "x", "default_role": "viewer"},
     "POST /api/v1/tokens": {"name": "backup"},
     "POST /parked": {"what": "replay-all"},
     "POST /connections/{name}/rename": {"label": "Another"},
@@ -44,9 +46,12 @@ REFUSED: Final = (
     "POST /apps/{name}/connect", "POST /api/v1/connections",
     "GET /apps/{name}/credentials", "POST /apps/{name}/credentials", "POST /apps/{name}/authorize",
     "PUT /api/v1/apps/{name}/credentials", "GET /oauth/callback",
+    "POST /settings/users/{name}/link", "POST /settings/users/{name}/unlink", "POST /settings/sign-in",
+    "POST /settings/sign-in/remove", "POST /api/v1/users/{name}/link", "DELETE /api/v1/users/{name}/link",
+    "GET /api/v1/sign-in-provider", "PUT /api/v1/sign-in-provider", "DELETE /api/v1/sign-in-provider",
 )  # fmt: skip
-"""What is refused to everybody: the example's job has ended, its account is used, no address is given, and
-no app of it has a page on which people agree."""
+"""What is refused to everybody: the example's job has ended, its account is used, no address is given, no app of it has
+a page on which people agree, and nobody signs in by a provider."""
 
 
 def filled(path: str, names: Mapping[str, str] | None = None) -> str:

@@ -12,11 +12,14 @@ from services.console.access.passwords import Passwords
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.installation import Installation
+from services.console.use.single_sign_on import SingleSignOn
 from services.console.views.projection import Views
 from shared import topics
 from shared.io.attempts import MemoryAttempts
 from shared.io.budgets import MemoryBudgets
 from shared.io.once import MemoryOnce
+from shared.io.openid import OpenId
+from shared.io.ssrf import AddressGuard
 from shared.io.vault import Vault
 from tests.services.console.accounts import connections_of
 from tests.services.console.bench import PORTALS, Bench
@@ -42,11 +45,11 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
     )
     followed = FollowedPeople(desk)
-    accounts = Accounts(
-        installation, followed.people, Passwords(Vault([b"k" * 32])), MemoryOnce(desk.clock), followed.settle
-    )
+    vault = Vault([b"k" * 32])
+    accounts = Accounts(installation, followed.people, Passwords(vault), MemoryOnce(desk.clock), followed.settle)
     installation.followed[topics.ACCESS.name] = lambda: followed.people.offset
-    access = Access(TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock))
+    single_sign_on = SingleSignOn(accounts, vault, MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock))
+    access = Access(TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock), single_sign_on)
 
     def renew(place: Path) -> Window:
         desk = Desk()
@@ -61,6 +64,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         installation._webhooks = lambda row: window.refused.get(row.id)
         followed.renew(desk)
         accounts.once, accounts._noted = MemoryOnce(desk.clock), {}
+        single_sign_on.once, single_sign_on.calls = MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock)
         # One test's wrong tokens must not shut out the next.
         access.clock, access.attempts = desk.clock, MemoryAttempts(desk.clock)
         return window

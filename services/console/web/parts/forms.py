@@ -60,7 +60,37 @@ def field(
     ]
 
 
-def choice(label: str, name: str, options: Sequence[tuple[str, str]], *, value: str = "", hint: Node = None) -> Element:
+def lines(
+    label: str, name: str, *, value: str = "", hint: Node = None, errors: Mapping[str, str] | None = None
+) -> Element:
+    """Return a field that takes several lines, and may be empty; the arguments are those of `field`."""
+    error = (errors or {}).get(name, "")
+    told = [f"{name}-{part}" for part, text in (("error", error), ("hint", hint)) if text]
+    return h.div(".field")[
+        h.label(for_=name)[label],
+        h.textarea(
+            name=name,
+            id=name,
+            rows=4,
+            spellcheck="false",
+            autofocus=bool(error),
+            aria_describedby=" ".join(told) or None,
+            aria_invalid="true" if error else None,
+        )[value],
+        h.p(".error", id=f"{name}-error")[icon("alert"), error] if error else None,
+        h.p(".hint", id=f"{name}-hint")[hint] if hint else None,
+    ]
+
+
+def choice(
+    label: str,
+    name: str,
+    options: Sequence[tuple[str, str]],
+    *,
+    value: str = "",
+    hint: Node = None,
+    errors: Mapping[str, str] | None = None,
+) -> Element:
     """Return a field that takes one of several values.
 
     Args:
@@ -69,12 +99,20 @@ def choice(label: str, name: str, options: Sequence[tuple[str, str]], *, value: 
         options: Each value with its text.
         value: The one that is chosen.
         hint: What there is to know.
+        errors: What is wrong, by field.
     """
+    error = (errors or {}).get(name, "")
+    told = [f"{name}-{part}" for part, text in (("error", error), ("hint", hint)) if text]
     return h.div(".field")[
         h.label(for_=name)[label],
-        h.select(name=name, id=name, aria_describedby=f"{name}-hint" if hint else None)[
-            [h.option(value=given, selected=given == value)[text] for given, text in options]
-        ],
+        h.select(
+            name=name,
+            id=name,
+            autofocus=bool(error),
+            aria_describedby=" ".join(told) or None,
+            aria_invalid="true" if error else None,
+        )[[h.option(value=given, selected=given == value)[text] for given, text in options]],
+        h.p(".error", id=f"{name}-error")[icon("alert"), error] if error else None,
         h.p(".hint", id=f"{name}-hint")[hint] if hint else None,
     ]
 

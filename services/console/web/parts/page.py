@@ -35,7 +35,14 @@ PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
         ),
     ),
     ("Operate", (Place("Health", "chart", "/health"),)),
-    ("Settings", (Place("Users", "people", "/settings/users"), Place("API tokens", "key", "/settings/tokens"))),
+    (
+        "Settings",
+        (
+            Place("Users", "people", "/settings/users"),
+            Place("Sign-in", "person", "/settings/sign-in"),
+            Place("API tokens", "key", "/settings/tokens"),
+        ),
+    ),
 )
 """Where one can go, in groups; only what works stands here."""
 _KEYS: Final = (

@@ -61,7 +61,9 @@ def _page(asked: Asked, errors: Mapping[str, str] | None = None) -> Element:
             notice("ok", "The password is changed; all other sessions have ended.") if done else None,
             refusals(errors),
             card("You", h.dl(".facts")[[h.div[h.dt[name], h.dd[value]] for name, value in facts]], name="you"),
-            card("Change your password", _password(asked, errors), name="change") if user is not None else None,
+            card("Change your password", _password(asked, errors), name="change")
+            if user is not None and asked.site.accounts.people.password(user.id) is not None
+            else None,
             card(
                 "Sessions",
                 h.div(".pad.stack")[

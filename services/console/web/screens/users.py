@@ -23,11 +23,15 @@ _STATES: Final[Mapping[State, Mark]] = {
     "invited": Mark("Invited", "clock", "wait"),
     "invitation_ended": Mark("Invitation ended", "warn", "warn"),
     "disabled": Mark("Disabled", "minus", "off"),
+    "linked": Mark("Linked", "plug", "off"),
+    "provider_off": Mark("Provider is off", "warn", "warn"),
 }
 _DONE: Final = {
     "role": "The role counts from now on, in every session.",
     "disabled": "The user is shut out, and all sessions have ended.",
     "enabled": "The user may sign in again.",
+    "linked": "Whoever signs in by the provider as the one is the other from now on.",
+    "unlinked": "The user of the provider is a user alone again; sessions of the other one have ended.",
 }
 
 
@@ -64,6 +68,18 @@ def enable(asked: Asked) -> Response:
     """Enable a user again."""
     asked.site.accounts.change(asked.params["name"], disabled=False)
     return see_other(url(PATH, done="enabled"))
+
+
+def link(asked: Asked) -> Response:
+    """Let whoever signs in by the provider as one user be another one."""
+    asked.site.access.single_sign_on.link(asked.params["name"], asked.form.get("to", ""))
+    return see_other(url(PATH, done="linked"))
+
+
+def unlink(asked: Asked) -> Response:
+    """Let a user of the provider be a user alone again."""
+    asked.site.access.single_sign_on.unlink(asked.params["name"])
+    return see_other(url(PATH, done="unlinked"))
 
 
 def reset(asked: Asked) -> Response:
@@ -140,19 +156,50 @@ def _nobody() -> Element:
 
 def _row(asked: Asked, user: User) -> Element:
     path, people = f"{PATH}/{user.id}", asked.site.accounts.people
+    linked = people.link(user.id)
     return h.tr[
-        h.th(".name.wrap", scope="row")[user.email, h.span(".sub")[user.name] if user.name else None],
-        h.td(".state")[badge(_STATES[asked.site.accounts.state(user)])],
-        h.td(data_label="Role")[_role(asked, user)],
+        h.th(".name.wrap", scope="row")[
+            user.email,
+            h.span(".sub")[user.name] if user.name else None,
+            h.span(".sub")[f"By the provider, as {user.subject}"] if user.issuer else None,
+        ],
+        h.td(".state")[
+            badge(_STATES[asked.site.accounts.state(user)]),
+            h.span(".sub")[f"Is {_named(people.whoever(user.id))}"] if linked is not None else None,
+        ],
+        h.td(data_label="Role")[user.role if linked is not None else _role(asked, user)],
         h.td(data_label="Last at work")[ago(people.seen_ms(user.id), asked.now_ms)],
         h.td(".wrap")[
             h.div(".row")[
-                None if user.disabled else send(asked, f"{path}/reset", ["Reset password", _of(user)]),
+                None if user.disabled or user.issuer else send(asked, f"{path}/reset", ["Reset password", _of(user)]),
                 send(asked, f"{path}/enable", ["Enable", _of(user)])
                 if user.disabled
                 else send(asked, f"{path}/disable", ["Disable", _of(user)]),
+                send(asked, f"{path}/unlink", ["Unlink", _of(user)]) if linked is not None else _linking(asked, user),
             ]
         ],
+    ]
+
+
+def _named(user: User | None) -> str:
+    return user.email if user is not None else "nobody"
+
+
+def _linking(asked: Asked, user: User) -> Element | None:
+    """Return the form that says who a user of the provider is besides; None where there is nobody to be."""
+    people = asked.site.accounts.people
+    others = [row for row in people.users() if row.id != user.id and not row.disabled and people.link(row.id) is None]
+    if not user.issuer or user.disabled or not others or people.linked_to(user.id):
+        return None
+    return h.form(".row", method="post", action=f"{PATH}/{user.id}/link")[
+        h.input(type="hidden", name="form_token", value=asked.form_token()),
+        h.select(name="to", aria_label=f"Who {user.email} is")[
+            [
+                h.option(value=row.id)[f"{row.email} ({'by the provider' if row.issuer else 'by password'})"]
+                for row in others
+            ]
+        ],
+        button(["Link", _of(user)], type="submit"),
     ]
 
 
@@ -160,7 +207,10 @@ def _of(user: User) -> Element:
     return h.span(".sr")[f" of {user.email}"]
 
 
-def _role(asked: Asked, user: User) -> Element:
+def _role(asked: Asked, user: User) -> Node:
+    provider = asked.site.accounts.people.provider()
+    if user.issuer and provider is not None and provider.claim:
+        return [user.role, h.span(".sub")["as the provider says"]]
     return h.form(".row", method="post", action=f"{PATH}/{user.id}/role")[
         h.input(type="hidden", name="form_token", value=asked.form_token()),
         h.select(name="role", aria_label=f"Role of {user.email}")[

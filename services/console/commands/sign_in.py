@@ -1,0 +1,58 @@
+"""The provider by which people sign in, at the command line: shown, set by a file, removed; and its users linked."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+import yaml
+
+from services.console.commands.people import named, told
+from services.console.setups.files import SetupError, read_as
+from services.console.use.accounts import Accounts
+from services.console.use.problems import Problem
+from services.console.use.single_sign_on import SingleSignOn, Wanted
+from shared.io.once import RedisOnce
+from shared.io.openid import make_open_id
+from shared.io.redis_scripts import connect_by
+from shared.io.service import Service
+from shared.io.vault import Vault, VaultError
+
+
+def run(service: Service, given: argparse.Namespace) -> int:
+    """Run one of these commands; returns the exit code."""
+    settings = service.settings
+    try:
+        vault, calls = Vault.from_file(settings.key_file), make_open_id(settings, service.clock)
+    except VaultError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    once = RedisOnce(connect_by(settings))
+    return told(service, lambda accounts: lines(SingleSignOn(accounts, vault, once, calls), accounts, given))
+
+
+def lines(single_sign_on: SingleSignOn, accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:
+    """Do what a command says, and yield what there is to say; raises `Problem`."""
+    what = given.what or "show"
+    if what == "show":
+        kept = {name: value for name, value in single_sign_on.row().items() if name != "has_secret" and value}
+        yield yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).rstrip()
+    elif what == "set":
+        yield f"people sign in by {single_sign_on.change(_read(given)).issuer}"
+    elif what == "remove":
+        single_sign_on.remove()
+        yield "nobody signs in by a provider any more"
+    else:
+        user = named(accounts, given.user)
+        if what == "link":
+            other = single_sign_on.link(user.id, named(accounts, given.to).id)
+            yield f"whoever signs in by the provider as {user.email} is {other.email}"
+        else:
+            single_sign_on.unlink(user.id)
+            yield f"{user.email} is a user alone again"
+
+
+def _read(given: argparse.Namespace) -> Wanted:
+    try:
+        return read_as(Wanted, given.file.read_text())
+    except (SetupError, OSError, UnicodeDecodeError) as error:
+        raise Problem(422, "Not understood", str(error)) from error

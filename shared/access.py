@@ -1,0 +1,118 @@
+"""What travels on the topic `access`: who may use the console, and which sessions have ended."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from shared.core.records import Frozen
+
+Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
+"""What a user, or an API token, may do; each may do what those before it may."""
+
+
+class User(Frozen):
+    """Somebody who may sign in to the console."""
+
+    id: str
+    email: str
+    name: str = ""
+    role: Role
+    disabled: bool = False
+    created_ms: int = 0
+    issuer: str = ""
+    """The provider by which this person signs in; empty for one who was invited. The person is issuer and subject
+    together: the address is what the provider calls it now, and may be another user's as well."""
+    subject: str = ""
+
+
+class Password(Frozen):
+    """A user's password: its Argon2 hash, sealed. Sessions that began before it was set have ended."""
+
+    user: str
+    sealed: str
+    at_ms: int
+
+
+class Invitation(Frozen):
+    """A link by which a user sets a password once: the hash of its secret."""
+
+    user: str
+    hashed: str
+    until_ms: int
+
+
+class Ended(Frozen):
+    """A session that ended, or all sessions of a user that began until a moment."""
+
+    id: str
+    at_ms: int
+    until_ms: int = 0
+    """When the session would have ended by itself; nobody needs to know of it afterwards."""
+
+
+class Seen(Frozen):
+    """When a user or an API token was at work last, to within ten minutes."""
+
+    id: str
+    at_ms: int
+
+
+class ApiToken(Frozen):
+    """A token of the API: the hash of its secret. It may do what its role and its owner may."""
+
+    id: str
+    name: str
+    owner: str = ""
+    """The user's id; empty for the installation itself."""
+    role: Role
+    hashed: str
+    created_ms: int = 0
+    until_ms: int = 0
+    """When it ends; 0 for never."""
+
+
+class SignInProvider(Frozen):
+    """A provider of OpenID Connect by which people sign in, and who of them may come in."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = ""
+    """Sealed; empty where the provider gave none."""
+    title: str = ""
+    """What people call it."""
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    domains: tuple[str, ...] = ()
+    """Domains of addresses that may come in, where the provider has verified them; all when empty."""
+    claim: str = ""
+    """What of a person decides the role, such as `groups`."""
+    roles: Mapping[str, Role] = Field(default_factory=dict)
+    """Which role a value of the claim gives."""
+    default_role: Role | None = None
+    """The role of whoever has none of these values; None: they may not come in."""
+
+
+class PersonLink(Frozen):
+    """Whoever signs in by the provider as one user is another user: an admin has said so."""
+
+    user: str
+    to: str
+    at_ms: int = 0
+
+
+class AccessDoc(Frozen):
+    """One document on the `access` topic; exactly one part is set. A tombstone removes it.
+
+    What different people change stands under different keys, so that none overwrites another one's decision: a new
+    password cannot enable somebody who was disabled meanwhile.
+    """
+
+    user: User | None = None
+    password: Password | None = None
+    invitation: Invitation | None = None
+    session: Ended | None = None
+    sessions: Ended | None = None
+    seen: Seen | None = None
+    token: ApiToken | None = None
+    provider: SignInProvider | None = None
+    link: PersonLink | None = None
