@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     key_file: Path | None = None
     """Keys that seal secrets of connections: one base64 line of 32 bytes a key, the newest first."""
     data_dir: Path = Path("data")
-    """Folder of the console's SQLite files: views that can be built again, and its users."""
+    """Folder of the console's SQLite files: views, which can be built again."""
 
     # Addresses
 
@@ -138,8 +138,8 @@ class Settings(BaseSettings):
     metrics_port: Port = 9400
     """Port of `/metrics`, `/healthz` and `/readyz` of this process; 0 picks a free one."""
     allow_private_addresses: Names = ()
-    """Hosts (`host`, `host:port` or a network such as `10.0.0.0/8`) that connections may reach although they are
-    private. Empty by default: a user who can type a URL could otherwise look into your network."""
+    """Hosts (`host`, `host:port` or a network such as `10.0.0.0/8`) that connections, and sign-in by a provider, may
+    reach although they are private. Empty by default: who can type a URL could otherwise look into your network."""
     http_ca_file: Path | None = None
     """Certificates that vouch for apps of your own; the usual public ones when unset."""
 

@@ -179,7 +179,8 @@ ACCESS: Final = Topic(
     cleanup="compact",
     retention_ms=0,
     partitions=1,
-    doc="Users of the console, their passwords (hashed and sealed), API tokens (hashed), and sessions that ended.",
+    doc="Users of the console, their passwords (hashed and sealed), API tokens (hashed), sessions that ended, and "
+    "by which provider people sign in.",
 )
 ACTIVITY: Final = Topic(
     name="activity",

@@ -1,12 +1,16 @@
 """How people get in, in a real browser: by the link of the first admin, by an invitation, and by a password."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from shared.io.openid import OpenId
+from shared.io.ssrf import AddressGuard
 from tests.console.browser.conftest import SCHEMES, WIDTHS, Reader, at_window
 from tests.services.console.conftest import opened
+from tests.services.console.provider import ProviderServer
 from tests.services.console.window import PASSWORD, Window
 
 
@@ -114,6 +118,61 @@ def test_an_admin_invites_and_disables_by_keyboard(guest: Reader, own: Window) -
     expect(page.locator("#email")).to_be_focused()
     looks(guest, "users-refused")
     guest.said.clear()  # the browser tells of the 422
+
+
+def test_people_sign_in_by_a_provider_that_an_admin_sets_up(
+    guest: Reader, own: Window, provider: ProviderServer
+) -> None:
+    own.person("admin", "root@x.example")
+    own.desk.clock.advance(int(time.time() * 1000) - own.desk.clock.now_ms())
+    own.access.single_sign_on.calls = OpenId(AddressGuard([f"localhost:{provider.port}"]), own.desk.clock)
+    provider.person("kim", email="kim@x.example", name="Kim", groups=["crm"])
+    page = guest.page
+    enter(guest, "root@x.example")
+    page.get_by_role("link", name="Sign-in").press("Enter")
+    expect(page.locator("h1")).to_have_text("Sign-in")
+    looks(guest, "provider-empty")
+    page.locator("#issuer").fill("https://127.0.0.1")
+    page.locator("#default_role").select_option("viewer")
+    page.locator("#client_id").fill("syncline")
+    page.keyboard.press("Enter")
+    expect(page.locator("#issuer-error")).to_contain_text("SYNCLINE_ALLOW_PRIVATE_ADDRESSES")
+    expect(page.locator("#issuer")).to_be_focused()
+    looks(guest, "provider-refused")
+    guest.said.clear()  # the browser tells of the 422
+    page.locator("#issuer").fill(provider.url)
+    page.locator("#client_secret").fill("s3cret")
+    page.locator("#title").fill("the firm's login")
+    page.locator("#claim").fill("groups")
+    page.locator("#roles").fill("crm = operator")
+    page.get_by_role("button", name="Ask the provider and keep").press("Enter")
+    expect(page.locator(".notice.ok")).to_contain_text("People sign in by this provider")
+    looks(guest, "provider")
+    page.locator(".top .pop > summary").press("Enter")
+    page.get_by_role("button", name="Sign out").press("Enter")
+    page.wait_for_url("**/sign-in*")
+    guest.go("/records?q=x")
+    looks(guest, "sign-in-provider")
+    page.get_by_role("link", name="Sign in with the firm's login").press("Enter")
+    page.wait_for_url(f"{provider.url}/**")
+    page.locator("[name=sub]").fill("kim")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/records?q=x*")
+    guest.said.clear()  # the provider has no icon
+    guest.go("/account")
+    expect(page.locator("#you")).to_contain_text("operator")
+    page.locator(".top .pop > summary").press("Enter")
+    page.get_by_role("button", name="Sign out", exact=True).press("Enter")
+    expect(page.locator(".notice.info")).to_contain_text("Sign out of the firm's login, too")
+    looks(guest, "sign-in-out")
+    enter(guest, "root@x.example")
+    guest.go("/settings/users")
+    page.get_by_label("Who kim@x.example is").select_option(label="root@x.example (by password)")
+    looks(guest, "users-provider")
+    page.get_by_role("button", name="Link of kim@x.example").press("Enter")
+    expect(page.locator("tr", has_text="By the provider, as kim")).to_contain_text("Is root@x.example")
+    looks(guest, "users-linked")
+    own.access.single_sign_on.remove()
 
 
 def test_a_token_is_made_and_revoked_by_keyboard(guest: Reader, own: Window) -> None:

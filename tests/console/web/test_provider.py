@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,12 +27,6 @@ from tests.services.console.provider import ProviderServer
 from tests.services.console.window import PASSWORD, FollowedPeople, Window, is_problem
 
 ANN = {"email": "Ann@x.example", "email_verified": True, "name": "Ann", "groups": ["crm", "sales"]}
-
-
-@pytest.fixture(name="provider", scope="module")
-def _provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderServer]:
-    with ProviderServer(tmp_path_factory.mktemp("provider")) as server:
-        yield server
 
 
 @pytest.fixture(name="sign_on")
