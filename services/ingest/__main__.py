@@ -9,11 +9,13 @@ from services.ingest.field_watch import FieldWatch
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import Known
 from services.ingest.link_rounds import LinkRounds
+from services.ingest.noting import Noting
 from services.ingest.people_watch import PeopleWatch
 from services.ingest.webhooks import Webhooks, make_app
 from services.jobs.runner import Runner
 from services.jobs.work import Parts
 from shared import topics
+from shared.io.feed_notes import RedisFeedNotes
 from shared.io.http import make_caller
 from shared.io.kafka import partition_of
 from shared.io.kafka_consumer import Subscription, SupervisedConsumer
@@ -57,6 +59,7 @@ def wire(service: Service) -> None:
 
     cursors, read = Cursors(service.bus), threading.Event()
     service.start("cursors", lambda stop: follow(settings, cursors, read, stop))
+    noting = Noting(RedisFeedNotes(connect_by(settings)), service.clock)
     feeds = Feeds(
         setups=service.setups,
         jobs=service.jobs,
@@ -68,6 +71,7 @@ def wire(service: Service) -> None:
         known=Known(service.store, service.setups),
         links=LinkRounds(service.setups, service.store, caller, service.bus, service.clock),
         owns=owns,
+        noting=noting,
     )
     service.start("feeds", feeds.run)
     for kind in (FieldWatch, PeopleWatch):
@@ -95,10 +99,10 @@ def wire(service: Service) -> None:
         owns=lambda name: jobs_read() and owns(name),
     )
     service.start("jobs", Runner(parts).run)
-    _serve_webhooks(service)
+    _serve_webhooks(service, noting)
 
 
-def _serve_webhooks(service: Service) -> None:
+def _serve_webhooks(service: Service, noting: Noting) -> None:
     settings = service.settings
     quick = KafkaBus(
         settings,
@@ -118,6 +122,7 @@ def _serve_webhooks(service: Service) -> None:
         metrics=service.metrics,
         public_url=settings.public_url,
         refused=refusals.note,
+        noting=noting,
     )
     run = web_server(make_app(webhooks, service.setups.apps), settings.ingest_host, settings.ingest_port, backlog=1024)
     service.start("webhooks", run)

@@ -19,6 +19,7 @@ from services.ingest.cursors import Cursors
 from services.ingest.known import Known
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.notices import addressed, as_notice
+from services.ingest.noting import Noting
 from services.ingest.told import Told
 from shared import logs, topics
 from shared.core.connector import AppError, Feed, FeedExpired, Hint, LinkFeed
@@ -45,8 +46,7 @@ _PAUSED_S: Final = 60.0
 """How often a connection whose sign-in was refused is looked at; most looks cost no call (`shared.io.tokens`)."""
 _LOOK_BACK_MS: Final = 3_600_000
 """How far a feed looks back after a rebuild of Redis."""
-_USUAL_S: Final = 60.0
-"""The interval that a connection's own setting replaces; feeds that are slower stay slower in proportion."""
+_WENT_WELL: Final = ("done", "expired")
 _log = logs.get(__name__)
 
 
@@ -75,6 +75,11 @@ class _Poll:
     def key(self) -> str:
         return Cursors.key(self.connection, self.object, self.feed.name)
 
+    @property
+    def name(self) -> str:
+        """Its name within its connection."""
+        return f"{self.object}/{self.feed.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class _LinkPoll:
@@ -87,6 +92,11 @@ class _LinkPoll:
     def key(self) -> str:
         return Cursors.key(self.connection, self.object, self.feed.name)
 
+    @property
+    def name(self) -> str:
+        """Its name within its connection."""
+        return f"{self.object}/{self.feed.name}"
+
 
 _AnyPoll: TypeAlias = _Poll | _LinkPoll
 
@@ -98,6 +108,7 @@ class Feeds:
     Args:
         links: Ask apps in turn what the linked records are associated with.
         owns: Tells whether this worker looks after a connection.
+        noting: Has the console know how each feed stands.
     """
 
     setups: Setups
@@ -110,6 +121,7 @@ class Feeds:
     known: Known
     links: LinkRounds
     owns: Callable[[str], bool]
+    noting: Noting
     _states: dict[str, _State] = field(default_factory=dict)
     _told: Told = field(default_factory=Told)
 
@@ -137,7 +149,7 @@ class Feeds:
             except UnknownSetup:
                 continue  # removed at this very moment
             found += [
-                _Poll(connection, object_, feed, row.poll_interval_s * feed.interval_s / _USUAL_S)
+                _Poll(connection, object_, feed, row.asked_every_s(feed.interval_s))
                 for feed in binding.feeds
                 if not self.cursors.is_foreign(Cursors.key(connection, object_, feed.name))
             ]
@@ -149,10 +161,13 @@ class Feeds:
     def _guarded(self, poll: _AnyPoll, state: _State) -> None:
         reason, pause = "failed", _LONGEST_PAUSE_S
         try:
-            reason, pause = self._once(poll, state)
-        except Exception:  # noqa: BLE001 - a feed that fails in a new way must not stop the others; it is tried again
-            pause = _pause(poll, state)
-            _log.exception("feed_failed", feed=poll.key, seconds=round(pause, 1))
+            try:
+                reason, pause = self._once(poll, state)
+            except Exception:  # noqa: BLE001 - a feed that fails in a new way must not stop the others; it is tried again
+                pause = _pause(poll, state)
+                _log.exception("feed_failed", feed=poll.key, seconds=round(pause, 1))
+            failed = "" if reason in _WENT_WELL else reason
+            self.noting.ended(poll.connection, poll.name, reason=failed, asked_s=poll.interval_s, rest_s=pause)
         finally:
             self.metrics.count("feed_polls_total", connection=poll.connection, feed=poll.feed.name, reason=reason)
             state.due = time.monotonic() + pause
@@ -232,6 +247,7 @@ class Feeds:
             saved = self._cursor(poll, page.cursor, complete, rebuilt)
             self.cursors.save(saved.model_copy(update={"interval_s": round(interval_s, 3)}))
         self._show_age(poll, complete)
+        self.noting.page(poll.connection, poll.name, cursor=page.cursor, events=len(news), more=page.more)
         return page.more
 
     def _ask_links(self, poll: _LinkPoll, interval_s: float) -> bool:
@@ -241,6 +257,7 @@ class Feeds:
             done = self._cursor(poll, "", step.began_ms, self._rebuilt(poll))
             self.cursors.save(done.model_copy(update={"interval_s": round(interval_s, 3), "calls": step.calls}))
             self._show_age(poll, step.began_ms)
+        self.noting.page(poll.connection, poll.name, cursor="", events=step.told, more=step.more)
         return step.more
 
     def _notices(self, poll: _Poll, hints: Sequence[Hint]) -> list[Notice]:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from services.ingest.notices import addressed, as_notice
+from services.ingest.noting import Noting
 from shared import logs
 from shared.core.connector import App, Hint, Webhook, WebhookCall
 from shared.core.syncs import Connection
@@ -37,6 +38,7 @@ class Webhooks:
         clock: Wall clock.
         public_url: Address under which apps reach us, as their signatures cover it.
         refused: Notes a call of a connection's app that was refused, and why; may raise `NotReady`.
+        noting: Has the console know that a call came.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Webhooks:
         metrics: Metrics,
         public_url: str,
         refused: Callable[[Connection, str, int], None],
+        noting: Noting,
     ) -> None:
         self._setups = setups
         self._vault = vault
@@ -57,6 +60,7 @@ class Webhooks:
         self._metrics = metrics
         self._public_url = public_url.rstrip("/")
         self._refused = refused
+        self._noting = noting
 
     def receive(self, app: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """Take one call; gives the status and the sentence to answer."""
@@ -91,6 +95,10 @@ class Webhooks:
         except BusUnavailable as error:
             _log.warning("webhook_refused", app=app, detail=str(error))
             return "bus_unavailable", 503, "not stored yet; send it again"
+        told = {hint.account for hint in heard.hints}
+        for row in senders:
+            if told & {"", row.account}:
+                self._noting.webhook(row.id)
         return "done", 200, "; ".join((f"{len(notices)} accepted", *heard.unread[:1]))
 
     def _count(self, reason: str, *connections: str) -> None:

@@ -52,3 +52,5 @@ class Limit:
     """Who is counted together; an account's limit is used up by its other apps, too."""
     amount: int
     window_s: float
+    told: tuple[str, str] | None = None
+    """Headers of answers, in lower case, that say its amount and what is left of it, where the app says so."""

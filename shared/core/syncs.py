@@ -14,6 +14,8 @@ Phase: TypeAlias = Literal["indexing", "live"]
 Direction: TypeAlias = Literal["two_way", "to_left", "to_right"]
 RuleValue: TypeAlias = bool | str | tuple[str, ...]
 _ID: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_USUAL_S: Final = 60.0
+"""The interval of a feed that a connection's own setting replaces; feeds that are slower stay slower in proportion."""
 HALTED: Final = "account_paused"
 """The code of calls that are not made because somebody has paused the account."""
 
@@ -130,6 +132,10 @@ class ConnectionSettings(Frozen):
     """Seconds between two questions for what changed."""
     paused: bool = Field(default=False, examples=[True])
     """Whether somebody has paused the account: it is not called, and its syncs wait until it is resumed."""
+
+    def asked_every_s(self, usual_s: float) -> float:
+        """Return how often a feed is asked that is usually asked so often."""
+        return self.poll_interval_s * usual_s / _USUAL_S
 
 
 class Connection(ConnectionSettings):

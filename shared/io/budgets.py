@@ -16,7 +16,7 @@ After a 429 the whole account pauses; then one request probes, and the others fo
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -48,6 +48,9 @@ FIRST_PAUSE_MS: Final = 1000
 LONGEST_PAUSE_MS: Final = 60_000
 FORGET_MS: Final = 600_000
 """After so long without a new pause, the next one starts short again."""
+HOUR_MS: Final = 3_600_000
+USE_HOURS: Final = 24
+"""Hours for which calls are counted by what they were for."""
 
 
 class BudgetsUnavailable(Exception):  # noqa: N818 - names the state of the world
@@ -107,6 +110,42 @@ class Paused:
 
     reason: Reason
     since_ms: int
+    until_ms: int = 0
+    """When one call may probe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaUse:
+    """How much of a quota is used at this moment."""
+
+    used: int
+    next_ms: int = 0
+    """Time until the oldest request of those is free again; 0 where none is used."""
+    all_ms: int = 0
+    """Time until all are, if no other one is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppCount:
+    """What the app itself said last of a quota: it counts what others use of it, too."""
+
+    amount: int
+    left: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How an account's budget is used at this moment."""
+
+    quotas: Mapping[str, QuotaUse]
+    under_way: int
+    """Requests that are not answered yet."""
+    paused: Paused | None
+    calls: Mapping[Share, int]
+    """Requests of this hour and those before it, by what they were for; a day in all."""
+    counted: Mapping[str, AppCount]
+    """What the app said, by quota."""
 
 
 def account_of(row: Connection) -> str:
@@ -121,10 +160,13 @@ class Budgets(Protocol):
         """Grant a request, or say when to ask again; never waits."""
         ...
 
-    def settle(self, grant: Grant, *, late_s: float, ok: bool) -> None:
+    def settle(
+        self, grant: Grant, *, late_s: float, ok: bool, counted: Mapping[str, tuple[int, int]] | None = None
+    ) -> None:
         """Free a request's lane; *late_s* is the latest moment after the grant at which the app can have counted it.
 
-        *ok* says that the app works: the pause that this request may have probed is over.
+        *ok* says that the app works: the pause that this request may have probed is over. *counted* is what its answer
+        said of quotas: the amount of each, and what is left.
         """
         ...
 
@@ -134,6 +176,10 @@ class Budgets(Protocol):
 
     def paused(self, account: str) -> Paused | None:
         """Tell since when an account has been stopped without a call that the app took; None when it is not."""
+        ...
+
+    def usage(self, account: str, quotas: Sequence[Quota]) -> Usage:
+        """Return how an account's budget is used at this moment."""
         ...
 
 
@@ -163,6 +209,9 @@ class _Account:
     pause: _Pause | None = None
     live_until_ms: dict[str, int] = field(default_factory=dict)
     """Until when backfill leaves each quota, or the lanes (`LANES`), to live requests."""
+    calls: dict[tuple[Share, int], int] = field(default_factory=dict)
+    """Requests by share and hour."""
+    told: dict[str, AppCount] = field(default_factory=dict)
 
 
 class MemoryBudgets:
@@ -220,6 +269,9 @@ class MemoryBudgets:
             else:
                 account.listed.setdefault(quota.name, {})[slot] = now + HOLD_MS + quota.window_ms
         account.lanes[slot] = now + HOLD_MS
+        hour = now // HOUR_MS
+        account.calls = {at: number for at, number in account.calls.items() if at[1] > hour - USE_HOURS}
+        account.calls[ask.share, hour] = account.calls.get((ask.share, hour), 0) + 1
         if account.pause is not None:
             account.pause.probe_until_ms = now + HOLD_MS
         if ask.share == "live":
@@ -227,10 +279,14 @@ class MemoryBudgets:
                 account.live_until_ms.pop(name, None)
         return Grant(slot=slot, ask=ask, at_ms=now)
 
-    def settle(self, grant: Grant, *, late_s: float, ok: bool) -> None:
+    def settle(
+        self, grant: Grant, *, late_s: float, ok: bool, counted: Mapping[str, tuple[int, int]] | None = None
+    ) -> None:
         """Free a request's lane, and its quota one window after it can have been counted."""
         with self._lock:
             account = self._accounts.setdefault(grant.ask.account, _Account())
+            for name, (amount, left) in (counted or {}).items():
+                account.told[name] = AppCount(amount=amount, left=left, at_ms=self._now_ms())
             account.lanes.pop(grant.slot, None)
             for quota in grant.ask.quotas:
                 entries = account.listed.get(quota.name, {})
@@ -262,7 +318,36 @@ class MemoryBudgets:
             pause = state.pause if state else None
             if pause is None or self._now_ms() > pause.until_ms + FORGET_MS:
                 return None
-            return Paused(reason=pause.reason, since_ms=pause.since_ms)
+            return Paused(reason=pause.reason, since_ms=pause.since_ms, until_ms=pause.until_ms)
+
+    def usage(self, account: str, quotas: Sequence[Quota]) -> Usage:
+        """Return how an account's budget is used at this moment."""
+        paused = self.paused(account)
+        with self._lock:
+            now, state = self._now_ms(), self._accounts.get(account, _Account())
+            calls: dict[Share, int] = {}
+            for (share, hour), number in state.calls.items():
+                if hour > now // HOUR_MS - USE_HOURS:
+                    calls[share] = calls.get(share, 0) + number
+            return Usage(
+                quotas={quota.name: _used(state, quota, now) for quota in quotas},
+                under_way=sum(until > now for until in state.lanes.values()),
+                paused=paused,
+                calls=calls,
+                counted=dict(state.told),
+            )
+
+
+def _used(account: _Account, quota: Quota, now: int) -> QuotaUse:
+    if quota.amount <= LISTED:
+        frees = sorted(free - now for free in account.listed.get(quota.name, {}).values() if free > now)
+        return QuotaUse(used=len(frees), next_ms=frees[0], all_ms=frees[-1]) if frees else QuotaUse(used=0)
+    width = quota.window_ms // BUCKETS
+    counts = {at: n for at, n in account.counted.get(quota.name, {}).items() if at > now // width - BUCKETS - 1}
+    if not counts:
+        return QuotaUse(used=0)
+    first, last = ((at + BUCKETS + 1) * width - now for at in (min(counts), max(counts)))
+    return QuotaUse(used=sum(counts.values()), next_ms=first, all_ms=last)
 
 
 def _needs(ask: Ask) -> tuple[str, ...]:

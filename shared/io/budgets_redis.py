@@ -1,5 +1,6 @@
 """Budgets shared through Redis: one script a request, by Redis' own clock, so that no two machines' clocks matter."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
@@ -10,18 +11,25 @@ from shared.io.budgets import (
     FIRST_PAUSE_MS,
     FORGET_MS,
     HOLD_MS,
+    HOUR_MS,
     LISTED,
     LIVE_FIRST_MS,
     LONGEST_PAUSE_MS,
     PACE,
     PACE_FROM,
     PACED,
+    USE_HOURS,
+    AppCount,
     Ask,
     BudgetsUnavailable,
     Denied,
     Grant,
     Paused,
+    Quota,
+    QuotaUse,
     Reason,
+    Share,
+    Usage,
 )
 from shared.io.envelope import RandomBits, fresh_bits
 
@@ -33,11 +41,12 @@ _NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floo
 _TAKE: Final = (
     _NOW
     + """
-local pause, live, lanes, latest = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local pause, live, lanes, latest, use = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local slot, share, room = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local hold, live_first, again = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local listed, buckets = tonumber(ARGV[7]), tonumber(ARGV[8])
 local paced, pace_from, pace = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local an_hour, hours = tonumber(ARGV[12]), tonumber(ARGV[13])
 
 local held = redis.call('HMGET', pause, 'until', 'reason', 'probe')
 if held[1] then
@@ -46,7 +55,7 @@ if held[1] then
 end
 if share == 'backfill' then
   local wait = tonumber(redis.call('HGET', live, lanes) or 0) - now
-  for i = 5, #KEYS do wait = math.max(wait, tonumber(redis.call('HGET', live, KEYS[i]) or 0) - now) end
+  for i = 6, #KEYS do wait = math.max(wait, tonumber(redis.call('HGET', live, KEYS[i]) or 0) - now) end
   if wait > 0 then return {0, 'live_first', wait} end
 end
 
@@ -54,10 +63,10 @@ end
 local function refused()
   redis.call('ZREMRANGEBYSCORE', lanes, '-inf', now)
   if redis.call('ZCARD', lanes) >= room then return {0, 'parallel', 50}, lanes end
-  for i = 5, #KEYS do
-    local amount = tonumber(ARGV[12 + (i - 5) * 3])
-    local window = tonumber(ARGV[13 + (i - 5) * 3])
-    local allowed = tonumber(ARGV[14 + (i - 5) * 3])
+  for i = 6, #KEYS do
+    local amount = tonumber(ARGV[14 + (i - 6) * 3])
+    local window = tonumber(ARGV[15 + (i - 6) * 3])
+    local allowed = tonumber(ARGV[16 + (i - 6) * 3])
     if amount <= listed then
       redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
       local n = redis.call('ZCARD', KEYS[i])
@@ -97,9 +106,9 @@ if no then
   end
   return no
 end
-for i = 5, #KEYS do
-  local amount = tonumber(ARGV[12 + (i - 5) * 3])
-  local window = tonumber(ARGV[13 + (i - 5) * 3])
+for i = 6, #KEYS do
+  local amount = tonumber(ARGV[14 + (i - 6) * 3])
+  local window = tonumber(ARGV[15 + (i - 6) * 3])
   if amount <= listed then
     redis.call('ZADD', KEYS[i], now + hold + window, slot)
   else
@@ -111,8 +120,15 @@ end
 redis.call('ZADD', lanes, now + hold, slot)
 redis.call('PEXPIRE', lanes, 2 * hold)
 redis.call('PEXPIRE', latest, 2 * hold)
+local hour = math.floor(now / an_hour)
+if redis.call('HINCRBY', use, share .. ':' .. hour, 1) == 1 then
+  for _, name in ipairs(redis.call('HKEYS', use)) do
+    if tonumber(string.match(name, '%d+$')) <= hour - hours then redis.call('HDEL', use, name) end
+  end
+  redis.call('PEXPIRE', use, (hours + 1) * an_hour)
+end
 if held[1] then redis.call('HSET', pause, 'probe', now + hold) end
-if share == 'live' then redis.call('HDEL', live, lanes, unpack(KEYS, 5)) end
+if share == 'live' then redis.call('HDEL', live, lanes, unpack(KEYS, 6)) end
 return {1, tostring(now), 0}
 """
 )
@@ -120,10 +136,14 @@ return {1, tostring(now), 0}
 _SETTLE: Final = (
     _NOW
     + """
-local pause, lanes = KEYS[1], KEYS[2]
+local pause, lanes, told = KEYS[1], KEYS[2], KEYS[3]
 redis.call('ZREM', lanes, ARGV[1])
-for i = 3, #KEYS do
-  redis.call('ZADD', KEYS[i], 'XX', tonumber(ARGV[3]) + tonumber(ARGV[i + 1]), ARGV[1])
+for i = 4, #KEYS do
+  redis.call('ZADD', KEYS[i], 'XX', tonumber(ARGV[3]) + tonumber(ARGV[i]), ARGV[1])
+end
+for i = #KEYS + 1, #ARGV, 2 do
+  redis.call('HSET', told, ARGV[i], ARGV[i + 1] .. ':' .. now)
+  redis.call('PEXPIRE', told, tonumber(86400000))
 end
 if ARGV[2] == '1' then
   local held = redis.call('HGET', pause, 'until')
@@ -156,6 +176,42 @@ return stop - now
 )
 
 
+_USAGE: Final = (
+    _NOW
+    + """
+local listed, buckets = tonumber(ARGV[1]), tonumber(ARGV[2])
+local found = {now}
+for i = 5, #KEYS do
+  local amount, window = tonumber(ARGV[2 * i - 7]), tonumber(ARGV[2 * i - 6])
+  local used, first, last = 0, 0, 0
+  if amount <= listed then
+    local open = '(' .. now
+    used = redis.call('ZCOUNT', KEYS[i], open, '+inf')
+    if used > 0 then
+      first = redis.call('ZRANGEBYSCORE', KEYS[i], open, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] - now
+      last = redis.call('ZREVRANGE', KEYS[i], 0, 0, 'WITHSCORES')[2] - now
+    end
+  else
+    local width = math.floor(window / buckets)
+    local current = math.floor(now / width)
+    local rows = redis.call('HGETALL', KEYS[i])
+    for r = 1, #rows, 2 do
+      local free = (tonumber(rows[r]) + buckets + 1) * width - now
+      if tonumber(rows[r]) > current - buckets - 1 then
+        used = used + tonumber(rows[r + 1])
+        if first == 0 or free < first then first = free end
+        last = math.max(last, free)
+      end
+    end
+  end
+  table.insert(found, {used, first, last})
+end
+return {found, redis.call('ZCOUNT', KEYS[2], '(' .. now, '+inf'), redis.call('HMGET', KEYS[1], 'reason', 'since',
+  'until'), redis.call('HGETALL', KEYS[3]), redis.call('HGETALL', KEYS[4])}
+"""
+)
+
+
 class RedisBudgets:
     """Budgets of all processes that share a Redis. Safe to use from several threads.
 
@@ -174,26 +230,29 @@ class RedisBudgets:
         """Grant a request, or say when to ask again."""
         slot = f"{self._bits.getrandbits(64):016x}"
         head = f"budget:{{{ask.account}}}:"
-        keys = [f"{head}pause", f"{head}live", f"{head}lanes", f"{head}latest"]
+        keys = [f"{head}pause", f"{head}live", f"{head}lanes", f"{head}latest", f"{head}use"]
         keys += [f"{head}q:{quota.name}" for quota in ask.quotas]
         arguments: list[str | int] = [slot, ask.share, ask.lanes(), HOLD_MS, LIVE_FIRST_MS, ASK_AGAIN_MS]
-        arguments += [LISTED, BUCKETS, PACED, str(PACE_FROM), str(PACE)]
+        arguments += [LISTED, BUCKETS, PACED, str(PACE_FROM), str(PACE), HOUR_MS, USE_HOURS]
         for quota in ask.quotas:
             arguments += [quota.amount, quota.window_ms, quota.for_share(ask.share, self._backfill_share)]
         granted, told, wait = self._run(_TAKE, keys, arguments)
-        text = told.decode() if isinstance(told, bytes) else str(told)
+        text = _text(told)
         if granted:
             return Grant(slot=slot, ask=ask, at_ms=int(text))
         reason: Reason = text  # type: ignore[assignment]  # the script gives back reasons alone
         return Denied(reason=reason, retry_after_s=max(1, int(wait)) / 1000)
 
-    def settle(self, grant: Grant, *, late_s: float, ok: bool) -> None:
+    def settle(
+        self, grant: Grant, *, late_s: float, ok: bool, counted: Mapping[str, tuple[int, int]] | None = None
+    ) -> None:
         """Free a request's lane, and its quota one window after it can have been counted."""
         head = f"budget:{{{grant.ask.account}}}:"
         listed = [quota for quota in grant.ask.quotas if quota.amount <= LISTED]
-        keys = [f"{head}pause", f"{head}lanes", *(f"{head}q:{quota.name}" for quota in listed)]
+        keys = [f"{head}pause", f"{head}lanes", f"{head}told", *(f"{head}q:{quota.name}" for quota in listed)]
         latest = grant.at_ms + int(late_s * 1000) + 1
-        self._run(_SETTLE, keys, [grant.slot, int(ok), latest, *(quota.window_ms for quota in listed)])
+        said = [text for name, (amount, left) in (counted or {}).items() for text in (name, f"{amount}:{left}")]
+        self._run(_SETTLE, keys, [grant.slot, int(ok), latest, *(quota.window_ms for quota in listed), *said])
 
     def pause(self, account: str, *, reason: Reason, retry_after_s: float | None) -> float:
         """Stop an account; several refusals of one moment are one pause."""
@@ -205,16 +264,57 @@ class RedisBudgets:
     def paused(self, account: str) -> Paused | None:
         """Tell since when an account has been stopped; Redis forgets a pause that nobody probed."""
         try:
-            reason, since = self._client.hmget(f"budget:{{{account}}}:pause", "reason", "since")
+            found = self._client.hmget(f"budget:{{{account}}}:pause", "reason", "since", "until")
         except RedisError as error:
             raise BudgetsUnavailable(f"the shared budgets cannot be read: {error!r}") from error
-        if reason is None:
-            return None
-        text: Reason = reason.decode() if isinstance(reason, bytes) else reason  # type: ignore[assignment]  # what `pause` stored
-        return Paused(reason=text, since_ms=int(since or 0))
+        return _paused(found)
+
+    def usage(self, account: str, quotas: Sequence[Quota]) -> Usage:
+        """Return how an account's budget is used at this moment."""
+        head = f"budget:{{{account}}}:"
+        keys = [f"{head}pause", f"{head}lanes", f"{head}use", f"{head}told", *(f"{head}q:{row.name}" for row in quotas)]
+        asked = [number for quota in quotas for number in (quota.amount, quota.window_ms)]
+        (now, *used), under_way, paused, calls, told = self._run(_USAGE, keys, [LISTED, BUCKETS, *asked])
+        by_share: dict[Share, int] = {}
+        for name, number in _pairs(calls):
+            share, _, hour = name.partition(":")
+            if int(hour) > int(now) // HOUR_MS - USE_HOURS:
+                known: Share = "backfill" if share == "backfill" else "live"
+                by_share[known] = by_share.get(known, 0) + int(number)
+        return Usage(
+            quotas={
+                quota.name: QuotaUse(used=int(number), next_ms=int(first), all_ms=int(last))
+                for quota, (number, first, last) in zip(quotas, used, strict=True)
+            },
+            under_way=int(under_way),
+            paused=_paused(paused),
+            calls=by_share,
+            counted={
+                name: AppCount(amount=int(amount), left=int(left), at_ms=int(at))
+                for name, text in _pairs(told)
+                for amount, left, at in [text.split(":")]
+            },
+        )
 
     def _run(self, script: str, keys: list[str], arguments: list[str | int]) -> Any:
         try:
             return self._client.eval(script, len(keys), *keys, *arguments)
         except RedisError as error:
             raise BudgetsUnavailable(f"the shared budgets cannot be read: {error!r}") from error
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _pairs(flat: Sequence[Any]) -> list[tuple[str, str]]:
+    texts = [_text(value) for value in flat]
+    return list(zip(texts[::2], texts[1::2], strict=True))
+
+
+def _paused(found: Sequence[Any]) -> Paused | None:
+    reason, since, until = found
+    if reason is None:
+        return None
+    told: Reason = _text(reason)  # type: ignore[assignment]  # what `pause` stored
+    return Paused(reason=told, since_ms=int(since or 0), until_ms=int(float(until or 0)))

@@ -147,11 +147,12 @@ class HttpCaller:
     def _granted(self, run: _Run, request: HttpRequest) -> HttpResponse:
         signed = run.signed
         grant, started = self._grant(run, request)
-        ok = False
+        ok, counted = False, {}
         try:
             response = self._transfer(signed, request, run.entry.headers() if run.entry is not None else {})
             run.changed = run.changed or not harmless(request)
             ok = response.status not in UNAVAILABLE and response.status != 429
+            counted = counted_by_app(signed.app, response.headers)
         except AppError as error:
             run.changed = run.changed or error.unknown
             # A listing asks for fewer records then: a slow one is no reason to stop the whole account.
@@ -159,7 +160,7 @@ class HttpCaller:
                 self._pause(signed, "app_unavailable", error.retry_after_s)
             raise
         finally:
-            self._settle(signed, grant, started, ok=ok)
+            self._settle(signed, grant, started, ok=ok, counted=counted)
         refused = refusal(request, response)
         if refused is not None:
             if response.status == 429:
@@ -198,11 +199,14 @@ class HttpCaller:
                 _deny(answer)
             self._sleep(max(0.001, min(answer.retry_after_s, left, 0.5)))
 
-    def _settle(self, signed: SignedIn, grant: Grant, started: float, *, ok: bool) -> None:
+    def _settle(
+        self, signed: SignedIn, grant: Grant, started: float, *, ok: bool, counted: Mapping[str, tuple[int, int]]
+    ) -> None:
         now = time.monotonic()
         left_at = max(started, self._adapter(signed).connected_at)
         try:
-            self._budgets.settle(grant, late_s=min(now - started, left_at - started + JITTER_S), ok=ok)
+            late_s = min(now - started, left_at - started + JITTER_S)
+            self._budgets.settle(grant, late_s=late_s, ok=ok, counted=counted)
         except BudgetsUnavailable as error:
             _log.warning("budget_not_settled", connection=signed.connection.id, detail=str(error))  # it ends by itself
 
@@ -306,6 +310,16 @@ def quotas(app: App, connection: Connection, name: str) -> tuple[Quota, ...]:
         if amount > 0:
             found.append(Quota(name=limit.name, amount=amount, window_ms=int(limit.window_s * 1000)))
     return tuple(found)
+
+
+def counted_by_app(app: App, headers: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Return what an answer says of the app's limits, by name: the amount of each, and what is left."""
+    found = {}
+    for limit in app.limits:
+        amount, left = (headers.get(name, "") for name in limit.told or ("", ""))
+        if amount.isdecimal() and left.isdecimal():
+            found[limit.name] = (int(amount), int(left))
+    return found
 
 
 def make_caller(

@@ -14,7 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.io.budgets import JITTER_S, Ask, Budgets, BudgetsUnavailable, Denied, Grant, MemoryBudgets, Quota, Share
+from shared.io.budgets import (
+    HOUR_MS,
+    JITTER_S,
+    Ask,
+    Budgets,
+    BudgetsUnavailable,
+    Denied,
+    Grant,
+    MemoryBudgets,
+    Quota,
+    Share,
+)
 
 
 @dataclass
@@ -388,3 +399,63 @@ def test_the_quota_is_used(share: Share, latency_ms: int) -> None:
             busy.append((now.ms + latency_ms, taken))
             sent += 1
     assert sent >= 0.96 * 190 * 10
+
+
+# What is used now
+
+
+def test_usage_says_what_is_used_and_when_it_is_free_again(world: World) -> None:
+    """Of a listed quota exactly; what is free again counts no more, and another account's neither."""
+    asked = ask(5, window_ms=1000)
+    world.use(asked, 2)
+    world.use(ask(5, account="b"), 1)
+    world.granted(replace(asked, share="backfill"))
+    usage = world.budgets.usage("a", asked.quotas)
+    assert (usage.quotas["calls"].used, usage.under_way, usage.paused) == (3, 1, None)
+    assert 0 < usage.quotas["calls"].next_ms <= 1001
+    assert 1001 < usage.quotas["calls"].all_ms <= 31_001, "the one that is not answered keeps its place"
+    assert usage.calls == {"live": 2, "backfill": 1}
+    world.wait(1.1)
+    assert world.budgets.usage("a", asked.quotas).quotas["calls"].used == 1
+    assert world.budgets.usage("nobody", asked.quotas).quotas["calls"].used == 0
+
+
+def test_usage_of_a_large_quota_is_counted_by_parts_of_its_window(world: World) -> None:
+    asked = ask(6000, window_ms=86_400_000)
+    world.use(asked, 7)
+    use = world.budgets.usage("a", asked.quotas).quotas["calls"]
+    assert use.used == 7
+    assert 86_400_000 <= use.next_ms <= use.all_ms <= 86_400_000 * 97 / 96 + 1
+
+
+def test_usage_tells_a_pause_and_when_it_ends(world: World) -> None:
+    world.budgets.pause("a", reason="rate_limited", retry_after_s=7.0)
+    paused = world.budgets.usage("a", ()).paused
+    assert paused is not None
+    assert paused == world.budgets.paused("a")
+    assert (paused.reason, paused.until_ms - paused.since_ms) == ("rate_limited", 7000)
+
+
+def test_usage_tells_what_the_app_itself_has_counted(world: World) -> None:
+    """Others may use the same quota: only the app knows how much."""
+    grant = world.granted(ask(5))
+    world.budgets.settle(grant, late_s=0.0, ok=True, counted={"daily": (1000, 250), "calls": (5, 0)})
+    counted = world.budgets.usage("a", ()).counted
+    assert {name: (row.amount, row.left) for name, row in counted.items()} == {"daily": (1000, 250), "calls": (5, 0)}
+    assert counted["daily"].at_ms > 0
+
+
+def test_calls_are_counted_for_a_day() -> None:
+    now = _Now()
+    budgets = MemoryBudgets(now_ms=now)
+    for hours in (0, 10, 23):
+        now.ms += hours * HOUR_MS
+        budgets.settle(_granted(budgets.take(ask(5))), late_s=0.0, ok=True)
+    assert budgets.usage("a", ()).calls == {"live": 2}, "the first is older than a day"
+    now.ms += 30 * HOUR_MS
+    assert budgets.usage("a", ()).calls == {}
+
+
+def _granted(grant: Grant | Denied) -> Grant:
+    assert isinstance(grant, Grant), grant
+    return grant

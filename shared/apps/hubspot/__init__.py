@@ -230,7 +230,10 @@ HUBSPOT: Final = App(
         Limit(name="calls", kind="rolling", scope="token", amount=190, window_s=10),
         Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1),
         Limit(name="token", kind="rolling", scope="token", amount=10, window_s=10),
-        Limit(name="daily", kind="daily", scope="account", amount=625_000, window_s=86_400),
+        Limit(
+            name="daily", kind="daily", scope="account", amount=625_000, window_s=86_400,
+            told=("x-hubspot-ratelimit-daily", "x-hubspot-ratelimit-daily-remaining"),
+        ),
     ),
     objects={kind.object: _binding(kind, kind.object) for kind in KINDS},
     own_objects=OwnObjects(find=find, bind=_bind),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.ingest.noting import Noting
 from services.ingest.webhooks import Webhooks, make_app
 from shared.apps import APPS
 from shared.io.memory import MemoryBus
@@ -35,8 +36,9 @@ def _web() -> Iterator[Door]:
             return await MemoryBus(door.broker, clock=door.clock).publish(messages)
 
     webhooks = Webhooks(
-        door.setups, door.vault, Bus(), door.clock, metrics=door.metrics, public_url=f"{PUBLIC}/", refused=door.note
-    )
+        door.setups, door.vault, Bus(), door.clock, metrics=door.metrics, public_url=f"{PUBLIC}/", refused=door.note,
+        noting=Noting(door.notes, door.clock),
+    )  # fmt: skip
     with serving(make_app(webhooks, APPS)) as address:
         door.address = address
         yield door

@@ -14,6 +14,7 @@ from hubspot.utils.signature import Signature
 from shared import topics
 from shared.core.mapping import FieldMapping
 from shared.core.syncs import Connection, Sync, SyncSide
+from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import ManualClock, MemoryBroker, MemoryReader
 from shared.io.tokens import TokensAway
 from shared.io.vault import Vault
@@ -40,6 +41,7 @@ class Door:
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Connection and reason of each call that was noted as refused."""
     redis_away: bool = False
+    notes: MemoryFeedNotes = field(default_factory=MemoryFeedNotes)
 
     def reset(self) -> None:
         """Begin anew: nothing has come yet, and every connection takes what it takes by default."""

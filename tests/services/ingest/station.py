@@ -7,6 +7,8 @@ from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds
 from services.ingest.known import Known
 from services.ingest.link_rounds import LinkRounds
+from services.ingest.noting import Noting
+from shared.io.feed_notes import MemoryFeedNotes
 from tests.services.desk import LEFT, RIGHT, Answer, Desk
 
 BIN: Final = Cursors.key(LEFT, "contact", "bin")
@@ -21,10 +23,12 @@ class Station:
         self.cursors = Cursors(self.desk.bus)
         self.owned = set(owned or (LEFT, RIGHT))
         self.links = LinkRounds(self.desk.setups, self.desk.store, self.desk.caller, self.desk.bus, self.desk.clock)
+        self.notes = MemoryFeedNotes()
         self.feeds = Feeds(
             setups=self.desk.setups, jobs=self.desk.jobs, caller=self.desk.caller, bus=self.desk.bus,
             clock=self.desk.clock, metrics=self.desk.metrics, cursors=self.cursors,
             known=Known(self.desk.store, self.desk.setups), links=self.links, owns=lambda name: name in self.owned,
+            noting=Noting(self.notes, self.desk.clock),
         )  # fmt: skip
         self.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c"}
 

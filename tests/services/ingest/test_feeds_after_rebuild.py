@@ -9,10 +9,12 @@ from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds, _Poll
 from services.ingest.known import Known
 from services.ingest.link_rounds import LinkRounds
+from services.ingest.noting import Noting
 from shared import topics
 from shared.apps import APPS
 from shared.core.connector import HttpRequest, HttpResponse
 from shared.core.syncs import Connection, Sync, SyncSide
+from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
 from shared.io.memory_redis import MemoryScripts
 from shared.io.store import Store
@@ -42,7 +44,7 @@ class Scene:
         self.feeds = Feeds(
             setups=self.setups, jobs=Jobs(self.setups), caller=caller, bus=bus, clock=self.clock, metrics=Metrics(),
             cursors=self.cursors, known=Known(store, self.setups), owns=lambda _name: True,
-            links=LinkRounds(self.setups, store, caller, bus, self.clock),
+            links=LinkRounds(self.setups, store, caller, bus, self.clock), noting=Noting(MemoryFeedNotes(), self.clock),
         )  # fmt: skip
         rows: tuple[tuple[str, str, dict[str, str]], ...] = (
             ("left", "hubspot", {}),

@@ -9,12 +9,14 @@ from services.ingest.feeds import Feeds, _Poll, _State
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import Known
 from services.ingest.link_rounds import LinkRounds
+from services.ingest.noting import Noting
 from shared import topics
 from shared.apps import APPS
 from shared.core.connector import AppError, Retry
 from shared.core.mapping import FieldMapping
 from shared.core.outcomes import Later
 from shared.core.syncs import Connection, Sync, SyncSide
+from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Inbound, run_blocking
@@ -57,6 +59,7 @@ def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retr
     feeds = Feeds(
         setups=setups, jobs=Jobs(setups), caller=caller, bus=bus, clock=clock, metrics=Metrics(), cursors=Cursors(bus),
         known=Known(store, setups), links=LinkRounds(setups, store, caller, bus, clock), owns=lambda _: True,
+        noting=Noting(MemoryFeedNotes(), clock),
     )  # fmt: skip
     poll = _Poll("one", "contact", APPS["hubspot"].objects["contact"].feeds[0], 30.0)
     assert feeds._once(poll, _State(failures=9)) == ("auth_expired", pause_s)
