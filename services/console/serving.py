@@ -16,6 +16,7 @@ from services.console.views.projection import Views
 from shared import topics
 from shared.io.attempts import RedisAttempts
 from shared.io.budgets_redis import RedisBudgets
+from shared.io.feed_notes import RedisFeedNotes
 from shared.io.following import TopicFollower
 from shared.io.kafka_reader import read_to_end
 from shared.io.once import RedisOnce
@@ -55,6 +56,7 @@ def wire(service: Service) -> None:
         webhooks=WebhookRefusals(client).of,
         parked_from=lambda at: read_to_end(settings, topics.PARKED, start={0: at}),
         connections=Connections(service, lambda topic: read_to_end(settings, topic), RedisOnce(client)),
+        feed_notes=RedisFeedNotes(client),
     )
     people = People()
     followed = TopicFollower(settings, topics.ACCESS, people)

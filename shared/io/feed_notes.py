@@ -88,7 +88,7 @@ class RedisFeedNotes:
         """Keep how a feed stands."""
         try:
             with self._client.pipeline(transaction=False) as pipe:
-                pipe.hset(_key(connection), feed, note.text())
+                pipe.hset(_key(connection), feed, note.model_dump_json(exclude_defaults=True))
                 pipe.pexpire(_key(connection), _KEEP_MS)
                 pipe.execute()
         except RedisError as error:

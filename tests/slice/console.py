@@ -9,6 +9,7 @@ from services.console.views.projection import FOLLOWED, Views
 from shared import topics
 from shared.io.budgets import MemoryBudgets
 from shared.io.envelope import Stored
+from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import MemoryReader
 from shared.io.once import MemoryOnce
 from shared.io.service import Service
@@ -32,6 +33,7 @@ class Console(Installation):
             world.bus,
             world.clock,
             budgets=MemoryBudgets(now_ms=world.clock.now_ms),
+            feed_notes=MemoryFeedNotes(),
             ready=lambda: True,
             refused=lambda _: None,
             webhooks=lambda _: None,

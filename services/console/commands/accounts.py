@@ -26,7 +26,7 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
     """List the accounts, or do something with one; returns the exit code: 0 done, 1 refused or not working.
 
     Args:
-        what: `show`, `rename`, `test`, `pause` or `resume`; None to list all.
+        what: `show`, `limits`, `feeds`, `rename`, `test`, `pause` or `resume`; None to list all.
         names: Its id, and to rename it what to call it.
         as_json: Print what the API answers.
         settings: Where the console is.
@@ -42,11 +42,13 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
         path = f"connections/{quote(names[0], safe='')}"
         if what == "show":
             return [api.get(path)]
+        if what in ("limits", "feeds"):
+            return [api.get(f"{path}/{what}")]
         if what == "rename":
             return [api.patch(path, {"label": names[1]})]
         return [api.post(f"{path}/{what}", {})]
 
-    return _run(ask, _tests if what == "test" else _accounts, settings, as_json=as_json)
+    return _run(ask, _LINES.get(what or "", _accounts), settings, as_json=as_json)
 
 
 def _run(ask: Any, lines: Any, settings: Settings | None, *, as_json: bool) -> int:
@@ -85,3 +87,36 @@ def _accounts(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _tests(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
         yield f"it works: {row['account']}" if row["works"] else f"it does not work ({row['reason']}): {row['detail']}"
+
+
+def _limits(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for found in rows:
+        for row in found["limits"]:
+            free = f", all free in {row['all_free_s']:g} s" if row["used"] else ""
+            told = row["by_app"]
+            said = f"; the app says {told['amount'] - told['left']} of {told['amount']}" if told else ""
+            yield f"{row['name']}: {row['used']} of {row['amount']} in {row['window_s']:g} s{free}{said}"
+        if not found["limits"]:
+            yield "the app sets no limits"
+        calls = found["calls_24h"]
+        yield f"calls of 24 hours: {calls['live']} for changes, {calls['backfill']} for first syncs and resyncs"
+        for pause in found["pauses"]:
+            until = pause["until_ms"]
+            ends = f", tried again in {max(0, until - found['at_ms']) / 1000:.0f} s" if until else ""
+            yield f"no calls are made: {pause['title']} ({pause['reason']}){ends}"
+
+
+def _feeds(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for found in rows:
+        for row in found["feeds"]:
+            why = f" ({row['reason']})" if row["reason"] else ""
+            age = f"known up to {row['age_s']:g} s ago" if row["age_s"] is not None else "nothing known yet"
+            asked = f", asked every {row['asked_s']:g} s" if row["asked_s"] else ""
+            real = f", in truth every {row['interval_s']:g} s" if row["interval_s"] else ""
+            yield f"{row['feed']}: {row['state'].replace('_', ' ')}{why}, {age}{asked}{real}"
+        if not found["feeds"]:
+            yield "nothing is asked for: no sync that is on uses this account"
+
+
+_LINES: Final = {"test": _tests, "limits": _limits, "feeds": _feeds}
+"""How what is asked is shown; accounts otherwise."""

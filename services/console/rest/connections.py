@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.console.use.apps import card_of
 from services.console.use.connecting import LONGEST_LABEL, Wanted
+from services.console.use.feeds import feeds
 from services.console.use.installation import Installation
+from services.console.use.limits import limits
 
 
 class Renaming(BaseModel):
@@ -116,6 +118,14 @@ def add_connection_routes(router: APIRouter, api: Installation) -> None:  # noqa
     def row(name: str) -> dict[str, Any]:
         found = api.connection(api.connections.find(name))
         return {**found, "disconnecting": asdict(api.connections.leaving(name))}
+
+    @router.get("/connections/{name}/limits", summary="How the budget of an account is used now")
+    def used(name: str) -> dict[str, Any]:
+        return limits(api, api.connections.find(name))
+
+    @router.get("/connections/{name}/feeds", summary="How each way of learning an account's changes stands")
+    def told(name: str) -> dict[str, Any]:
+        return feeds(api, api.connections.find(name))
 
     @router.patch("/connections/{name}", summary="Rename an account")
     def rename(name: str, wanted: Renaming) -> dict[str, Any]:

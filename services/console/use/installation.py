@@ -24,6 +24,7 @@ from shared.core.records import SIDES, Side
 from shared.core.syncs import HALTED, Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
 from shared.io.envelope import Stored
+from shared.io.feed_notes import FeedNotes
 from shared.io.ports import Bus, Clock, NotReady, Outbound
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
@@ -61,6 +62,7 @@ class Installation:
         webhooks: Tells which calls of a connection's app were refused; raises `NotReady` when Redis is away.
         parked_from: Reads `parked` from an offset to its end; raises `BusUnavailable`.
         connections: What can be done with the accounts of apps.
+        feed_notes: What workers note of each feed.
     """
 
     def __init__(
@@ -77,18 +79,20 @@ class Installation:
         webhooks: Callable[[Connection], Refusals | None],
         parked_from: Callable[[int], Generator[Stored[Parked], None, None]],
         connections: Connections,
+        feed_notes: FeedNotes,
     ) -> None:
         self.views = views
         self.setups = setups
         self.jobs = jobs
         self.bus = bus
         self.clock = clock
-        self._budgets = budgets
+        self.budgets = budgets
         self._ready = ready
-        self._refused = refused
+        self.refused = refused
         self._webhooks = webhooks
         self.parked_from = parked_from
         self.connections = connections
+        self.feed_notes = feed_notes
         self.followed: dict[str, Callable[[], int]] = {
             topics.JOBS.name: lambda: self.jobs.offset,
             topics.SETUPS.name: lambda: self.setups.offset,
@@ -155,7 +159,7 @@ class Installation:
         if row.paused:
             return {**shown, "state": "paused", "reason": HALTED, "hint": _remedy(HALTED)}
         try:
-            refused, paused = self._refused(row), self._budgets.paused(account_of(row))
+            refused, paused = self.refused(row), self.budgets.paused(account_of(row))
             webhooks = self._webhooks(row)
         except (NotReady, BudgetsUnavailable):
             return {**shown, "state": "unknown"}

@@ -231,7 +231,11 @@ HUBSPOT: Final = App(
         Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1),
         Limit(name="token", kind="rolling", scope="token", amount=10, window_s=10),
         Limit(
-            name="daily", kind="daily", scope="account", amount=625_000, window_s=86_400,
+            name="daily",
+            kind="daily",
+            scope="account",
+            amount=625_000,
+            window_s=86_400,
             told=("x-hubspot-ratelimit-daily", "x-hubspot-ratelimit-daily-remaining"),
         ),
     ),

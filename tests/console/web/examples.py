@@ -1,11 +1,16 @@
 """An installation with something of everything, and the pages that show it."""
 
+from dataclasses import replace
 from typing import Final
 
 from services.console.views.hours import HOUR_MS, hour_of
 from shared import topics
+from shared.core.demands import Limit
 from shared.core.pairs import Match, Pending, Problem
+from shared.io.budgets import Ask, Grant, account_of
 from shared.io.envelope import Stored
+from shared.io.feed_notes import FeedNote
+from shared.io.http import quotas
 from shared.io.webhook_refusals import Refusals
 from shared.messages import Cursor, HealthHour, JobDoc, JobProgress, Parked, SetupDoc
 from tests.services.console.window import Window, linked, pair
@@ -17,6 +22,7 @@ PAGES: Final = (
     "/jobs", "/jobs/resync-people.everything",
     "/account", "/settings/users", "/settings/sign-in", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
+    "/connections/hub/feeds", "/connections/hub/limits",
 )  # fmt: skip
 """An address of each page."""
 STATES: Final = (
@@ -44,11 +50,37 @@ STATES: Final = (
     "/connections/hub?tested=auth_expired",
     "/connections/book?tested=works",
     "/connections/spare/disconnect",
+    "/connections/spare/feeds",
+    "/connections/spare/limits",
 )
 """Other states of them."""
 LOOKS: Final = PAGES + STATES
 NASTY: Final = "<script>alert(1)</script>\"'&"
 """A name that must be nothing but a name."""
+
+
+def show_supply(window: Window) -> None:
+    """Show limits of which something is used, a pause, and feeds in several states."""
+    setups, now = window.desk.setups, window.desk.clock.now_ms()
+    limits = (
+        Limit(name="calls", kind="rolling", scope="token", amount=100, window_s=10),
+        Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1),
+        Limit(name="daily", kind="daily", scope="account", amount=250_000, window_s=86_400),
+    )
+    setups.apps = {**setups.apps, "ordered": replace(setups.apps["ordered"], limits=limits)}
+    row = setups.connection(LEFT)
+    budgets, asked = window.installation.budgets, quotas(setups.apps["ordered"], row, "calls")
+    for number in range(42):
+        ask = Ask(account=account_of(row), quotas=asked, parallel=100, share="live" if number else "backfill")
+        grant = budgets.take(ask)
+        assert isinstance(grant, Grant)
+        if number:
+            budgets.settle(grant, late_s=0.0, ok=True, counted={"daily": (250_000, 190_000)})
+    notes = window.installation.feed_notes
+    notes.note(LEFT, "contact/changed", FeedNote(
+        read_ms=now - 1_000, event_ms=now - 61_000, cursor="1764243000000", moved_ms=now - 61_000, asked_s=60.0,
+    ))  # fmt: skip
+    notes.note(LEFT, "contact/bin", FeedNote(reason="rate_limited", since_ms=now - 30_000, asked_s=300.0))
 
 
 def show_everything(window: Window) -> None:
@@ -78,6 +110,7 @@ def show_everything(window: Window) -> None:
         )  # fmt: skip
         row = Stored(partition=0, offset=0, key=f"{name}/contact/changed", message=cursor, raw=b"", headers={})
         window.views.take(topics.CURSORS.name, [row], {})
+    show_supply(window)
     parked = Parked(
         topic="records",
         partition=0,

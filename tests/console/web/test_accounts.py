@@ -10,7 +10,7 @@ from shared import topics
 from shared.io.tokens import Paused
 from shared.messages import Cursor, SetupDoc
 from shared.settings import Settings
-from tests.console.web.examples import NASTY, show_everything
+from tests.console.web.examples import NASTY
 from tests.console.web.visitor import Page, Visitor
 from tests.services.console.window import TOKEN, Window, is_problem
 from tests.services.desk import LEFT, RIGHT, SYNC, connection, fails
@@ -67,13 +67,6 @@ def test_a_refused_sign_in_leads_from_home_to_the_account(window: Window, visito
     assert f"/connections/{LEFT}" in visitor.open("/").links
     words = visitor.open(f"/connections/{LEFT}").words
     assert "This account is paused: sign-in expired token revoked by ann Reconnect the account" in words
-
-
-def test_an_account_shows_how_each_of_its_feeds_stands(window: Window, visitor: Visitor) -> None:
-    show_everything(window)
-    words = visitor.open(f"/connections/{LEFT}").words
-    assert "Contacts changed 2 s ago every 5 seconds 1" in words
-    assert "Feeds" not in visitor.open("/connections/spare").words
 
 
 # Renaming

@@ -17,6 +17,7 @@ from services.console.views.projection import Views
 from shared import topics
 from shared.io.attempts import MemoryAttempts
 from shared.io.budgets import MemoryBudgets
+from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.once import MemoryOnce
 from shared.io.openid import OpenId
 from shared.io.ssrf import AddressGuard
@@ -43,6 +44,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         parked_from=desk.parked_from,
         connections=connections_of(desk),
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
+        feed_notes=MemoryFeedNotes(),
     )
     followed = FollowedPeople(desk)
     vault = Vault([b"k" * 32])
@@ -59,8 +61,9 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
         installation.parked_from = desk.parked_from
         installation.connections = connections_of(desk)
+        installation.budgets, installation.feed_notes = MemoryBudgets(now_ms=desk.clock.now_ms), MemoryFeedNotes()
         installation._ready = lambda: window.ready
-        installation._refused = lambda row: window.paused.get(row.id)
+        installation.refused = lambda row: window.paused.get(row.id)
         installation._webhooks = lambda row: window.refused.get(row.id)
         followed.renew(desk)
         accounts.once, accounts._noted = MemoryOnce(desk.clock), {}

@@ -9,6 +9,7 @@ from services.console.use.connections import Connections
 from shared import topics
 from shared.apps import APPS
 from shared.io.budgets_redis import RedisBudgets
+from shared.io.feed_notes import RedisFeedNotes
 from shared.io.grants import Grants
 from shared.io.memory import MemoryBroker, MemoryReader
 from shared.io.once import RedisOnce
@@ -50,8 +51,9 @@ def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, .
     installation, client = window.installation, connect_by(service.settings)
     tokens = RedisTokens(client)
     installation.setups, installation.jobs, installation.bus = service.setups, service.jobs, bus
-    installation.clock, installation._budgets = service.clock, RedisBudgets(client)
-    installation._refused = lambda row: tokens.look(place_of(row)).paused
+    installation.clock, installation.budgets = service.clock, RedisBudgets(client)
+    installation.refused = lambda row: tokens.look(place_of(row)).paused
+    installation.feed_notes = RedisFeedNotes(client)
     installation._webhooks = WebhookRefusals(client).of
     installation.connections = Connections(
         service, lambda topic: MemoryReader(broker, topic).read_to_end(), RedisOnce(client)

@@ -6,15 +6,16 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.use.apps import every, object_title, sign_in_title
+from services.console.use.apps import object_title, sign_in_title
 from services.console.use.connections import Leaving
 from services.console.use.problems import Problem
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import field, form, refusals
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import button, card, notice, send, table
-from services.console.web.parts.words import Mark, ago, badge, prose, url
-from services.console.web.screens.accounts import changes_known, path_of_account, path_of_app, state_of_account
+from services.console.web.parts.pieces import button, card, notice, table
+from services.console.web.parts.words import Mark, badge, prose, url
+from services.console.web.screens.accounts import changes_known, path_of_account, path_of_app
+from services.console.web.screens.connection_parts import account_page
 from services.console.web.screens.standing import between, path_of
 from shared.core.syncs import HALTED, Connection
 from shared.rules.errors import CODES
@@ -38,40 +39,18 @@ def show(asked: Asked) -> Response:
 
 def _page(asked: Asked, row: Connection, *, label: str | None = None, error: str = "") -> Element:
     standing, health = asked.console.connection(row), asked.console.health()
-    app = asked.console.setups.apps.get(row.app)
-    title = row.label or row.id
-    return page(
+    return account_page(
         asked,
-        title,
-        h.div(".stack")[
-            refusals({"label": error} if error else {}),
-            _told(asked, standing),
-            _facts(asked, row, standing, health),
-            _syncs(asked, row),
-            _feeds(row, health),
-            _permissions(asked, row),
-            _rename(asked, row, row.label if label is None else label, error),
-        ],
-        crumbs=(("Home", "/"), ("Apps", "/apps"), (app.title if app else row.app, path_of_app(row.app))),
-        here="/apps",
-        actions=[badge(state_of_account(standing)), _actions(asked, row)],
+        row,
+        standing,
+        "",
+        refusals({"label": error} if error else {}),
+        _told(asked, standing),
+        _facts(asked, row, standing, health),
+        _syncs(asked, row),
+        _permissions(asked, row),
+        _rename(asked, row, row.label if label is None else label, error),
     )
-
-
-def _actions(asked: Asked, row: Connection) -> list[Node]:
-    path = path_of_account(row.id)
-    app = asked.console.setups.apps.get(row.app)
-    agrees = app is not None and any(one.kind == row.auth and one.code_flow is not None for one in app.auth)
-    again = url(f"{path_of_app(row.app)}/connect", connection=row.id)
-    leaving = f"{path}/disconnect"
-    return [
-        send(asked, f"{path}/test", "Test", mark="refresh"),
-        send(asked, f"{path}/resume", "Resume", mark="refresh", kind="primary")
-        if row.paused
-        else send(asked, f"{path}/pause", "Pause", mark="pause"),
-        button("Reconnect", href=again, mark="plug", id="reconnect") if agrees and asked.may("GET", again) else None,
-        button("Disconnect", href=leaving, mark="out") if asked.may("GET", leaving) else None,
-    ]
 
 
 def _told(asked: Asked, standing: dict[str, Any]) -> list[Element]:
@@ -136,24 +115,6 @@ def _syncs(asked: Asked, row: Connection) -> Element:
         table("Syncs", ("Sync", "Between"), rows) if rows else h.p(".pad.muted")["No sync uses this account."]
     )
     return card("Syncs that use it", inside, name="syncs")
-
-
-def _feeds(row: Connection, health: dict[str, Any]) -> Element | None:
-    """Return how each way of learning changes stands."""
-    head = f"{row.id}/"
-    rows = [
-        h.tr[
-            h.th(".name", scope="row")[object_title(feed["feed"].removeprefix(head).partition("/")[0])],
-            h.td(data_label="Feed")[feed["feed"].rpartition("/")[2]],
-            h.td(data_label="Changes known up to")[ago(feed["complete_to_ms"], health["at_ms"])],
-            h.td(data_label="Asked")[every(feed["interval_s"]) if feed["interval_s"] else h.span(".none")["not yet"]],
-            h.td(data_label="Calls a round")[str(feed.get("calls", 1))],
-        ]
-        for feed in health["feeds"]
-        if feed["feed"].startswith(head)
-    ]
-    heads = ("Object", "Feed", "Changes known up to", "Asked", "Calls a round")
-    return card("Feeds", table("Feeds", heads, rows), name="feeds") if rows else None
 
 
 def _permissions(asked: Asked, row: Connection) -> Element | None:
