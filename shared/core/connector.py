@@ -336,6 +336,10 @@ class Auth:
     """An ``access_token`` is among what it is given, where `refresh` brings one."""
     refresh: Callable[[Mapping[str, str]], Exchange[Tokens]] | None = None
     """A new access token for the secrets; raises `auth_expired` when the app refuses the refresh token."""
+    revoke: Callable[[Mapping[str, str]], Exchange[None]] | None = None
+    """Take back what was granted, as nobody needs it any more; what the app knows no longer is no error."""
+    outlives: str = ""
+    """What stays at the app after that, as sentences for people."""
     code_flow: CodeFlow | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     """Amounts of the app's limits, by name, that are others for those who sign in so."""

@@ -182,6 +182,12 @@ class SignIns:
             self._cache.resume(signed.connection.id)
             _log.info("sign_in_works_again", connection=signed.connection.id)
 
+    def newest_secrets(self, signed: SignedIn) -> Mapping[str, str]:
+        """Return what a connection signs in with, the refresh token as the app replaced it last."""
+        newest = self._grants.newest(signed.connection.id, signed.place.grant)
+        sealed = newest.refresh_token if newest else ""
+        return {**signed.secrets, _REFRESH: self._unsealed(signed, _REFRESH, sealed)} if sealed else signed.secrets
+
     def adopt(self, signed: SignedIn, tokens: Tokens, began: float) -> None:
         """Share an access token that a person's agreement brought at the moment *began* (monotonic)."""
         holder = self._name()

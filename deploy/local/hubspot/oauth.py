@@ -183,6 +183,21 @@ def revoke(world: World, value: str) -> Answer:
     return Answer(204)
 
 
+def revoke_by_form(world: World, form: dict[str, str]) -> Answer:
+    """POST a refresh token to revoke, as `client_id` and `client_secret` may that it was given to."""
+    app = _by_client(world, form.get("client_id", ""))
+    if form.get("client_secret") != app.client_secret:
+        raise _problem("BAD_CLIENT_SECRET", "missing or invalid client secret")
+    grant = world.grants.get(form.get("token", ""))
+    if form.get("token_type_hint", "refresh_token") != "refresh_token":
+        raise _problem("BAD_TOKEN_TYPE", "only refresh tokens can be revoked")
+    if grant is None or grant.kind != "refresh" or grant.app_id != app.app_id:
+        raise _problem("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
+    del world.grants[grant.token]
+    world.save()
+    return Answer(204)
+
+
 def authenticate(world: World, header: str, scopes: tuple[str, ...]) -> Grant:
     """Return the grant behind an Authorization header.
 

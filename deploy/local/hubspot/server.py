@@ -121,6 +121,8 @@ class Application:
             return oauth.consent(self.world, query, form)
         if (method, path) == ("POST", "/oauth/v1/token"):
             return oauth.token(self.world, form)
+        if (method, path) == ("POST", "/oauth/2026-03/token/revoke"):
+            return oauth.revoke_by_form(self.world, form)
         if len(steps) == 4 and method == "GET" and steps[2] in ("access-tokens", "refresh-tokens"):
             return oauth.token_info(self.world, steps[2].removesuffix("-tokens"), steps[3])
         if len(steps) == 4 and method == "DELETE" and steps[2] == "refresh-tokens":

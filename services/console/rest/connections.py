@@ -145,4 +145,5 @@ def add_connection_routes(router: APIRouter, api: Installation) -> None:  # noqa
 
     @router.delete("/connections/{name}", summary="Disconnect an account that no sync uses")
     def disconnect(name: str) -> dict[str, Any]:
-        return {"done": api.connections.disconnect(name)}
+        gone = api.connections.disconnect(name)
+        return {"done": list(gone.done), "revoked": gone.revoked.state}

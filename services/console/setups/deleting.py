@@ -6,10 +6,13 @@ next; a command that was broken off there is run again, and finishes the rest.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from services.console.setups.discovery import Apps
 from services.console.setups.files import SetupError
 from services.console.setups.publishing import remove, tell
+from services.console.setups.revoking import MakeApps, Revoked, auth_of, revoke
 from services.console.use.activity import Did
 from shared import topics
 from shared.io.envelope import Stored
@@ -43,7 +46,7 @@ def run(service: Service, kind: str, name: str, *, read: Read | None = None, set
 
     try:
         read = read or from_kafka
-        lines = _sync(service, name, read, settle_s) if kind == "sync" else remove_connection(service, name, read)
+        lines = _sync(service, name, read, settle_s) if kind == "sync" else disconnect(service, name, read).done
         for line in lines:
             sys.stdout.write(f"{line}\n")
     except (SetupError, BusUnavailable, NotReady) as error:
@@ -106,25 +109,45 @@ def _sync(service: Service, name: str, read: Read, settle_s: float) -> Iterator[
 
 def left_behind(setups: Setups, name: str) -> tuple[str, ...]:
     """Describe what Syncline leaves in an app when an account is disconnected."""
-    app = setups.app_of(name)
-    own = [row.object.name for row in setups.found().values() if row.connection == name and not row.gone]
+    app, row = setups.app_of(name), setups.connection(name)
+    own = [found.object.name for found in setups.found().values() if found.connection == name and not found.gone]
     prepared = [one for one in (*app.objects, *own) if setups.binding(name, one).prepare is not None]
-    if not prepared:
-        return ()
-    records = " and ".join(prepared)
-    return (f"What Syncline added to {app.title} stays there: the property that marks {records} records.",)
+    auth, lines = auth_of(app, row), []
+    if prepared:
+        records = " and ".join(prepared)
+        lines.append(f"What Syncline added to {app.title} stays there: the property that marks {records} records.")
+    if auth is not None and auth.outlives:
+        lines.append(auth.outlives)
+    if app.webhook is not None and row.webhook_secret:
+        lines.append(
+            f"Webhooks that somebody set up at {app.title} go on, and are refused here: remove them there, where no "
+            "other account uses them."
+        )
+    return tuple(lines)
 
 
-def remove_connection(service: Service, name: str, read: Read) -> Iterator[str]:
-    """Remove a connection that no sync uses, and yield what was done; raises `SetupError` where it must stay."""
-    keys = documents_of_connection(service.setups, name)
-    left = left_behind(service.setups, name)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disconnected:
+    """What was done to disconnect an account."""
+
+    done: tuple[str, ...]
+    """What was done, and what is left behind, line by line."""
+    revoked: Revoked
+
+
+def disconnect(service: Service, name: str, read: Read, apps_with: MakeApps = Apps) -> Disconnected:
+    """Revoke and remove a connection that no sync uses; raises `SetupError` where it must stay, `BusUnavailable`.
+
+    It is revoked first: what was forgotten here could not be revoked any more.
+    """
+    keys, left = documents_of_connection(service.setups, name), left_behind(service.setups, name)
+    revoked = revoke(service, name, apps_with)
     remove(service, topics.SETUPS, keys)
-    tell(service, [Did(what="setup.deleted", about=f"connection:{name}")])
+    tell(service, [Did(what="setup.deleted", about=f"connection:{name}", note=revoked.line)])
     cursors = _keys(read(topics.CURSORS), lambda cursor: bool(cursor.connection == name))
     _remove_all(service, topics.CURSORS, cursors)
-    yield f"deleted connection {name}, and its secrets"
-    yield from left
+    told = [f"deleted connection {name}, and its secrets", revoked.line, *left]
+    return Disconnected(done=tuple(filter(None, told)), revoked=revoked)
 
 
 def _keys(rows: Iterable[Stored[Any]], wanted: Callable[[Any], bool]) -> list[str]:

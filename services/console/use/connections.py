@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from services.console.setups import consent
-from services.console.setups.deleting import documents_of_connection, left_behind, remove_connection
+from services.console.setups import consent, deleting
+from services.console.setups.deleting import Disconnected, left_behind
 from services.console.setups.discovery import Apps
 from services.console.setups.files import SetupError
 from services.console.setups.plans import Change
 from services.console.setups.publishing import publish
+from services.console.setups.revoking import auth_of
 from services.console.use.agreeing import Agreeing
 from services.console.use.apps import AppCard, cards, offered
 from services.console.use.connecting import LONGEST_LABEL, Connecting
@@ -192,19 +193,21 @@ class Connections:
 
     def leaving(self, name: str) -> Leaving:
         """Return what disconnecting an account means, before anybody does it."""
-        self.find(name)
+        row = self.find(name)
+        app = self._service.setups.apps.get(row.app)
+        auth = auth_of(app, row) if app is not None else None
+        revoked = (f"The sign-in is revoked at {app.title}.",) if app and auth and auth.revoke is not None else ()
         return Leaving(
             used_by=tuple(sync.id for sync in self.used_by(name)),
-            erased=("What it signs in with, and where its feeds go on.",),
+            erased=(*revoked, "What it signs in with, and where its feeds go on."),
             stays=(*left_behind(self._service.setups, name), "Records stay as they are, in all apps."),
         )
 
-    def disconnect(self, name: str) -> list[str]:
-        """Forget an account that no sync uses; returns what was done, and what is left behind."""
+    def disconnect(self, name: str) -> Disconnected:
+        """Revoke and forget an account that no sync uses; returns what was done, and what is left behind."""
         self.find(name)
         try:
-            documents_of_connection(self._service.setups, name)
-            return list(remove_connection(self._service, name, self._read))
+            return deleting.disconnect(self._service, name, self._read, self._apps_with)
         except SetupError as error:
             raise Problem(409, "It is used", f"{str(error)[0].upper()}{str(error)[1:]}.") from error
         except BusUnavailable as error:

@@ -22,7 +22,7 @@ from shared.apps.hubspot.associations import READ, read_all_links
 from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archived, rewind_modified
 from shared.apps.hubspot.objects import KINDS, Kind, custom
 from shared.apps.hubspot.reading import BATCH, list_page, read
-from shared.apps.hubspot.signing import bearer, page, redeem, refresh
+from shared.apps.hubspot.signing import bearer, page, redeem, refresh, revoke
 from shared.apps.hubspot.webhook import OLDEST, SIGNATURES, verify
 from shared.apps.hubspot.webhook import read as read_webhook
 from shared.apps.hubspot.writing import archive_many, create_many, update_many
@@ -202,6 +202,9 @@ HUBSPOT: Final = App(
             secrets=("client_id", "client_secret", "refresh_token"),
             headers=bearer,
             refresh=refresh,
+            revoke=revoke,
+            outlives="Syncline stays among the account's connected apps at HubSpot until it is uninstalled there. "
+            "An access token that was given out ends by itself within half an hour.",
             code_flow=CodeFlow(page=page, redeem=redeem),
             limits={"calls": 110},
         ),

@@ -15,6 +15,9 @@ from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse,
 from shared.core.oauth import Asked, Code, Tokens
 
 TOKEN_PATH: Final = "/oauth/v1/token"  # noqa: S105 - a path
+REVOKE_PATH: Final = "/oauth/2026-03/token/revoke"
+"""Takes the token in its body; the older way has it in the path, which servers write into their logs."""
+_UNKNOWN: Final = ("BAD_REFRESH_TOKEN", "BAD_TOKEN")
 PAGE: Final = "https://app.hubspot.com/oauth/authorize"
 
 
@@ -51,20 +54,35 @@ def refresh(secrets: Mapping[str, str]) -> Exchange[Tokens]:
     return (yield from _tokens(secrets, form, "HubSpot refused to refresh the sign-in", safe=True))
 
 
-def _tokens(secrets: Mapping[str, str], form: Mapping[str, str], refused: str, *, safe: bool) -> Exchange[Tokens]:
-    """Ask the token endpoint; what it says in an error never holds what was sent to it."""
+def revoke(secrets: Mapping[str, str]) -> Exchange[None]:
+    """Take back a refresh token; one that HubSpot knows no longer is no error."""
+    form = {"token_type_hint": "refresh_token", "token": secrets["refresh_token"]}
+    request = _request(REVOKE_PATH, secrets, form, safe=True)
+    response = yield request
+    if response.status >= 300 and _status(response) not in _UNKNOWN:
+        said = _without(refuse(request, response).message, (*secrets.values(), *form.values()))
+        raise AppError("permission_denied", f"HubSpot did not revoke it: {said}", retry="never", status=response.status)
+
+
+def _request(path: str, secrets: Mapping[str, str], form: Mapping[str, str], *, safe: bool) -> HttpRequest:
     client = {"client_id": secrets["client_id"], "client_secret": secrets["client_secret"]}
-    request = HttpRequest(
+    return HttpRequest(
         method="POST",
-        path=TOKEN_PATH,
+        path=path,
         headers={"Content-Type": "application/x-www-form-urlencoded"},
         body=urlencode({**client, **form}).encode(),
         safe=safe,
         limit="token",
     )
+
+
+def _tokens(secrets: Mapping[str, str], form: Mapping[str, str], refused: str, *, safe: bool) -> Exchange[Tokens]:
+    """Ask the token endpoint; what it says in an error never holds what was sent to it."""
+    request = _request(TOKEN_PATH, secrets, form, safe=safe)
     response = yield request
     if response.status in (400, 401, 403):
-        said = _without(refuse(request, response).message, (*client.values(), *form.values()))
+        client = (secrets["client_id"], secrets["client_secret"])
+        said = _without(refuse(request, response).message, (*client, *form.values()))
         status = _status(response)
         raise AppError(
             "auth_expired", f"{refused}: {said}{f' ({status})' if status else ''}", retry="auth", status=response.status

@@ -41,7 +41,7 @@ STATES: Final = (
     "/why",
     "/why?q=nobody+at+all",
     "/apps?q=nothing+of+this+kind",
-    "/apps/opaque?done=disconnected",
+    "/apps/opaque?done=not-revoked",
     "/apps/ordered/connect",
     "/set-up",
     "/set-up?object=contact&left=hub&right=book",

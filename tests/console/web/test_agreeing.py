@@ -7,9 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
+from services.console.setups import deleting
 from services.console.setups.planning import renewed
 from services.console.setups.plans import Current
+from shared import topics
 from shared.core.syncs import AppCredentials
+from shared.io.redis_scripts import connect_by
 from shared.messages import SetupDoc
 from tests.console.web.visitor import Page, Visitor
 from tests.services.console.agreeing import PORTALS, Vendor, enter, go
@@ -226,6 +229,57 @@ def test_a_revoked_account_is_connected_again(office: Office, visitor: Visitor, 
     assert (row.label, row.account) == ("Europe", str(PORTALS[0]))
     assert office.opened("europe")["refresh_token"] != before
     assert "is paused" not in visitor.open("/").words
+
+
+def test_disconnecting_revokes_the_sign_in_at_the_app(office: Office, visitor: Visitor, vendor: Vendor) -> None:
+    """It is said before, what the app replaced last is revoked, and what stays is listed."""
+    vendor.admin.settings(PORTALS[0], token_rotates=True)
+    enter(visitor, vendor)
+    connect(visitor, vendor)
+    (row,) = office.service.setups.connections()
+    connections = office.window.installation.connections
+    with connect_by(office.service.settings) as client:
+        client.delete(f"signin:{{{row.id}}}:token")  # as if half an hour had gone
+    assert connections.test(row.id).works
+    assert office.opened(row.id)["refresh_token"] not in vendor.refresh_tokens(), "HubSpot has replaced it"
+    path = f"/connections/{row.id}"
+    page = visitor.open(f"{path}/disconnect")
+    assert "Erased The sign-in is revoked at HubSpot." in page.words
+    assert "Syncline stays among the account's connected apps at HubSpot" in page.words
+    assert "Webhooks that somebody set up at HubSpot go on" in page.words
+    gone = visitor.send(page.form(f"{path}/disconnect"))
+    assert "its sign-in is revoked at the app" in visitor.open(gone.headers["Location"]).words
+    assert vendor.refresh_tokens() == [], "neither the first nor what came of it"
+    deeds = [row.message for row in office.stored(topics.ACTIVITY) if row.message is not None]
+    assert [row.note for row in deeds if row.what == "setup.deleted"] == ["The sign-in is revoked at HubSpot."]
+
+
+def test_an_app_that_revokes_nothing_keeps_nobody(
+    office: Office, visitor: Visitor, vendor: Vendor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether it refuses or is away; what it knows no longer is no failure."""
+    enter(visitor, vendor)
+    for portal in PORTALS:
+        connect(visitor, vendor, portal)
+    one, other = office.service.setups.connections()
+    vendor.admin.call("POST", f"accounts/{PORTALS[0]}/revoke")
+    told = office.window.call("DELETE", f"connections/{one.id}").json()
+    assert told["revoked"] == "done"
+    enter(visitor, vendor, client_secret="another-secret")
+    code = deleting.run(office.service, "connection", other.id, read=lambda _: [])
+    lines = capsys.readouterr().out.splitlines()
+    assert (code, lines[0]) == (0, f"deleted connection {other.id}, and its secrets")
+    assert lines[1].startswith("HubSpot could not be told to revoke the sign-in (HubSpot did not revoke it: ")
+    assert "another-secret" not in lines[1]
+    assert office.service.setups.connections() == []
+    enter(visitor, vendor)
+    connect(visitor, vendor, PORTALS[1])
+    (row,) = office.service.setups.connections()
+    setups, away = office.service.setups, {"base_url": "http://127.0.0.1:9", "version": row.version + 1}
+    setups.apply(setups.offset + 1, f"connection:{row.id}", SetupDoc(connection=row.model_copy(update=away)))
+    page = visitor.open(f"/connections/{row.id}/disconnect")
+    gone = visitor.open(visitor.send(page.form(f"/connections/{row.id}/disconnect")).headers["Location"])
+    assert "The app could not be told to revoke the sign-in" in gone.words
 
 
 def test_another_account_cannot_take_the_place_of_one(office: Office, visitor: Visitor, vendor: Vendor) -> None:

@@ -54,6 +54,10 @@ class Vendor:
             **changes,
         }
 
+    def refresh_tokens(self) -> list[str]:
+        """Return the refresh tokens that HubSpot takes, of all accounts."""
+        return [row.token for row in self.server.world.grants.values() if row.kind == "refresh"]  # type: ignore[union-attr]  # of a server in this process
+
     def agree(self, address: str, portal: int = PORTALS[0], decision: str = "allow") -> str:
         """Do what a person does on HubSpot's page; returns where they are sent."""
         with requests.Session() as http:

@@ -1,6 +1,7 @@
 """A console that connects real accounts: of the HubSpot simulator and of an address book, by a real Redis."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from services.console.use.connections import Connections
 from shared import topics
 from shared.apps import APPS
 from shared.io.budgets_redis import RedisBudgets
+from shared.io.envelope import Stored
 from shared.io.feed_notes import RedisFeedNotes
 from shared.io.grants import Grants
 from shared.io.memory import MemoryBroker, MemoryReader
@@ -20,6 +22,7 @@ from shared.io.tokens_redis import RedisTokens
 from shared.io.vault import Vault
 from shared.io.webhook_refusals import WebhookRefusals
 from shared.settings import Settings
+from shared.topics import Topic
 from tests.services.console.accounts import Heard
 from tests.services.console.window import Window
 
@@ -31,6 +34,11 @@ class Office:
     window: Window
     service: Service
     vault: Vault
+    broker: MemoryBroker
+
+    def stored(self, topic: Topic[Any]) -> Sequence[Stored[Any]]:
+        """Return what was written to a topic."""
+        return list(MemoryReader(self.broker, topic).read_to_end())
 
     def opened(self, name: str) -> dict[str, str]:
         """Return what a connection signs in with, in the clear."""
@@ -58,4 +66,4 @@ def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, .
     installation.connections = Connections(
         service, lambda topic: MemoryReader(broker, topic).read_to_end(), RedisOnce(client)
     )
-    return Office(window, service, Vault.from_file(key))
+    return Office(window, service, Vault.from_file(key), broker)

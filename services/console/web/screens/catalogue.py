@@ -19,6 +19,7 @@ from shared.core.connector import App
 PATH: Final = "/apps"
 _DONE: Final = {
     "disconnected": "The account is disconnected, and its secrets are erased.",
+    "revoked": "The account is disconnected, its sign-in is revoked at the app, and its secrets are erased.",
     "credentials": "The credentials are kept. Now accounts can be connected.",
 }
 
@@ -105,7 +106,16 @@ def _for_object(asked: Asked, app: App) -> Element | None:
 
 
 def _told(asked: Asked) -> Element | None:
-    said = _DONE.get(asked.query.get("done", ""))
+    done = asked.query.get("done", "")
+    if done == "not-revoked":
+        return notice(
+            "warn",
+            "The app could not be told to revoke the sign-in",
+            h.p["The account is disconnected, and its secrets are erased. Remove Syncline among its apps there. "],
+            h.p[h.a(href="/activity", id="why-not")["Activity says why"], "."],
+            name="done",
+        )
+    said = _DONE.get(done)
     return notice("ok", "Done", h.p[said], name="done") if said else None
 
 

@@ -233,5 +233,6 @@ def _leaves(asked: Asked, leaving: Leaving, label: str, path: str) -> Element:
 def disconnect(asked: Asked) -> Response:
     """Disconnect an account."""
     row = asked.console.connections.find(asked.params["name"])
-    asked.console.connections.disconnect(row.id)
-    return see_other(url(path_of_app(row.app), done="disconnected"))
+    revoked = asked.console.connections.disconnect(row.id).revoked.state
+    done = {"none": "disconnected", "done": "revoked", "failed": "not-revoked"}[revoked]
+    return see_other(url(path_of_app(row.app), done=done))
