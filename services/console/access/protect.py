@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from services.console.access.guard import is_ours
+from services.console.use.problems import problem_type
 
 _MAX_BODY: Final = 65_536
 
@@ -48,7 +49,16 @@ def protect(web: Starlette, names: Collection[str]) -> None:
     web.add_middleware(BaseHTTPMiddleware, dispatch=named)
 
 
-def problem_json(status: int, title: str, detail: str, headers: Mapping[str, str] | None) -> JSONResponse:
-    """Return what is wrong as RFC 9457 has it."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+def problem_json(
+    status: int,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None,
+    *,
+    fields: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Return what is wrong as RFC 9457 has it, field by field where it is about fields."""
+    body = {"type": problem_type(title), "title": title, "status": status, "detail": detail}
+    if fields:
+        body["fields"] = dict(fields)
     return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")

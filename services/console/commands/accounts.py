@@ -17,7 +17,7 @@ def run_apps(text: str, *, as_json: bool = False, settings: Settings | None = No
     """List the apps that can be connected; returns the exit code: 0 listed, 1 not."""
 
     def ask(api: Calls) -> Any:
-        return api.get("apps", q=text)["apps"]
+        return list(api.every("apps", "apps", q=text))
 
     return _run(ask, _apps, settings, as_json=as_json)
 
@@ -38,7 +38,7 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
 
     def ask(api: Calls) -> Any:
         if what is None:
-            return api.get("connections")["connections"]
+            return list(api.every("connections", "connections"))
         path = f"connections/{quote(names[0], safe='')}"
         if what == "show":
             return [api.get(path)]
@@ -66,7 +66,7 @@ def _run(ask: Any, lines: Any, settings: Settings | None, *, as_json: bool) -> i
 
 def _apps(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
-        yield f"{row['key']}: {row['title']} ({', '.join(row['objects'])}). {row['changes']}."
+        yield f"{row['id']}: {row['title']} ({', '.join(row['objects'])}). {row['changes']}."
     if not rows:
         yield "no app matches"
 

@@ -1,7 +1,7 @@
 """Calls the console's API from a terminal."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from shared.settings import Settings
 
 _EVERYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - addresses to listen on, which nobody can call
 _TIMEOUT_S: Final = 60.0
+_PAGE: Final = "500"
 
 
 class NoAnswerError(Exception):
@@ -33,6 +34,14 @@ class Calls:
         """Return what is there."""
         given = urlencode({name: value for name, value in query.items() if value})
         return self._call("GET", f"{path}?{given}", None)
+
+    def every(self, path: str, rows: str, **query: str) -> Iterator[Any]:
+        """Yield the rows of a list, page by page."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.get(path, cursor=cursor, limit=_PAGE, **query)
+            yield from page[rows]
+            cursor = page["next"]
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Ask for something to be done, and return what came of it."""

@@ -2,15 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 from services.console.commands.calling import Calls, NoAnswerError
 from shared.io.reaching import settings_for_command
 from shared.settings import Settings, SettingsError
 
 Order: TypeAlias = Literal["list", "replay", "drop"]
-_PAGE: Final = 500
 
 
 def run(
@@ -41,7 +40,7 @@ def run(
         calls = Calls(settings or settings_for_command())
         if what != "list":
             return _decide(calls, what, {"filter": dict(wanted)} if every else {"messages": list(ats)}, why)
-        rows = list(_rows(calls, wanted))
+        rows = list(calls.every("parked", "parked", **wanted))
     except (SettingsError, NoAnswerError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -52,20 +51,10 @@ def run(
     return 0
 
 
-def _rows(calls: Calls, wanted: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
-    before = ""
-    while True:
-        rows = calls.get("parked", limit=str(_PAGE), before=before, **wanted)["parked"]
-        yield from rows
-        if len(rows) < _PAGE:
-            return
-        before = str(rows[-1]["at"])
-
-
 def _line(row: Mapping[str, Any]) -> str:
     again = f", replayed {row['replays']} times" if row["replays"] else ""
     told = f": {row['detail']}" if row["detail"] else ""
-    return f"{row['at']}  {row['topic']}  {row['key']}  {row['reason']}{again}{told}\n"
+    return f"{row['id']}  {row['topic']}  {row['key']}  {row['reason']}{again}{told}\n"
 
 
 def _decide(calls: Calls, what: Order, body: Mapping[str, Any], why: str) -> int:

@@ -39,10 +39,12 @@ _OF_VIEWS: Final = frozenset(topic.name for topic in FOLLOWED if topic.partition
 class JobRequest(BaseModel):
     """Long work to be done."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"sync": "contacts", "statuses": ["failing"]}]}
+    )
 
-    kind: Literal["resync"] = "resync"
-    sync: str
+    kind: Literal["resync"] = Field(default="resync", description="What to do: read records again.")
+    sync: str = Field(description="Of which sync.")
     statuses: tuple[Literal["in_sync", "pending", "failing", "excluded"], ...] = Field(
         default=(), description="Which pairs to look at again; all, and all records of both sides, when empty."
     )

@@ -1,5 +1,6 @@
 """What is wrong with what somebody asked for, in words that the API and the pages both show."""
 
+import re
 from collections.abc import Mapping
 
 
@@ -31,3 +32,8 @@ class Refused(Problem):
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__(422, "Not accepted", " ".join(fields.values()))
         self.fields = dict(fields)
+
+
+def problem_type(title: str) -> str:
+    """Return what programs know a kind of problem by."""
+    return f"urn:syncline:problem:{re.sub('[^a-z0-9]+', '-', title.lower()).strip('-')}"

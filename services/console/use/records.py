@@ -1,15 +1,13 @@
 """The one list of records: what it can be asked for, a page of it, and where the next page begins."""
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from services.console.use.cursors import opened, spelled
 from services.console.use.installation import Installation
-from services.console.use.problems import Problem
 from services.console.views.lists import Listing, PairRow, Total
 from shared.core.records import SIDES
 from shared.setups import Setups
@@ -20,7 +18,7 @@ LONGEST: Final = 200
 """Characters of a text that is searched for."""
 LATEST_MS: Final = 2**53
 _PERIODS_MS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000}
-_Place: Final = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=LATEST_MS)], str])
+_PLACE: Final[TypeAdapter[tuple[int, str]]] = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=LATEST_MS)], str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,26 +93,11 @@ class RecordsPage:
 def page_of(console: Installation, asked: Filter, cursor: str, limit: int) -> RecordsPage:
     """Return one page of the list, the newest change first; raises `Problem` for a cursor that none of us made."""
     wanted = asked.listing(console.setups, console.clock.now_ms())
-    found = console.views.newest(replace(wanted, after=_place(cursor), limit=limit + 1))
+    found = console.views.newest(replace(wanted, after=opened(cursor, _PLACE) if cursor else None, limit=limit + 1))
     rows = found.rows[:limit]
     if len(found.rows) > limit:
-        return RecordsPage(rows=rows, total=found.total, next=_cursor((rows[-1].changed_ms, rows[-1].pair)))
+        return RecordsPage(rows=rows, total=found.total, next=spelled((rows[-1].changed_ms, rows[-1].pair)))
     if found.further is None:
         return RecordsPage(rows=rows, total=found.total, next="")
     further = found.further
-    return RecordsPage(rows=rows, total=found.total, next=_cursor(further), searched_to_ms=further[0])
-
-
-def _place(cursor: str) -> tuple[int, str] | None:
-    if not cursor:
-        return None
-    try:
-        return _Place.validate_json(base64.urlsafe_b64decode(cursor))
-    except ValueError as error:
-        raise Problem(
-            400, "Not a page of this list", "Take `cursor` from the `next` of the page before, or begin without one."
-        ) from error
-
-
-def _cursor(place: tuple[int, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+    return RecordsPage(rows=rows, total=found.total, next=spelled(further), searched_to_ms=further[0])

@@ -37,8 +37,8 @@ def test_apps_are_found_by_their_name_and_by_what_they_hold(window: Window, visi
     assert "Sign-in No sign-in" in words
     assert "Ordered" not in visitor.open("/apps?q=opaque+contacts").text
     assert "No app matches" in visitor.open("/apps?q=deal").words
-    assert [row["key"] for row in window.get("apps", q="CONTACT")["apps"]] == ["opaque", "ordered"]
-    assert window.get("apps", q="deal") == {"apps": []}
+    assert [row["id"] for row in window.get("apps", q="CONTACT")["apps"]] == ["opaque", "ordered"]
+    assert window.get("apps", q="deal")["apps"] == []
 
 
 def test_an_app_shows_its_accounts_and_their_syncs(window: Window, visitor: Visitor) -> None:

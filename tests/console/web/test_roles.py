@@ -15,8 +15,11 @@ from services.console.web.app import PAGES
 from shared.messages import Role
 from tests.console.web.examples import LOOKS, show_everything
 from tests.console.web.visitor import Page, Visitor
+from tests.docs.api_reference import document
+from tests.docs.described import validator
 from tests.services.console.window import PASSWORD, Window, caller_of
 
+_DOCUMENT: Final = document()
 _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /syncs/{name}/resync": {"what": "failing"},
     "POST /account/password": {"old": PASSWORD, "password": "another long password"},
@@ -124,6 +127,18 @@ def ask(window: Window, row: str, role: Role, names: Mapping[str, str] | None) -
     return visitor.ask(path, verb, **data)
 
 
+def is_described(row: str, answer: requests.Response) -> None:
+    """Check that an answer of the API is one that its description names, and holds nothing besides."""
+    verb, _, path = row.partition(" ")
+    described = _DOCUMENT["paths"][path][verb.lower()]["responses"][str(answer.status_code)]
+    if "$ref" in described:
+        described = _DOCUMENT["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    ((kind, content),) = described["content"].items()
+    assert answer.headers["Content-Type"].partition(";")[0] == kind, row
+    if kind != "text/csv":
+        validator(_DOCUMENT, content["schema"]).validate(answer.json())
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 @pytest.mark.parametrize("role", ROLES)
 def test_every_address_takes_exactly_its_role(
@@ -136,6 +151,8 @@ def test_every_address_takes_exactly_its_role(
             continue
         names = names_of(shown, role) if known else None
         answer = ask(shown, row, role, names)
+        if " /api/v1/" in row and row != "GET /api/v1/openapi.json":
+            is_described(row, answer)
         assert (answer.status_code == 403) is not reaches(role, needed), (row, answer.status_code, answer.text)
         if answer.status_code == 403:
             assert f"takes the role {needed}; yours is {role}" in answer.text, row

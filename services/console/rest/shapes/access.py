@@ -1,0 +1,137 @@
+"""Users, tokens, and links to sign in."""
+
+from typing import Any, Final
+
+from pydantic import Field
+
+from services.console.rest.shapes.common import NOT_BLANK, Given, Page, Shown, examples
+from services.console.use.tokens import LONGEST_DAYS
+from shared.messages import Role
+
+_USER: Final[dict[str, Any]] = {
+    "id": "9f1c2e7a4b5d6038",
+    "email": "ann@example.com",
+    "name": "Ann Lee",
+    "role": "operator",
+    "state": "invited",
+    "created_ms": 1_700_000_000_000,
+    "last_seen_ms": None,
+}
+_TOKEN: Final[dict[str, Any]] = {
+    "id": "0c1d2e3f4a5b6c7d",
+    "name": "backup",
+    "role": "viewer",
+    "owner": "ann@example.com",
+    "created_ms": 1_700_000_000_000,
+    "until_ms": 1_707_776_000_000,
+    "last_seen_ms": None,
+    "ended": False,
+}
+
+
+class NewUser(Given):
+    """Somebody to be invited."""
+
+    model_config = examples({"email": "ann@example.com"})
+
+    email: str = Field(max_length=254)
+    role: Role = "viewer"
+    name: str = Field(default="", max_length=200)
+
+
+class UserChange(Given):
+    """What is to become of a user; what is left out stays."""
+
+    model_config = examples({"role": "operator"})
+
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+class UserRow(Shown):
+    """Somebody who may sign in."""
+
+    model_config = examples(_USER)
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    state: str
+    """`active`, `invited`, `invitation_ended` or `disabled`."""
+    created_ms: int
+    last_seen_ms: int | None
+
+
+class UserList(Page):
+    """One page of users, by their addresses."""
+
+    model_config = examples({"users": [_USER], "total": {"number": 1, "exact": True}, "next": None})
+
+    users: list[UserRow]
+
+
+class Invited(UserRow):
+    """A user, and where that person chooses a password."""
+
+    model_config = examples({**_USER, "path": "/welcome?token=Zx…"})
+
+    path: str
+    """Below the console's address; it works once."""
+
+
+class NewToken(Given):
+    """A token to be made."""
+
+    model_config = examples({"name": "backup", "role": "viewer"})
+
+    name: str = Field(max_length=100, json_schema_extra=NOT_BLANK)
+    """What it is for."""
+    role: Role = "viewer"
+    """The most that it may do."""
+    days: int = Field(default=90, ge=0, le=LONGEST_DAYS)
+    """For how many days; 0 until it is revoked."""
+
+
+class TokenRow(Shown):
+    """A token of the API."""
+
+    model_config = examples(_TOKEN)
+
+    id: str
+    name: str
+    role: Role
+    owner: str
+    """The address of its owner; empty for one of the installation."""
+    created_ms: int
+    until_ms: int | None
+    """When it ends; null for never."""
+    last_seen_ms: int | None
+    ended: bool
+
+
+class TokenList(Page):
+    """One page of tokens, the oldest first."""
+
+    model_config = examples({"tokens": [_TOKEN], "total": {"number": 1, "exact": True}, "next": None})
+
+    tokens: list[TokenRow]
+
+
+class TokenMade(TokenRow):
+    """A token, and what is sent as the bearer."""
+
+    model_config = examples({**_TOKEN, "secret": "syn_0c1d2e3f4a5b6c7d_…"})
+
+    secret: str
+    """Told this once."""
+
+
+class SignInLink(Shown):
+    """A link that signs a browser in, once, within an hour."""
+
+    model_config = examples({"secret": "Zx…", "path": "/sign-in/link?token=Zx…"})
+
+    secret: str
+    path: str
+    """Below the console's address."""
