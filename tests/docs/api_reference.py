@@ -56,8 +56,12 @@ def problems() -> dict[str, set[int]]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1:
                 status, title = node.args[:2]
-                if node.func.id in ("Problem", "problem_json") and isinstance(title, ast.Constant):
-                    found.setdefault(str(title.value), set()).add(int(ast.literal_eval(status)))
+                if (
+                    node.func.id in ("Problem", "problem_json")
+                    and isinstance(title, ast.Constant)
+                    and isinstance(status, ast.Constant)
+                ):
+                    found.setdefault(str(title.value), set()).add(ast.literal_eval(status))
     return found
 
 
@@ -66,8 +70,9 @@ def _row(method: str, path: str, route: Mapping[str, Any]) -> str:
     if "requestBody" in route:
         takes.insert(0, _named(route["requestBody"]["content"]["application/json"]["schema"]))
     status, answer = next((status, answer) for status, answer in route["responses"].items() if status < "300")
-    ((kind, content),) = answer["content"].items()
-    answers = _named(content["schema"]) if kind == "application/json" else kind
+    content = answer.get("content", {"nothing": {}})
+    (kind,) = content
+    answers = _named(content[kind]["schema"]) if kind == "application/json" else kind
     return (
         f"| `{method} {path}` | {route['summary']} | {route['x-role']} | {', '.join(takes) or '-'} | "
         f"{status}: {answers} |"

@@ -47,7 +47,7 @@ def test_a_route_says_what_it_answers(method: str, path: str, route: dict[str, A
     """One model where it is done, one shape of problem where it is not."""
     answers = route["responses"]
     (done,) = (status for status in answers if status < "400")
-    if path != "/api/v1/records.csv":
+    if path != "/api/v1/records.csv" and done != "204":
         assert "$ref" in answers[done]["content"]["application/json"]["schema"]
     wrong = {status: answer["$ref"].rpartition("/")[2] for status, answer in answers.items() if status >= "400"}
     assert {"401", "403", "422", "429", "503"} <= set(wrong)

@@ -3,18 +3,12 @@
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
 
 from services.console.access.authentication import Access
+from services.console.rest.describing import may
+from services.console.rest.shapes.access import Linking, ProviderShown, UserRow
+from services.console.rest.shapes.common import UserId
 from services.console.use.single_sign_on import Wanted
-
-
-class Linking(BaseModel):
-    """Who somebody is besides, who signs in by the provider."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"to": "5d0c0c9a1f2b3c4d"}]})
-
-    to: str = Field(max_length=64, description="The id of the user that this one is.")
 
 
 def add_sign_in(router: APIRouter, access: Access) -> None:
@@ -26,24 +20,54 @@ def add_sign_in(router: APIRouter, access: Access) -> None:
     """
     accounts = access.accounts
 
-    @router.post("/users/{name}/link", summary="Let whoever signs in by the provider as one user be another one")
-    def link(name: str, wanted: Linking) -> dict[str, Any]:
+    @router.post(
+        "/users/{name}/link",
+        tags=["access"],
+        summary="Let whoever signs in by the provider as one user be another one",
+        response_model=UserRow,
+        responses=may(409),
+    )
+    def link_user(name: UserId, wanted: Linking) -> dict[str, Any]:
         access.single_sign_on.link(name, wanted.to)
         return accounts.row(accounts.find(name))
 
-    @router.delete("/users/{name}/link", summary="Let whoever signs in by the provider be a user alone again")
-    def unlink(name: str) -> dict[str, Any]:
+    @router.delete(
+        "/users/{name}/link",
+        tags=["access"],
+        summary="Let whoever signs in by the provider be a user alone again",
+        response_model=UserRow,
+        responses=may(409),
+    )
+    def unlink_user(name: UserId) -> dict[str, Any]:
         return accounts.row(access.single_sign_on.unlink(name))
 
-    @router.get("/sign-in-provider", summary="By which provider people sign in, and who of them may come in")
-    def provider() -> dict[str, Any]:
+    @router.get(
+        "/sign-in-provider",
+        tags=["access"],
+        summary="By which provider people sign in, and who of them may come in",
+        response_model=ProviderShown,
+        responses=may(404),
+    )
+    def get_provider() -> dict[str, Any]:
         return access.single_sign_on.row()
 
-    @router.put("/sign-in-provider", summary="Sign people in by a provider of OpenID Connect, which is asked first")
+    @router.put(
+        "/sign-in-provider",
+        tags=["access"],
+        summary="Sign people in by a provider of OpenID Connect, which is asked first",
+        response_model=ProviderShown,
+        responses=may(409),
+    )
     def change_provider(wanted: Wanted) -> dict[str, Any]:
         access.single_sign_on.change(wanted)
         return access.single_sign_on.row()
 
-    @router.delete("/sign-in-provider", status_code=204, summary="Sign nobody in by the provider any more")
+    @router.delete(
+        "/sign-in-provider",
+        tags=["access"],
+        status_code=204,
+        summary="Sign nobody in by the provider any more",
+        responses=may(404, 409),
+    )
     def remove_provider() -> None:
         access.single_sign_on.remove()

@@ -16,6 +16,9 @@ _USER: Final[dict[str, Any]] = {
     "state": "invited",
     "created_ms": 1_700_000_000_000,
     "last_seen_ms": None,
+    "issuer": None,
+    "subject": None,
+    "linked_to": None,
 }
 _TOKEN: Final[dict[str, Any]] = {
     "id": "0c1d2e3f4a5b6c7d",
@@ -58,9 +61,58 @@ class UserRow(Shown):
     name: str
     role: Role
     state: str
-    """`active`, `invited`, `invitation_ended` or `disabled`."""
+    """`active`, `invited`, `invitation_ended`, `linked` or `disabled`."""
     created_ms: int
     last_seen_ms: int | None
+    issuer: str | None
+    """The provider by which this person signs in; null for who has a password."""
+    subject: str | None
+    """What the provider calls this person."""
+    linked_to: str | None
+    """`id` of the user who this person is besides."""
+
+
+class Linking(Given):
+    """Who somebody is besides, who signs in by the provider."""
+
+    model_config = examples({"to": "5d0c0c9a1f2b3c4d"})
+
+    to: str = Field(max_length=64)
+    """`id` of the user that this one is."""
+
+
+class ProviderShown(Shown):
+    """The provider of OpenID Connect by which people sign in, without its secret."""
+
+    model_config = examples(
+        {
+            "issuer": "https://login.example.com",
+            "client_id": "syncline",
+            "title": "Example",
+            "scopes": ["openid", "email", "profile"],
+            "domains": [],
+            "claim": "groups",
+            "roles": {"crm-admins": "admin", "sales": "viewer"},
+            "default_role": "",
+            "has_secret": True,
+        }
+    )
+
+    issuer: str
+    """Its address, as it calls itself."""
+    client_id: str
+    title: str
+    """What people call it: stands on the button."""
+    scopes: list[str]
+    domains: list[str]
+    """Domains of verified addresses that may come in; all when empty."""
+    claim: str
+    """What of a person decides the role."""
+    roles: dict[str, str]
+    """Which role a value of the claim gives."""
+    default_role: str | None
+    """The role of all others; without it they may not come in."""
+    has_secret: bool
 
 
 class UserList(Page):
