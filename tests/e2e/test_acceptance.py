@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import hmac
+import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -15,7 +17,9 @@ from kafka import KafkaProducer
 
 from deploy.local import people
 from deploy.local.stack import PORTAL
-from tests.e2e.live import Live, vcard
+from tests.console.web.visitor import Page, Visitor
+from tests.e2e.consoles import Balancer, Twin, twin_of
+from tests.e2e.live import Live, vcard, wait
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -291,6 +295,137 @@ class TestOperations:
 
 def _wrote(log: Path, after: int, text: bytes) -> bool:
     return text in log.read_bytes()[after:]
+
+
+PASSWORD = "nine green bottles"
+
+
+def _rested(live: Live) -> set[str]:
+    """Wait until nothing moves, and return the names of all rows."""
+    live.wait(lambda: live.health()["counts"]["pending"] == 0)
+    return {row["id"] for row in live.rows()}
+
+
+def _signed_in(live: Live, visitor: Visitor, email: str, role: str) -> str:
+    """Make a user who signs in by choosing a password; returns its id."""
+    reply = _api(live.stack.console_url, live, "POST", "users", json={"email": email, "role": role})
+    page = visitor.open(reply.json()["path"])
+    assert visitor.send(page.form("/welcome"), password=PASSWORD).status_code == 303
+    return str(reply.json()["id"])
+
+
+def _api(url: str, live: Live, method: str, path: str, token: str = "", **more: Any) -> requests.Response:
+    headers = {"Authorization": f"Bearer {token or live.stack.secrets['console_token']}"}
+    return requests.request(method, f"{url}/api/v1/{path}", headers=headers, timeout=10, **more)
+
+
+@pytest.fixture(name="twin", scope="class")
+def _twin(live: Live) -> Iterator[Twin]:
+    """Offer a second console."""
+    with twin_of(live.stack) as twin:
+        yield twin
+
+
+class TestTwoConsoles:
+    """Any console answers any request; what one decides counts at the other; and its disk holds nothing of its own."""
+
+    def test_one_of_two_dies_and_nobody_notices(self, live: Live, twin: Twin, address: str) -> None:
+        """In the middle of a session, of a list and of a job that was asked for there."""
+        rows, seen = _rested(live), list[str]()
+        with Balancer(twin.port, live.stack.ports["console"]) as both:
+            visitor = both.visitor()
+            _signed_in(live, visitor, address, "operator")
+            page = visitor.open("/records")
+            for _ in range(3):
+                seen += _names(page)
+                page = visitor.open(_next(page))
+            assert {*both.led[-4:]} == {*both.ports}, "both answered"
+            job = _api(twin.url, live, "POST", "jobs", json={"sync": "contacts"}).json()["id"]
+            twin.child.kill()
+            led = len(both.led)
+            seen += _names(page)
+            while _next(page):
+                page = visitor.open(_next(page))
+                assert page.headings == ["Records"]  # and not "Sign in"
+                seen += _names(page)
+            assert {*both.led[led:]} == {live.stack.ports["console"]}
+            assert len(seen) == len(set(seen))
+            assert {*seen} == rows
+            live.wait(lambda: "Done" in visitor.open(f"/jobs/{job}").words, 60)
+            form = visitor.open("/account").form("/account/sign-out")
+            assert visitor.send(form).status_code == 303, "forms of the one are taken by the other"
+
+    def test_a_console_whose_disk_is_lost_knows_everything_again(self, live: Live, twin: Twin) -> None:
+        """While the other one runs: users, activity, settings, records and their history."""
+        _rested(live)
+        record = live.rows()[0]["id"]
+        paths = ("users", "tokens", "audit?limit=500", "connections", "records?limit=500", f"records/{record}/history",
+                 "jobs", "parked")  # fmt: skip
+        twin.child.kill()
+        twin.lose_disk()
+        twin.start()
+        for path in paths:
+            live.wait(partial(_same, live, twin, path))
+        told = {path: _api(twin.url, live, "GET", path).json() for path in paths}
+        assert told["users"]["users"] != []
+        assert told["audit?limit=500"]["audit"] != []
+        assert told[f"records/{record}/history"]["history"] != []
+        assert len(told["records?limit=500"]["records"]) == 500
+
+    def test_what_ends_at_one_has_ended_at_the_other_within_two_seconds(
+        self, live: Live, twin: Twin, address: str
+    ) -> None:
+        """A role, a token, a session, and all of a user who is disabled."""
+        if not twin.child.is_running():
+            twin.start()
+        here, there = Visitor(live.stack.console_url), Visitor(twin.url)
+        user = _signed_in(live, here, address, "operator")
+        there.http.cookies.update(here.http.cookies)
+        made = _api(twin.url, live, "POST", "tokens", json={"name": "t", "role": "viewer"}).json()
+        wait(lambda: "operator:" in there.open("/account").words)
+        took = {}
+
+        def timed(what: str, is_so: Callable[[], bool], reply: requests.Response, started: float) -> None:
+            assert reply.status_code < 400, reply.text
+            wait(is_so, 10, every=0.01)
+            took[what] = time.monotonic() - started
+
+        first = live.stack.console_url
+        wait(lambda: _api(first, live, "GET", "health", made["secret"]).status_code == 200)
+        now = time.monotonic()
+        timed("role", lambda: "viewer:" in there.open("/account").words,
+              _api(first, live, "PATCH", f"users/{user}", json={"role": "viewer"}), now)  # fmt: skip
+        now = time.monotonic()
+        timed("token", lambda: _api(first, live, "GET", "health", made["secret"]).status_code == 401,
+              _api(twin.url, live, "DELETE", f"tokens/{made['id']}"), now)  # fmt: skip
+        now = time.monotonic()
+        timed("session", lambda: there.ask("/").status_code == 303, here.send(here.open("/").form("/sign-out")), now)
+        form = here.open("/sign-in").form("/sign-in")
+        assert here.send(form, email=address, password=PASSWORD).status_code == 303
+        there.http.cookies.update(here.http.cookies)
+        assert there.ask("/").status_code == 200
+        now = time.monotonic()
+        timed("user", lambda: there.ask("/").status_code == 303,
+              _api(first, live, "PATCH", f"users/{user}", json={"disabled": True}), now)  # fmt: skip
+        assert max(took.values()) < 2, took
+
+
+def _names(page: Page) -> list[str]:
+    """Return the names of the rows that a page lists, each once."""
+    found = (link.removeprefix("/records/") for link in page.links if re.fullmatch(r"/records/[^/?]+", link))
+    return list(dict.fromkeys(found))
+
+
+def _next(page: Page) -> str:
+    """Return where the list goes on; empty where it ends."""
+    return next((link for link in page.links if link.startswith("/records?") and "cursor=" in link), "")
+
+
+def _same(live: Live, twin: Twin, path: str) -> bool:
+    """Check that both consoles say the same."""
+    one, other = (_api(url, live, "GET", path).json() for url in (live.stack.console_url, twin.url))
+    assert one == other, path
+    return True
 
 
 class TestAgain:

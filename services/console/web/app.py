@@ -1,6 +1,6 @@
 """The pages as one web application: which addresses there are, who may see them, and what every request passes."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -66,13 +65,6 @@ from services.console.web.screens import (
 from services.console.web.sessions import Sessions
 from shared.messages import Role
 
-_HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 _SMALL: Final = 800
 """Bytes below which packing is not worth it."""
 _FIELDS: Final = 200
@@ -176,23 +168,14 @@ def make_pages(console: Installation, access: Access, names: Collection[str] = (
         ],
         exception_handlers={Problem: _problem, HTTPException: _not_possible},
     )
-    protect(web, names)
+    protect(web, names, POLICY)
     web.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
-    web.add_middleware(BaseHTTPMiddleware, dispatch=_with_policy)
     return web
 
 
 async def _static(request: Request) -> Response:
     packs = "gzip" in request.headers.get("accept-encoding", "")
     return assets.answer(request.path_params["name"], packs=packs)
-
-
-async def _with_policy(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    answer = await go_on(request)
-    for name, value in _HEADERS.items():
-        answer.headers.setdefault(name, value)
-    answer.headers.setdefault("Cache-Control", "no-store")
-    return answer
 
 
 async def _serve(site: Site, page: Page, request: Request) -> Response:
