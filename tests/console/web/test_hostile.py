@@ -27,8 +27,8 @@ NASTY: Final = (
 """No text, a folder above, a script, a header, no UTF-8, another site, a script as an address, a number too long."""
 PARAMETERS: Final = (
     "q", "sync", "status", "category", "period", "since", "cursor", "columns", "next", "done", "tested", "sort",
-    "asked", "panel", "told", "change", "token", "object", "connection", "left", "right", "state", "code", "error", "range",
-    "what", "before", "limit", "record_id", "out", "page", "reason", "topic",
+    "asked", "panel", "told", "change", "token", "object", "connection", "left", "right", "state", "code", "error",
+    "range", "what", "before", "limit", "record_id", "out", "page", "reason", "topic",
 )  # fmt: skip
 """Names that some address reads, and some that none does."""
 
