@@ -355,8 +355,9 @@ class TestTwoConsoles:
             form = visitor.open("/account").form("/account/sign-out")
             assert visitor.send(form).status_code == 303, "forms of the one are taken by the other"
 
-    def test_a_console_whose_disk_is_lost_knows_everything_again(self, live: Live, twin: Twin) -> None:
+    def test_a_console_whose_disk_is_lost_knows_everything_again(self, live: Live, twin: Twin, address: str) -> None:
         """While the other one runs: users, activity, settings, records and their history."""
+        made = _api(live.stack.console_url, live, "POST", "users", json={"email": address}).json()["id"]
         _rested(live)
         record = live.rows()[0]["id"]
         paths = ("users", "tokens", "audit?limit=500", "connections", "records?limit=500", f"records/{record}/history",
@@ -367,7 +368,7 @@ class TestTwoConsoles:
         for path in paths:
             live.wait(partial(_same, live, twin, path))
         told = {path: _api(twin.url, live, "GET", path).json() for path in paths}
-        assert told["users"]["users"] != []
+        assert made in {row["id"] for row in told["users"]["users"]}
         assert told["audit?limit=500"]["audit"] != []
         assert told[f"records/{record}/history"]["history"] != []
         assert len(told["records?limit=500"]["records"]) == 500
