@@ -123,7 +123,8 @@ class Settings(BaseSettings):
     ingest_port: Port = 8701
     """Port on which webhooks are received."""
     public_url: str = "http://127.0.0.1:8701"
-    """Address under which apps reach us, as their webhook signatures cover it; no slash at the end."""
+    """Address under which apps reach ingest, as their webhook signatures cover it; no slash at the end. The console
+    shows and checks it."""
     console_host: str = "127.0.0.1"
     """Address of the console's API and pages."""
     console_port: Port = 8702

@@ -166,7 +166,7 @@ def parser() -> argparse.ArgumentParser:
     apps.add_argument("text", nargs="?", default="", help="words of a name, or of an object (default: all)")
     apps.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
     accounts = commands.add_parser("connections", help="list the accounts, or look at, rename, test or pause one")
-    accounts_take = ("show", "limits", "feeds", "rename", "test", "pause", "resume")
+    accounts_take = ("show", "limits", "feeds", "reach", "push", "poll", "rename", "test", "pause", "resume")
     accounts.add_argument("what", nargs="?", choices=accounts_take)
     accounts.add_argument("names", nargs="*", help="its id, and to rename it what to call it")
     accounts.add_argument("--json", action="store_true", help="print everything that is known, as JSON")

@@ -1,5 +1,6 @@
 """Receives webhooks: genuine ones become notices, and are answered only when Kafka has them."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -14,12 +15,14 @@ from shared import logs
 from shared.core.connector import App, Hint, Webhook, WebhookCall
 from shared.core.syncs import Connection
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
+from shared.io.public_address import ASKED
 from shared.io.vault import Vault, VaultError
 from shared.metrics import Metrics
 from shared.rules.errors import CODES
 from shared.setups import Setups
 
 MAX_BODY: Final = 1_048_576
+_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{20,80}")
 _OLD: Final = CODES["old_signature"]
 _log = logs.get(__name__)
 
@@ -81,6 +84,10 @@ class Webhooks:
         self._count(reason, *(row.id for row in senders))
         return status, sentence
 
+    def proof(self, nonce: str) -> str:
+        """Return what only this installation can answer: whoever asks by the public address has reached us."""
+        return self._vault.seal(nonce, connection=ASKED, name=ASKED)
+
     def _take(self, app: str, webhook: Webhook, senders: Sequence[Connection], body: bytes) -> tuple[str, int, str]:
         """Publish what a genuine call says; gives what became of it, and the answer."""
         try:
@@ -97,7 +104,7 @@ class Webhooks:
             return "bus_unavailable", 503, "not stored yet; send it again"
         told = {hint.account for hint in heard.hints}
         for row in senders:
-            if told & {"", row.account}:
+            if row.push and told & {"", row.account}:
                 self._noting.webhook(row.id)
         return "done", 200, "; ".join((f"{len(notices)} accepted", *heard.unread[:1]))
 
@@ -126,7 +133,7 @@ class Webhooks:
                 _log.error("webhook_secret_unreadable", connection=row.id, detail=str(error))
                 continue
             proof = webhook.verify(self._setups.session(row.id), call, secret)
-            if proof == "genuine":
+            if proof == "genuine" or (proof == _OLD.code and not row.push):
                 senders.append(row)
             elif proof == _OLD.code:
                 old.append(row)
@@ -141,6 +148,8 @@ class Webhooks:
         found: dict[tuple[str, str, str, str, str], Outbound] = {}
         for hint in hints:
             for row in senders:
+                if not row.push:
+                    continue  # answered, so that the app does not send it again for a day; its feeds tell of it
                 if hint.account not in ("", row.account) or not self._is_wanted(row.id, hint.object):
                     continue
                 found[row.id, hint.object, hint.id, hint.kind, hint.winner] = addressed(
@@ -167,7 +176,13 @@ def make_app(webhooks: Webhooks, apps: Mapping[str, App]) -> FastAPI:
             again = {"Retry-After": "1"} if status == 503 else {}
             return JSONResponse({"detail": sentence}, status_code=status, headers=again)
 
+        def prove(check: str = "") -> Response:
+            if not _NONCE.fullmatch(check):
+                return JSONResponse({"detail": "webhooks are taken here, by POST"}, status_code=405)
+            return JSONResponse({ASKED: webhooks.proof(check)})
+
         web.add_api_route(path, receive, methods=["POST"])
+        web.add_api_route(path, prove, methods=["GET"])
 
     for name, app in apps.items():
         if app.webhook is not None:

@@ -130,6 +130,8 @@ class ConnectionSettings(Frozen):
     """Calls per window that we may use, by the app's limit name, where it differs from the app's default."""
     poll_interval_s: float = Field(default=60.0, ge=0.2, le=86_400, examples=[30])
     """Seconds between two questions for what changed."""
+    push: bool = Field(default=True, examples=[False])
+    """Whether calls that the app makes itself (webhooks) are taken; otherwise it is only asked for changes."""
     paused: bool = Field(default=False, examples=[True])
     """Whether somebody has paused the account: it is not called, and its syncs wait until it is resumed."""
 

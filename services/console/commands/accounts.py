@@ -26,7 +26,7 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
     """List the accounts, or do something with one; returns the exit code: 0 done, 1 refused or not working.
 
     Args:
-        what: `show`, `limits`, `feeds`, `rename`, `test`, `pause` or `resume`; None to list all.
+        what: `show`, `limits`, `feeds`, `reach`, `push`, `poll`, `rename`, `test`, `pause` or `resume`; None lists all.
         names: Its id, and to rename it what to call it.
         as_json: Print what the API answers.
         settings: Where the console is.
@@ -44,6 +44,10 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
             return [api.get(path)]
         if what in ("limits", "feeds"):
             return [api.get(f"{path}/{what}")]
+        if what in ("push", "poll"):
+            known = api.get(f"{path}/feeds")["webhooks"]
+            wanted = {"push": what == "push", "interval_s": known["interval_s"]}
+            return [api.put(f"{path}/changes", wanted)]
         if what == "rename":
             return [api.patch(path, {"label": names[1]})]
         return [api.post(f"{path}/{what}", {})]
@@ -118,5 +122,27 @@ def _feeds(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield "nothing is asked for: no sync that is on uses this account"
 
 
-_LINES: Final = {"test": _tests, "limits": _limits, "feeds": _feeds}
+def _learned(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        if row["wanted"] and not row["push"]:
+            yield "calls of the app are not taken: the secret that signs them is not known"
+        told = "the app tells changes, and is asked" if row["push"] else "the app is asked"
+        yield f"{told} every {row['interval_s']:g} s"
+
+
+def _reached(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        yield f"{row['url']}: {row['title'][:1].lower()}{row['title'][1:]}. {row['remedy']}"
+        if row["detail"]:
+            yield f"  {row['detail']}"
+
+
+_LINES: Final = {
+    "push": _learned,
+    "poll": _learned,
+    "reach": _reached,
+    "test": _tests,
+    "limits": _limits,
+    "feeds": _feeds,
+}
 """How what is asked is shown; accounts otherwise."""

@@ -51,6 +51,10 @@ class Calls:
         """Edit something, and return how it stands."""
         return self._call("PATCH", path, json.dumps(body))
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Set something, and return how it stands."""
+        return self._call("PUT", path, json.dumps(body))
+
     def _call(self, method: str, path: str, body: str | None) -> Any:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", HEADER: self._changed}
         connection = HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)

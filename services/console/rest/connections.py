@@ -18,8 +18,11 @@ from services.console.rest.shapes.connections import (
     Credentials,
     CredentialsShown,
     Disconnected,
+    Learning,
+    LearningShown,
     NewAccount,
     Places,
+    Reached,
     Renaming,
     Tested,
 )
@@ -28,6 +31,7 @@ from services.console.use.apps import AppCard, card_of
 from services.console.use.feeds import feeds
 from services.console.use.installation import Installation
 from services.console.use.limits import limits
+from services.console.use.pushing import learn, reach, shown
 
 
 def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a list of routes, each a line or two
@@ -136,6 +140,27 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
     )
     def get_feeds(name: ConnectionId) -> dict[str, Any]:
         return feeds(api, api.connections.find(name))
+
+    @router.put(
+        "/connections/{name}/changes",
+        tags=["connections"],
+        summary="Choose how an account's changes are learned",
+        response_model=LearningShown,
+        responses=may(409),
+    )
+    def learn_changes(name: ConnectionId, wanted: Learning) -> dict[str, Any]:
+        learn(api, name, push=wanted.push, interval_s=wanted.interval_s)
+        return shown(api, api.connections.find(name))
+
+    @router.post(
+        "/connections/{name}/reach",
+        tags=["connections"],
+        summary="Check whether the app can reach this installation",
+        response_model=Reached,
+        responses=may(409),
+    )
+    def reach_connection(name: ConnectionId) -> dict[str, Any]:
+        return asdict(reach(api, name))
 
     @router.patch(
         "/connections/{name}",

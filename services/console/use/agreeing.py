@@ -50,6 +50,8 @@ class Question:
     connection: str = ""
     """The account to connect again; empty for another one."""
     label: str = ""
+    push: bool = True
+    """Whether calls of the app are taken, of a new account."""
 
 
 class Agreeing:
@@ -166,7 +168,8 @@ class Agreeing:
         verifier, until = secrets.token_urlsafe(48), self._service.clock.now_ms() + LIFE_MS
         kept = {
             "app": question.app, "redirect": question.redirect, "objects": list(question.objects),
-            "connection": question.connection, "label": question.label, "verifier": verifier, "until": until,
+            "connection": question.connection, "label": question.label, "push": question.push,
+            "verifier": verifier, "until": until,
             "nonce": secrets.token_urlsafe(12),
         }  # fmt: skip
         try:
@@ -250,7 +253,7 @@ class Agreeing:
         kept = json.loads(self._vault().open(state, connection=session, name=_STATE))
         question = Question(
             app=kept["app"], redirect=kept["redirect"], objects=tuple(kept["objects"]), connection=kept["connection"],
-            label=kept["label"],
+            label=kept["label"], push=kept["push"],
         )  # fmt: skip
         return question, kept["verifier"], kept["until"]
 
@@ -281,6 +284,7 @@ class Agreeing:
             auth=auth.kind,
             secrets=client,
             webhook_secret=hook,
+            push=question.push,
         )
 
     def _named(

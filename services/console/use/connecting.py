@@ -13,7 +13,7 @@ from services.console.setups.files import ConnectionFile, SetupError, SetupFile
 from services.console.setups.planning import draft, plan
 from services.console.setups.plans import Current
 from services.console.setups.publishing import publish
-from services.console.setups.sealing import seal
+from services.console.setups.sealing import HOOK, seal
 from services.console.use.problems import Problem, Refused
 from shared.core.connector import App, AppError, Auth
 from shared.core.demands import Place
@@ -38,6 +38,10 @@ class Wanted:
     base_url: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    push: bool = True
+    """Whether calls of the app are taken, where it makes some."""
+    webhook_secret: str = ""
+    """What signs them."""
 
     def __repr__(self) -> str:
         return f"Wanted({self.app!r}, {self.label!r})"
@@ -121,7 +125,9 @@ class Connecting:
             wrong["base_url"] = "This is no web address: begin it with https://, and leave name and password out."
         if len(wanted.label) > LONGEST_LABEL:
             wrong["label"] = f"A name may have {LONGEST_LABEL} characters."
-        texts = {**wanted.secrets, **wanted.options, "base_url": wanted.base_url}
+        texts = {**wanted.secrets, **wanted.options, "base_url": wanted.base_url, HOOK: wanted.webhook_secret}
+        if wanted.webhook_secret and app.webhook is None:
+            wrong[HOOK] = f"{app.title} does not call by itself: leave this empty."
         wrong |= {name: "This is too long." for name, text in texts.items() if len(text) > _LONGEST_TEXT}
         if wrong:
             raise Refused(wrong)
@@ -138,6 +144,8 @@ class Connecting:
             options={**(known.options if known else {}), **written},
             auth=wanted.auth,
             secrets={name: SecretStr(text) for name, text in wanted.secrets.items()},
+            push=wanted.push,
+            webhook_secret=SecretStr(wanted.webhook_secret) if wanted.webhook_secret else None,
         )
 
     def free_id(self, text: str) -> str:

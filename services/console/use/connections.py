@@ -24,6 +24,7 @@ from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 from shared.messages import SetupDoc
+from shared.settings import Settings
 from shared.topics import Topic
 
 Read: TypeAlias = Callable[[Topic[Any]], Iterable[Stored[Any]]]
@@ -77,6 +78,11 @@ class Connections:
         self._apps_with = apps_with
         self.connecting = Connecting(service)
         self.agreeing = Agreeing(service, self.connecting, once)
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings of this process."""
+        return self._service.settings
 
     @property
     def apps(self) -> dict[str, App]:
@@ -142,17 +148,18 @@ class Connections:
         label = " ".join(label.split())
         if not label or len(label) > LONGEST_LABEL:
             raise Problem(422, "Not a name", f"Give the account a name of 1 to {LONGEST_LABEL} characters.")
-        return self._change(self.find(name), label=label)
+        return self.change(self.find(name), label=label)
 
     def pause(self, name: str) -> Connection:
         """Stop calling an account; its syncs wait, and lose nothing."""
-        return self._change(self.find(name), paused=True)
+        return self.change(self.find(name), paused=True)
 
     def resume(self, name: str) -> Connection:
         """Go on with an account that was paused."""
-        return self._change(self.find(name), paused=False)
+        return self.change(self.find(name), paused=False)
 
-    def _change(self, row: Connection, **changes: Any) -> Connection:
+    def change(self, row: Connection, **changes: Any) -> Connection:
+        """Change what people decide about an account; raises `Problem`."""
         new = row.model_copy(update=changes)
         if new == row:
             return row

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from services.console.use import pushing
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.views.projection import FeedRow
@@ -97,10 +98,7 @@ def _state(note: FeedNote, age_s: float | None, asked_s: float) -> str:
     return "behind" if age_s > max(_BEHIND_S, _BEHIND_ROUNDS * asked_s) else "up_to_date"
 
 
-def _webhooks(installation: Installation, row: Connection, notes: Mapping[str, FeedNote]) -> dict[str, Any] | None:
-    """Return when the app called last; None where it cannot call."""
-    app = installation.setups.apps.get(row.app)
-    if app is None or app.webhook is None:
-        return None
+def _webhooks(installation: Installation, row: Connection, notes: Mapping[str, FeedNote]) -> dict[str, Any]:
+    """Return how changes are learned, and when the app called last."""
     note = notes.get(WEBHOOK)
-    return {"taken": row.webhook_secret is not None, "last_ms": note.event_ms if note else None}
+    return {**pushing.shown(installation, row), "last_ms": (note.event_ms or None) if note else None}

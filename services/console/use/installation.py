@@ -165,7 +165,7 @@ class Installation:
             webhooks = self._webhooks(row)
         except (NotReady, BudgetsUnavailable):
             return {**shown, "state": "unknown"}
-        if webhooks is not None:
+        if webhooks is not None and row.push:
             shown["webhooks_refused"] = {**asdict(webhooks), "hint": _remedy(webhooks.reason)}
         why: dict[str, Any]
         if refused is not None:

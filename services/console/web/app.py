@@ -142,6 +142,8 @@ PAGES: Final = (
     Page("POST", "/apps/{name}/connect", connect.connect),
     Page("GET", "/connections/{name}", connection.show),
     Page("GET", "/connections/{name}/feeds", feeds.show),
+    Page("POST", "/connections/{name}/changes", feeds.learn),
+    Page("POST", "/connections/{name}/reach", feeds.reach),
     Page("GET", "/connections/{name}/limits", limits.show),
     Page("POST", "/connections/{name}/rename", connection.rename),
     Page("POST", "/connections/{name}/test", connection.test),

@@ -95,6 +95,22 @@ def agree(page: Page, portal: int) -> None:
     page.get_by_role("button", name="Connect app").press("Enter")
 
 
+def have_one_only_asked(admin: Reader, office: Office, portal: int) -> None:
+    """Find out on its page that the app cannot reach us, choose that it is only asked, and go back to the app."""
+    page = admin.page
+    office.service.settings = office.service.settings.model_copy(update={"public_url": "https://127.0.0.1:9"})
+    page.get_by_role("link", name=f"HubSpot {portal}").press("Enter")
+    page.get_by_role("link", name="Feeds").press("Enter")
+    page.get_by_role("button", name="Can the app reach this address?").press("Enter")
+    expect(page.locator("#done")).to_contain_text("Nothing answers at the public address")
+    look(admin, "connect-hubspot-feeds")
+    admin.look(1280, "light")
+    page.select_option("#push", "poll")
+    page.get_by_role("button", name="Keep").press("Enter")
+    expect(page.locator("#done")).to_contain_text("The app is asked for changes every minute.")
+    page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="HubSpot", exact=True).press("Enter")
+
+
 def test_two_accounts_are_connected_and_one_that_was_revoked_is_connected_again(
     admin: Reader, office: Office, vendor: Vendor
 ) -> None:
@@ -130,6 +146,7 @@ def test_two_accounts_are_connected_and_one_that_was_revoked_is_connected_again(
     expect(page.locator("#accounts tbody tr")).to_have_count(2)
     look(admin, "connect-hubspot-app")
     admin.look(1280, "light")
+    have_one_only_asked(admin, office, PORTALS[1])
     vendor.admin.call("POST", f"accounts/{PORTALS[0]}/revoke")
     page.get_by_role("link", name=f"HubSpot {PORTALS[0]}").press("Enter")
     page.get_by_role("button", name="Test").press("Enter")

@@ -51,6 +51,7 @@ STATES: Final = (
     "/connections/book?tested=works",
     "/connections/spare/disconnect",
     "/connections/spare/feeds",
+    "/connections/hub/feeds?reached=not_secure",
     "/connections/spare/limits",
 )
 """Other states of them."""

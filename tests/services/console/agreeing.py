@@ -77,8 +77,9 @@ def enter(visitor: Visitor, vendor: Vendor, **changes: str) -> requests.Response
 
 def go(visitor: Visitor, **query: str) -> str:
     """Go from the review of permissions to the app; returns the address there."""
-    asked = "&".join(f"{name}={value}" for name, value in query.items() if name != "label")
+    written = {name: query.pop(name) for name in ("label", "push") if name in query}
+    asked = "&".join(f"{name}={value}" for name, value in query.items())
     form = visitor.open(f"/apps/hubspot/connect?{asked}").form("/apps/hubspot/authorize")
-    answer = visitor.send(form, **({"label": query["label"]} if "label" in query else {}))
+    answer = visitor.send(form, **written)
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"]

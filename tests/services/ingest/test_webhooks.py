@@ -8,6 +8,7 @@ import requests
 from hubspot.utils.signature import Signature
 
 from services.ingest.webhooks import MAX_BODY
+from shared.messages import SetupDoc
 from tests.services.ingest.door import PATH, PUBLIC, Door, body, event
 
 # Who calls
@@ -263,3 +264,30 @@ def test_without_kafka_the_sender_is_asked_to_come_again(door: Door) -> None:
     assert door.notices() == []
     assert door.call(body(event())).status_code == 200
     assert door.brief() == {("hub-a", "contact", "7", "changed")}
+
+
+# Accounts that are only asked
+
+
+def test_an_account_that_is_only_asked_answers_and_leaves_aside(door: Door) -> None:
+    """Refused calls would come again for a day; another account of the same secret goes on."""
+    row = door.setups.connection("hub-a")
+    told = SetupDoc(connection=row.model_copy(update={"push": False, "version": row.version + 1}))
+    door.setups.apply(door.setups.offset + 1, "connection:hub-a", told)
+    calls = body(event(), event("company.creation", 8, 33))
+    assert door.call(calls).json() == {"detail": "1 accepted"}
+    assert door.brief() == {("hub-c", "company", "8", "changed")}
+    assert door.call(calls, version="v1").status_code == 200
+    assert [name for name, _ in door.refused] == ["hub-c"]
+
+
+def test_only_this_installation_can_answer_who_asks_by_the_public_address(door: Door) -> None:
+    nonce = "n" * 32
+    with requests.Session() as http:
+        http.trust_env = False
+        sealed = http.get(f"{door.address}{PATH}", params={"check": nonce}, timeout=20).json()["check"]
+        assert door.vault.open(sealed, connection="check", name="check") == nonce
+        for text in ("", "short", "x" * 81, "with space " * 3):
+            answer = http.get(f"{door.address}{PATH}", params={"check": text}, timeout=20)
+            assert answer.status_code == 405
+            assert "check" not in answer.json()

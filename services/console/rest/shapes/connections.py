@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr
 
 from services.console.rest.shapes.common import NOT_BLANK, Given, Page, Shown, examples
 from services.console.use.connecting import LONGEST_LABEL, Wanted
+from services.console.use.pushing import LONGEST_S, SHORTEST_S
 
 CONNECTION: Final[dict[str, Any]] = {
     "id": "hubspot",
@@ -16,6 +17,14 @@ CONNECTION: Final[dict[str, Any]] = {
     "reason": "auth_expired",
     "detail": "The refresh token was revoked.",
     "hint": "Connect the account again.",
+}
+LEARNING: Final[dict[str, Any]] = {
+    "push": True,
+    "can_push": True,
+    "wanted": True,
+    "has_secret": True,
+    "interval_s": 60.0,
+    "url": "https://sync.example.com/webhooks/hubspot",
 }
 _APP: Final[dict[str, Any]] = {
     "id": "hubspot",
@@ -198,6 +207,10 @@ class Account(Given):
     """What the app needs to know besides."""
     secrets: dict[str, SecretStr] = Field(default={})
     """What it signs in with; sealed before it is stored."""
+    push: bool = True
+    """Whether calls of the app are taken; it is asked besides."""
+    webhook_secret: SecretStr = SecretStr("")
+    """What signs the calls of the app."""
 
     def wanted(self, app: str) -> Wanted:
         """Return it as what can be done takes it."""
@@ -208,7 +221,68 @@ class Account(Given):
             base_url=self.base_url,
             options=self.options,
             secrets={name: text.get_secret_value() for name, text in self.secrets.items()},
+            push=self.push,
+            webhook_secret=self.webhook_secret.get_secret_value(),
         )
+
+
+class Learning(Given):
+    """How an account's changes are to be learned."""
+
+    model_config = examples({"push": False, "interval_s": 60})
+
+    push: bool
+    """Whether calls of the app are taken; it is asked besides."""
+    interval_s: float = Field(ge=SHORTEST_S, le=LONGEST_S)
+    """How often the app is asked."""
+
+
+class LearningShown(Shown):
+    """How an account's changes are learned."""
+
+    model_config = examples(LEARNING)
+
+    push: bool
+    """Whether the app tells them; it is asked besides."""
+    can_push: bool
+    """Whether the app calls by itself."""
+    wanted: bool
+    """Whether its calls are to be taken."""
+    has_secret: bool
+    """Whether it is known what signs them."""
+    interval_s: float
+    """How often the app is asked."""
+    url: str | None
+    """The address to enter at the app; null where it does not call by itself."""
+
+
+class Reached(Shown):
+    """Whether the app can reach this installation, as far as it can be known from here."""
+
+    model_config = examples(
+        {
+            "works": False,
+            "step": "not_secure",
+            "title": "The certificate of the public address is not good",
+            "remedy": "Apps do not call then: renew it, or serve it with all intermediate certificates.",
+            "detail": "certificate has expired",
+            "url": "https://sync.example.com/webhooks/hubspot",
+            "last_webhook_ms": 1_699_999_990_000,
+        }
+    )
+
+    works: bool
+    step: str
+    """What is in the way first; `works` where nothing is."""
+    title: str
+    remedy: str
+    """What to do."""
+    detail: str
+    """What the failure says itself."""
+    url: str
+    """The address to enter at the app."""
+    last_webhook_ms: int | None
+    """When the app called last."""
 
 
 class NewAccount(Account):

@@ -1,6 +1,11 @@
 """How the budget of an account is used, and how each way of learning its changes stands."""
 
+from typing import Final
+
 from services.console.rest.shapes.common import Shown, examples
+from services.console.rest.shapes.connections import LEARNING, LearningShown
+
+_WEBHOOKS: Final = {**LEARNING, "last_ms": 1_699_999_990_000}
 
 
 class CountedByApp(Shown):
@@ -125,11 +130,11 @@ class FeedShown(Shown):
     """Calls that a round takes."""
 
 
-class WebhooksShown(Shown):
-    """Whether the app calls by itself."""
+class WebhooksShown(LearningShown):
+    """Whether the app calls by itself, and when it did last."""
 
-    taken: bool
-    """Whether its calls can be checked, and so are taken."""
+    model_config = examples(_WEBHOOKS)
+
     last_ms: int | None
     """When it called last."""
 
@@ -164,12 +169,11 @@ class Feeds(Shown):
                     "calls": 1,
                 }
             ],
-            "webhooks": {"taken": True, "last_ms": 1_699_999_990_000},
+            "webhooks": _WEBHOOKS,
         }
     )
 
     connection: str
     at_ms: int
     feeds: list[FeedShown]
-    webhooks: WebhooksShown | None
-    """Null where the app cannot call."""
+    webhooks: WebhooksShown

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from services.console.use.agreeing import Question
 from services.console.use.problems import Problem, Refused
 from services.console.web.asked import Asked, html, see_other
-from services.console.web.parts.forms import field, form, refusals
+from services.console.web.parts.forms import choice, field, form, refusals
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty, hidden, notice
 from services.console.web.parts.words import url
@@ -165,10 +165,23 @@ def _go(asked: Asked, app: App, again: str) -> Element:
         None
         if again
         else field("What to call it", "label", needed=False, hint=f"Left empty, it is called as {app.title} calls it."),
+        None if again else learning(app),
         h.p(".row")[
             button(f"Go on to {app.title}", kind="primary", mark="out", type="submit"), button("Cancel", href=path)
         ],
     )
+
+
+def learning(app: App, given: Mapping[str, str] | None = None) -> Element | None:
+    """Return the choice of how changes are learned, where the app can tell them."""
+    if app.webhook is None:
+        return None
+    ways = (
+        ("push", f"{app.title} tells them, and is asked besides"),
+        ("poll", f"{app.title} is only asked, every minute"),
+    )
+    hint = f"{app.title} can tell them where it reaches this installation over the Internet. It can be changed later."
+    return choice("How changes are learned", "push", ways, value=(given or {}).get("push", "push"), hint=hint)
 
 
 def _others(app: App, path: str) -> Element | None:
@@ -204,6 +217,7 @@ def _question(asked: Asked, app: App) -> Question:
         objects=_objects(app, given.get("object", "")),
         connection=given.get("connection", ""),
         label=given.get("label", ""),
+        push=given.get("push") != "poll",
     )
 
 

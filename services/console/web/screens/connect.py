@@ -10,6 +10,7 @@ from htpy import Element, Node
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 
+from services.console.setups.sealing import HOOK
 from services.console.use.connecting import Wanted
 from services.console.use.problems import Problem, Refused
 from services.console.web.asked import Asked, html, see_other
@@ -18,7 +19,7 @@ from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, hidden
 from services.console.web.parts.words import url
 from services.console.web.screens.accounts import path_of_account, path_of_app
-from services.console.web.screens.agree import review
+from services.console.web.screens.agree import learning, review
 from shared.core.connector import App, Auth
 from shared.core.demands import Place
 
@@ -66,7 +67,7 @@ def _given(asked: Asked, app: App) -> dict[str, str]:
     """Return what was written, now or on the page before; that comes back sealed, and no other session can open it."""
     draft = asked.form.get("draft", "")
     if not draft:
-        return {name: text.strip() if name not in _SECRETS else text for name, text in asked.form.items()}
+        return {name: text if name in (*_SECRETS, HOOK) else text.strip() for name, text in asked.form.items()}
     kept = _Draft.validate_json(asked.console.connections.opened(draft, _seal_place(asked, app)))
     if asked.now_ms > int(kept.pop("until")):
         raise Problem(410, "Too late", "What was written is kept for a quarter of an hour: begin again.")
@@ -105,6 +106,8 @@ def _wanted(app: App, given: Mapping[str, str]) -> Wanted:
         base_url=base,
         options=options,
         secrets={name: given.get(name, "") for name in auth.secrets},
+        push=given.get("push") != "poll",
+        webhook_secret=given.get(HOOK, ""),
     )
 
 
@@ -131,6 +134,13 @@ def _page(asked: Asked, app: App, given: Mapping[str, str], errors: Mapping[str,
             )
             for name in auth.secrets
         ],
+        learning(app, given),
+        field(
+            "Secret that signs webhooks", HOOK, kind="password", errors=errors, needed=False, fills="new-password",
+            hint=f"As the page of your app at {app.title} shows it. Left empty, {app.title} is only asked.",
+        )
+        if app.webhook is not None
+        else None,
         field(
             "What to call it", "label", value=given.get("label", ""), errors=errors, needed=False,
             hint="Left empty, it is called as it is there." if app.places else f"Left empty: {app.title}.",

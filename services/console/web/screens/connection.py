@@ -9,6 +9,7 @@ from starlette.responses import Response
 from services.console.use.apps import object_title, sign_in_title
 from services.console.use.connections import Leaving
 from services.console.use.problems import Problem
+from services.console.use.pushing import shown
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import field, form, refusals
 from services.console.web.parts.page import page
@@ -16,6 +17,7 @@ from services.console.web.parts.pieces import button, card, notice, table
 from services.console.web.parts.words import Mark, badge, prose, url
 from services.console.web.screens.accounts import changes_known, path_of_account, path_of_app
 from services.console.web.screens.connection_parts import account_page
+from services.console.web.screens.feeds import told_how
 from services.console.web.screens.standing import between, path_of
 from shared.core.syncs import HALTED, Connection
 from shared.rules.errors import CODES
@@ -90,7 +92,7 @@ def _facts(asked: Asked, row: Connection, standing: dict[str, Any], health: dict
         ("Address", row.base_url),
         ("Sign-in", sign_in_title(app, row.auth) if app else row.auth),
         *((name, value) for name, value in _options(asked, row) if value),
-        ("Asked for changes every", f"{row.poll_interval_s:g} s"),
+        ("Changes", told_how(shown(asked.console, row))),
         ("Changes known up to", changes_known(row.id, health)),
         ("Its id in files and by API", h.code[row.id]),
     ]

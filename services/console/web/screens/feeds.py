@@ -7,12 +7,18 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
+from services.console.use import pushing
 from services.console.use.apps import every, object_title
 from services.console.use.feeds import feeds
-from services.console.web.asked import Asked, html
-from services.console.web.parts.pieces import card, empty, table
-from services.console.web.parts.words import Mark, ago, badge, many, prose, span
+from services.console.use.problems import Refused
+from services.console.use.pushing import SENTENCES
+from services.console.web.asked import Asked, html, see_other
+from services.console.web.parts.forms import choice, field, form, refusals
+from services.console.web.parts.pieces import button, card, empty, hidden, notice, send, table
+from services.console.web.parts.words import Mark, ago, badge, many, prose, span, url
+from services.console.web.screens.accounts import path_of_account
 from services.console.web.screens.connection_parts import account_page
+from shared.core.syncs import Connection
 
 _STATES: Final = {
     "up_to_date": Mark("Up to date", "check", "ok"),
@@ -29,10 +35,13 @@ _KINDS: Final = {"poll": "asked for", "rounds": "all records in turn asked for"}
 
 def show(asked: Asked) -> Response:
     """Return the feeds of one account."""
-    row = asked.console.connections.find(asked.params["name"])
+    return html(_page(asked, asked.console.connections.find(asked.params["name"]), {}, {}))
+
+
+def _page(asked: Asked, row: Connection, given: Mapping[str, str], errors: Mapping[str, str]) -> Element:
     found = feeds(asked.console, row)
-    body = [_feeds(found), _webhooks(found)]
-    return html(account_page(asked, row, asked.console.connection(row), "feeds", *body))
+    body = [refusals(errors), _told(asked, found), _feeds(found), _push(asked, row, found, given, errors)]
+    return account_page(asked, row, asked.console.connection(row), "feeds", *body)
 
 
 def _feeds(found: Mapping[str, Any]) -> Element:
@@ -90,12 +99,94 @@ def _cursor(row: Mapping[str, Any], now_ms: int) -> Node:
     return [h.code[row["cursor"]], h.div(".sub")["moved ", _at(row["cursor_moved_ms"], now_ms)]]
 
 
-def _webhooks(found: Mapping[str, Any]) -> Element | None:
-    told = found["webhooks"]
-    if told is None:
+# How changes are learned
+
+
+def told_how(found: Mapping[str, Any]) -> str:
+    """Return how changes are learned, in words."""
+    asked = f"asked for changes {every(found['interval_s'])}"
+    return f"The app tells them at once, and is {asked} besides" if found["push"] else f"The app is {asked}"
+
+
+def _push(
+    asked: Asked, row: Connection, found: Mapping[str, Any], given: Mapping[str, str], errors: Mapping[str, str]
+) -> Element:
+    told, path = found["webhooks"], path_of_account(row.id)
+    return card(
+        "Told by the app, or asked for",
+        h.div(".pad.lines")[h.p[f"{told_how(told)}."], _calls(told, found["at_ms"]) if told["can_push"] else None],
+        _choose(asked, path, told, given, errors) if asked.may("POST", f"{path}/changes") else None,
+        h.div(".pad")[send(asked, f"{path}/reach", "Can the app reach this address?", mark="refresh")]
+        if told["can_push"] and told["wanted"]
+        else None,
+        name="way",
+    )
+
+
+def _calls(told: Mapping[str, Any], now_ms: int) -> Node:
+    """Return whether the app calls by itself, and where it has to."""
+    if not told["wanted"]:
+        return h.p(".muted")["Calls of the app are answered, and left aside."]
+    if not told["has_secret"]:
+        return h.p(".muted")["Calls of the app are not taken: the secret that signs them is not known."]
+    last = told["last_ms"]
+    return [
+        h.p["The app called last ", ago(last, now_ms), "."] if last else h.p["The app has not called yet."],
+        h.p(".muted")["Address to enter at the app: ", h.code[told["url"]]],
+    ]
+
+
+def _choose(
+    asked: Asked, path: str, told: Mapping[str, Any], given: Mapping[str, str], errors: Mapping[str, str]
+) -> Element:
+    interval = given.get("interval", f"{told['interval_s']:g}")
+    options = (("push", "The app tells them, and is asked besides"), ("poll", "The app is only asked"))
+    return form(
+        asked,
+        f"{path}/changes",
+        choice("How changes are learned", "push", options, errors=errors,
+               value=given.get("push", "push" if told["wanted"] else "poll"),
+               hint="Without calls of the app, a change is noticed when it is asked next; no public address is needed.")
+        if told["can_push"]
+        else hidden("push", "poll"),
+        field("Asked every (seconds)", "interval", errors=errors, value=interval,
+              hint="Feeds that are asked seldom stay so in proportion."),
+        h.p(".row")[button("Keep", type="submit")],
+    )  # fmt: skip
+
+
+def learn(asked: Asked) -> Response:
+    """Choose how changes are learned."""
+    name, given = asked.params["name"], asked.form
+    try:
+        interval_s = _number(given.get("interval", ""))
+        pushing.learn(asked.console, name, push=given.get("push") != "poll", interval_s=interval_s)
+    except Refused as refused:
+        return html(_page(asked, asked.console.connections.find(name), given, refused.fields), 422)
+    return see_other(url(f"{path_of_account(name)}/feeds", done="kept"))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.strip())
+    except ValueError as error:
+        raise Refused({"interval": "Write a number of seconds."}) from error
+
+
+def reach(asked: Asked) -> Response:
+    """Check whether the app can reach this installation."""
+    name = asked.params["name"]
+    found = pushing.reach(asked.console, name)
+    return see_other(url(f"{path_of_account(name)}/feeds", reached=found.step))
+
+
+def _told(asked: Asked, found: Mapping[str, Any]) -> Element | None:
+    """Return what came of what was done."""
+    if asked.query.get("done") == "kept":
+        return notice("ok", "Done", h.p[f"{told_how(found['webhooks'])}."], name="done")
+    step = asked.query.get("reached", "")
+    if step not in SENTENCES:
         return None
-    text: Node = "Calls of the app are not taken: no webhook secret is known for this account."
-    if told["taken"]:
-        last = told["last_ms"]
-        text = ["The app called last ", ago(last, found["at_ms"]), "."] if last else "The app has not called yet."
-    return card("Calls of the app itself", h.p(".pad")[text], name="webhooks")
+    title, remedy = SENTENCES[step]
+    return notice("ok" if step == "works" else "bad", title, h.p[prose(remedy)],
+                  h.p(".muted")["This was asked from here, not from where the app is."], name="done")  # fmt: skip
