@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from shared import messages
+from shared import exports, messages
 from shared.core.pairs import is_newer_word
 
 M = TypeVar("M", bound=BaseModel)
@@ -242,6 +242,30 @@ HEALTH: Final = Topic(
     partitions=1,
     doc="How a sync or a connection stood in an hour that is over. Kept for `SYNCLINE_HEALTH_DAYS`.",
 )
+EXPORTS: Final = Topic(
+    name="exports",
+    model=exports.ExportDoc,
+    version=1,
+    key="kind:export",
+    producers=("console",),
+    consumers=("console",),
+    cleanup="compact",
+    retention_ms=0,
+    partitions=1,
+    doc="Lists that were asked for as files, and how far these are; removed when the file's time is over.",
+)
+EXPORT_CHUNKS: Final = Topic(
+    name="export-chunks",
+    model=exports.ExportChunk,
+    version=1,
+    key="export/number",
+    producers=("console",),
+    consumers=("console",),
+    cleanup="delete",
+    retention_ms=2 * DAY_MS,
+    partitions=1,
+    doc="Those files, in pieces that only the key in `exports` opens: once that is removed, nobody can read them.",
+)
 
 
 def _later(delay: str) -> Topic[messages.Delayed]:
@@ -305,6 +329,8 @@ def catalogue(
         PARKED,
         PARKED_DECISIONS,
         health,
+        EXPORTS,
+        EXPORT_CHUNKS,
         *LATER.values(),
         *per_app,
     )

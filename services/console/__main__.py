@@ -6,7 +6,7 @@ OAuth; ``… why NAME`` says why a record is as it is; ``… jobs`` lists long w
 cancels it; ``… parked`` lists messages that nobody could handle, and replays or drops
 them; ``… users`` and ``… tokens`` list, make and end them; ``… sign-in`` sets the provider by which people sign in;
 ``… apps`` lists what can be connected, ``… connections`` the accounts that are; ``… health`` shows how everything stood
-over time.
+over time; ``… exports`` has lists made files, and downloads them.
 """
 
 import argparse
@@ -68,8 +68,16 @@ def _health(given: argparse.Namespace) -> int:
     return health.run(given.range, given.sync, as_json=given.json)
 
 
+def _exports(given: argparse.Namespace) -> int:
+    from services.console.commands import exports  # noqa: PLC0415
+
+    names = ("format", "sync", "object", "connection", "status", "category", "period", "q")
+    wanted = {name: getattr(given, name) for name in names}
+    return exports.run(given.what, given.names, wanted=wanted, as_json=given.json)
+
+
 _BY_API: Final = {
-    "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "health": _health,
+    "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "health": _health, "exports": _exports,
 }  # fmt: skip
 """Commands that ask the console's API."""
 
@@ -127,6 +135,21 @@ def _run(service: "Service", given: argparse.Namespace) -> int:
     return setup.run(service, given.command, given.file)
 
 
+def _add_exports(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    exports = commands.add_parser("exports", help="have a list made a file, and download it")
+    exports.add_argument("what", nargs="?", choices=("list", "make", "get", "delete"), default="list",
+                         help="(default: list)")  # fmt: skip
+    exports.add_argument("names", nargs="*", help="make: the file to write; get: an id, and the file; delete: ids")
+    exports.add_argument("--format", choices=("csv", "xlsx", "jsonl"), default="csv", help="(default: csv)")
+    for name in ("sync", "object", "connection", "category"):
+        exports.add_argument(f"--{name}", default="", help=f"records with this {name} alone")
+    exports.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
+                         help="records with this status alone")  # fmt: skip
+    exports.add_argument("--period", choices=("1h", "24h", "7d", "30d"), default="", help="changed within this time")
+    exports.add_argument("--q", default="", help="parts of the name or of an address, or the id of a record")
+    exports.add_argument("--json", action="store_true", help="print what the API answers")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the commands and what each takes."""
     found = argparse.ArgumentParser(prog="python -m services.console", description=__doc__)
@@ -174,6 +197,7 @@ def parser() -> argparse.ArgumentParser:
     health.add_argument("--range", choices=("24h", "7d", "30d", "90d"), default="24h", help="(default: 24h)")
     health.add_argument("--sync", default="", help="one sync (default: all)")
     health.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
+    _add_exports(commands)
     asked = commands.add_parser("why", help="say why a record is as it is")
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")

@@ -4,9 +4,12 @@ from services.console.access import first_admin
 from services.console.access.authentication import Access
 from services.console.access.passwords import Passwords
 from services.console.access.people import People
+from services.console.exports.known import Exports
+from services.console.exports.making import Exporter
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.connections import Connections
+from services.console.use.exports import Exporting
 from services.console.use.installation import Installation
 from services.console.use.single_sign_on import SingleSignOn
 from services.console.views.following import Follower
@@ -42,8 +45,11 @@ def wire(service: Service) -> None:
     service.start("views", follower.run)
     jobs_read = service.follow_jobs()
     service.health.require("jobs", lambda: "" if jobs_read() else "the jobs are still being read")
+    exports = Exports()
+    exports_followed = TopicFollower(settings, topics.EXPORTS, exports)
+    service.start("exports-followed", exports_followed.run)
     client = connect_by(settings)
-    tokens = RedisTokens(client)
+    tokens, once, vault = RedisTokens(client), RedisOnce(client), Vault.from_file(settings.key_file)
     installation = Installation(
         views,
         service.setups,
@@ -55,20 +61,22 @@ def wire(service: Service) -> None:
         refused=lambda row: tokens.look(place_of(row)).paused,
         webhooks=WebhookRefusals(client).of,
         parked_from=lambda at: read_to_end(settings, topics.PARKED, start={0: at}),
-        connections=Connections(service, lambda topic: read_to_end(settings, topic), RedisOnce(client)),
+        exports=Exporting(
+            service, exports, vault, lambda at: read_to_end(settings, topics.EXPORT_CHUNKS, start={0: at})
+        ),
+        connections=Connections(service, lambda topic: read_to_end(settings, topic), once),
         feed_notes=RedisFeedNotes(client),
     )
     people = People()
     followed = TopicFollower(settings, topics.ACCESS, people)
     service.start("access-followed", followed.run)
     service.health.require("access", lambda: "" if followed.caught_up.is_set() else "the users are still being read")
-    vault = Vault.from_file(settings.key_file)
     passwords = Passwords(vault)
     installation.followed[topics.ACCESS.name] = lambda: people.offset
-    accounts = Accounts(installation, people, passwords, RedisOnce(client), people.settle)
+    accounts = Accounts(installation, people, passwords, once, people.settle)
     service.start("first-admin", lambda stop: first_admin.offer(accounts, settings, followed.caught_up, stop))
     attempts = RedisAttempts(client, service.clock)
-    single_sign_on = SingleSignOn(accounts, vault, RedisOnce(client), make_open_id(settings, service.clock))
+    single_sign_on = SingleSignOn(accounts, vault, once, make_open_id(settings, service.clock))
     access = Access(settings.console_token.get_secret_value(), service.clock, accounts, attempts, single_sign_on)
     run = web_server(
         make_site(installation, access, settings.console_names),
@@ -87,5 +95,12 @@ def wire(service: Service) -> None:
         ready=follower.caught_up.is_set,
     )
     service.start("health", keeper.run)
+    exporter = Exporter(
+        installation,
+        once,
+        ready=lambda: follower.caught_up.is_set() and exports_followed.caught_up.is_set(),
+        name=settings.instance_id,
+    )
+    service.start("exports", exporter.run)
     gauges = Gauges(views, service.setups, service.metrics, service.clock, installation.connection)
     service.start("gauges", gauges.run)

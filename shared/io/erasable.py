@@ -35,17 +35,26 @@ def seal(key: str, name: str, text: str) -> str:
 
     The nonce is made of all that is sealed, under the key: no two texts share one, and none has to be remembered.
     """
-    raw, place, plain = _raw(key), name.encode(), text.encode("utf-8", "surrogatepass")
+    return seal_bytes(key, name, text.encode("utf-8", "surrogatepass"))
+
+
+def seal_bytes(key: str, name: str, plain: bytes) -> str:
+    """Seal bytes under a key, for one name."""
+    raw, place = _raw(key), name.encode()
     nonce = hashlib.blake2b(place + b"\0" + plain, key=raw, digest_size=_NONCE).digest()
     return base64.b64encode(nonce + AESGCM(raw).encrypt(nonce, plain, place)).decode()
 
 
 def unseal(key: str, name: str, sealed: str) -> str:
     """Return the text that was sealed; raises `Unsealable`."""
+    return unseal_bytes(key, name, sealed).decode("utf-8", "surrogatepass")
+
+
+def unseal_bytes(key: str, name: str, sealed: str) -> bytes:
+    """Return the bytes that were sealed; raises `Unsealable`."""
     try:
         raw = base64.b64decode(sealed, validate=True)
-        text = AESGCM(_raw(key)).decrypt(raw[:_NONCE], raw[_NONCE:], name.encode())
-        return text.decode("utf-8", "surrogatepass")
+        return AESGCM(_raw(key)).decrypt(raw[:_NONCE], raw[_NONCE:], name.encode())
     except (InvalidTag, binascii.Error, ValueError) as error:
         raise Unsealable(f"what was sealed for {name!r} cannot be read") from error
 

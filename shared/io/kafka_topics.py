@@ -54,7 +54,9 @@ def configs_of(topic: Topic[Any], replication: int) -> dict[str, str]:
         "min.insync.replicas": "2" if replication >= 3 else "1",
     }
     if topic.cleanup == "delete":
-        return {**common, "cleanup.policy": "delete", "retention.ms": str(topic.retention_ms)}
+        kept = {**common, "cleanup.policy": "delete", "retention.ms": str(topic.retention_ms)}
+        # Kafka deletes whole segments, each when its newest message is too old: what lives shortly needs short ones.
+        return {**kept, "segment.ms": str(DAY_MS // 24)} if topic.retention_ms <= 2 * DAY_MS else kept
     return {
         **common,
         "cleanup.policy": "compact",

@@ -14,6 +14,12 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 return 1
 """
+_HOLD: Final = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
 
 
 class OnceAway(NotReady):
@@ -29,6 +35,10 @@ class Once(Protocol):
 
     def offer(self, place: str, secret: str, lasts_ms: int) -> bool:
         """Put something into a place, unless something is there."""
+        ...
+
+    def hold(self, place: str, holder: str, lasts_ms: int) -> bool:
+        """Put a holder into a place, or keep it there for longer; returns False while the place is another one's."""
         ...
 
     def is_there(self, place: str, secret: str) -> bool:
@@ -55,6 +65,12 @@ class MemoryOnce:
         self._places[place] = (secret, self.clock.now_ms() + lasts_ms)
         return True
 
+    def hold(self, place: str, holder: str, lasts_ms: int) -> bool:
+        """Put a holder into a place, or keep it there for longer; returns False while the place is another one's."""
+        if self.is_there(place, holder):
+            del self._places[place]
+        return self.offer(place, holder, lasts_ms)
+
     def is_there(self, place: str, secret: str) -> bool:
         """Check whether it is still there."""
         found = self._places.get(place)
@@ -78,6 +94,13 @@ class RedisOnce:
         """Put something into a place, unless something is there."""
         try:
             return bool(self._client.set(_key(place), secret, nx=True, px=lasts_ms))
+        except RedisError as error:
+            raise OnceAway from error
+
+    def hold(self, place: str, holder: str, lasts_ms: int) -> bool:
+        """Put a holder into a place, or keep it there for longer; returns False while the place is another one's."""
+        try:
+            return bool(self._client.eval(_HOLD, 1, _key(place), holder, lasts_ms))
         except RedisError as error:
             raise OnceAway from error
 

@@ -53,11 +53,7 @@ def measure(rows: int = ROWS, pages: int = PAGES) -> list[Figure]:
     bits = random.Random(1)
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as renew:
         window = renew(Path(folder) / "filled")
-        for name, object_, _ in _SYNCS[1:]:
-            made = people(id=name, left=SyncSide(connection=LEFT, object=object_),
-                          right=SyncSide(connection=RIGHT, object=object_))  # fmt: skip
-            window.desk.set_up("sync", SetupDoc(sync=made), name)
-        taken_s = _fill(window.views, rows, window.desk.clock.now_ms(), bits)
+        taken_s = fill_window(window, rows, bits)
         lists_ms, pages_ms, slowest = _ask(window, pages, bits)
         resident = psutil.Process().memory_info().rss / 2**20
     print(f"slowest: {slowest}; resident with all that measures: {resident:.0f} MiB")
@@ -73,6 +69,15 @@ def measure(rows: int = ROWS, pages: int = PAGES) -> list[Figure]:
         figure("states taken into the console's views", rows / taken_s, "records a processor second",
                baseline="pages a processor second, p50", baseline_value=1000 / _at(pages_ms, 0.5)),
     ]  # fmt: skip
+
+
+def fill_window(window: Window, rows: int, bits: random.Random) -> float:
+    """Set the syncs up, and fill the views; returns the processor seconds of taking the states."""
+    for name, object_, _ in _SYNCS[1:]:
+        made = people(id=name, left=SyncSide(connection=LEFT, object=object_),
+                      right=SyncSide(connection=RIGHT, object=object_))  # fmt: skip
+        window.desk.set_up("sync", SetupDoc(sync=made), name)
+    return _fill(window.views, rows, window.desk.clock.now_ms(), bits)
 
 
 def _fill(views: Views, rows: int, now_ms: int, bits: random.Random) -> float:

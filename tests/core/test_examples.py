@@ -16,6 +16,7 @@ from shared.core import pairs
 from shared.core.earlier import RULES
 from shared.core.pairs import NewerState, Pair
 from shared.core.records import Version, carried
+from shared.exports import ExportDoc
 from shared.messages import AccessDoc, JobDoc, SetupDoc
 from shared.topics import Topic, UnreadableMessage
 
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
 TOPICS: Final = {topic.name.split(".")[0]: topic for topic in topics.catalogue(tuple(APPS))}
 """By folder: all topics of writes carry the same, and all that delay."""
-_PARTS: Final = [(topics.SETUPS, SetupDoc), (topics.JOBS, JobDoc), (topics.ACCESS, AccessDoc)]
+_PARTS: Final = [
+    (topics.SETUPS, SetupDoc),
+    (topics.JOBS, JobDoc),
+    (topics.ACCESS, AccessDoc),
+    (topics.EXPORTS, ExportDoc),
+]
 FILES: Final = sorted(EXAMPLES.rglob("*.json"))
 
 

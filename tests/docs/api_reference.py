@@ -71,8 +71,8 @@ def _row(method: str, path: str, route: Mapping[str, Any]) -> str:
         takes.insert(0, _named(route["requestBody"]["content"]["application/json"]["schema"]))
     status, answer = next((status, answer) for status, answer in route["responses"].items() if status < "300")
     content = answer.get("content", {"nothing": {}})
-    (kind,) = content
-    answers = _named(content[kind]["schema"]) if kind == "application/json" else kind
+    kinds = [_named(row["schema"]) if kind == "application/json" else kind for kind, row in content.items()]
+    answers = ", ".join(kinds)
     return (
         f"| `{method} {path}` | {route['summary']} | {route['x-role']} | {', '.join(takes) or '-'} | "
         f"{status}: {answers} |"

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import re
 import time
 import uuid
@@ -59,6 +60,13 @@ class TestFirstSync:
         health = live.health()
         assert health["counts"] == {"in_sync": 680, "pending": 0, "failing": 0, "excluded": 0}
         assert live.differences(live.policy()) == []
+
+    def test_the_list_is_taken_away_as_a_file(self, live: Live, tmp_path: Path) -> None:
+        """By the command: it has the file made, waits for it, and downloads it."""
+        live.stack.command("services.console", "exports", "make", str(tmp_path / "records.jsonl"), "--format", "jsonl")
+        rows = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
+        assert len({row["id"] for row in rows}) == len(rows) == 680
+        assert {row["status"] for row in rows} == {"In sync"}
 
     def test_the_same_people_are_matched_and_nobody_else(self, live: Live) -> None:
         made = people.make()

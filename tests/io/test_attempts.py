@@ -1,5 +1,6 @@
 """Wrong attempts are counted alike in memory and in Redis, by lane, before they are judged."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -101,7 +102,25 @@ def test_what_works_once_is_given_to_one_of_many(once: Once) -> None:
     assert once.offer("place", "other", 60_000)
 
 
-@pytest.mark.parametrize("ask", [lambda once: once.offer("p", "s", 1), lambda once: once.take("p", "s"),
+def test_a_place_is_held_by_one_until_it_stops(once: Once) -> None:
+    """Whoever holds it keeps it for as long as it says so again in time."""
+    assert once.hold("lease", "one", 60_000)
+    assert once.hold("lease", "one", 60_000)
+    assert not once.hold("lease", "two", 60_000)
+    assert once.take("lease", "one")
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda number: once.hold("lease", f"n{number}", 60_000), range(20))) == 1
+    assert once.hold("short", "one", 1)
+    if isinstance(once, MemoryOnce):
+        once.clock.advance(1)  # type: ignore[attr-defined]  # moved by hand
+    deadline = time.monotonic() + 5
+    while not once.hold("short", "two", 60_000):
+        assert time.monotonic() < deadline
+    assert not once.hold("short", "one", 60_000)
+
+
+@pytest.mark.parametrize("ask", [lambda once: once.offer("p", "s", 1), lambda once: once.hold("p", "s", 1),
+                                 lambda once: once.take("p", "s"),
                                  lambda once: once.is_there("p", "s")])  # fmt: skip
 def test_without_redis_nothing_is_given(ask: Callable[[Once], bool]) -> None:
     with pytest.raises(OnceAway, match="Redis does not answer"):

@@ -64,7 +64,10 @@ def test_creating_topics_twice_changes_nothing(kafka: Any) -> None:
     changed = [dataclasses.replace(topics[0], retention_ms=1_000_000), *topics[1:]]
     more = load(kafka_bootstrap=kafka.bootstrap, kafka_replication=1, kafka_partitions=5)
     first, *rest = create_topics(more, changed)
-    assert (first.kind, dict(first.configs)) == ("configure", {"retention.ms": "1000000"})
+    assert (first.kind, dict(first.configs)) == (
+        "configure",
+        {"retention.ms": "1000000", "segment.ms": "3600000"},
+    )
     assert "has 2 partitions, which stay" in first.note
     assert {action.kind for action in rest} == {"keep"}
     for _ in range(50):  # a broker tells a new configuration a moment after it took it

@@ -3,7 +3,9 @@
 from collections.abc import Generator
 from pathlib import Path
 
+from services.console.exports.known import Exports
 from services.console.use.connections import Connections
+from services.console.use.exports import Exporting
 from services.console.use.installation import Installation
 from services.console.views.projection import FOLLOWED, Views
 from shared import topics
@@ -13,6 +15,7 @@ from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import MemoryReader
 from shared.io.once import MemoryOnce
 from shared.io.service import Service
+from shared.io.vault import Vault
 from shared.jobs import Jobs
 from shared.messages import Parked
 from shared.settings import Settings
@@ -38,6 +41,7 @@ class Console(Installation):
             refused=lambda _: None,
             webhooks=lambda _: None,
             parked_from=self._parked_from,
+            exports=Exporting(service, Exports(), Vault(), lambda _: (_ for _ in ())),
             connections=Connections(
                 service, lambda topic: MemoryReader(world.broker, topic).read_to_end(), MemoryOnce(world.clock)
             ),

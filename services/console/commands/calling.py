@@ -12,6 +12,7 @@ from shared.settings import Settings
 _EVERYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - addresses to listen on, which nobody can call
 _TIMEOUT_S: Final = 60.0
 _PAGE: Final = "500"
+_PIECE: Final = 65_536
 
 
 class NoAnswerError(Exception):
@@ -46,6 +47,28 @@ class Calls:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Ask for something to be done, and return what came of it."""
         return self._call("POST", path, json.dumps(body))
+
+    def delete(self, path: str) -> Any:
+        """Delete something, and return what the API says of it."""
+        return self._call("DELETE", path, None)
+
+    def download(self, path: str, begin: int, etag: str) -> Iterator[bytes]:
+        """Yield a file from a byte on, as long as it is the one with an ETag; raises `NoAnswerError`."""
+        headers = {"Authorization": f"Bearer {self._token}", "Range": f"bytes={begin}-", "If-Range": etag}
+        connection = HTTPConnection(self._host, self._port, timeout=_TIMEOUT_S)
+        try:
+            connection.request("GET", f"/api/v1/{path}", None, headers)
+            answer = connection.getresponse()
+            if answer.status not in (200, 206) or (begin and answer.status != 206):
+                raise NoAnswerError(str(json.loads(answer.read())["detail"]))
+            while piece := answer.read1(_PIECE):
+                yield piece
+            if answer.length:
+                raise NoAnswerError("the download broke off")
+        except (OSError, HTTPException, ValueError) as error:
+            raise NoAnswerError(f"the download broke off ({error})") from error
+        finally:
+            connection.close()
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """Edit something, and return how it stands."""

@@ -16,6 +16,7 @@ TAGS: Final[Mapping[str, str]] = {
     "records": "Every record that takes part: lists, why each is as it is, and resyncs.",
     "standing": "How everything stands, now and over time.",
     "jobs": "Long work: asked for, followed, confirmed, paused, resumed and cancelled.",
+    "exports": "Lists as files: asked for, followed, downloaded and deleted.",
     "parked": "Messages that nobody could handle: replayed or dropped.",
     "connections": "Apps that can be connected, and the accounts that are.",
     "access": "Users, tokens, and links to sign in.",
@@ -50,8 +51,10 @@ _MEANINGS: Final[Mapping[int, str]] = {
     403: "The token's role is not enough.",
     404: "There is nothing of this name.",
     409: "It cannot be done as things stand.",
+    410: "What it named is gone.",
     411: "The body has no length.",
     413: "The body is too large.",
+    416: "The part that was asked for is beyond the end.",
     421: "The console is called by a name that is not its own.",
     422: "A parameter or field is wrong.",
     429: "Too many wrong tokens came from this address: wait as `Retry-After` says.",
@@ -70,6 +73,7 @@ _LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "connect": ("get_connection", "rename_connection", "pause_connection", "resume_connection", "test_connection",
                 "disconnect"),
     "add_job": ("get_job", "order_job"),
+    "export_records": ("get_export", "download_export", "delete_export"),
 }  # fmt: skip
 """Routes that make something, and those that take its `id` as `name`."""
 

@@ -4,14 +4,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import StreamingResponse
 
 from services.console.rest.describing import may
 from services.console.rest.pages import named
 from services.console.rest.shapes.common import Cursor, IdempotencyKey, Limit, RecordId
 from services.console.rest.shapes.records import Explanation, Explanations, History, RecordList, RecordRow
 from services.console.rest.shapes.standing import JobsAsked
-from services.console.use.exporting import as_csv
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.use.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
@@ -58,17 +56,6 @@ def add_records(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a
         rows = [shown(pair) for pair in api.views.states([row.pair for row in page.rows])]
         total = asdict(page.total) if page.total else None
         return {"records": rows, "total": total, "next": page.next or None}
-
-    @router.get(
-        "/records.csv",
-        tags=["records"],
-        summary="All records that filters choose, as a file",
-        response_class=StreamingResponse,
-        responses={200: {"description": "A heading, and a line for each record.", "content": {"text/csv": {}}}},
-    )
-    def export_records(wanted: Annotated[Filter, Depends(_filter)]) -> StreamingResponse:
-        rows = as_csv(api, wanted.listing(api.setups, api.clock.now_ms()))
-        return StreamingResponse(rows, media_type="text/csv; charset=utf-8")
 
     @router.post(
         "/records/resync",

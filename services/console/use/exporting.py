@@ -1,61 +1,64 @@
-"""A list of records as a file: read in pieces, so that a million rows take no more memory than a page of them."""
+"""A list of records as it goes into a file: read in pieces, so that a million rows take no more memory than a page."""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from services.console.explain import names_of
+from services.console.exports.formats import Row
 from services.console.use.installation import Installation
 from services.console.use.reasons import reason_of
-from services.console.views.lists import Listing, PairRow
+from services.console.use.records import TITLES, Filter
+from services.console.views.lists import Listing, PairRow, matching
+from shared.exports import Export
 
-HEADS: Final = (
-    "Name", "Status", "Reason", "Who acts", "What to do", "Address", "Sync", "Left app", "Left record", "Right app",
-    "Right record", "Last change",
-)  # fmt: skip
 _PIECE: Final = 500
-"""Rows that are read at once."""
-_BEGINS_A_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_STATUS: Final = {"in_sync": "In sync", "pending": "Pending", "failing": "Failing", "excluded": "Excluded"}
+"""Records that are read at once."""
 
 
-def as_csv(console: Installation, wanted: Listing) -> Iterator[str]:
-    """Yield a list as CSV, in pieces; each record is in it once, also where records change while it is read.
+def listing_of(console: Installation, export: Export) -> Listing:
+    """Return which records a file holds."""
+    return Filter.stored(export.wanted).listing(console.setups, export.asked_at_ms)
+
+
+def number_of(console: Installation, wanted: Listing) -> int | None:
+    """Return how many records there are, where that is known without counting them."""
+    return None if wanted.text or wanted.since_ms else matching(wanted, console.views.counts())
+
+
+def batches(console: Installation, wanted: Listing) -> Iterator[Sequence[Row]]:
+    """Yield all records of a list, many at a time; each is there once, also where records change meanwhile.
 
     Args:
         console: Where the records are.
         wanted: Which of them; all of them, not a page.
     """
-    yield _lines([HEADS])
+
+    @lru_cache(maxsize=256)
+    def names(sync: str) -> tuple[str, str]:
+        found = names_of(console.setups, sync)
+        return found["L"], found["R"]
+
+    @lru_cache(maxsize=256)
+    def why(status: str, reason: str) -> tuple[str, str, str]:
+        told = reason_of(status, reason)
+        return (told.title if reason else "", told.who, told.remedy)
+
+    def cells(row: PairRow) -> Row:
+        left, right = names(row.sync)
+        changed = datetime.fromtimestamp(row.changed_ms / 1000, UTC).replace(microsecond=0) if row.changed_ms else None
+        return (
+            row.label, TITLES[row.status], *why(row.status, row.reason), row.ident, row.sync, left, row.left_id,
+            right, row.right_id, changed, row.pair,
+        )  # fmt: skip
+
     piece, after = replace(wanted, limit=_PIECE), ("", "")
     while True:
         rows = console.views.in_order(piece, after)
-        yield _lines([_cells(console, row) for row in rows])
+        if rows:
+            yield [cells(row) for row in rows]
         if len(rows) < _PIECE:
             return
         after = (rows[-1].sync, rows[-1].pair)
-
-
-def _cells(console: Installation, row: PairRow) -> tuple[str, ...]:
-    names, reason = names_of(console.setups, row.sync), reason_of(row.status, row.reason)
-    changed = datetime.fromtimestamp(row.changed_ms / 1000, UTC).isoformat(timespec="seconds") if row.changed_ms else ""
-    given = (
-        row.label, _STATUS[row.status], reason.title if row.reason else "", reason.who, reason.remedy, row.ident,
-        row.sync,
-        names["L"], row.left_id, names["R"], row.right_id, changed,
-    )  # fmt: skip
-    return tuple(_harmless(cell) for cell in given)
-
-
-def _harmless(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: names and values come from anybody."""
-    return f"'{text}" if text.startswith(_BEGINS_A_FORMULA) else text
-
-
-def _lines(rows: list[tuple[str, ...]]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerows(rows)
-    return out.getvalue()

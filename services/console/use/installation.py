@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.console.explain import explain, summary
 from services.console.use.activity import Did
 from services.console.use.connections import Connections
+from services.console.use.exports import Exporting
 from services.console.use.fields import fields_of
 from services.console.use.jobs import Order, find, job_row, order
 from services.console.use.problems import Problem
@@ -65,6 +66,7 @@ class Installation:
         parked_from: Reads `parked` from an offset to its end; raises `BusUnavailable`.
         connections: What can be done with the accounts of apps.
         feed_notes: What workers note of each feed.
+        exports: Lists as files.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Installation:
         parked_from: Callable[[int], Generator[Stored[Parked], None, None]],
         connections: Connections,
         feed_notes: FeedNotes,
+        exports: Exporting,
     ) -> None:
         self.views = views
         self.setups = setups
@@ -95,9 +98,11 @@ class Installation:
         self.parked_from = parked_from
         self.connections = connections
         self.feed_notes = feed_notes
+        self.exports = exports
         self.followed: dict[str, Callable[[], int]] = {
             topics.JOBS.name: lambda: self.jobs.offset,
             topics.SETUPS.name: lambda: self.setups.offset,
+            topics.EXPORTS.name: lambda: self.exports.known.offset,
         }
         """Topics that are followed beside the views, and up to which offset."""
 

@@ -2,21 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, Literal, TypeAlias
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from services.console.use.cursors import opened, spelled
-from services.console.use.installation import Installation
+from services.console.use.reasons import reason_of
 from services.console.views.lists import Listing, PairRow, Total
 from shared.core.records import SIDES
 from shared.setups import Setups
 
+if TYPE_CHECKING:
+    from services.console.use.installation import Installation
+
 Status: TypeAlias = Literal["", "failing", "pending", "excluded", "in_sync"]
 Period: TypeAlias = Literal["", "1h", "24h", "7d", "30d"]
+TITLES: Final = {"failing": "Failing", "pending": "Pending", "excluded": "Excluded", "in_sync": "In sync"}
+"""What people call each status."""
 LONGEST: Final = 200
 """Characters of a text that is searched for."""
 LATEST_MS: Final = 2**53
+PERIODS: Final = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 _PERIODS_MS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000}
 _PLACE: Final[TypeAdapter[tuple[int, str]]] = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=LATEST_MS)], str])
 
@@ -46,9 +53,34 @@ class Filter:
             wrong = {row["loc"][0] for row in error.errors()}
             return _Filter.validate_python({name: value for name, value in given.items() if name not in wrong})
 
+    @classmethod
+    def stored(cls, wanted: Mapping[str, str]) -> "Filter":
+        """Return the filter that `store` has returned."""
+        return replace(cls.read(wanted), since=int(wanted.get("since", "0")))
+
+    def store(self) -> dict[str, str]:
+        """Return the filter as texts by name, the moment that the API takes among them."""
+        return {**self.query(), **({"since": str(self.since)} if self.since else {})}
+
     def query(self) -> dict[str, str]:
         """Return the filter as an address names it, without what is empty."""
         return {name: str(value) for name in NAMES if (value := getattr(self, name))}
+
+    def words(self) -> str:
+        """Return in words which records the filter chooses."""
+        since = datetime.fromtimestamp(self.since / 1000, UTC)
+        told = (
+            (self.sync, f"of the sync {self.sync}"),
+            (self.object, self.object),
+            (self.connection, f"of {self.connection}"),
+            (self.status, TITLES.get(self.status, "").lower()),
+            (self.category, reason_of(self.status or "failing", self.category).title),
+            (self.period, f"changed in the {PERIODS.get(self.period, '').lower()}"),
+            (self.since, f"changed since {since:%Y-%m-%d %H:%M} UTC"),
+            (self.q, f"found by “{self.q}”"),
+        )
+        chosen = ", ".join(words for given, words in told if given)
+        return f"Records: {chosen}" if chosen else "All records"
 
     def listing(self, setups: Setups, now_ms: int) -> Listing:
         """Return which pairs the filter chooses."""
@@ -90,7 +122,7 @@ class RecordsPage:
     """Up to which change back this page has looked, where so many were looked at that it was not filled."""
 
 
-def page_of(console: Installation, asked: Filter, cursor: str, limit: int) -> RecordsPage:
+def page_of(console: "Installation", asked: Filter, cursor: str, limit: int) -> RecordsPage:
     """Return one page of the list, the newest change first; raises `Problem` for a cursor that none of us made."""
     wanted = asked.listing(console.setups, console.clock.now_ms())
     found = console.views.newest(replace(wanted, after=opened(cursor, _PLACE) if cursor else None, limit=limit + 1))

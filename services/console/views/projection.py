@@ -190,6 +190,16 @@ class Views:
 
     # Reading
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Have all that this thread reads meanwhile stand as it stood at the first look."""
+        database = self._connection()
+        database.execute("BEGIN")
+        try:
+            yield
+        finally:
+            database.execute("ROLLBACK")
+
     def activity(self, before: int, limit: int, wanted: ActivityFilter) -> list[dict[str, Any]]:
         """List entries of the activity log, the newest first; *before* is the place of the last one shown, or 0."""
         return activities.listed(self._connection(), wanted, before, limit)

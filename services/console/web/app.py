@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from services.console.access.authentication import Access
 from services.console.access.protect import protect
 from services.console.access.roles import NEEDS, check_role
+from services.console.exports.formats import FORMATS
 from services.console.use.activity import acting
 from services.console.use.changes import noting, read, spell, wait_for
 from services.console.use.installation import Installation
@@ -43,6 +44,7 @@ from services.console.web.screens import (
     catalogue,
     connect,
     connection,
+    exports,
     feeds,
     health,
     home,
@@ -67,6 +69,8 @@ from shared.messages import Role
 
 _SMALL: Final = 800
 """Bytes below which packing is not worth it."""
+_NOT_PACKED: Final = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *(row.media_type for row in FORMATS.values()))
+"""A packed file could not be gone on with where its download broke off."""
 _FIELDS: Final = 200
 """Most fields of a form."""
 
@@ -104,10 +108,13 @@ PAGES: Final = (
     Page("GET", "/jobs/{name}", jobs.show),
     Page("POST", "/jobs/{name}/{what}", jobs.order),
     Page("GET", "/records", records.show),
-    Page("GET", "/records.csv", records.export),
     Page("POST", "/records/resync", records.resync),
     Page("GET", "/records/{name}", record.show),
     Page("POST", "/records/{name}/resync", record.resync),
+    Page("GET", "/exports", exports.show),
+    Page("POST", "/exports", exports.ask),
+    Page("GET", "/exports/{name}/file", exports.download),
+    Page("POST", "/exports/{name}/delete", exports.delete),
     Page("GET", "/why", why.show),
     Page("GET", "/objects", objects.show),
     Page("GET", "/health", health.show),
@@ -171,7 +178,7 @@ def make_pages(console: Installation, access: Access, names: Collection[str] = (
         exception_handlers={Problem: _problem, HTTPException: _not_possible},
     )
     protect(web, names, POLICY)
-    web.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
+    web.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5, exclude_content_types=_NOT_PACKED)
     return web
 
 
@@ -206,6 +213,7 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
         browser=request.cookies.get(BROWSER_COOKIE, ""),
         signing=request.cookies.get(SIGNING_COOKIE, ""),
         query=dict(request.query_params),
+        headers=request.headers,
         form=form,
         params=request.path_params,
     )

@@ -1,7 +1,7 @@
 """One request as a screen sees it, and what a screen answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from htpy import Element
@@ -78,6 +78,7 @@ class Asked:
     form: Mapping[str, str]
     params: Mapping[str, str]
     """Parts of the path."""
+    headers: Mapping[str, str] = field(default_factory=dict)
     is_late: bool = False
     """Whether what was changed just now does not count here yet."""
 

@@ -1,5 +1,6 @@
 """People at work in a real browser, by keyboard: lists narrow while they type, and pages follow by themselves."""
 
+import json
 import re
 
 from playwright.sync_api import expect
@@ -8,6 +9,7 @@ from shared import topics
 from shared.core.pairs import Problem
 from shared.messages import Parked
 from tests.console.browser.conftest import Reader
+from tests.console.web.examples import NASTY
 from tests.services.console.window import Window, linked
 
 _FOCUS = "document.activeElement.id || document.activeElement.name || document.activeElement.localName"
@@ -205,3 +207,27 @@ def test_columns_are_chosen_by_keyboard_and_stay(reader: Reader) -> None:
     page.locator("#columns > summary").press("Enter")
     assert reader.cut() == []
     assert reader.axe() == []
+
+
+def test_a_list_is_exported_and_downloaded(reader: Reader, window: Window) -> None:
+    """By keyboard: the page tells how far the file is, and offers it without being loaded again."""
+    reader.go("/records?status=failing")
+    page = reader.page
+    page.focus("#export > summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate(_FOCUS) == "export-format"
+    page.keyboard.press("J")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#shown h2")).to_have_text("Your file is being made")
+    window.make_files()
+    expect(page.locator("#shown h2")).to_have_text("Your file is ready", timeout=10_000)
+    with page.expect_download() as download:
+        page.focus("#shown-file")
+        page.keyboard.press("Enter")
+    file = download.value.path().read_text()
+    assert [line.split('"label": ')[1].split(",")[0] for line in file.splitlines()] == [
+        json.dumps(NASTY), '"Eve"'
+    ]  # fmt: skip
+    assert download.value.suggested_filename.endswith(".jsonl")

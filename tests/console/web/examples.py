@@ -3,10 +3,13 @@
 from dataclasses import replace
 from typing import Final
 
+from services.console.use.callers import Caller
+from services.console.use.records import Filter
 from services.console.views.hours import HOUR_MS, hour_of
 from shared import topics
 from shared.core.demands import Limit
 from shared.core.pairs import Match, Pending, Problem
+from shared.exports import ExportFile, ExportProgress
 from shared.io.budgets import Ask, Grant, account_of
 from shared.io.envelope import Stored
 from shared.io.feed_notes import FeedNote
@@ -19,7 +22,7 @@ from tests.services.desk import LEFT, RIGHT, connection
 PAGES: Final = (
     "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked", "/health",
     "/objects",
-    "/jobs", "/jobs/resync-people.everything",
+    "/jobs", "/jobs/resync-people.everything", "/exports",
     "/account", "/settings/users", "/settings/sign-in", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
     "/connections/hub/feeds", "/connections/hub/limits",
@@ -146,6 +149,14 @@ def show_everything(window: Window) -> None:
     window.follow()
     told = JobProgress(job=asked["id"], phase="failed", error="the app <b>went</b> away", at_ms=now)
     window.desk.set_job("progress", JobDoc(progress=told), asked["id"])
+    exports = window.installation.exports
+    exports.ask(Caller("ann@x.example", "viewer"), Filter(status="failing"), "csv")
+    exports.ask(Caller("ann@x.example", "viewer"), Filter(q="nobody", period="24h"), "xlsx")
+    window.make_files()
+    gone = exports.ask(Caller("backup", "viewer"), Filter(), "jsonl", "gone")["id"]
+    going = exports.ask(Caller("backup", "viewer"), Filter(sync="people"), "csv", "going")["id"]
+    window.publish_export(ExportFile(export=gone, error="3 consoles have begun to make the file", until_ms=now + 9_999))
+    window.publish_export(ExportProgress(export=going, rows=40, total=66, at_ms=now))
     review = window.ask("review", sync="people", review=True).json()["id"]
     running = window.ask("running", sync="people").json()["id"]
     window.follow()

@@ -1,34 +1,53 @@
-"""A list as a file: all that the filters choose, each record once, and no cell that a spreadsheet would run."""
+"""A list as a file, by page, API and command: what the filters choose, gone on with where a download broke off."""
 
 import csv
 import io
-import tracemalloc
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services.console.use import exporting
-from services.console.use.exporting import HEADS, as_csv
-from services.console.views.lists import Listing
-from shared.core.pairs import Pair
+from services.console.__main__ import parser
+from services.console.commands import exports as export_commands
+from services.console.exports import making
+from services.console.exports.formats import COLUMNS
+from shared import topics
+from shared.io.ports import BusUnavailable
 from tests.console.web.examples import show_everything
 from tests.console.web.visitor import Visitor
-from tests.services.console.window import Window, linked, pair
+from tests.services.console.files import exporter_of
+from tests.services.console.test_why import settings_of
+from tests.services.console.window import Window, is_problem, linked
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_the_button_takes_what_the_filters_choose(window: Window, visitor: Visitor) -> None:
-    """By the same filters as the list, in the page and in the API."""
+def test_the_page_makes_a_file_of_what_the_filters_choose(window: Window, visitor: Visitor) -> None:
+    """By the same filters as the list; so does the API."""
     show_everything(window)
     page = visitor.open("/records?status=failing&q=ann&period=30d")
-    (link,) = [link for link in page.links if link.startswith("/records.csv")]
-    answer = visitor.ask(link)
+    answer = visitor.send(page.form("/exports"), format="csv")
+    shown = answer.headers["Location"]
+    assert answer.status_code == 303
+    assert shown.startswith("/exports?show=")
+    assert "Your file is being made 0 records written" in visitor.open(shown).words
+    window.make_files()
+    page = visitor.open(shown)
+    assert "Your file is ready" in page.words
+    assert "Records: failing, changed in the last 30 days, found by “ann”2 records, 500 bytes" in page.words
+    name = shown.split("show=")[1].split("&")[0]
+    path = f"/exports/{name}/file"
+    assert page.links.count(path) == 2
+    answer = visitor.ask(path)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="records-20231114-221320.csv"'
     rows = rows_of(answer.text)
-    assert tuple(rows[0]) == HEADS
+    assert list(rows[0]) == list(COLUMNS.values())
     assert [row["Left record"] for row in rows] == ["h-bob", "h-eve"]
     eve = rows[1]
     assert (eve["Status"], eve["Reason"], eve["Who acts"]) == (
@@ -37,52 +56,168 @@ def test_the_button_takes_what_the_filters_choose(window: Window, visitor: Visit
         "owner of the record",
     )
     assert (eve["Left app"], eve["Right app"], eve["Right record"]) == ("Hub", "Book", "")
-    assert eve["Last change"].startswith("2023-11-13T")
-    assert window.call("GET", "records.csv", params={"status": "failing", "q": "ann"}).text == answer.text
-    assert len(rows_of(visitor.ask("/records.csv").text)) == 66
-    assert rows_of(visitor.ask("/records.csv?q=nobody").text) == []
+    assert eve["Last change"] == "2023-11-13T22:13:20+00:00"
+    asked = window.call("POST", "exports", json={"status": "failing", "q": "ann"})
+    assert asked.status_code == 202
+    window.make_files()
+    assert window.call("GET", f"exports/{asked.json()['id']}/file").text == answer.text
+    deleted = visitor.send(visitor.open("/exports").form(f"/exports/{name}/delete"))
+    assert deleted.status_code == 303
+    assert visitor.ask(path).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
-def test_a_cell_is_no_formula(window: Window, visitor: Visitor, name: str) -> None:
-    window.show(linked("a", label=name))
-    (row,) = rows_of(visitor.ask("/records.csv").text)
-    assert row["Name"] == f"'{name}"
+@pytest.mark.parametrize(("wanted", "number"), [({}, 66), ({"since": 1_699_999_994_000}, 3), ({"q": "nobody"}, 0)])
+def test_a_file_holds_all_that_a_filter_chooses(window: Window, wanted: dict[str, Any], number: int) -> None:
+    """In JSON Lines, one that holds nothing is empty."""
+    show_everything(window)
+    name = window.call("POST", "exports", json={"format": "jsonl", **wanted}).json()["id"]
+    window.make_files()
+    answer = window.call("GET", f"exports/{name}/file")
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert (answer.status_code, len(lines), window.get(f"exports/{name}")["rows"]) == (200, number, number)
+    assert all(list(line) == list(COLUMNS) for line in lines)
 
 
-def test_a_cell_holds_what_a_name_holds(window: Window, visitor: Visitor) -> None:
-    name = 'Ann "the\nfirst", Müller; = x'
-    window.show(linked("a", label=name))
-    assert [row["Name"] for row in rows_of(visitor.ask("/records.csv").text)] == [name]
+@pytest.fixture(name="file")
+def _file(window: Window, monkeypatch: pytest.MonkeyPatch) -> tuple[str, bytes]:
+    """Offer the path of a file of several chunks, and what is in it."""
+    monkeypatch.setattr(making, "CHUNK", 1_000)
+    window.show(*(linked(f"p{number:02d}") for number in range(40)))
+    name = window.call("POST", "exports", json={}).json()["id"]
+    window.make_files()
+    assert len(window.stored(topics.EXPORT_CHUNKS)) > 3
+    return f"exports/{name}/file", window.call("GET", f"exports/{name}/file").content
 
 
-def test_every_record_is_there_once_though_some_change_meanwhile(
-    window: Window, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by", ["page", "api"])
+def test_a_download_that_broke_off_goes_on(window: Window, visitor: Visitor, file: tuple[str, bytes], by: str) -> None:
+    """Wherever it broke off: at the edge of a chunk, within one, or at the last byte; and never packed."""
+    path, whole = file
+
+    def ask(**headers: str) -> Any:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if by == "api":
+            return window.call("GET", path, headers=given)
+        return visitor.ask(f"/{path}", headers=given)
+
+    answer = ask(Accept_Encoding="gzip")
+    assert (answer.status_code, answer.content) == (200, whole)
+    assert answer.headers["Content-Length"] == str(len(whole))
+    assert "Content-Encoding" not in answer.headers
+    assert answer.headers["Accept-Ranges"] == "bytes"
+    etag = answer.headers["ETag"]
+    size = len(whole)
+    for first in (0, 1, 999, 1_000, 1_001, 2_500, size - 1):
+        answer = ask(Range=f"bytes={first}-", If_Range=etag, Accept_Encoding="gzip")
+        assert answer.content == whole[first:]
+        assert answer.headers["Content-Length"] == str(size - first)
+        assert answer.status_code == (206 if first else 200)
+        if first:
+            assert answer.headers["Content-Range"] == f"bytes {first}-{size - 1}/{size}"
+    for wanted, part in (("10-19", whole[10:20]), ("990-2010", whole[990:2011]), ("-5", whole[-5:])):
+        answer = ask(Range=f"bytes={wanted}")
+        assert (answer.status_code, answer.content) == (206, part)
+    assert ask(Range="bytes=5-", If_Range='"another"').content == whole, "of another file nothing is gone on with"
+    for nonsense in ("bytes=2-1", "bytes=a-", "rows=1-", "bytes=-", "bytes=0-1,3-4", "bytes=" + "9" * 40 + "-"):
+        assert (ask(Range=nonsense).status_code, len(ask(Range=nonsense).content)) == (200, size)
+    for beyond in (f"bytes={size}-", "bytes=-0"):
+        answer = ask(Range=beyond)
+        assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
+
+
+def test_the_log_tells_who_took_a_file_once(window: Window, file: tuple[str, bytes]) -> None:
+    """Going on with a download is the same download."""
+    path, _ = file
+    window.call("GET", path, headers={"Range": "bytes=9-"})
+    told = [row.message.what for row in window.stored(topics.ACTIVITY) if row.message is not None]
+    assert told == ["export.asked", "export.taken"]
+
+
+def test_what_is_not_there_is_said(window: Window) -> None:
+    name = window.call("POST", "exports", json={"format": "xlsx"}, headers={"Idempotency-Key": "k"}).json()["id"]
+    again = window.call("POST", "exports", json={"format": "xlsx"}, headers={"Idempotency-Key": "k"})
+    assert again.json()["id"] == name
+    assert "still being made" in is_problem(window.call("GET", f"exports/{name}/file"), 409)
+    assert window.call("GET", f"exports/{name}/file").headers["Retry-After"] == "2"
+    assert "There is no such export" in is_problem(window.call("GET", "exports/nobody"), 404)
+    is_problem(window.call("POST", "exports", json={"format": "pdf"}), 422)
+    with window.desk.kafka_away():
+        is_problem(window.call("POST", "exports", json={}), 503)
+    window.make_files()
+    assert window.get(f"exports/{name}")["state"] == "ready"
+    with window.desk.kafka_away():
+        is_problem(window.call("GET", f"exports/{name}/file"), 503)
+
+
+def test_a_format_that_nobody_offers_is_refused(window: Window, visitor: Visitor) -> None:
+    window.show(linked("a"))
+    assert visitor.send(visitor.open("/records").form("/exports"), format="pdf").status_code == 422
+
+
+# The command
+
+
+def test_the_command_makes_a_file_and_goes_on_where_a_download_broke_off(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A change moves a record to the top of the list in a page, but not in the file."""
-    monkeypatch.setattr(exporting, "_PIECE", 10)
-    window.show(*(linked(f"p{number:02d}", changed_ms=number) for number in range(50)))
-    found = []
-    for number, piece in enumerate(as_csv(window.installation, Listing())):
-        found += [row[8] for row in csv.reader(io.StringIO(piece, newline=""))][1 if number == 0 else 0 :]
-        window.show(linked(f"p{49 - number:02d}", changed_ms=100 + number), linked(f"p{number:02d}", changed_ms=200))
-    assert found == [f"h-p{number:02d}" for number in range(50)]
+    monkeypatch.setattr(making, "CHUNK", 1_000)
+    window.show(*(linked(f"p{number:02d}") for number in range(40)))
+    there, to = settings_of(window), tmp_path / "records.csv"
+    read, broken = window.installation.exports._chunks_from, [2, 1]
+
+    def breaking(at: int) -> Iterator[Any]:
+        """Break off after some chunks, at the first calls."""
+        left = broken.pop() if broken else 99
+        for stored in read(at):
+            if not left:
+                raise BusUnavailable("the broker is away")
+            left -= 1
+            yield stored
+
+    monkeypatch.setattr(window.installation.exports, "_chunks_from", breaking)
+    given = parser().parse_args(["exports", "make", str(to), "--status", "in_sync"])
+    assert given.names == [str(to)]
+    maker = threading.Timer(0.05, exporter_of(window.installation).look)
+    maker.start()
+    assert export_commands.run("make", given.names, wanted={"status": "in_sync"}, settings=there, every_s=0.02) == 0
+    maker.join()
+    assert broken == []
+    assert len(rows_of(to.read_text())) == 40
+    assert "ready; 40 of 40 records as csv" in capsys.readouterr().out
+    assert list(tmp_path.glob("*.part")) == []
+    name = window.get("exports")["exports"][0]["id"]
+    part = tmp_path / f"again.csv.{name}.part"
+    part.write_bytes(to.read_bytes()[:1_500])
+    assert export_commands.run("get", [name, str(tmp_path / "again.csv")], wanted={}, settings=there) == 0
+    assert (tmp_path / "again.csv").read_bytes() == to.read_bytes()
+    part.write_bytes(b"x" * 1_500)
+    assert export_commands.run("get", [name, str(tmp_path / "again.csv")], wanted={}, settings=there) == 1
+    assert "not the file" in capsys.readouterr().err
+    assert export_commands.run("list", [], wanted={}, settings=there, as_json=True) == 0
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)] == [name]
+    assert export_commands.run("delete", [name], wanted={}, settings=there) == 0
+    assert export_commands.run("get", [name, "x"], wanted={}, settings=there) == 1
+    assert "There is no such export" in capsys.readouterr().err
 
 
-def test_a_long_list_takes_no_more_memory_than_a_short_one(window: Window) -> None:
-    def peak(records: int) -> int:
-        window.show(*_many(records))
-        tracemalloc.start()
-        try:
-            rows = sum(piece.count("\r\n") for piece in as_csv(window.installation, Listing()))
-            assert rows == records + 1
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+def test_the_command_gives_up_what_does_not_come(
+    window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What came so far stays, for the next time."""
+    window.show(linked("a"))
+    name = window.call("POST", "exports", json={}).json()["id"]
+    window.make_files()
 
-    short = peak(2_000)
-    assert peak(20_000) < short * 1.5
+    def away(_: int) -> Iterator[Any]:
+        raise BusUnavailable("the broker is away")
+
+    monkeypatch.setattr(window.installation.exports, "_chunks_from", away)
+    there = settings_of(window)
+    assert export_commands.run("get", [name, str(tmp_path / "f")], wanted={}, settings=there, every_s=0) == 1
+    assert "the broker is away; the same command goes on with what is in" in capsys.readouterr().err
 
 
-def _many(number: int) -> list[Pair]:
-    return [pair(f"m{one:06d}") for one in range(number)]
+@pytest.mark.parametrize(("what", "names"), [("list", ["x"]), ("make", ["a", "b"]), ("get", ["x"]), ("delete", [])])
+def test_the_command_says_how_it_is_used(what: Any, names: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert export_commands.run(what, names, wanted={}) == 1
+    assert "exports get ID FILE" in capsys.readouterr().err

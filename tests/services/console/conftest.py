@@ -24,6 +24,7 @@ from shared.io.ssrf import AddressGuard
 from shared.io.vault import Vault
 from tests.services.console.accounts import connections_of
 from tests.services.console.bench import PORTALS, Bench
+from tests.services.console.files import exports_of
 from tests.services.console.window import TOKEN, FollowedPeople, Window
 from tests.services.desk import Desk, serving
 
@@ -43,6 +44,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         webhooks=lambda _: None,
         parked_from=desk.parked_from,
         connections=connections_of(desk),
+        exports=exports_of(desk),
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
         feed_notes=MemoryFeedNotes(),
     )
@@ -60,7 +62,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         installation.views, installation.setups = window.views, desk.setups
         installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
         installation.parked_from = desk.parked_from
-        installation.connections = connections_of(desk)
+        installation.connections, installation.exports = connections_of(desk), exports_of(desk)
         installation.budgets, installation.feed_notes = MemoryBudgets(now_ms=desk.clock.now_ms), MemoryFeedNotes()
         installation._ready = lambda: window.ready
         installation.refused = lambda row: window.paused.get(row.id)

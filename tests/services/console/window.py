@@ -15,6 +15,7 @@ from services.console.web.sessions import Sessions
 from shared import topics
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
+from shared.exports import ExportDoc, ExportFile, ExportProgress
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
@@ -22,6 +23,7 @@ from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.messages import Parked, Role, User
 from shared.topics import Topic
+from tests.services.console.files import exporter_of
 from tests.services.desk import SYNC, Desk
 
 TOKEN: Final = "a long random token"
@@ -101,6 +103,16 @@ class Window:
                 continue
             reader = MemoryReader(self.desk.broker, topic)
             self.views.take(topic.name, list(reader.read_to_end()), reader.positions)
+
+    def make_files(self) -> None:
+        """Have the console make the files that were asked for."""
+        exporter_of(self.installation).look()
+
+    def publish_export(self, told: ExportFile | ExportProgress) -> None:
+        """Have a console tell how a file stands."""
+        part = "file" if isinstance(told, ExportFile) else "progress"
+        doc = ExportDoc.model_validate({part: told})
+        run_blocking(self.desk.bus.publish([Outbound(topic=topics.EXPORTS, key=f"{part}:{told.export}", message=doc)]))
 
     def stored(self, topic: Topic[Any]) -> Sequence[Stored[Any]]:
         """Return what was written to a topic."""

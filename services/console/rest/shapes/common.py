@@ -26,6 +26,7 @@ IdempotencyKey: TypeAlias = Annotated[
 At: TypeAlias = Annotated[int, Field(ge=0, le=LATEST)]
 """A moment in epoch milliseconds, or a place on a topic."""
 RecordId: TypeAlias = Annotated[str, Path(description="`id` of the record, as lists show it.")]
+ExportId: TypeAlias = Annotated[str, Path(description="`id` of the file.")]
 JobId: TypeAlias = Annotated[str, Path(description="`id` of the job.")]
 UserId: TypeAlias = Annotated[str, Path(description="`id` of the user.")]
 TokenId: TypeAlias = Annotated[str, Path(description="`id` of the token.")]

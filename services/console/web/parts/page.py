@@ -32,6 +32,7 @@ PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Records", "records", "/records"),
             Place("Parked", "inbox", "/parked"),
             Place("Jobs", "refresh", "/jobs"),
+            Place("Exports", "download", "/exports"),
         ),
     ),
     ("Operate", (Place("Health", "chart", "/health"),)),

@@ -55,6 +55,14 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def size(number: int) -> str:
+    """Return a number of bytes in its largest unit."""
+    for unit, name in ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")):
+        if number >= unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{number} bytes"
+
+
 def many(number: int, one: str, more: str = "") -> str:
     """Return a number of things, in the singular for one of them."""
     return f"{count(number)} {one if number == 1 else more or one + 's'}"

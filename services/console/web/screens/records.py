@@ -6,22 +6,20 @@ from typing import Final
 
 import htpy as h
 from htpy import Element, Node
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from services.console.use.exporting import as_csv
 from services.console.use.reasons import reason_of
-from services.console.use.records import Filter, RecordsPage, page_of
+from services.console.use.records import PERIODS, Filter, RecordsPage, page_of
 from services.console.use.resyncing import resync_chosen
 from services.console.views.lists import Listing, matching
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, hidden, notice, pick, send
 from services.console.web.parts.words import STATUS, ago, count, icon, many, url
-from services.console.web.screens import columns, jobs
+from services.console.web.screens import columns, exports, jobs
 from shared.core.records import SIDES
 
 PATH: Final = "/records"
-PERIODS: Final = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 _PAGE: Final = 50
 
 
@@ -48,16 +46,6 @@ def show(asked: Asked) -> Response:
             ],
             here=url(PATH, status="failing") if said == {"status": "failing"} else PATH,
         )
-    )
-
-
-def export(asked: Asked) -> Response:
-    """Return the whole list that the filters choose, as a file."""
-    wanted = Filter.read(asked.query).listing(asked.console.setups, asked.now_ms)
-    return StreamingResponse(
-        as_csv(asked.console, wanted),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="records.csv"'},
     )
 
 
@@ -122,9 +110,7 @@ def _filters(asked: Asked, wanted: Filter, kept: Mapping[str, str], choosing: El
         hidden("status", wanted.status),
         hidden("columns", kept["columns"]) if "columns" in kept else None,
         h.noscript[button("Apply", type="submit")],
-        h.span(".grow"),
-        button("Export", mark="download", href=url(f"{PATH}.csv", wanted.query()), id="export"),
-    ], choosing]  # fmt: skip
+    ], choosing, exports.form_of(asked, wanted)]  # fmt: skip
 
 
 def _reasons(asked: Asked, wanted: Filter) -> list[tuple[str, str]]:

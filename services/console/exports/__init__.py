@@ -1,0 +1,1 @@
+"""Lists as files: what is known of them, their formats, and what makes them."""

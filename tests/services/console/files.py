@@ -1,0 +1,57 @@
+"""Lists as files, of an installation in memory: each console follows the broker, and makes files when asked."""
+
+from collections.abc import Generator
+from typing import Final
+
+from services.console.exports.known import ExportRow, Exports
+from services.console.exports.making import Exporter
+from services.console.use.exports import Exporting
+from services.console.use.installation import Installation
+from shared import topics
+from shared.exports import ExportChunk
+from shared.io.envelope import Stored
+from shared.io.memory import MemoryReader
+from shared.io.once import MemoryOnce, Once
+from shared.io.vault import Vault
+from tests.services.desk import Desk
+
+VAULT: Final = Vault([b"k" * 32])
+
+
+class FollowedExports(Exports):
+    """Reads the broker whenever it is asked, as a follower does a moment after something was published."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+        self._reader = MemoryReader(desk.broker, topics.EXPORTS)
+
+    def follow(self) -> None:
+        """Take what was published."""
+        if self._desk.broker.available:
+            for stored in self._reader.poll(0):
+                self.apply(stored.offset, stored.key, stored.message)
+
+    def get(self, name: str) -> ExportRow | None:
+        """Return a file by its id."""
+        self.follow()
+        return super().get(name)
+
+    def rows(self) -> list[ExportRow]:
+        """List all files."""
+        self.follow()
+        return super().rows()
+
+
+def exports_of(desk: Desk) -> Exporting:
+    """Make what can be done with the files of an installation in memory."""
+
+    def chunks_from(at: int) -> Generator[Stored[ExportChunk], None, None]:
+        yield from MemoryReader(desk.broker, topics.EXPORT_CHUNKS, start={0: at}).read_to_end()
+
+    return Exporting(desk, FollowedExports(desk), VAULT, chunks_from)
+
+
+def exporter_of(console: Installation, once: Once | None = None, name: str = "console") -> Exporter:
+    """Make what makes the files of an installation, with leases of its own where none are given."""
+    return Exporter(console, once or MemoryOnce(console.clock), ready=lambda: True, name=name)
