@@ -61,6 +61,16 @@ class Topic(Generic[M]):
 
     def decode(self, raw: bytes, headers: Mapping[str, str]) -> M:
         """Read a message from the wire; raises `UnreadableMessage`."""
+        self.check(headers)
+        try:
+            return self.model.model_validate_json(raw)
+        except ValidationError as error:
+            raise UnreadableMessage(
+                "newer_version" if is_newer_word(error) else "malformed", _summary(error)
+            ) from error
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Raise `UnreadableMessage` for a message of a version that is not read here."""
         stated = headers.get("ce_dataschema", str(self.version))
         if stated not in (str(self.version), str(self.version - 1)):
             newer = stated.isascii() and stated.isdigit() and len(stated) < 6 and int(stated) > self.version
@@ -68,12 +78,6 @@ class Topic(Generic[M]):
                 "newer_version" if newer else "unknown_version",
                 f"schema version {stated[:40]!r} on {self.name}; this worker reads {self.version}",
             )
-        try:
-            return self.model.model_validate_json(raw)
-        except ValidationError as error:
-            raise UnreadableMessage(
-                "newer_version" if is_newer_word(error) else "malformed", _summary(error)
-            ) from error
 
 
 def _summary(error: ValidationError) -> str:

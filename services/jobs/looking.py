@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias
 from services.jobs.work import Work
 from shared import topics
 from shared.core.pairs import NewerState, Pair, PairEvent
-from shared.core.searching import is_found
 from shared.core.syncs import Job, Sync
 from shared.io.links import Slots
 from shared.io.ports import Outbound, run_blocking
+from shared.rules.searching import is_found
 
 Rows: TypeAlias = Sequence[tuple[str, Slots]]
 

@@ -34,6 +34,7 @@ class TopicReader(Generic[M]):
         start: First offset of each partition; those not named start at their beginning.
         unreadable: Told of each message that cannot be decoded. Without it such a message is raised: to go on
             without it could mean to forget a pair.
+        decode: Reads a message, where less is needed than the topic's own type; raises `UnreadableMessage`.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class TopicReader(Generic[M]):
         *,
         start: Mapping[int, int] | None = None,
         unreadable: Callable[[Received, UnreadableMessage], None] | None = None,
+        decode: Callable[[bytes, Mapping[str, str]], Any] | None = None,
     ) -> None:
         self._topic = topic
+        self._decode_value = decode or topic.decode
         self._unreadable = unreadable
         try:
             self._consumer: Any = make_client(
@@ -125,7 +128,7 @@ class TopicReader(Generic[M]):
         message: M | None = None
         if record.value is not None:
             try:
-                message = self._topic.decode(record.value, headers)
+                message = self._decode_value(record.value, headers)
             except UnreadableMessage as error:
                 if self._unreadable is None:
                     raise

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import psutil
 
-from services.console.use.records import Filter, page_of
+from services.console.use.records import Filter, page_of, sort_of
+from services.console.views import glance
 from services.console.views.projection import Views
 from services.console.web.asked import Asked, Site
 from services.console.web.screens import records
@@ -20,7 +21,8 @@ from shared import topics
 from shared.core.pairs import Match, Pair, SideState
 from shared.core.records import Version
 from shared.core.syncs import SyncSide
-from shared.io.envelope import Stored
+from shared.io.envelope import Stored, fresh_bits, read_headers, wire_headers, wrap
+from shared.io.ports import Outbound
 from shared.messages import SetupDoc
 from tests.bench.figures import Figure, figure
 from tests.services.console.conftest import opened
@@ -42,8 +44,10 @@ _FIRST: Final = ("Anna", "Bruno", "Chiara", "Dario", "Elena", "Fabio", "Gaia", "
 _LAST: Final = ("Rossi", "Bianchi", "Müller", "Smith", "Okafor", "Larsen", "Novak", "Silva", "Dubois", "Kim")
 _TEXTS: Final = (
     "rossi", "zoë müller", "rossi99", "x.example", "nobody at all", "l123456", "anna.rossi", "4242@", "k", "100%",
+    "x1 rossi", "zo smi k", "l12", "required blank", "duplicate rossi",
 )  # fmt: skip
-"""Common and rare words, parts of them, an id, and what matches nothing."""
+"""Common and rare words, beginnings of them, ids, words of reasons, and what matches nothing."""
+_BITS: Final = fresh_bits()
 _STEP_MS: Final = 2_500
 """Between two changes, so that a million of them go back for a month."""
 
@@ -53,7 +57,7 @@ def measure(rows: int = ROWS, pages: int = PAGES) -> list[Figure]:
     bits = random.Random(1)
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as renew:
         window = renew(Path(folder) / "filled")
-        taken_s = fill_window(window, rows, bits)
+        read_s, taken_s = fill_window(window, rows, bits)
         lists_ms, pages_ms, slowest = _ask(window, pages, bits)
         resident = psutil.Process().memory_info().rss / 2**20
     print(f"slowest: {slowest}; resident with all that measures: {resident:.0f} MiB")
@@ -66,13 +70,14 @@ def measure(rows: int = ROWS, pages: int = PAGES) -> list[Figure]:
         figure("a page of that list, the slowest", max(pages_ms), "ms",
                baseline="finding its rows and their number, the slowest", baseline_value=max(lists_ms),
                goal="none over 250 ms", met=max(pages_ms) <= 250),
-        figure("states taken into the console's views", rows / taken_s, "records a processor second",
-               baseline="pages a processor second, p50", baseline_value=1000 / _at(pages_ms, 0.5)),
+        figure("the console's views built anew: tables and indexes", rows / taken_s, "records a processor second",
+               baseline="with decoding each state and its headers", baseline_value=rows / (read_s + taken_s),
+               goal="at least 10000", met=rows / taken_s >= 10_000),
     ]  # fmt: skip
 
 
-def fill_window(window: Window, rows: int, bits: random.Random) -> float:
-    """Set the syncs up, and fill the views; returns the processor seconds of taking the states."""
+def fill_window(window: Window, rows: int, bits: random.Random) -> tuple[float, float]:
+    """Set the syncs up, and build the views; returns the processor seconds of reading and of taking the states."""
     for name, object_, _ in _SYNCS[1:]:
         made = people(id=name, left=SyncSide(connection=LEFT, object=object_),
                       right=SyncSide(connection=RIGHT, object=object_))  # fmt: skip
@@ -80,16 +85,21 @@ def fill_window(window: Window, rows: int, bits: random.Random) -> float:
     return _fill(window.views, rows, window.desk.clock.now_ms(), bits)
 
 
-def _fill(views: Views, rows: int, now_ms: int, bits: random.Random) -> float:
-    """Take states in no order; returns the processor seconds of taking them."""
-    order, taken_s = list(range(rows)), 0.0
+def _fill(views: Views, rows: int, now_ms: int, bits: random.Random) -> tuple[float, float]:
+    """Build the views anew from states in no order; returns the processor seconds of reading and of taking them."""
+    order, read_s, taken_s = list(range(rows)), 0.0, 0.0
     bits.shuffle(order)
+    views.begin_build()
     for first in range(0, rows, _AT_ONCE):
-        batch = [_stored(_made(number, now_ms, bits)) for number in order[first : first + _AT_ONCE]]
+        records = [_record(_made(number, now_ms, bits)) for number in order[first : first + _AT_ONCE]]
         began = time.thread_time()
+        batch = [_read(record) for record in records]
+        read = time.thread_time()
         views.take(topics.PAIR_STATE.name, batch, {0: first})
-        taken_s += time.thread_time() - began
-    return taken_s
+        read_s, taken_s = read_s + read - began, taken_s + time.thread_time() - read
+    began = time.thread_time()
+    views.end_build()
+    return read_s, taken_s + time.thread_time() - began
 
 
 def _made(number: int, now_ms: int, bits: random.Random) -> Pair:
@@ -107,8 +117,19 @@ def _made(number: int, now_ms: int, bits: random.Random) -> Pair:
     )  # fmt: skip
 
 
-def _stored(pair: Pair) -> Stored[Pair]:
-    return Stored(partition=0, offset=0, key=pair.pair, message=pair, raw=pair.text().encode(), headers={})
+def _record(pair: Pair) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Return a state as Kafka's client gives it: its value and its headers."""
+    out = Outbound(topic=topics.PAIR_STATE, key=pair.pair, message=pair)
+    raw = wrap(out, source="matcher", now_ms=pair.synced_ms, setups=1, bits=_BITS)
+    assert raw.value is not None
+    return raw.value, wire_headers(raw.headers)
+
+
+def _read(record: tuple[bytes, list[tuple[str, bytes]]]) -> Stored[Any]:
+    """Read a state as whoever follows the journal does."""
+    value, headers = record[0], read_headers(record[1])
+    pair = glance.read(value, headers)
+    return Stored(partition=0, offset=0, key=pair.pair, message=pair, raw=value, headers=headers)
 
 
 def _drawn(bits: random.Random) -> Iterator[dict[str, str]]:
@@ -123,6 +144,7 @@ def _drawn(bits: random.Random) -> Iterator[dict[str, str]]:
             "category": bits.choice(("", "", *_REASONS.get(status, _REASONS["failing"]))),
             "period": bits.choice(("", "", "", "1h", "24h", "7d", "30d")),
             "q": bits.choice(("", "", "", *_TEXTS)),
+            "sort": bits.choice(("", "", "changed", "name", "-name")),
         }
         yield {name: value for name, value in drawn.items() if value}
 
@@ -143,7 +165,8 @@ def _ask(window: Window, pages: int, bits: random.Random) -> tuple[list[float], 
             records.show(asked)
             pages_ms.append((time.thread_time() - began) * 1000)
             began = time.thread_time()
-            found = page_of(window.installation, Filter.read(query), query.get("cursor", ""), 50)
+            sort = sort_of(query.get("sort", ""))
+            found = page_of(window.installation, Filter.read(query), query.get("cursor", ""), 50, sort)
             lists_ms.append((time.thread_time() - began) * 1000)
             if pages_ms[-1] == max(pages_ms):
                 slowest = f"{query} {pages_ms[-1]:.0f} ms, its list {lists_ms[-1]:.0f} ms"

@@ -78,7 +78,6 @@ class Exporter:
             except (sqlite3.Error, BusUnavailable, NotReady, VaultError) as error:  # made anew when that is over
                 trouble.begun(detail=str(error))
             stop.wait(_EVERY_S)
-        self._console.views.close()
 
     def look(self) -> None:
         """Make every file that is to be made and nobody makes, and remove those whose time is over."""

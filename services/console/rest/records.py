@@ -14,6 +14,7 @@ from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.use.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
 from services.console.use.resyncing import resync_chosen
+from services.console.views.lists import Sort
 from shared.core.pairs import Pair
 from shared.core.records import SIDES
 
@@ -27,7 +28,7 @@ def _filter(
     period: Annotated[Period, Query(description="Changed within this time.")] = "",
     since: Annotated[int, Query(ge=0, le=LATEST_MS, description="Changed since, epoch milliseconds.")] = 0,
     q: Annotated[
-        str, Query(description="Parts of the name or of an address, or the id of a record.", max_length=LONGEST)
+        str, Query(description="Words of the name, an address, an id or the reason.", max_length=LONGEST)
     ] = "",
 ) -> Filter:
     return Filter(
@@ -46,13 +47,16 @@ def add_records(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a
     @router.get(
         "/records",
         tags=["records"],
-        summary="Records that filters choose, the newest change first",
+        summary="Records that filters choose, sorted",
         response_model=RecordList,
     )
     def list_records(
-        wanted: Annotated[Filter, Depends(_filter)], cursor: Cursor = "", limit: Limit = 50
+        wanted: Annotated[Filter, Depends(_filter)],
+        sort: Annotated[Sort, Query(description="By the last change or by name; `-` turns the order.")] = "-changed",
+        cursor: Cursor = "",
+        limit: Limit = 50,
     ) -> dict[str, Any]:
-        page = page_of(api, wanted, cursor, limit)
+        page = page_of(api, wanted, cursor, limit, sort)
         rows = [shown(pair) for pair in api.views.states([row.pair for row in page.rows])]
         total = asdict(page.total) if page.total else None
         return {"records": rows, "total": total, "next": page.next or None}

@@ -24,8 +24,8 @@ def find(console: Installation, text: str) -> list[Pair]:
     found = {pair.pair: pair for name in _ids(wanted) for pair in _by_id(console, name)}
     if found:
         return list(found.values())
-    page = console.views.newest(Listing(text=wanted, limit=MOST))
-    return [pair for row in page.rows if (pair := console.views.pair(row.pair)) is not None]
+    page = console.views.listed(Listing(text=wanted, limit=MOST))
+    return console.views.states([row.pair for row in page.rows])
 
 
 def _by_id(console: Installation, name: str) -> Iterator[Pair]:

@@ -17,7 +17,8 @@ from services.console.use.publishing import publish
 from services.console.use.reasons import acting
 from services.console.use.troubles import troubles
 from services.console.views.past import steps_of
-from services.console.views.projection import FOLLOWED, SHOWN, Views
+from services.console.views.projection import FOLLOWED, Views
+from services.console.views.rows import SHOWN
 from shared import topics
 from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from shared.core.pairs import Pair
 from shared.rules.errors import CODES, EXCLUDED, WAITING
+from shared.rules.searching import title_of
 
 _OWNER = "owner of the record"
 
@@ -20,14 +21,13 @@ class Reason:
 
 def reason_of(status: str, code: str) -> Reason:
     """Return what the reason of a status means; one that only a newer version knows is shown by its name."""
+    title = title_of(status, code) or code or "No reason given"
     if status == "pending" and code in WAITING:
-        return Reason(WAITING[code].removesuffix("."))
+        return Reason(title)
     if status == "excluded" and code in EXCLUDED:
-        return Reason(EXCLUDED[code].title, EXCLUDED[code].hint)
+        return Reason(title, EXCLUDED[code].hint)
     row = CODES.get(code)
-    if row is None:
-        return Reason(code or "No reason given")
-    return Reason(row.title, row.remedy, "" if row.who == "nobody" else row.who)
+    return Reason(title) if row is None else Reason(title, row.remedy, "" if row.who == "nobody" else row.who)
 
 
 def acting(pair: Pair) -> str:

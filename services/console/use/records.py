@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from services.console.use.cursors import opened, spelled
 from services.console.use.reasons import reason_of
-from services.console.views.lists import Listing, PairRow, Total
+from services.console.views.lists import Listing, PairRow, Place, Sort, Total
 from shared.core.records import SIDES
 from shared.setups import Setups
 
@@ -20,12 +20,13 @@ Status: TypeAlias = Literal["", "failing", "pending", "excluded", "in_sync"]
 Period: TypeAlias = Literal["", "1h", "24h", "7d", "30d"]
 TITLES: Final = {"failing": "Failing", "pending": "Pending", "excluded": "Excluded", "in_sync": "In sync"}
 """What people call each status."""
+SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 LONGEST: Final = 200
 """Characters of a text that is searched for."""
 LATEST_MS: Final = 2**53
 PERIODS: Final = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
 _PERIODS_MS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000}
-_PLACE: Final[TypeAdapter[tuple[int, str]]] = TypeAdapter(tuple[Annotated[int, Field(ge=0, le=LATEST_MS)], str])
+_PLACE: Final = TypeAdapter(Place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,18 +119,27 @@ class RecordsPage:
     """How many records there are in all, where that costs little."""
     next: str
     """The cursor of the next page; empty after the last one."""
-    searched_to_ms: int = 0
-    """Up to which change back this page has looked, where so many were looked at that it was not filled."""
+    searched_to: int | str | None = None
+    """Up to which change, or which name, this page has looked, where so many were looked at that it was not filled."""
+    is_loading: bool = False
+    """Whether the list is being built: it is in no order, and has not got everything yet."""
 
 
-def page_of(console: "Installation", asked: Filter, cursor: str, limit: int) -> RecordsPage:
-    """Return one page of the list, the newest change first; raises `Problem` for a cursor that none of us made."""
+def sort_of(text: str) -> Sort:
+    """Return the order that an address names; the newest change first where it names none."""
+    return next((sort for sort in SORTS if sort == text), SORTS[0])
+
+
+def page_of(console: "Installation", asked: Filter, cursor: str, limit: int, sort: Sort = "-changed") -> RecordsPage:
+    """Return one page of the list; raises `Problem` for a cursor that none of us made."""
     wanted = asked.listing(console.setups, console.clock.now_ms())
-    found = console.views.newest(replace(wanted, after=opened(cursor, _PLACE) if cursor else None, limit=limit + 1))
-    rows = found.rows[:limit]
-    if len(found.rows) > limit:
-        return RecordsPage(rows=rows, total=found.total, next=spelled((rows[-1].changed_ms, rows[-1].pair)))
-    if found.further is None:
-        return RecordsPage(rows=rows, total=found.total, next="")
-    further = found.further
-    return RecordsPage(rows=rows, total=found.total, next=spelled(further), searched_to_ms=further[0])
+    found = console.views.listed(
+        replace(wanted, after=opened(cursor, _PLACE) if cursor else None, limit=limit, sort=sort)
+    )
+    return RecordsPage(
+        rows=found.rows,
+        total=found.total,
+        next=spelled(found.next) if found.next else "",
+        searched_to=found.next.key if found.next and not found.is_full else None,
+        is_loading=found.is_loading,
+    )

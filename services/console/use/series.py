@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from services.console.use.installation import Installation
 from services.console.views.hours import HOUR_MS, of_connection, of_sync, percentile
-from services.console.views.projection import SHOWN
+from services.console.views.rows import SHOWN
 
 Range: TypeAlias = Literal["24h", "7d", "30d", "90d"]
 SLOTS: Final[Mapping[Range, tuple[int, int]]] = {"24h": (24, 1), "7d": (56, 3), "30d": (60, 12), "90d": (90, 24)}

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
+from services.console.views import glance
 from services.console.views.projection import FOLLOWED, Views
 from shared import logs, topics
 from shared.io.clock import SystemClock
@@ -54,18 +56,28 @@ class Follower:
     def _follow(self, topic: Topic[Any]) -> None:
         reader = self._readers.get(topic.name)
         if reader is None:
-            reader = self._open(topic)
-            batch: list[Stored[Any]] = []
-            for stored in reader.read_to_end():
-                batch.append(stored)
-                if len(batch) >= AT_ONCE:
-                    self._views.take(topic.name, batch, {})
-                    batch = []
-            self._views.take(topic.name, batch, reader.positions)
+            self._catch_up(topic, self._open(topic))
             return
         found = reader.poll(0.2 if topic is topics.PAIR_STATE else 0.02)
         if found:
             self._views.take(topic.name, found, reader.positions)
+
+    def _catch_up(self, topic: Topic[Any], reader: TopicReader[Any]) -> None:
+        """Read a topic to its end; where there is no pair yet, what makes lists quick is made after all are read."""
+        if topic is topics.PAIR_STATE:
+            self._views.begin_build()
+        begun = sum(reader.positions.values())
+        missing = max(1, sum(reader.ends().values()) - begun)
+        batch: list[Stored[Any]] = []
+        for stored in reader.read_to_end():
+            batch.append(stored)
+            if len(batch) >= AT_ONCE:
+                self._views.take(topic.name, batch, {})
+                batch = []
+                self._views.tell_read((sum(reader.positions.values()) - begun) / missing)
+        self._views.take(topic.name, batch, reader.positions)
+        if topic is topics.PAIR_STATE:
+            self._views.end_build()
 
     def _forget(self) -> None:
         """Forget now and then what the history forgets as well."""
@@ -80,16 +92,20 @@ class Follower:
 
     def _open(self, topic: Topic[Any]) -> TopicReader[Any]:
         start = self._views.positions(topic.name)
-        reader: TopicReader[Any] = TopicReader(self._settings, topic, start=start, unreadable=_unreadable)
+        reader = self._reader(topic, start)
         ends = reader.ends()
         if any(offset > ends.get(part, 0) for part, offset in start.items()):
             _log.warning("journal_is_shorter", topic=topic.name, detail="the views are built again")
             reader.close()
             self._close()
             self._views.clear()
-            reader = TopicReader(self._settings, topic, unreadable=_unreadable)
+            reader = self._reader(topic, {})
         self._readers[topic.name] = reader
         return reader
+
+    def _reader(self, topic: Topic[Any], start: Mapping[int, int]) -> TopicReader[Any]:
+        decode = glance.read if topic is topics.PAIR_STATE else None
+        return TopicReader(self._settings, topic, start=start, unreadable=_unreadable, decode=decode)
 
     def _close(self) -> None:
         for reader in self._readers.values():

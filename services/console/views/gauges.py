@@ -54,7 +54,6 @@ class Gauges:
             except sqlite3.Error as error:  # the views are being built again
                 trouble.begun(detail=str(error))
             stop.wait(_EVERY_S)
-        self._views.close()
 
     def show(self) -> None:
         """Write all gauges now, and remove those of what is no more."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from shared.core.pairs import Pair
+from services.console.views.glance import Listed
 from shared.core.words import Did
 from shared.io.envelope import Stored
 from shared.messages import HealthHour, HistoryStep
@@ -107,7 +107,7 @@ def count_steps(database: sqlite3.Connection, steps: Sequence[HistoryStep]) -> N
     add(database, found)
 
 
-def count_delays(database: sqlite3.Connection, pairs: Sequence[Pair]) -> None:
+def count_delays(database: sqlite3.Connection, pairs: Sequence[Listed]) -> None:
     """Add up how long changes took from when they were learned of until their pair was in sync again."""
     names = list({pair.pair for pair in pairs})
     marks = ", ".join("?" * len(names))

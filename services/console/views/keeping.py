@@ -68,7 +68,6 @@ class HealthKeeper:
             except (sqlite3.Error, BusUnavailable) as error:  # the views are built again, or Kafka is away
                 trouble.begun(detail=str(error))
             stop.wait(_EVERY_S)
-        self._views.close()
 
     def look(self) -> None:
         """Look at every connection once, and publish the hours that are over since."""

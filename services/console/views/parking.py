@@ -18,7 +18,25 @@ TABLES: Final = (
     """CREATE TABLE parked_decisions (at INTEGER NOT NULL, parked_ms INTEGER NOT NULL, what TEXT NOT NULL,
     why TEXT NOT NULL, who TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,
     decided_ms INTEGER NOT NULL, PRIMARY KEY (at, parked_ms)) WITHOUT ROWID""",
+    "CREATE TABLE parked_tallies (reason TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID",
 )
+
+
+def _add(row: str, by: int) -> str:
+    return (
+        f"INSERT INTO parked_tallies VALUES ({row}.reason, {by})"  # noqa: S608 - NEW or OLD
+        f" ON CONFLICT (reason) DO UPDATE SET n = n + {by};"
+    )
+
+
+TRIGGERS: Final = (
+    f"CREATE TRIGGER parked_added AFTER INSERT ON parked BEGIN {_add('NEW', 1)} END",
+    f"CREATE TRIGGER parked_removed AFTER DELETE ON parked BEGIN {_add('OLD', -1)} END",
+    f"""CREATE TRIGGER parked_changed AFTER UPDATE OF reason ON parked WHEN OLD.reason <> NEW.reason
+    BEGIN {_add("OLD", -1)} {_add("NEW", 1)} END""",
+)
+"""Messages are counted in the transaction that parks or removes one. A row is updated or deleted, never replaced:
+SQLite fires no trigger for the row that a replacing one pushes out."""
 _COLUMNS: Final = "at, topic, key, reason, detail, at_ms, replays"
 
 
@@ -92,6 +110,11 @@ def waiting(
     order = "ASC" if oldest else "DESC"
     sql = f"SELECT {_COLUMNS} FROM parked WHERE {' AND '.join(where)} ORDER BY at {order} LIMIT ?"  # noqa: S608 - all values are bound
     return [dict(row) for row in database.execute(sql, (*given, limit))]
+
+
+def counts(database: sqlite3.Connection) -> dict[str, int]:
+    """Return how many messages wait, by reason."""
+    return {row[0]: row[1] for row in database.execute("SELECT reason, n FROM parked_tallies WHERE n > 0")}
 
 
 def number_waiting(database: sqlite3.Connection, wanted: ParkedFilter) -> int:

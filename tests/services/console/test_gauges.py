@@ -92,12 +92,14 @@ def test_telling_it_reads_no_rows(window: Window) -> None:
     """Each statement is a look at the kept counts, or one step into an index."""
     show, _ = gauges(window, {})
     window.show(pair("a"), pair("b", "pending", reason="queued"))
-    database, said = window.views._connection(), list[str]()
-    database.set_trace_callback(said.append)
-    show.show()
-    database.set_trace_callback(None)
-    plans = [row["detail"] for text in said for row in database.execute(f"EXPLAIN QUERY PLAN {text}")]
-    assert any("pair_tallies" in row for row in plans)
+    said = list[str]()
+    with window.views._reading() as database:
+        database.set_trace_callback(said.append)
+    show.show()  # the connection that came back last is lent first
+    with window.views._reading() as database:
+        database.set_trace_callback(None)
+        plans = [row["detail"] for text in said for row in database.execute(f"EXPLAIN QUERY PLAN {text}")]
+    assert any("tallies" in row for row in plans)
     assert [row for row in plans if row.startswith("SCAN") and row.split()[1] in ("pairs", "parked", "steps")] == []
     looks = [row for row in plans if " pairs " in row]
     assert looks
@@ -111,7 +113,7 @@ def test_kept_counts_are_what_counting_gives(tmp_path_factory: Any, rows: Any) -
     for message in journal(rows):
         views.take(topics.PAIR_STATE.name, [message], {})
     counted: dict[str, dict[str, dict[str, int]]] = {}
-    for row in views.newest(Listing(limit=500)).rows:
+    for row in views.listed(Listing(limit=500)).rows:
         reasons = counted.setdefault(row.sync, {}).setdefault(row.status, {})
         reasons[row.reason] = reasons.get(row.reason, 0) + 1
     assert views.counts() == counted

@@ -5,16 +5,18 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.console.views.lists import Listing
+from services.console.views.lists import Listing, Total
 from services.console.views.past import KEPT_STEPS
-from services.console.views.projection import FORM, SHOWN, FeedRow, Views
+from services.console.views.projection import FORM, READERS, Building, FeedRow, Views
+from services.console.views.rows import SHOWN, end_load, tallies
 from shared import topics
 from shared.core.pairs import Pair, SideState, Trace
 from shared.core.records import Version
@@ -55,8 +57,19 @@ def tell(views: Views, *steps: HistoryStep) -> None:
 
 def dump(views: Views) -> dict[str, list[tuple[Any, ...]]]:
     """Give everything the views hold."""
-    tables = ("pairs", "steps", "settled", "cursors", "parked", "positions")
-    return {name: sorted(tuple(row) for row in views._connection().execute(f"SELECT * FROM {name}")) for name in tables}
+    tables = ("steps", "settled", "cursors", "parked", "positions")
+    with views._reading() as database:
+        held = {name: sorted(tuple(row) for row in database.execute(f"SELECT * FROM {name}")) for name in tables}
+        held["pairs"] = sorted(tuple(row) for row in database.execute(_PAIRS))
+        held["tallies"] = sorted(tuple(row) for row in tallies(database))
+    return held
+
+
+_PAIRS: Final = """
+SELECT pair, label, ident, left_id, right_id, state, words, changed_ms, sync.name, status, reason.name
+FROM pairs JOIN told USING (id) JOIN words USING (id) JOIN names sync ON sync.id = sync JOIN names reason
+ON reason.id = reason
+"""
 
 
 STATUSES = (*SHOWN, "hidden", "closed", "absorbed")
@@ -82,17 +95,23 @@ def journal(rows: list[tuple[str, str, str, bool]]) -> list[Stored[Any]]:
 def test_the_views_depend_on_the_journal_alone(
     tmp_path_factory: pytest.TempPathFactory, rows: Any, cut: int, back: int
 ) -> None:
-    """Reading in pieces, and reading a piece again, comes to the same as reading once."""
+    """Reading in pieces, reading a piece again, and making the indexes afterwards come to the same as reading once."""
     folder = tmp_path_factory.mktemp("v")
-    once, often, made = Views(folder / "a.sqlite"), Views(folder / "b.sqlite"), journal(rows)
-    name, end = topics.PAIR_STATE.name, {0: len(made)}
+    once, often, built = (Views(folder / f"{name}.sqlite") for name in "abc")
+    made, name = journal(rows), topics.PAIR_STATE.name
+    end = {0: len(made)}
     once.take(name, made, end)
-    often.take(name, made[:cut], {0: cut})
-    often.take(name, made[max(0, cut - back) :], end)
-    often.take(name, [], end)
-    assert dump(once) == dump(often)
-    once.close()
-    often.close()
+    built.begin_build()
+    for views in (often, built):
+        views.take(name, made[:cut], {0: cut})
+        views.take(name, made[max(0, cut - back) :], end)
+        views.take(name, [], end)
+    built.end_build()
+    assert dump(once) == dump(often) == dump(built)
+    for wanted in (Listing(limit=99), Listing(limit=99, sort="name"), Listing(text="l", limit=99), Listing(text="r1")):
+        assert once.listed(wanted) == often.listed(wanted) == built.listed(wanted)
+    for views in (once, often, built):
+        views.close()
 
 
 @given(JOURNAL)
@@ -101,17 +120,18 @@ def test_the_counts_are_all_the_rows_that_there_are(tmp_path_factory: pytest.Tem
     """in_sync + pending + failing + excluded is what a list without a filter shows; nothing is counted twice."""
     views = Views(tmp_path_factory.mktemp("v") / "views.sqlite")
     made = journal(rows)
-    views.take(topics.PAIR_STATE.name, made, {})
+    for first in range(0, len(made), 7):
+        views.take(topics.PAIR_STATE.name, made[first : first + 7], {})
     last = {row.key: row.message for row in made}
     expected = {key for key, row in last.items() if row is not None and row.status in SHOWN}
     counted = views.counts()
     assert sum(n for sync in counted.values() for reasons in sync.values() for n in reasons.values()) == len(expected)
-    assert {row.pair for row in views.newest(Listing(limit=500)).rows} == expected
+    assert {row.pair for row in views.listed(Listing(limit=500)).rows} == expected
     for sync, statuses in counted.items():
         for status, reasons in statuses.items():
             for reason, number in reasons.items():
                 wanted = Listing(syncs=(sync,), status=status, reason=reason, limit=500)
-                assert len(views.newest(wanted).rows) == number
+                assert len(views.listed(wanted).rows) == number
     views.close()
 
 
@@ -151,36 +171,46 @@ def test_steps_that_are_too_old_are_forgotten(views: Views) -> None:
 
 
 def test_pages_hold_every_row_once(views: Views) -> None:
-    """Each page begins after the last row of the one before, in the order of sync and pair."""
+    """Each page begins after the last row of the one before, in an order that no change alters."""
     take(views, *(pair(f"{number:02d}", sync="ab"[number % 2]) for number in range(25)))
     found: list[tuple[str, str]] = []
     after = ("", "")
     while rows := views.in_order(Listing(limit=4), after):
         found += [(row.sync, row.pair) for row in rows]
         after = found[-1]
-    assert found == sorted(found)
+        take(views, *(pair(f"{number:02d}", "failing", 2, sync="ab"[number % 2], changed_ms=9) for number in range(25)))
     assert len(found) == len(set(found)) == 25
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ({"text": "50% Off_"}, {"a"}), ({"text": "50"}, {"a", "b"}), ({"text": "%"}, {"a"}), ({"text": "_"}, {"a"}),
-        ({"text": "off"}, {"a", "b"}), ({"text": "l-c"}, {"c"}), ({"text": "l-"}, set()), ({"text": "\\"}, {"c"}),
-        ({"text": "' OR 1=1 --"}, set()), ({"since_ms": 20}, {"b", "c"}), ({"status": "failing"}, {"c"}),
-        ({"syncs": ("s' --",)}, set()),
-    ],
+_FOUND: Final[tuple[tuple[dict[str, Any], set[str]], ...]] = (
+    ({"text": "50% Off_"}, {"a", "b"}), ({"text": "50"}, {"a", "b"}), ({"text": "%"}, set()), ({"text": "_"}, set()),
+    ({"text": "offe"}, {"b"}), ({"text": "l-c"}, {"c"}), ({"text": "l-"}, {"a", "b", "c"}), ({"text": "\\"}, set()),
+    ({"text": "' OR 1=1 --"}, set()), ({"text": 'x" OR "off'}, set()), ({"text": "off*"}, {"a", "b"}),
+    ({"text": "words : off"}, set()), ({"text": "NOT off"}, set()), ({"text": "off NEAR off"}, set()),
+    ({"text": "back AND slash"}, set()), ({"text": "slash back"}, {"c"}), ({"text": "lash"}, set()),
+    ({"text": "s1"}, set()), ({"text": "_s1"}, set()), ({"text": "REQUIRED blank"}, {"c"}),
+    ({"text": "required missing sl"}, {"c"}), ({"text": "ÄNN"}, {"b"}), ({"text": "田中"}, {"c"}),
+    ({"text": "\x00"}, set()), ({"text": "off\x00off"}, {"a", "b"}), ({"text": "x" * 5000}, set()),
+    ({"since_ms": 20}, {"b", "c"}), ({"status": "failing"}, {"c"}), ({"syncs": ("s' --",)}, set()),
 )  # fmt: skip
-def test_filters_mean_what_they_say(views: Views, query: dict[str, Any], expected: set[str]) -> None:
-    """Text is part of the label, as it stands, or the whole id of a record; nothing in it is a pattern."""
+
+
+@pytest.mark.parametrize("state", ["built", "being built"])
+def test_filters_mean_what_they_say(views: Views, state: str) -> None:
+    """Each word of a text begins a word of the name, an address, an id or the reason; no sign in it means more."""
+    if state == "being built":
+        views.begin_build()
     take(
         views,
         pair("a", label="50% Off_er", changed_ms=10),
-        pair("b", label="50 offers", changed_ms=20),
-        pair("c", "failing", label="back\\slash", changed_ms=30),
+        pair("b", label="50 offers Änn", changed_ms=20),
+        pair("c", "failing", label="back\\slash 田中太郎", reason="required_missing", changed_ms=30),
         pair("d", "hidden", label="50% Off_er", changed_ms=40),
     )
-    assert {row.pair for row in views.newest(Listing(**query)).rows} == expected
+    for query, expected in _FOUND:
+        found = views.listed(Listing(**query))
+        assert {row.pair for row in found.rows} == expected, query
+        assert found.total == Total(len(expected), exact=True), query
 
 
 def test_a_record_is_found_where_it_is_now(views: Views) -> None:
@@ -241,7 +271,8 @@ def test_a_file_that_is_no_use_is_made_anew(tmp_path: Path, damage: str) -> None
         views.close()
         path.write_bytes(b"no database at all" * 100)
     else:
-        views._connection().execute(f"PRAGMA user_version = {FORM + 1}")
+        with views._transaction() as database:
+            database.execute(f"PRAGMA user_version = {FORM + 1}")
         views.close()
     again = Views(path)
     assert (again.pair("a"), again.positions(topics.PAIR_STATE.name)) == (None, {})
@@ -299,5 +330,52 @@ def test_the_views_are_for_their_user_alone_and_their_log_is_cut(tmp_path: Path)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (path.parent, *path.parent.iterdir())}
     assert modes.pop("console") == 0o700
     assert set(modes.values()) == {0o600}, modes
-    assert views._connection().execute("PRAGMA journal_size_limit").fetchone()[0] <= 64 << 20
+    with views._transaction() as database:
+        assert database.execute("PRAGMA journal_size_limit").fetchone()[0] <= 64 << 20
     views.close()
+
+
+def test_a_build_that_was_broken_off_goes_on(tmp_path: Path) -> None:
+    """Where it was: the indexes are made once, after all is read, whichever step the process died at."""
+    path = tmp_path / "views.sqlite"
+    views = Views(path)
+    views.begin_build()
+    take(views, pair("a", label="Ann"), at=1)
+    views.close()
+    views = Views(path)
+    views.begin_build()
+    assert views.building == Building(0.0, is_read=False)
+    take(views, pair("b", label="Ann"), at=2)
+    steps = end_load(views._transaction)
+    for _ in range(4):
+        next(steps)
+    views.close()
+    views = Views(path)
+    views.begin_build()
+    assert views.building is not None
+    assert views.holding("s", "L", "l-a") is None, "its index may be missing"
+    take(views, pair("b", label="Bob", left="new"), at=3)
+    views.end_build()
+    assert views.building is None
+    assert {row.pair for row in views.listed(Listing(text="ann")).rows} == {"a"}
+    assert views.listed(Listing(text="bob")).is_loading is False
+    assert views.holding("s", "L", "new") is not None
+    views.begin_build()
+    assert views.building is None, "what is whole is not built again"
+    views.close()
+
+
+def test_few_read_at_once(views: Views) -> None:
+    """Each that reads keeps some of the file in memory: so many do, and the others wait for their turn."""
+    with ExitStack() as stack:
+        read = [stack.enter_context(views._reading()) for _ in range(READERS)]
+        sizes = [-database.execute("PRAGMA cache_size").fetchone()[0] for database in read]
+        waiting = threading.Thread(target=views.counts)
+        waiting.start()
+        waiting.join(0.1)
+        assert waiting.is_alive()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    with views._transaction() as database:
+        sizes.append(-database.execute("PRAGMA cache_size").fetchone()[0])
+    assert sum(sizes) <= 64 << 10

@@ -57,7 +57,8 @@ def test_a_record_deep_among_many_is_found(
     window: Window, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page that has looked at many leads on, and the command follows."""
-    monkeypatch.setattr(lists, "WALKED", 3)
+    for name, value in {"SMALL": 0, "SMALL_WITH_TEXT": 0, "_BLOCK": 3, "_WALK_S": 0.0}.items():
+        monkeypatch.setattr(lists, name, value)
     window.show(*(linked(f"p{number:02d}", changed_ms=number + 1) for number in range(20)))
     assert why.run("h-p00", settings=settings_of(window)) == 0
     assert capsys.readouterr().out.startswith("P00 (")

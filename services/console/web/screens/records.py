@@ -9,9 +9,9 @@ from htpy import Element, Node
 from starlette.responses import Response
 
 from services.console.use.reasons import reason_of
-from services.console.use.records import PERIODS, Filter, RecordsPage, page_of
+from services.console.use.records import PERIODS, SORTS, Filter, RecordsPage, page_of, sort_of
 from services.console.use.resyncing import resync_chosen
-from services.console.views.lists import Listing, matching
+from services.console.views.lists import Listing, Sort, matching
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, hidden, notice, pick, send
@@ -21,24 +21,30 @@ from shared.core.records import SIDES
 
 PATH: Final = "/records"
 _PAGE: Final = 50
+_SORTED: Final = {"": "Newest change", "changed": "Oldest change", "name": "Name", "-name": "Name, Z to A"}
 
 
 def show(asked: Asked) -> Response:
     """Return one page of the list."""
     wanted, cursor = Filter.read(asked.query), asked.query.get("cursor", "")
     if any(name in asked.query for name in columns.PLACES):
-        return see_other(url(PATH, wanted.query(), columns=columns.chosen(asked.query)))
-    found, said = page_of(asked.console, wanted, cursor, _PAGE), wanted.query()
+        return see_other(
+            url(PATH, wanted.query(), columns=columns.chosen(asked.query), sort=asked.query.get("sort", ""))
+        )
+    sort = sort_of(asked.query.get("sort", ""))
+    found, said = page_of(asked.console, wanted, cursor, _PAGE, sort), wanted.query()
     shown = columns.read(asked.query.get("columns", ""))
-    kept = {**said, **({"columns": columns.text(shown)} if shown != columns.ALL else {})}
+    sorted_by = {} if sort == SORTS[0] else {"sort": sort}
+    kept = {**said, **sorted_by, **({"columns": columns.text(shown)} if shown != columns.ALL else {})}
     return html(
         page(
             asked,
             "Records",
             _tabs(asked, wanted, kept),
-            _filters(asked, wanted, kept, columns.form(PATH, said, shown)),
+            _filters(asked, wanted, kept, columns.form(PATH, {**said, **sorted_by}, shown)),
             h.div(id="list")[
-                _searched(asked, found) if found.searched_to_ms else None,
+                _building(asked),
+                None if found.searched_to is None else _searched(asked, found, sort),
                 columns.table_of(asked, found.rows, shown) if found.rows else (None if found.next else _empty(said)),
                 _pager(kept, found, is_first=not cursor, resync=_resync(asked, wanted, found))
                 if found.rows or found.next or cursor
@@ -64,11 +70,33 @@ def _resync(asked: Asked, wanted: Filter, found: RecordsPage) -> Element | None:
     return send(asked, f"{PATH}/resync", text, mark="refresh", **wanted.query())
 
 
-def _searched(asked: Asked, found: RecordsPage) -> Element:
+def _searched(asked: Asked, found: RecordsPage, sort: Sort) -> Element:
     """Return what was looked at: so many records have changed since that one page cannot look at all."""
     what = "These are the matches" if found.rows else "There is no match"
-    since = ago(found.searched_to_ms, asked.now_ms)
-    return notice("info", "Searched in part", h.p[what, " among what changed since ", since, "."])
+    to = found.searched_to
+    if found.is_loading or to is None:
+        part: Node = " among some of the records"
+    elif isinstance(to, str):
+        part = f" among the names {'from' if sort == '-name' else 'up to'} “{to}”"
+    else:
+        part = [f" among what changed {'until' if sort == 'changed' else 'since'} ", ago(to, asked.now_ms)]
+    return notice("info", "Searched in part", h.p[what, part, "."])
+
+
+def _building(asked: Asked) -> Element | None:
+    """Return how far the views are, while they are built anew."""
+    building = asked.console.views.building
+    if building is None:
+        return None
+    share = f"{building.share:.0%}"
+    text = f"{share} of the records are read. Until all are, numbers are too small, and the list is in no order."
+    if building.is_read:
+        text = (
+            f"All records are read; what makes the list quick is being made, {share} so far. Until then it is in no "
+            "order, and records are found by their words, not yet by their ids."
+        )
+    bar = h.progress(value=share.rstrip("%"), max="100", aria_label="Built so far")[share]
+    return notice("info", "The list is being built", h.p[text], bar, name="building")
 
 
 def _tabs(asked: Asked, wanted: Filter, kept: Mapping[str, str]) -> Element:
@@ -99,18 +127,26 @@ def _filters(asked: Asked, wanted: Filter, kept: Mapping[str, str], choosing: El
     )[
         h.label(".find")[
             icon("search"),
-            h.span(".sr")["Name, address or id"],
-            h.input(type="search", name="q", value=wanted.q, placeholder="Name, address or id", autocomplete="off"),
+            h.span(".sr")["Words of a name, address, id or reason"],
+            h.input(type="search", name="q", value=wanted.q, placeholder="Words, or an id", autocomplete="off"),
         ],
         pick("sync", "Sync", [(sync.id, sync.id) for sync in setups.syncs()], wanted.sync),
         pick("object", "Object", [(name, name.capitalize()) for name in objects], wanted.object),
         pick("connection", "Connection", connections, wanted.connection),
         pick("category", "Reason", _reasons(asked, wanted), wanted.category),
         pick("period", "Changed", list(PERIODS.items()), wanted.period),
+        _sorted(kept.get("sort", "")),
         hidden("status", wanted.status),
         hidden("columns", kept["columns"]) if "columns" in kept else None,
         h.noscript[button("Apply", type="submit")],
     ], choosing, exports.form_of(asked, wanted)]  # fmt: skip
+
+
+def _sorted(sort: str) -> Element:
+    return h.label(".pick")[
+        h.span(".lab")["Sorted by"],
+        h.select(name="sort")[[h.option(value=value, selected=value == sort)[text] for value, text in _SORTED.items()]],
+    ]
 
 
 def _reasons(asked: Asked, wanted: Filter) -> list[tuple[str, str]]:
@@ -149,7 +185,7 @@ def _pager(said: Mapping[str, str], found: RecordsPage, *, is_first: bool, resyn
     if found.total is not None:
         more, one = "" if found.total.exact else "+", found.total.number == 1
         number = [h.b[f"{count(found.total.number)}{more}"], " record" if one else " records"]
-    on = "Search on" if found.searched_to_ms else "Next page"
+    on = "Next page" if found.searched_to is None else "Search on"
     return h.footer(".pager")[
         h.p(data_told="")[number],
         h.div(".row")[

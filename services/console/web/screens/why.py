@@ -35,7 +35,8 @@ def _found(asked: Asked, text: str, found: Sequence[Pair]) -> Element:
         return empty(
             "Not seen",
             f"No sync knows a record by {text!r}. Either no connected app has told of it yet, or its object is not "
-            "synced, or it is written otherwise: names and addresses are found by any part of them, ids as a whole.",
+            "synced, or it is written otherwise: records are found by words of their name, address or id, or by the "
+            "beginnings of such words.",
             button("See all records", href="/records"),
             mark="search",
         )
