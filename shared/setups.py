@@ -7,7 +7,7 @@ Connections and syncs have versions. Kafka has no compare-and-set: two people wh
 publish two documents of one version. The first in the log counts for every reader, and the second for none.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,12 +15,13 @@ from pydantic import BaseModel, ValidationError
 
 from shared.apps import APPS
 from shared.compiling import compile_policy
-from shared.core.connector import App, Binding, Session, link_name
+from shared.core.connector import App, Binding, Session
 from shared.core.people import People
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.core.syncs import AppCredentials, Connection, Job, Phase, Sync, SyncSide
 from shared.messages import JobProgress, ObjectFound, PhaseSet, Rebuilt, Rotated, SetupDoc
+from shared.running import Running
 
 
 class UnknownSetup(LookupError):  # noqa: N818 - names what is missing
@@ -58,12 +59,7 @@ class Setups:
         self._overruled: dict[str, None] = {}
         self._unread: dict[str, Unread] = {}
         """By key, documents that this version cannot read."""
-        self._not_run: dict[str, str] = {}
-        """Syncs that do not run here, and why: they name, or are written as, something that this version lacks."""
-        self._foreign: dict[tuple[str, str], tuple[str, ...]] = {}
-        """Such syncs by the connections' objects that take part in them."""
-        self._policies: dict[str, Policy] = {}
-        self._sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
+        self.running = Running()
         self._watchers: list[Callable[[str, SetupDoc | None], None]] = []
 
     @contextmanager
@@ -140,13 +136,12 @@ class Setups:
         for name in not_run:
             for end in ends[name]:
                 foreign[end] = (*foreign.get(end, ()), name)
-        self._not_run, self._foreign = not_run, foreign
         sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         for policy in policies.values():
             for side in SIDES:
                 part = policy.side(side)
                 sides.setdefault((part.connection, part.object), []).append((policy, side))
-        self._policies, self._sides = policies, sides
+        self.running = Running(policies=policies, not_run=not_run, sides=sides, foreign=foreign)
 
     def _compiled(self, sync: Sync) -> Policy | str | None:
         """Make a sync ready to run; returns why it does not run here, or None while a connection is missing."""
@@ -223,34 +218,34 @@ class Setups:
 
     def policy(self, sync: str) -> Policy | None:
         """Give a sync ready to run; None when it, or one of its connections, is not set up, or does not run here."""
-        return self._policies.get(sync)
+        return self.running.policies.get(sync)
 
     def not_run(self) -> Mapping[str, str]:
         """Return the syncs that do not run here, each with the reason: a newer version set them up.
 
         Their messages wait for a worker that knows what they are about; nothing of them is dropped or parked.
         """
-        return self._not_run
+        return self.running.not_run
 
     def is_foreign(self, connection: str, object_: str) -> bool:
         """Check whether a connection's object takes part in a sync that does not run here."""
-        return (connection, object_) in self._foreign
+        return bool(self.running.foreign_syncs(connection, object_))
 
     def foreign_syncs(self, connection: str, object_: str) -> tuple[str, ...]:
         """List the syncs that do not run here, in which a connection's object takes part."""
-        return self._foreign.get((connection, object_), ())
+        return self.running.foreign_syncs(connection, object_)
 
     def phase(self, sync: str) -> Phase:
         """Say how far a sync's first sync is."""
         return self._phases.get(sync, "indexing")
 
-    def sides_of(self, connection: str, object_: str) -> list[tuple[Policy, Side]]:
+    def sides_of(self, connection: str, object_: str) -> Sequence[tuple[Policy, Side]]:
         """List the syncs that a connection's object takes part in, and on which side."""
-        return self._sides.get((connection, object_), [])
+        return self.running.sides_of(connection, object_)
 
     def objects_in_use(self) -> list[tuple[str, str]]:
         """List the (connection, object) that take part in a sync that is on."""
-        return [key for key, rows in self._sides.items() if any(policy.enabled for policy, _ in rows)]
+        return [key for key, rows in self.running.sides.items() if any(policy.enabled for policy, _ in rows)]
 
     def associations_in_use(self, connection: str, object_: str) -> list[tuple[Policy, Side]]:
         """List the syncs that are on and live, and carry associations of a connection's object."""
@@ -287,11 +282,7 @@ class Setups:
 
     def fields_of(self, connection: str, object_: str) -> tuple[str, ...]:
         """List what must be read of a record: fields of all its syncs, associations by `link_name`."""
-        names: set[str] = set()
-        for policy, side in self.sides_of(connection, object_):
-            names |= policy.side(side).fields
-            names |= {link_name(flow.field(side)) for flow in policy.associations}
-        return tuple(sorted(names))
+        return self.running.fields_of(connection, object_)
 
     def jobs(self) -> Iterable[tuple[Job, JobProgress | None]]:
         """List the jobs that the version before keeps here, with their progress, until they are taken over."""

@@ -11,9 +11,10 @@ from shared.core.ids import record_key
 from shared.core.outcomes import NOT_RUN_HERE, Delay, Done, Drop, Later, Outcome, Park
 from shared.core.records import Life, Report, within_limit
 from shared.io.envelope import waited_for_newer
-from shared.io.ports import Bus, Caller, Inbound, Outbound, Together, one_by_one
+from shared.io.ports import Bus, Caller, Inbound, NotReady, Outbound, Together, one_by_one
 from shared.io.store import Store
 from shared.messages import Notice, RecordSeen
+from shared.running import Running
 from shared.setups import Setups, UnknownSetup
 
 _WAIT_S: Final = 5.0
@@ -46,46 +47,41 @@ class Hydrate:
     async def handle(self, batch: Sequence[Inbound[Notice]]) -> list[Outcome]:
         """Read what the batch points at, report it, and say what became of each notice."""
         outcomes: dict[int, Outcome] = {}
+        running = self._setups.running
         known = await self._known.among([inbound.message for inbound in batch])
         groups: dict[tuple[str, str], Notices] = {}
         for number, inbound in enumerate(batch):
             notice = inbound.message
-            foreign = self._setups.is_foreign(notice.connection, notice.object)
+            sides = running.sides_of(notice.connection, notice.object)
+            foreign = running.foreign_syncs(notice.connection, notice.object)
             if number in known:
                 outcomes[id(inbound)] = Drop("known_version")
-            elif foreign and (
-                waited_for_newer(inbound.headers) or not self._setups.sides_of(notice.connection, notice.object)
-            ):
+            elif foreign and (waited_for_newer(inbound.headers) or not sides):
                 outcomes[id(inbound)] = NOT_RUN_HERE
-            elif not self._setups.sides_of(notice.connection, notice.object):
+            elif not sides:
                 outcomes[id(inbound)] = Drop("no_sync")
             else:
                 group = groups.setdefault((notice.connection, notice.object), {})
                 group.setdefault(notice.id, []).append(inbound)
         works = [
-            partial(self._read_all, connection, object_, notices) for (connection, object_), notices in groups.items()
+            partial(self._read_all, connection, object_, notices, running)
+            for (connection, object_), notices in groups.items()
         ]
         for found in await self._together(works):
             outcomes |= found
-        return [self._also_later(inbound.message, outcomes[id(inbound)]) for inbound in batch]
+        return [_also_later(inbound.message, outcomes[id(inbound)], running) for inbound in batch]
 
-    def _also_later(self, notice: Notice, outcome: Outcome) -> Outcome:
-        """Leave a record to a newer worker as well, where it is also about a sync that runs there alone."""
-        if isinstance(outcome, Later) or not self._setups.is_foreign(notice.connection, notice.object):
-            return outcome
-        return NOT_RUN_HERE
-
-    async def _read_all(self, connection: str, object_: str, notices: Notices) -> dict[int, Outcome]:
+    async def _read_all(self, connection: str, object_: str, notices: Notices, running: Running) -> dict[int, Outcome]:
         try:
             binding = self._setups.binding(connection, object_)
-        except UnknownSetup:
-            return _all(notices, Drop("no_sync"))
+        except UnknownSetup:  # it went meanwhile: who else wants the record is looked up anew
+            raise NotReady(f"{connection}/{object_}") from None
         outcomes: dict[int, Outcome] = {}
         ids = list(notices)
         most = self._most.get((connection, object_), binding.read_batch)
         for start in range(0, len(ids), most):
             chunk = {record: notices[record] for record in ids[start : start + most]}
-            outcomes |= await self._read(connection, object_, binding, chunk)
+            outcomes |= await self._read(connection, object_, binding, chunk, running)
         return outcomes
 
     def _shrink(self, connection: str, object_: str, asked: int) -> None:
@@ -98,9 +94,11 @@ class Hydrate:
             if most * 2 >= binding.read_batch:
                 del self._most[connection, object_]
 
-    async def _read(self, connection: str, object_: str, binding: Binding, notices: Notices) -> dict[int, Outcome]:
+    async def _read(
+        self, connection: str, object_: str, binding: Binding, notices: Notices, running: Running
+    ) -> dict[int, Outcome]:
         session = self._setups.session(connection)
-        exchange = binding.read(session, list(notices), self._setups.fields_of(connection, object_))
+        exchange = binding.read(session, list(notices), running.fields_of(connection, object_))
         try:
             results = await self._caller.run(connection, exchange, wait_s=_WAIT_S)
         except AppError as error:
@@ -114,7 +112,7 @@ class Hydrate:
             ids = list(notices)
             halves = (ids[: len(ids) // 2], ids[len(ids) // 2 :])
             parts = [
-                await self._read(connection, object_, binding, {record: notices[record] for record in half})
+                await self._read(connection, object_, binding, {record: notices[record] for record in half}, running)
                 for half in halves
             ]
             return parts[0] | parts[1]
@@ -126,11 +124,18 @@ class Hydrate:
             if isinstance(result, Unreadable):
                 outcomes |= _all({result.id: notices.get(result.id, [])}, Park(result.code, result.message))
             else:
-                without = self._setups.foreign_syncs(connection, object_)
+                without = running.foreign_syncs(connection, object_)
                 told = _winner_told(result, winners)
                 out.append(_seen(told, notices.get(result.id, ()), next(iter(notices.values()))[0], without))
         await self._bus.publish(out)
         return outcomes
+
+
+def _also_later(notice: Notice, outcome: Outcome, running: Running) -> Outcome:
+    """Leave a record to a newer worker as well, where it is also about a sync that runs there alone."""
+    if isinstance(outcome, Later) or not running.foreign_syncs(notice.connection, notice.object):
+        return outcome
+    return NOT_RUN_HERE
 
 
 def _winner_told(report: Report, winners: Collection[str]) -> Report:

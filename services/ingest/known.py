@@ -20,14 +20,15 @@ class Known:
     async def among(self, notices: Sequence[Notice]) -> set[int]:
         """Find the notices, by their place in the list, that tell nothing new; raises `NotReady` without Redis."""
         wanted: list[tuple[int, Notice, Policy, Side]] = []
+        running = self._setups.running
         for number, notice in enumerate(notices):
-            if self._setups.is_foreign(notice.connection, notice.object):
+            if running.foreign_syncs(notice.connection, notice.object):
                 continue  # what a sync that does not run here knows cannot be told
             if notice.ask or notice.kind != "changed" or notice.version is None or notice.version.order is None:
                 continue
             wanted += [
                 (number, notice, policy, side)
-                for policy, side in self._setups.sides_of(notice.connection, notice.object)
+                for policy, side in running.sides_of(notice.connection, notice.object)
                 if policy.side(side).ordered
             ]
         if not wanted:

@@ -141,7 +141,8 @@ class Webhooks:
 
     def _is_wanted(self, connection: str, object_: str) -> bool:
         """Check whether a sync takes part in such records, be it one that only a newer version runs."""
-        return bool(self._setups.sides_of(connection, object_)) or self._setups.is_foreign(connection, object_)
+        running = self._setups.running
+        return bool(running.sides_of(connection, object_) or running.foreign_syncs(connection, object_))
 
     def _notices(self, senders: Sequence[Connection], hints: Sequence[Hint]) -> list[Outbound]:
         now_ms = self._clock.now_ms()

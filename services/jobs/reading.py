@@ -68,9 +68,10 @@ def _read(work: Work, sync: Sync, side: Side, *, remember: bool) -> None:
         return
     while True:
         work.wait(work.has_room)
-        exchange = binding.list_page(session, cursor, setups.fields_of(end.connection, end.object))
+        running = setups.running
+        exchange = binding.list_page(session, cursor, running.fields_of(end.connection, end.object))
         page = run_blocking(work.parts.caller.run(end.connection, exchange, share="backfill", wait_s=10.0))
-        now_ms, without = work.parts.clock.now_ms(), setups.foreign_syncs(end.connection, end.object)
+        now_ms, without = work.parts.clock.now_ms(), running.foreign_syncs(end.connection, end.object)
         work.publish(
             [
                 Outbound(

@@ -8,14 +8,14 @@ from shared import topics
 from shared.core.ids import record_key
 from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Later, Outcome
 from shared.core.pairs import Answer, PairEvent
-from shared.core.policies import Policy
-from shared.core.records import Report, Side
-from shared.io.envelope import waited_for_newer
+from shared.core.records import Side
+from shared.io.envelope import is_late, waited_for_newer
 from shared.io.links import Claim, Claimed
 from shared.io.places import as_claim
 from shared.io.ports import Bus, Inbound, Outbound
 from shared.io.store import Store
 from shared.messages import Notice, RecordSeen
+from shared.running import Running
 from shared.setups import Setups
 
 
@@ -30,11 +30,13 @@ class Match:
 
     async def handle(self, batch: Sequence[Inbound[RecordSeen]]) -> list[Outcome]:
         """Claim all records of the batch, report them to their pairs, and say what became of each message."""
+        running = self._setups.running
+        foreign = {id(inbound) for inbound in batch if _is_foreign(inbound, running)}
         wanted = [
             (inbound, sync, side)
             for inbound in batch
-            if not (self._is_foreign(inbound) and waited_for_newer(inbound.headers))
-            for sync, side in self._sides(inbound.message.report)
+            if not (id(inbound) in foreign and waited_for_newer(inbound.headers))
+            for sync, side in running.sides_of(inbound.message.report.connection, inbound.message.report.object)
             if sync.sync not in inbound.message.without
         ]
         survivors = await self._merges.among([(policy, side, row.message.report) for row, policy, side in wanted])
@@ -58,17 +60,13 @@ class Match:
                 out += [_look_at(inbound, old) for old in survivor.unread]
         await self._bus.publish(out)
         await self._store.check_epochs({sync: rows[0].epoch for sync, rows in claimed.items()})
-        return [_outcome(found.get(id(inbound), []), newer_waits=self._is_foreign(inbound)) for inbound in batch]
+        return [_outcome(found.get(id(inbound), []), newer_waits=id(inbound) in foreign) for inbound in batch]
 
-    def _is_foreign(self, inbound: Inbound[RecordSeen]) -> bool:
-        """Check whether the message tells something to a sync that does not run here."""
-        report = inbound.message.report
-        return bool(
-            set(self._setups.foreign_syncs(report.connection, report.object)).difference(inbound.message.without)
-        )
 
-    def _sides(self, report: Report) -> list[tuple[Policy, Side]]:
-        return self._setups.sides_of(report.connection, report.object)
+def _is_foreign(inbound: Inbound[RecordSeen], running: Running) -> bool:
+    """Check whether the message tells something to a sync that does not run here."""
+    report = inbound.message.report
+    return bool(set(running.foreign_syncs(report.connection, report.object)).difference(inbound.message.without))
 
 
 def _look_at(inbound: Inbound[RecordSeen], old: str) -> Outbound:
@@ -90,7 +88,7 @@ def _events(
     own = next((row.answer for row in answers if row.pair == claim.pair), None)
     event = PairEvent(
         sync=sync, pair=claim.pair, kind="report", side=side, report=seen.report, asks=seen.asks, answer=own,
-        origin=seen.origin, surplus=claim.what == "surplus", doubtful=claim.what == "back",
+        origin=seen.origin, surplus=claim.what == "surplus", doubtful=claim.what == "back" or is_late(inbound.headers),
         survived=survivor.evidence if survivor is not None and claim.pair == survivor.pair else "",
         accepted_ms=seen.accepted_ms,
     )  # fmt: skip

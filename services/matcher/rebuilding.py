@@ -10,9 +10,10 @@ from shared import logs, topics
 from shared.core.pairs import Pair, PairEvent
 from shared.io.envelope import Received, Stored
 from shared.io.health import Progress
+from shared.io.kafka_later import GROUP as LATER_GROUP
 from shared.io.kafka_reader import KafkaOffsets, TopicReader
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
-from shared.io.rebuild import Rebuilder
+from shared.io.rebuild import Rebuilder, unpack
 from shared.io.store import Store
 from shared.metrics import Metrics
 from shared.settings import Settings
@@ -47,6 +48,13 @@ class KafkaJournal:
         with TopicReader(self._settings, topics.PAIR_STATE, unreadable=self._pass_over) as reader:
             yield from reader.read_to_end()
 
+    def waiting(self) -> Iterable[Stored[PairEvent]]:
+        """Yield the messages to pairs that `later.*` has not published again."""
+        for topic in topics.LATER.values():
+            start = self._offsets.committed(LATER_GROUP, topic.name)
+            with TopicReader(self._settings, topic, start=start, unreadable=_leave) as reader:
+                yield from unpack(reader.read_to_end(), self._leave_to_resolve)
+
     def unstepped(self) -> Iterable[Stored[PairEvent]]:
         """Yield `pairs` from resolve's committed offsets on; what cannot be read is parked by resolve itself."""
         start = self._offsets.committed(topics.MATCHER_GROUP, topics.PAIRS.name)
@@ -63,9 +71,13 @@ class KafkaJournal:
             raise error from None
 
     def _leave_to_resolve(self, item: Received, error: UnreadableMessage) -> None:
-        _log.warning("claim_unreadable", partition=item.partition, offset=item.offset, detail=str(error))
+        _leave(item, error)
         if error.reason == "newer_version":
             self._pass_over(item, error)
+
+
+def _leave(item: Received, error: UnreadableMessage) -> None:
+    _log.warning("claim_unreadable", topic=item.topic, partition=item.partition, offset=item.offset, detail=str(error))
 
 
 class _OfSync(BaseModel):

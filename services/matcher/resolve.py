@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from services.matcher.counterparts import counterpart_of
 from services.matcher.in_the_way import ask_to_give_up
+from services.matcher.late import in_doubt, note_untold
 from services.matcher.outputs import outputs
 from services.matcher.passing import forward, holds_already, pass_on, tell
 from services.matcher.states import StateCache
@@ -25,11 +26,12 @@ from shared.core.pairing import open_step
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.policies import Neighbour
 from shared.core.records import SIDES, Side, ids_of
-from shared.io.envelope import trace_id
+from shared.io.envelope import is_late, trace_id
 from shared.io.erasable import new_key
 from shared.io.links import Loaded, Place, Swap, Swapped
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
 from shared.io.store import Store
+from shared.running import Running
 from shared.setups import Setups
 
 ATTEMPTS: Final = 4
@@ -54,14 +56,21 @@ class Resolve:
         """Step every pair of the batch, and say what became of each message."""
         works: dict[Key, Work] = {}
         outcomes: dict[int, Outcome] = {}
+        running = self._setups.running
+        batch = [in_doubt(inbound) for inbound in batch]
+        waiting = []
         for inbound in batch:
             event = inbound.message
-            policy = self._setups.policy(event.sync)
+            policy = running.policies.get(event.sync)
             if policy is None:
-                outcomes[id(inbound)] = NOT_RUN_HERE if event.sync in self._setups.not_run() else Drop("no_sync")
+                waits = event.sync in running.not_run
+                outcomes[id(inbound)] = NOT_RUN_HERE if waits else Drop("no_sync")
+                waiting += [inbound] if waits else []
                 continue
             key = (event.sync, event.pair)
             works.setdefault(key, Work(key=key, policy=policy, messages=[])).messages.append(inbound)
+        if waiting:
+            await note_untold(self._store, self._bus, waiting, self._clock.now_ms())
         epochs: dict[str, str] = {}
         await self._settle(list(works.values()), epochs)
         await self._store.check_epochs(epochs)
@@ -147,7 +156,8 @@ class Resolve:
             return
         if work.policy.setup < work.old.setup:
             raise NotReady(sync)  # this worker has not read the newest settings yet
-        work.redelivered = len(fresh) < len(work.messages)
+        late = any(is_late(message.headers) for message in work.messages)  # under an offset that says nothing of before
+        work.redelivered = len(fresh) < len(work.messages) or late or work.old.untold
         work.again = work.redelivered or any(event.kind == "touch" and event.reason in _REEMIT for _, event in fresh)
         work.step = open_step(work.old, work.policy, {side: living(work.slots.of(side)) for side in SIDES})
         work.step.take(fresh)
@@ -160,13 +170,14 @@ class Resolve:
         items: list[tuple[str, Side, str, Key | None]] = []
         owners: list[tuple[Work, Side, str, str, bool]] = []
         ready: dict[str, bool] = {}
+        running = self._setups.running
         for work in works:
             if work.step is None:
                 continue
             for flow in work.policy.associations:
                 if flow.to not in ready:
-                    ready[flow.to] = self._setups.policy(flow.to) is not None or await self._runs_elsewhere(flow.to)
-                target = self._setups.policy(flow.to)
+                    ready[flow.to] = flow.to in running.policies or await self._runs_elsewhere(flow.to, running)
+                target = running.policies.get(flow.to)
                 off = target is not None and not target.enabled
                 for side in SIDES:
                     end, label = work.step.draft.ends[side], flow.field(side)
@@ -184,9 +195,9 @@ class Resolve:
                 gone=slots.of(side) not in ("", "*", f":{record}"),
             )  # fmt: skip
 
-    async def _runs_elsewhere(self, sync: str) -> bool:
+    async def _runs_elsewhere(self, sync: str, running: Running) -> bool:
         """Check whether a newer version runs a sync that does not run here: its links are all that is needed of it."""
-        return sync in self._setups.not_run() and await self._store.is_ready(sync) == "ready"
+        return sync in running.not_run and await self._store.is_ready(sync) == "ready"
 
     # Decide
 

@@ -32,6 +32,7 @@ from shared.io.ports import Bus, Caller, Clock, NotReady, Outbound, Together, on
 from shared.io.store import Store
 from shared.messages import REFUSED, Cursor, WriteCommand
 from shared.metrics import Metrics
+from shared.running import Running
 from shared.setups import Setups, UnknownSetup
 
 _WHOLE: Final = frozenset({401, 403})
@@ -107,8 +108,9 @@ class Write:
                 outcomes[id(command)] = Drop("twice")
         known: list[Command] = []
         strangers: list[Command] = []
+        not_run = self._setups.running.not_run
         for command in once.values():
-            if command.message.sync in self._setups.not_run():
+            if command.message.sync in not_run:
                 outcomes[id(command)] = NOT_RUN_HERE
                 continue
             (known if self._is_set_up(command.message) else strangers).append(command)
@@ -131,9 +133,13 @@ class Write:
         loaded = await self._store.load({(row.message.sync, row.message.pair) for row in commands})
         standing: list[Command] = []
         dropped: list[Told] = []
+        running = self._setups.running
         for command in commands:
+            if command.message.sync in running.not_run:
+                dropped.append(Told(command=command, outcome=NOT_RUN_HERE))
+                continue
             try:
-                drop = self._verdict(command, loaded[command.message.sync, command.message.pair])
+                drop = self._verdict(command, running, loaded[command.message.sync, command.message.pair])
             except NewerState:
                 dropped.append(Told(command=command, outcome=NEWER_VERSION))
                 continue
@@ -143,10 +149,10 @@ class Write:
                 dropped.append(not_sent(command, drop))
         return standing, dropped
 
-    def _verdict(self, command: Command, loaded: Loaded) -> Drop | None:
+    def _verdict(self, command: Command, running: Running, loaded: Loaded) -> Drop | None:
         """Say why a command must not be sent; None when it stands."""
         write = command.message
-        policy = self._setups.policy(write.sync)
+        policy = running.policies.get(write.sync)
         if (policy is None or write.setup > policy.setup) and self._behind(command):
             raise NotReady(write.sync)
         if policy is None or not self._is_set_up(write):
@@ -232,13 +238,19 @@ class Write:
 
     async def _send(self, call: Call, binding: Binding, run: _Run) -> list[Told]:
         """Send a call; halve it when the app refuses it whole, until the bad item stands alone."""
+        running = self._setups.running
         results, error, unknown = await self._attempt(call, binding, run)
         if error is None:
             by_key = {result.key: result for result in results}
-            alone = len(self._setups.sides_of(call.target.connection, binding.object)) == 1
-            without = self._setups.foreign_syncs(call.target.connection, binding.object)
+            alone = len(running.sides_of(call.target.connection, binding.object)) == 1
+            without = running.foreign_syncs(call.target.connection, binding.object)
             return [
-                told(row, self._whole(row.message, by_key[row.message.key], binding), alone=alone, without=without)
+                told(
+                    row,
+                    self._whole(row.message, by_key[row.message.key], binding, running),
+                    alone=alone,
+                    without=without,
+                )
                 for row in call.commands
             ]
         if error.retry in WAITS and not error.unknown:
@@ -254,12 +266,12 @@ class Write:
         done = await self._call(replace(call, commands=call.commands[:half]), run)
         return done + await self._call(replace(call, commands=call.commands[half:]), run)
 
-    def _whole(self, write: WriteCommand, result: WriteResult, binding: Binding) -> WriteResult:
+    def _whole(self, write: WriteCommand, result: WriteResult, binding: Binding, running: Running) -> WriteResult:
         """Return a new record with all fields that syncs keep: what an app that tells all did not tell is empty."""
         if not isinstance(result, Written) or write.op != "create" or result.found or binding.create_answer != "whole":
             return result
         told = result.report.fields
-        kept = self._setups.fields_of(write.connection, write.object)
+        kept = running.fields_of(write.connection, write.object)
         fields = {name: told.get(name) for name in kept if name in told or not label_of(name)}
         return replace(result, report=result.report.model_copy(update={"fields": fields}))
 

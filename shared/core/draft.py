@@ -246,7 +246,7 @@ class Draft:
             "changed_ms": now_ms if changed or not self.was.rev else self.was.changed_ms,
             "synced_ms": now_ms if settled else self.was.synced_ms, "seen_ms": now_ms, "label": self._label(),
             "log": tuple(trace.without_values() for trace in log) if erased else log,
-            "cause": self.cause if log else "", "earlier": (),
+            "cause": self.cause if log else "", "earlier": (), "untold": False,
             "seal": "" if erased else self.seal if log or self.was.log else self.was.seal,
         }  # fmt: skip
         if erased:

@@ -213,6 +213,8 @@ class Pair(Frozen):
     """The trace of the message that the last step is said to come from, where it decided something."""
     earlier: tuple[Decided, ...] = ()
     """What was decided by the steps before whose messages came once more: nobody knows whether it was published."""
+    untold: bool = False
+    """What the last step had to tell may not have been published, and its messages wait: the next step tells it."""
     seal: str = ""
     """The key under which the topic `history` holds values of this pair: forgotten when a record of it is erased."""
 
@@ -301,7 +303,8 @@ class PairEvent(Frozen):
     survived: str = ""
     """Of the survivor of a merge: what says that this pair's record won (`shared.core.survivors`)."""
     doubtful: bool = False
-    """The record had left its pair, and the report may be older than that: believed when a second read confirms it."""
+    """The record had left its pair, or the report waited, and may be older than what is known: what it says of a record
+    that is new to the pair, or whether it lives, is believed when a second read confirms it."""
     surplus: bool = False
     """The record carries our marker although its place is taken: it must never be copied."""
     wanted: Fields = Field(default_factory=dict)

@@ -159,7 +159,7 @@ def _judge_erased(current: SideState, report: Report) -> Taken | None:
     return "taken" if report.life is Life.ERASED else None
 
 
-def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom
+def _believe(  # noqa: C901, PLR0911 - one decision table, read from top to bottom
     draft: Draft, side: Side, current: SideState, report: Report, event: PairEvent, own: Answer | None, offset: int
 ) -> Taken:
     """Judge a report against what is known of the same record."""
@@ -168,6 +168,9 @@ def _believe(  # noqa: PLR0911 - one decision table, read from top to bottom
     told = _believe_answer(draft, side, current, report, own) if own is not None else None
     if told is not None:
         return told
+    if event.doubtful and not confirmed and report.life is not current.life:
+        draft.ask(side, offset)  # what is gone has no version that could tell which of the two is newer
+        return "asked_again"
     if draft.policy.side(side).ordered and report.version.order is not None and current.version.order is not None:
         if report.version.order < current.version.order:
             return "stale_version"

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from shared.core.outcomes import NOT_RUN_HERE
+from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE
 from shared.io.ports import Inbound, Outbound
 from shared.topics import LATER, PARKED, UnreadableMessage
 
@@ -29,6 +29,7 @@ WAITED: Final = "waited"
 """Why a message that comes again had to wait, by the reason of its outcome."""
 REPLAYED: Final = "replayed"
 """How often a person has had a parked message handled once more."""
+_OVERTAKEN: Final = frozenset({NOT_RUN_HERE.reason, NEWER_VERSION.reason})
 
 MAX_MESSAGE_BYTES: Final = 8_000_000
 """Most bytes of a message with key and headers, as its topic is configured. A pair's state may hold a text of `LONGEST`
@@ -165,6 +166,11 @@ def trace_id(headers: Mapping[str, str]) -> str:
 def waited_for_newer(headers: Mapping[str, str]) -> bool:
     """Check whether a message waited for a worker of a newer version, and was taken by everybody else before."""
     return headers.get(WAITED) == NOT_RUN_HERE.reason
+
+
+def is_late(headers: Mapping[str, str]) -> bool:
+    """Check whether a message waited for a worker that can read it: newer ones may have come before it."""
+    return headers.get(WAITED) in _OVERTAKEN
 
 
 def setups_seen(headers: Mapping[str, str]) -> int:

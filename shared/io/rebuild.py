@@ -4,8 +4,10 @@ The journal alone is not enough: a record that match had claimed, but resolve ha
 could be created a second time. So the `pairs` messages beyond resolve's committed offsets are read as well.
 """
 
+import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 import structlog
@@ -14,18 +16,21 @@ from shared import topics
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
-from shared.io.envelope import Stored
+from shared.io.envelope import Received, Stored, is_late, unwrap
 from shared.io.links import Place, Restored
 from shared.io.places import place_of, places
 from shared.io.ports import Bus, Clock, Outbound
 from shared.io.store import Store, new_token
-from shared.messages import Rebuilt, SetupDoc
+from shared.messages import Delayed, Rebuilt, SetupDoc
 from shared.setups import Setups
+from shared.topics import UnreadableMessage
 
 T = TypeVar("T")
 TTL_MS: Final = 30_000
 """Silence after which another worker may take a rebuild over."""
 _CHUNK: Final = 200
+_TO_COME: Final = 1 << 53
+"""An offset beyond all others, as a double still holds it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +44,10 @@ class Journal(Protocol):
 
     def states(self) -> Iterable[Stored[Pair]]:
         """Yield all of `pair-state`, in the order of each partition."""
+        ...
+
+    def waiting(self) -> Iterable[Stored[PairEvent]]:
+        """Yield the messages to pairs that wait in `later.*`."""
         ...
 
     def unstepped(self) -> Iterable[Stored[PairEvent]]:
@@ -66,6 +75,8 @@ class _Lost:
     given_away: dict[str, Pair] = field(default_factory=dict)
     lacking: set[str] = field(default_factory=set)
     giving: set[str] = field(default_factory=set)
+    overtaken: set[str] = field(default_factory=set)
+    """Pairs with a message that waited: newer ones may be handled before it."""
     accepted: dict[tuple[Side, str], int] = field(default_factory=dict)
     """When the newest change was accepted for which a record was claimed."""
 
@@ -80,6 +91,12 @@ class _Lost:
             self.given_away[pair.pair] = pair
         else:
             self.given_away.pop(pair.pair, None)
+        return self.restored(pair)
+
+    def restored(self, pair: Pair) -> Restored:
+        """Spell a state for the links; what it had to tell may not have been published when its messages waited."""
+        if pair.pair in self.overtaken and not pair.absorbed_by:
+            pair = pair.model_copy(update={"untold": True})
         return as_restored(self.policy, pair)
 
     def removed(self, pair: str) -> Restored:
@@ -106,9 +123,11 @@ class _Lost:
             return None
         # Resolve passes the messages of a pair that gave itself away on to whoever took its record.
         holder = _holder(event.pair, self.given_away)
+        # One that waits has lost its offset: it counts as still to come, until the pair has looked at it.
+        offset = _TO_COME if is_late(stored.headers) else stored.offset
         return Restored(
             pair=holder,
-            rev=stored.offset if holder == event.pair else -1,
+            rev=offset if holder == event.pair else -1,
             state="",
             kind="tail" if self._is_claim(event, (event.side, event.report.id)) else "given",
             ends={event.side: place_of(self.policy.side(event.side), event.report)},
@@ -190,6 +209,9 @@ class Rebuilder:
             lambda: self._claims(lost),
             lambda: ((row, entry) for row in lost.values() for entry in row.handed_over()),
         )
+        for stored in self._unhandled():
+            if stored.message is not None and stored.message.sync in lost and is_late(stored.headers):
+                lost[stored.message.sync].overtaken.add(stored.message.pair)
         for entries in passes:
             await self._restore(lost, entries())
             for name in self._journal.newer() & lost.keys():
@@ -266,15 +288,19 @@ class Rebuilder:
                 yield from ((row, row.removed(stored.key)) for name, row in lost.items() if stored.key in wanted[name])
                 continue
             row = lost.get(pair.sync)
-            yield (row, as_restored(row.policy, pair)) if row is not None and pair.pair in wanted[pair.sync] else None
+            yield (row, row.restored(pair)) if row is not None and pair.pair in wanted[pair.sync] else None
 
     def _claims(self, lost: _Syncs) -> _Entries:
-        """Yield what the unstepped messages claim."""
-        for stored in self._journal.unstepped():
+        """Yield what the messages claim that were not stepped yet."""
+        for stored in self._unhandled():
             event = stored.message
             row = lost.get(event.sync) if event is not None else None
             entry = row.claim(stored, event) if row is not None and event is not None else None
             yield (row, entry) if row is not None and entry is not None else None
+
+    def _unhandled(self) -> Iterator[Stored[PairEvent]]:
+        """Yield the messages that were not stepped yet, those first that wait and may join the others meanwhile."""
+        return chain(self._journal.waiting(), self._journal.unstepped())
 
     async def _tell(self, sync: str, open_pairs: Sequence[str], at_ms: int) -> None:
         """Send feeds back by an hour, and let pairs with something open, or waiting for somebody, look again."""
@@ -291,6 +317,29 @@ class Rebuilder:
                     for pair in chunk
                 ]
             )
+
+
+def unpack(
+    delayed: Iterable[Stored[Delayed]], unreadable: Callable[[Received, UnreadableMessage], None]
+) -> Iterator[Stored[PairEvent]]:
+    """Yield those of the delayed messages that are for pairs; what cannot be read is told to *unreadable*."""
+    for stored in delayed:
+        one = stored.message
+        if one is None or one.topic != topics.PAIRS.name:
+            continue
+        item = Received(
+            topic=one.topic, partition=stored.partition, offset=stored.offset, key=one.key,
+            value=base64.b64decode(one.raw_base64), headers=one.headers,
+        )  # fmt: skip
+        try:
+            event = unwrap(item, {one.topic: topics.PAIRS}).message
+        except UnreadableMessage as error:
+            unreadable(item, error)
+            continue
+        yield Stored(
+            partition=item.partition, offset=item.offset, key=item.key, message=event, raw=item.value,
+            headers=item.headers,
+        )  # fmt: skip
 
 
 def _holder(pair: str, given_away: Mapping[str, Pair]) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from shared import topics
+from shared.core.outcomes import NOT_RUN_HERE
 from shared.core.pairs import Pair, PairEvent, Recognised, SideState
 from shared.core.records import Life, Report, Side, Version
-from shared.io.envelope import Stored
+from shared.io.envelope import WAITED, Stored
 from shared.io.links import Slots
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.memory_redis import MemoryScripts
@@ -34,9 +35,12 @@ _FOUNDED = [_state("q", 1, R="b1"), _state("q", 2, R="b1")]
 class _Journal:
     """Tells states in a given order, a name alone being a tombstone, and messages that no state tells yet."""
 
-    def __init__(self, told: Sequence[Pair | str], unstepped: Sequence[PairEvent] = ()) -> None:
+    def __init__(
+        self, told: Sequence[Pair | str], unstepped: Sequence[PairEvent] = (), waiting: Sequence[PairEvent] = ()
+    ) -> None:
         self._told = told
         self._unstepped = unstepped
+        self._waiting = waiting
 
     def was_built(self, _sync: str) -> bool:
         return True
@@ -48,6 +52,11 @@ class _Journal:
         for offset, told in enumerate(self._told):
             key, pair = (told, None) if isinstance(told, str) else (told.pair, told)
             yield Stored(partition=0, offset=offset, key=key, message=pair, raw=None, headers={})
+
+    def waiting(self) -> Iterable[Stored[PairEvent]]:
+        headers = {WAITED: NOT_RUN_HERE.reason}
+        for offset, event in enumerate(self._waiting):
+            yield Stored(partition=0, offset=offset, key=event.pair, message=event, raw=None, headers=headers)
 
     def unstepped(self) -> Iterable[Stored[PairEvent]]:
         for offset, event in enumerate(self._unstepped):
@@ -63,10 +72,14 @@ def _orders() -> list[list[Pair]]:
     return orders
 
 
-def _rebuilt(told: Sequence[Pair | str], unstepped: Sequence[PairEvent] = ()) -> Store:
+def _rebuilt(
+    told: Sequence[Pair | str], unstepped: Sequence[PairEvent] = (), waiting: Sequence[PairEvent] = ()
+) -> Store:
     store, clock = Store(MemoryScripts()), ManualClock()
     bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1), clock=clock)
-    assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told, unstepped), clock).rebuild_lost()) == [SYNC]
+    assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told, unstepped, waiting), clock).rebuild_lost()) == [
+        SYNC
+    ]
     return store
 
 
@@ -129,3 +142,17 @@ def test_a_rebuild_shows_that_it_lives_while_it_has_nothing_to_put_back() -> Non
     assert run_blocking(store.restore(SYNC, "one", 30_000, [])) == set()
     scripts.run_out()
     assert run_blocking(store.restore(SYNC, "one", 30_000, [])) is None
+
+
+def test_what_a_message_claimed_that_waits_is_put_back_and_its_pair_tells_all_once_more() -> None:
+    """Its sync did not run here for a while; a worker may have died before it told what it had decided."""
+    said = Report(
+        connection="a", object="contact", id="a1", version=Version(order=2), created="1",
+        fields={"email": "new@x.example"},
+    )  # fmt: skip
+    waits = PairEvent(sync=SYNC, pair="p", kind="report", side="L", report=said)
+    store = _rebuilt(_LINKED, waiting=[waits])
+    (found,) = run_blocking(store.components([(SYNC, "L", "a1")])).values()
+    assert ["new@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]
+    loaded = run_blocking(store.load([(SYNC, "p")]))
+    assert Pair.read(loaded[SYNC, "p"].state) == _LINKED[-1].model_copy(update={"untold": True})

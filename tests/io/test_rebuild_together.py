@@ -51,6 +51,9 @@ class Journal:
             self._clock.advance(self.step_ms)
             yield Stored(partition=0, offset=offset, key=pair.pair, message=pair, raw=None, headers={})
 
+    def waiting(self) -> Iterable[Stored[PairEvent]]:
+        return ()
+
     def unstepped(self) -> Iterable[Stored[PairEvent]]:
         return ()
 

@@ -18,6 +18,7 @@ from tests.simulator.world import Faults
 
 _SWAPS: Final = "tests/io/test_swaps.py::test_a_swap_on_old_knowledge_is_refused"
 _STEPS: Final = "tests/services/matcher/test_guards.py"
+_LATE: Final = "tests/services/matcher/test_late.py"
 _CLAIMS: Final = "tests/io/test_claims.py"
 _STORE: Final = "tests/io/test_store_suite.py"
 _TELLING: Final = "tests/services/matcher/test_telling.py"
@@ -48,6 +49,11 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.no_revision: f"{_SWAPS}[memory-revision]",
     mutations.create_into_a_full_place: f"{_SWAPS}[memory-place]",
     mutations.records_of_others: f"{_SWAPS}[memory-owner]",
+    mutations.late_reports_believed: f"{_LATE}::test_a_record_of_a_late_report_is_read_again_before_anything_follows",
+    mutations.nothing_noted_of_the_dead: f"{_LATE}::"
+    "test_what_a_worker_died_before_it_told_is_told_when_the_sync_runs_again",
+    mutations.no_waiting_claims_in_a_rebuild: "tests/io/test_rebuild.py::"
+    "test_what_a_message_claimed_that_waits_is_put_back_and_its_pair_tells_all_once_more",
     mutations.no_digest: f"{_STEPS}::test_no_partner_is_created_beside_one_that_turned_up_since_the_decision",
     mutations.no_claims_in_a_rebuild: "tests/simulator/test_handing_over.py",
     mutations.no_second_look_at_the_epoch: f"{_STORE}::TestEpoch",

@@ -91,6 +91,14 @@ class Desk:
         self.setups.apply(self.setups.offset + 1, f"{kind}:{name}", doc)
         assert not self.setups.overruled(), "a change needs a higher version: of two of one version the first counts"
 
+    def stop(self, sync: str = SYNC) -> None:
+        """Have a sync not run here any more, as when a newer version sets something up for it."""
+        self.setups.leave_out(self.setups.offset + 1, f"phase:{sync}", None, "a word of a newer version")
+
+    def go_on(self, sync: str = SYNC) -> None:
+        """Have a sync run again, live."""
+        self.set_up("phase", SetupDoc(phase=PhaseSet(sync=sync, phase="live")), sync)
+
     def set_job(self, part: str, doc: JobDoc | None, name: str) -> None:
         """Take a document of a job, as the follower of `jobs` does."""
         self.jobs.apply(self.jobs.offset + 1, f"{part}:{name}", doc, seen=self.setups.offset)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.matcher import counterparts, resolve, telling
+from services.matcher import counterparts, match, resolve, telling
 from services.matcher.outputs import outputs
 from services.matcher.work import as_swap
 from services.writer.write import Write
@@ -150,6 +150,26 @@ def no_second_look_at_the_epoch(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(store.Store, "check_epochs", unchecked)
 
 
+def late_reports_believed(patch: pytest.MonkeyPatch) -> None:
+    """What a message says that waited is believed, although newer ones may have come before it."""
+    patch.setattr(resolve, "in_doubt", lambda inbound: inbound)
+    patch.setattr(match, "is_late", lambda _headers: False)
+
+
+def nothing_noted_of_the_dead(patch: pytest.MonkeyPatch) -> None:
+    """Messages that were taken, but whose outputs were not published, wait as if they were new."""
+
+    async def note(*_args: object) -> None:
+        return None
+
+    patch.setattr(resolve, "note_untold", note)
+
+
+def no_waiting_claims_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
+    """A rebuild forgets what was claimed for messages that wait."""
+    patch.setattr(rebuild.Rebuilder, "_unhandled", lambda self: self._journal.unstepped())
+
+
 def no_digest(patch: pytest.MonkeyPatch) -> None:
     """A create is granted although somebody appeared since the decision."""
     patch.setattr(resolve, "as_swap", lambda work: replace(as_swap(work), digest=""))
@@ -159,8 +179,8 @@ def no_pending_check(patch: pytest.MonkeyPatch) -> None:
     """The writer sends what no pair waits for any more."""
     original = Write._verdict
 
-    def verdict(self: Write, command: Any, loaded: Any) -> Drop | None:
-        found = original(self, command, loaded)
+    def verdict(self: Write, command: Any, running: Any, loaded: Any) -> Drop | None:
+        found = original(self, command, running, loaded)
         return None if found == Drop("not_pending") else found
 
     patch.setattr(Write, "_verdict", verdict)

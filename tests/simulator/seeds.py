@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from tests.simulator.people import ALL, DELETING, HARD, LINKED, MERGING, MILD, MOVING, Habits
-from tests.simulator.world import run
+from tests.simulator.world import Faults, run
 
 PROCESSES: Final = os.cpu_count() or 1
 _HABITS: Final[tuple[Habits, ...]] = (MILD, HARD, MOVING, DELETING, MERGING, LINKED, ALL)
@@ -21,9 +21,11 @@ def quietly() -> None:
 def live(seed: int) -> None:
     """Run one seed: among people who only edit, who change addresses, who delete, who merge, who change companies.
 
-    In half of them nobody looks at the records again in the end: what waits must have been told by itself.
+    In half of them nobody looks at the records again in the end: what waits must have been told by itself. In a third,
+    the object that holds people in one of the accounts is gone now and then.
     """
-    run(seed, habits=_HABITS[seed % len(_HABITS)], look_again=seed // len(_HABITS) % 2 == 0)
+    faults = Faults(removal=0.004) if seed % 3 == 1 else Faults()
+    run(seed, faults, habits=_HABITS[seed % len(_HABITS)], look_again=seed // len(_HABITS) % 2 == 0)
 
 
 def failure(seed: int) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests.simulator import mutations
-from tests.simulator.people import ALL, HARD, LINKED, MILD, MOVING, Habits
+from tests.simulator.people import ALL, DELETING, HARD, LINKED, MILD, MOVING, Habits
 from tests.simulator.scenarios import addresses_swapped, create_sent_and_forgotten, swapped_by_a_zombie
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
@@ -24,6 +24,8 @@ _USUAL: Final = Faults()
 _UNLUCKY: Final = Faults(lost_answer=0.5, crash=0.04, zombie=0, outage=0.1, flush=0.006, failover=0.01)
 _FORGETFUL: Final = Faults(crash=0.03, zombie=0, flush=0.006, failover=0.012)
 _PARTS: Final = Faults(parts=True, flush=0, failover=0)
+_REMOVED: Final = Faults(removal=0.004)
+_STOPPED: Final = Faults(removal=0.01, crash=0.03, zombie=0, flush=0, failover=0)
 _BLIND: Final = Faults(blind=True, crash=0, zombie=0, lost_answer=0, outage=0, flush=0, failover=0)
 
 
@@ -68,6 +70,9 @@ CAUGHT: Final = (
     Caught(mutations.no_revision, 0, story=swapped_by_a_zombie),
     Caught(mutations.no_claims_in_a_rebuild, 2, look_again=False),
     Caught(mutations.no_second_look_at_the_epoch, 152, _FORGETFUL),
+    Caught(mutations.late_reports_believed, 52, _REMOVED, DELETING, look_again=False),
+    Caught(mutations.nothing_noted_of_the_dead, 1, _STOPPED, look_again=False),
+    Caught(mutations.no_waiting_claims_in_a_rebuild, 142, _REMOVED, MOVING),
     Caught(mutations.no_digest, 18, habits=Habits(twins=0.6)),
     Caught(mutations.no_pending_check, 40, _UNLUCKY, Habits(undo=0.8, persons=2)),
     Caught(mutations.no_quiet_field, 10, _BLIND, Habits(twins=0.1, shared=0.9, undo=0.6)),

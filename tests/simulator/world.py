@@ -17,6 +17,7 @@ from services.writer.write import Write
 from shared import topics
 from shared.core.connector import AppError, HttpRequest, HttpResponse
 from shared.core.mapping import FieldMapping
+from shared.core.outcomes import NOT_RUN_HERE, Drop
 from shared.core.pairs import Pair, PairEvent
 from shared.core.records import Version
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
@@ -25,12 +26,12 @@ from shared.io.handling import process
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
-from shared.io.rebuild import Rebuilder
+from shared.io.rebuild import Rebuilder, unpack
 from shared.io.store import Store
 from shared.messages import Notice, ObjectFound, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
-from shared.topics import MATCHER_GROUP, Topic
+from shared.topics import MATCHER_GROUP, Topic, UnreadableMessage
 from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, MONEY, PEOPLE, Kind, MemoryApp, declare, lost_answer
 from tests.simulator.checks import check
 from tests.simulator.grants import Grants
@@ -41,6 +42,9 @@ FIRMS: Final = "firms"
 _APPS: Final[tuple[Kind, ...]] = ("ordered", "opaque")
 _ROLES: Final[dict[str, Any]] = {"type": "contact", "roles": {"email": "email"}}
 """What the right account's people are, which it does not say itself."""
+_PLACE: Final = f"object:b/{PEOPLE.name}"
+_UNCLAIMED: Final = (NOT_RUN_HERE, Drop("no_sync"))
+"""What match says of a record that it claimed for no sync: none runs, or another notice of it waits for the one."""
 _PARTITIONS: Final = 3
 _STEPS_MOST: Final = 60_000
 
@@ -84,6 +88,8 @@ class Faults:
     """The app without a lock answers a write with what was to be written alone; and where Redis forgets nothing, its
     feeds tell versions, so that what is known need not be read. (Feeds look back otherwise, and nobody does that here.)
     """
+    removal: float = 0
+    """The right account's people are gone as an object, or back: meanwhile their sync runs nowhere."""
     blind: bool = False
     """The apps write over whatever stands there. An edit in the moment of our write is lost then, and no protocol can
     prevent that; but both sides must come to hold the same."""
@@ -120,9 +126,18 @@ class _Journal:
     def states(self) -> Iterable[Stored[Pair]]:
         return MemoryReader(self._broker, topics.PAIR_STATE).read_to_end()
 
+    def waiting(self) -> Iterable[Stored[PairEvent]]:
+        for topic in topics.LATER.values():
+            start = self._broker.committed("later", topic.name)
+            yield from unpack(MemoryReader(self._broker, topic, start=start).read_to_end(), _fail)
+
     def unstepped(self) -> Iterable[Stored[PairEvent]]:
         start = self._broker.committed(MATCHER_GROUP, topics.PAIRS.name)
         return MemoryReader(self._broker, topics.PAIRS, start=start).read_to_end()
+
+
+def _fail(_item: Received, error: UnreadableMessage) -> None:
+    raise error
 
 
 def set_up(*, firms: bool = False) -> Setups:
@@ -135,7 +150,7 @@ def set_up(*, firms: bool = False) -> Setups:
         (f"connection:{name}", SetupDoc(connection=_connection(name, kind)))
         for name, kind in zip("ab", _APPS, strict=True)
     ]
-    docs.append((f"object:b/{PEOPLE.name}", SetupDoc(object=ObjectFound(connection="b", object=PEOPLE))))
+    docs.append((_PLACE, _found("")))
     for sync in syncs:
         docs += [
             (f"sync:{sync.id}", SetupDoc(sync=sync)),
@@ -156,6 +171,9 @@ class World:
         self.tells_versions = self.faults.parts and not (self.faults.flush or self.faults.failover)
         self.wild = habits.wild or habits.firms > 0
         self.away: set[str] = set()
+        self.removals = random.Random(f"{seed}/removals")
+        self.removed = 0
+        """How often the right account's people were removed."""
         self.clock = ManualClock()
         self.broker = _Broker(topics.catalogue(_APPS), partitions=_PARTITIONS)
         self.apps = {
@@ -201,15 +219,7 @@ class World:
         for sync in self.setups.syncs():
             doc = SetupDoc(phase=PhaseSet(sync=sync.id, phase="live"))
             self.setups.apply(self.setups.offset + 1, f"phase:{sync.id}", doc)
-        touches = [
-            Outbound(
-                topic=topics.PAIRS,
-                key=pair,
-                message=PairEvent(sync=state.sync, pair=pair, kind="touch", reason="backfill"),
-            )
-            for pair, state in self.states().items()
-        ]
-        run_blocking(MemoryBus(self.broker, clock=self.clock).publish(touches))
+        self._touch("backfill")
         self.faults = faults
 
     def tell(self) -> None:
@@ -266,7 +276,28 @@ class World:
         self._advance(task)
         return True
 
+    def _remove_or_restore(self) -> None:
+        gone = bool(self.setups.found()[_PLACE.partition(":")[2]].gone)
+        self.removed += not gone
+        self.setups.apply(self.setups.offset + 1, _PLACE, _found("" if gone else "removed"))
+        if gone:
+            self._touch("resync")
+
+    def _touch(self, reason: str) -> None:
+        """Have all pairs that the journal knows look again, as a job does."""
+        touches = [
+            Outbound(
+                topic=topics.PAIRS,
+                key=pair,
+                message=PairEvent(sync=state.sync, pair=pair, kind="touch", reason=reason),
+            )
+            for pair, state in self.states().items()
+        ]
+        run_blocking(MemoryBus(self.broker, clock=self.clock).publish(touches))
+
     def _hurt(self) -> None:
+        if self.faults.removal and self.removals.random() < self.faults.removal:
+            self._remove_or_restore()
         draw = self.rng.random()
         if draw < self.faults.flush:
             self.scripts.flush()
@@ -297,12 +328,13 @@ class World:
     def _advance(self, task: _Task) -> None:
         try:
             task.run.send(None)
-        except StopIteration:
+        except StopIteration as done:
             self._end(task)
             if task.topic and not task.zombie:
                 self.broker.commit(task.group, task.topic, task.partition, task.end)
                 if task.topic == topics.RECORDS.name:
-                    self.grants.passed(task.batch)
+                    outcomes = zip(task.batch, done.value, strict=True)
+                    self.grants.passed([item for item, outcome in outcomes if outcome not in _UNCLAIMED])
         except (NotReady, BusUnavailable):
             self._end(task)
             if not any(not other.topic and not other.zombie for other in self._tasks):
@@ -355,6 +387,8 @@ class World:
         Without looking again, only what changed is told: nobody is helped who waits for somebody else to move.
         """
         self.faults = CALM
+        if self.setups.not_run():
+            self._remove_or_restore()
         self.tell()
         self.rest()
         if not look_again:
@@ -385,6 +419,11 @@ class World:
 _MONEY: Final = FieldMapping(
     key=MONEY[0], left=MONEY[0], right=MONEY[0], left_currency=MONEY[1], right_currency=MONEY[1], lens="money"
 )
+
+
+def _found(gone: str) -> SetupDoc:
+    """Say that the right account has people of its own, or has them no longer."""
+    return SetupDoc(object=ObjectFound(connection="b", object=PEOPLE, gone=gone))
 
 
 def _sync(name: str, object_: str, fields: Sequence[str], *, company: bool = False) -> Sync:

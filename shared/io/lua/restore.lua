@@ -93,7 +93,7 @@ for at = 3, #ARGV, 15 do
       end
     end
     if kind == 'absorbed' or (c.L == '' and c.R == '') then cdel(pair) else cset(pair, c) end
-    if kind ~= 'tail' and rev > known then redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state) end
+    if kind ~= 'tail' then redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state) end
   end
 end
 return {result}

@@ -7,12 +7,13 @@ import pytest
 from services.ingest.hydrate import Hydrate
 from shared import topics
 from shared.core.mapping import FieldMapping
-from shared.core.outcomes import Done, Drop, Later, Outcome, Park
+from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Later, Outcome, Park
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Life, Report, Version
 from shared.core.syncs import AssociationMapping
-from shared.io.ports import BusUnavailable, run_blocking
+from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.messages import Notice, SetupDoc
+from shared.setups import UnknownSetup
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk, as_json, fails, people, report, with_binding
 from tests.simulator.apps import FIELDS
 
@@ -45,6 +46,35 @@ def known(desk: Desk, record: str = "1", order: int = 5, life: Life = Life.ALIVE
     held: dict[str, Any] = {**dict.fromkeys(FIELDS), **fields}
     end = SideState(id=record, version=Version(order=order), fields=held, life=life)
     desk.keep(Pair(sync=SYNC, pair=f"p{record}", rev=1, L=end))
+
+
+# Syncs that begin or cease to run meanwhile
+
+
+def test_a_record_is_left_to_a_sync_that_begins_to_run_while_it_is_read(desk: Desk) -> None:
+    """Nobody asked for its fields: who took part when the batch began is told, and the notice comes again."""
+    desk.set_up("sync", SetupDoc(sync=people(id="other")), "other")
+    desk.stop("other")
+    read = desk.answers["read"]
+
+    def meanwhile(at: str, ids: Any) -> Any:
+        desk.go_on("other")
+        return read(at, ids)
+
+    desk.answers["read"] = meanwhile
+    assert handle(desk, notice("1")) == [NOT_RUN_HERE]
+    assert seen(desk)["1"].without == ("other",)
+
+
+def test_a_notice_is_looked_at_anew_whose_object_went_since_the_batch_began(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_place: str) -> None:
+        raise UnknownSetup("it went")
+
+    monkeypatch.setattr(desk.setups, "binding", gone)
+    with pytest.raises(NotReady):
+        handle(desk, notice("1"))
 
 
 # Reading

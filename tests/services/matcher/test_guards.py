@@ -12,15 +12,16 @@ from tests.services.desk import RIGHT, SYNC, report
 from tests.services.matcher.test_outputs import Matcher, linked
 
 
-class BeforeSwap:
-    """Redis, before whose first swap something happens."""
+class Before:
+    """Redis, before whose first run of a script something happens."""
 
-    def __init__(self, scripts: Scripts, happen: Callable[[], object]) -> None:
+    def __init__(self, script: str, scripts: Scripts, happen: Callable[[], object]) -> None:
+        self._script = script
         self._scripts = scripts
         self._happen: Callable[[], object] | None = happen
 
     async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
-        if self._happen is not None and any(call.script == "swap" for call in calls):
+        if self._happen is not None and any(call.script == self._script for call in calls):
             happen, self._happen = self._happen, None
             happen()
         return await self._scripts.run(calls)
@@ -31,7 +32,7 @@ def test_no_partner_is_created_beside_one_that_turned_up_since_the_decision() ->
     matcher.see(report("h1", 1))
     partner = report("b1", 1, at=RIGHT, fields={"email": "h1@x.example"})
     desk = matcher.desk
-    slow = BeforeSwap(desk.scripts, lambda: matcher.see(partner))
+    slow = Before("swap", desk.scripts, lambda: matcher.see(partner))
     matcher.resolve = Resolve(Store(slow), desk.bus, desk.setups, desk.clock)
     matcher.rest()
     assert desk.told(topics.writes("opaque")) == []
@@ -53,7 +54,7 @@ def test_a_step_that_was_overtaken_steps_again_from_the_newer_state() -> None:
         matcher.rest()
 
     desk = matcher.desk
-    slow = Resolve(Store(BeforeSwap(desk.scripts, overtake)), desk.bus, desk.setups, desk.clock)
+    slow = Resolve(Store(Before("swap", desk.scripts, overtake)), desk.bus, desk.setups, desk.clock)
     run_blocking(slow.handle(slow_batch))
     pair = matcher.pair()
     assert pair.L is not None

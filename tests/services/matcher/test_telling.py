@@ -19,7 +19,7 @@ from shared.io.rebuild import as_restored
 from shared.io.store import Store
 from shared.messages import HistoryStep
 from tests.services.desk import LEFT, RIGHT, SYNC, report
-from tests.services.matcher.test_guards import BeforeSwap
+from tests.services.matcher.test_guards import Before
 from tests.services.matcher.test_outputs import Matcher, edit, linked
 
 
@@ -89,7 +89,7 @@ def test_nothing_is_told_of_a_step_that_was_refused() -> None:
         matcher.rest()
 
     slow = Resolve(
-        Store(BeforeSwap(matcher.desk.scripts, overtake)), matcher.desk.bus, matcher.desk.setups, matcher.desk.clock
+        Store(Before("swap", matcher.desk.scripts, overtake)), matcher.desk.bus, matcher.desk.setups, matcher.desk.clock
     )
     run_blocking(slow.handle(batch))
     assert {step.rev for step in told(matcher)} <= {row.rev for row in matcher.desk.told(topics.PAIR_STATE)}

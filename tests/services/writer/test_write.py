@@ -4,14 +4,17 @@ from typing import Any
 
 import pytest
 
+from services.writer.write import Write
 from shared import topics
-from shared.core.outcomes import Done, Drop, Later
+from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Later
 from shared.core.pairs import Pair, Pending, SideState
 from shared.core.records import Version
 from shared.io.envelope import SETUPS
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
+from shared.io.store import Store
 from shared.messages import SetupDoc
 from tests.services.desk import LEFT, RIGHT, SYNC, fails, people, with_binding
+from tests.services.matcher.test_guards import Before
 from tests.services.writer.counter import Counter
 from tests.simulator.apps import FIELDS
 
@@ -303,18 +306,35 @@ def test_a_new_record_of_which_only_values_are_told_is_empty_elsewhere(counter: 
     assert told["k-p2"] == {**dict.fromkeys(FIELDS), "email": "p2@new.example"}
 
 
+def test_a_write_waits_whose_sync_ceases_to_run_before_it_is_sent(counter: Counter) -> None:
+    write = counter.update("p1", f="x")
+    desk = counter.desk
+    counter.write = Write(
+        Store(Before("load", desk.scripts, desk.stop)), desk.bus, desk.setups, desk.caller, clock=desk.clock,
+        metrics=desk.metrics,
+    )  # fmt: skip
+    assert counter.handle(write) == [NOT_RUN_HERE]
+    assert desk.calls == []
+
+
 def test_an_answer_is_its_own_sync_s_although_that_ceases_to_run_meanwhile(counter: Counter) -> None:
-    """Nobody else has it: the pair would wait for ever. What other syncs ask for is left to who runs them."""
-    serve, later = counter.serve("update"), people(rules={"later": True}, version=2)
+    """Nobody else has it: the pair would wait for ever.
+
+    Another sync is told as well that ran when its fields were asked for; one that ran nowhere is left to who runs it.
+    """
+    serve = counter.serve("update")
+    for name in ("asked", "unasked"):
+        counter.desk.set_up("sync", SetupDoc(sync=people(id=name)), name)
+    counter.desk.stop("unasked")
 
     def answer(at: str, items: Any) -> Any:
-        counter.desk.set_up("sync", SetupDoc(sync=later), SYNC)
-        counter.desk.set_up("sync", SetupDoc(sync=later.model_copy(update={"id": "other"})), "other")
+        for name in (SYNC, "asked"):
+            counter.desk.stop(name)
         return serve(at, items)
 
     write = counter.update("p1", f="x")
     counter.desk.answers["update"] = answer
     assert counter.handle(write) == [Done("written")]
-    assert {*counter.desk.setups.not_run()} == {SYNC, "other"}
+    assert {*counter.desk.setups.not_run()} == {SYNC, "asked", "unasked"}
     (seen,) = counter.desk.told(topics.RECORDS)
-    assert ([row.answer.result for row in seen.answers], seen.without) == (["written"], ("other",))
+    assert ([row.answer.result for row in seen.answers], seen.without) == (["written"], ("unasked",))

@@ -1,0 +1,167 @@
+"""Messages of a sync that did not run here for a while: they may say what is old, or have been taken, but not told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.matcher.match import Match
+from services.matcher.resolve import Resolve
+from shared import topics
+from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Later, Outcome
+from shared.core.pairs import Pair, PairEvent
+from shared.core.records import Life, Report, Version
+from shared.io.envelope import WAITED
+from shared.io.memory import MemoryBus
+from shared.io.ports import BusUnavailable, Inbound, Outbound, run_blocking
+from shared.io.store import Store
+from shared.messages import RecordSeen
+from tests.services.desk import LEFT, SYNC, Desk, report
+from tests.services.matcher.test_guards import Before
+from tests.services.matcher.test_outputs import Matcher, linked
+
+
+def late(batch: Sequence[Inbound[Any]], why: Later = NOT_RUN_HERE) -> list[Inbound[Any]]:
+    """Have messages come again under other offsets, as `later.*` publishes them."""
+    return [
+        replace(inbound, offset=inbound.offset + 1000, headers={**inbound.headers, WAITED: why.reason})
+        for inbound in batch
+    ]
+
+
+def kept(matcher: Matcher, name: str) -> Pair:
+    """Return a pair as Redis has it."""
+    return Pair.read(run_blocking(matcher.desk.store.load([(SYNC, name)]))[SYNC, name].state)
+
+
+def cut_off(matcher: Matcher, batch: Sequence[Inbound[Any]]) -> None:
+    """Have the worker die between the state and what it had to tell."""
+    with matcher.desk.kafka_away(), pytest.raises(BusUnavailable):
+        matcher.step(batch)
+
+
+def outcomes(matcher: Matcher, batch: Sequence[Inbound[Any]]) -> list[Outcome]:
+    return run_blocking(matcher.resolve.handle(batch))
+
+
+def told_of(matcher: Matcher) -> list[int]:
+    """List the revisions that the history tells."""
+    return [step.rev for bundle in matcher.desk.told(topics.HISTORY) for step in bundle.steps]
+
+
+@pytest.mark.parametrize("why", [NOT_RUN_HERE, NEWER_VERSION], ids=lambda why: why.reason)
+def test_a_record_of_a_late_report_is_read_again_before_anything_follows(why: Later) -> None:
+    """It may have been deleted since, and the pair may have heard of that first."""
+    matcher = Matcher()
+    matcher.see(report("h1", 1))
+    matcher.step(late(matcher.waiting(), why))
+    pair = matcher.pair()
+    assert pair.L is not None
+    assert [row.ask for row in matcher.desk.told(topics.NOTICES)] == [pair.L.ask] != [""]
+    assert matcher.desk.told(topics.writes("opaque")) == []
+
+
+def test_a_late_report_does_not_bring_a_deleted_record_back() -> None:
+    """What is gone has no version; the one that waited had a newer one than the pair knew."""
+    matcher = linked()
+    matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
+    waits = matcher.waiting()
+    matcher.see(Report(connection=LEFT, object="contact", id="h1", version=Version(), life=Life.GONE))
+    matcher.rest()
+    asked = matcher.pair().L
+    assert asked is not None
+    gone = Report(connection=LEFT, object="contact", id="h1", version=Version(), life=Life.GONE)
+    matcher.see(gone, asks=(asked.ask,))
+    matcher.rest()
+    matcher.step(late(waits))
+    end = matcher.pair().L
+    assert end is not None
+    assert (end.life, bool(end.ask)) == (Life.GONE, True)
+
+
+def test_a_record_that_match_hears_of_late_is_read_again_as_well() -> None:
+    matcher = Matcher()
+    message = RecordSeen(report=report("h1", 1))
+    batch = matcher.desk.inbound(topics.RECORDS, ("hub/contact/h1", message), headers={WAITED: NOT_RUN_HERE.reason})
+    run_blocking(matcher.match.handle(batch))
+    assert [event.doubtful for event in matcher.desk.told(topics.PAIRS)] == [True]
+
+
+def test_what_a_worker_died_before_it_told_is_told_when_the_sync_runs_again() -> None:
+    """Also when a newer message comes first, and when the note was taken but not published."""
+    matcher = linked()
+    matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
+    first = matcher.waiting()
+    cut_off(matcher, first)
+    name = first[0].message.pair
+    decided = kept(matcher, name)
+    assert (decided.pending["R"].fields, matcher.desk.told(topics.writes("opaque"))) == ({"f": "new"}, [])
+    matcher.desk.stop()
+    cut_off(matcher, first)
+    assert outcomes(matcher, first) == [NOT_RUN_HERE]
+    noted = kept(matcher, name)
+    assert (noted.untold, matcher.pair()) == (True, noted)
+    assert outcomes(matcher, first) == [NOT_RUN_HERE]
+    assert kept(matcher, name).rev == noted.rev, "it is noted once"
+    matcher.desk.go_on()
+    matcher.tell(PairEvent(sync=SYNC, pair=name, kind="touch", reason="rematch"))
+    matcher.rest()
+    assert [row.fields for row in matcher.desk.told(topics.writes("opaque"))] == [{"f": "new"}]
+    assert decided.rev in told_of(matcher)
+    assert not kept(matcher, name).untold
+    matcher.step(late(first))
+    assert [row.fields for row in matcher.desk.told(topics.writes("opaque"))] == [{"f": "new"}] * 2, "one key, twice"
+
+
+def test_nothing_is_noted_of_a_pair_that_had_not_taken_what_waits() -> None:
+    matcher = linked()
+    before = kept(matcher, matcher.pair().pair)
+    matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
+    matcher.desk.stop()
+    assert outcomes(matcher, matcher.waiting()) == [NOT_RUN_HERE]
+    assert kept(matcher, before.pair) == before
+
+
+def test_messages_wait_although_redis_lost_the_links_of_their_sync() -> None:
+    """Nobody rebuilds them here, and the others of the partition are not held up."""
+    matcher = linked()
+    matcher.see(report("h1", 2))
+    batch = matcher.waiting()
+    matcher.desk.stop()
+    matcher.desk.scripts.flush()
+    assert outcomes(matcher, batch) == [NOT_RUN_HERE]
+
+
+class _Meanwhile(MemoryBus):
+    """Kafka, before whose first answer something happens."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.broker, clock=desk.clock)
+        self._desk: Desk | None = desk
+
+    async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
+        if self._desk is not None:
+            self._desk.go_on()
+            self._desk = None
+        return await super().publish(messages)
+
+
+def test_a_record_is_not_dropped_whose_sync_begins_to_run_meanwhile() -> None:
+    """It ran for nobody when the batch began: it comes again, and is taken then."""
+    desk = Desk()
+    desk.stop()
+    batch = desk.inbound(topics.RECORDS, ("hub/contact/h1", RecordSeen(report=report("h1", 1))))
+    match = Match(desk.store, _Meanwhile(desk), desk.setups)
+    assert run_blocking(match.handle(batch)) == [NOT_RUN_HERE]
+    assert desk.setups.not_run() == {}
+    assert run_blocking(match.handle(batch)) == [Done("matched")]
+
+
+def test_a_message_to_a_pair_is_taken_although_its_sync_ceases_to_run_meanwhile() -> None:
+    matcher = linked()
+    matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
+    desk = matcher.desk
+    matcher.resolve = Resolve(Store(Before("load", desk.scripts, desk.stop)), desk.bus, desk.setups, desk.clock)
+    assert outcomes(matcher, matcher.waiting()) == [Done("stepped")]
+    assert [row.fields for row in desk.told(topics.writes("opaque"))] == [{"f": "new"}]
