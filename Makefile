@@ -11,6 +11,7 @@ VERSION = -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 SEEDS ?= 2000
 EDITS ?= 3000
+EXAMPLES ?= 100
 BESIDE ?=
 T ?=
 NAME ?=
@@ -30,7 +31,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test check new-app sim mutants fuzz chaos bench doctor clean lock
+.PHONY: help run unit test check new-app sim mutants openapi fuzz chaos bench doctor clean lock
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +63,9 @@ sim: $(VENV)/dev.stamp ## Run the protocol's simulator over SEEDS=2000 seeds
 
 fuzz: $(VENV)/dev.stamp ## Try odd cards and webhook bodies, some through a whole sync (ten minutes or more)
 	@$(PY) -m tests.fuzz
+
+openapi: $(VENV)/dev.stamp ## Send the API EXAMPLES=100 odd requests for each route, in each way, and show where it is not as described
+	@$(PY) -m tests.openapi --examples $(EXAMPLES)
 
 mutants: $(VENV)/dev.stamp ## Switch off one guard after the other, and show which tests notice
 	@$(PY) -m tests.mutants

@@ -21,7 +21,9 @@ _FILE = "/api/v1/exports/{name}/file"
 
 
 def test_every_route_is_described() -> None:
-    described = {f"{method} {path}" for method, path, _ in ROUTES} | {"GET /api/v1/openapi.json"}
+    described = {f"{method} {path.replace('{id}', '{name}')}" for method, path, _ in ROUTES} | {
+        "GET /api/v1/openapi.json"
+    }
     assert described == {row for row in NEEDS if " /api/v1/" in row}
     names = [route["operationId"] for *_, route in ROUTES]
     assert len(set(names)) == len(names)
@@ -34,7 +36,7 @@ def test_a_route_says_what_it_is_for_who_may_and_what_it_takes(method: str, path
     (tag,) = route["tags"]
     assert tag in TAGS
     assert route["security"] == [{"token": []}]
-    assert route["x-role"] == NEEDS[f"{method} {path}"]
+    assert route["x-role"] == NEEDS[f"{method} {path.replace('{id}', '{name}')}"]
     parameters = route["parameters"]
     named = {row["name"] for row in parameters if row["in"] == "path"}
     assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
@@ -54,7 +56,7 @@ def test_a_route_says_what_it_answers(method: str, path: str, route: dict[str, A
         assert "$ref" in answers[done]["content"]["application/json"]["schema"]
     wrong = {status: answer["$ref"].rpartition("/")[2] for status, answer in answers.items() if status >= "400"}
     assert {"401", "403", "422", "429", "503"} <= set(wrong)
-    assert ("404" in wrong) or "{name}" not in path
+    assert ("404" in wrong) or "{id}" not in path
     assert all(DOCUMENT["components"]["responses"][name]["content"] == PROBLEM for name in wrong.values())
     if method == "GET" and any(row["name"] == "limit" for row in route["parameters"]):
         assert {"cursor", "limit"} <= {row["name"] for row in route["parameters"]}

@@ -171,13 +171,24 @@ def role_of(text: str) -> Role:
 @lru_cache(maxsize=1024)
 def needed_at(method: str, path: str) -> Role | None:
     """Return the least role that an address with its names filled in takes; raises `KeyError` where there is none."""
-    parts = path.partition("?")[0].split("/")
     for row in NEEDS:
         verb, _, pattern = row.partition(" ")
-        wanted = pattern.split("/")
-        if verb == method and len(wanted) == len(parts) and all(map(_fits, wanted, parts)):
+        if verb == method and _leads_to(pattern, path):
             return NEEDS[row]
     raise KeyError(f"{method} {path}")
+
+
+def methods_at(path: str) -> list[str]:
+    """List the methods that an address with its names filled in takes; a word of ours there is no name."""
+    rows = [row.partition(" ") for row in NEEDS]
+    fit = [(pattern.count("{"), verb) for verb, _, pattern in rows if _leads_to(pattern, path)]
+    least = min((names for names, _ in fit), default=0)
+    return sorted({verb for names, verb in fit if names == least})
+
+
+def _leads_to(pattern: str, path: str) -> bool:
+    wanted, parts = pattern.split("/"), path.partition("?")[0].split("/")
+    return len(wanted) == len(parts) and all(map(_fits, wanted, parts))
 
 
 def _fits(wanted: str, part: str) -> bool:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from services.console.access.authentication import Access
 from services.console.access.protect import problem_json, protect
-from services.console.access.roles import NEEDS, check_role
+from services.console.access.roles import NEEDS, check_role, methods_at
 from services.console.rest.access import add_access
 from services.console.rest.connections import add_connections
 from services.console.rest.describing import Route, describe
@@ -110,8 +110,10 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
         return problem_json(error.status, error.title, error.detail, error.headers, fields=fields)
 
     @web.exception_handler(HTTPException)
-    async def not_possible(_: Request, error: HTTPException) -> JSONResponse:
-        return problem_json(error.status_code, "Not possible", str(error.detail), error.headers)
+    async def not_possible(request: Request, error: HTTPException) -> JSONResponse:
+        # The router names the methods of one route; others may have the same path.
+        headers = {"Allow": ", ".join(methods_at(request.url.path))} if error.status_code == 405 else error.headers
+        return problem_json(error.status_code, "Not possible", str(error.detail), headers)
 
     @web.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -31,7 +31,7 @@ A token may do what its role may, and each route says which role it takes: {", "
 
 **Lists** come in pages: `limit` rows at most, `total` where it is known, and `next`, which is the `cursor` of the
 next page and null at the end. Rows that come or go meanwhile move no other row to another page. Each row has an `id`,
-which is what paths take; where a path says `name`, an `id` is meant.
+which is what paths take.
 
 **Moments** end in `_ms` and are epoch milliseconds; durations end in `_s` and are seconds.
 
@@ -75,7 +75,7 @@ _LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "add_job": ("get_job", "order_job"),
     "export_records": ("get_export", "download_export", "delete_export"),
 }  # fmt: skip
-"""Routes that make something, and those that take its `id` as `name`."""
+"""Routes that make something, and those that take its `id`."""
 
 
 class Route(APIRoute):
@@ -117,16 +117,18 @@ def _described(web: FastAPI) -> dict[str, Any]:
     found["components"]["responses"] = {f"Problem{status}": _problem(status) for status in _MEANINGS}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    by_name = {route["operationId"]: route for _, _, route in _routes(found)}
     for method, path, route in _routes(found):
         _complete(method, path, route)
+    found["paths"] = {_public(path): methods for path, methods in found["paths"].items()}
+    by_name = {route["operationId"]: route for _, _, route in _routes(found)}
+    for _, _, route in _routes(found):
         made = next((status for status in ("201", "202") if status in route["responses"]), "")
         links = _LINKS.get(route["operationId"], ())
         if links:
             route["responses"][made]["links"] = {
                 name: {
                     "operationId": name,
-                    "parameters": {"name": "$response.body#/id"},
+                    "parameters": {"id": "$response.body#/id"},
                     "description": by_name[name]["summary"],
                 }
                 for name in links
@@ -137,6 +139,9 @@ def _described(web: FastAPI) -> dict[str, Any]:
 def _complete(method: str, path: str, route: dict[str, Any]) -> None:
     """Add to a route what follows from its method, its path and its role."""
     answers, parameters = route["responses"], route.get("parameters", ())
+    for row in parameters:
+        if row["in"] == "path" and row["name"] == "name":
+            row["name"] = "id"
     statuses = [*_ALL]
     if "{name}" in path:
         statuses.append(404)
@@ -157,6 +162,11 @@ def _complete(method: str, path: str, route: dict[str, Any]) -> None:
                     "description": "What was changed.",
                     "schema": {"type": "string"},
                 }
+
+
+def _public(path: str) -> str:
+    """Return a path as the document has it: what we call a name there is the `id` of rows."""
+    return path.replace("{name}", "{id}")
 
 
 def _models(root: type[Shown]) -> Iterator[type[Shown]]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import asdict
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.console.explain import explain, summary
 from services.console.use.activity import Did
+from services.console.use.asked import NUMBER, Flag
 from services.console.use.connections import Connections
 from services.console.use.exports import Exporting
 from services.console.use.fields import fields_of
@@ -51,9 +52,9 @@ class JobRequest(BaseModel):
         default=(), description="Which pairs to look at again; all, and all records of both sides, when empty."
     )
     category: str = Field(default="", max_length=200, description="Only those with this reason of their status.")
-    since: int = Field(default=0, ge=0, le=2**53, description="Only those whose status has changed since.")
+    since: Annotated[int, Field(ge=0, le=2**53, description="Only those whose status has changed since."), NUMBER] = 0
     q: str = Field(default="", max_length=200, description="Only those that this text finds.")
-    review: bool = Field(default=False, description="Only count the pairs, and wait until somebody confirms the job.")
+    review: Flag = Field(default=False, description="Only count the pairs, and wait until somebody confirms the job.")
 
 
 class Installation:

@@ -144,7 +144,7 @@ def ask(window: Window, row: str, role: Role, names: Mapping[str, str] | None) -
 def is_described(row: str, answer: requests.Response) -> None:
     """Check that an answer of the API is one that its description names, and holds nothing besides."""
     verb, _, path = row.partition(" ")
-    described = _DOCUMENT["paths"][path][verb.lower()]["responses"][str(answer.status_code)]
+    described = _DOCUMENT["paths"][path.replace("{name}", "{id}")][verb.lower()]["responses"][str(answer.status_code)]
     if "$ref" in described:
         described = _DOCUMENT["components"]["responses"][described["$ref"].rpartition("/")[2]]
     if answer.status_code == 204:

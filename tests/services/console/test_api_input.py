@@ -108,3 +108,22 @@ def test_a_body_without_end_is_refused_before_it_is_read(window: Window) -> None
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as line:
         line.sendall(b"POST /api/v1/jobs HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
         assert line.recv(100).split()[1] == b"411"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("jobs", "GET, POST"), ("connections/hub", "DELETE, GET, PATCH"), ("sign-in-provider", "DELETE, GET, PUT")],
+)
+def test_a_method_that_a_path_does_not_take_is_told_all_that_it_takes(window: Window, path: str, allowed: str) -> None:
+    """Also where several routes share the path."""
+    answer = window.call("TRACE", path)
+    is_problem(answer, 405)
+    assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize("days", [True, "5", 5.5, None, [5]])
+def test_what_is_no_number_is_not_taken_for_one(window: Window, days: object) -> None:
+    answer = window.call("POST", "tokens", json={"name": "backup", "days": days})
+    is_problem(answer, 422)
+    assert set(answer.json()["fields"]) == {"days"}
+    assert window.call("POST", "tokens", json={"name": "backup", "days": 5.0}).status_code == 201

@@ -1,10 +1,11 @@
 """Users, tokens, and links to sign in."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from services.console.rest.shapes.common import NOT_BLANK, Given, Page, Shown, examples
+from services.console.use.asked import NUMBER, Flag
 from services.console.use.tokens import LONGEST_DAYS
 from shared.messages import Role
 
@@ -48,7 +49,7 @@ class UserChange(Given):
     model_config = examples({"role": "operator"})
 
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: Flag | None = None
 
 
 class UserRow(Shown):
@@ -141,7 +142,7 @@ class NewToken(Given):
     """What it is for."""
     role: Role = "viewer"
     """The most that it may do."""
-    days: int = Field(default=90, ge=0, le=LONGEST_DAYS)
+    days: Annotated[int, Field(ge=0, le=LONGEST_DAYS), NUMBER] = 90
     """For how many days; 0 until it is revoked."""
 
 

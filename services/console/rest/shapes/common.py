@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, TypeAlias
 from fastapi import Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.console.use.asked import NUMBER
+
 MOST_ROWS: Final = 500
 """Rows of one page at most."""
 LATEST: Final = 2**53
@@ -23,15 +25,17 @@ IdempotencyKey: TypeAlias = Annotated[
         examples=["resync-2024-05-01"],
     ),
 ]
-At: TypeAlias = Annotated[int, Field(ge=0, le=LATEST)]
+_NAME: Final[dict[str, Any]] = {"pattern": r"^[^/]*[^./][^/]*$"}
+"""Describes an id: one that is empty, or nothing but dots, or holds a slash would lead to another path."""
+RecordId: TypeAlias = Annotated[str, Path(description="`id` of the record, as lists show it.", json_schema_extra=_NAME)]
+ExportId: TypeAlias = Annotated[str, Path(description="`id` of the file.", json_schema_extra=_NAME)]
+JobId: TypeAlias = Annotated[str, Path(description="`id` of the job.", json_schema_extra=_NAME)]
+UserId: TypeAlias = Annotated[str, Path(description="`id` of the user.", json_schema_extra=_NAME)]
+TokenId: TypeAlias = Annotated[str, Path(description="`id` of the token.", json_schema_extra=_NAME)]
+AppId: TypeAlias = Annotated[str, Path(description="`id` of the app, such as `hubspot`.", json_schema_extra=_NAME)]
+ConnectionId: TypeAlias = Annotated[str, Path(description="`id` of the connection.", json_schema_extra=_NAME)]
+At: TypeAlias = Annotated[int, Field(ge=0, le=LATEST), NUMBER]
 """A moment in epoch milliseconds, or a place on a topic."""
-RecordId: TypeAlias = Annotated[str, Path(description="`id` of the record, as lists show it.")]
-ExportId: TypeAlias = Annotated[str, Path(description="`id` of the file.")]
-JobId: TypeAlias = Annotated[str, Path(description="`id` of the job.")]
-UserId: TypeAlias = Annotated[str, Path(description="`id` of the user.")]
-TokenId: TypeAlias = Annotated[str, Path(description="`id` of the token.")]
-AppId: TypeAlias = Annotated[str, Path(description="`id` of the app, such as `hubspot`.")]
-ConnectionId: TypeAlias = Annotated[str, Path(description="`id` of the connection.")]
 MessageId: TypeAlias = Annotated[int, Path(ge=0, le=LATEST, description="`id` of the parked message.")]
 
 

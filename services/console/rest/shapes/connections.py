@@ -1,10 +1,11 @@
 """Apps that can be connected, and the accounts that are."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, SecretStr
 
 from services.console.rest.shapes.common import NOT_BLANK, Given, Page, Shown, examples
+from services.console.use.asked import NUMBER, Flag
 from services.console.use.connecting import LONGEST_LABEL, Wanted
 from services.console.use.pushing import LONGEST_S, SHORTEST_S
 
@@ -207,7 +208,7 @@ class Account(Given):
     """What the app needs to know besides."""
     secrets: dict[str, SecretStr] = Field(default={})
     """What it signs in with; sealed before it is stored."""
-    push: bool = True
+    push: Flag = True
     """Whether calls of the app are taken; it is asked besides."""
     webhook_secret: SecretStr = SecretStr("")
     """What signs the calls of the app."""
@@ -231,9 +232,9 @@ class Learning(Given):
 
     model_config = examples({"push": False, "interval_s": 60})
 
-    push: bool
+    push: Flag
     """Whether calls of the app are taken; it is asked besides."""
-    interval_s: float = Field(ge=SHORTEST_S, le=LONGEST_S)
+    interval_s: Annotated[float, Field(ge=SHORTEST_S, le=LONGEST_S), NUMBER]
     """How often the app is asked."""
 
 

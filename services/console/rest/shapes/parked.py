@@ -90,7 +90,7 @@ class ReplayRequest(Given):
 class DropRequest(ReplayRequest):
     """Parked messages to be dropped."""
 
-    model_config = examples({"messages": [12], "why": "The record was deleted."})
+    model_config = examples({"messages": [13], "why": "The record was deleted."})
 
     why: Why
 

@@ -1,0 +1,1 @@
+"""The API as its description says it is, whatever somebody sends: shown by schemathesis."""

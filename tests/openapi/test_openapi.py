@@ -1,0 +1,39 @@
+"""The API is what its description says, for requests of every kind; `python -m tests.openapi` sends many more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs.api_reference import document, routes
+from tests.openapi.checking import ELSEWHERE, check, shown
+
+
+@pytest.mark.long
+def test_no_request_finds_the_api_other_than_it_is_described(tmp_path: Path) -> None:
+    """Every route is reached: what only some names or worlds allow is shown by the tests of these routes."""
+    with shown(tmp_path) as window:
+        found = check(window, examples=3)
+    assert found.failures == {}
+    assert found.errors == []
+    assert found.server_errors == []
+    done = {name.rpartition(" ")[0] for name in found.calls if name.rpartition(" ")[2] < "300"}
+    assert {f"{method} {path}" for method, path, _ in routes(document())} - done <= ELSEWHERE
+
+
+@pytest.mark.long
+def test_an_answer_that_is_not_as_described_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something besides what its model names, and a fault of ours."""
+    with shown(tmp_path) as window:
+        accounts = window.access.accounts
+        row = accounts.row
+
+        def no_health() -> dict[str, Any]:
+            raise KeyError("health")
+
+        monkeypatch.setattr(accounts, "row", lambda user: {**row(user), "secret": "x"})
+        monkeypatch.setattr(window.installation, "health", no_health)
+        found = check(window, examples=1, phases=("fuzzing",))
+    assert found.server_errors == ["GET /api/v1/health 500"]
+    assert "GET /api/v1/health: Server error" in found.failures
+    assert any(name.startswith("GET /api/v1/users: ") for name in found.failures)
