@@ -16,7 +16,7 @@ PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/
 every_route = pytest.mark.parametrize(
     ("method", "path", "route"), ROUTES, ids=[route["operationId"] for *_, route in ROUTES]
 )
-_FILE = "/api/v1/exports/{name}/file"
+_FILE = "/api/v1/exports/{id}/file"
 """The one route that answers with bytes of a file, in one of several formats."""
 
 

@@ -32,20 +32,11 @@ _WORLD: Final = {
     "PUT /api/v1/apps/{id}/credentials": "not every app has a page on which people agree",
     "PUT /api/v1/connections/{id}/changes": "not every app calls by itself",
     "POST /api/v1/users": "an address may be that of a user already",
+    "POST /api/v1/exports": "a key may have asked for another file",
     "POST /api/v1/jobs": "a key may have asked for other work",
     "POST /api/v1/records/resync": "a key may have asked for other work",
 }
 """Where what is described is refused for what no description can say."""
-ELSEWHERE: Final = frozenset(
-    {
-        "GET /api/v1/sign-in-provider", "PUT /api/v1/sign-in-provider", "DELETE /api/v1/sign-in-provider",
-        "POST /api/v1/users/{id}/link", "DELETE /api/v1/users/{id}/link",
-        "POST /api/v1/apps/{id}/places", "PUT /api/v1/apps/{id}/credentials", "POST /api/v1/connections",
-        "POST /api/v1/parked/{id}/replay",
-    }
-)  # fmt: skip
-"""What can be done only where a provider or a real account answers, or a message was not dropped before: tests of their
-own do it."""
 _PARKED: Final = 40
 
 

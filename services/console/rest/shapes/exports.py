@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from services.console.rest.shapes.common import LATEST, Given, Page, Shown, examples
+from services.console.rest.shapes.common import At, Given, Page, Shown, examples
 from services.console.use.records import LONGEST, Filter, Period, Status
 from shared.exports import ExportFormat
 
@@ -42,7 +42,7 @@ class ExportRequest(Given):
     """Reason of the status, such as an error category."""
     period: Period = ""
     """Changed within this time before the file was asked for."""
-    since: int = Field(default=0, ge=0, le=LATEST)
+    since: At = 0
     """Changed since, epoch milliseconds."""
     q: str = Field(default="", max_length=LONGEST)
     """Parts of the name or of an address, or the id of a record."""
