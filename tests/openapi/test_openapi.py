@@ -11,7 +11,7 @@ from tests.openapi.checking import check, shown
 
 @pytest.mark.long
 def test_no_request_finds_the_api_other_than_it_is_described(tmp_path: Path) -> None:
-    """Every route is reached, and most do what they are for; the others by tests of their own, which have real accounts."""
+    """Every route is reached, and most do what they are for; the others do in tests of their own, on real accounts."""
     with shown(tmp_path) as window:
         found = check(window, examples=3)
     assert found.failures == {}
