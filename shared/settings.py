@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     """Hosts (`host`, `host:port` or a network such as `10.0.0.0/8`) that connections, and sign-in by a provider, may
     reach although they are private. Empty by default: who can type a URL could otherwise look into your network."""
     http_ca_file: Path | None = None
-    """Certificates that vouch for apps of your own; the usual public ones when unset."""
+    """Certificates that vouch for apps, and a sign-in provider, of your own; the usual public ones when unset."""
 
     # Behaviour
 

@@ -7,6 +7,7 @@ for some minutes; its keys are asked for again as soon as a token is signed by o
 import threading
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
@@ -20,7 +21,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, KeySet
 from joserfc.jws import JWSRegistry
 
 from shared.io.ports import Clock
@@ -226,7 +227,7 @@ class OpenId:
         with self._lock:
             keys, until = self._keys.get(about.keys, (None, 0.0))
         if keys is None or anew or time.monotonic() > until:
-            keys = KeySet.import_key_set(_get(session, about.keys))  # type: ignore[arg-type]
+            keys = _understood(_get(session, about.keys))
             with self._lock:
                 self._keys = {about.keys: (keys, time.monotonic() + KEPT_S)}
         registry = JWSRegistry(algorithms=list(about.algorithms), strict_check_header=False)
@@ -303,6 +304,19 @@ def _about(issuer: str, told: Mapping[str, Any]) -> About:
         algorithms=tuple(row for row in _ALGORITHMS if row in offered) or ("RS256",),
         methods=tuple(map(str, told.get("token_endpoint_auth_methods_supported") or ("client_secret_basic",))),
     )
+
+
+def _understood(told: Mapping[str, Any]) -> KeySet:
+    """Return the keys that a provider signs by; one of a kind that is not known here is none of them."""
+    rows = told.get("keys")
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and row.get("use") != "enc":
+            with suppress(JoseError, ValueError, KeyError, TypeError):  # RFC 7517, section 5: pass it over
+                found.append(JWKRegistry.import_key(row))
+    if not found:
+        raise ProviderError("The provider shows no key that its tokens could be checked by.")
+    return KeySet(found)
 
 
 def _method(client: OpenIdClient, about: About | None) -> str:

@@ -19,7 +19,7 @@ from services.console.use.problems import Problem, Refused
 from services.console.use.single_sign_on import LIFE_MS, SingleSignOn, Wanted, person_id
 from services.console.web.sessions import LASTS_MS
 from shared import topics
-from shared.io.openid import OpenId, OpenIdClient, TokenError
+from shared.io.openid import OpenId, OpenIdClient, ProviderError, TokenError, _understood
 from shared.io.ssrf import AddressGuard
 from shared.messages import User
 from tests.console.web.visitor import Visitor
@@ -318,6 +318,25 @@ def test_domains_roles_and_defaults_decide_who_comes_in(
     sign_on.change(wanted(provider))
     assert status("boss") == 303
     assert user_of(window, provider, "boss").role == "admin", "without a claim, what stands here stays"
+
+
+def test_what_the_token_does_not_say_the_provider_is_asked_for(
+    window: Window, sign_on: SingleSignOn, provider: ProviderServer, stranger: Visitor
+) -> None:
+    sign_on.change(wanted(provider, claim="groups", roles={"crm": "operator"}, default_role="", domains=["x.example"]))
+    provider.person("kim", is_short=True, email="kim@x.example", email_verified=True, groups=["crm"])
+    assert arrive(stranger, provider, "kim").status_code == 303
+    kim = user_of(window, provider, "kim")
+    assert (kim.email, kim.role) == ("kim@x.example", "operator")
+
+
+def test_keys_that_nobody_understands_are_passed_over(provider: ProviderServer) -> None:
+    (good,) = provider.ask("GET", "/jwks").json()["keys"]
+    odd = [{"kty": "XYZ"}, {"kty": "OKP", "crv": "Nope", "x": "AA"}, {"kid": "x"}, "x", None, {**good, "use": "enc"}]
+    assert len(_understood({"keys": [*odd, good]}).keys) == 1
+    for none in ({"keys": odd}, {"keys": "x"}, {}):
+        with pytest.raises(ProviderError, match="no key"):
+            _understood(none)
 
 
 def test_sessions_end_with_the_person_and_with_the_provider(
