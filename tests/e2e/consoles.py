@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,14 +23,17 @@ _READ: Final = 65_536
 
 
 class Twin:
-    """A console beside the one of a stack, with a disk of its own."""
+    """A console beside the one of a stack, with a disk of its own; it may call a sign-in provider on one port."""
 
     def __init__(self, stack: Stack) -> None:
-        self.port, self._metrics = free_port(), free_port()
+        self.port, self._metrics, self.provider_port = free_port(), free_port(), free_port()
         self.disk = Path(stack.data / "twin")
         first = stack.services["console"]
+        own = stack.env("console")
+        allowed = f"{own['SYNCLINE_ALLOW_PRIVATE_ADDRESSES']},localhost:{self.provider_port}"
         env = {
-            **stack.env("console"),
+            **own,
+            "SYNCLINE_ALLOW_PRIVATE_ADDRESSES": allowed,
             "SYNCLINE_CONSOLE_PORT": str(self.port),
             "SYNCLINE_METRICS_PORT": str(self._metrics),
             "SYNCLINE_DATA_DIR": str(self.disk),
@@ -41,6 +45,14 @@ class Twin:
         """Start it, and wait until it is ready."""
         self.child.start()
         wait(self._is_ready, 60, every=0.2)
+
+    def command(self, *words: str) -> str:
+        """Run a command of the console as this one is set up; return what it says."""
+        argv = (*self.child.argv, *words)
+        told = subprocess.run(argv, env=self.child.env, cwd=self.child.cwd, capture_output=True, text=True, timeout=60,
+                              check=False)  # fmt: skip
+        assert told.returncode == 0, told.stderr
+        return told.stdout
 
     def _is_ready(self) -> bool:
         assert self.child.is_running(), self.child.log_tail(40)

@@ -21,6 +21,7 @@ from deploy.local.stack import PORTAL
 from tests.console.web.visitor import Page, Visitor
 from tests.e2e.consoles import Balancer, Twin, twin_of
 from tests.e2e.live import Live, vcard, wait
+from tests.services.console.provider import ProviderServer
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -417,6 +418,30 @@ class TestTwoConsoles:
         timed("user", lambda: there.ask("/").status_code == 303,
               _api(first, live, "PATCH", f"users/{user}", json={"disabled": True}), now)  # fmt: skip
         assert max(took.values()) < 2, took
+
+    def test_who_comes_by_a_provider_to_one_is_known_at_the_other(
+        self, live: Live, twin: Twin, address: str, tmp_path: Path
+    ) -> None:
+        """Its answer is taken once, and what it began ends in both when the provider is removed."""
+        if not twin.child.is_running():
+            twin.start()
+        with ProviderServer(tmp_path / "provider", twin.provider_port) as provider:
+            provider.person("ann", email=address)
+            file = tmp_path / "provider.yaml"
+            text = f"issuer: {provider.url}\nclient_id: syncline\nclient_secret: x\ndefault_role: viewer\n"
+            file.write_text(text)
+            assert provider.url in twin.command("sign-in", "set", str(file))
+            here, there = Visitor(live.stack.console_url), Visitor(twin.url)
+            to = wait(lambda: there.ask("/sign-in/provider").headers.get("Location"))
+            back, began = provider.agree(to, "ann"), dict(there.http.cookies)
+            assert there.ask(back).status_code == 303
+            here.http.cookies.set("syncline", there.http.cookies["syncline"])
+            wait(lambda: address in here.open("/account").words, 2)
+            again = Visitor(twin.url)
+            again.http.cookies.update(began)
+            assert again.ask(back).status_code == 410, "the answer was taken"
+            twin.command("sign-in", "remove")
+            wait(lambda: here.ask("/").status_code == there.ask("/").status_code == 303, 2)
 
 
 def _names(page: Page) -> list[str]:
