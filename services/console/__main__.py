@@ -5,14 +5,15 @@
 OAuth; ``… why NAME`` says why a record is as it is; ``… jobs`` lists long work, and confirms, pauses, resumes or
 cancels it; ``… parked`` lists messages that nobody could handle, and replays or drops
 them; ``… users`` and ``… tokens`` list, make and end them; ``… sign-in`` sets the provider by which people sign in;
-``… apps`` lists what can be connected, ``… connections`` the accounts that are; ``… health`` shows how everything stood
-over time; ``… exports`` has lists made files, and downloads them.
+``… apps`` lists what can be connected, ``… connections`` the accounts that are; ``… credentials`` and ``… secrets``
+enter what they sign in with; ``… health`` shows how everything stood over time; ``… exports`` has lists made files,
+and downloads them.
 """
 
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from services.console.commands.people_parsers import add_parsers
 from shared import logs
@@ -62,6 +63,18 @@ def _connections(given: argparse.Namespace) -> int:
     return accounts.run(given.what, given.names, as_json=given.json)
 
 
+def _credentials(given: argparse.Namespace) -> int:
+    from services.console.commands import accounts  # noqa: PLC0415
+
+    return accounts.run_credentials(given.app, given.client_id, given.base_url, given.option)
+
+
+def _secrets(given: argparse.Namespace) -> int:
+    from services.console.commands import accounts  # noqa: PLC0415
+
+    return accounts.run_secrets(given.connection, given.names)
+
+
 def _health(given: argparse.Namespace) -> int:
     from services.console.commands import health  # noqa: PLC0415
 
@@ -78,6 +91,7 @@ def _exports(given: argparse.Namespace) -> int:
 
 _BY_API: Final = {
     "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "health": _health, "exports": _exports,
+    "credentials": _credentials, "secrets": _secrets,
 }  # fmt: skip
 """Commands that ask the console's API."""
 
@@ -193,6 +207,7 @@ def parser() -> argparse.ArgumentParser:
     accounts.add_argument("what", nargs="?", choices=accounts_take)
     accounts.add_argument("names", nargs="*", help="its id, and to rename it what to call it")
     accounts.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
+    _add_secrets(commands)
     health = commands.add_parser("health", help="show how everything stood over time")
     health.add_argument("--range", choices=("24h", "7d", "30d", "90d"), default="24h", help="(default: 24h)")
     health.add_argument("--sync", default="", help="one sync (default: all)")
@@ -204,6 +219,20 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
     add_parsers(commands)
     return found
+
+
+def _add_secrets(commands: Any) -> None:
+    """Add the commands that ask for secrets: as arguments, others on the machine would see them."""
+    known = commands.add_parser(
+        "credentials", help="enter what Syncline is known by at an app; its secret is asked for"
+    )
+    known.add_argument("app", help="its key")
+    known.add_argument("--client-id", required=True, help="as the app shows it")
+    known.add_argument("--base-url", default="", help="where the app is (default: the vendor's own address)")
+    known.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of new accounts")
+    renewed = commands.add_parser("secrets", help="have an account sign in by other secrets; each is asked for")
+    renewed.add_argument("connection", help="its id")
+    renewed.add_argument("names", nargs="+", help="what to enter: password, access_token, webhook_secret …")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,14 @@ from typing import Any, Final, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from services.console.setups.files import ConnectionFile, MappingChanges, MappingFile, SetupFile, SyncFile
+from services.console.setups.files import (
+    ConnectionFile,
+    CredentialsFile,
+    MappingChanges,
+    MappingFile,
+    SetupFile,
+    SyncFile,
+)
 from shared.core.mapping import Otherwise, ValueRow
 from shared.core.matching import MatchSettings
 from shared.core.syncs import AssociationMapping, Create, SyncSide
@@ -19,6 +26,7 @@ from shared.objects import OBJECTS
 
 SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("The file", SetupFile),
+    ("credentials", CredentialsFile),
     ("connections", ConnectionFile),
     ("syncs", SyncFile),
     ("left, right", SyncSide),
@@ -32,7 +40,8 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("associations", AssociationMapping),
 )
 _NESTED: Final = {
-    "connections": "connections", "syncs": "syncs", "left": "left-right", "right": "left-right", "create": "create",
+    "credentials": "credentials", "connections": "connections", "syncs": "syncs",
+    "left": "left-right", "right": "left-right", "create": "create",
     "match": "match", "mappings": "mappings-a-list", "add": "mappings-a-list", "associations": "associations",
     "values": "mappings-values", "otherwise": "mappings-otherwise",
 }  # fmt: skip

@@ -72,7 +72,7 @@ def test_settings_files_can_be_read(path: Path) -> None:
             assert read_as(Wanted, whole).roles
             continue
         found = read(whole)
-        assert found.connections or found.syncs
+        assert found.connections or found.syncs or found.credentials
 
 
 @documents

@@ -1,5 +1,6 @@
 """Lists apps and accounts, and has accounts renamed, tested, paused and resumed, from a terminal."""
 
+import getpass
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +56,44 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
     return _run(ask, _LINES.get(what or "", _accounts), settings, as_json=as_json)
 
 
-def _run(ask: Any, lines: Any, settings: Settings | None, *, as_json: bool) -> int:
+def run_credentials(
+    app: str, client_id: str, base_url: str = "", options: Sequence[str] = (), settings: Settings | None = None
+) -> int:
+    """Enter what Syncline is known by at an app, its secret from the terminal or the standard input.
+
+    Returns the exit code: 0 entered, 1 refused.
+    """
+    given = dict(one.partition("=")[::2] for one in options)
+    body = {"client_id": client_id, "client_secret": asked_secret("client secret"), "base_url": base_url}
+
+    def ask(api: Calls) -> Any:
+        return [api.put(f"apps/{quote(app, safe='')}/credentials", {**body, "options": given})]
+
+    return _run(ask, lambda rows: [f"{row['app']}: known by {row['client_id']}" for row in rows], settings)
+
+
+def run_secrets(name: str, names: Sequence[str], settings: Settings | None = None) -> int:
+    """Have an account sign in by other secrets, each from the terminal or a line of the standard input.
+
+    Returns the exit code: 0 done, 1 refused.
+    """
+    given = {one: asked_secret(one.replace("_", " ")) for one in names}
+    hook = given.pop("webhook_secret", "")
+
+    def ask(api: Calls) -> Any:
+        return [api.put(f"connections/{quote(name, safe='')}/secrets", {"secrets": given, "webhook_secret": hook})]
+
+    return _run(ask, _accounts, settings)
+
+
+def asked_secret(what: str) -> str:
+    """Return a secret that somebody types unseen, or that a program writes as a line."""
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{what}: ")
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _run(ask: Any, lines: Any, settings: Settings | None, *, as_json: bool = False) -> int:
     try:
         rows = ask(Calls(settings or settings_for_command()))
     except (SettingsError, NoAnswerError) as error:

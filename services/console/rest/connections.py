@@ -24,6 +24,7 @@ from services.console.rest.shapes.connections import (
     Places,
     Reached,
     Renaming,
+    Secrets,
     Tested,
 )
 from services.console.rest.shapes.feeds import Feeds, Limits
@@ -151,6 +152,19 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
     def learn_changes(name: ConnectionId, wanted: Learning) -> dict[str, Any]:
         learn(api, name, push=wanted.push, interval_s=wanted.interval_s)
         return shown(api, api.connections.find(name))
+
+    @router.put(
+        "/connections/{name}/secrets",
+        tags=["connections"],
+        summary="Have an account sign in by other secrets",
+        response_model=ConnectionRow,
+        responses=may(409),
+    )
+    def renew_secrets(name: ConnectionId, wanted: Secrets) -> dict[str, Any]:
+        connections = api.connections
+        secrets = {key: text.get_secret_value() for key, text in wanted.secrets.items()}
+        row = connections.connecting.renew(connections.find(name), secrets, wanted.webhook_secret.get_secret_value())
+        return api.connection(row)
 
     @router.post(
         "/connections/{name}/reach",

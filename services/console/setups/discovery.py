@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from services.console.setups import checks, planning
+from services.console.setups.credentials import wanted_changes
 from services.console.setups.ends import Unasked
 from services.console.setups.files import SetupError, SetupFile
 from services.console.setups.own_objects import must_find
-from services.console.setups.plans import Current, Discovered, Fields
+from services.console.setups.plans import Change, Current, Discovered, Fields
 from services.console.setups.sealing import Sealed, seal
 from shared.core.connector import AccountInfo, AppError, Exchange, FoundObject, OwnObjects
 from shared.core.people import People, people_of
@@ -105,22 +106,37 @@ def discover(
         for row in wanted.connections
     }
     drafts = _drafts(current, wanted, sealed)
-    apps = Apps(service, {**current.connections, **drafts}.values())
+    must = {name for name, row in drafts.items() if planning.must_ask(row, current.connections.get(name), sealed[name])}
+    # Whoever changes what a paused account signs in with wants to know whether it works.
+    asked = {name: row.model_copy(update={"paused": False}) for name, row in drafts.items() if name in must}
+    apps = Apps(service, {**current.connections, **drafts, **asked}.values())
     adopt(apps)
     accounts: dict[str, AccountInfo | Unasked] = {}
-    for name, row in drafts.items():
-        must = planning.must_ask(row, current.connections.get(name), sealed[name])
-        accounts[name] = apps.account(name, _WAIT_S if must else 0.0)
+    for name in drafts:
+        accounts[name] = apps.account(name, _WAIT_S if name in must else 0.0)
     objects = _objects(apps, current, wanted, accounts)
     fields = _fields(apps, current, wanted, accounts)
     return Discovered(
         sealed=sealed,
         accounts=accounts,
+        credentials=_credentials(vault, current, wanted),
         objects=objects,
         fields=fields,
         people=_people(apps, wanted, fields),
         at_ms=service.clock.now_ms(),
     )
+
+
+def _credentials(vault: Vault, current: Current, wanted: SetupFile) -> dict[str, tuple[Change, ...] | str]:
+    found: dict[str, tuple[Change, ...] | str] = {}
+    said = {row.id for row in wanted.connections}
+    for one in wanted.credentials:
+        app, old = current.apps.get(one.app), current.credentials.get(one.app)
+        try:
+            found[one.app] = wanted_changes(vault, app, one, old, current.connections.values(), said)
+        except SetupError as error:
+            found[one.app] = str(error)
+    return found
 
 
 def _drafts(current: Current, wanted: SetupFile, sealed: Mapping[str, Sealed]) -> dict[str, Connection]:

@@ -29,6 +29,24 @@ class ConnectionFile(ConnectionSettings):
     """Name of the account before its server got another address: without it, it is taken for another account."""
 
 
+class CredentialsFile(Frozen):
+    """What Syncline is known by at an app, for all of its accounts that come by OAuth."""
+
+    app: str = Field(examples=["hubspot"])
+    """Key of the app."""
+    client_id: str = Field(min_length=1, examples=["0a1b2c3d"])
+    """As the app shows it to whoever has registered Syncline there."""
+    client_secret: SecretStr | None = Field(default=None, examples=["a long text"])
+    """In the clear; sealed before it is stored. Left out, the one that stands stays. Accounts that came by the one
+    before use the new one at once."""
+    base_url: str = Field(default="", examples=["https://api.hubapi.com"])
+    """Address of the app for new accounts; the vendor's own when empty."""
+    options: Mapping[str, str] = Field(
+        default_factory=dict, examples=[{"authorize_url": "https://app-eu1.hubspot.com/oauth/authorize"}]
+    )
+    """What new accounts need to know besides."""
+
+
 class MappingFile(MappingSettings):
     """A field on each side that are kept the same; what is left out follows from the types of the two fields."""
 
@@ -68,6 +86,8 @@ class SyncFile(SyncSettings):
 class SetupFile(Frozen):
     """The whole file; what it does not name stays as it is."""
 
+    credentials: tuple[CredentialsFile, ...] = ()
+    """What Syncline is known by at apps."""
     connections: tuple[ConnectionFile, ...] = ()
     """Accounts of apps."""
     syncs: tuple[SyncFile, ...] = ()

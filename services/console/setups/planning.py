@@ -45,8 +45,14 @@ def plan(current: Current, wanted: SetupFile, discovered: Discovered) -> Plan:
     drawn = _Drawn(rows=dict(current.connections), syncs=dict(current.syncs))
     drawn.errors += checks.doubled("connection", [row.id for row in wanted.connections])
     drawn.errors += checks.doubled("sync", [row.id for row in wanted.syncs])
+    drawn.errors += checks.doubled("app with credentials", [row.app for row in wanted.credentials])
     if drawn.errors:
         return Plan(changes=(), hints=(), errors=tuple(drawn.errors), unasked=())
+    for told in discovered.credentials.values():
+        if isinstance(told, str):
+            drawn.errors.append(told)
+        else:
+            drawn.changes += told
     for one in wanted.connections:
         try:
             _plan_connection(drawn, current, one, discovered)

@@ -74,6 +74,8 @@ class Discovered:
     """The fields that a connection's object type has, where a sync of the file needs them."""
     people: Told = field(default_factory=dict)
     """The people of a connection's app, where a sync of the file may carry owners."""
+    credentials: "Mapping[str, tuple[Change, ...] | str]" = field(default_factory=dict)
+    """What follows from the credentials of each app that the file names, or why they cannot be taken."""
     objects: Mapping[str, Sequence[FoundObject] | Unasked] = field(default_factory=dict)
     """The objects that the accounts of connections have of their own, where a sync of the file names one."""
     at_ms: int = 0

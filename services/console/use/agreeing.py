@@ -15,12 +15,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from services.console.setups import consent
+from services.console.setups import consent, credentials
 from services.console.setups.discovery import Apps
-from services.console.setups.files import ConnectionFile
-from services.console.setups.plans import Change
+from services.console.setups.files import ConnectionFile, CredentialsFile
 from services.console.setups.publishing import publish
-from services.console.setups.sealing import AGREED, HOOK, as_file
+from services.console.setups.sealing import AGREED, as_file
 from services.console.use.connecting import LONGEST_LABEL, Connecting, told
 from services.console.use.problems import Problem, Refused
 from shared.core.connector import App, Auth, CodeFlow, Session
@@ -31,10 +30,8 @@ from shared.io.once import Once
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
-from shared.messages import SetupDoc
 
 LIFE_MS: Final = 600_000
-_CLIENT: Final = ("client_id", "client_secret")
 _ASK_S: Final = 15.0
 _STATE: Final = "state"
 
@@ -87,7 +84,7 @@ class Agreeing:
         *,
         base_url: str = "",
         options: Mapping[str, str] | None = None,
-    ) -> AppCredentials:
+    ) -> AppCredentials | None:
         """Store what Syncline is known by at an app; accounts that came by the same id use the new secret at once.
 
         An empty secret leaves the one that stands.
@@ -102,44 +99,21 @@ class Agreeing:
             wrong["base_url"] = "This is no web address: begin it with https://."
         if wrong:
             raise Refused(wrong)
-        given = {"client_id": client_id.strip(), "client_secret": client_secret or kept["client_secret"]}
-        vault = self._vault()
-        row = AppCredentials(
+        given = CredentialsFile(
             app=key,
-            secrets={name: vault.seal(text, connection=_place(key), name=name) for name, text in given.items()},
+            client_id=client_id.strip(),
+            client_secret=SecretStr(client_secret) if client_secret else None,
             base_url=base_url,
-            options={name: text for name, text in (options or {}).items() if text},
-            version=old.version + 1 if old else 1,
+            options=options or {},
         )
-        changes = [Change(key=f"credentials:{key}", doc=SetupDoc(credentials=row), sign="~" if old else "+")]
-        changes += self._followed(vault, key, kept, given)
+        changes = credentials.changes(self._vault(), given, old, self._service.setups.connections())
         try:
             lost = publish(self._service, changes)
         except BusUnavailable as error:
             raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
         if lost:
             raise Problem(409, "Changed meanwhile", "Somebody else changed this at the same moment: look again.")
-        return row
-
-    def _followed(self, vault: Vault, key: str, kept: Mapping[str, str], given: Mapping[str, str]) -> list[Change]:
-        """Return the changes that put the new secret into the accounts of the same client id."""
-        if kept.get("client_id") != given["client_id"] or kept.get("client_secret") == given["client_secret"]:
-            return []
-        changes = []
-        for row in self._service.setups.connections():
-            if row.app != key or "client_secret" not in row.secrets:
-                continue
-            own = {name: vault.open(row.secrets[name], connection=row.id, name=name) for name in _CLIENT}
-            if own != {name: kept[name] for name in _CLIENT}:
-                continue
-            sealed = vault.seal(given["client_secret"], connection=row.id, name="client_secret")
-            update: dict[str, object] = {"version": row.version + 1}
-            update["secrets"] = {**row.secrets, "client_secret": sealed}
-            hook = vault.open(row.webhook_secret, connection=row.id, name=HOOK) if row.webhook_secret else ""
-            if hook == kept["client_secret"]:
-                update["webhook_secret"] = vault.seal(given["client_secret"], connection=row.id, name=HOOK)
-            changes.append(Change(key=f"connection:{row.id}", doc=SetupDoc(connection=row.model_copy(update=update))))
-        return changes
+        return self._service.setups.credentials(key)
 
     # Asking
 
@@ -301,11 +275,7 @@ class Agreeing:
 
     def _opened(self, found: AppCredentials) -> dict[str, str]:
         try:
-            vault = self._vault()
-            return {
-                name: vault.open(sealed, connection=_place(found.app), name=name)
-                for name, sealed in found.secrets.items()
-            }
+            return credentials.opened(self._vault(), found)
         except VaultError as error:
             raise Problem(503, "Cannot be opened", str(error)) from error
 
@@ -316,11 +286,6 @@ class Agreeing:
 def _adopt(apps: Apps, name: str, tokens: Tokens, began: float) -> None:
     """Use the access token that came with the agreement."""
     apps.caller.sign_ins.adopt(apps.caller.sign_ins.open(name), tokens, began)
-
-
-def _place(app: str) -> str:
-    """Name what an app's credentials are sealed for; no connection has such an id."""
-    return f"app {app}"
 
 
 def _digest(state: str) -> str:

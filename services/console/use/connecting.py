@@ -13,7 +13,7 @@ from services.console.setups.files import ConnectionFile, SetupError, SetupFile
 from services.console.setups.planning import draft, plan
 from services.console.setups.plans import Current
 from services.console.setups.publishing import publish
-from services.console.setups.sealing import HOOK, seal
+from services.console.setups.sealing import HOOK, as_file, seal
 from services.console.use.problems import Problem, Refused
 from shared.core.connector import App, AppError, Auth
 from shared.core.demands import Place
@@ -79,6 +79,42 @@ class Connecting:
         with told(auth):
             apps = self.apps_for(file)
             run_blocking(apps.caller.run(file.id, app.account(apps.setups.session(file.id)), wait_s=_ASK_S))
+        return self.store(file)
+
+    def renew(self, row: Connection, secrets: Mapping[str, str], webhook_secret: str = "") -> Connection:
+        """Have an account sign in by other secrets; raises `Refused` with what is wrong at which field.
+
+        What is left empty stays as it is.
+        """
+        app = self.app(row.app)
+        auth = next((one for one in app.auth if one.kind == row.auth), None)
+        if auth is None:
+            raise Problem(409, "Cannot be changed", f"{app.title} knows no sign-in {row.auth!r}: connect it anew.")
+        names, given = secret_names(app, row.auth), {name: text for name, text in secrets.items() if text}
+        wrong = {name: f"This account signs in by {' and '.join(names) or 'an agreement'}." for name in given
+                 if name not in names}  # fmt: skip
+        wrong |= {name: "This is too long." for name, text in {**given, HOOK: webhook_secret}.items()
+                  if len(text) > _LONGEST_TEXT}  # fmt: skip
+        if webhook_secret and app.webhook is None:
+            wrong[HOOK] = f"{app.title} does not call by itself: leave this empty."
+        if not given and not webhook_secret:
+            wrong[names[-1] if names else HOOK] = "Write it, please."
+        if wrong:
+            raise Refused(wrong)
+        try:
+            old = as_file(Vault.from_file(self._service.settings.key_file), row)
+        except VaultError as error:
+            raise Problem(503, "Cannot be opened", str(error)) from error
+        file = old.model_copy(
+            update={
+                "secrets": {**old.secrets, **{name: SecretStr(text) for name, text in given.items()}},
+                "webhook_secret": SecretStr(webhook_secret) if webhook_secret else old.webhook_secret,
+            }
+        )
+        if given:
+            with told(auth):
+                apps = self.apps_for(file.model_copy(update={"paused": False}))
+                run_blocking(apps.caller.run(file.id, app.account(apps.setups.session(file.id)), wait_s=_ASK_S))
         return self.store(file)
 
     def store(self, file: ConnectionFile, **found: object) -> Connection:
@@ -165,6 +201,12 @@ class Connecting:
         except SetupError as error:
             raise Refused({"": _sentence(str(error))}) from error
         return Apps(self._service, [row])
+
+
+def secret_names(app: App, kind: str) -> tuple[str, ...]:
+    """List the secrets that people write for a way to sign in; an agreement brings its own."""
+    auth = next((one for one in app.auth if one.kind == kind), None)
+    return auth.secrets if auth is not None and auth.code_flow is None else ()
 
 
 class told:  # noqa: N801 - read as a word, as `contextlib.suppress` is

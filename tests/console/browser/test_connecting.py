@@ -78,6 +78,16 @@ def test_an_address_book_is_connected_from_the_first_page(
     page.get_by_role("button", name="Test").press("Enter")
     expect(page.locator("#done")).to_contain_text("The account answered just now.")
     look(admin, "connect-book-done")
+    admin.look(1280, "light")
+    page.get_by_role("link", name="New sign-in").press("Enter")
+    page.get_by_label("Password").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#password-error")).to_contain_text("does not accept this sign-in")
+    look(admin, "connect-book-secrets")
+    admin.said.clear()
+    page.get_by_label("Password").fill(book.secrets["password"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#done")).to_contain_text("The account signs in by what was entered.")
 
 
 @pytest.fixture(name="vendor")

@@ -286,6 +286,17 @@ class Reached(Shown):
     """When the app called last."""
 
 
+class Secrets(Given):
+    """What an account is to sign in with from now on."""
+
+    model_config = examples({"secrets": {"password": "…"}})
+
+    secrets: dict[str, SecretStr] = Field(default={})
+    """By name; those that are left out stay as they are."""
+    webhook_secret: SecretStr = SecretStr("")
+    """What signs the calls of the app; left out, the one that stands stays."""
+
+
 class NewAccount(Account):
     """An account to be connected."""
 

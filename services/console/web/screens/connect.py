@@ -126,14 +126,7 @@ def _page(asked: Asked, app: App, given: Mapping[str, str], errors: Mapping[str,
         )
         if app.base_url is None
         else None,
-        [
-            field(
-                _SECRETS.get(name, name), name, kind="text" if name in _SHOWN else "password", errors=errors,
-                value=given.get(name, "") if name in _SHOWN else "", fills="off" if name in _SHOWN else "new-password",
-                hint=None if name in _SHOWN else "Sealed before it is stored, and never shown again.",
-            )
-            for name in auth.secrets
-        ],
+        [secret_field(name, given, errors) for name in auth.secrets],
         learning(app, given),
         field(
             "Secret that signs webhooks", HOOK, kind="password", errors=errors, needed=False, fills="new-password",
@@ -164,6 +157,19 @@ def _page(asked: Asked, app: App, given: Mapping[str, str], errors: Mapping[str,
         ],
         crumbs=(("Home", "/"), ("Apps", "/apps"), (app.title, path)),
         here="/apps",
+    )  # fmt: skip
+
+
+def secret_field(
+    name: str, given: Mapping[str, str], errors: Mapping[str, str] | None, *, needed: bool = True
+) -> Element:
+    """Return a field for something that one signs in with."""
+    shown = name in _SHOWN
+    kept = None if needed else "Left empty, the one that stands stays."
+    return field(
+        _SECRETS.get(name, name), name, kind="text" if shown else "password", errors=errors, needed=needed,
+        value=given.get(name, "") if shown else "", fills="off" if shown else "new-password",
+        hint=kept if shown else kept or "Sealed before it is stored, and never shown again.",
     )  # fmt: skip
 
 

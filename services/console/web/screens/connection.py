@@ -27,6 +27,7 @@ _NOT_GRANTED: Final = Mark("Not granted", "minus", "off")
 _DONE: Final = {
     "again": "The account is connected again; its syncs catch up.",
     "connected": "The account is connected. Now a sync can use it.",
+    "secrets": "The account signs in by what was entered.",
     "renamed": "The account has its new name.",
     "paused": "The account is not called any more. Its syncs wait and lose nothing.",
     "resumed": "The account is called again, and its syncs catch up.",

@@ -11,6 +11,7 @@ from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, send
 from services.console.web.parts.words import badge, url
 from services.console.web.screens.accounts import path_of_account, path_of_app, state_of_account
+from services.console.web.screens.secrets import can_renew
 from shared.core.syncs import Connection
 
 _TABS: Final = (("", "Overview"), ("feeds", "Feeds"), ("limits", "Limits"))
@@ -72,5 +73,8 @@ def _actions(asked: Asked, row: Connection) -> list[Node]:
         if row.paused
         else send(asked, f"{path}/pause", "Pause", mark="pause"),
         button("Reconnect", href=again, mark="plug", id="reconnect") if agrees and asked.may("GET", again) else None,
+        button("New sign-in", href=f"{path}/secrets", mark="key", id="secrets")
+        if can_renew(app, row) and asked.may("GET", f"{path}/secrets")
+        else None,
         button("Disconnect", href=leaving, mark="out") if asked.may("GET", leaving) else None,
     ]

@@ -1,0 +1,91 @@
+"""What Syncline is known by at an app, by file: sealed, compared, and carried into the accounts that came by it."""
+
+from typing import Any
+
+import pytest
+
+from shared import topics
+from shared.core.syncs import Connection
+from shared.io.ports import Outbound, run_blocking
+from shared.io.vault import Vault
+from shared.messages import SetupDoc
+from tests.services.console.bench import Bench
+
+FILE: dict[str, Any] = {"credentials": [{"app": "hubspot", "client_id": "id-1", "client_secret": "secret-1"}]}
+
+
+def known(bench: Bench) -> dict[str, str]:
+    """Return the credentials that are set up, in the clear."""
+    row, vault = bench.service.setups.credentials("hubspot"), Vault.from_file(bench.settings.key_file)
+    assert row is not None
+    return {name: vault.open(sealed, connection="app hubspot", name=name) for name, sealed in row.secrets.items()}
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    """Return the file with other credentials."""
+    return {"credentials": [{**FILE["credentials"][0], **fields}]}
+
+
+def test_a_file_enters_credentials_once(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.run("plan", FILE) == 2
+    shown = capsys.readouterr().out
+    assert shown == "+ credentials hubspot\n    client_id: entered\n    client_secret: entered\n"
+    assert bench.service.setups.credentials("hubspot") is None
+    assert bench.run("apply", FILE) == 0
+    assert "secret-1" not in capsys.readouterr().out
+    assert known(bench) == {"client_id": "id-1", "client_secret": "secret-1"}
+    assert bench.run("plan", FILE) == 0
+    without = {"credentials": [{"app": "hubspot", "client_id": "id-1"}]}
+    assert bench.run("plan", without) == 0, "a secret that is not named stays"
+    assert bench.run("apply", changed(options={"authorize_url": "https://x.example/a"})) == 0
+    row = bench.service.setups.credentials("hubspot")
+    assert row is not None
+    assert (row.version, row.options) == (2, {"authorize_url": "https://x.example/a"})
+    assert known(bench)["client_secret"] == "secret-1"
+
+
+def test_a_new_secret_goes_to_the_accounts_that_came_by_the_old_one(bench: Bench) -> None:
+    """To those alone: another client's are not ours to change."""
+    assert bench.run("apply", FILE) == 0
+    vault, setups = Vault.from_file(bench.settings.key_file), bench.service.setups
+    for name, client in (("ours", "id-1"), ("another", "id-9")):
+        given = {"client_id": client, "client_secret": "secret-1", "refresh_token": "r"}
+        row = Connection(
+            id=name, app="hubspot", account=name, base_url=bench.base_url, auth="oauth2_code",
+            secrets={key: vault.seal(text, connection=name, name=key) for key, text in given.items()},
+            webhook_secret=vault.seal("secret-1", connection=name, name="webhook_secret"),
+        )  # fmt: skip
+        out = Outbound(topic=topics.SETUPS, key=f"connection:{name}", message=SetupDoc(connection=row))
+        run_blocking(bench.service.bus.publish([out]))
+    bench.service.follow(0)
+    assert bench.run("apply", changed(client_secret="secret-2")) == 0
+    found = {}
+    for name in ("ours", "another"):
+        row = setups.connection(name)
+        assert row.webhook_secret is not None
+        found[name] = (
+            vault.open(row.secrets["client_secret"], connection=name, name="client_secret"),
+            vault.open(row.webhook_secret, connection=name, name="webhook_secret"),
+            row.version,
+        )
+    assert found == {"ours": ("secret-2", "secret-2", 2), "another": ("secret-1", "secret-1", 1)}
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ({"credentials": [{"app": "hubspot", "client_id": "id-1"}]}, "write the client_secret of this client_id, too"),
+        (changed(app="carddav"), "no such app on whose page people agree"),
+        (changed(app="nothing"), "no such app on whose page people agree"),
+        (changed(client_id=""), "credentials.0.client_id"),
+        ({"credentials": FILE["credentials"] * 2}, "hubspot"),
+    ],
+)
+def test_credentials_that_are_none_are_refused(
+    bench: Bench, capsys: pytest.CaptureFixture[str], file: dict[str, Any], said: str
+) -> None:
+    assert bench.run("apply", file) == 1
+    told = capsys.readouterr()
+    assert said in told.err
+    assert "secret-1" not in told.err
+    assert bench.service.setups.credentials("hubspot") is None
