@@ -156,7 +156,7 @@ def _nobody() -> Element:
 
 def _row(asked: Asked, user: User) -> Element:
     path, people = f"{PATH}/{user.id}", asked.site.accounts.people
-    linked = people.link(user.id)
+    other = people.whoever(user.id) if people.link(user.id) is not None else None
     return h.tr[
         h.th(".name.wrap", scope="row")[
             user.email,
@@ -165,9 +165,9 @@ def _row(asked: Asked, user: User) -> Element:
         ],
         h.td(".state")[
             badge(_STATES[asked.site.accounts.state(user)]),
-            h.span(".sub")[f"Is {_named(people.whoever(user.id))}"] if linked is not None else None,
+            h.span(".sub")[f"Is {other.email}"] if other is not None else None,
         ],
-        h.td(data_label="Role")[user.role if linked is not None else _role(asked, user)],
+        h.td(data_label="Role")[other.role if other is not None else _role(asked, user)],
         h.td(data_label="Last at work")[ago(people.seen_ms(user.id), asked.now_ms)],
         h.td(".wrap")[
             h.div(".row")[
@@ -175,14 +175,10 @@ def _row(asked: Asked, user: User) -> Element:
                 send(asked, f"{path}/enable", ["Enable", _of(user)])
                 if user.disabled
                 else send(asked, f"{path}/disable", ["Disable", _of(user)]),
-                send(asked, f"{path}/unlink", ["Unlink", _of(user)]) if linked is not None else _linking(asked, user),
+                send(asked, f"{path}/unlink", ["Unlink", _of(user)]) if other is not None else _linking(asked, user),
             ]
         ],
     ]
-
-
-def _named(user: User | None) -> str:
-    return user.email if user is not None else "nobody"
 
 
 def _linking(asked: Asked, user: User) -> Element | None:
