@@ -292,7 +292,7 @@ class Stack:
         path = self.data / "setup.yaml"
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(self.setup(hook), sort_keys=False))
-        self.command("services.console", "apply", str(path))
+        self.command("services.console.commands", "apply", str(path))
 
     def _wait_ready(self) -> None:
         waiting = late(self.services, self._unready, self.check, patience_s=_READY_S)
@@ -382,7 +382,7 @@ def _things_to_try(stack: Stack) -> Sequence[str]:
         f"  2. change a card, and see the contact change within {stack._poll_s:g} s and a moment:",  # noqa: SLF001 - of this file
         f"     .venv/bin/python -m deploy.local.edit card --data {where}",
         "  3. ask why a record is as it is:",
-        "     .venv/bin/python -m services.console why",
+        "     ./syncline why",
         "Ctrl-C stops everything; `make run` goes on with the same data, `make clean` forgets it.",
     )
 

@@ -159,7 +159,7 @@ def test_apply_keeps_what_was_agreed_to(console: Console, capsys: pytest.Capture
     """The file names no refresh token: before anybody agreed it says what to do, afterwards nothing changes."""
     path = console.file(syncs=False)
     assert setup.run(console.service(), "apply", path) == 1
-    assert "python -m services.console authorize crm --file" in capsys.readouterr().err
+    assert "./syncline authorize crm --file" in capsys.readouterr().err
     assert console.authorize(lambda address: void(console.agree(address)), path) == 0
     before = console.stored()
     assert setup.run(console.service(), "apply", path) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.console.__main__ import parser
+from services.console.commands.parser import parser
 from services.console.setups.files import read, read_as
 from services.console.use.single_sign_on import Wanted
 from shared.settings import PREFIX, Settings
@@ -54,7 +54,7 @@ def test_modules_exist(path: Path) -> None:
 @documents
 def test_commands_of_the_console_exist(path: Path) -> None:
     """A command with what stands behind it is one that the parser takes; a word in capitals stands for any."""
-    for line in re.findall(r"python -m services\.console ((?:[a-z][^`\n:]*))", path.read_text()):
+    for line in re.findall(r"\./syncline ([a-z][^`\n:]*)", path.read_text()):
         words = shlex.split(line)
         if words[0] in ("serves", "and"):
             continue

@@ -64,7 +64,9 @@ class TestFirstSync:
 
     def test_the_list_is_taken_away_as_a_file(self, live: Live, tmp_path: Path) -> None:
         """By the command: it has the file made, waits for it, and downloads it."""
-        live.stack.command("services.console", "exports", "make", str(tmp_path / "records.jsonl"), "--format", "jsonl")
+        live.stack.command(
+            "services.console.commands", "exports", "make", str(tmp_path / "records.jsonl"), "--format", "jsonl"
+        )
         rows = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
         assert len({row["id"] for row in rows}) == len(rows) == 680
         assert {row["status"] for row in rows} == {"In sync"}

@@ -63,7 +63,7 @@ def apply(live: Live, page: Page, left: str, right: str) -> None:
     page.get_by_role("button", name="Show the file").click()
     path = live.stack.data / f"{right}.yaml"
     path.write_text(page.locator("#file").inner_text())
-    live.stack.command("services.console", "apply", str(path))
+    live.stack.command("services.console.commands", "apply", str(path))
 
 
 def test_from_nothing_to_numbers_that_show(live: Live, page: Page) -> None:

@@ -53,7 +53,7 @@ class OAuthStack(Stack):
         options = ["--redirect", self.redirect, "--object", "contact", *more]
         child = Child(
             "authorize",
-            [sys.executable, "-m", "services.console", "authorize", "hubspot-main", *options],
+            [sys.executable, "-m", "services.console.commands", "authorize", "hubspot-main", *options],
             log=self.data / "authorize.log",
             env=self.env("console"),
             cwd=ROOT,

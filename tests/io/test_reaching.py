@@ -121,12 +121,12 @@ class Command:
 
 def test_a_plan_that_changes_nothing_costs_little(command: Command) -> None:
     """A second and a half of processor time at most, everything that Python has to load included."""
-    applied = command.run("services.console", "apply", str(command.file))
+    applied = command.run("services.console.commands", "apply", str(command.file))
     assert applied.returncode == 0, applied.stderr
     spent = []
     for _ in range(3):  # a busy machine makes the same work dearer
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        planned = command.run("services.console", "plan", str(command.file))
+        planned = command.run("services.console.commands", "plan", str(command.file))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert (planned.returncode, planned.stdout) == (0, "nothing changes\n"), planned.stderr
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

@@ -30,6 +30,7 @@ _WORLD: Final = {
     "POST /api/v1/connections": "the account is asked who it is",
     "POST /api/v1/apps/{id}/places": "the account is asked what it has",
     "PUT /api/v1/apps/{id}/credentials": "not every app has a page on which people agree",
+    "PUT /api/v1/connections/{id}/secrets": "the account is asked whether they are right",
     "PUT /api/v1/connections/{id}/changes": "not every app calls by itself",
     "POST /api/v1/users": "an address may be that of a user already",
     "POST /api/v1/exports": "a key may have asked for another file",

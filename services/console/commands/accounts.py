@@ -57,7 +57,13 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
 
 
 def run_credentials(
-    app: str, client_id: str, base_url: str = "", options: Sequence[str] = (), settings: Settings | None = None
+    app: str,
+    client_id: str,
+    base_url: str = "",
+    options: Sequence[str] = (),
+    settings: Settings | None = None,
+    *,
+    as_json: bool = False,
 ) -> int:
     """Enter what Syncline is known by at an app, its secret from the terminal or the standard input.
 
@@ -69,10 +75,12 @@ def run_credentials(
     def ask(api: Calls) -> Any:
         return [api.put(f"apps/{quote(app, safe='')}/credentials", {**body, "options": given})]
 
-    return _run(ask, lambda rows: [f"{row['app']}: known by {row['client_id']}" for row in rows], settings)
+    return _run(
+        ask, lambda rows: [f"{row['app']}: known by {row['client_id']}" for row in rows], settings, as_json=as_json
+    )
 
 
-def run_secrets(name: str, names: Sequence[str], settings: Settings | None = None) -> int:
+def run_secrets(name: str, names: Sequence[str], settings: Settings | None = None, *, as_json: bool = False) -> int:
     """Have an account sign in by other secrets, each from the terminal or a line of the standard input.
 
     Returns the exit code: 0 done, 1 refused.
@@ -83,7 +91,7 @@ def run_secrets(name: str, names: Sequence[str], settings: Settings | None = Non
     def ask(api: Calls) -> Any:
         return [api.put(f"connections/{quote(name, safe='')}/secrets", {"secrets": given, "webhook_secret": hook})]
 
-    return _run(ask, _accounts, settings)
+    return _run(ask, _accounts, settings, as_json=as_json)
 
 
 def asked_secret(what: str) -> str:

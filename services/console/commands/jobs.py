@@ -1,15 +1,16 @@
 """Lists jobs, and has them confirmed, paused, resumed or cancelled, from a terminal."""
 
+import json
 import sys
 
-from services.console.use.jobs import Order, order
+from services.console.use.jobs import Order, job_row, order
 from services.console.use.problems import Problem
 from shared.io.ports import BusUnavailable
 from shared.io.service import Service
 from shared.jobs import JobRow
 
 
-def run(service: Service, what: Order | None, name: str) -> int:
+def run(service: Service, what: Order | None, name: str, *, as_json: bool = False) -> int:
     """List all jobs, or give an order to one; returns the exit code: 0 done, 1 refused."""
     try:
         service.read_jobs()
@@ -19,6 +20,9 @@ def run(service: Service, what: Order | None, name: str) -> int:
     except (Problem, BusUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    if as_json:
+        sys.stdout.write(json.dumps([job_row(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
+        return 0
     for row in rows:
         sys.stdout.write(f"{line(row)}\n")
     if not rows:

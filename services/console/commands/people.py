@@ -1,9 +1,10 @@
 """Users and tokens at the command line: listed, invited, changed, made and revoked, as pages and API do it."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from services.console.access.first_admin import address
 from services.console.access.passwords import Passwords
@@ -27,10 +28,18 @@ _BY: Final = Caller("command line", "admin")
 
 def run(service: Service, given: argparse.Namespace) -> int:
     """Run one of these commands; returns the exit code."""
-    return told(service, lambda accounts: lines(accounts, given, address(service.settings)))
+    return told(service, lambda accounts: said(accounts, given, address(service.settings)), as_json=given.json)
 
 
-def told(service: Service, command: Callable[[Accounts], Iterator[str]]) -> int:
+class Said(NamedTuple):
+    """What a command says of one thing."""
+
+    text: str
+    row: dict[str, Any] | None = None
+    """The same for programs; None where there is nothing."""
+
+
+def told(service: Service, command: Callable[[Accounts], Iterator[Said]], *, as_json: bool) -> int:
     """Print what a command says that is done with the users; returns the exit code."""
     people = People()
     followed = TopicFollower(service.settings, topics.ACCESS, people)
@@ -39,8 +48,11 @@ def told(service: Service, command: Callable[[Accounts], Iterator[str]]) -> int:
         passwords = Passwords(Vault.from_file(service.settings.key_file))
         once = RedisOnce(connect_by(service.settings))
         accounts = Accounts(service, people, passwords, once, lambda _: followed.poll(1.0))
-        for line in command(accounts):
-            sys.stdout.write(f"{line}\n")
+        found = list(command(accounts))
+        if as_json:
+            sys.stdout.write(json.dumps([row for _, row in found if row], indent=2, ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.writelines(f"{text}\n" for text, _ in found)
     except (Problem, VaultError, BusUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -50,6 +62,11 @@ def told(service: Service, command: Callable[[Accounts], Iterator[str]]) -> int:
 
 
 def lines(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterator[str]:
+    """Do what a command says, and yield it for people; raises `Problem`."""
+    yield from (text for text, _ in said(accounts, given, where))
+
+
+def said(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterator[Said]:
     """Do what a command says, and yield what there is to say; raises `Problem`.
 
     Args:
@@ -63,27 +80,30 @@ def lines(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterator
     return _users(accounts) if what == "list" else _change(accounts, given, where)
 
 
-def _users(accounts: Accounts) -> Iterator[str]:
+def _users(accounts: Accounts) -> Iterator[Said]:
     rows = [accounts.row(user) for user in accounts.people.users()]
     by = {row["id"]: f"  by the provider, id {row['id']}" if row["issuer"] else "" for row in rows}
-    yield from (f"{row['email']}  {row['role']}  {row['state']}{by[row['id']]}" for row in rows)
+    yield from (Said(f"{row['email']}  {row['role']}  {row['state']}{by[row['id']]}", row) for row in rows)
     if not rows:
-        yield "there are no users"
+        yield Said("there are no users")
 
 
-def _change(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterator[str]:
+def _change(accounts: Accounts, given: argparse.Namespace, where: str) -> Iterator[Said]:
     if given.what == "add":
         user, secret = accounts.invite(given.email, role_of(given.role))
-        yield f"{user.email} is invited, and chooses a password at: {where}/welcome?token={secret}"
+        link = f"{where}/welcome?token={secret}"
+        yield Said(f"{user.email} is invited, and chooses a password at: {link}", {**accounts.row(user), "link": link})
         return
     user = named(accounts, given.email)
     if given.what == "reset":
-        yield f"{user.email} chooses another password at: {where}/welcome?token={accounts.reset(user.id)}"
+        link = f"{where}/welcome?token={accounts.reset(user.id)}"
+        yield Said(f"{user.email} chooses another password at: {link}", {**accounts.row(user), "link": link})
     elif given.what == "role":
-        yield f"{user.email} is {accounts.change(user.id, role=role_of(given.role)).role}"
+        changed = accounts.change(user.id, role=role_of(given.role))
+        yield Said(f"{user.email} is {changed.role}", accounts.row(changed))
     else:
         changed = accounts.change(user.id, disabled=given.what == "disable")
-        yield f"{user.email} is {'disabled' if changed.disabled else 'enabled'}"
+        yield Said(f"{user.email} is {'disabled' if changed.disabled else 'enabled'}", accounts.row(changed))
 
 
 def named(accounts: Accounts, text: str) -> User:
@@ -91,22 +111,25 @@ def named(accounts: Accounts, text: str) -> User:
     return accounts.people.by_email(text.strip().lower()) or accounts.find(text.strip())
 
 
-def _tokens(accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:
+def _tokens(accounts: Accounts, given: argparse.Namespace) -> Iterator[Said]:
     del given
     tokens = Tokens(accounts)
     rows = [tokens.row(token) for token in tokens.seen_by(_BY)]
     for row in rows:
-        yield f"{row['id']}  {row['name']}  {row['role']}  {row['owner'] or 'installation'}{'  ended' * row['ended']}"
+        ended = "  ended" if row["ended"] else ""
+        yield Said(f"{row['id']}  {row['name']}  {row['role']}  {row['owner'] or 'installation'}{ended}", row)
     if not rows:
-        yield "there are no tokens"
+        yield Said("there are no tokens")
 
 
-def _make(accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:
-    token, secret = Tokens(accounts).make(_BY, given.name, role_of(given.role), given.days)
-    yield secret
+def _make(accounts: Accounts, given: argparse.Namespace) -> Iterator[Said]:
+    tokens = Tokens(accounts)
+    token, secret = tokens.make(_BY, given.name, role_of(given.role), given.days)
+    yield Said(secret, {**tokens.row(token), "secret": secret})
     sys.stderr.write(f"token {token.id}: it is shown this once\n")
 
 
-def _revoke(accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:
-    token = Tokens(accounts).revoke(_BY, given.name)
-    yield f"{token.name} has ended"
+def _revoke(accounts: Accounts, given: argparse.Namespace) -> Iterator[Said]:
+    tokens = Tokens(accounts)
+    token = tokens.revoke(_BY, given.name)
+    yield Said(f"{token.name} has ended", tokens.row(token))

@@ -1,5 +1,6 @@
 """What the commands about users and tokens take; light to import, for each command reads it."""
 
+import argparse
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,13 +8,19 @@ _WHO: Final = "the address; of a user of the provider the id"
 _ROLE: Final = "viewer, editor, operator or admin"
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Let a command print what is known for programs."""
+    parser.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
+
+
 def add_parsers(commands: Any) -> None:
     """Add the commands to those of the console."""
     users = commands.add_parser("users", help="list users, invite, change, reset or disable one")
+    add_json(users)
     what = users.add_subparsers(dest="what", required=False)
     what.add_parser("list", help="list all users (the default)")
     add = what.add_parser("add", help="invite somebody, and print the link to choose a password by")
-    add.add_argument("email")
+    add.add_argument("email", help="the address")
     add.add_argument("role", help=_ROLE)
     role = what.add_parser("role", help="give a user another role")
     role.add_argument("email", help=_WHO)
@@ -25,6 +32,7 @@ def add_parsers(commands: Any) -> None:
     ):
         what.add_parser(name, help=text).add_argument("email", help=_WHO)
     tokens = commands.add_parser("tokens", help="list tokens of the API, make or revoke one")
+    add_json(tokens)
     what = tokens.add_subparsers(dest="what", required=False)
     what.add_parser("list", help="list all tokens (the default)")
     add = what.add_parser("add", help="make a token, and print it, this once")
@@ -33,6 +41,7 @@ def add_parsers(commands: Any) -> None:
     add.add_argument("--days", type=int, default=90, help="for how many days; 0 for ever (default: %(default)s)")
     what.add_parser("revoke", help="end a token").add_argument("name", help="its id")
     sign_in = commands.add_parser("sign-in", help="show by which provider people sign in, change or remove it")
+    add_json(sign_in)
     what = sign_in.add_subparsers(dest="what", required=False)
     what.add_parser("show", help="show the provider as a file, without its secret (the default)")
     what.add_parser("set", help="sign people in by what a file says").add_argument(

@@ -4,6 +4,7 @@ A file holds connections with their secrets in the clear, and syncs; what it doe
 sealed before they leave this process. A refresh token that `authorize` got is kept without being named.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from shared.io.service import Service
 from shared.io.vault import VaultError
 
 
-def run(service: Service, command: str, path: Path) -> int:
+def run(service: Service, command: str, path: Path, *, as_json: bool = False) -> int:
     """Plan or apply a file; returns the exit code: 0 nothing to do or applied, 2 changes planned, 1 refused."""
     try:
         wanted = read(path.read_text())
@@ -31,20 +32,23 @@ def run(service: Service, command: str, path: Path) -> int:
         sys.stderr.write(f"{line}\n")
     if drawn.errors or (command == "apply" and drawn.unasked):
         return 1
-    for change in drawn.changes:
-        for line in change.lines():
-            sys.stdout.write(f"{line}\n")
+    if as_json:
+        rows = [{"sign": one.sign, "what": one.key, "details": one.details} for one in drawn.changes if one.sign]
+        sys.stdout.write(json.dumps({"changes": rows}, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for change in drawn.changes for line in change.lines())
     if not drawn.changes:
-        return _nothing(drawn)
-    return 2 if command == "plan" else _apply(service, drawn)
+        return _nothing(drawn, quiet=as_json)
+    return 2 if command == "plan" else _apply(service, drawn, quiet=as_json)
 
 
-def _nothing(drawn: Plan) -> int:
-    sys.stdout.write("nothing else changes\n" if drawn.unasked else "nothing changes\n")
+def _nothing(drawn: Plan, *, quiet: bool) -> int:
+    if not quiet:
+        sys.stdout.write("nothing else changes\n" if drawn.unasked else "nothing changes\n")
     return 1 if drawn.unasked else 0
 
 
-def _apply(service: Service, drawn: Plan) -> int:
+def _apply(service: Service, drawn: Plan, *, quiet: bool) -> int:
     try:
         lost = publish(service, drawn.changes)
     except BusUnavailable as error:
@@ -57,5 +61,6 @@ def _apply(service: Service, drawn: Plan) -> int:
             f"somebody else changed {names} at the same moment, and was first: nothing of this file counts there. Look "
             "at `plan` again\n"
         )
-    sys.stdout.write(f"{len([key for key in shown if key not in lost])} applied\n")
+    if not quiet:
+        sys.stdout.write(f"{len([key for key in shown if key not in lost])} applied\n")
     return 1 if lost else 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from services.console.commands.people import named, told
+from services.console.commands.people import Said, named, told
 from services.console.setups.files import SetupError, read_as
 from services.console.use.accounts import Accounts
 from services.console.use.problems import Problem
@@ -27,28 +27,38 @@ def run(service: Service, given: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     once = RedisOnce(connect_by(settings))
-    return told(service, lambda accounts: lines(SingleSignOn(accounts, vault, once, calls), accounts, given))
+    return told(
+        service,
+        lambda accounts: said(SingleSignOn(accounts, vault, once, calls), accounts, given),
+        as_json=given.json,
+    )
 
 
 def lines(single_sign_on: SingleSignOn, accounts: Accounts, given: argparse.Namespace) -> Iterator[str]:
+    """Do what a command says, and yield it for people; raises `Problem`."""
+    yield from (text for text, _ in said(single_sign_on, accounts, given))
+
+
+def said(single_sign_on: SingleSignOn, accounts: Accounts, given: argparse.Namespace) -> Iterator[Said]:
     """Do what a command says, and yield what there is to say; raises `Problem`."""
     what = given.what or "show"
     if what == "show":
-        kept = {name: value for name, value in single_sign_on.row().items() if name != "has_secret" and value}
-        yield yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).rstrip()
+        row = single_sign_on.row()
+        kept = {name: value for name, value in row.items() if name != "has_secret" and value}
+        yield Said(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).rstrip(), row)
     elif what == "set":
-        yield f"people sign in by {single_sign_on.change(_read(given)).issuer}"
+        yield Said(f"people sign in by {single_sign_on.change(_read(given)).issuer}", single_sign_on.row())
     elif what == "remove":
         single_sign_on.remove()
-        yield "nobody signs in by a provider any more"
+        yield Said("nobody signs in by a provider any more")
     else:
         user = named(accounts, given.user)
         if what == "link":
             other = single_sign_on.link(user.id, named(accounts, given.to).id)
-            yield f"whoever signs in by the provider as {user.email} is {other.email}"
+            yield Said(f"whoever signs in by the provider as {user.email} is {other.email}", accounts.row(user))
         else:
             single_sign_on.unlink(user.id)
-            yield f"{user.email} is a user alone again"
+            yield Said(f"{user.email} is a user alone again", accounts.row(user))
 
 
 def _read(given: argparse.Namespace) -> Wanted:

@@ -136,7 +136,7 @@ def secrets(row: Connection, auth: Auth) -> None:
         return
     if auth.code_flow is not None and lacking == ["refresh_token"]:
         raise SetupError(
-            f"connection {row.id!r} was not agreed to yet: run `python -m services.console authorize {row.id} --file` "
+            f"connection {row.id!r} was not agreed to yet: run `./syncline authorize {row.id} --file` "
             "with this file first"
         )
     raise SetupError(f"connection {row.id!r}: secrets must hold {', '.join(lacking)}")
@@ -167,8 +167,8 @@ def scopes(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str,
         lacking = consent.lacking_for(apps[row.app], end.object, row.scopes, writes=writes)
         if lacking:
             raise SetupError(
-                f"sync {sync.id!r}: connection {row.id!r} was not granted {consent.spelled(lacking)}: run `python -m "
-                f"services.console authorize {row.id}` and allow it"
+                f"sync {sync.id!r}: connection {row.id!r} was not granted {consent.spelled(lacking)}: run `./syncline "
+                f"authorize {row.id}` and allow it"
                 + (", or choose a direction that does not write there" if not any(x.required for x in lacking) else "")
             )
 

@@ -4,6 +4,7 @@ The settings go first: from then on no worker takes anything up for it. What the
 next; a command that was broken off there is run again, and finishes the rest.
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,15 @@ _SETTLE_S: Final = 2.0
 _CHUNK: Final = 1000
 
 
-def run(service: Service, kind: str, name: str, *, read: Read | None = None, settle_s: float = _SETTLE_S) -> int:
+def run(
+    service: Service,
+    kind: str,
+    name: str,
+    *,
+    read: Read | None = None,
+    settle_s: float = _SETTLE_S,
+    as_json: bool = False,
+) -> int:
     """Delete; returns the exit code: 0 deleted, 1 refused.
 
     Args:
@@ -39,6 +48,7 @@ def run(service: Service, kind: str, name: str, *, read: Read | None = None, set
         name: Its id.
         read: Reads a topic from its beginning to its end.
         settle_s: Seconds between what is set up and what was kept of it.
+        as_json: Print what was done for programs.
     """
 
     def from_kafka(topic: Topic[Any]) -> Iterable[Stored[Any]]:
@@ -47,8 +57,10 @@ def run(service: Service, kind: str, name: str, *, read: Read | None = None, set
     try:
         read = read or from_kafka
         lines = _sync(service, name, read, settle_s) if kind == "sync" else disconnect(service, name, read).done
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
+        done = list(lines)
+        sys.stdout.write(
+            json.dumps({"done": done}, indent=2) + "\n" if as_json else "".join(f"{line}\n" for line in done)
+        )
     except (SetupError, BusUnavailable, NotReady) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.console.__main__ import parser
 from services.console.commands import exports as export_commands
+from services.console.commands.parser import parser
 from services.console.exports import making
 from services.console.exports.formats import COLUMNS
 from shared import topics

@@ -12,7 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from services.console.__main__ import parser
+from services.console.commands.parser import parser
 from services.console.commands.sign_in import lines
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused

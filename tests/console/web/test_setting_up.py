@@ -29,7 +29,7 @@ def test_the_file_names_both_accounts_and_can_be_applied(window: Window, visitor
     assert (sync.id, sync.left, sync.right) == (
         "contact-book", SyncSide(connection=LEFT, object="contact"), SyncSide(connection=RIGHT, object="contact"),
     )  # fmt: skip
-    assert "python -m services.console apply sync.yaml" in page.words
+    assert "./syncline apply sync.yaml" in page.words
 
 
 def test_a_sync_needs_two_accounts(window: Window, visitor: Visitor) -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 import requests
 
-from services.console.__main__ import parser
+from services.console.commands.parser import parser
 from services.console.commands.people import lines
 from services.console.use.problems import Problem
 from shared import topics

@@ -72,9 +72,7 @@ def _object(asked: Asked, name: str) -> str:
 def _nothing(said: Mapping[str, str]) -> Element:
     if said:
         return empty("Nothing is synced with it", "No sync has this connection.", button("Show all", href=PATH))
-    return empty(
-        "Nothing is synced yet", ["Set a sync up by a file: ", h.code["python -m services.console apply FILE"]]
-    )
+    return empty("Nothing is synced yet", ["Set a sync up by a file: ", h.code["./syncline apply FILE"]])
 
 
 def _table(

@@ -123,7 +123,7 @@ def _shown(file: str) -> Element:
             ],
             h.pre(id="file", tabindex="0")[h.code[file]],
             h.pre(id="commands", tabindex="0")[
-                h.code["python -m services.console plan sync.yaml\npython -m services.console apply sync.yaml"]
+                h.code["./syncline plan sync.yaml\n./syncline apply sync.yaml"]
             ],
         ],
         name="shown",

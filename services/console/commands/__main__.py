@@ -1,0 +1,137 @@
+"""Run the command `syncline`. Each way imports what it needs alone: `--help` must not wait for a web server's parts."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Final
+
+from services.console.commands.parser import parser
+
+if TYPE_CHECKING:
+    from shared.io.service import Service
+
+
+def main() -> int:
+    """Run a command; returns the exit code."""
+    given = parser().parse_args()
+    from shared import logs  # noqa: PLC0415 - see above
+
+    logs.set_up("warning", service="console")
+    try:
+        return _BY_API.get(given.command, _on_servers)(given)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _why(given: argparse.Namespace) -> int:
+    from services.console.commands import why  # noqa: PLC0415
+
+    return why.run(given.name, sync=given.sync, as_json=given.json)
+
+
+def _parked(given: argparse.Namespace) -> int:
+    from services.console.commands import parked  # noqa: PLC0415
+
+    wanted = {"reason": given.reason, "topic": given.topic, "q": given.about}
+    return parked.run(given.what, given.at, wanted=wanted, every=given.all, why=given.why, as_json=given.json)
+
+
+def _apps(given: argparse.Namespace) -> int:
+    from services.console.commands import accounts  # noqa: PLC0415
+
+    return accounts.run_apps(given.text, as_json=given.json)
+
+
+def _connections(given: argparse.Namespace) -> int:
+    from services.console.commands import accounts  # noqa: PLC0415
+
+    return accounts.run(given.what, given.names, as_json=given.json)
+
+
+def _credentials(given: argparse.Namespace) -> int:
+    from services.console.commands import accounts  # noqa: PLC0415
+
+    return accounts.run_credentials(given.app, given.client_id, given.base_url, given.option, as_json=given.json)
+
+
+def _secrets(given: argparse.Namespace) -> int:
+    from services.console.commands import accounts  # noqa: PLC0415
+
+    return accounts.run_secrets(given.connection, given.names, as_json=given.json)
+
+
+def _health(given: argparse.Namespace) -> int:
+    from services.console.commands import health  # noqa: PLC0415
+
+    return health.run(given.range, given.sync, as_json=given.json)
+
+
+def _exports(given: argparse.Namespace) -> int:
+    from services.console.commands import exports  # noqa: PLC0415
+
+    names = ("format", "sync", "object", "connection", "status", "category", "period", "q")
+    wanted = {name: getattr(given, name) for name in names}
+    return exports.run(given.what, given.names, wanted=wanted, as_json=given.json)
+
+
+_BY_API: Final = {
+    "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "health": _health, "exports": _exports,
+    "credentials": _credentials, "secrets": _secrets,
+}  # fmt: skip
+"""Commands that ask the console's API."""
+
+
+def _on_servers(given: argparse.Namespace) -> int:
+    """Run a command that needs Kafka and Redis."""
+    from shared.io.reaching import Unreachable, reach, settings_for_command  # noqa: PLC0415
+    from shared.settings import SettingsError  # noqa: PLC0415
+
+    try:
+        service = reach(settings_for_command())
+    except (SettingsError, Unreachable) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    from services.console.use.activity import acting  # noqa: PLC0415
+    from services.console.use.callers import at_terminal  # noqa: PLC0415
+
+    try:
+        with acting("command", at_terminal()):
+            return _run(service, given)
+    finally:
+        service.close()
+
+
+def _run(service: "Service", given: argparse.Namespace) -> int:
+    if given.command == "authorize":
+        from services.console.commands import authorize  # noqa: PLC0415
+
+        return authorize.run(
+            service,
+            given.connection,
+            given.file,
+            redirect=given.redirect,
+            objects=given.object,
+            paste=given.paste,
+        )
+    if given.command == "delete":
+        from services.console.setups import deleting  # noqa: PLC0415
+
+        return deleting.run(service, given.kind, given.name, as_json=given.json)
+    if given.command in ("users", "tokens"):
+        from services.console.commands import people  # noqa: PLC0415
+
+        return people.run(service, given)
+    if given.command == "sign-in":
+        from services.console.commands import sign_in  # noqa: PLC0415
+
+        return sign_in.run(service, given)
+    if given.command == "jobs":
+        from services.console.commands import jobs  # noqa: PLC0415
+
+        return jobs.run(service, given.what, given.name, as_json=given.json)
+    from services.console.commands import setup  # noqa: PLC0415
+
+    return setup.run(service, given.command, given.file, as_json=given.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""What the command `syncline` takes; light to import, for each command reads it."""
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from services.console.commands.people_parsers import add_json, add_parsers
+
+REDIRECT: Final = "http://127.0.0.1:8703/callback"
+EXITS: Final = {
+    0: "it is done, or nothing would change",
+    1: "it is refused, or cannot be done; the sentence on standard error says why, and what to do",
+    2: "the command is not written as it must be; of `plan`: something would change",
+    130: "Ctrl-C",
+}
+"""What exit codes mean."""
+WHERE: Final = """\
+A command that is told of no servers takes those of `make run` in this folder; all are named by the same settings as
+services have. `syncline COMMAND --help` says what a command takes.
+"""
+
+
+def _add_exports(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    exports = commands.add_parser("exports", help="have a list made a file, and download it")
+    exports.add_argument("what", nargs="?", choices=("list", "make", "get", "delete"), default="list",
+                         help="(default: list)")  # fmt: skip
+    exports.add_argument("names", nargs="*", help="make: the file to write; get: an id, and the file; delete: ids")
+    exports.add_argument("--format", choices=("csv", "xlsx", "jsonl"), default="csv", help="(default: csv)")
+    for name in ("sync", "object", "connection", "category"):
+        exports.add_argument(f"--{name}", default="", help=f"records with this {name} alone")
+    exports.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
+                         help="records with this status alone")  # fmt: skip
+    exports.add_argument("--period", choices=("1h", "24h", "7d", "30d"), default="", help="changed within this time")
+    exports.add_argument("--q", default="", help="parts of the name or of an address, or the id of a record")
+    add_json(exports)
+
+
+def _add_secrets(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands that ask for secrets: as arguments, others on the machine would see them."""
+    known = commands.add_parser(
+        "credentials", help="enter what Syncline is known by at an app; its secret is asked for"
+    )
+    known.add_argument("app", help="its id")
+    known.add_argument("--client-id", required=True, help="as the app shows it")
+    known.add_argument("--base-url", default="", help="where the app is (default: the vendor's own address)")
+    known.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of new accounts")
+    add_json(known)
+    renewed = commands.add_parser("secrets", help="have an account sign in by other secrets; each is asked for")
+    renewed.add_argument("connection", help="its id")
+    renewed.add_argument("names", nargs="+", help="what to enter: password, access_token, webhook_secret ...")
+    add_json(renewed)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the commands and what each takes."""
+    found = argparse.ArgumentParser(
+        prog="syncline",
+        description="See how everything stands and why, and change what is set up.",
+        epilog="\n".join((WHERE, "exit codes:", *(f"  {code:<4} {text}" for code, text in EXITS.items()))),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    for name, what in (
+        ("plan", "show what a file would change"),
+        ("apply", "change what is set up to what a file says"),
+    ):
+        file = commands.add_parser(name, help=what)
+        file.add_argument("file", type=Path, help="connections and syncs, as YAML")
+        add_json(file)
+    connect = commands.add_parser("authorize", help="connect an account by OAuth, or connect it again")
+    connect.add_argument("connection", help="its id")
+    connect.add_argument("--file", type=Path, help="the file that describes it; not needed to connect it again")
+    connect.add_argument("--object", action="append", default=[], help="an object type to ask for (default: all)")
+    connect.add_argument(
+        "--redirect",
+        default=REDIRECT,
+        help="the redirect URL that is registered with the app (default: %(default)s, which is listened on)",
+    )
+    connect.add_argument("--paste", action="store_true", help="paste the answer instead of waiting for the browser")
+    delete = commands.add_parser("delete", help="delete a sync that is off, or a connection that no sync uses")
+    delete.add_argument("kind", choices=("sync", "connection"), help="what to delete")
+    delete.add_argument("name", help="its id")
+    add_json(delete)
+    jobs = commands.add_parser("jobs", help="list jobs, or confirm, pause, resume or cancel one")
+    jobs.add_argument("what", nargs="?", choices=("confirm", "pause", "resume", "cancel"), help="(default: list all)")
+    jobs.add_argument("name", nargs="?", default="", help="the job's id")
+    add_json(jobs)
+    parked = commands.add_parser("parked", help="list messages that nobody could handle, and replay or drop them")
+    parked.add_argument("what", nargs="?", choices=("list", "replay", "drop"), default="list", help="(default: list)")
+    parked.add_argument("at", nargs="*", type=int, help="their places, as the list shows them")
+    parked.add_argument("--all", action="store_true", help="all that the filters choose")
+    parked.add_argument("--reason", default="", help="those parked for this reason")
+    parked.add_argument("--topic", default="", help="those that came from this topic")
+    parked.add_argument("--about", default="", help="those whose key holds this, such as a record's id")
+    parked.add_argument("--why", default="", help="why they are dropped")
+    add_json(parked)
+    apps = commands.add_parser("apps", help="list the apps that can be connected")
+    apps.add_argument("text", nargs="?", default="", help="words of a name, or of an object (default: all)")
+    add_json(apps)
+    accounts = commands.add_parser("connections", help="list the accounts, or look at, rename, test or pause one")
+    accounts_take = ("show", "limits", "feeds", "reach", "push", "poll", "rename", "test", "pause", "resume")
+    accounts.add_argument("what", nargs="?", choices=accounts_take, help="(default: list all)")
+    accounts.add_argument("names", nargs="*", help="its id, and to rename it what to call it")
+    add_json(accounts)
+    _add_secrets(commands)
+    health = commands.add_parser("health", help="show how everything stood over time")
+    health.add_argument("--range", choices=("24h", "7d", "30d", "90d"), default="24h", help="(default: 24h)")
+    health.add_argument("--sync", default="", help="one sync (default: all)")
+    add_json(health)
+    _add_exports(commands)
+    asked = commands.add_parser("why", help="say why a record is as it is")
+    asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
+    asked.add_argument("--sync", default="", help="the sync to look in (default: all)")
+    add_json(asked)
+    add_parsers(commands)
+    return found
