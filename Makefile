@@ -44,8 +44,12 @@ unit: $(VENV)/dev.stamp ## Run the tests that need no server and no minute; show
 	@$(PY) -m coverage report
 
 ifeq ($(strip $(T)),)
+# What asks for no server shares nothing, so each processor takes a part of it; the others share one running stack.
 test: check ## Run all checks and tests; with T=path only the tests there
-	@$(PY) -m pytest
+	@failed=0; \
+	$(PY) -m pytest -m "not server" -n auto --dist worksteal || failed=1; \
+	$(PY) -m pytest -m server || failed=1; \
+	exit $$failed
 else
 test: $(VENV)/dev.stamp
 	@$(PY) -m pytest $(T)
