@@ -18,6 +18,16 @@ from kafka import KafkaProducer
 
 from deploy.local import people
 from deploy.local.stack import PORTAL
+from shared import topics
+from shared.core.pairs import PairEvent
+from shared.core.records import Report, Version
+from shared.io.clock import SystemClock
+from shared.io.kafka_producer import KafkaBus
+from shared.io.kafka_reader import KafkaOffsets
+from shared.io.ports import Outbound, run_blocking
+from shared.messages import RecordSeen
+from shared.metrics import Metrics
+from shared.settings import load
 from tests.console.web.visitor import Page, Visitor
 from tests.e2e.consoles import Balancer, Twin, twin_of
 from tests.e2e.live import Live, vcard, wait
@@ -280,11 +290,39 @@ class TestBadInput:
         parked = live.wait(lambda: [x for x in [live.stack.api("health")["parked"]] if sum(x.values()) >= 8])[0]
         assert parked == {"unknown_version": 4, "malformed": 4}
 
+    def test_a_message_of_several_megabytes_goes_through(self, live: Live) -> None:
+        """Each topic's consumer takes what its producers may write, Faust's as well, and goes on behind it."""
+        settings = load(kafka_bootstrap=live.stack.bootstrap)
+        offsets, texts = KafkaOffsets(settings), {f"note{number}": "\u5b57" * 64_000 for number in range(38)}
+        large = Report(connection="none", object="contact", id="1", version=Version(), fields=texts)
+        bus = KafkaBus(settings, source="test", clock=SystemClock(), metrics=Metrics(), timeout_s=20)
+        messages = [
+            Outbound(topic=topics.RECORDS, key="large", message=RecordSeen(report=large)),
+            Outbound(topic=topics.PAIRS, key="large", message=_reported(large)),
+        ]
+        ends = run_blocking(bus.publish(messages))
+        bus.close()
+        try:
+            for message, offset in zip(messages, ends, strict=True):
+                assert len(message.topic.encode(message.message)) > 7_000_000
+                name = message.topic.name
+                live.wait(partial(_is_committed, offsets, name, offset))
+        finally:
+            offsets.close()
+
     def test_a_call_without_the_token(self, live: Live) -> None:
         for path in ("health", "records", "jobs", "openapi.json"):
             reply = requests.get(f"{live.stack.console_url}/api/v1/{path}", timeout=10)
             assert reply.status_code == 401, path
             assert reply.headers["content-type"] == "application/problem+json"
+
+
+def _is_committed(offsets: KafkaOffsets, topic: str, offset: int) -> bool:
+    return max(offsets.committed("matcher", topic).values()) > offset
+
+
+def _reported(report: Report) -> PairEvent:
+    return PairEvent(sync="none", pair="large", kind="report", side="L", report=report)
 
 
 def _signed(secret: str, url: str, body: bytes, age_ms: int) -> dict[str, str]:
