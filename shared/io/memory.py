@@ -153,9 +153,11 @@ class MemoryReader(Generic[M]):
         *,
         start: Mapping[int, int] | None = None,
         unreadable: Callable[[Received, UnreadableMessage], None] | None = None,
+        decode: Callable[[bytes, Mapping[str, str]], Any] | None = None,
     ) -> None:
         self._broker = broker
         self._topic = topic
+        self._decode_value = decode or topic.decode
         self._unreadable = unreadable
         self.positions = {number: (start or {}).get(number, 0) for number in broker.partitions(topic.name)}
 
@@ -163,6 +165,10 @@ class MemoryReader(Generic[M]):
     def position(self) -> int:
         """Give the next offset to read of partition 0, for topics with a single one."""
         return self.positions[0]
+
+    def ends(self) -> Mapping[int, int]:
+        """Return the offset that each partition's next message will have."""
+        return self._broker.end_offsets(self._topic.name)
 
     def read_to_end(self) -> Iterator[Stored[M]]:
         """Yield everything that the topic holds now."""
@@ -185,7 +191,7 @@ class MemoryReader(Generic[M]):
         message: M | None = None
         if item.value is not None:
             try:
-                message = self._topic.decode(item.value, item.headers)
+                message = self._decode_value(item.value, item.headers)
             except UnreadableMessage as error:
                 if self._unreadable is None:
                     raise
