@@ -100,6 +100,13 @@ class PersonLink(Frozen):
     at_ms: int = 0
 
 
+class Preferences(Frozen):
+    """How somebody wants the pages; whoever has none sees them as they are for everybody."""
+
+    columns: tuple[str, ...] | None = None
+    """Columns of the list of records beside the name, from the left; None for all in their order."""
+
+
 class AccessDoc(Frozen):
     """One document on the `access` topic; exactly one part is set. A tombstone removes it.
 
@@ -116,3 +123,4 @@ class AccessDoc(Frozen):
     token: ApiToken | None = None
     provider: SignInProvider | None = None
     link: PersonLink | None = None
+    preferences: Preferences | None = None

@@ -7,7 +7,17 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.messages import AccessDoc, ApiToken, Ended, Invitation, Password, PersonLink, SignInProvider, User
+from shared.messages import (
+    AccessDoc,
+    ApiToken,
+    Ended,
+    Invitation,
+    Password,
+    PersonLink,
+    Preferences,
+    SignInProvider,
+    User,
+)
 
 _PATIENCE_S: Final = 2.0
 PROVIDER: Final = "sign-in"
@@ -135,6 +145,13 @@ class People:
         """Return when a user or token was at work last; 0 for never."""
         doc = self._docs["seen"].get(name)
         return doc.seen.at_ms if doc and doc.seen else 0
+
+    # What people keep
+
+    def preferences(self, user: str) -> Preferences:
+        """Return how somebody wants the pages; the installation by its token counts as one."""
+        doc = self._docs["preferences"].get(user or INSTALLATION)
+        return (doc.preferences if doc else None) or Preferences()
 
     # Tokens
 

@@ -39,6 +39,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /jobs/{name}": "viewer",
     "POST /jobs/{name}/{what}": "operator",
     "GET /records": "viewer",
+    "POST /records/columns": "viewer",
     "POST /records/resync": "operator",
     "GET /records/{name}": "viewer",
     "POST /records/{name}/resync": "operator",

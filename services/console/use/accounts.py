@@ -251,6 +251,14 @@ class Accounts:
         else:
             self._trouble.over()
 
+    def keep_columns(self, by: Caller, columns: Sequence[str] | None) -> None:
+        """Keep which columns of the list of records somebody wants, in which order; None for all of them."""
+        kept = None if columns is None else tuple(columns)
+        new = self.people.preferences(by.user).model_copy(update={"columns": kept})
+        key = f"preferences:{by.user or INSTALLATION}"
+        out = Outbound(topic=topics.ACCESS, key=key, message=AccessDoc(preferences=new))
+        self._settle(publish(self.outside, [out], None))
+
     # Links that work once
 
     def offer_first_admin(self) -> str | None:

@@ -109,6 +109,7 @@ PAGES: Final = (
     Page("GET", "/jobs/{name}", jobs.show),
     Page("POST", "/jobs/{name}/{what}", jobs.order),
     Page("GET", "/records", records.show),
+    Page("POST", "/records/columns", records.keep_columns),
     Page("POST", "/records/resync", records.resync),
     Page("GET", "/records/{name}", record.show),
     Page("POST", "/records/{name}/resync", record.resync),

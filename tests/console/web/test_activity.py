@@ -17,10 +17,10 @@ from tests.console.web.visitor import Visitor
 from tests.services.console.window import PASSWORD, Window
 
 CHANGES_NOTHING = (
-    "POST /look", "POST /connections/{name}/test", "POST /api/v1/connections/{name}/test",
+    "POST /look", "POST /records/columns", "POST /connections/{name}/test", "POST /api/v1/connections/{name}/test",
     "POST /api/v1/apps/{name}/places",
 )  # fmt: skip
-"""How pages look is kept by the browser, and to ask an app changes nothing."""
+"""How pages look is everybody's own, and to ask an app changes nothing."""
 CHANGING = [row for row, needed in NEEDS.items() if needed is not None and not row.startswith("GET ")]
 BEFORE = {
     "POST /settings/users/{name}/enable": "POST /settings/users/{name}/disable",

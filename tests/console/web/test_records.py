@@ -13,7 +13,7 @@ from shared.core.syncs import SyncSide
 from shared.messages import SetupDoc
 from tests.console.web.examples import show_everything
 from tests.console.web.visitor import Page, Visitor
-from tests.services.console.window import Window, is_problem, linked
+from tests.services.console.window import PASSWORD, Window, is_problem, linked
 from tests.services.desk import LEFT, RIGHT, SYNC, people
 
 
@@ -206,14 +206,33 @@ def test_columns_are_in_the_address_in_their_order(window: Window, visitor: Visi
     assert heads(visitor.open("/records?columns=nonsense")).startswith("Name Status Address")
 
 
-def test_columns_are_chosen_by_a_form(window: Window, visitor: Visitor) -> None:
-    """What stands in each place; filters stay, and the whole list in its order needs no word in the address."""
+def test_columns_that_somebody_chose_are_kept_for_that_person(window: Window, visitor: Visitor) -> None:
+    """In every browser and console, until others are chosen; what an address names comes first."""
+    window.show(linked("a", status="failing", reason="too_long"))
+    form = visitor.open("/records?status=failing&sort=name").form("/records/columns")
+    places = dict.fromkeys(columns.PLACES, "")
+    answer = visitor.send(form, **{**places, "column1": "right", "column3": "status", "column4": "right"})
+    assert answer.headers["Location"].partition("&change")[0] == "/records?status=failing&sort=name"
+    assert heads(visitor.open("/records")).startswith("Name Book Status A b-a FailingText too long")
+    assert heads(visitor.open("/records?columns=sync")).startswith("Name Sync A people")
+    assert not any("columns=" in link for link in visitor.open("/records").links), "no address needs to name them"
+    window.person("viewer", "dot@x.example")
+    other = Visitor(window.address)
+    other.send(other.open("/sign-in").form("/sign-in"), email="dot@x.example", password=PASSWORD)
+    assert heads(other.open("/records")).startswith("Name Status Address")
+    assert other.send(other.open("/records").form("/records/columns"), **places).status_code == 303
+    assert heads(other.open("/records")).startswith("Name A ")
+    assert heads(visitor.open("/records")).startswith("Name Book Status A")
+    visitor.send(form, every="on")
+    assert heads(visitor.open("/records")).startswith("Name Status Address")
+
+
+def test_columns_that_cannot_be_kept_are_said(window: Window, visitor: Visitor) -> None:
     window.show(linked("a"))
-    answer = visitor.ask("/records?status=in_sync&column1=sync&column2=&column3=status&column4=sync")
-    assert answer.headers["Location"] == "/records?status=in_sync&columns=sync%2Cstatus"
-    every = "&".join(f"column{number}={name}" for number, name in enumerate(columns.ALL, 1))
-    assert visitor.ask(f"/records?{every}").headers["Location"] == "/records"
-    assert visitor.ask("/records?column1=").headers["Location"] == "/records?columns=none"
+    form = visitor.open("/records").form("/records/columns")
+    with window.desk.kafka_away():
+        assert visitor.send(form, column1="sync").status_code == 503
+    assert heads(visitor.open("/records")).startswith("Name Status Address")
 
 
 # Resyncing what is listed

@@ -1,6 +1,6 @@
-"""Columns of the list of records: which are shown, in which order, as the address says."""
+"""Columns of the list of records: which are shown, in which order, as the address says, or as somebody has kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import htpy as h
@@ -11,7 +11,7 @@ from services.console.use.reasons import reason_of
 from services.console.views.lists import PairRow
 from services.console.web.asked import Asked
 from services.console.web.parts.pieces import button, hidden
-from services.console.web.parts.words import ago, status_badge, url
+from services.console.web.parts.words import ago, status_badge
 from services.console.web.screens.record import address
 from shared.core.records import Side
 
@@ -51,15 +51,22 @@ ALL: Final = tuple(_COLUMNS)
 """All columns, in the order in which they are shown by default."""
 PLACES: Final = tuple(f"column{number}" for number in range(1, len(ALL) + 1))
 """What the form calls the columns, from the left."""
+EVERY: Final = "every"
+"""What the form says when all columns are asked for."""
 NONE: Final = "none"
 """How an address says that the name alone is shown."""
 
 
-def read(given: str) -> tuple[str, ...]:
-    """Return the columns that an address names, each once; all when it names none."""
+def read(given: str, kept: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the columns that an address names, each once; those that were kept, or all, when it names none."""
     if given == NONE:
         return ()
-    return tuple(dict.fromkeys(name for name in given.split(",") if name in _COLUMNS)) or ALL
+    return _known(given.split(",")) or (ALL if kept is None else _known(kept))
+
+
+def _known(names: Iterable[str]) -> tuple[str, ...]:
+    """Return what is a column here: another version may know others."""
+    return tuple(dict.fromkeys(name for name in names if name in _COLUMNS))
 
 
 def text(shown: Sequence[str]) -> str:
@@ -67,26 +74,32 @@ def text(shown: Sequence[str]) -> str:
     return ",".join(shown) or NONE
 
 
-def chosen(query: Mapping[str, str]) -> str:
-    """Return what the form chose, as an address names it; empty for all of them in their order."""
-    shown = tuple(dict.fromkeys(name for place in PLACES if (name := query.get(place, "")) in _COLUMNS))
-    return "" if shown == ALL else text(shown)
+def chosen(sent: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return what the form chose; None for all of them in their order."""
+    shown = ALL if EVERY in sent else _known(sent.get(place, "") for place in PLACES)
+    return None if shown == ALL else shown
 
 
-def form(action: str, kept: Mapping[str, str], shown: Sequence[str]) -> Element:
-    """Return where columns are chosen: for each place from the left, which stands there.
+def form(asked: Asked, action: str, kept: Mapping[str, str], shown: Sequence[str]) -> Element:
+    """Return where columns are chosen and kept: for each place from the left, which stands there.
 
     Args:
-        action: Where the list is.
+        asked: What was asked.
+        action: Where they are kept.
         kept: The filters, which stay.
         shown: The columns as they are.
     """
     return h.details(".pop.columns", id="columns")[
         h.summary(".button.plain")["Columns"],
-        h.form(".panel", action=action, aria_label="Columns")[
+        h.form(".panel", method="post", action=action, aria_label="Columns")[
+            hidden("form_token", asked.form_token()),
             [hidden(name, value) for name, value in kept.items()],
             [_place(number, name, shown) for number, name in enumerate(PLACES)],
-            h.p(".row")[button("Show these", type="submit"), h.a(href=url(action, kept))["All columns"]],
+            h.p(".row")[
+                button("Keep these", type="submit"),
+                button("All columns", kind="ghost", type="submit", name=EVERY, value="on"),
+            ],
+            h.p(".hint")["Kept for you, in every browser."],
         ],
     ]
 

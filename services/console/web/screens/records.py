@@ -27,21 +27,18 @@ _SORTED: Final = {"": "Newest change", "changed": "Oldest change", "name": "Name
 def show(asked: Asked) -> Response:
     """Return one page of the list."""
     wanted, cursor = Filter.read(asked.query), asked.query.get("cursor", "")
-    if any(name in asked.query for name in columns.PLACES):
-        return see_other(
-            url(PATH, wanted.query(), columns=columns.chosen(asked.query), sort=asked.query.get("sort", ""))
-        )
     sort = sort_of(asked.query.get("sort", ""))
     found, said = page_of(asked.console, wanted, cursor, _PAGE, sort), wanted.query()
-    shown = columns.read(asked.query.get("columns", ""))
+    given = asked.query.get("columns", "")
+    shown = columns.read(given, asked.site.accounts.people.preferences(asked.caller.user).columns)
     sorted_by = {} if sort == SORTS[0] else {"sort": sort}
-    kept = {**said, **sorted_by, **({"columns": columns.text(shown)} if shown != columns.ALL else {})}
+    kept = {**said, **sorted_by, **({"columns": columns.text(shown)} if given else {})}
     return html(
         page(
             asked,
             "Records",
             _tabs(asked, wanted, kept),
-            _filters(asked, wanted, kept, columns.form(PATH, {**said, **sorted_by}, shown)),
+            _filters(asked, wanted, kept, columns.form(asked, f"{PATH}/columns", {**said, **sorted_by}, shown)),
             h.div(id="list")[
                 _building(asked),
                 None if found.searched_to is None else _searched(asked, found, sort),
@@ -53,6 +50,13 @@ def show(asked: Asked) -> Response:
             here=url(PATH, status="failing") if said == {"status": "failing"} else PATH,
         )
     )
+
+
+def keep_columns(asked: Asked) -> Response:
+    """Keep the columns of whoever asks, and go on with the list."""
+    asked.site.accounts.keep_columns(asked.caller, columns.chosen(asked.form))
+    sort = sort_of(asked.form.get("sort", ""))
+    return see_other(url(PATH, Filter.read(asked.form).query(), sort="" if sort == SORTS[0] else sort))
 
 
 def resync(asked: Asked) -> Response:
