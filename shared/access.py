@@ -92,6 +92,21 @@ class SignInProvider(Frozen):
     """The role of whoever has none of these values; None: they may not come in."""
 
 
+class MailServer(Frozen):
+    """The server by which the console sends mail."""
+
+    host: str
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    """As whom to sign in; empty for nobody."""
+    password: str = ""
+    """Sealed; empty where nobody signs in."""
+    sender: str
+    console_url: str = ""
+    """Address of the console, for links in mails."""
+
+
 class PersonLink(Frozen):
     """Whoever signs in by the provider as one user is another user: an admin has said so."""
 
@@ -122,5 +137,6 @@ class AccessDoc(Frozen):
     seen: Seen | None = None
     token: ApiToken | None = None
     provider: SignInProvider | None = None
+    mail: MailServer | None = None
     link: PersonLink | None = None
     preferences: Preferences | None = None

@@ -25,6 +25,8 @@ class Export(Frozen):
     """Who asked, as people know him."""
     user: str = ""
     """The user's id; empty for the installation itself."""
+    mail: bool = False
+    """Whether the user is told by mail when the file is ready."""
     asked_at_ms: int
     """Periods in the filters end at this moment."""
 
@@ -66,12 +68,24 @@ class ExportFile(Frozen):
     """When it is removed."""
 
 
+class ExportMail(Frozen):
+    """What became of the mail that tells of a file."""
+
+    export: str
+    attempt: int = 1
+    """Counts the tries to send it."""
+    error: str = ""
+    """Why the last one failed; empty where it was sent."""
+    at_ms: int = 0
+
+
 class ExportDoc(Frozen):
     """One document on the `exports` topic; exactly one part is set. A tombstone removes it."""
 
     export: Export | None = None
     progress: ExportProgress | None = None
     file: ExportFile | None = None
+    mail: ExportMail | None = None
 
 
 class ExportChunk(Frozen):

@@ -183,8 +183,8 @@ ACCESS: Final = Topic(
     cleanup="compact",
     retention_ms=0,
     partitions=1,
-    doc="Users of the console, their passwords (hashed and sealed), API tokens (hashed), sessions that ended, and "
-    "by which provider people sign in.",
+    doc="Users of the console, their passwords (hashed and sealed), API tokens (hashed), sessions that ended, "
+    "by which provider people sign in, and by which server mail is sent.",
 )
 ACTIVITY: Final = Topic(
     name="activity",

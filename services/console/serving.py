@@ -11,6 +11,7 @@ from services.console.use.accounts import Accounts
 from services.console.use.connections import Connections
 from services.console.use.exports import Exporting
 from services.console.use.installation import Installation
+from services.console.use.mailing import Mailing
 from services.console.use.single_sign_on import SingleSignOn
 from services.console.views.following import Follower
 from services.console.views.gauges import Gauges
@@ -22,6 +23,7 @@ from shared.io.budgets_redis import RedisBudgets
 from shared.io.feed_notes import RedisFeedNotes
 from shared.io.following import TopicFollower
 from shared.io.kafka_reader import read_to_end
+from shared.io.mail import make_post
 from shared.io.once import RedisOnce
 from shared.io.openid import make_open_id
 from shared.io.redis_scripts import connect_by
@@ -77,7 +79,10 @@ def wire(service: Service) -> None:
     service.start("first-admin", lambda stop: first_admin.offer(accounts, settings, followed.caught_up, stop))
     attempts = RedisAttempts(client, service.clock)
     single_sign_on = SingleSignOn(accounts, vault, once, make_open_id(settings, service.clock))
-    access = Access(settings.console_token.get_secret_value(), service.clock, accounts, attempts, single_sign_on)
+    mailing = Mailing(accounts, vault, make_post(settings))
+    access = Access(
+        settings.console_token.get_secret_value(), service.clock, accounts, attempts, single_sign_on, mailing
+    )
     run = web_server(
         make_site(installation, access, settings.console_names),
         settings.console_host,
@@ -100,6 +105,7 @@ def wire(service: Service) -> None:
         once,
         ready=lambda: follower.caught_up.is_set() and exports_followed.caught_up.is_set(),
         name=settings.instance_id,
+        mailing=mailing,
     )
     service.start("exports", exporter.run)
     gauges = Gauges(views, service.setups, service.metrics, service.clock, installation.connection)

@@ -100,7 +100,7 @@ def _make(window: Window, format_: str, **wanted: str) -> dict[str, Any]:
     name = window.call("POST", "exports", json={"format": format_, **wanted}).json()["id"]
     while window.installation.exports.known.get(name) is None:
         time.sleep(_LOOK_S)
-    exporter = exporter_of(window.installation)
+    exporter = exporter_of(window.installation, window.access.mailing)
     while True:
         exporter.look()
         row: dict[str, Any] = window.get(f"exports/{name}")

@@ -12,6 +12,7 @@ from typing import Final
 
 from services.console.use.accounts import Accounts
 from services.console.use.callers import Caller
+from services.console.use.mailing import Mailing
 from services.console.use.problems import Problem
 from services.console.use.single_sign_on import Arrived, SingleSignOn
 from services.console.use.tokens import Tokens
@@ -37,7 +38,13 @@ class Access:
     """
 
     def __init__(
-        self, token: str, clock: Clock, accounts: Accounts, attempts: Attempts, single_sign_on: SingleSignOn
+        self,
+        token: str,
+        clock: Clock,
+        accounts: Accounts,
+        attempts: Attempts,
+        single_sign_on: SingleSignOn,
+        mailing: Mailing,
     ) -> None:
         self.token = token
         self.clock = clock
@@ -45,6 +52,7 @@ class Access:
         self.tokens = Tokens(accounts)
         self.attempts = attempts
         self.single_sign_on = single_sign_on
+        self.mailing = mailing
 
     def now_ms(self) -> int:
         """Return the time by which sessions are judged."""

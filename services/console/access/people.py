@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from shared.access import MailServer
 from shared.messages import (
     AccessDoc,
     ApiToken,
@@ -91,6 +92,11 @@ class People:
         return by_provider or self.password(user.id) is not None
 
     # The provider by which people sign in
+
+    def mail_server(self) -> MailServer | None:
+        """Return the server by which mail is sent, if there is one."""
+        doc = self._docs["mail"].get("server")
+        return doc.mail if doc else None
 
     def provider(self) -> SignInProvider | None:
         """Return the provider by which people sign in, if there is one."""

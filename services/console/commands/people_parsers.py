@@ -40,6 +40,15 @@ def add_parsers(commands: Any) -> None:
     add.add_argument("--role", default="viewer", help=f"the most that it may do: {_ROLE} (default: %(default)s)")
     add.add_argument("--days", type=int, default=90, help="for how many days; 0 for ever (default: %(default)s)")
     what.add_parser("revoke", help="end a token").add_argument("name", help="its id")
+    mail = commands.add_parser("mail", help="show by which server mail is sent, change, try or remove it")
+    add_json(mail)
+    what = mail.add_subparsers(dest="what", required=False)
+    what.add_parser("show", help="show the mail server as a file, without its password (the default)")
+    what.add_parser("set", help="send mail by what a file says").add_argument(
+        "file", type=Path, help="YAML, as show prints it, and the password"
+    )
+    what.add_parser("test", help="send a mail to see whether that works").add_argument("to", help="an address")
+    what.add_parser("remove", help="send no mail any more")
     sign_in = commands.add_parser("sign-in", help="show by which provider people sign in, change or remove it")
     add_json(sign_in)
     what = sign_in.add_subparsers(dest="what", required=False)

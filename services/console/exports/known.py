@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from shared.exports import Export, ExportDoc, ExportFile, ExportProgress
+from shared.exports import Export, ExportDoc, ExportFile, ExportMail, ExportProgress
 
 State: TypeAlias = Literal["waiting", "running", "ready", "failed", "ended"]
 PARTS: Final = tuple(ExportDoc.model_fields)
@@ -19,6 +19,7 @@ class ExportRow:
     export: Export
     progress: ExportProgress | None
     file: ExportFile | None
+    mail: ExportMail | None = None
 
     @property
     def is_open(self) -> bool:
@@ -58,11 +59,14 @@ class Exports:
 
     def get(self, name: str) -> ExportRow | None:
         """Return a file by its id."""
-        asked, told, made = (self._docs[part].get(name) for part in PARTS)
+        asked, told, made, sent = (self._docs[part].get(name) for part in PARTS)
         if asked is None or asked.export is None:
             return None
         return ExportRow(
-            export=asked.export, progress=told.progress if told else None, file=made.file if made else None
+            export=asked.export,
+            progress=told.progress if told else None,
+            file=made.file if made else None,
+            mail=sent.mail if sent else None,
         )
 
     def rows(self) -> list[ExportRow]:
@@ -84,5 +88,6 @@ class Exports:
         made = self._docs["file"].get(name)
         if made is not None and made.file is not None:
             return made.file.until_ms
-        since_ms = doc.export.asked_at_ms if doc.export else doc.progress.at_ms if doc.progress else 0
+        told = doc.progress or doc.mail
+        since_ms = doc.export.asked_at_ms if doc.export else told.at_ms if told else 0
         return since_ms + STALE_MS

@@ -14,9 +14,11 @@ from typing import Final
 
 from services.console.exports.formats import FORMATS, Row
 from services.console.exports.known import ExportRow
+from services.console.exports.telling import is_due, next_attempt, tell
 from services.console.use.exporting import batches, listing_of, number_of
 from services.console.use.exports import Exporting, place_of
 from services.console.use.installation import Installation
+from services.console.use.mailing import Mailing
 from shared import logs, topics
 from shared.exports import KEPT_MS, Export, ExportChunk, ExportDoc, ExportFile, ExportProgress
 from shared.io.erasable import seal_bytes
@@ -47,16 +49,22 @@ class Exporter:
         once: Keeps the leases.
         ready: Tells whether the views have read everything once: before, a list is not whole.
         name: Names this console.
+        mailing: Tells whoever asked when a file is ready.
     """
 
-    def __init__(self, console: Installation, once: Once, *, ready: Callable[[], bool], name: str) -> None:
+    def __init__(
+        self, console: Installation, once: Once, *, ready: Callable[[], bool], name: str, mailing: Mailing
+    ) -> None:
         self._console = console
         self._once = once
         self._ready = ready
+        self._mailing = mailing
         self._name = f"{name}:{secrets.token_hex(4)}"
         self._swept_ms = 0
         self._ended: set[tuple[str, int]] = set()
         """Files that this console has made: it may read of that a moment later."""
+        self._told: set[tuple[str, int]] = set()
+        """Mails that were tried from here, of which it may read a moment later."""
         self._stop = threading.Event()
 
     @property
@@ -84,6 +92,8 @@ class Exporter:
         for row in self._exports.known.rows():
             if row.is_open and _making(row.export) not in self._ended and self._ready() and self._holds(row.export):
                 self._take(row)
+            elif row.file is not None and self._is_to_tell(row) and self._holds(row.export):
+                self._announce(row, row.file)
         if self._now_ms - self._swept_ms >= _SWEEP_MS:
             self._swept_ms = self._now_ms
             keys = self._exports.known.over(self._now_ms)
@@ -107,6 +117,17 @@ class Exporter:
                 self._once.take(_lease(export), self._name)
         except VaultError as error:
             self._end(export, ExportFile(export=export.id, error=str(error)))
+
+    def _is_to_tell(self, row: ExportRow) -> bool:
+        return (row.export.id, next_attempt(row)) not in self._told and is_due(row, self._now_ms)
+
+    def _announce(self, row: ExportRow, file: ExportFile) -> None:
+        """Tell whoever asked what became of a file, once, but for a console that dies in between."""
+        told = tell(self._mailing, row, file, self._now_ms)
+        if told.error:
+            _log.warning("export_not_told", export=told.export, attempt=told.attempt, detail=told.error)
+        self._publish([_document(f"mail:{told.export}", ExportDoc(mail=told))])
+        self._told.add((told.export, told.attempt))
 
     def _made(self, export: Export, attempt: int) -> ExportFile:
         """Make a file of all records as they are now."""

@@ -17,6 +17,7 @@ from services.console.rest.access import add_access
 from services.console.rest.connections import add_connections
 from services.console.rest.describing import Route, describe
 from services.console.rest.exports import add_exports
+from services.console.rest.mail import add_mail
 from services.console.rest.parked import add_parked
 from services.console.rest.records import add_records
 from services.console.rest.sign_in import add_sign_in
@@ -69,6 +70,7 @@ def routes(api: Installation, access: Access) -> APIRouter:
     add_exports(router, api, who)
     add_access(router, access, who)
     add_sign_in(router, access)
+    add_mail(router, access)
     return router
 
 

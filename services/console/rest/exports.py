@@ -41,7 +41,7 @@ def add_exports(router: APIRouter, api: Installation, who: Callable[..., Caller]
     def export_records(
         wanted: ExportRequest, by: Annotated[Caller, Depends(who)], idempotency_key: IdempotencyKey = ""
     ) -> dict[str, Any]:
-        return api.exports.ask(by, wanted.filter(), wanted.format, idempotency_key)
+        return api.exports.ask(by, wanted.filter(), wanted.format, idempotency_key, mail=wanted.mail)
 
     @router.get("/exports/{name}", tags=["exports"], summary="One file, and how far it is", response_model=ExportRow)
     def get_export(name: ExportId, by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:

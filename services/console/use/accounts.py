@@ -32,7 +32,7 @@ LONGEST_SESSION_MS: Final = 7 * topics.DAY_MS
 """A session ends then, however much it is used."""
 _FIRST: Final = "first-admin"
 _log = logs.get(__name__)
-_EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\"<>(),;:\\]+@[^@\s\x00-\x1f\"<>(),;:\\]+")
+EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\"<>(),;:\\]+@[^@\s\x00-\x1f\"<>(),;:\\]+")
 _WRONG_EMAIL: Final = "Write an e-mail address, such as ann@example.com."
 
 
@@ -94,7 +94,7 @@ class Accounts:
 
     def _free_email(self, email: str) -> str:
         wanted = email.strip().lower()
-        if len(wanted) > 254 or not _EMAIL.fullmatch(wanted):
+        if len(wanted) > 254 or not EMAIL.fullmatch(wanted):
             raise Refused({"email": _WRONG_EMAIL})
         if self.people.by_email(wanted) is not None:
             raise Refused({"email": f"{wanted} is a user already."})

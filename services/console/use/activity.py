@@ -36,6 +36,8 @@ DEEDS: Final[Mapping[str, str]] = {
     "user.linked": "linked a user of the provider to another user",
     "user.unlinked": "unlinked a user of the provider",
     "provider.changed": "changed by which provider people sign in",
+    "mail.changed": "changed by which server mail is sent",
+    "mail.removed": "removed the server by which mail is sent",
     "provider.removed": "removed the provider by which people sign in",
     "password.chosen": "chose a password",
     "password.changed": "changed the own password",

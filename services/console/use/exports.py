@@ -14,7 +14,7 @@ from services.console.exports.formats import FORMATS
 from services.console.exports.known import ExportRow, Exports
 from services.console.use.activity import Did
 from services.console.use.callers import Caller
-from services.console.use.problems import Problem
+from services.console.use.problems import Problem, Refused
 from services.console.use.publishing import Outside, publish
 from services.console.use.records import Filter
 from shared import topics
@@ -116,10 +116,13 @@ class Exporting:
             "digest": made.digest if made and not made.error else None,
             "error": made.error if made else "",
             "until_ms": made.until_ms if made else None,
+            "mail": _mailed(row),
             "may_delete": _may_delete(by, asked),
         }
 
-    def ask(self, by: Caller, wanted: Filter, format_: ExportFormat, key: str = "") -> dict[str, Any]:
+    def ask(
+        self, by: Caller, wanted: Filter, format_: ExportFormat, key: str = "", *, mail: bool = False
+    ) -> dict[str, Any]:
         """Ask for a list as a file, and return it as it stands; the same key of the same caller asks for the same file.
 
         Args:
@@ -127,7 +130,10 @@ class Exporting:
             wanted: The filters of the list.
             format_: Of which kind the file is.
             key: Names the request.
+            mail: Whether to tell whoever asks by mail when the file is ready.
         """
+        if mail and not by.user:
+            raise Refused({"mail": "Mail goes to users: whoever asks is none, and has no address."})
         name = secrets.token_hex(8)
         if key:
             name = hashlib.sha256(f"{by.user}\0{by.token}\0{key}".encode()).hexdigest()[:16]
@@ -150,6 +156,7 @@ class Exporting:
             who=by.who,
             user=by.user,
             asked_at_ms=self._now_ms,
+            mail=mail,
         )
         did = Did(what="export.asked", about=f"export:{name}",
                   changes=[("format", "", format_), ("records", "", wanted.words())])  # fmt: skip
@@ -225,6 +232,15 @@ class Exporting:
                     return
                 number += 1
         raise Problem(410, "The file is gone", "Kafka does not hold all of it any more: export the list again.")
+
+
+def _mailed(row: ExportRow) -> str:
+    """Return what became of the mail that tells of a file: none was wanted, none was sent yet, sent, or why not."""
+    if not row.export.mail:
+        return ""
+    if row.mail is None:
+        return "waiting"
+    return row.mail.error or "sent"
 
 
 def _may_delete(by: Caller, export: Export) -> bool:

@@ -96,7 +96,7 @@ def test_any_console_hands_out_what_another_one_has_made(window: Window) -> None
 def test_one_console_makes_a_file_and_another_one_when_it_dies(window: Window) -> None:
     window.show(linked("a"))
     once, name = MemoryOnce(window.desk.clock), ask(window)
-    first, second = (exporter_of(window.installation, once, name) for name in ("one", "two"))
+    first, second = (exporter_of(window.installation, window.access.mailing, once, name) for name in ("one", "two"))
     bus = window.installation.bus
     window.installation.bus = Failing(window, topics.EXPORTS.name.replace("exports", "export-chunks"))
     with pytest.raises(BusUnavailable):
@@ -132,7 +132,7 @@ def test_a_file_that_ends_every_console_is_given_up(window: Window) -> None:
 
 def test_no_file_is_made_before_the_views_are_whole(window: Window) -> None:
     name = ask(window)
-    exporter = exporter_of(window.installation)
+    exporter = exporter_of(window.installation, window.access.mailing)
     exporter._ready = lambda: False
     exporter.look()
     assert row(window, name)["state"] == "waiting"
@@ -165,7 +165,7 @@ def test_what_is_deleted_while_it_is_made_is_made_no_further(window: Window, mon
 def test_a_file_lies_in_kafka_sealed_and_is_gone_after_a_day(window: Window) -> None:
     window.show(linked("ann", label="Anna Rossi"))
     name = ask(window, "jsonl")
-    exporter = exporter_of(window.installation)
+    exporter = exporter_of(window.installation, window.access.mailing)
     exporter.look()
     assert b"Anna Rossi" in body(window, name)
     (chunk,) = window.stored(topics.EXPORT_CHUNKS)

@@ -23,7 +23,7 @@ PAGES: Final = (
     "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked", "/health",
     "/objects",
     "/jobs", "/jobs/resync-people.everything", "/exports",
-    "/account", "/settings/users", "/settings/sign-in", "/settings/tokens",
+    "/account", "/settings/users", "/settings/sign-in", "/settings/mail", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
     "/connections/hub/feeds", "/connections/hub/limits",
 )  # fmt: skip

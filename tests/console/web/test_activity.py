@@ -23,6 +23,8 @@ CHANGES_NOTHING = (
 """How pages look is everybody's own, and to ask an app changes nothing."""
 CHANGING = [row for row, needed in NEEDS.items() if needed is not None and not row.startswith("GET ")]
 BEFORE = {
+    "POST /settings/mail/remove": "POST /settings/mail",
+    "DELETE /api/v1/mail-server": "PUT /api/v1/mail-server",
     "POST /settings/users/{name}/enable": "POST /settings/users/{name}/disable",
     "POST /connections/{name}/resume": "POST /connections/{name}/pause",
     "POST /api/v1/connections/{name}/resume": "POST /api/v1/connections/{name}/pause",

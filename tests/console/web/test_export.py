@@ -177,7 +177,7 @@ def test_the_command_makes_a_file_and_goes_on_where_a_download_broke_off(
     monkeypatch.setattr(window.installation.exports, "_chunks_from", breaking)
     given = parser().parse_args(["exports", "make", str(to), "--status", "in_sync"])
     assert given.names == [str(to)]
-    maker = threading.Timer(0.05, exporter_of(window.installation).look)
+    maker = threading.Timer(0.05, exporter_of(window.installation, window.access.mailing).look)
     maker.start()
     assert export_commands.run("make", given.names, wanted={"status": "in_sync"}, settings=there, every_s=0.02) == 0
     maker.join()

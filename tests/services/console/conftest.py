@@ -12,6 +12,7 @@ from services.console.access.passwords import Passwords
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.installation import Installation
+from services.console.use.mailing import Mailing
 from services.console.use.single_sign_on import SingleSignOn
 from services.console.views.projection import Views
 from shared import topics
@@ -24,7 +25,7 @@ from shared.io.ssrf import AddressGuard
 from shared.io.vault import Vault
 from tests.services.console.accounts import connections_of
 from tests.services.console.bench import PORTALS, Bench
-from tests.services.console.files import exports_of
+from tests.services.console.files import POST, exports_of
 from tests.services.console.window import TOKEN, FollowedPeople, Window
 from tests.services.desk import Desk, serving
 
@@ -53,7 +54,9 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     accounts = Accounts(installation, followed.people, Passwords(vault), MemoryOnce(desk.clock), followed.settle)
     installation.followed[topics.ACCESS.name] = lambda: followed.people.offset
     single_sign_on = SingleSignOn(accounts, vault, MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock))
-    access = Access(TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock), single_sign_on)
+    access = Access(
+        TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock), single_sign_on, Mailing(accounts, vault, POST)
+    )
 
     def renew(place: Path) -> Window:
         desk = Desk()

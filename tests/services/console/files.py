@@ -7,15 +7,19 @@ from services.console.exports.known import ExportRow, Exports
 from services.console.exports.making import Exporter
 from services.console.use.exports import Exporting
 from services.console.use.installation import Installation
+from services.console.use.mailing import Mailing
 from shared import topics
 from shared.exports import ExportChunk
 from shared.io.envelope import Stored
+from shared.io.mail import make_post
 from shared.io.memory import MemoryReader
 from shared.io.once import MemoryOnce, Once
 from shared.io.vault import Vault
+from shared.settings import Settings
 from tests.services.desk import Desk
 
 VAULT: Final = Vault([b"k" * 32])
+POST: Final = make_post(Settings(allow_private_addresses=("127.0.0.1",)))
 
 
 class FollowedExports(Exports):
@@ -52,6 +56,6 @@ def exports_of(desk: Desk) -> Exporting:
     return Exporting(desk, FollowedExports(desk), VAULT, chunks_from)
 
 
-def exporter_of(console: Installation, once: Once | None = None, name: str = "console") -> Exporter:
+def exporter_of(console: Installation, mailing: Mailing, once: Once | None = None, name: str = "console") -> Exporter:
     """Make what makes the files of an installation, with leases of its own where none are given."""
-    return Exporter(console, once or MemoryOnce(console.clock), ready=lambda: True, name=name)
+    return Exporter(console, once or MemoryOnce(console.clock), ready=lambda: True, name=name, mailing=mailing)

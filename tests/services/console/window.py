@@ -106,7 +106,7 @@ class Window:
 
     def make_files(self) -> None:
         """Have the console make the files that were asked for."""
-        exporter_of(self.installation).look()
+        exporter_of(self.installation, self.access.mailing).look()
 
     def publish_export(self, told: ExportFile | ExportProgress) -> None:
         """Have a console tell how a file stands."""

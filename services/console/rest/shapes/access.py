@@ -73,6 +73,41 @@ class UserRow(Shown):
     """`id` of the user who this person is besides."""
 
 
+class MailServerShown(Shown):
+    """The server by which mail is sent, without its password."""
+
+    model_config = examples(
+        {
+            "host": "smtp.example.com",
+            "port": 587,
+            "security": "starttls",
+            "user": "syncline",
+            "sender": "Syncline <syncline@example.com>",
+            "console_url": "https://syncline.example.com",
+            "has_password": True,
+        }
+    )
+
+    host: str
+    port: int
+    security: str
+    """`starttls`, `tls` or `none`."""
+    user: str
+    """As whom it signs in; empty for nobody."""
+    sender: str
+    console_url: str
+    """Where links in mails lead."""
+    has_password: bool
+
+
+class MailTest(Given):
+    """A mail to see whether that works."""
+
+    model_config = examples({"to": "ann@example.com"})
+
+    to: str = Field(max_length=254)
+
+
 class Linking(Given):
     """Who somebody is besides, who signs in by the provider."""
 

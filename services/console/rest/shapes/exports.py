@@ -21,6 +21,7 @@ _EXPORT: Final[dict[str, Any]] = {
     "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "error": "",
     "until_ms": 1_700_086_403_000,
+    "mail": "sent",
     "may_delete": True,
 }
 
@@ -47,9 +48,12 @@ class ExportRequest(Given):
     q: str = Field(default="", max_length=LONGEST)
     """Parts of the name or of an address, or the id of a record."""
 
+    mail: bool = False
+    """Whether to tell you by mail when the file is ready, where you are a user."""
+
     def filter(self) -> Filter:
         """Return which records the file is to hold."""
-        return Filter(**self.model_dump(exclude={"format"}))
+        return Filter(**self.model_dump(exclude={"format", "mail"}))
 
 
 class ExportRow(Shown):
@@ -78,6 +82,8 @@ class ExportRow(Shown):
     """Why there is no file; empty where there is one, or will be."""
     until_ms: int | None
     """When it is removed; null before it is ready."""
+    mail: str
+    """What became of the mail that tells of it: empty where none was wanted, `waiting`, `sent`, or why it was not."""
     may_delete: bool
     """Whether whoever asks may delete it."""
 

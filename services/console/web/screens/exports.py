@@ -52,7 +52,7 @@ def ask(asked: Asked) -> Response:
     given = next((name for name in FORMATS if name == asked.form.get("format")), None)
     if given is None:
         raise Problem(422, "Not understood", f"Choose one of the formats {', '.join(FORMATS)}.")
-    made = asked.console.exports.ask(asked.caller, Filter.read(asked.form), given)
+    made = asked.console.exports.ask(asked.caller, Filter.read(asked.form), given, mail="mail" in asked.form)
     return see_other(url(PATH, show=made["id"]))
 
 
@@ -85,6 +85,9 @@ def form_of(asked: Asked, wanted: Filter) -> Element:
                     [h.option(value=name)[row.title] for name, row in FORMATS.items()]
                 ],
             ],
+            h.label[h.input(type="checkbox", name="mail", value="on"), "Tell me by mail when it is ready"]
+            if asked.caller.user and asked.site.access.mailing.server is not None
+            else None,
             h.p(".hint")["The file is made in the background, and can be downloaded for a day."],
             h.p(".row")[button("Export all that the filters choose", type="submit", mark="download")],
         ],
@@ -109,7 +112,9 @@ def _row(asked: Asked, row: Mapping[str, Any]) -> Element:
     ends = row["until_ms"]
     return h.tr(id=f"e-{row['id']}")[
         h.th(".name.wrap", scope="row")[row["records"], h.span(".sub")[_progress(row)]],
-        h.td(".state")[badge(_STATES[row["state"]]), h.p(".note")[row["error"]] if row["error"] else None],
+        h.td(".state")[
+            badge(_STATES[row["state"]]), h.p(".note")[row["error"]] if row["error"] else None, _mailed(row)
+        ],
         h.td(data_label="Format")[FORMATS[row["format"]].title],
         h.td(data_label="Asked for")[ago(row["asked_at_ms"], asked.now_ms), h.span(".sub")[f"by {row['who']}"]],
         h.td(data_label="Ends")[
@@ -128,6 +133,12 @@ def _row(asked: Asked, row: Mapping[str, Any]) -> Element:
             ]
         ],
     ]
+
+
+def _mailed(row: Mapping[str, Any]) -> Element | None:
+    if row["mail"] in ("", "waiting"):
+        return None
+    return h.p(".note")["Told by mail." if row["mail"] == "sent" else f"Not told by mail: {row['mail']}."]
 
 
 def _download(row: Mapping[str, Any], name: str) -> Element:

@@ -1,0 +1,50 @@
+"""The server by which mail is sent, at the command line: shown, set by a file, tried, removed."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+import yaml
+
+from services.console.commands.people import Said, told
+from services.console.setups.files import SetupError, read_as
+from services.console.use.mailing import Mailing, Wanted
+from services.console.use.problems import Problem
+from shared.io.mail import make_post
+from shared.io.service import Service
+from shared.io.vault import Vault, VaultError
+
+
+def run(service: Service, given: argparse.Namespace) -> int:
+    """Run one of these commands; returns the exit code."""
+    try:
+        vault = Vault.from_file(service.settings.key_file)
+    except VaultError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    post = make_post(service.settings)
+    return told(service, lambda accounts: said(Mailing(accounts, vault, post), given), as_json=given.json)
+
+
+def said(mailing: Mailing, given: argparse.Namespace) -> Iterator[Said]:
+    """Do what a command says, and yield what there is to say; raises `Problem`."""
+    what = given.what or "show"
+    if what == "set":
+        yield Said(f"mail is sent by {mailing.change(_read(given)).host}", mailing.row())
+    elif what == "test":
+        mailing.test(given.to)
+        yield Said(f"the server took a test mail to {given.to}")
+    elif what == "remove":
+        mailing.remove()
+        yield Said("no mail is sent any more")
+    else:
+        row = mailing.row()
+        kept = {name: value for name, value in row.items() if name != "has_password" and value}
+        yield Said(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).rstrip(), row)
+
+
+def _read(given: argparse.Namespace) -> Wanted:
+    try:
+        return read_as(Wanted, given.file.read_text())
+    except (SetupError, OSError, UnicodeDecodeError) as error:
+        raise Problem(422, "Not understood", str(error)) from error
