@@ -10,11 +10,16 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests import browsers
 
 if TYPE_CHECKING:
     from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, XandikosServer
+
+# How long an example takes says more of the machine, which others use as well, than of the law.
+settings.register_profile("shared-machine", deadline=None)
+settings.load_profile("shared-machine")
 
 _SERVERS = frozenset({"kafka", "redis_server", "redis_url", "radicale", "xandikos", "chromium"})
 

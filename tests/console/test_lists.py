@@ -83,7 +83,7 @@ PLANS: Final[dict[str, dict[str, float]]] = {
 
 
 @pytest.mark.parametrize("plan", PLANS)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=PAIRS, wanted=LISTINGS)
 def test_a_list_is_what_looking_at_every_pair_gives(
     views: Views, monkeypatch: pytest.MonkeyPatch, plan: str, rows: list[Any], wanted: Listing

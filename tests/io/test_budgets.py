@@ -344,7 +344,7 @@ class _App:
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32),
     amount=st.integers(1, 12),

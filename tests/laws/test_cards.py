@@ -11,7 +11,7 @@ from tests.fuzz.cards import check_reading, check_writing, odd_card, some_fields
 
 @pytest.mark.long
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_write_changes_what_it_was_asked_to_change_and_is_read_back(random: Random) -> None:
     card = check_reading(odd_card(random))
     if card is not None:
@@ -20,6 +20,6 @@ def test_a_write_changes_what_it_was_asked_to_change_and_is_read_back(random: Ra
 
 
 @given(st.binary(max_size=200), st.sampled_from((b"", b"BEGIN:VCARD\r\n")), st.sampled_from((b"", b"\r\nEND:VCARD")))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_octets_are_a_card_or_none(body: bytes, head: bytes, tail: bytes) -> None:
     check_reading(head + body + tail)

@@ -107,7 +107,7 @@ def test_telling_it_reads_no_rows(window: Window) -> None:
 
 
 @given(JOURNAL)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_kept_counts_are_what_counting_gives(tmp_path_factory: Any, rows: Any) -> None:
     views = Views(tmp_path_factory.mktemp("v") / "views.sqlite")
     for message in journal(rows):

@@ -91,7 +91,7 @@ def journal(rows: list[tuple[str, str, str, bool]]) -> list[Stored[Any]]:
 
 
 @given(JOURNAL, st.integers(0, 30), st.integers(0, 30))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_views_depend_on_the_journal_alone(
     tmp_path_factory: pytest.TempPathFactory, rows: Any, cut: int, back: int
 ) -> None:
@@ -115,7 +115,7 @@ def test_the_views_depend_on_the_journal_alone(
 
 
 @given(JOURNAL)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_counts_are_all_the_rows_that_there_are(tmp_path_factory: pytest.TempPathFactory, rows: Any) -> None:
     """in_sync + pending + failing + excluded is what a list without a filter shows; nothing is counted twice."""
     views = Views(tmp_path_factory.mktemp("v") / "views.sqlite")
