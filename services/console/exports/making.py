@@ -90,7 +90,7 @@ class Exporter:
     def look(self) -> None:
         """Make every file that is to be made and nobody makes, and remove those whose time is over."""
         for row in self._exports.known.rows():
-            if row.is_open and _making(row.export) not in self._ended and self._ready() and self._holds(row.export):
+            if row.is_open and _making(row.export) not in self._ended and self._is_whole and self._holds(row.export):
                 self._take(row)
             elif row.file is not None and self._is_to_tell(row) and self._holds(row.export):
                 self._announce(row, row.file)
@@ -98,6 +98,11 @@ class Exporter:
             self._swept_ms = self._now_ms
             keys = self._exports.known.over(self._now_ms)
             self._publish([Outbound(topic=topics.EXPORTS, key=key, message=None) for key in keys])
+
+    @property
+    def _is_whole(self) -> bool:
+        """Check whether the views hold everything: while they are built again, a list of them lacks records."""
+        return self._ready() and self._console.views.building is None
 
     def _holds(self, export: Export) -> bool:
         return self._once.hold(_lease(export), self._name, LEASE_MS)

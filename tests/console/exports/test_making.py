@@ -15,6 +15,7 @@ from services.console.use import exporting, exports
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
 from services.console.use.records import Filter
+from services.console.views.projection import Building
 from shared import topics
 from shared.exports import KEPT_MS, Export, ExportDoc, ExportProgress
 from shared.io.memory import MemoryBus
@@ -136,6 +137,13 @@ def test_no_file_is_made_before_the_views_are_whole(window: Window) -> None:
     exporter._ready = lambda: False
     exporter.look()
     assert row(window, name)["state"] == "waiting"
+    exporter._ready = lambda: True
+    window.views.building = Building(0.5, is_read=False)
+    exporter.look()
+    assert row(window, name)["state"] == "waiting", "they are built again"
+    window.views.building = None
+    exporter.look()
+    assert row(window, name)["state"] == "ready"
 
 
 def test_what_is_deleted_while_it_is_made_is_made_no_further(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
