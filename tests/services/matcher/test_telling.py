@@ -93,8 +93,9 @@ def test_nothing_is_told_of_a_step_that_was_refused() -> None:
     )
     run_blocking(slow.handle(batch))
     assert {step.rev for step in told(matcher)} <= {row.rev for row in matcher.desk.told(topics.PAIR_STATE)}
-    once = {step.rev: step for step in told(matcher)}
-    assert [values(matcher.pair(), step) for step in once.values()] == [[{"old": "old", "new": "newest"}]]
+    # Both steps have the same moment and so the same revision: what they tell shows whose it is.
+    assert all(values(matcher.pair(), step) == [{"old": "old", "new": "newest"}] for step in told(matcher))
+    assert told(matcher)
 
 
 def test_a_rebuild_of_redis_loses_nothing_that_the_journal_heard_of() -> None:
