@@ -58,7 +58,7 @@ def create_into_a_full_place(patch: pytest.MonkeyPatch) -> None:
 
 def records_of_others(patch: pytest.MonkeyPatch) -> None:
     """A step takes a record that another pair holds."""
-    _rewrite(patch, "if e.old and e.old.pair ~= pair then return {'taken', side, e.old.pair} end", "")
+    _rewrite(patch, "if e.old and e.old.pair ~= pair then return {'taken', side, e.old.pair, e.old.flags} end", "")
 
 
 def no_marker(patch: pytest.MonkeyPatch) -> None:
