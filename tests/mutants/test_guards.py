@@ -21,3 +21,10 @@ def test_the_small_test_of_a_guard_exists(guard: Guard) -> None:
 def test_no_guard_is_named_twice() -> None:
     names = [guard.name for guard in GUARDS]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+def test_every_guard_can_be_switched_off(guard: Guard) -> None:
+    """What it patches is still there, also of those that only the command tries."""
+    with pytest.MonkeyPatch.context() as patch:
+        guard.off(patch)
