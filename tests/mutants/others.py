@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.console.rest import app as api
+from services.console.access import authentication
 from services.ingest import webhooks
 from shared.apps.hubspot import webhook
 from shared.io import budgets, ssrf, vault
@@ -63,7 +63,7 @@ def secrets_in_any_place(patch: pytest.MonkeyPatch) -> None:
 
 def any_token(patch: pytest.MonkeyPatch) -> None:
     """The console answers everybody."""
-    patch.setattr(api, "hmac", SimpleNamespace(compare_digest=lambda _ours, _theirs: True))
+    patch.setattr(authentication, "hmac", SimpleNamespace(compare_digest=lambda _ours, _theirs: True))
 
 
 def no_quota(patch: pytest.MonkeyPatch) -> None:
