@@ -32,6 +32,7 @@ _WORLD: Final = {
     "PUT /api/v1/apps/{id}/credentials": "not every app has a page on which people agree",
     "PUT /api/v1/connections/{id}/secrets": "the account is asked whether they are right",
     "PUT /api/v1/connections/{id}/changes": "not every app calls by itself",
+    "PUT /api/v1/mail-server": "a user takes a password, and a password TLS",
     "POST /api/v1/users": "an address may be that of a user already",
     "POST /api/v1/exports": "a key may have asked for another file",
     "POST /api/v1/jobs": "a key may have asked for other work",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from services.console.rest.shapes.common import NOT_BLANK, Given, Page, Shown, examples
+from services.console.use.accounts import EMAIL
 from services.console.use.asked import NUMBER, Flag
 from services.console.use.tokens import LONGEST_DAYS
 from shared.messages import Role
@@ -105,7 +106,7 @@ class MailTest(Given):
 
     model_config = examples({"to": "ann@example.com"})
 
-    to: str = Field(max_length=254)
+    to: str = Field(max_length=254, json_schema_extra={"pattern": f"^{EMAIL.pattern}$"})
 
 
 class Linking(Given):
