@@ -48,7 +48,7 @@ class Twin:
 
     def command(self, *words: str) -> str:
         """Run a command of the console as this one is set up; return what it says."""
-        argv = (*self.child.argv, *words)
+        argv = (self.child.argv[0], "-m", "services.console.commands", *words)
         told = subprocess.run(argv, env=self.child.env, cwd=self.child.cwd, capture_output=True, text=True, timeout=60,
                               check=False)  # fmt: skip
         assert told.returncode == 0, told.stderr

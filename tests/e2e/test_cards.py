@@ -127,7 +127,7 @@ class TestBroken:
 
     def _replay_in_vain(self, live: Live, name: str) -> None:
         """Have a message handled once more, whose card is none still: it is parked again, and says so."""
-        at, token = _parked(live)[name]["at"], live.stack.secrets["console_token"]
+        at, token = _parked(live)[name]["id"], live.stack.secrets["console_token"]
         with requests.Session() as http:
             http.trust_env = False
             answer = http.post(
@@ -137,7 +137,7 @@ class TestBroken:
             )
         assert answer.json() == {"what": "replayed", "done": 1, "gone": 0, "left": 0}
         assert answer.headers["Syncline-Change"].startswith("parked-decisions.")
-        live.wait(lambda: _parked(live)[name]["at"] > at)
+        live.wait(lambda: _parked(live)[name]["id"] > at)
         assert _parked(live)[name]["replays"] == 1
 
     def test_a_card_that_breaks_is_kept_and_its_repair_travels(self, live: Live) -> None:
