@@ -63,17 +63,21 @@ class KafkaJournal:
 
     def _pass_over(self, item: Received, error: UnreadableMessage) -> None:
         """Note the sync of what only a newer version can read; raises what nobody can."""
-        if error.reason != "newer_version":
+        if error.reason != "newer_version" or not self._note_newer(item):
             raise error
+
+    def _note_newer(self, item: Received) -> bool:
+        """Note the sync of what only a newer version can read; False when it names none."""
         try:
             self._newer.add(_OfSync.model_validate_json(item.value or b"").sync)
         except ValidationError:
-            raise error from None
+            return False
+        return True
 
     def _leave_to_resolve(self, item: Received, error: UnreadableMessage) -> None:
         _leave(item, error)
         if error.reason == "newer_version":
-            self._pass_over(item, error)
+            self._note_newer(item)  # what names no sync claims nothing of one
 
 
 def _leave(item: Received, error: UnreadableMessage) -> None:

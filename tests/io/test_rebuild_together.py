@@ -170,6 +170,15 @@ def test_the_journal_tells_what_it_passed_over_and_raises_what_nobody_can_read()
             journal._pass_over(item(value), UnreadableMessage(reason, "x"))  # type: ignore[arg-type]  # one of the reasons
 
 
+def test_a_claim_that_nobody_can_read_holds_no_rebuild_up() -> None:
+    """One of a newer version leaves its sync to that; one that names no sync may wait in `later.*` for ever."""
+    journal = KafkaJournal(load(), Setups())
+    for value in (b"{}", b"no json", b'{"sync": "s"}'):
+        item = Received(topic="pairs", partition=0, offset=0, key="p", value=value)
+        journal._leave_to_resolve(item, UnreadableMessage("newer_version", "2"))
+    assert journal.newer() == {"s"}
+
+
 @pytest.mark.parametrize(("end", "known", "was"), [(5, 0, False), (6, 0, True), (5, 1, True)])
 def test_a_sync_is_new_only_where_all_settings_are_read(
     monkeypatch: pytest.MonkeyPatch,
