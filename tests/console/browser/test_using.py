@@ -232,5 +232,5 @@ def test_a_list_is_exported_and_downloaded(reader: Reader, window: Window) -> No
         page.keyboard.press("Enter")
     rows = [json.loads(line) for line in download.value.path().read_text().splitlines()]
     assert {row["label"] for row in rows} >= {NASTY, "Eve"}
-    assert {row["status"] for row in rows} == {"failing"}
+    assert {row["status"] for row in rows} == {"Failing"}
     assert download.value.suggested_filename.endswith(".jsonl")
