@@ -35,7 +35,7 @@ class Noting:
         self._trouble = logs.Trouble(_log, "feeds_not_noted")
 
     def page(self, connection: str, feed: str, *, cursor: str, events: int, more: bool) -> None:
-        """Note what one poll of a feed brought."""
+        """Record what one poll of a feed brought."""
         kept, now = self._of(connection, feed), self._clock.now_ms()
         update: dict[str, object] = {"more": more}
         if cursor[:_LONGEST] != kept.note.cursor:
@@ -47,7 +47,7 @@ class Noting:
             self._store(connection, feed, kept)
 
     def ended(self, connection: str, feed: str, *, reason: str, asked_s: float, rest_s: float) -> None:
-        """Note how a round of a feed ended; the reason is empty where it was read to its end."""
+        """Record how a round of a feed ended; the reason is empty where it was read to its end."""
         kept, now = self._of(connection, feed), self._clock.now_ms()
         was = kept.note
         update: dict[str, object] = {"reason": reason, "asked_s": asked_s, "next_ms": now + int(rest_s * 1000)}
@@ -59,7 +59,7 @@ class Noting:
         self._store(connection, feed, kept, at_once=was.reason != reason)
 
     def webhook(self, connection: str) -> None:
-        """Note that the app has called."""
+        """Record that the app has called."""
         kept, now = self._of(connection, WEBHOOK), self._clock.now_ms()
         kept.note = kept.note.model_copy(update={"read_ms": now, "event_ms": now})
         self._store(connection, WEBHOOK, kept)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeVar
@@ -25,7 +26,7 @@ _log = logs.get(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
-class Watch:
+class Watch(ABC):
     """Looks at one kind of thing, in the thread that calls `run`: every ten minutes, and soon after a refusal.
 
     Args:
@@ -46,13 +47,13 @@ class Watch:
     _failed: set[tuple[str, str]] = field(default_factory=set)
     """Places whose last look was none."""
 
+    @abstractmethod
     def places(self) -> Iterable[tuple[str, str]]:
         """List what is looked at: a connection and one of its objects, or none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look(self, connection: str, object_: str) -> None:
         """Look once, and have records looked at that something has changed for."""
-        raise NotImplementedError
 
     def refused_ms(self, connection: str, object_: str) -> int:
         """Return when an app last refused something that a change here may end."""

@@ -23,7 +23,7 @@ def in_doubt(inbound: Inbound[PairEvent]) -> Inbound[PairEvent]:
 
 
 async def note_untold(store: Store, bus: Bus, waiting: Sequence[Inbound[PairEvent]], now_ms: int) -> None:
-    """Note in the states of pairs that a worker died before it had told what it decided of messages that now wait.
+    """Mark the states of pairs whose worker died before it told what it had decided of messages that now wait.
 
     They come again under other offsets, perhaps after newer ones: neither could tell that they were taken before.
     """

@@ -81,7 +81,7 @@ def run_credentials(
 
 
 def run_secrets(name: str, names: Sequence[str], settings: Settings | None = None, *, as_json: bool = False) -> int:
-    """Have an account sign in by other secrets, each from the terminal or a line of the standard input.
+    """Sign an account in by other secrets, each from the terminal or a line of the standard input.
 
     Returns the exit code: 0 done, 1 refused.
     """

@@ -9,7 +9,7 @@ _ROLE: Final = "viewer, editor, operator or admin"
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Let a command print what is known for programs."""
+    """Add the option by which a command prints for programs."""
     parser.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
 
 

@@ -127,7 +127,7 @@ class Exporter:
         return (row.export.id, next_attempt(row)) not in self._told and is_due(row, self._now_ms)
 
     def _announce(self, row: ExportRow, file: ExportFile) -> None:
-        """Tell whoever asked what became of a file, once, but for a console that dies in between."""
+        """Mail whoever asked what became of a file, once, but for a console that dies in between."""
         told = tell(self._mailing, row, file, self._now_ms)
         if told.error:
             _log.warning("export_not_told", export=told.export, attempt=told.attempt, detail=told.error)
@@ -216,7 +216,7 @@ class _Chunks:
 
 
 def _making(export: Export) -> tuple[str, int]:
-    """Tell two files apart that were asked for under one key, one after the other was deleted."""
+    """Return what tells two files apart that were asked for under one key, one after the other was deleted."""
     return export.id, export.asked_at_ms
 
 

@@ -28,7 +28,7 @@ def is_due(row: ExportRow, now_ms: int) -> bool:
 
 
 def tell(mailing: Mailing, row: ExportRow, file: ExportFile, now_ms: int) -> ExportMail:
-    """Tell whoever asked what became of a file, and return what became of the mail."""
+    """Mail whoever asked what became of a file, and return what became of the mail."""
     user, server, error = mailing.accounts.people.user(row.export.user), mailing.server, ""
     if server is None:
         error = "no mail server is set up"

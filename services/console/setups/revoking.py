@@ -31,7 +31,7 @@ def auth_of(app: App, row: Connection) -> Auth | None:
 
 
 def revoke(service: Service, name: str, apps_with: MakeApps = Apps) -> Revoked:
-    """Have the app revoke what a connection signs in with; raises `BusUnavailable`.
+    """Revoke at the app what a connection signs in with; raises `BusUnavailable`.
 
     Nothing that goes wrong at the app keeps anybody from disconnecting an account.
     """

@@ -157,7 +157,7 @@ class SingleSignOn:
     # Linking
 
     def link(self, name: str, to: str) -> User:
-        """Let whoever signs in by the provider as one user be another one from now on; returns that one."""
+        """Make whoever signs in by the provider as one user another one from now on; returns that one."""
         user, other = self._accounts.find(name), self._accounts.find(to)
         if not user.issuer:
             raise Problem(409, "Not linked", f"{user.email} does not sign in by a provider.")
@@ -175,7 +175,7 @@ class SingleSignOn:
         return other
 
     def unlink(self, name: str) -> User:
-        """Let whoever signs in by the provider be a user alone again; sessions of the other one end."""
+        """Make whoever signs in by the provider a user alone again; sessions of the other one end."""
         user, link = self._accounts.find(name), self._people.link(name)
         if link is None:
             raise Problem(409, "Not linked", f"{user.email} is not linked.")

@@ -165,20 +165,20 @@ class Views:
     # Writing
 
     def positions(self, topic: str) -> dict[int, int]:
-        """Tell where reading a topic goes on."""
+        """Return where reading a topic goes on."""
         with self._reading() as database:
             found = database.execute("SELECT part, next FROM positions WHERE topic = ?", (topic,)).fetchall()
         return {row["part"]: row["next"] for row in found}
 
     def begin_build(self) -> None:
-        """Have the pairs taken without what makes lists quick, where there are none yet."""
+        """Begin to take pairs without what makes lists quick, where there are none yet."""
         with self._transaction() as database:
             rows.begin_load(database)
             if rows.is_loading(database):
                 self.building = Building(0.0, is_read=False)
 
     def tell_read(self, share: float) -> None:
-        """Note how much of the records is read, while the views are built anew."""
+        """Record how much of the records is read, while the views are built anew."""
         if self.building is not None and not self.building.is_read:
             self.building = Building(share, is_read=False)
 
@@ -228,7 +228,7 @@ class Views:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Have all that this thread reads meanwhile stand as it stood at the first look."""
+        """Read from one snapshot: this thread sees all as it stood at its first look."""
         database = self._connect(_SNAPSHOT_CACHE_KIB)  # one of its own: it may be read for long
         database.execute("BEGIN")
         self._local.snapshot = database

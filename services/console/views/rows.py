@@ -86,7 +86,7 @@ def is_loading(database: sqlite3.Connection) -> bool:
 
 
 def begin_load(database: sqlite3.Connection) -> None:
-    """Have empty tables filled before their indexes are made."""
+    """Prepare empty tables to be filled before their indexes are made."""
     if database.execute("SELECT 1 FROM pairs LIMIT 1").fetchone() is None:
         for name in INDEXES:
             database.execute(f"DROP INDEX IF EXISTS {name}")

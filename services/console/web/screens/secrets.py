@@ -27,7 +27,7 @@ def show(asked: Asked) -> Response:
 
 
 def renew(asked: Asked) -> Response:
-    """Have the account sign in by what was written."""
+    """Sign the account in by what was written."""
     row, app = _account(asked)
     given = {name: text.strip() if name == "user" else text for name, text in asked.form.items()}
     try:
