@@ -227,14 +227,6 @@ class Setups:
         """
         return self.running.not_run
 
-    def is_foreign(self, connection: str, object_: str) -> bool:
-        """Check whether a connection's object takes part in a sync that does not run here."""
-        return bool(self.running.foreign_syncs(connection, object_))
-
-    def foreign_syncs(self, connection: str, object_: str) -> tuple[str, ...]:
-        """List the syncs that do not run here, in which a connection's object takes part."""
-        return self.running.foreign_syncs(connection, object_)
-
     def phase(self, sync: str) -> Phase:
         """Say how far a sync's first sync is."""
         return self._phases.get(sync, "indexing")

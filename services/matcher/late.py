@@ -27,18 +27,20 @@ async def note_untold(store: Store, bus: Bus, waiting: Sequence[Inbound[PairEven
 
     They come again under other offsets, perhaps after newer ones: neither could tell that they were taken before.
     """
-    last = {(row.message.sync, row.message.pair): row for row in waiting}
-    ready = {sync for sync in {key[0] for key in last} if await store.is_ready(sync) == "ready"}
-    found = await store.load(key for key in last if key[0] in ready)
+    by_pair: dict[tuple[str, str], list[Inbound[PairEvent]]] = {}
+    for row in waiting:
+        by_pair.setdefault((row.message.sync, row.message.pair), []).append(row)
+    ready = {sync for sync in {key[0] for key in by_pair} if await store.is_ready(sync) == "ready"}
+    found = await store.load(key for key in by_pair if key[0] in ready)
     swaps: dict[str, list[Swap]] = {}
     out = []
     for (sync, name), loaded in found.items():
-        first = min(row.offset for row in waiting if (row.message.sync, row.message.pair) == (sync, name))
+        rows = by_pair[sync, name]
         try:
             was = Pair.read(loaded.state) if loaded.state else Pair(sync=sync, pair=name)
         except (NewerState, ValidationError):
             continue  # whoever can read it, or parks it, does so when its messages come again
-        if was.at < first or was.absorbed_by:
+        if was.at < min(row.offset for row in rows) or was.absorbed_by:
             continue  # nothing of these was taken; what was absorbed tells all of it again with each message
         pair = was
         if not was.untold:
@@ -47,8 +49,7 @@ async def note_untold(store: Store, bus: Bus, waiting: Sequence[Inbound[PairEven
             swaps.setdefault(sync, []).append(
                 Swap(pair=name, expected=was.rev, rev=pair.rev, state=pair.text(), ends={})
             )
-        cause = last[sync, name]
-        out.append(Outbound(topic=topics.PAIR_STATE, key=name, message=pair, cause=cause))
+        out.append(Outbound(topic=topics.PAIR_STATE, key=name, message=pair, cause=rows[-1]))
     answers = await store.swap(swaps) if swaps else {}
     for (sync, _), answer in answers.items():
         if answer.what != "ok":

@@ -94,7 +94,7 @@ class _Lost:
         return self.restored(pair)
 
     def restored(self, pair: Pair) -> Restored:
-        """Spell a state for the links; what it had to tell may not have been published when its messages waited."""
+        """Return a state for the links; what it had to tell may not have been published when its messages waited."""
         if pair.pair in self.overtaken and not pair.absorbed_by:
             pair = pair.model_copy(update={"untold": True})
         return as_restored(self.policy, pair)

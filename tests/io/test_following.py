@@ -52,7 +52,7 @@ def test_a_sync_that_cannot_be_read_does_not_run_until_a_later_document_can(monk
     write(newer)
     follower.catch_up()
     assert "direction" in setups.not_run()["s"]
-    assert setups.is_foreign("left", "contact")
+    assert setups.running.foreign_syncs("left", "contact")
     assert setups.offset == 1
     write(older)
     write(newer.replace(b"2", b"4"))

@@ -127,7 +127,7 @@ def test_settings_that_cannot_be_read_are_not_run_under_the_older_ones(
     world.setups.leave_out(world.setups.offset + 1, key, raw, "direction: unknown")
     assert "newer" in world.setups.not_run()
     assert world.setups.policy("newer") is None
-    assert world.setups.is_foreign("one", "contact")
+    assert world.setups.running.foreign_syncs("one", "contact")
     world.setups.apply(world.setups.offset + 1, key, None)
     assert "newer" not in world.setups.not_run()
 

@@ -82,7 +82,7 @@ class Connecting:
         return self.store(file)
 
     def renew(self, row: Connection, secrets: Mapping[str, str], webhook_secret: str = "") -> Connection:
-        """Have an account sign in by other secrets; raises `Refused` with what is wrong at which field.
+        """Sign an account in by other secrets; raises `Refused` with what is wrong at which field.
 
         What is left empty stays as it is.
         """

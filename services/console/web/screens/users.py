@@ -71,13 +71,13 @@ def enable(asked: Asked) -> Response:
 
 
 def link(asked: Asked) -> Response:
-    """Let whoever signs in by the provider as one user be another one."""
+    """Make whoever signs in by the provider as one user another one."""
     asked.site.access.single_sign_on.link(asked.params["name"], asked.form.get("to", ""))
     return see_other(url(PATH, done="linked"))
 
 
 def unlink(asked: Asked) -> Response:
-    """Let a user of the provider be a user alone again."""
+    """Make a user of the provider a user alone again."""
     asked.site.access.single_sign_on.unlink(asked.params["name"])
     return see_other(url(PATH, done="unlinked"))
 
