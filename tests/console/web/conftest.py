@@ -1,6 +1,7 @@
 """The pages over an installation in memory: the same that the API's tests use."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,10 +10,12 @@ from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.single_sign_on import SingleSignOn
 from tests.console.web.visitor import Visitor
+from tests.services.console.agreeing import Vendor
 from tests.services.console.conftest import (  # noqa: F401 - fixtures are found by being here
     _served,
     _window,
 )
+from tests.services.console.office import Office, equip
 from tests.services.console.window import TOKEN, FollowedPeople, Window
 from tests.services.desk import serving
 
@@ -29,6 +32,23 @@ def _visitor(window: Window) -> Visitor:
     visitor = Visitor(window.address)
     visitor.sign_in(TOKEN)
     return visitor
+
+
+@pytest.fixture(name="office")
+def _office(window: Window, tmp_path: Path, redis_url: str) -> Office:
+    """Offer a console that can connect real accounts."""
+    return equip(window, tmp_path, redis_url)
+
+
+@pytest.fixture(name="vendor")
+def _vendor(office: Office) -> Iterator[Vendor]:
+    """Offer the HubSpot simulator, where the console is known as an app."""
+    from deploy.local.hubspot import HubSpotServer  # noqa: PLC0415 - only where a server runs
+
+    with HubSpotServer() as server:
+        vendor = Vendor.register(server, office.window.address)
+        yield vendor
+        vendor.admin.close()
 
 
 @pytest.fixture(name="twin")

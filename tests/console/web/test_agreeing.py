@@ -1,12 +1,9 @@
 """Connecting accounts by OAuth through the pages: credentials once, permissions before, what was granted after."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from deploy.local.hubspot import HubSpotServer
 from services.console.setups import deleting
 from services.console.setups.planning import renewed
 from services.console.setups.plans import Current
@@ -16,21 +13,8 @@ from shared.io.redis_scripts import connect_by
 from shared.messages import SetupDoc
 from tests.console.web.visitor import Page, Visitor
 from tests.services.console.agreeing import PORTALS, Vendor, enter, go
-from tests.services.console.office import Office, equip
-from tests.services.console.window import TOKEN, Window, is_problem
-
-
-@pytest.fixture(name="office")
-def _office(window: Window, tmp_path: Path, redis_url: str) -> Office:
-    return equip(window, tmp_path, redis_url)
-
-
-@pytest.fixture(name="vendor")
-def _vendor(office: Office) -> Iterator[Vendor]:
-    with HubSpotServer() as server:
-        vendor = Vendor.register(server, office.window.address)
-        yield vendor
-        vendor.admin.close()
+from tests.services.console.office import Office
+from tests.services.console.window import TOKEN, is_problem
 
 
 def connect(visitor: Visitor, vendor: Vendor, portal: int = PORTALS[0], **query: str) -> Page:

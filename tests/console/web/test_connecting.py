@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 FORM = "/apps/carddav/connect"
 
 
-@pytest.fixture(name="office")
-def _office(window: Window, tmp_path: Path, redis_url: str) -> Office:
-    return equip(window, tmp_path, redis_url)
-
-
 @pytest.fixture(name="book")
 def _book(radicale: "RadicaleServer") -> Book:
     return Book.made(radicale)

@@ -1,8 +1,5 @@
 """How an account's changes are learned: told by the app or only asked for, and whether the app can reach us."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from services.console.commands import accounts
@@ -17,7 +14,7 @@ from shared.metrics import Metrics
 from shared.settings import Settings
 from tests.console.web.visitor import Page, Visitor
 from tests.services.console.agreeing import Vendor, enter, go
-from tests.services.console.office import Office, equip
+from tests.services.console.office import Office
 from tests.services.console.window import TOKEN, Window, is_problem
 from tests.services.desk import LEFT, serving
 
@@ -109,21 +106,6 @@ def test_commands_choose_the_same(
 
 
 # While connecting, and reaching
-
-
-@pytest.fixture(name="office")
-def _office(window: Window, tmp_path: Path, redis_url: str) -> Office:
-    return equip(window, tmp_path, redis_url)
-
-
-@pytest.fixture(name="vendor")
-def _vendor(office: Office) -> Iterator[Vendor]:
-    from deploy.local.hubspot import HubSpotServer  # noqa: PLC0415 - only where a server runs
-
-    with HubSpotServer() as server:
-        vendor = Vendor.register(server, office.window.address)
-        yield vendor
-        vendor.admin.close()
 
 
 def test_the_way_is_chosen_while_an_account_is_connected(office: Office, visitor: Visitor, vendor: Vendor) -> None:

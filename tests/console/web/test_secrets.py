@@ -2,36 +2,26 @@
 
 import io
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from deploy.local.hubspot import HubSpotServer
 from services.console.commands import accounts
 from shared.settings import Settings
 from tests.console.web.visitor import Page, Visitor
 from tests.services.console.agreeing import PORTALS, Vendor, enter, go
-from tests.services.console.office import Office, equip
-from tests.services.console.window import TOKEN, Window, is_problem
+from tests.services.console.office import Office
+from tests.services.console.window import TOKEN, is_problem
 
 PATH = "/connections/hub"
 
 
-@pytest.fixture(name="office")
-def _office(window: Window, tmp_path: Path, redis_url: str) -> Office:
-    return equip(window, tmp_path, redis_url)
-
-
 @pytest.fixture(name="vendor")
-def _vendor(office: Office) -> Iterator[Vendor]:
-    with HubSpotServer() as server:
-        vendor = Vendor.register(server, office.window.address)
-        for portal in PORTALS:
-            for token in ("old", "new"):
-                vendor.admin.call("POST", f"accounts/{portal}/tokens", {"token": f"pat-{token}-{portal}"})
-        yield vendor
-        vendor.admin.close()
+def _vendor(vendor: Vendor) -> Vendor:
+    """Offer the simulator with two tokens for each account."""
+    for portal in PORTALS:
+        for token in ("old", "new"):
+            vendor.admin.call("POST", f"accounts/{portal}/tokens", {"token": f"pat-{token}-{portal}"})
+    return vendor
 
 
 @pytest.fixture(name="hub")
