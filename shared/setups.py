@@ -55,6 +55,8 @@ class Setups:
         self._found: dict[str, ObjectFound] = {}
         """By connection and object, those that accounts have of their own."""
         self._bindings: dict[str, Binding] = {}
+        self._named: dict[tuple[str, str], str] = {}
+        """The same objects, by connection and the id that their app's calls use."""
         self._credentials: dict[str, AppCredentials] = {}
         self._overruled: dict[str, None] = {}
         self._unread: dict[str, Unread] = {}
@@ -122,6 +124,7 @@ class Setups:
 
     def _compile(self) -> None:
         self._bindings = {place: made for place, row in self._found.items() if (made := self._bound(row)) is not None}
+        self._named = {(row.connection, row.object.id): row.object.name for row in self._found.values()}
         policies: dict[str, Policy] = {}
         not_run = {unread.sync: unread.why for unread in self._unread.values() if unread.sync}
         ends = {unread.sync: unread.ends for unread in self._unread.values() if unread.sync}
@@ -202,6 +205,10 @@ class Setups:
     def found(self) -> Mapping[str, ObjectFound]:
         """Return the objects that accounts have of their own, by connection and object, also those that are gone."""
         return dict(self._found)
+
+    def object_called(self, connection: str, called: str) -> str:
+        """Return what settings call an object; its app calls one that the account has of its own by an id."""
+        return self._named.get((connection, called), called)
 
     def session(self, connection: str) -> Session:
         """Tell an exchange for which connection it runs."""

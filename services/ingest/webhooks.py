@@ -151,10 +151,11 @@ class Webhooks:
             for row in senders:
                 if not row.push:
                     continue  # answered, so that the app does not send it again for a day; its feeds tell of it
-                if hint.account not in ("", row.account) or not self._is_wanted(row.id, hint.object):
+                object_ = self._setups.object_called(row.id, hint.object)
+                if hint.account not in ("", row.account) or not self._is_wanted(row.id, object_):
                     continue
-                found[row.id, hint.object, hint.id, hint.kind, hint.winner] = addressed(
-                    as_notice(hint, row.id, hint.object, now_ms)
+                found[row.id, object_, hint.id, hint.kind, hint.winner] = addressed(
+                    as_notice(hint, row.id, object_, now_ms)
                 )
         return list(found.values())
 

@@ -143,7 +143,8 @@ class Hint:
     version: Version | None = None
     """The version that the feed says it has now; a record known at this version need not be read."""
     object: str = ""
-    """Object type, where a webhook tells; feeds leave it to the caller."""
+    """Where a webhook tells: an object that the app declares, or the id (`FoundObject.id`) of one that the account has
+    of its own; feeds leave it to the caller."""
     account: str = ""
     """The account it belongs to, where a webhook tells."""
     occurred_ms: int = 0

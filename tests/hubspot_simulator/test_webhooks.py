@@ -192,6 +192,42 @@ def test_generic_events_and_other_spellings(portal: Portal, receiver: Receiver) 
     assert told == {("object.creation", "0-1", None), ("object.propertyChange", "0-1", "REDACTED")}
 
 
+def test_a_generic_change_of_an_association_names_the_types_of_both_ends(portal: Portal, receiver: Receiver) -> None:
+    portal.admin.settings(portal.number, webhook_generic=True)
+    portal.admin.set_webhooks(portal.number, receiver.url, ["object.associationChange@0-3"])
+    deal = portal.make("deals", dealname="Roof", dealstage="contractsent", pipeline="default")
+    contact = portal.make(email="a@firm.example")
+    portal.admin.edit(portal.number, "link", "deals", deal, toType="contacts", other=contact)
+    portal.admin.wait_delivered(portal.number)
+    (told,) = receiver.events()
+    assert (told["fromObjectTypeId"], told["toObjectTypeId"]) == ("0-3", "0-1")
+    assert (str(told["fromObjectId"]), str(told["toObjectId"]), told["associationTypeId"]) == (deal, contact, 3)
+    assert "objectTypeId" not in told
+
+
+def test_a_custom_object_is_told_of_by_its_type_id(portal: Portal, receiver: Receiver) -> None:
+    """In the generic form, and to a private app alone."""
+    kind = portal.admin.add_object(portal.number, "car", plate="string")["objectTypeId"]
+    events = ["object.creation", "object.propertyChange:plate", "object.deletion", "object.restore", "object.merge"]
+    portal.admin.set_webhooks(portal.number, receiver.url, [f"{one}@{kind}".replace(":plate@", "@") for one in events])
+    one, other = (portal.make(kind, plate=plate) for plate in ("AB 1", "CD 2"))
+    portal.admin.edit(portal.number, "archive", kind, one)
+    portal.admin.edit(portal.number, "restore", kind, one)
+    new = portal.admin.edit(portal.number, "merge", kind, one, other=other)
+    portal.admin.wait_delivered(portal.number)
+    told = {(row["subscriptionType"], row["objectTypeId"], str(row["objectId"])) for row in receiver.events()}
+    assert told == {
+        *((f"object.{what}", kind, record) for what in ("creation", "propertyChange") for record in (one, other)),
+        *((f"object.{what}", kind, one) for what in ("deletion", "restore", "merge")),
+        ("object.deletion", kind, other),
+    }
+    (merge,) = (row for row in receiver.events() if row["subscriptionType"] == "object.merge")
+    assert (str(merge["newObjectId"]), [str(row) for row in merge["mergedObjectIds"]]) == (new, [other])
+    app = portal.admin.call("POST", "apps", {"redirect_uris": ["https://sync.example/back"]})
+    with pytest.raises(RuntimeError, match="unknown webhook event"):
+        portal.admin.set_webhooks(portal.number, receiver.url, [f"object.creation@{kind}"], appId=app["app_id"])
+
+
 def test_events_come_in_arrays_of_at_most_a_hundred(portal: Portal, receiver: Receiver) -> None:
     """Many events travel together, a hundred at most, and loaded records make none."""
     portal.admin.set_webhooks(portal.number, receiver.url, ["contact.creation", "contact.propertyChange"])

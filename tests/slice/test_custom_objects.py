@@ -7,6 +7,7 @@ from shared.core.matching import MatchSettings
 from shared.core.records import Life
 from shared.core.syncs import Sync, SyncSide
 from tests.slice.harness import Polling
+from tests.slice.hooks import called
 
 
 class Garages(Polling):
@@ -87,3 +88,39 @@ def test_a_car_that_is_deleted_or_restored_is_told_so(server: HubSpotServer) -> 
     world.run(later=2)
     (pair,) = world.pairs("cars")
     assert pair.status == "in_sync"
+
+
+def test_what_is_told_of_a_car_arrives_without_a_poll(server: HubSpotServer) -> None:
+    """Each account calls its cars by a type id of its own; what no sync is about, such as a boat, is passed over."""
+    world = Garages(server)
+    boat = world.admin.add_object(7001, "boat", name="string")["objectTypeId"]
+    told = {
+        name: [f"object.{what}@{kind}" for what in ("creation", "propertyChange", "deletion", "restore")]
+        for name, kind in (("one", world.one), ("two", world.two))
+    }
+    told["one"].append(f"object.creation@{boat}")
+
+    def run() -> None:
+        for number in world.portal.values():
+            world.admin.wait_delivered(number)
+        world.run(later=5)
+
+    with called(world, told):
+        car = world.admin.edit(7001, "create", world.one, properties={"plate": "AB 1", "price": "5"})
+        world.admin.edit(7001, "create", boat, properties={"name": "Ann"})
+        run()
+        run()
+        assert world.held("two") == [("AB 1", "5", "", "")]
+        (other,) = world.records("two", world.two)
+        world.admin.edit(7002, "update", world.two, other, properties={"note": "red"})
+        run()
+        assert world.held("one") == [("AB 1", "5", "", "red")]
+        world.admin.edit(7001, "archive", world.one, car)
+        run()
+        (pair,) = world.pairs("cars")
+        assert pair.L is not None
+        assert pair.L.life is Life.ARCHIVED
+        counts = [world.admin.webhooks(number)["counts"] for number in world.portal.values()]
+    assert all(row.get("failed_requests", 0) == 0 for row in counts)
+    keys = {key.rpartition("/")[0] for topic, key, _ in world.trail if topic == "notices"}
+    assert keys == {"one/p_car", "two/p_vehicle"}

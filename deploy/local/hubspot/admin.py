@@ -217,6 +217,7 @@ class Admin:
             if grant.portal_id == account.portal_id and self._world.apps[grant.app_id].private
         ]
         app = self._world.apps[int(body.get("appId") or own[0])]
+        custom = account.custom.values() if app.private else ()
         account.hooks = [hook for hook in account.hooks if hook.app_id != app.app_id]
         if body.get("url"):
             signature = body.get("signature", "v3")
@@ -236,6 +237,7 @@ class Admin:
                             row["eventType"],
                             row.get("propertyName", ""),
                             row.get("objectTypeId", ""),
+                            custom,
                         )
                         for number, row in enumerate(body["subscriptions"])
                     ],

@@ -5,7 +5,7 @@ no property at all; a primary association comes as two messages, the plain one a
 a privacy deletion comes with a plain deletion; the time of the last change is never reported as a property.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ACTIONS = ("creation", "deletion", "merge", "restore", "propertyChange", "associationChange", "privacyDeletion")
 _REDACTED = "REDACTED"
+_GENERIC_ALONE = frozenset({"fromObjectTypeId", "toObjectTypeId"})
+"""What an associationChange says in its generic form alone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,14 +50,24 @@ class Hook:
     subscriptions: list[Subscription] = field(default_factory=list)
 
 
-def parse_subscription(number: int, event_type: str, property_name: str = "", object_type: str = "") -> Subscription:
+def parse_subscription(
+    number: int, event_type: str, property_name: str = "", object_type: str = "", custom: Iterable[ObjectType] = ()
+) -> Subscription:
     """Return the subscription of `contact.propertyChange`, or of `object.creation` with an object type.
+
+    Args:
+        number: The subscription's id.
+        event_type: What is subscribed to.
+        property_name: The property whose changes are told; blank for all.
+        object_type: Of the generic form, the object type.
+        custom: The account's own object types; only its private apps are told of these, in the generic form.
 
     Raises:
         ValueError: no such event exists.
     """
     prefix, _, action = event_type.partition(".")
-    kind = BY_SPELLING.get(object_type if prefix == "object" else prefix)
+    spelling = object_type if prefix == "object" else prefix
+    kind = BY_SPELLING.get(spelling) or next((one for one in custom if spelling in (one.name, one.type_id)), None)
     if kind is None or action not in ACTIONS or (prefix != "object" and not kind.webhook_types):
         raise ValueError(
             f"unknown webhook event {event_type!r} (object type {object_type!r}); "
@@ -81,8 +93,9 @@ def events_of(
             for subscription in hook.subscriptions:
                 if not _wants(subscription, kind, action, body):
                     continue
+                generic = settings.webhook_generic or not kind.webhook_types
                 event = {
-                    **body,
+                    **(body if generic else {name: body[name] for name in body.keys() - _GENERIC_ALONE}),
                     "changeSource": source,
                     "sourceId": source_id,
                     "eventId": _event_id(entry["seq"], ordinal),
@@ -94,9 +107,8 @@ def events_of(
                 }
                 if body.get("propertyName") in hook.redact:
                     event["propertyValue"] = _REDACTED
-                generic = settings.webhook_generic or not kind.webhook_types
                 event[settings.webhook_event_type_key] = f"{'object' if generic else kind.singular}.{action}"
-                if generic:
+                if generic and action != "associationChange":
                     event["objectTypeId"] = kind.type_id
                 yield hook.app_id, event
 
@@ -174,7 +186,9 @@ def _link_facts(entry: Entry, *, removed: bool) -> Iterator[tuple[ObjectType, st
                 {
                     "associationType": f"{source.singular}_to_{target.singular}".upper(),
                     "fromObjectId": int(one),
+                    "fromObjectTypeId": source.type_id,
                     "toObjectId": int(other),
+                    "toObjectTypeId": target.type_id,
                     "associationRemoved": removed,
                     "isPrimaryAssociation": row.primary,
                     "associationTypeId": row.type_id,

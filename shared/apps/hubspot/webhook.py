@@ -22,6 +22,8 @@ MAX_AGE_MS: Final = 300_000
 _OBJECTS: Final[Mapping[str, str]] = {
     spelling: kind.object for kind in KINDS for spelling in (kind.object, kind.path, kind.type_id)
 }
+_CUSTOM: Final = re.compile(r"2-[0-9]{1,20}")
+"""Type ids of custom objects; whose they are, and how settings call them, depends on the account."""
 _DECODED: Final = re.compile("%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 """What version 3 decodes in the URI before signing; every other escape stays."""
 
@@ -120,9 +122,13 @@ def _hints(number: int, event: object) -> Iterator[Hint]:
         return
     account, occurred_ms = _id(number, event, "portalId"), _moment(number, event)
     winner = _id(number, event, "primaryObjectId") if what == "merge" and event.get("primaryObjectId") else ""
-    for object_, record, kind in read_as(number, event, _OBJECTS.get(spelling, "")):
+    for object_, record, kind in read_as(number, event, _named(spelling)):
         if object_:
             yield Hint(id=record, kind=kind, object=object_, account=account, occurred_ms=occurred_ms, winner=winner)
+
+
+def _named(spelling: str) -> str:
+    return _OBJECTS.get(spelling, "") or (spelling if _CUSTOM.fullmatch(spelling) else "")
 
 
 def _changed(number: int, event: Mapping[str, Any], object_: str) -> Iterator[tuple[str, str, Any]]:
@@ -161,8 +167,7 @@ def _associated(number: int, event: Mapping[str, Any], _object: str) -> Iterator
         ("toObjectTypeId", spelt[2].removesuffix("_unlabeled"), "toObjectId"),
     )
     for type_id, spelling, name in ends:
-        object_ = _OBJECTS.get(str(event.get(type_id))) or _OBJECTS.get(spelling, "")
-        yield object_, _id(number, event, name), "changed"
+        yield _named(str(event.get(type_id))) or _named(spelling), _id(number, event, name), "changed"
 
 
 _EVENTS: Final = {

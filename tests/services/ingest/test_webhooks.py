@@ -8,7 +8,10 @@ import requests
 from hubspot.utils.signature import Signature
 
 from services.ingest.webhooks import MAX_BODY
-from shared.messages import SetupDoc
+from shared.core.fields import FoundObject
+from shared.core.mapping import FieldMapping
+from shared.core.syncs import Sync, SyncSide
+from shared.messages import ObjectFound, SetupDoc
 from tests.services.ingest.door import PATH, PUBLIC, Door, body, event
 
 # Who calls
@@ -129,6 +132,44 @@ def test_both_spellings_of_an_event_and_the_generic_form_are_read(door: Door) ->
         ("hub-a", "company", "3", "changed"),
         ("hub-a", "contact", "6", "changed"),
     }
+
+
+def test_a_custom_object_is_known_by_its_type_id_in_its_own_account(door: Door) -> None:
+    """Each account has ids of its own; what another account calls so, or none, is passed over."""
+    for number, (connection, id_) in enumerate((("hub-a", "2-7"), ("hub-b", "2-9")), 1):
+        found = ObjectFound(connection=connection, object=FoundObject(name="p_car", id=id_))
+        door.setups.apply(door.setups.offset + 1, f"object:{connection}/p_car", SetupDoc(object=found))
+        assert len(door.setups.found()) == number
+    cars = Sync(
+        id="cars",
+        left=SyncSide(connection="hub-a", object="p_car"),
+        right=SyncSide(connection="hub-b", object="p_car"),
+        mappings=(FieldMapping(key="plate", left="plate", right="plate"),),
+    )
+    door.setups.apply(door.setups.offset + 1, "sync:cars", SetupDoc(sync=cars))
+    ends = {"fromObjectId": 5, "fromObjectTypeId": "2-7", "toObjectId": 6, "toObjectTypeId": "0-1"}
+    answer = door.call(
+        body(
+            event("object.propertyChange", 1, objectTypeId="2-7"),
+            event("object.deletion", 2, objectTypeId="2-7"),
+            event("object.merge", 3, objectTypeId="2-7", newObjectId=9, primaryObjectId=3, mergedObjectIds=[4]),
+            event("object.associationChange", None, **ends),
+            event("object.propertyChange", 7, objectTypeId="2-9"),
+            event("object.propertyChange", 8, objectTypeId="p_car"),
+        )
+    )
+    assert (answer.status_code, answer.json()) == (200, {"detail": "7 accepted"})
+    assert door.brief() == {
+        ("hub-a", "p_car", "1", "changed"),
+        ("hub-a", "p_car", "2", "deleted"),
+        ("hub-a", "p_car", "9", "changed"),
+        ("hub-a", "p_car", "3", "merged"),
+        ("hub-a", "p_car", "4", "merged"),
+        ("hub-a", "p_car", "5", "changed"),
+        ("hub-a", "contact", "6", "changed"),
+    }
+    for key in ("sync:cars", "object:hub-a/p_car", "object:hub-b/p_car"):
+        door.setups.apply(door.setups.offset + 1, key, None)
 
 
 def test_a_merge_tells_the_survivor_and_those_that_ended_in_it(door: Door) -> None:
