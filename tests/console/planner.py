@@ -11,6 +11,7 @@ from services.console.setups.sealing import Sealed
 from shared.apps import APPS
 from shared.core.connector import AccountInfo, App, FoundObject
 from shared.messages import ObjectFound, SetupDoc
+from shared.setups import Setups
 
 if TYPE_CHECKING:
     from shared.core.people import People
@@ -67,12 +68,17 @@ class Planner:
         )
 
     def plan(self, *rows: dict[str, Any]) -> Plan:
-        file = SetupFile.model_validate(
-            {
-                "connections": [row for row in rows if "app" in row],
-                "syncs": [row for row in rows if "left" in row],
-            }
+        return self.plan_file(
+            SetupFile.model_validate(
+                {
+                    "connections": [row for row in rows if "app" in row],
+                    "syncs": [row for row in rows if "left" in row],
+                }
+            )
         )
+
+    def plan_file(self, file: SetupFile) -> Plan:
+        """Plan a file as it was read."""
         sealed = {}
         accounts: dict[str, AccountInfo | Unasked] = {}
         for row in file.connections:
@@ -116,6 +122,11 @@ class Planner:
 
     def apply(self, *rows: dict[str, Any]) -> Plan:
         found = self.plan(*rows)
+        self.take(found)
+        return found
+
+    def take(self, found: Plan) -> None:
+        """Take over what was planned."""
         assert (found.errors, found.unasked) == ((), ())
         for change in found.changes:
             if not isinstance(change.doc, SetupDoc):
@@ -126,6 +137,14 @@ class Planner:
                 self.found[change.key.removeprefix("object:")] = change.doc.object
             if change.doc.sync is not None:
                 self.syncs[change.doc.sync.id] = change.doc.sync
+
+    def setups(self) -> Setups:
+        """Return what is set up as services read it."""
+        found = Setups(self.apps)
+        docs = {f"connection:{row.id}": SetupDoc(connection=row) for row in self.connections.values()}
+        docs |= {f"sync:{row.id}": SetupDoc(sync=row) for row in self.syncs.values()}
+        for offset, (key, doc) in enumerate(docs.items()):
+            found.apply(offset, key, doc)
         return found
 
     def refused(self, *rows: dict[str, Any]) -> str:

@@ -126,6 +126,8 @@ def _run(service: "Service", given: argparse.Namespace) -> int:
         return jobs.run(service, given.what, given.name, as_json=given.json)
     from services.console.commands import setup  # noqa: PLC0415
 
+    if given.command == "export-settings":
+        return setup.export(service, given.file, as_json=given.json)
     return setup.run(service, given.command, given.file, as_json=given.json)
 
 

@@ -17,7 +17,7 @@ from services.console.setups.files import ConnectionFile, SetupError, SetupFile,
 from services.console.setups.planning import draft, plan
 from services.console.setups.plans import Current
 from services.console.setups.publishing import publish
-from services.console.setups.sealing import AGREED, as_file, seal
+from services.console.setups.sealing import AGREED, as_file, completed, seal
 from shared.core.connector import App, AppError, CodeFlow
 from shared.core.oauth import Code, Tokens
 from shared.core.syncs import Connection
@@ -58,7 +58,8 @@ def _wanted(service: Service, name: str, path: Path | None) -> ConnectionFile:
         found = next((row for row in read(path.read_text()).connections if row.id == name), None)
         if found is None:
             raise SetupError(f"{path} names no connection {name!r}")
-        return found
+        old = next((row for row in service.setups.connections() if row.id == name), None)
+        return completed(Vault.from_file(service.settings.key_file), found, old)
     row = next((row for row in service.setups.connections() if row.id == name), None)
     if row is None:
         raise SetupError(f"there is no connection {name!r}: name the file that describes it, with --file")

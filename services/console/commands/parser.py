@@ -51,15 +51,8 @@ def _add_secrets(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_json(renewed)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the commands and what each takes."""
-    found = argparse.ArgumentParser(
-        prog="syncline",
-        description="See how everything stands and why, and change what is set up.",
-        epilog="\n".join((WHERE, "exit codes:", *(f"  {code:<4} {text}" for code, text in EXITS.items()))),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+def _add_setup(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands that change what is set up by files."""
     for name, what in (
         ("plan", "show what a file would change"),
         ("apply", "change what is set up to what a file says"),
@@ -67,6 +60,9 @@ def parser() -> argparse.ArgumentParser:
         file = commands.add_parser(name, help=what)
         file.add_argument("file", type=Path, help="connections and syncs, as YAML")
         add_json(file)
+    written = commands.add_parser("export-settings", help="write what is set up as a file that apply takes")
+    written.add_argument("file", nargs="?", type=Path, help="the file to write (default: print it)")
+    add_json(written)
     connect = commands.add_parser("authorize", help="connect an account by OAuth, or connect it again")
     connect.add_argument("connection", help="its id")
     connect.add_argument("--file", type=Path, help="the file that describes it; not needed to connect it again")
@@ -81,6 +77,18 @@ def parser() -> argparse.ArgumentParser:
     delete.add_argument("kind", choices=("sync", "connection"), help="what to delete")
     delete.add_argument("name", help="its id")
     add_json(delete)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the commands and what each takes."""
+    found = argparse.ArgumentParser(
+        prog="syncline",
+        description="See how everything stands and why, and change what is set up.",
+        epilog="\n".join((WHERE, "exit codes:", *(f"  {code:<4} {text}" for code, text in EXITS.items()))),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    _add_setup(commands)
     jobs = commands.add_parser("jobs", help="list jobs, or confirm, pause, resume or cancel one")
     jobs.add_argument("what", nargs="?", choices=("confirm", "pause", "resume", "cancel"), help="(default: list all)")
     jobs.add_argument("name", nargs="?", default="", help="the job's id")

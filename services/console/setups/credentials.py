@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from services.console.setups.files import CredentialsFile, SetupError
+from services.console.setups.files import CredentialsFile, SetupError, SetupFile
 from services.console.setups.plans import Change
 from services.console.setups.sealing import HOOK
 from shared.core.connector import App
@@ -87,10 +87,7 @@ def _followed(
         return []
     found = []
     for row in rows:
-        if row.app != app or "client_secret" not in row.secrets:
-            continue
-        own = {name: vault.open(row.secrets[name], connection=row.id, name=name) for name in CLIENT}
-        if own != {name: kept[name] for name in CLIENT}:
+        if not _came_by(vault, row, app, kept):
             continue
         sealed = vault.seal(given["client_secret"], connection=row.id, name="client_secret")
         update: dict[str, object] = {"version": row.version + 1}
@@ -100,6 +97,35 @@ def _followed(
             update["webhook_secret"] = vault.seal(given["client_secret"], connection=row.id, name=HOOK)
         found.append(Change(key=f"connection:{row.id}", doc=SetupDoc(connection=row.model_copy(update=update))))
     return found
+
+
+def with_followed(
+    vault: Vault, wanted: SetupFile, known: Mapping[str, AppCredentials], rows: Mapping[str, Connection]
+) -> SetupFile:
+    """Return a file whose connections take a new secret of the client that they came by, where they name none."""
+    said = {one.app: one for one in wanted.credentials if one.client_secret is not None and one.app in known}
+    found = []
+    for one in wanted.connections:
+        row, new = rows.get(one.id), said.get(one.app)
+        if row is not None and new is not None and "client_secret" not in one.secrets and row.auth == one.auth:
+            kept = opened(vault, known[one.app])
+            if kept["client_id"] == new.client_id and _came_by(vault, row, one.app, kept):
+                update: dict[str, object] = {"secrets": {**one.secrets, "client_secret": new.client_secret}}
+                hook = vault.open(row.webhook_secret, connection=row.id, name=HOOK) if row.webhook_secret else ""
+                if one.webhook_secret is None and hook == kept["client_secret"]:
+                    update[HOOK] = new.client_secret
+                found.append(one.model_copy(update=update))
+                continue
+        found.append(one)
+    return wanted.model_copy(update={"connections": tuple(found)})
+
+
+def _came_by(vault: Vault, row: Connection, app: str, kept: Mapping[str, str]) -> bool:
+    """Check whether an account came by an app's credentials."""
+    if row.app != app or "client_secret" not in row.secrets:
+        return False
+    own = {name: vault.open(row.secrets[name], connection=row.id, name=name) for name in CLIENT}
+    return own == {name: kept[name] for name in CLIENT}
 
 
 def _place(app: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from services.console.setups import checks, planning
-from services.console.setups.credentials import wanted_changes
+from services.console.setups.credentials import wanted_changes, with_followed
 from services.console.setups.ends import Unasked
 from services.console.setups.files import SetupError, SetupFile
 from services.console.setups.own_objects import must_find
@@ -101,6 +101,7 @@ def discover(
         adopt: Called before anything is asked.
     """
     vault = Vault.from_file(service.settings.key_file)
+    wanted = with_followed(vault, wanted, current.credentials, current.connections)
     sealed = {
         row.id: seal(vault, row, current.connections.get(row.id), (granted or {}).get(row.id))
         for row in wanted.connections

@@ -1,7 +1,9 @@
 """The file of connections and syncs, as people write it: what is stored, but for what follows from it."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import yaml
@@ -22,9 +24,10 @@ class ConnectionFile(ConnectionSettings):
     """One authorised account of an app."""
 
     secrets: Mapping[str, SecretStr] = Field(default={}, examples=[{"access_token": "pat-eu1-…"}])
-    """What it signs in with, in the clear; sealed before it is stored. What `authorize` got need not be named."""
+    """What it signs in with: in the clear, or as `{env: NAME}` for what the variable NAME, or the file that NAME_FILE
+    names, holds; sealed before it is stored. What is not named, or whose variable is not set, stays as it is."""
     webhook_secret: SecretStr | None = Field(default=None, examples=["a long text"])
-    """Proves that a webhook comes from the app."""
+    """Proves that a webhook comes from the app; written in the same way. Left out, it stays; empty, it is removed."""
     moved_from: str = Field(default="", examples=["old.example.com/ann/contacts/"])
     """Name of the account before its server got another address: without it, it is taken for another account."""
 
@@ -37,8 +40,8 @@ class CredentialsFile(Frozen):
     client_id: str = Field(min_length=1, examples=["0a1b2c3d"])
     """As the app shows it to whoever has registered Syncline there."""
     client_secret: SecretStr | None = Field(default=None, examples=["a long text"])
-    """In the clear; sealed before it is stored. Left out, the one that stands stays. Accounts that came by the one
-    before use the new one at once."""
+    """Written as secrets of connections are. Left out, the one that stands stays. Accounts that came by the one before
+    use the new one at once."""
     base_url: str = Field(default="", examples=["https://api.hubapi.com"])
     """Address of the app for new accounts; the vendor's own when empty."""
     options: Mapping[str, str] = Field(
@@ -108,19 +111,64 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read(text: str) -> SetupFile:
-    """Read a file of connections and syncs; raises `SetupError`."""
-    return read_as(SetupFile, text)
+def read(text: str, environ: Mapping[str, str] = os.environ) -> SetupFile:
+    """Read a file of connections and syncs, its secrets also from variables; raises `SetupError`."""
+    loaded = _loaded(text)
+    for holder, name, variable in _references(loaded):
+        found = _from_variable(variable, environ)
+        if found is None:
+            del holder[name]
+        else:
+            holder[name] = found
+    return _checked(SetupFile, loaded)
+
+
+def unset_variables(text: str, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """List the variables that a file takes secrets from, and that are not set; raises `SetupError`."""
+    return [name for *_, name in _references(_loaded(text)) if _from_variable(name, environ) is None]
 
 
 def read_as(model: type[Read], text: str) -> Read:
     """Read a file as people write it; raises `SetupError`."""
+    return _checked(model, _loaded(text))
+
+
+def _loaded(text: str) -> Any:
     try:
-        loaded: Any = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+        return yaml.load(text, _Loader) or {}  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2024-13-45 is a ValueError
         raise SetupError(f"the file is not YAML: {error}") from error
+
+
+def _checked(model: type[Read], loaded: Any) -> Read:
     try:
-        return model.model_validate(loaded or {}, extra="forbid")
+        return model.model_validate(loaded, extra="forbid")
     except ValidationError as error:
         rows = (f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors(include_input=False))
         raise SetupError("the file is not right. " + "; ".join(rows)) from None
+
+
+def _references(loaded: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Yield where a file names a variable in place of a secret: what holds it, under which name, and the variable."""
+    for section in ("connections", "credentials"):
+        rows = loaded.get(section) if isinstance(loaded, dict) else None
+        for row in rows if isinstance(rows, list) else ():
+            if not isinstance(row, dict):
+                continue
+            secrets = row.get("secrets")
+            named = [(secrets, name) for name in secrets] if isinstance(secrets, dict) else []
+            for holder, name in (*named, (row, "webhook_secret"), (row, "client_secret")):
+                value = holder.get(name)
+                if isinstance(value, dict) and value.keys() == {"env"} and isinstance(value["env"], str):
+                    yield holder, name, value["env"]
+
+
+def _from_variable(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return what a variable, or the file that it names, holds; None where neither is set. Raises `SetupError`."""
+    path = environ.get(f"{name}_FILE")
+    if name in environ or path is None:
+        return environ.get(name)
+    try:
+        return Path(path).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(f"the variable {name}_FILE names {path!r}, which cannot be read: {error}") from error

@@ -11,7 +11,14 @@ from typing import Any
 from services.console.setups import checks, differences, graph, mappings, owners
 from services.console.setups.asking import own_job
 from services.console.setups.ends import End, Unasked
-from services.console.setups.files import ConnectionFile, MappingChanges, SetupError, SetupFile, SyncFile
+from services.console.setups.files import (
+    ConnectionFile,
+    MappingChanges,
+    MappingFile,
+    SetupError,
+    SetupFile,
+    SyncFile,
+)
 from services.console.setups.own_objects import Objects
 from services.console.setups.plans import Change, Current, Discovered, Plan
 from services.console.setups.sealing import AGREED, Sealed
@@ -355,14 +362,27 @@ def _mappings(
         made = mappings.changed(wanted.id, wanted.mappings, left, right)
         drawn.hints += mappings.hints(wanted.id, made, old, left, right)
         return made
-    made = mappings.complete(wanted.id, wanted.mappings, left, right)
-    drawn.hints += mappings.hints(wanted.id, made, old, left, right)
-    if old is not None and mappings.agrees(wanted.mappings, old.mappings):
-        return made
-    drawn.hints += [
-        f"sync {wanted.id!r}: the file leaves the default mapping {row.key} ({differences.mapping(row)}) out"
-        for row in mappings.left_out(made, mappings.defaults(left, right))
-    ]
+    return _listed(drawn, wanted.id, wanted.mappings, old, left, right)
+
+
+def _listed(
+    drawn: _Drawn, sync: str, wanted: Sequence[MappingFile], old: Sync | None, left: End, right: End
+) -> tuple[FieldMapping, ...]:
+    """Return the mappings that a file lists; those that stand already need no field that is still there."""
+    same = old is not None and mappings.agrees(wanted, old.mappings)
+    try:
+        made = mappings.complete(sync, wanted, left, right)
+    except SetupError as error:
+        if old is None or not same:
+            raise
+        drawn.hints.append(f"{error}. The file says what stands, so the mappings are taken as they are")
+        return old.mappings
+    drawn.hints += mappings.hints(sync, made, old, left, right)
+    if not same:
+        drawn.hints += [
+            f"sync {sync!r}: the file leaves the default mapping {row.key} ({differences.mapping(row)}) out"
+            for row in mappings.left_out(made, mappings.defaults(left, right))
+        ]
     return made
 
 

@@ -32,13 +32,12 @@ def seal(vault: Vault, wanted: ConnectionFile, old: Connection | None, granted: 
     Args:
         vault: Seals and opens.
         wanted: The connection as the file describes it.
-        old: The same as it is set up. A refresh token that a person agreed to is kept without being named.
+        old: The same as it is set up.
         granted: What a person has just agreed to; None where nobody was asked.
     """
+    # What is kept is sealed under the newest key, so that an older one can be dropped after an `apply`.
+    wanted = completed(vault, wanted, old)
     given = dict(wanted.secrets)
-    if old is not None and old.auth == wanted.auth and AGREED in old.secrets and AGREED not in given:
-        # Under the newest key, so that an older one can be dropped after an `apply`.
-        given[AGREED] = SecretStr(vault.open(old.secrets[AGREED], connection=old.id, name=AGREED))
     stored = dict(old.secrets) if old is not None else {}
     secrets, entered = {}, set()
     for name, value in given.items():
@@ -46,7 +45,7 @@ def seal(vault: Vault, wanted: ConnectionFile, old: Connection | None, granted: 
         if not same:
             entered.add(name)
     hook = None
-    if wanted.webhook_secret is not None:
+    if wanted.webhook_secret is not None and wanted.webhook_secret.get_secret_value():
         hook, same = _sealed(vault, wanted.id, HOOK, wanted.webhook_secret, old.webhook_secret if old else None)
         if not same:
             entered.add(HOOK)
@@ -57,16 +56,31 @@ def seal(vault: Vault, wanted: ConnectionFile, old: Connection | None, granted: 
     return Sealed(secrets=secrets, webhook_secret=hook, entered=frozenset(entered), scopes=scopes)
 
 
+def completed(vault: Vault, wanted: ConnectionFile, old: Connection | None) -> ConnectionFile:
+    """Return a connection of a file with the secrets that it does not name, as they stand; raises `VaultError`.
+
+    Those of another way to sign in are none of it.
+    """
+    if old is None:
+        return wanted
+    stored = dict(old.secrets) if old.auth == wanted.auth else {}
+    secrets = {name: _opened(vault, old, name, sealed) for name, sealed in stored.items() if name not in wanted.secrets}
+    hook = wanted.webhook_secret
+    if hook is None and old.webhook_secret:
+        hook = _opened(vault, old, HOOK, old.webhook_secret)
+    return wanted.model_copy(update={"secrets": {**secrets, **wanted.secrets}, "webhook_secret": hook})
+
+
 def as_file(vault: Vault, row: Connection) -> ConnectionFile:
     """Return a connection that is set up as people would write it, without what a person agreed to."""
-
-    def opened(name: str, sealed: str) -> SecretStr:
-        return SecretStr(vault.open(sealed, connection=row.id, name=name))
-
     kept = row.model_dump(include=set(ConnectionSettings.model_fields))
-    secrets = {name: opened(name, sealed) for name, sealed in row.secrets.items() if name != AGREED}
-    hook = opened(HOOK, row.webhook_secret) if row.webhook_secret else None
+    secrets = {name: _opened(vault, row, name, sealed) for name, sealed in row.secrets.items() if name != AGREED}
+    hook = _opened(vault, row, HOOK, row.webhook_secret) if row.webhook_secret else None
     return ConnectionFile(**kept, secrets=secrets, webhook_secret=hook)
+
+
+def _opened(vault: Vault, row: Connection, name: str, sealed: str) -> SecretStr:
+    return SecretStr(vault.open(sealed, connection=row.id, name=name))
 
 
 def _sealed(vault: Vault, connection: str, name: str, value: SecretStr, old: str | None) -> tuple[str, bool]:

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+import yaml
 
+from services.console.setups.credentials import with_followed
+from services.console.setups.files import read
 from shared import topics
 from shared.core.syncs import Connection
 from shared.io.ports import Outbound, run_blocking
@@ -69,6 +72,32 @@ def test_a_new_secret_goes_to_the_accounts_that_came_by_the_old_one(bench: Bench
             row.version,
         )
     assert found == {"ours": ("secret-2", "secret-2", 2), "another": ("secret-1", "secret-1", 1)}
+
+
+def test_accounts_that_a_file_names_without_their_secrets_take_the_new_one_too(bench: Bench) -> None:
+    """Those that came by the old one, as if the file did not name them."""
+    assert bench.run("apply", FILE) == 0
+    vault, rows = Vault.from_file(bench.settings.key_file), {}
+    for name, client in (("ours", "id-1"), ("another", "id-9")):
+        given = {"client_id": client, "client_secret": "secret-1", "refresh_token": "r"}
+        rows[name] = Connection(
+            id=name, app="hubspot", account=name, auth="oauth2_code",
+            secrets={key: vault.seal(text, connection=name, name=key) for key, text in given.items()},
+            webhook_secret=vault.seal("secret-1", connection=name, name="webhook_secret"),
+        )  # fmt: skip
+    named = [{"id": name, "app": "hubspot", "auth": "oauth2_code"} for name in rows]
+    own = {"secrets": {"client_secret": "mine"}, "webhook_secret": "mine"}
+    entered = bench.service.setups.credentials("hubspot")
+    assert entered is not None
+    known = {"hubspot": entered}
+    file = read(yaml.safe_dump({**changed(client_secret="secret-2"), "connections": named}))
+    ours, another = with_followed(vault, file, known, rows).connections
+    assert {name: text.get_secret_value() for name, text in ours.secrets.items()} == {"client_secret": "secret-2"}
+    assert ours.webhook_secret is not None
+    assert ours.webhook_secret.get_secret_value() == "secret-2"
+    assert (another.secrets, another.webhook_secret) == ({}, None)
+    file = read(yaml.safe_dump({**changed(client_secret="secret-2"), "connections": [{**named[0], **own}]}))
+    assert with_followed(vault, file, known, rows) == file
 
 
 @pytest.mark.parametrize(
