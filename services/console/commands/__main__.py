@@ -1,7 +1,9 @@
 """Run the command `syncline`. Each way imports what it needs alone: `--help` must not wait for a web server's parts."""
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from services.console.commands.parser import parser
@@ -10,16 +12,21 @@ if TYPE_CHECKING:
     from shared.io.service import Service
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    given = parser().parse_args()
+    given = parser().parse_args(arguments)
     from shared import logs  # noqa: PLC0415 - see above
 
     logs.set_up("warning", service="console")
     try:
-        return _BY_API.get(given.command, _on_servers)(given)
+        code = _BY_API.get(given.command, _on_servers)(given)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to be written goes nowhere
+        return 141
+    return code
 
 
 def _why(given: argparse.Namespace) -> int:

@@ -1,17 +1,19 @@
 """What the command `syncline` takes; light to import, for each command reads it."""
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from services.console.commands.people_parsers import add_json, add_parsers
 
 REDIRECT: Final = "http://127.0.0.1:8703/callback"
 EXITS: Final = {
     0: "it is done, or nothing would change",
-    1: "it is refused, or cannot be done; the sentence on standard error says why, and what to do",
-    2: "the command is not written as it must be; of `plan`: something would change",
+    1: "it is refused, cannot be done, or is not written as it must be; standard error says why, and what to do",
+    2: "of `plan` alone: something would change",
     130: "Ctrl-C",
+    141: "whoever read the output has stopped reading",
 }
 """What exit codes mean."""
 WHERE: Final = """\
@@ -20,7 +22,16 @@ services have. `syncline COMMAND --help` says what a command takes.
 """
 
 
-def _add_exports(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+class _Parser(argparse.ArgumentParser):
+    """Ends with 1 where a command is not written as it must be: 2 says that something would change."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}\n")
+
+
+def _add_exports(commands: "argparse._SubParsersAction[_Parser]") -> None:
     exports = commands.add_parser("exports", help="have a list made a file, and download it")
     exports.add_argument("what", nargs="?", choices=("list", "make", "get", "delete"), default="list",
                          help="(default: list)")  # fmt: skip
@@ -35,7 +46,7 @@ def _add_exports(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_json(exports)
 
 
-def _add_secrets(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_secrets(commands: "argparse._SubParsersAction[_Parser]") -> None:
     """Add the commands that ask for secrets: as arguments, others on the machine would see them."""
     known = commands.add_parser(
         "credentials", help="enter what Syncline is known by at an app; its secret is asked for"
@@ -51,7 +62,7 @@ def _add_secrets(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_json(renewed)
 
 
-def _add_setup(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_setup(commands: "argparse._SubParsersAction[_Parser]") -> None:
     """Add the commands that change what is set up by files."""
     for name, what in (
         ("plan", "show what a file would change"),
@@ -81,7 +92,7 @@ def _add_setup(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def parser() -> argparse.ArgumentParser:
     """Return the commands and what each takes."""
-    found = argparse.ArgumentParser(
+    found = _Parser(
         prog="syncline",
         description="See how everything stands and why, and change what is set up.",
         epilog="\n".join((WHERE, "exit codes:", *(f"  {code:<4} {text}" for code, text in EXITS.items()))),

@@ -1,6 +1,9 @@
 """The command `syncline`: one tree, light to start, for people and for programs."""
 
+import argparse
+import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 
 from services.console.commands import jobs, people
+from services.console.commands.__main__ import main
 from services.console.commands.parser import parser
 from tests.docs.command_reference import commands
 from tests.services.console.window import Window
@@ -54,8 +58,55 @@ def test_the_command_runs_from_any_folder(tmp_path: Path) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith("usage: syncline")
     wrong = subprocess.run([script, "plam", "x"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert wrong.returncode == 2
+    assert wrong.returncode == 1
     assert "plam" in wrong.stderr
+
+
+def words_of(name: str, command: argparse.ArgumentParser) -> list[str]:
+    """Return a command with as little as it takes."""
+    needed = [row for row in command._actions if not isinstance(row, argparse._SubParsersAction)]
+    words = name.split()
+    for row in needed:
+        if not row.option_strings and row.nargs not in {"?", "*"}:
+            words.append(str(next(iter(row.choices))) if row.choices else "x")
+        elif row.option_strings and row.required:
+            words += [row.option_strings[0], "x"]
+    return words
+
+
+def test_exit_codes_mean_the_same_everywhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What is not written right differs from what `plan` finds; what cannot be done ends with 1, and a sentence."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SYNCLINE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.setenv("SYNCLINE_REDIS_URL", "redis://127.0.0.1:1")
+    monkeypatch.setattr("sys.stdin", io.StringIO("x\nx\n"))
+    for name, command, _ in commands(parser()):
+        words = words_of(name, command)
+        with pytest.raises(SystemExit) as wrong:
+            main([*words, "--no-such-option"])
+        told = capsys.readouterr()
+        assert (wrong.value.code, told.out) == (1, ""), name
+        assert told.err.startswith("usage: syncline"), name
+        assert main(words) == 1, name
+        told = capsys.readouterr()
+        assert len(told.err.splitlines()) == 1, name
+
+
+def test_a_reader_who_has_read_enough_ends_a_command_quietly() -> None:
+    """As `head` does."""
+    code = (
+        "import sys, services.console.commands.__main__ as command;"
+        "command._BY_API['apps'] = lambda given: print('x' * 100_000) or 0; sys.exit(command.main(['apps']))"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        told = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, check=False
+        )
+    assert (told.returncode, told.stderr) == (141, b"")
 
 
 def test_the_console_itself_takes_no_commands() -> None:
