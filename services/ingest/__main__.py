@@ -40,9 +40,7 @@ def wire(service: Service) -> None:
     hydrate = Hydrate(service.store, service.bus, service.setups, caller, together=InThreads("hydrate", width=8))
     consumer = SupervisedConsumer(
         settings,
-        Subscription(
-            group=GROUP, topics=(topics.NOTICES,), handle=hydrate.handle, batch=settings.poll_batch, span="all"
-        ),
+        Subscription(group=GROUP, topics=(topics.NOTICES,), handle=hydrate.handle, batch=settings.poll_batch),
         bus=service.bus,
         metrics=service.metrics,
         clock=service.clock,

@@ -53,7 +53,6 @@ def wire(service: Service) -> None:
                     topics=(topic,),
                     handle=write.handle,
                     batch=batch_of(service.setups.apps[app]),
-                    span="all",
                     linger_s=LINGER_S if backfill else 0.0,
                 ),
                 bus=service.bus,

@@ -19,6 +19,9 @@ REBALANCE: Final[tuple[type[Exception], ...]] = (
     errors.RetriableError,
 )
 """What a rebalance, a broker that moves or a broker that is away looks like to a consumer: drop and poll again."""
+ALL_FETCHED: Final = 2**31 - 1
+"""How many records a poll of a consumer that pauses partitions may return: all that were fetched. Of a partition that
+is paused after a part was returned, kafka-python 3.0 keeps the rest until some fetch brings nothing."""
 
 
 class KafkaFault(Exception):  # noqa: N818 - read by an operator as a sentence

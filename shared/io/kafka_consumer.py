@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from kafka import KafkaConsumer, OffsetAndMetadata
 from kafka.errors import FencedInstanceIdError, KafkaError
@@ -13,10 +13,20 @@ from pydantic import BaseModel
 from shared import logs
 from shared.io.handling import Handler, by_name, process
 from shared.io.health import Progress
-from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, is_member, poll, subscribe
+from shared.io.kafka import (
+    ALL_FETCHED,
+    REBALANCE,
+    WITHOUT_METRICS,
+    KafkaFault,
+    client_config,
+    is_member,
+    poll,
+    subscribe,
+)
 from shared.io.kafka_client import make_client
 from shared.io.kafka_reader import received
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, run_blocking
+from shared.io.shares import Shares
 from shared.metrics import Metrics
 from shared.settings import Settings
 from shared.topics import Topic
@@ -26,7 +36,7 @@ M = TypeVar("M", bound=BaseModel)
 _POLL_MS: Final = 500
 _FETCH_MS: Final = 1000
 """Longest wait of a broker for the first message, so that an idle consumer asks seldom. A message is sent at once all
-the same; only a batch that was put back may have to wait so long for the fetch that is under way."""
+the same."""
 _COMMIT_MS: Final = 5000
 _COMMIT_EVERY_S: Final = 0.2
 """How long the offsets of handled batches may wait to be committed together: small batches, as while people edit, would
@@ -46,9 +56,7 @@ class Subscription(Generic[M]):
     topics: tuple[Topic[M], ...]
     handle: Handler[M]
     batch: int
-    """Most messages handed over at once."""
-    span: Literal["partition", "all"] = "partition"
-    """Hand over each partition by itself, or all that a poll brought as one batch."""
+    """Most messages handed over at once, in fair shares of all partitions."""
     linger_s: float = 0.0
     """How long to wait for a batch to fill once its first message is there; for work where calls count, not time."""
     member: str = ""
@@ -81,6 +89,9 @@ class SupervisedConsumer(Generic[M]):
         self._progress = progress
         self._topics = by_name(subscription.topics)
         self._assigned: frozenset[tuple[str, int]] | None = None
+        self._waiting: Shares[Any, Any] = Shares()
+        self._generation = -1
+        """Of the group, when what waits was fetched."""
         self._handled: dict[Any, int] = {}
         """By partition, where to go on after what was handled and is not committed yet."""
         self._due = 0.0
@@ -121,7 +132,7 @@ class SupervisedConsumer(Generic[M]):
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",  # a new group must not miss what came before it
                 allow_auto_create_topics=False,
-                max_poll_records=self._plan.batch,
+                max_poll_records=ALL_FETCHED,
                 session_timeout_ms=session_ms,
                 heartbeat_interval_ms=session_ms // 4,
                 max_poll_interval_ms=int(1000 * (self._settings.watchdog_s + 30)),  # the watchdog bites first
@@ -137,9 +148,9 @@ class SupervisedConsumer(Generic[M]):
         try:
             if self._handled and time.monotonic() >= self._due:
                 self._commit(consumer)
-            found = poll(consumer, self._wait_ms())
-            if found and self._plan.linger_s:
-                self._gather(consumer, found, stop)
+            self._fetch(consumer, 0 if self._waiting else self._wait_ms())
+            if self._waiting and self._plan.linger_s:
+                self._gather(consumer, stop)
         except FencedInstanceIdError:
             raise
         except REBALANCE as error:
@@ -149,21 +160,34 @@ class SupervisedConsumer(Generic[M]):
         self._note_assignment(consumer)
         if is_member(consumer):
             self._away.over(group=self._plan.group)
-        batches = [{part: records} for part, records in found.items()]
-        if self._plan.span == "all" and found:
-            batches = [found]
-        for number, batch in enumerate(batches):
-            if stop.is_set() or not self._settle(batch, stop):
-                for undone in batches[number:]:
-                    self._put_back(consumer, undone)
-                return
+        batch = {} if stop.is_set() else self._waiting.take(self._plan.batch)
+        if batch and not self._settle(batch, stop):
+            self._waiting.put_back(batch)
 
-    def _gather(self, consumer: Any, found: dict[Any, list[Any]], stop: threading.Event) -> None:
-        """Add to what a poll found until the batch is full, or the time is over."""
+    def _fetch(self, consumer: Any, wait_ms: int) -> None:
+        """Take what the client has fetched, but no more of a partition of which something waits."""
+        paused, waiting = consumer.paused(), self._waiting.parts & consumer.assignment()
+        consumer.pause(*(waiting - paused))
+        consumer.resume(*(paused - waiting))
+        self._waiting.add(poll(consumer, wait_ms))
+        generation = consumer.group_metadata().generation_id
+        if waiting and generation != self._generation:
+            self._read_again(consumer)
+        self._generation = generation
+
+    def _read_again(self, consumer: Any) -> None:
+        """Forget what was fetched before a rebalance: others may have had the partitions since, and handled it."""
+        mine = consumer.assignment()
+        for part, record in self._waiting.clear().items():
+            if part in mine:
+                consumer.seek(part, record.offset)
+        self._outrun = True
+
+    def _gather(self, consumer: Any, stop: threading.Event) -> None:
+        """Wait until the batch is full, or the time is over."""
         deadline = time.monotonic() + self._plan.linger_s
-        while sum(map(len, found.values())) < self._plan.batch and time.monotonic() < deadline and not stop.is_set():
-            for part, records in poll(consumer, 50).items():
-                found.setdefault(part, []).extend(records)
+        while len(self._waiting) < self._plan.batch and time.monotonic() < deadline and not stop.is_set():
+            self._fetch(consumer, 50)
 
     def _settle(self, batch: dict[Any, list[Any]], stop: threading.Event) -> bool:
         """Handle one batch and note that it can be committed; False when it, and all after it, has to come again."""
@@ -231,13 +255,6 @@ class SupervisedConsumer(Generic[M]):
     def _rebalanced(self, where: str, error: Exception) -> None:
         self._away.begun(group=self._plan.group, where=where, detail=repr(error))
         self._metrics.count("retries_total", topic=self._plan.topics[0].name, cause="rebalance")
-
-    def _put_back(self, consumer: Any, batch: dict[Any, list[Any]]) -> None:
-        """Have a batch fetched again. Partitions that went elsewhere start there at the committed offset."""
-        mine = consumer.assignment()
-        for part, records in batch.items():
-            if part in mine:
-                consumer.seek(part, records[0].offset)
 
     def _note_assignment(self, consumer: Any) -> None:
         now = frozenset((part.topic, part.partition) for part in consumer.assignment())

@@ -20,7 +20,16 @@ from shared.core.outcomes import Done, Outcome, Park
 from shared.io.envelope import Raw, Received, unwrap
 from shared.io.handling import follow_up, report
 from shared.io.health import Progress
-from shared.io.kafka import REBALANCE, WITHOUT_METRICS, KafkaFault, client_config, is_member, poll, subscribe
+from shared.io.kafka import (
+    ALL_FETCHED,
+    REBALANCE,
+    WITHOUT_METRICS,
+    KafkaFault,
+    client_config,
+    is_member,
+    poll,
+    subscribe,
+)
 from shared.io.kafka_client import make_client
 from shared.io.kafka_consumer import SETTLE_S
 from shared.io.kafka_producer import KafkaBus
@@ -163,7 +172,7 @@ class LaterLoop:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 allow_auto_create_topics=False,
-                max_poll_records=self._settings.poll_batch,
+                max_poll_records=ALL_FETCHED,
                 session_timeout_ms=session_ms,
                 heartbeat_interval_ms=session_ms // 4,
                 fetch_max_wait_ms=_POLL_MS,
