@@ -1,7 +1,7 @@
 """Turns a sync's settings into a policy that is ready to run."""
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -65,7 +65,7 @@ def compile_policy(
         ),
         match=_match_rule(sync, type_, rules),
         match_settings=sync.match,
-        associations=tuple(_association(sync, row, bindings.values()) for row in sync.associations),
+        associations=tuple(_association(sync, row, bindings) for row in sync.associations),
     )
 
 
@@ -151,7 +151,7 @@ def _side(
         create=target_of_other and create and binding.create != "never",
         enters=_open(sync.direction, opposite(side)),
         fields=frozenset(mapped | {*identifying.values(), *roles.values()}),
-        links=frozenset(row.label for row in sync.associations) & {row.label for row in binding.associations},
+        links=frozenset(row.named(side) for row in sync.associations) & {row.label for row in binding.associations},
         identifiers=frozenset(identifying.values()),
         required=(*alone, *binding.required_any),
         identify=_identifier(
@@ -271,13 +271,13 @@ def _rule(sync: Sync, mapping: FieldMapping, context: LensContext, infos: Infos)
     )
 
 
-def _association(sync: Sync, row: AssociationMapping, bindings: Iterable[Binding]) -> Flow:
+def _association(sync: Sync, row: AssociationMapping, bindings: Mapping[Side, Binding]) -> Flow:
     """Compile an association: its values are pairs of another sync, several where both apps allow several."""
-    ends = [end for binding in bindings for end in binding.associations if end.label == row.label]
+    ends = [end for side in SIDES for end in bindings[side].associations if end.label == row.named(side)]
     return Flow(
         key=link_name(row.label),
-        left=row.label,
-        right=row.label,
+        left=row.named("L"),
+        right=row.named("R"),
         get=_itself,
         put=_itself,
         same=operator.eq,

@@ -5,17 +5,19 @@ deleted. When the object is back, all records of the sync are read.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from shared import logs, topics
-from shared.core.connector import FoundObject
+from shared.core.connector import FoundObject, OwnObjects
 from shared.core.syncs import Job
 from shared.io.ports import Bus, Caller, Clock, Outbound, run_blocking
 from shared.messages import JobDoc, ObjectFound, SetupDoc
 from shared.setups import Setups
 
 _WAIT_S: Final = 2.0
+_ROUND_MS: Final = 30_000
+"""For how long an answer counts for all objects of an account: each costs calls."""
 _log = logs.get(__name__)
 
 
@@ -27,6 +29,8 @@ class ObjectWatch:
     caller: Caller
     bus: Bus
     clock: Clock
+    _asked: dict[str, tuple[int, Sequence[FoundObject]]] = field(default_factory=dict, init=False)
+    """By connection, when its account was asked last, and what it has."""
 
     def watched(self) -> list[tuple[str, str]]:
         """List the objects to look at, each by connection and name, also those that are gone."""
@@ -40,12 +44,20 @@ class ObjectWatch:
         own = self.setups.app_of(connection).own_objects
         if own is None:
             return False
-        exchange = own.find(self.setups.session(connection))
-        found = run_blocking(self.caller.run(connection, exchange, wait_s=_WAIT_S))
-        now = self._as_found(known, found)
+        now = self._as_found(known, self._found(connection, own))
         if (now.object, now.gone) != (known.object, known.gone):
             self._tell(known, now)
         return not now.gone and not known.gone
+
+    def _found(self, connection: str, own: OwnObjects) -> Sequence[FoundObject]:
+        """Ask an account for its objects, once for all of them that are looked at in one round."""
+        at_ms, asked = self.clock.now_ms(), self._asked.get(connection)
+        if asked is not None and 0 <= at_ms - asked[0] < _ROUND_MS:
+            return asked[1]
+        exchange = own.find(self.setups.session(connection))
+        found = run_blocking(self.caller.run(connection, exchange, wait_s=_WAIT_S))
+        self._asked[connection] = at_ms, found
+        return found
 
     def _as_found(self, known: ObjectFound, found: Sequence[FoundObject]) -> ObjectFound:
         name, at_ms = known.object.name, self.clock.now_ms()
@@ -57,7 +69,8 @@ class ObjectWatch:
         if one.id != known.object.id:
             gone = f"{where} has another object {name!r} than the one that this sync was set up for"
             return known.model_copy(update={"gone": gone, "at_ms": at_ms})
-        return ObjectFound(connection=known.connection, object=one.without_options(), at_ms=at_ms)
+        now = one.as_known(known.object).without_options()
+        return ObjectFound(connection=known.connection, object=now, at_ms=at_ms)
 
     def _tell(self, known: ObjectFound, now: ObjectFound) -> None:
         place = f"{now.connection}/{now.object.name}"

@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from shared.core.demands import ConnectionField, Limit, Place, Scope
 from shared.core.fields import FieldInfo as FieldInfo  # noqa: PLC0414 - whoever declares an app takes all words from here
+from shared.core.fields import FoundAssociation as FoundAssociation  # noqa: PLC0414
 from shared.core.fields import FoundObject as FoundObject  # noqa: PLC0414
 from shared.core.fields import Option as Option  # noqa: PLC0414
 from shared.core.oauth import Asked, Code, Tokens
@@ -308,10 +309,9 @@ class Association:
 
     label: str
     to: str
-    kind: Literal["lookup", "endpoint", "child_rows", "text"]
-    primary: bool = False
+    """The object at the other end."""
     max_links: int | None = None
-    own_events: bool = False
+    """How many records it may lead to; None for any number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,21 @@ class FieldInfo(Frozen):
     """The most decimals that a number of it has."""
 
 
+class FoundAssociation(Frozen):
+    """An association of such an object."""
+
+    name: str
+    """What settings call it."""
+    to: str
+    """The object at the other end, as settings call it."""
+    to_id: str = ""
+    """What the app's calls name that object by."""
+    ids: tuple[str, ...] = ()
+    """What the app's calls name the association by."""
+    max_links: int | None = None
+    """How many records it may lead to; None for any number."""
+
+
 class FoundObject(Frozen):
     """An object that one account has, and its app does not declare."""
 
@@ -49,8 +64,28 @@ class FoundObject(Frozen):
     type: str = "record"
     """The type whose rules its records follow, where settings name none."""
     fields: tuple[FieldInfo, ...] = ()
+    associations: tuple[FoundAssociation, ...] = ()
+
+    def as_known(self, known: "FoundObject | None") -> "FoundObject":
+        """Return the object with its associations as settings know them already.
+
+        One that people rename keeps its name here, and whether it leads to one record or to several: pairs were
+        settled by both.
+        """
+        before = {one.ids: one for one in known.associations} if known is not None else {}
+        rows = (_as_known(one, before.get(one.ids)) for one in self.associations)
+        return self.model_copy(update={"associations": tuple(rows)})
 
     def without_options(self) -> "FoundObject":
         """Return the object as settings keep it: who sets a sync up is asked for the options of its fields anew."""
         fields = tuple(info.model_copy(update={"options": ()}) for info in self.fields)
         return self.model_copy(update={"fields": fields})
+
+
+def _as_known(now: FoundAssociation, known: FoundAssociation | None) -> FoundAssociation:
+    if known is None:
+        return now
+    many = known.max_links != 1
+    return now.model_copy(
+        update={"name": known.name, "max_links": now.max_links if many == (now.max_links != 1) else known.max_links}
+    )

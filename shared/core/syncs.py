@@ -48,11 +48,17 @@ class AssociationMapping(Frozen):
     to: str = Field(examples=["companies"])
     """The sync that holds the other end."""
     label: str = Field(examples=["company"])
-    """The association's name in both apps' bindings."""
+    """The association's name in both apps, or in the left one."""
+    right_label: str = Field(default="", examples=["p_garage"])
+    """Its name in the right app, where it is another one."""
     direction: Direction = Field(default="two_way", examples=["to_right"])
     """Which way it travels."""
     clears: Literal["keep", "propagate"] = Field(default="keep", examples=["propagate"])
     """Whether an association that is removed on one side is removed on the other."""
+
+    def named(self, side: Side) -> str:
+        """Return the association's name in the app of one side."""
+        return self.right_label or self.label if side == "R" else self.label
 
 
 class SyncSettings(Frozen):

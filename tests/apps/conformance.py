@@ -38,6 +38,15 @@ class Conformance:
         told = any("association" in feed.covers for feed in world.binding.feeds)
         assert (told or world.binding.link_feed is not None) == bool(world.binding.associations)
 
+    def test_each_association_leads_to_an_object_that_can_be_synced(self, world: World) -> None:
+        """Under a label of its own, by which settings name it."""
+        own = world.app.own_objects
+        found = world.driver.run(own.find(world.session)) if own is not None else ()
+        labels = [row.label for row in world.binding.associations]
+        assert len(set(labels)) == len(labels)
+        assert {row.to for row in world.binding.associations} <= {*world.app.objects, *(one.name for one in found)}
+        assert all(row.max_links is None or row.max_links > 0 for row in world.binding.associations)
+
     def test_each_feed_tells_what_it_covers(self, world: World) -> None:
         """What one feed is said to tell does not hang on another one, which may be late or fail."""
         edited, deleted = world.person_creates([world.sample(1), world.sample(2)])
@@ -72,6 +81,9 @@ class Conformance:
         assert (made.object, made.type) == (one.name, one.type)
         assert made.type in OBJECTS
         assert [(info.name, info.type) for info in made.fields] == [(info.name, info.type) for info in one.fields]
+        assert [(row.label, row.to, row.max_links) for row in made.associations] == [
+            (row.name, row.to, row.max_links) for row in one.associations
+        ]
         record = world.made().id
         (report,) = world.driver.run(made.read(world.session, [record], world.names))
         assert isinstance(report, Report)

@@ -8,11 +8,12 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from shared.apps.hubspot import HUBSPOT
-from shared.core.connector import AppError, Session
-from shared.core.records import Fields, FieldType
+from shared.core.connector import AppError, Change, Refused, Session, Written
+from shared.core.records import Fields, FieldType, LinkChange, Report
 from tests.apps.conformance import Conformance
 from tests.apps.driver import Driver
 from tests.apps.test_hubspot_conformance import Portal
+from tests.apps.world import marker
 
 _portals = count(6001)
 
@@ -20,6 +21,9 @@ _portals = count(6001)
 @dataclass(kw_only=True)
 class Garage(Portal):
     """An account with cars."""
+
+    types: dict[str, int]
+    """The types that `edit` associates cars by."""
 
     def sample(self, number: int) -> Fields:
         """Return a car."""
@@ -52,7 +56,14 @@ class TestCars(Conformance):
             number, "Car", required=["plate"], plate="string", built="date", price="number", colour="string",
             note="string",
         )  # fmt: skip
-        admin.add_object(number, "boat", name="string")
+        boat = admin.add_object(number, "boat", name="string")["objectTypeId"]
+        types = {
+            "contact": admin.associate(number, made["objectTypeId"], "contacts"),
+            "driver": admin.associate(
+                number, made["objectTypeId"], "contacts", label="Main driver", inverseLabel="Drives", most=1
+            ),
+            "boat": admin.associate(number, boat, made["objectTypeId"]),
+        }
         driver = Driver(base_url=server.url, headers=HUBSPOT.auth[1].headers({"access_token": f"pat-{number}"}))
         session, own = Session(connection="c"), HUBSPOT.own_objects
         assert own is not None
@@ -63,7 +74,7 @@ class TestCars(Conformance):
         driver.run(binding.prepare(session))
         yield Garage(
             app=HUBSPOT, binding=binding, session=session, driver=driver, text="note", bad={"price": "a dozen"},
-            admin=admin, number=number, path=made["fullyQualifiedName"],
+            admin=admin, number=number, path=made["fullyQualifiedName"], types=types,
         )  # fmt: skip
         admin.close()
 
@@ -100,3 +111,79 @@ class TestCars(Conformance):
         with pytest.raises(AppError) as caught:
             world.kept(["crm.objects.contacts.read"])
         assert caught.value.code == "scope_missing"
+
+    def test_associations_are_found_with_their_labels_and_limits(self, world: Garage) -> None:
+        """What they may lead to by the account's limits, once what cannot be synced is left out."""
+        own = world.app.own_objects
+        assert own is not None
+        world.admin.associate(world.number, world.path, "tickets")
+        world.driver.calls.clear()
+        cars, boats = world.driver.run(own.find(world.session))
+        assert [(one.name, one.to, one.max_links) for one in cars.associations] == [
+            ("contact", "contact", None),
+            ("contact.main_driver", "contact", 1),
+            ("p_boat", "p_boat", None),
+        ]
+        assert [(one.name, one.to, one.to_id) for one in boats.associations] == [("p_Car", "p_Car", cars.id)]
+        assert len(world.driver.calls) == 5, "the schemas, the limits, and each two types"
+
+    def test_a_label_that_is_renamed_keeps_its_name_and_a_limit_its_kind(self, world: Garage) -> None:
+        """Pairs were settled by both."""
+        own = world.app.own_objects
+        assert own is not None
+        (cars, _) = world.driver.run(own.find(world.session))
+        plain, driver, boat = cars.associations
+        renamed = driver.model_copy(update={"name": "contact.owner", "max_links": 3})
+        now = cars.model_copy(update={"associations": (plain.model_copy(update={"max_links": 5}), renamed)})
+        assert now.as_known(cars).associations == (plain.model_copy(update={"max_links": 5}), driver)
+        assert now.as_known(None) == now
+        assert cars.as_known(now).associations == (plain, renamed.model_copy(update={"name": "contact.owner"}), boat)
+
+    def test_a_type_that_is_hidden_from_us_has_no_associations(self, world: Garage) -> None:
+        """The object itself is found all the same."""
+        token = f"pat-{next(_portals)}"
+        scopes = ["crm.schemas.custom.read"]
+        world.admin.call("POST", f"accounts/{world.number}/tokens", {"token": token, "scopes": scopes})
+        driver = Driver(base_url=world.driver.base_url, headers={"Authorization": f"Bearer {token}"})
+        own = world.app.own_objects
+        assert own is not None
+        assert [one.associations for one in driver.run(own.find(world.session))] == [(), ()]
+
+    def test_associations_are_written_and_read_by_label(self, world: Garage) -> None:
+        """Numbers of types that accounts define are HubSpot's own numbers, too: each is named with its category."""
+        ann, bob = world.admin.load(world.number, contacts=[{"firstname": "Ann"}, {"firstname": "Bob"}])["contacts"]
+        create = Change(
+            key="k", marker=marker(1), fields=world.sample(1),
+            links={"contact": LinkChange(add=(bob,)), "contact.main_driver": ann},
+        )  # fmt: skip
+        (made,) = world.create(create)
+        assert isinstance(made, Written)
+        assert made.report.links == {"contact": (ann, bob), "contact.main_driver": ann}
+        links = {"contact.main_driver": bob}
+        (moved,) = world.update(Change(key="m", id=made.report.id, links=links, expected=made.report.version))
+        assert isinstance(moved, Written)
+        names = ["plate", "@contact", "@contact.main_driver", "@p_boat"]
+        (read,) = world.driver.run(world.binding.read(world.session, [made.report.id], names))
+        assert isinstance(read, Report)
+        assert read.links == {"contact": (ann, bob), "contact.main_driver": bob, "p_boat": ()}
+        feed = world.binding.link_feed
+        assert feed is not None
+        told = world.driver.run(feed.read(world.session, [made.report.id], ["contact.main_driver"]))
+        assert told == {made.report.id: {"contact.main_driver": bob}}
+        unset = Change(key="u", id=made.report.id, links={"contact.main_driver": None}, expected=read.version)
+        assert isinstance(world.update(unset)[0], Written)
+        (read,) = world.driver.run(world.binding.read(world.session, [made.report.id], names))
+        assert isinstance(read, Report)
+        assert read.links == {"contact": (ann, bob), "contact.main_driver": None, "p_boat": ()}
+
+    def test_an_association_beyond_the_accounts_limit_is_refused(self, world: Garage) -> None:
+        """The refusal names the association, and the record keeps what it has."""
+        full = f"p{world.number}_boat"
+        boats = [world.admin.edit(world.number, "create", full, properties={"name": name}) for name in ("A", "B")]
+        call = {"from": world.path, "to": full, "most": 1}
+        world.admin.call("POST", f"accounts/{world.number}/associations", call)
+        made = world.made()
+        links = {"p_boat": LinkChange(add=tuple(boats))}
+        (told,) = world.update(Change(key="l", id=made.id, links=links, expected=made.version))
+        assert isinstance(told, Refused)
+        assert (told.code, told.field) == ("association_limit", "@p_boat")

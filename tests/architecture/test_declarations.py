@@ -10,14 +10,12 @@ from tests.architecture.declarations import source, unread
 ROOT: Final = Path(__file__).parents[2]
 DECLARING: Final = ("shared.core.connector", "shared.core.demands", "shared.core.fields")
 READING: Final = ("tests/apps/driver.py", "tests/apps/conformance.py", "tests/apps/world.py", "tests/docs/reference.py")
-_OTHERS: Final = frozenset({"Association"})
-"""Classes whose attributes are another's: the flows that carry associations decide what apps declare of them."""
 
 
 def test_everything_that_is_declared_is_read() -> None:
     paths = [path for folder in ("shared", "services") for path in sorted((ROOT / folder).rglob("*.py"))]
     sources = [source(path, ROOT) for path in (*paths, *(ROOT / name for name in READING))]
-    assert {name for name in unread(sources, DECLARING) if name.split(".")[0] not in _OTHERS} == set()
+    assert unread(sources, DECLARING) == set()
 
 
 def test_an_attribute_is_read_only_where_its_own_class_is() -> None:

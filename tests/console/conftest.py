@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.console.planner import Planner
 from tests.services.console.provider import ProviderServer
+
+
+@pytest.fixture(name="planner")
+def _planner() -> Planner:
+    return Planner()
 
 
 @pytest.fixture(name="provider", scope="session")

@@ -15,11 +15,6 @@ ANN: Final = Person(id="1", email="ann@x.example")
 BOB: Final = Person(id="2", email="bob@x.example")
 
 
-@pytest.fixture(name="planner")
-def _planner() -> Planner:
-    return Planner()
-
-
 def test_a_plan_is_made_of_values_alone(planner: Planner) -> None:
     rows = crm("one"), book("cards"), between("one", "cards")
     assert [change.key for change in planner.plan(*rows).changes] == [

@@ -11,12 +11,6 @@ from shared.core.records import FieldType
 from tests.apps.tables import TABLES
 from tests.console.planner import PAUSED, Planner, between, book, crm, lines
 
-
-@pytest.fixture(name="planner")
-def _planner() -> Planner:
-    return Planner()
-
-
 # Types and their rules
 
 

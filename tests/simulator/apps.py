@@ -47,8 +47,8 @@ Kind = Literal["ordered", "opaque"]
 CLUBS: Final = "clubs"
 """An association with several ends: the companies that a person likes."""
 _ASSOCIATIONS: Final = (
-    Association(label="company", to="company", kind="endpoint", max_links=1),
-    Association(label=CLUBS, to="company", kind="endpoint"),
+    Association(label="company", to="company", max_links=1),
+    Association(label=CLUBS, to="company"),
 )
 
 

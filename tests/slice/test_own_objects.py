@@ -60,6 +60,7 @@ class Library(Polling):
 
     def look(self, connection: str, name: str) -> list[str]:
         """Look at a table as ingest does, take what the settings say then, and return the syncs that are read anew."""
+        self.clock.advance(600_000)
         self.watch.look(connection, name)
         for stored in self._told.poll(0):
             self.set_up("object", stored.key.partition(":")[2], stored.message)
@@ -171,6 +172,20 @@ def test_a_table_that_goes_takes_no_record_with_it_and_its_changes_wait(library:
     (pair,) = library.pairs("books")
     assert [end.life for end in (pair.L, pair.R) if end is not None] == [Life.ALIVE] * 2
     assert not any(isinstance(outcome, Park) for _, _, outcome in library.trail)
+
+
+def test_tables_of_one_account_that_are_looked_at_together_are_asked_for_once(library: Library) -> None:
+    """An account may have to be asked much to say all of its objects."""
+    library.accounts["ours"].make("novels", COLUMNS)
+    library.find_own("ours")
+    objects, calls = library.watch.objects, library.drivers["ours"].calls
+    calls.clear()
+    assert objects.look("ours", "books")
+    assert objects.look("ours", "novels")
+    assert [call.path for call in calls] == ["tables"]
+    library.clock.advance(600_000)
+    assert objects.look("ours", "novels")
+    assert [call.path for call in calls] == ["tables", "tables"]
 
 
 def test_another_table_of_the_same_name_is_not_taken_for_it(library: Library) -> None:

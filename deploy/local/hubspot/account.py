@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
+from deploy.local.hubspot.association_types import AssociationTypes
 from deploy.local.hubspot.catalogue import OBJECT_TYPES, ObjectType, custom
 from deploy.local.hubspot.events import Hook, Subscription, events_of
 from deploy.local.hubspot.faults import Faults
@@ -102,7 +103,8 @@ class Account:
     def __init__(self, portal_id: int, settings: Settings, journal: Journal) -> None:
         self.portal_id = portal_id
         self.settings = settings
-        self.store = Store()
+        self.associations = AssociationTypes()
+        self.store = Store(self.associations.rows)
         self.properties: dict[str, dict[str, Property]] = {
             kind.name: {prop.name: prop for prop in kind.properties} for kind in OBJECT_TYPES
         }
@@ -206,6 +208,8 @@ class Account:
         for known in (self.custom, self.schemas, self.properties, self.groups, self.store.tables):
             known.pop(name, None)
         self._custom = {row for row in self._custom if row[0] != name}
+        self.associations.forget(name)
+        self.store.links = {ends: links for ends, links in self.store.links.items() if name not in ends}
 
     def set_property(self, kind: str, prop: Property) -> None:
         """Add or replace a property of an object type."""
@@ -227,6 +231,7 @@ class Account:
             "settings": asdict(self.settings),
             "schemas": list(self.schemas.values()),
             "schemas_made": self._schemas_made,
+            "associations": self.associations.config(),
             "properties": [
                 {"object": kind, **asdict(self.properties[kind][name])} for kind, name in sorted(self._custom)
             ],
@@ -243,6 +248,7 @@ class Account:
             self.remove_custom(name)
         for name in kept.keys() - self.custom.keys():
             self.add_custom(custom(self.portal_id, kept[name]), kept[name])
+        self.associations.restore(config.get("associations", {}))
         rows = [(row.pop("object"), _property(row)) for row in config["properties"]]
         for kind, name in self._custom - {(kind, prop.name) for kind, prop in rows}:
             self.remove_property(kind, name)

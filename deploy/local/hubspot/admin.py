@@ -57,6 +57,7 @@ class Admin:
             ("GET", "faults"): lambda account, *_: {"rules": account.faults.report()},
             ("PUT", "faults"): self._set_faults,
             ("POST", "schemas"): self._schemas,
+            ("POST", "associations"): self._associate,
             ("POST", "edits"): self._edits,
             ("POST", "load"): self._load,
             ("GET", "audit"): self._audit,
@@ -96,7 +97,7 @@ class Admin:
             if len(steps) == 4 and (method, name) == ("POST", "properties"):
                 return self._add_property(account, object_type(steps[3], account).name, body)
             if len(steps) == 5 and (method, name) == ("GET", "associations"):
-                ends = object_type(steps[3]).name, object_type(steps[4]).name
+                ends = object_type(steps[3], account).name, object_type(steps[4], account).name
                 links = account.store.links.get(ends, {})
                 return {
                     one: {other: sorted(types) for other, types in end.items()} for one, end in links.items() if end
@@ -199,6 +200,18 @@ class Admin:
         kind = schemas.define(account, body, self._world.clock())
         self._world.save()
         return schemas.show(account, kind)
+
+    def _associate(self, account: Account, body: Body, _: Query) -> Body:
+        """Let records of two types be associated: plainly, under a `label`, and with as many (`most`) as is said."""
+        types = account.associations
+        ends = object_type(body["from"], account).name, object_type(body["to"], account).name
+        row = types.associate(*ends)
+        if body.get("label"):
+            row = types.label(*ends, body["label"], body.get("inverseLabel", ""))
+        if body.get("most"):
+            types.limits[row.type_id] = int(body["most"])
+        self._world.save()
+        return {"typeId": row.type_id, "number": row.number, "category": row.category}
 
     def _webhooks(self, account: Account) -> Body:
         counts: Mapping[str, int] = self._dispatcher.counts.get(account.portal_id, {})

@@ -3,20 +3,12 @@
 from typing import Any
 
 from deploy.local.hubspot import records
-from deploy.local.hubspot.catalogue import ASSOCIATIONS_BY_ID, AssociationType, between
+from deploy.local.hubspot.catalogue import AssociationType, ObjectType
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found
-from deploy.local.hubspot.http import Answer, Call, batch, need_text, object_type, paged
+from deploy.local.hubspot.http import Answer, Call, batch, need_text, paged
 from deploy.local.hubspot.store import Record
 
 READ_BATCH, WRITE_BATCH = 1_000, 2_000
-CATEGORY = "HUBSPOT_DEFINED"
-
-
-def labels(call: Call) -> Answer:
-    """GET the association types from one object type to another."""
-    source, target = _ends(call)
-    rows = [{"category": CATEGORY, "typeId": row.type_id, "label": row.label} for row in between(source, target)]
-    return Answer(200, {"results": rows})
 
 
 def list_page(call: Call) -> Answer:
@@ -30,7 +22,7 @@ def list_page(call: Call) -> Answer:
     ends = sorted(call.account.store.linked(source, record.id, target).items(), key=lambda end: int(end[0]))
     rest = [end for end in ends if int(end[0]) > int(start or 0)]
     page = rest[:limit]
-    results = [_end(*end) for end in page]
+    results = [_end(call, *end) for end in page]
     return Answer(200, paged(results, page[-1][0] if len(rest) > limit else None))
 
 
@@ -46,7 +38,7 @@ def put(call: Call) -> Answer:
     source, target = _ends(call)
     if not isinstance(call.body, list):
         raise invalid_input("the body must be a list of association types")
-    numbers = _type_ids(call.body, source, target)
+    numbers = _type_ids(call, call.body, source, target)
     one, other = _pair(call, source, call.params["id"], target, call.params["toId"])
     records.link(call.account, source, one.id, target, other.id, numbers, call.author)
     return Answer(201, _labelled(call, source, one, target, other))
@@ -68,9 +60,9 @@ def batch_read(call: Call) -> Answer:
         key = need_text(row, "id")
         ends = call.account.store.linked(source, key, target)
         if ends:
-            results.append({"from": {"id": key}, "to": [_end(*end) for end in ends.items()]})
+            results.append({"from": {"id": key}, "to": [_end(call, *end) for end in ends.items()]})
         else:
-            one, many = object_type(source).singular, object_type(target).singular
+            one, many = _kind(call, source).singular, _kind(call, target).singular
             error = ApiError(
                 404,
                 "OBJECT_NOT_FOUND",
@@ -89,14 +81,18 @@ def batch_create(call: Call) -> Answer:
     plans = []
     for row in call.inputs(WRITE_BATCH):
         one, other = _ids(row)
-        plans.append((one, other, _type_ids(row.get("types"), source, target)))
+        plans.append((one, other, _type_ids(call, row.get("types"), source, target)))
     for one_id, other_id, numbers in plans:
         try:
             first, second = _pair(call, source, one_id, target, other_id)
         except ApiError as error:
             errors.append(error.item({"fromObjectId": [one_id], "toObjectId": [other_id]}))
             continue
-        records.link(call.account, source, first.id, target, second.id, numbers, call.author)
+        try:
+            records.link(call.account, source, first.id, target, second.id, numbers, call.author)
+        except ApiError as error:
+            errors.append(error.item({"fromObjectId": [one_id], "toObjectId": [other_id]}))
+            continue
         results.append(_labelled(call, source, first, target, second))
     return batch(call, results, errors, done=201)
 
@@ -133,7 +129,7 @@ def batch_archive_labels(call: Call) -> Answer:
     source, target = _ends(call)
     for row in call.inputs(WRITE_BATCH):
         one, other = _ids(row)
-        numbers = _type_ids(row.get("types"), source, target)
+        numbers = _type_ids(call, row.get("types"), source, target)
         records.unlink(call.account, source, one, target, other, numbers, call.author)
     return Answer(204)
 
@@ -148,71 +144,67 @@ def _ids(row: dict[str, Any]) -> tuple[str, str]:
     return need_text(row["from"], "id"), need_text(row["to"], "id")
 
 
-def _type_ids(specs: object, source: str, target: str) -> list[int]:
+def _type_ids(call: Call, specs: object, source: str, target: str) -> list[int]:
     if not isinstance(specs, list) or not specs:
         raise invalid_input("types must be a list of {associationCategory, associationTypeId}")
-    allowed = {row.type_id: row for row in between(source, target)}
-    numbers: list[int] = []
+    types, numbers = call.account.associations, list[int]()
     for spec in specs:
-        number = spec.get("associationTypeId") if isinstance(spec, dict) else None
-        if not isinstance(number, int) or number not in allowed or spec.get("associationCategory") != CATEGORY:
+        named = spec if isinstance(spec, dict) else {}
+        row = types.named(named.get("associationCategory"), named.get("associationTypeId"), source, target)
+        if row is None:
+            known = [f"{one.category} {one.number}" for one in types.between(source, target)]
             raise bad_request(
-                f"{spec!r} is no association type from {source} to {target}; "
-                f"{CATEGORY} ones are {', '.join(map(str, allowed)) or 'none'}"
+                f"{spec!r} is no association type from {source} to {target}; there are {', '.join(known) or 'none'}"
             )
-        numbers.append(number)
+        numbers.append(row.type_id)
     return numbers
 
 
+def _kind(call: Call, name: str) -> ObjectType:
+    return call.account.store.tables[name].kind
+
+
 def _pair(call: Call, source: str, one: str, target: str, other: str) -> tuple[Record, Record]:
-    if not between(source, target):
+    if not call.account.associations.between(source, target):
         raise bad_request(f"{source} and {target} cannot be associated here")
     found = []
     for name, key in ((source, one), (target, other)):
         record = call.account.store.tables[name].find(key)
         if record is None or record.archived_at:
-            raise not_found(f"{object_type(name).singular.upper()}={key} is not valid")
+            raise not_found(f"{_kind(call, name).singular.upper()}={key} is not valid")
         found.append(record)
     return found[0], found[1]
 
 
-def _plain(source: str, target: str) -> AssociationType:
-    return next(row for row in between(source, target) if not row.primary)
-
-
 def _associate_plainly(call: Call, source: str, one: Record, target: str, other: Record) -> list[dict[str, Any]]:
-    number = _plain(source, target).type_id
-    records.link(call.account, source, one.id, target, other.id, [number], call.author)
+    plain = call.account.associations.between(source, target)[0]
+    back = call.account.associations.rows[plain.mirror]
+    records.link(call.account, source, one.id, target, other.id, [plain.type_id], call.author)
     return [
         {
             "from": {"id": a},
             "to": {"id": b},
-            "associationSpec": {"associationCategory": CATEGORY, "associationTypeId": type_id},
+            "associationSpec": {"associationCategory": row.category, "associationTypeId": row.number},
         }
-        for a, b, type_id in (
-            (one.id, other.id, number),
-            (other.id, one.id, ASSOCIATIONS_BY_ID[number].mirror),
-        )
+        for a, b, row in ((one.id, other.id, plain), (other.id, one.id, back))
     ]
 
 
 def _labelled(call: Call, source: str, one: Record, target: str, other: Record) -> dict[str, Any]:
     types = call.account.store.linked(source, one.id, target).get(other.id, set())
-    shown = [ASSOCIATIONS_BY_ID[number].label for number in sorted(types)]
+    shown = [call.account.associations.rows[number].label for number in sorted(types)]
     return {
-        "fromObjectTypeId": object_type(source).type_id,
+        "fromObjectTypeId": _kind(call, source).type_id,
         "fromObjectId": int(one.id),
-        "toObjectTypeId": object_type(target).type_id,
+        "toObjectTypeId": _kind(call, target).type_id,
         "toObjectId": int(other.id),
         "labels": [label for label in shown if label],
     }
 
 
-def _end(other: str, types: set[int]) -> dict[str, Any]:
+def _end(call: Call, other: str, types: set[int]) -> dict[str, Any]:
+    rows: list[AssociationType] = [call.account.associations.rows[number] for number in sorted(types)]
     return {
         "toObjectId": int(other),
-        "associationTypes": [
-            {"category": CATEGORY, "typeId": number, "label": ASSOCIATIONS_BY_ID[number].label}
-            for number in sorted(types)
-        ],
+        "associationTypes": [{"category": row.category, "typeId": row.number, "label": row.label} for row in rows],
     }

@@ -173,32 +173,43 @@ BY_SPELLING: dict[str, ObjectType] = {
 """Paths may spell a type by its plural, its singular or its type id."""
 
 
+HUBSPOT_DEFINED = "HUBSPOT_DEFINED"
+USER_DEFINED = "USER_DEFINED"
+_USERS = 1_000_000
+"""Added to the numbers of association types that an account defines, to keep them apart here from HubSpot's own."""
+
+
+def user_defined(number: int) -> int:
+    """Return the `type_id` of an account's own association type."""
+    return _USERS + number
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AssociationType:
     """One direction of one association between two object types."""
 
     type_id: int
+    """Names it within an account; calls name it by `category` and `number`."""
     source: str
     target: str
     primary: bool
     mirror: int
     """The type id of the same association seen from the other end."""
     plain: int
-    """The unlabelled association that a primary one implies."""
+    """The unlabelled association that a primary one, or one with a label, implies."""
+    name: str | None = None
+    """A label that the account gave it."""
+    category: str = HUBSPOT_DEFINED
+
+    @property
+    def number(self) -> int:
+        """Return its number within its category."""
+        return self.type_id if self.category == HUBSPOT_DEFINED else self.type_id - _USERS
 
     @property
     def label(self) -> str | None:
         """Return what HubSpot shows; the plain association has no label."""
-        return "Primary" if self.primary else None
-
-    @property
-    def wire_name(self) -> str:
-        """Return the name that the older `associations` block of a record uses.
-
-        There the bare `contact_to_company` is the primary one.
-        """
-        name = f"{BY_SPELLING[self.source].singular}_to_{BY_SPELLING[self.target].singular}"
-        return name if self.primary or not has_primary(self.source, self.target) else f"{name}_unlabeled"
+        return "Primary" if self.primary else self.name
 
 
 _PAIRS = (
@@ -242,21 +253,3 @@ def _association_rows() -> tuple[AssociationType, ...]:
 
 ASSOCIATION_TYPES = _association_rows()
 ASSOCIATIONS_BY_ID = {row.type_id: row for row in ASSOCIATION_TYPES}
-
-
-def between(source: str, target: str) -> tuple[AssociationType, ...]:
-    """Return the association types from one object type to another, plain first; empty when there is none."""
-    return _BETWEEN.get((source, target), ())
-
-
-def has_primary(source: str, target: str) -> bool:
-    """Say whether one of several associated records may be the primary one."""
-    return len(between(source, target)) > 1
-
-
-_BETWEEN: dict[tuple[str, str], tuple[AssociationType, ...]] = {}
-for _association in ASSOCIATION_TYPES:
-    _BETWEEN[_association.source, _association.target] = (
-        *_BETWEEN.get((_association.source, _association.target), ()),
-        _association,
-    )

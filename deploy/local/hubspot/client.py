@@ -61,6 +61,19 @@ class AdminClient:
         body = {"name": name, "labels": labels, "primaryDisplayProperty": next(iter(types)), "properties": rows}
         return self.call("POST", f"accounts/{portal}/schemas", {**body, "requiredProperties": list(required)})
 
+    def associate(self, portal: int, source: str, target: str, **fields: Any) -> int:
+        """Let records of two types be associated, and return the type that `edit` links them by.
+
+        Args:
+            portal: the account.
+            source: an object type.
+            target: another one.
+            fields: `label` and `inverseLabel`; `most`, how many a record of `source` may lead to.
+        """
+        return int(
+            self.call("POST", f"accounts/{portal}/associations", {"from": source, "to": target, **fields})["typeId"]
+        )
+
     def remove_object(self, portal: int, name: str) -> None:
         """Remove a custom object with all its records, by its full name or type id."""
         self.call("POST", f"accounts/{portal}/schemas", {"remove": name})

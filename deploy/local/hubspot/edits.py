@@ -4,7 +4,6 @@ from typing import Any
 
 from deploy.local.hubspot import dataset, records
 from deploy.local.hubspot.account import Account
-from deploy.local.hubspot.catalogue import between
 from deploy.local.hubspot.errors import ApiError, bad_request, not_found
 from deploy.local.hubspot.http import need_text, object_type
 from deploy.local.hubspot.records import Author
@@ -61,7 +60,7 @@ def _left(record: Record) -> dict[str, Any]:
 
 def _link(account: Account, row: dict[str, Any], table: Table, record: Record, author: Author) -> dict[str, Any]:
     target = object_type(need_text(row, "toType"), account).name
-    allowed = [one.type_id for one in between(table.kind.name, target)]
+    allowed = [one.type_id for one in account.associations.between(table.kind.name, target)]
     types = row.get("types") or (allowed[:1] if row["op"] == "link" else None)
     if not allowed or any(number not in allowed for number in types or ()):
         raise bad_request(f"{types} are no association types from {table.kind.name} to {target}")
@@ -104,7 +103,7 @@ def load(account: Account, body: dict[str, Any], now: int) -> dict[str, Any]:
                 raise bad_request(f"{name}[{number}]: {error.message}") from error
             made_ids.append(records.create(account, table, props, author).id)
     for row in body.get("links", ()):
-        source, target = object_type(row["type"]).name, object_type(row["toType"]).name
-        types = row.get("types") or [between(source, target)[0].type_id]
+        source, target = (object_type(row[end], account).name for end in ("type", "toType"))
+        types = row.get("types") or [account.associations.between(source, target)[0].type_id]
         records.link(account, source, ids[source][row["index"]], target, ids[target][row["toIndex"]], types, author)
     return {"ids": ids}

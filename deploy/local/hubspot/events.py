@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deploy.local.hubspot.catalogue import ASSOCIATIONS_BY_ID, BY_SPELLING, ObjectType
+from deploy.local.hubspot.catalogue import BY_SPELLING, ObjectType
 from deploy.local.hubspot.store import Entry, Store
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def events_of(
                 if not _wants(subscription, kind, action, body):
                     continue
                 generic = settings.webhook_generic or not kind.webhook_types
+                if action == "associationChange" and not generic and "associationType" not in body:
+                    continue  # the classic form tells of associations with HubSpot's own objects alone
                 event = {
                     **(body if generic else {name: body[name] for name in body.keys() - _GENERIC_ALONE}),
                     "changeSource": source,
@@ -138,7 +140,7 @@ def _facts(entry: Entry, store: Store) -> Iterator[tuple[ObjectType, str, dict[s
     op = entry["op"]
     kind = store.tables[entry["type"]].kind
     if op in ("link", "unlink"):
-        yield from _link_facts(entry, removed=op == "unlink")
+        yield from _link_facts(entry, store, removed=op == "unlink")
         return
     this = {"objectId": int(entry["id"])}
     if op == "create":
@@ -172,26 +174,28 @@ def _facts(entry: Entry, store: Store) -> Iterator[tuple[ObjectType, str, dict[s
             yield kind, "propertyChange", {**this, "propertyName": name, "propertyValue": value}
 
 
-def _link_facts(entry: Entry, *, removed: bool) -> Iterator[tuple[ObjectType, str, dict[str, Any]]]:
+def _link_facts(entry: Entry, store: Store, *, removed: bool) -> Iterator[tuple[ObjectType, str, dict[str, Any]]]:
     for type_id in entry["types"]:
-        there = ASSOCIATIONS_BY_ID[type_id]
+        there = store.associations[type_id]
         for row, one, other in (
             (there, entry["id"], entry["to"]),
-            (ASSOCIATIONS_BY_ID[there.mirror], entry["to"], entry["id"]),
+            (store.associations[there.mirror], entry["to"], entry["id"]),
         ):
-            source, target = BY_SPELLING[row.source], BY_SPELLING[row.target]
+            source, target = store.tables[row.source].kind, store.tables[row.target].kind
+            # What HubSpot calls an association of a custom object here is not known; its type ids say all there is.
+            named = source.name in BY_SPELLING and target.name in BY_SPELLING
             yield (
                 source,
                 "associationChange",
                 {
-                    "associationType": f"{source.singular}_to_{target.singular}".upper(),
+                    **({"associationType": f"{source.singular}_to_{target.singular}".upper()} if named else {}),
                     "fromObjectId": int(one),
                     "fromObjectTypeId": source.type_id,
                     "toObjectId": int(other),
                     "toObjectTypeId": target.type_id,
                     "associationRemoved": removed,
                     "isPrimaryAssociation": row.primary,
-                    "associationTypeId": row.type_id,
-                    "associationCategory": "HUBSPOT_DEFINED",
+                    "associationTypeId": row.number,
+                    "associationCategory": row.category,
                 },
             )

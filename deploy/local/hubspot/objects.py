@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deploy.local.hubspot import records
-from deploy.local.hubspot.catalogue import ASSOCIATIONS_BY_ID, BY_SPELLING
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found
 from deploy.local.hubspot.http import Answer, Call, batch, cursor, need_text, object_type, paged
 from deploy.local.hubspot.store import Record, Table
@@ -225,12 +224,21 @@ def _with_associations(call: Call, table: Table, record: Record, names: list[str
         if ends:
             body.setdefault("associations", {})[other] = {
                 "results": [
-                    {"id": number, "type": ASSOCIATIONS_BY_ID[type_id].wire_name}
+                    {"id": number, "type": _wire_name(call, type_id)}
                     for number, types in ends.items()
                     for type_id in sorted(types)
                 ]
             }
     return body
+
+
+def _wire_name(call: Call, type_id: int) -> str:
+    """Return what the older block calls an association: there the bare `contact_to_company` is the primary one."""
+    types, tables = call.account.associations, call.account.store.tables
+    row = types.rows[type_id]
+    name = f"{tables[row.source].kind.singular}_to_{tables[row.target].kind.singular}"
+    has_primary = any(one.primary for one in types.between(row.source, row.target))
+    return f"{name}_unlabeled" if has_primary and not row.primary else name
 
 
 def _strings(value: object, name: str) -> list[str]:
@@ -328,16 +336,21 @@ def _planned_links(call: Call, table: Table, body: Mapping[str, Any]) -> list[tu
         if not isinstance(row, dict) or not isinstance(row.get("to"), dict) or not isinstance(row.get("types"), list):
             raise invalid_input("associations must be a list of {to: {id}, types: [...]}")
         other = need_text(row["to"], "id")
-        numbers = [spec.get("associationTypeId") for spec in row["types"] if isinstance(spec, dict)]
-        kinds = [ASSOCIATIONS_BY_ID.get(number) for number in numbers if isinstance(number, int)]
-        targets = {kind.target for kind in kinds if kind is not None and kind.source == table.kind.name}
-        if len(kinds) != len(row["types"]) or len(targets) != 1 or None in kinds:
-            raise bad_request(f"Association types {numbers} do not start at {table.kind.name}")
-        target = BY_SPELLING[targets.pop()].name
+        named = [
+            (spec.get("associationCategory"), spec.get("associationTypeId"))
+            for spec in row["types"]
+            if isinstance(spec, dict)
+        ]
+        own = [one for one in call.account.associations.rows.values() if one.source == table.kind.name]
+        kinds = [one for one in own if (one.category, one.number) in named]
+        targets = {one.target for one in kinds}
+        if len(kinds) != len(row["types"]) or len(targets) != 1:
+            raise bad_request(f"Association types {named} do not start at {table.kind.name}")
+        target = targets.pop()
         record = call.account.store.tables[target].find(other)
         if record is None or record.archived_at:
             raise bad_request(f"No {target} record {other} to associate with")
-        plans.append((target, record.id, [number for number in numbers if isinstance(number, int)]))
+        plans.append((target, record.id, [one.type_id for one in kinds]))
     return plans
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.local.hubspot import catalogue
 from deploy.local.hubspot.account import Account
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, invalid_values, not_found
 from deploy.local.hubspot.fields import Property
@@ -173,17 +172,22 @@ def link(
 ) -> list[int]:
     """Associate two records, and return the type ids that hold afterwards from the first to the second.
 
-    A primary association brings the plain one with it, and takes the place of an earlier primary one.
+    A primary association, or one with a label, brings the plain one with it; a primary one takes the place of an
+    earlier one.
+
+    Raises:
+        ApiError: 400 when an end has as many associations already as the account allows.
     """
-    rows = [catalogue.ASSOCIATIONS_BY_ID[number] for number in types]
+    rows = [account.associations.rows[number] for number in types]
     wanted = list(dict.fromkeys(number for row in rows for number in (row.plain, row.type_id)))
     first = account.settings.first_company_primary and (source, target) == ("contacts", "companies")
     if first and not _primaries(account, source, record_id, target):
         wanted = list(dict.fromkeys((*wanted, 1)))
-    if any(catalogue.ASSOCIATIONS_BY_ID[number].primary for number in wanted):
+    if any(account.associations.rows[number].primary for number in wanted):
         _demote(account, source, record_id, target, other, author)
     held = account.store.linked(source, record_id, target).get(other, set())
     fresh = [number for number in wanted if number not in held]
+    _check_limits(account, (source, record_id, target, other), fresh)
     if fresh:
         _commit_link(account, "link", (source, record_id, target, other), fresh, author)
     return sorted(account.store.linked(source, record_id, target).get(other, set()))
@@ -192,10 +196,10 @@ def link(
 def unlink(
     account: Account, source: str, record_id: str, target: str, other: str, types: Sequence[int] | None, author: Author
 ) -> None:
-    """Take association types off two records; None takes all, and taking the plain one takes the primary with it."""
+    """Take association types off two records; None takes all, and taking the plain one takes all others with it."""
     held = account.store.linked(source, record_id, target).get(other, set())
     gone = set(held) if types is None else held & set(types)
-    if any(not catalogue.ASSOCIATIONS_BY_ID[number].primary for number in gone):
+    if any(account.associations.rows[number].plain == number for number in gone):
         gone = set(held)
     if gone:
         _commit_link(account, "unlink", (source, record_id, target, other), sorted(gone), author)
@@ -266,12 +270,25 @@ def _commit_link(account: Account, op: str, ends: tuple[str, str, str, str], typ
     )
 
 
+def _check_limits(account: Account, ends: tuple[str, str, str, str], types: Sequence[int]) -> None:
+    source, record_id, target, other = ends
+    types_of = account.associations
+    for type_id in types:
+        for number, one, from_, to in (
+            (type_id, record_id, source, target),
+            (types_of.rows[type_id].mirror, other, target, source),
+        ):
+            held = [kinds for kinds in account.store.linked(from_, one, to).values() if number in kinds]
+            if len(held) >= types_of.limits.get(number, len(held) + 1):
+                raise bad_request(f"The association limit from {from_} {one} to {to} is {types_of.limits[number]}")
+
+
 def _primaries(account: Account, source: str, record_id: str, target: str) -> list[tuple[str, int]]:
     return [
         (other, number)
         for other, types in account.store.linked(source, record_id, target).items()
         for number in types
-        if catalogue.ASSOCIATIONS_BY_ID[number].primary
+        if account.associations.rows[number].primary
     ]
 
 

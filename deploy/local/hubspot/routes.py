@@ -4,7 +4,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.local.hubspot import associations, directory, objects, properties, schemas, search
+from deploy.local.hubspot import (
+    association_schema,
+    associations,
+    directory,
+    objects,
+    properties,
+    schemas,
+    search,
+)
 from deploy.local.hubspot.catalogue import BY_SPELLING
 from deploy.local.hubspot.http import Handler
 
@@ -74,7 +82,19 @@ ROUTES = (
         "associate",
         "write",
     ),
-    Route("GET", "v4", "associations/{type}/{toType}/labels", associations.labels, "associations", "read"),
+    Route("GET", "v4", "associations/{type}/{toType}/labels", association_schema.labels, "associations", "read"),
+    Route("POST", "v4", "associations/{type}/{toType}/labels", association_schema.add_label, "associations", "write"),
+    Route(
+        "GET", "v4", "associations/definitions/configurations/all", association_schema.limits, "associations", "none"
+    ),
+    Route(
+        "POST",
+        "v4",
+        "associations/definitions/configurations/{type}/{toType}/batch/create",
+        association_schema.add_limits,
+        "associations",
+        "write",
+    ),
     Route("GET", "v3", "properties/{type}", properties.list_all, "properties", "schema_read"),
     Route("POST", "v3", "properties/{type}", properties.create, "properties", "schema_write"),
     Route("POST", "v3", "properties/{type}/batch/read", properties.batch_read, "properties", "schema_read"),
@@ -88,6 +108,14 @@ ROUTES = (
     Route("GET", "", "crm-object-schemas/v3/schemas", schemas.list_all, "schemas", "custom_schema_read"),
     Route("POST", "", "crm-object-schemas/v3/schemas", schemas.create, "schemas", "custom_schema_write"),
     Route("GET", "", "crm-object-schemas/v3/schemas/{type}", schemas.read, "schemas", "custom_schema_read"),
+    Route(
+        "POST",
+        "",
+        "crm-object-schemas/v3/schemas/{type}/associations",
+        association_schema.associate,
+        "schemas",
+        "custom_schema_write",
+    ),
     Route("DELETE", "", "crm-object-schemas/v3/schemas/{type}", schemas.archive, "schemas", "custom_schema_write"),
     Route("GET", "v3", "owners", directory.owners, "owners", "owners"),
     Route("GET", "v3", "owners/{id}", directory.owner, "owners", "owners"),

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from deploy.local.hubspot import properties
+from deploy.local.hubspot import association_schema, properties
 from deploy.local.hubspot.account import Account
 from deploy.local.hubspot.catalogue import BY_SPELLING, ObjectType, custom, group_of
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found
-from deploy.local.hubspot.http import Answer, Call, need_text
+from deploy.local.hubspot.http import Answer, Call, need_text, object_type
 from deploy.local.hubspot.values import iso
 
 MOST = 10
@@ -55,7 +55,11 @@ def show(account: Account, kind: ObjectType) -> dict[str, Any]:
         "requiredProperties": about["requiredProperties"],
         "searchableProperties": about.get("searchableProperties", []),
         "properties": [properties.show(prop) for prop in account.properties[kind.name].values()],
-        "associations": [],
+        "associations": [
+            association_schema.show(account, row)
+            for row in account.associations.rows.values()
+            if row.plain == row.type_id and kind.name in (row.source, row.target)
+        ],
         "portalId": account.portal_id,
         "metaType": "PORTAL_SPECIFIC",
         "archived": False,
@@ -88,6 +92,7 @@ def define(account: Account, body: dict[str, Any], now: int) -> ObjectType:
     strange = sorted({one for one in wanted if one not in named})
     if strange:
         raise bad_request(f"The schema names properties that it does not have: {', '.join(strange)}")
+    others = [object_type(one, account).name for one in body.get("associatedObjects") or []]
     about = {key: value for key, value in body.items() if key != "properties"}
     about |= {"requiredProperties": required, "created_ms": now, "number": account.next_schema()}
     kind = account.add_custom(custom(account.portal_id, about), about)
@@ -100,6 +105,8 @@ def define(account: Account, body: dict[str, Any], now: int) -> ObjectType:
     except ApiError:
         account.remove_custom(kind.name)
         raise
+    for other in others:
+        account.associations.associate(kind.name, other)
     return kind
 
 

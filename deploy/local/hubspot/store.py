@@ -8,11 +8,11 @@ the lagging search index and the audit log can hold on to what was.
 
 from bisect import bisect_right, insort
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.local.hubspot.catalogue import ASSOCIATIONS_BY_ID, OBJECT_TYPES, ObjectType
+from deploy.local.hubspot.catalogue import OBJECT_TYPES, AssociationType, ObjectType
 from deploy.local.hubspot.values import iso
 
 Entry = dict[str, Any]
@@ -143,9 +143,14 @@ Links = dict[str, dict[str, set[int]]]
 
 
 class Store:
-    """The records and associations of one account."""
+    """The records and associations of one account.
 
-    def __init__(self) -> None:
+    Args:
+        associations: The account's association types.
+    """
+
+    def __init__(self, associations: Mapping[int, AssociationType]) -> None:
+        self.associations = associations
         self.tables = {kind.name: Table(kind) for kind in OBJECT_TYPES}
         self.tables["contacts"].unique["email"] = {}
         self.links: dict[tuple[str, str], Links] = {}
@@ -208,7 +213,7 @@ class Store:
     def _apply_link(self, entry: Entry, *, add: bool) -> None:
         source, target = entry["type"], entry["to_type"]
         for type_id in entry["types"]:
-            mirror = ASSOCIATIONS_BY_ID[type_id].mirror
+            mirror = self.associations[type_id].mirror
             for way, a, b, number in (
                 ((source, target), entry["id"], entry["to"], type_id),
                 ((target, source), entry["to"], entry["id"], mirror),
@@ -231,13 +236,13 @@ class Store:
 
     def _move_links(self, source: str, old: str, new: str) -> None:
         for target, other, types in self._ends(source, old):
-            kept = {t for t in types if not ASSOCIATIONS_BY_ID[t].primary or not self._has_primary(source, new, target)}
+            kept = {t for t in types if not self.associations[t].primary or not self._has_primary(source, new, target)}
             self._apply_link({"type": source, "id": old, "to_type": target, "to": other, "types": types}, add=False)
             self._apply_link({"type": source, "id": new, "to_type": target, "to": other, "types": kept}, add=True)
 
     def _has_primary(self, source: str, record_id: str, target: str) -> bool:
         ends = self.linked(source, record_id, target).values()
-        return any(ASSOCIATIONS_BY_ID[type_id].primary for types in ends for type_id in types)
+        return any(self.associations[type_id].primary for types in ends for type_id in types)
 
 
 def _discard(links: Links, a: str, b: str, number: int) -> None:

@@ -142,20 +142,6 @@ def secrets(row: Connection, auth: Auth) -> None:
     raise SetupError(f"connection {row.id!r}: secrets must hold {', '.join(lacking)}")
 
 
-def associations(wanted: SyncFile, left: Binding, right: Binding) -> None:
-    """Check that a sync's associations lead to another sync and are known to both apps; raises `SetupError`."""
-    for row in wanted.associations:
-        if row.to == wanted.id:
-            raise SetupError(f"sync {wanted.id!r}: association {row.label!r} must lead to another sync")
-        for end, binding in ((wanted.left, left), (wanted.right, right)):
-            known = [link.label for link in binding.associations]
-            if row.label not in known:
-                raise SetupError(
-                    f"sync {wanted.id!r}: {end.object} of connection {end.connection!r} has no association "
-                    f"{row.label!r}; there are {', '.join(known) or 'none'}"
-                )
-
-
 def scopes(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str, App]) -> None:
     """Check that what a sync does was granted, where the sign-in tells; raises `SetupError`."""
     for side in SIDES:

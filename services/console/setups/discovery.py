@@ -37,6 +37,7 @@ class Apps:
             self._set_up(f"connection:{row.id}", SetupDoc(connection=row))
         for place, known in service.setups.found().items():
             self._set_up(f"object:{place}", SetupDoc(object=known))
+        self._known = {place: known.object for place, known in service.setups.found().items()}
         self.caller: HttpCaller = make_caller(
             service.settings, self.setups, service.metrics, service.clock, grants=service.grants, sleep=service.pause
         )
@@ -50,8 +51,11 @@ class Apps:
 
     def objects(self, name: str, own: OwnObjects, wait_s: float) -> Sequence[FoundObject] | Unasked:
         """Ask which objects an account has of its own."""
-        found = self._ask(name, own.find(self.setups.session(name)), wait_s)
-        for one in () if isinstance(found, Unasked) else found:
+        told = self._ask(name, own.find(self.setups.session(name)), wait_s)
+        if isinstance(told, Unasked):
+            return told
+        found = [one.as_known(self._known.get(f"{name}/{one.name}")) for one in told]
+        for one in found:
             self._set_up(f"object:{name}/{one.name}", SetupDoc(object=ObjectFound(connection=name, object=one)))
         return found
 

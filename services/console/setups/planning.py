@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.console.setups import checks, differences, graph, mappings, owners
+from services.console.setups import associations, checks, differences, graph, mappings, owners
 from services.console.setups.asking import own_job
 from services.console.setups.ends import End, Unasked
 from services.console.setups.files import (
@@ -71,7 +71,7 @@ def plan(current: Current, wanted: SetupFile, discovered: Discovered) -> Plan:
         if {sync.left.connection, sync.right.connection} & drawn.broken:
             continue
         try:
-            _plan_sync(drawn, current, sync, {row.id for row in wanted.syncs}, discovered)
+            _plan_sync(drawn, current, sync, {row.id: row for row in wanted.syncs}, discovered)
         except SetupError as error:
             drawn.errors.append(str(error))
     _judge_again(drawn, current, discovered.at_ms)
@@ -242,7 +242,9 @@ def _ends_of(sync: SyncSettings) -> tuple[str, ...]:
     return sync.left.connection, sync.left.object, sync.right.connection, sync.right.object
 
 
-def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str], discovered: Discovered) -> None:
+def _plan_sync(
+    drawn: _Drawn, current: Current, wanted: SyncFile, named: Mapping[str, SyncFile], discovered: Discovered
+) -> None:
     old = current.syncs.get(wanted.id)
     objects = Objects(drawn.rows, current, discovered)
     if not _is_known(drawn, objects, wanted):
@@ -255,7 +257,8 @@ def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str
     rules = checks.rules(wanted, type_)
     idle = sorted(wanted.rules.keys() - type_.rules.model_fields.keys())
     drawn.hints += [f"sync {wanted.id!r}: {name} means nothing for records of type {type_.name}" for name in idle]
-    checks.associations(wanted, left, right)
+    others: Mapping[str, SyncSettings] = {**drawn.syncs, **named}
+    associations.check(wanted, {"L": left, "R": right}, others)
     rows = _mappings(drawn, current, wanted, type_, discovered)
     if rows is None:
         return
@@ -269,8 +272,10 @@ def _plan_sync(drawn: _Drawn, current: Current, wanted: SyncFile, named: set[str
     drawn.hints += [
         f"sync {made.id!r}: association {row.label!r} waits until a sync {row.to!r} is set up"
         for row in made.associations
-        if row.to not in drawn.syncs and row.to not in named
+        if row.to not in others
     ]
+    if made != old:
+        drawn.hints += associations.hints(made, others)
     _check_circles(drawn, made, new=old is None)
     drawn.changes += objects.found(wanted)
     if made == old:

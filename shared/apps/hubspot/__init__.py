@@ -17,8 +17,9 @@ What is particular here:
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.apps.hubspot.account import account, discover, find, owners, prepare
+from shared.apps.hubspot.account import account, discover, owners, prepare
 from shared.apps.hubspot.associations import READ, read_all_links
+from shared.apps.hubspot.custom import find
 from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archived, rewind_modified
 from shared.apps.hubspot.objects import KINDS, Kind, custom
 from shared.apps.hubspot.reading import BATCH, list_page, read
@@ -184,6 +185,9 @@ HUBSPOT: Final = App(
         ConnectionField(name="associations_path", label="Path of the associations API", kind="text", required=False),
         ConnectionField(
             name="record_associations_path", label="Path of one record's associations", kind="text", required=False
+        ),
+        ConnectionField(
+            name="association_limits_path", label="Path of the limits of associations", kind="text", required=False
         ),
         ConnectionField(name="account_path", label="Path of the account's details", kind="text", required=False),
         ConnectionField(name="authorize_url", label="Page on which people agree", kind="url", required=False),

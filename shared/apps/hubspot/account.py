@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from shared.apps.hubspot.calls import after, ask, path, post, read_json, rows
 from shared.apps.hubspot.errors import refuse
-from shared.apps.hubspot.objects import CUSTOM, MARKER, Kind
+from shared.apps.hubspot.objects import MARKER, Kind
 from shared.apps.kit.calls import get, inner
-from shared.core.connector import AccountInfo, AppError, Exchange, FieldInfo, FoundObject, Option, Owner, Session
+from shared.core.connector import AccountInfo, AppError, Exchange, FieldInfo, Option, Owner, Session
 from shared.core.records import FieldType
 
 _TYPES: Final[Mapping[str, FieldType]] = {
@@ -61,36 +61,11 @@ def discover(session: Session, kind: Kind) -> Exchange[Sequence[FieldInfo]]:
     """List the properties of an object type."""
     body = yield from ask(get(path(session, "properties_path", kind.path), archived="false"))
     known = {info.name: info for info in kind.fields}
-    return [_field(row, known.get(str(row.get("name")))) for row in rows(body)]
+    return [field_of(row, known.get(str(row.get("name")))) for row in rows(body)]
 
 
-def find(session: Session) -> Exchange[Sequence[FoundObject]]:
-    """List the custom objects of the account. A name is its own for good; the type id tells one from a later one."""
-    body = yield from ask(get(path(session, "schemas_path"), archived="false"))
-    return [_found(row) for row in rows(body) if not row.get("archived")]
-
-
-def _found(row: Mapping[str, Any]) -> FoundObject:
-    name, primary = str(row.get("name")), row.get("primaryDisplayProperty")
-    required = row.get("requiredProperties") or []
-    fields = [_field(one, None) for one in rows(row, "properties")]
-    return FoundObject(
-        name=f"{CUSTOM}{name}",
-        label=str(inner(row, "labels", "plural") or name),
-        id=str(row.get("objectTypeId") or f"2-{row.get('id')}"),
-        fields=tuple(
-            info.model_copy(
-                update={
-                    "canonical": "name" if info.name == primary else None,
-                    "required": info.name in required,
-                }
-            )
-            for info in fields
-        ),
-    )
-
-
-def _field(row: Mapping[str, Any], known: FieldInfo | None) -> FieldInfo:
+def field_of(row: Mapping[str, Any], known: FieldInfo | None) -> FieldInfo:
+    """Return what a property is, by its description and by what is known of it besides."""
     owner = row.get("referencedObjectType") == "OWNER"
     wire_type, shown_as = str(row.get("type")), str(row.get("fieldType"))
     told = FieldType.OWNER if owner else _FIELD_TYPES.get(shown_as) or _TYPES.get(wire_type, FieldType.TEXT)

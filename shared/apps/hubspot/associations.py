@@ -1,4 +1,4 @@
-"""Associations, through the associations API version 4.
+"""Associations, through the associations API version 4; which ones a custom object has is asked there, too.
 
 A contact may belong to many companies; only the primary one is synced. Setting it leaves the others alone, and
 unsetting it takes away the primary label only. HubSpot may set one by itself, by the domain of an e-mail address.
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from shared.apps.hubspot.batches import Item, send_batch
 from shared.apps.hubspot.calls import after, ask, inputs, path, post, read_json, rows
-from shared.apps.hubspot.objects import Kind, Link
+from shared.apps.hubspot.objects import DEFINED, Kind, Link, LinkType
 from shared.apps.kit.batches import chunks
 from shared.apps.kit.calls import get, inner
 from shared.core.connector import Exchange, Refused, Session
@@ -46,7 +46,7 @@ def read_links(session: Session, kind: Kind, label: str, ids: Sequence[str]) -> 
         for row in rows(body):
             record = str(inner(row, "from", "id"))
             ends, cursor = _ends(rows(row, "to"), link), after(row)
-            while cursor is not None and (link.primary is None or not ends):
+            while cursor is not None and not (link.single and ends):
                 more, cursor = yield from _read_on(session, kind, link, record, cursor)
                 ends += more
             found[record] = _as_linked(ends, link)
@@ -86,7 +86,7 @@ def write_links(
         before = set(ids_of(current.get(record)))
         after_ = set(ids_of(linked_after(current.get(record), write)))
         # A new primary one takes the label from the one before; of several, each comes and goes by itself.
-        gone = before - after_ if link.primary is None or not after_ else ()
+        gone = () if link.moves and after_ else before - after_
         sets += [_item(record, other, link.types) for other in sorted(after_ - before)]
         unsets += [_item(record, other, link.types[-1:]) for other in sorted(gone)]
     refused: dict[str, Refused] = {}
@@ -101,8 +101,8 @@ def _where(session: Session, kind: Kind, link: Link, *parts: str) -> str:
     return path(session, "associations_path", kind.path, link.path, *parts)
 
 
-def _item(record: str, other: str, types: Iterable[int]) -> Item:
-    named = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number} for number in types]
+def _item(record: str, other: str, types: Iterable[LinkType]) -> Item:
+    named = [{"associationCategory": type_.category, "associationTypeId": type_.number} for type_ in types]
     return Item(f"{record}/{other}", {"from": {"id": record}, "to": {"id": other}, "types": named})
 
 
@@ -117,12 +117,12 @@ def _ends(ends: Iterable[Mapping[str, Any]], link: Link) -> list[str]:
     return [
         str(end.get("toObjectId"))
         for end in ends
-        if any(kind.get("typeId") == wanted for kind in rows(end, "associationTypes"))
+        if any((kind.get("typeId"), kind.get("category", DEFINED)) == wanted for kind in rows(end, "associationTypes"))
     ]
 
 
 def _as_linked(ends: Sequence[str], link: Link) -> Linked:
-    if link.primary is None:
+    if not link.single:
         return tuple(sorted(set(ends)))
     return ends[0] if ends else None
 

@@ -16,6 +16,7 @@ PREFIXES: Final = {
     "owners_path": "/crm/v3/owners",
     "associations_path": "/crm/v4/associations",
     "record_associations_path": "/crm/v4/objects",
+    "association_limits_path": "/crm/v4/associations/definitions/configurations",
     "account_path": "/account-info/v3/details",
 }
 """HubSpot serves the same calls under dated paths (``/crm/objects/2026-03``): a connection's options may name those."""

@@ -6,7 +6,7 @@ Record ids are unique within a type only. Contacts tell their last change in ``l
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.core.connector import Association, FieldInfo, FoundObject, Option
 from shared.core.records import FieldType
@@ -19,6 +19,17 @@ MERGED: Final = "hs_merged_object_ids"
 CREATED: Final = "createdate"
 
 
+DEFINED: Final = "HUBSPOT_DEFINED"
+"""The category of HubSpot's own types of associations."""
+
+
+class LinkType(NamedTuple):
+    """What HubSpot names a type of association by: numbers of different categories overlap."""
+
+    number: int
+    category: str = DEFINED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """An association."""
@@ -28,15 +39,18 @@ class Link:
     """Object type at the other end."""
     path: str
     """The other end as paths spell it."""
-    plain: int
-    """Association type id of the unlabelled one, which a primary one always comes with."""
-    primary: int | None = None
-    """Association type id of the primary one; None where there may be several and HubSpot knows no primary."""
+    types: tuple[LinkType, ...]
+    """What is written: the unlabelled association, which each other one comes with, and perhaps one under a label. The
+    last one is what makes an association one of ours."""
+    most: int | None = None
+    """How many records it may lead to; None for any number."""
+    moves: bool = False
+    """Whether HubSpot takes a record's label away by itself when another one gets it."""
 
     @property
-    def types(self) -> tuple[int, ...]:
-        """Return the type ids that are written; the last one is what makes an association one of ours."""
-        return (self.plain,) if self.primary is None else (self.plain, self.primary)
+    def single(self) -> bool:
+        """Check whether it leads to one record at most."""
+        return self.most == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +81,7 @@ class Kind:
     @property
     def associations(self) -> tuple[Association, ...]:
         """Declare the links."""
-        return tuple(
-            Association(
-                label=x.label,
-                to=x.to,
-                kind="endpoint",
-                primary=x.primary is not None,
-                max_links=None if x.primary is None else 1,
-                own_events=True,
-            )
-            for x in self.links
-        )
+        return tuple(Association(label=x.label, to=x.to, max_links=x.most) for x in self.links)
 
 
 def _field(
@@ -125,6 +129,12 @@ _SYSTEM: Final = (
     _field(MERGED, FieldType.MULTI, "Merged record IDs", writable=False),
 )
 
+
+def _primary_company(plain: int, primary: int) -> Link:
+    types = (LinkType(plain), LinkType(primary))
+    return Link(label="company", to="company", path="companies", types=types, most=1, moves=True)
+
+
 CONTACT: Final = Kind(
     object="contact",
     path="contacts",
@@ -157,7 +167,7 @@ CONTACT: Final = Kind(
         _field("lastmodifieddate", FieldType.DATETIME, "Last modified", writable=False),
         *_SYSTEM,
     ),
-    links=(Link(label="company", to="company", path="companies", primary=1, plain=279),),
+    links=(_primary_company(279, 1),),
 )
 
 COMPANY: Final = Kind(
@@ -214,8 +224,8 @@ DEAL: Final = Kind(
         *_SYSTEM,
     ),
     links=(
-        Link(label="company", to="company", path="companies", primary=5, plain=341),
-        Link(label="contacts", to="contact", path="contacts", plain=3),
+        _primary_company(341, 5),
+        Link(label="contacts", to="contact", path="contacts", types=(LinkType(3),)),
     ),
 )
 
@@ -229,7 +239,21 @@ def custom(found: FoundObject) -> Kind:
         modified="hs_lastmodifieddate",
         group=f"{found.name.removeprefix(CUSTOM)}_information",
         fields=found.fields,
+        links=tuple(
+            Link(label=x.name, to=x.to, path=x.to_id, types=tuple(map(_link_type, x.ids)), most=x.max_links)
+            for x in found.associations
+        ),
     )
+
+
+def spelled(type_: LinkType) -> str:
+    """Spell a type of association as settings keep it."""
+    return f"{type_.category} {type_.number}"
+
+
+def _link_type(spelt: str) -> LinkType:
+    category, _, number = spelt.partition(" ")
+    return LinkType(int(number), category)
 
 
 KINDS: Final = (CONTACT, COMPANY, DEAL)

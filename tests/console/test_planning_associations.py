@@ -1,0 +1,102 @@
+"""Associations in a file: each is known to both apps, leads to the records of another sync, and is said once."""
+
+from typing import Any, Final
+
+import pytest
+
+from shared.core.connector import FieldInfo, FoundAssociation, FoundObject
+from shared.core.records import FieldType
+from shared.core.syncs import AssociationMapping
+from tests.console.planner import Planner, between, crm
+
+
+def _found(name: str, id_: str, *associations: FoundAssociation) -> FoundObject:
+    fields = (FieldInfo(name="plate", type=FieldType.TEXT, canonical="name"),)
+    return FoundObject(name=name, id=id_, fields=fields, associations=associations)
+
+
+def _to(to: str, name: str = "", most: int | None = None) -> FoundAssociation:
+    return FoundAssociation(name=name or to, to=to, to_id=to, ids=(f"USER_DEFINED {len(name)}",), max_links=most)
+
+
+CARS: Final = _found(
+    "p_car", "2-1", _to("contact"), _to("p_garage"), _to("contact", "contact.driver", 1), _to("contact", "contact.fan")
+)
+VEHICLES: Final = _found("p_vehicle", "2-5", _to("contact"), _to("p_workshop"), _to("contact", "contact.driver", 2))
+GARAGES: Final = _found("p_garage", "2-2", _to("p_car"))
+WORKSHOPS: Final = _found("p_workshop", "2-6", _to("p_vehicle"))
+
+
+@pytest.fixture(name="garage")
+def _garage(planner: Planner) -> Planner:
+    """Offer two accounts whose contacts and garages are synced."""
+    planner.own = {"one": (CARS, GARAGES), "two": (VEHICLES, WORKSHOPS)}
+    planner.apply(crm("one"), crm("two"), between("one", "two", "people"), garages())
+    return planner
+
+
+def garages(**more: Any) -> dict[str, Any]:
+    return _sync("garages", "p_garage", "p_workshop", **more)
+
+
+def cars(**association: Any) -> dict[str, Any]:
+    return _sync("cars", "p_car", "p_vehicle", associations=[association])
+
+
+def _sync(name: str, left: str, right: str, **more: Any) -> dict[str, Any]:
+    ends = {"left": {"connection": "one", "object": left}, "right": {"connection": "two", "object": right}}
+    return {**between("one", "two", name), **ends, **more}
+
+
+def test_an_association_has_a_name_of_its_own_in_each_account(garage: Planner) -> None:
+    """The settings keep which associations the objects have."""
+    garage.apply(cars(to="garages", label="p_garage", right_label="p_workshop"))
+    (row,) = garage.syncs["cars"].associations
+    assert row == AssociationMapping(to="garages", label="p_garage", right_label="p_workshop")
+    assert garage.found["one/p_car"].object.associations == CARS.associations
+    said = garage.refused(cars(to="garages", label="p_garage"))
+    assert said == (
+        "sync 'cars': p_vehicle of connection 'two' has no association 'p_garage'; there are contact, p_workshop, "
+        "contact.driver"
+    )
+
+
+def test_an_association_leads_to_the_records_of_the_sync_that_it_names(garage: Planner) -> None:
+    said = garage.refused(cars(to="people", label="p_garage", right_label="p_workshop"))
+    assert said == (
+        "sync 'cars': association 'p_garage' leads to p_garage of connection 'one', and the left end of sync 'people' "
+        "is contact of connection 'one': name the sync of these records, with the same connection on the same side"
+    )
+    del garage.syncs["people"]
+    garage.apply(between("two", "one", "turned"))
+    said = garage.refused(cars(to="turned", label="contact"))
+    assert "and the left end of sync 'turned' is contact of connection 'two'" in said
+    later = garage.plan(cars(to="later", label="contact"))
+    assert "sync 'cars': association 'contact' waits until a sync 'later' is set up" in later.hints
+
+
+def test_an_association_leads_to_one_record_in_both_accounts_or_in_none(garage: Planner) -> None:
+    said = garage.refused(cars(to="people", label="contact.driver"))
+    assert said == (
+        "sync 'cars': association 'contact.driver' leads to one record in the left account, and to any number in the "
+        "right one: set the same limit in both accounts, or leave the association out"
+    )
+
+
+def test_an_association_is_named_once_and_leads_elsewhere(garage: Planner) -> None:
+    row = {"to": "people", "label": "contact"}
+    said = garage.refused(_sync("cars", "p_car", "p_vehicle", associations=[row, row]))
+    assert said == "sync 'cars': several associations are called contact"
+    assert "must lead to another sync" in garage.refused(cars(to="cars", label="contact"))
+
+
+def test_whoever_carries_an_association_from_both_ends_is_asked(garage: Planner) -> None:
+    garage.apply(cars(to="garages", label="p_garage", right_label="p_workshop"))
+    back = garages(associations=[{"to": "cars", "label": "p_car", "right_label": "p_vehicle"}])
+    found = garage.plan(back)
+    assert found.errors == ()
+    (hint,) = (hint for hint in found.hints if hint.startswith("sync 'garages': association"))
+    assert hint == (
+        "sync 'garages': association 'p_car' leads to cars, whose association p_garage leads back. If both are one "
+        "association seen from its two ends, carry it from one end only"
+    )
