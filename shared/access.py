@@ -126,9 +126,13 @@ class AccessDoc(Frozen):
     """One document on the `access` topic; exactly one part is set. A tombstone removes it.
 
     What different people change stands under different keys, so that none overwrites another one's decision: a new
-    password cannot enable somebody who was disabled meanwhile.
+    password cannot enable somebody who was disabled meanwhile. Of two who change what is under one key at the same
+    moment the first counts, for every reader: what the second one publishes says how far its author had read.
     """
 
+    read_to: int | None = None
+    """Up to which offset of the topic its author had read: it does not count where something came under its key since.
+    None counts in any case."""
     user: User | None = None
     password: Password | None = None
     invitation: Invitation | None = None

@@ -51,7 +51,7 @@ def routes(found: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 
 def problems() -> dict[str, set[int]]:
     """Return the titles of all problems that the API may answer, with their statuses."""
-    found: dict[str, set[int]] = {"Not accepted": {422}, "Not possible": {404, 405}}
+    found: dict[str, set[int]] = {"Not accepted": {422}, "Changed meanwhile": {412}, "Not possible": {404, 405}}
     for path in (path for path in _SOURCES.rglob("*.py") if "web" not in path.parts):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1:

@@ -21,6 +21,7 @@ from shared.messages import (
 )
 
 _PATIENCE_S: Final = 2.0
+_REMEMBERED: Final = 1000
 PROVIDER: Final = "sign-in"
 """Under which name the provider by which people sign in is kept."""
 INSTALLATION: Final = "installation"
@@ -33,11 +34,25 @@ class People:
     def __init__(self) -> None:
         self.offset = -1
         self._docs: dict[str, dict[str, AccessDoc]] = {name: {} for name in AccessDoc.model_fields}
+        self._at: dict[str, int] = {}
+        """By key, the offset of what counts under it, be it that there is nothing any more."""
+        self._late: dict[str, None] = {}
+        """Keys whose last document does not count."""
+        self._uncounted: dict[int, None] = {}
+        """Offsets of the last documents that did not count."""
         self._moved = threading.Condition()
 
     def apply(self, offset: int, key: str, doc: AccessDoc | None) -> None:
         """Take one document; None is its tombstone."""
         kind, _, name = key.partition(":")
+        if doc is not None and doc.read_to is not None and self._at.get(key, -1) > doc.read_to:
+            self._late[key] = self._uncounted[offset] = None
+            if len(self._uncounted) > _REMEMBERED:
+                self._uncounted.pop(next(iter(self._uncounted)))
+            self._move(offset)
+            return
+        self._at[key] = offset
+        self._late.pop(key, None)
         if kind in self._docs:
             if doc is None or getattr(doc, kind) is None:
                 self._docs[kind].pop(name, None)
@@ -59,6 +74,20 @@ class People:
         """Wait until what was published counts here, for two seconds at most; it is stored in any case."""
         with self._moved:
             self._moved.wait_for(lambda: self.offset >= max(offsets, default=-1), _PATIENCE_S)
+
+    # Changes at the same moment
+
+    def counted(self, offset: int) -> bool:
+        """Check whether what was published at an offset counted when it came."""
+        return offset not in self._uncounted
+
+    def overruled(self) -> Mapping[str, AccessDoc]:
+        """Return, by key, what counts where another document came last, which compaction would keep instead."""
+        return {key: self._standing(key) for key in list(self._late)}
+
+    def _standing(self, key: str) -> AccessDoc:
+        kind, _, name = key.partition(":")
+        return self._docs.get(kind, {}).get(name) or AccessDoc()
 
     # Users
 

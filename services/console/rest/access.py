@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from services.console.access.authentication import Access
 from services.console.rest.describing import may
@@ -21,10 +21,12 @@ from services.console.rest.shapes.access import (
     UserRow,
 )
 from services.console.rest.shapes.common import Cursor, Limit, TokenId, UserId
+from services.console.rest.versions import tell_version
 from services.console.use.callers import Caller
+from shared.messages import User
 
 
-def add_access(router: APIRouter, access: Access, who: Callable[..., Caller]) -> None:
+def add_access(router: APIRouter, access: Access, who: Callable[..., Caller]) -> None:  # noqa: C901 - a list of routes, each a line or two
     """Add the routes to those of the API.
 
     Args:
@@ -33,6 +35,10 @@ def add_access(router: APIRouter, access: Access, who: Callable[..., Caller]) ->
         who: Tells who calls.
     """
     accounts, tokens = access.accounts, access.tokens
+
+    def shown(user: User, answer: Response) -> dict[str, Any]:
+        tell_version(answer, accounts.standing(user).version)
+        return accounts.row(user)
 
     @router.get("/users", tags=["access"], summary="Who may sign in, and with which role", response_model=UserList)
     def list_users(cursor: Cursor = "", limit: Limit = 50) -> dict[str, Any]:
@@ -44,6 +50,10 @@ def add_access(router: APIRouter, access: Access, who: Callable[..., Caller]) ->
         user, secret = accounts.invite(wanted.email, wanted.role, wanted.name)
         return {**accounts.row(user), "path": f"/welcome?token={secret}"}
 
+    @router.get("/users/{name}", tags=["access"], summary="One user", response_model=UserRow)
+    def get_user(name: UserId, answer: Response) -> dict[str, Any]:
+        return shown(accounts.find(name), answer)
+
     @router.patch(
         "/users/{name}",
         tags=["access"],
@@ -51,8 +61,8 @@ def add_access(router: APIRouter, access: Access, who: Callable[..., Caller]) ->
         response_model=UserRow,
         responses=may(409),
     )
-    def change_user(name: UserId, wanted: UserChange) -> dict[str, Any]:
-        return accounts.row(accounts.change(name, role=wanted.role, disabled=wanted.disabled))
+    def change_user(name: UserId, wanted: UserChange, answer: Response) -> dict[str, Any]:
+        return shown(accounts.change(name, role=wanted.role, disabled=wanted.disabled), answer)
 
     @router.post(
         "/users/{name}/reset",
@@ -80,6 +90,12 @@ def add_access(router: APIRouter, access: Access, who: Callable[..., Caller]) ->
     def make_token(wanted: NewToken, by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:
         token, secret = tokens.make(by, wanted.name, wanted.role, wanted.days)
         return {**tokens.row(token), "secret": secret}
+
+    @router.get("/tokens/{name}", tags=["access"], summary="A token of yours; for admins any", response_model=TokenRow)
+    def get_token(name: TokenId, by: Annotated[Caller, Depends(who)], answer: Response) -> dict[str, Any]:
+        token = tokens.find(by, name)
+        tell_version(answer, tokens.standing(token).version)
+        return tokens.row(token)
 
     @router.delete(
         "/tokens/{name}", tags=["access"], summary="End a token of yours; for admins any", response_model=TokenRow

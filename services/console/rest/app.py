@@ -22,11 +22,13 @@ from services.console.rest.parked import add_parked
 from services.console.rest.records import add_records
 from services.console.rest.sign_in import add_sign_in
 from services.console.rest.standing import add_standing
+from services.console.rest.versions import check_takes_versions, seen_by, unchanged
 from services.console.use.activity import acting, acts
 from services.console.use.callers import Caller
 from services.console.use.changes import HEADER, noting, read, spell, wait_for
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem, Refused
+from services.console.use.versions import seeing
 
 _bearer: Final = HTTPBearer(
     scheme_name="token", description="A token of the API, or the installation's own.", auto_error=False
@@ -42,9 +44,11 @@ def _authorized(api: Installation, access: Access) -> Callable[..., Caller]:
         ] = "",
     ) -> Caller:
         caller = access.check(request.client.host if request.client else "", given.credentials if given else None)
-        needed = NEEDS[f"{request.method} {request.scope['route'].path}"]
+        route = f"{request.method} {request.scope['route'].path}"
+        needed = NEEDS[route]
         if needed is not None:
             check_role(caller.role, needed)
+        check_takes_versions(request, route)
         request.state.who = caller.who
         acts(caller)
         if not wait_for(read(changed), api.reached):
@@ -100,8 +104,8 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
 
     @web.middleware("http")
     async def tell_changes(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        with noting() as changes, acting("api"):
-            answer = await go_on(request)
+        with noting() as changes, acting("api"), seeing(seen_by(request)):
+            answer = unchanged(request, await go_on(request))
         if changes:
             answer.headers[HEADER] = spell(changes)
         return answer

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from services.console.rest.describing import may
 from services.console.rest.pages import page
@@ -28,15 +28,32 @@ from services.console.rest.shapes.connections import (
     Tested,
 )
 from services.console.rest.shapes.feeds import Feeds, Limits
+from services.console.rest.versions import tell_version
 from services.console.use.apps import AppCard, card_of
+from services.console.use.connecting import standing
+from services.console.use.connections import learning_standing
 from services.console.use.feeds import feeds
 from services.console.use.installation import Installation
 from services.console.use.limits import limits
 from services.console.use.pushing import learn, reach, shown
+from shared.core.syncs import Connection
 
 
 def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a list of routes, each a line or two
     """Add the routes."""
+
+    def told(row: Connection, answer: Response) -> dict[str, Any]:
+        tell_version(answer, standing(row).version)
+        return api.connection(row)
+
+    def learning(name: str, answer: Response) -> dict[str, Any]:
+        row = api.connections.find(name)
+        tell_version(answer, learning_standing(row).version)
+        return shown(api, row)
+
+    def credentials(name: str, answer: Response) -> dict[str, Any]:
+        tell_version(answer, api.connections.agreeing.standing(name).version)
+        return {"app": name, "client_id": api.connections.agreeing.client_id(name)}
 
     @router.get("/apps", tags=["connections"], summary="Apps that can be connected", response_model=AppList)
     def list_apps(
@@ -86,6 +103,16 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
         found = api.connections.connecting.places(wanted.wanted(name))
         return {"places": [{"title": row.title, "options": dict(row.options)} for row in found]}
 
+    @router.get(
+        "/apps/{name}/credentials",
+        tags=["connections"],
+        summary="What Syncline is known by at an app",
+        response_model=CredentialsShown,
+    )
+    def get_credentials(name: AppId, answer: Response) -> dict[str, Any]:
+        api.connections.agreeing.flow(api.connections.app(name))
+        return credentials(name, answer)
+
     @router.put(
         "/apps/{name}/credentials",
         tags=["connections"],
@@ -93,7 +120,7 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
         response_model=CredentialsShown,
         responses=may(409),
     )
-    def enter_credentials(name: AppId, given: Credentials) -> dict[str, Any]:
+    def enter_credentials(name: AppId, given: Credentials, answer: Response) -> dict[str, Any]:
         api.connections.agreeing.enter(
             name,
             given.client_id,
@@ -101,7 +128,7 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
             base_url=given.base_url,
             options=given.options,
         )
-        return {"app": name, "client_id": api.connections.agreeing.client_id(name)}
+        return credentials(name, answer)
 
     @router.post(
         "/connections",
@@ -120,8 +147,8 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
         summary="One account, and what disconnecting it would mean",
         response_model=ConnectionShown,
     )
-    def get_connection(name: ConnectionId) -> dict[str, Any]:
-        found = api.connection(api.connections.find(name))
+    def get_connection(name: ConnectionId, answer: Response) -> dict[str, Any]:
+        found = told(api.connections.find(name), answer)
         return {**found, "disconnecting": asdict(api.connections.leaving(name))}
 
     @router.get(
@@ -142,6 +169,15 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
     def get_feeds(name: ConnectionId) -> dict[str, Any]:
         return feeds(api, api.connections.find(name))
 
+    @router.get(
+        "/connections/{name}/changes",
+        tags=["connections"],
+        summary="How an account's changes are learned",
+        response_model=LearningShown,
+    )
+    def get_learning(name: ConnectionId, answer: Response) -> dict[str, Any]:
+        return learning(name, answer)
+
     @router.put(
         "/connections/{name}/changes",
         tags=["connections"],
@@ -149,9 +185,9 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
         response_model=LearningShown,
         responses=may(409),
     )
-    def learn_changes(name: ConnectionId, wanted: Learning) -> dict[str, Any]:
+    def learn_changes(name: ConnectionId, wanted: Learning, answer: Response) -> dict[str, Any]:
         learn(api, name, push=wanted.push, interval_s=wanted.interval_s)
-        return shown(api, api.connections.find(name))
+        return learning(name, answer)
 
     @router.put(
         "/connections/{name}/secrets",
@@ -160,11 +196,11 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
         response_model=ConnectionRow,
         responses=may(409),
     )
-    def renew_secrets(name: ConnectionId, wanted: Secrets) -> dict[str, Any]:
+    def renew_secrets(name: ConnectionId, wanted: Secrets, answer: Response) -> dict[str, Any]:
         connections = api.connections
         secrets = {key: text.get_secret_value() for key, text in wanted.secrets.items()}
         row = connections.connecting.renew(connections.find(name), secrets, wanted.webhook_secret.get_secret_value())
-        return api.connection(row)
+        return told(row, answer)
 
     @router.post(
         "/connections/{name}/reach",
@@ -183,8 +219,8 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
         response_model=ConnectionRow,
         responses=may(409),
     )
-    def rename_connection(name: ConnectionId, wanted: Renaming) -> dict[str, Any]:
-        return api.connection(api.connections.rename(name, wanted.label))
+    def rename_connection(name: ConnectionId, wanted: Renaming, answer: Response) -> dict[str, Any]:
+        return told(api.connections.rename(name, wanted.label), answer)
 
     @router.post(
         "/connections/{name}/pause",

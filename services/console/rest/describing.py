@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from services.console.access.roles import NEEDS, ROLES
 from services.console.rest.shapes.common import Problem, Shown
+from services.console.rest.versions import CHANGED, READ
 from services.console.use.changes import HEADER
 
 TAGS: Final[Mapping[str, str]] = {
@@ -42,6 +43,10 @@ where it is about fields.
 **Several consoles** may answer. What a request has changed is in the header `{HEADER}` of its answer. A request that
 sends this header is answered when the change counts where it is answered, and with 503 when that takes too long.
 
+**Versions.** What can be changed has an `ETag` where it is read: another one as soon as somebody has changed it, and
+the same whatever else becomes of it, such as when a user was at work last. A change that carries it as `If-Match` is
+refused with 412 where somebody else was faster; `*` takes any. `If-None-Match` asks whether anything was changed.
+
 A route that takes an `Idempotency-Key` does its work once for each key, so that a request without an answer can be
 sent again.
 """
@@ -53,6 +58,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     409: "It cannot be done as things stand.",
     410: "What it named is gone.",
     411: "The body has no length.",
+    412: "Somebody else has changed it since `If-Match` was read.",
     413: "The body is too large.",
     416: "The part that was asked for is beyond the end.",
     421: "The console is called by a name that is not its own.",
@@ -65,6 +71,9 @@ _HEADERS: Final[Mapping[int, tuple[str, str]]] = {
     429: ("Retry-After", "Seconds."),
     503: ("Retry-After", "Seconds."),
 }
+_ETAG: Final[Mapping[str, Any]] = {"description": "Its version.", "schema": {"type": "string"}}
+_WITHOUT: Final = frozenset(("DELETE /api/v1/connections/{name}", "DELETE /api/v1/tokens/{name}"))
+"""Routes after which there is nothing that could have a version."""
 _ALL: Final = (401, 403, 421, 422, 429, 503)
 """What every route may answer."""
 _LINKS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -155,6 +164,7 @@ def _complete(method: str, path: str, route: dict[str, Any]) -> None:
     needed = NEEDS[f"{method.upper()} {path}"]
     route["x-role"] = needed
     route["description"] = f"{route.get('description', '')}\n\nTakes the role `{needed}`.".strip()
+    _add_versions(f"{method.upper()} {path}", route)
     if method != HTTPMethod.GET.lower():
         for status, answer in route["responses"].items():
             if status < "300":
@@ -162,6 +172,26 @@ def _complete(method: str, path: str, route: dict[str, Any]) -> None:
                     "description": "What was changed.",
                     "schema": {"type": "string"},
                 }
+
+
+def _add_versions(name: str, route: dict[str, Any]) -> None:
+    """Add to a route what it tells and takes of versions."""
+    if name in READ:
+        told = "The version that was read: where it still stands, nothing is sent."
+        route.setdefault("parameters", []).append(_header("If-None-Match", told))
+        route["responses"]["304"] = {"description": "Nothing was changed.", "headers": {"ETag": _ETAG}}
+    if name in CHANGED:
+        told = "The version that was read: where another one stands, nothing is changed."
+        route.setdefault("parameters", []).append(_header("If-Match", told))
+        route["responses"]["412"] = {"$ref": "#/components/responses/Problem412"}
+    for status in ("200", "201"):
+        if status in route["responses"] and name in READ | CHANGED - _WITHOUT:
+            route["responses"][status].setdefault("headers", {})["ETag"] = _ETAG
+    route["responses"] = dict(sorted(route["responses"].items()))
+
+
+def _header(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
 
 
 def _public(path: str) -> str:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from services.console.access.authentication import Access
 from services.console.rest.describing import may
 from services.console.rest.shapes.access import MailServerShown, MailTest
+from services.console.rest.versions import tell_version
 from services.console.use.mailing import Wanted
 
 
@@ -21,12 +22,14 @@ def add_mail(router: APIRouter, access: Access) -> None:
         response_model=MailServerShown,
         responses=may(404),
     )
-    def get_mail_server() -> dict[str, Any]:
+    def get_mail_server(answer: Response) -> dict[str, Any]:
+        tell_version(answer, mailing.standing().version)
         return mailing.row()
 
     @router.put("/mail-server", tags=["access"], summary="Send mail by a server", response_model=MailServerShown)
-    def change_mail_server(wanted: Wanted) -> dict[str, Any]:
+    def change_mail_server(wanted: Wanted, answer: Response) -> dict[str, Any]:
         mailing.change(wanted)
+        tell_version(answer, mailing.standing().version)
         return mailing.row()
 
     @router.delete(

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from services.console.access.authentication import Access
 from services.console.rest.describing import may
 from services.console.rest.shapes.access import Linking, ProviderShown, UserRow
 from services.console.rest.shapes.common import UserId
+from services.console.rest.versions import tell_version
 from services.console.use.single_sign_on import Wanted
+from shared.messages import User
 
 
 def add_sign_in(router: APIRouter, access: Access) -> None:
@@ -20,6 +22,10 @@ def add_sign_in(router: APIRouter, access: Access) -> None:
     """
     accounts = access.accounts
 
+    def shown(user: User, answer: Response) -> dict[str, Any]:
+        tell_version(answer, accounts.standing(user).version)
+        return accounts.row(user)
+
     @router.post(
         "/users/{name}/link",
         tags=["access"],
@@ -27,9 +33,9 @@ def add_sign_in(router: APIRouter, access: Access) -> None:
         response_model=UserRow,
         responses=may(409),
     )
-    def link_user(name: UserId, wanted: Linking) -> dict[str, Any]:
+    def link_user(name: UserId, wanted: Linking, answer: Response) -> dict[str, Any]:
         access.single_sign_on.link(name, wanted.to)
-        return accounts.row(accounts.find(name))
+        return shown(accounts.find(name), answer)
 
     @router.delete(
         "/users/{name}/link",
@@ -38,8 +44,8 @@ def add_sign_in(router: APIRouter, access: Access) -> None:
         response_model=UserRow,
         responses=may(409),
     )
-    def unlink_user(name: UserId) -> dict[str, Any]:
-        return accounts.row(access.single_sign_on.unlink(name))
+    def unlink_user(name: UserId, answer: Response) -> dict[str, Any]:
+        return shown(access.single_sign_on.unlink(name), answer)
 
     @router.get(
         "/sign-in-provider",
@@ -48,7 +54,8 @@ def add_sign_in(router: APIRouter, access: Access) -> None:
         response_model=ProviderShown,
         responses=may(404),
     )
-    def get_provider() -> dict[str, Any]:
+    def get_provider(answer: Response) -> dict[str, Any]:
+        tell_version(answer, access.single_sign_on.standing().version)
         return access.single_sign_on.row()
 
     @router.put(
@@ -58,8 +65,9 @@ def add_sign_in(router: APIRouter, access: Access) -> None:
         response_model=ProviderShown,
         responses=may(409),
     )
-    def change_provider(wanted: Wanted) -> dict[str, Any]:
+    def change_provider(wanted: Wanted, answer: Response) -> dict[str, Any]:
         access.single_sign_on.change(wanted)
+        tell_version(answer, access.single_sign_on.standing().version)
         return access.single_sign_on.row()
 
     @router.delete(

@@ -16,6 +16,7 @@ from services.console.use.activity import Did, acts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
 from services.console.use.publishing import Outside, publish
+from services.console.use.versions import Standing, check_seen, overtaken, version_of
 from shared import logs, topics
 from shared.io.once import Once, OnceAway
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
@@ -26,6 +27,8 @@ INVITED_MS: Final = 72 * 3_600_000
 """How long a link to choose a password holds."""
 FIRST_ADMIN_MS: Final = 3_600_000
 LINK_MS: Final = 3_600_000
+_TRIES: Final = 5
+"""How often something is waited for that one console or another does at once."""
 SEEN_MS: Final = 600_000
 """The least time between two notes of when somebody was at work."""
 LONGEST_SESSION_MS: Final = 7 * topics.DAY_MS
@@ -72,6 +75,54 @@ class Accounts:
         out = [Outbound(topic=topics.ACCESS, key=key, message=doc) for key, doc in docs]
         self._settle(publish(self.outside, out, did))
 
+    def replace(
+        self,
+        did: Did | None,
+        read_to: int,
+        *docs: tuple[str, AccessDoc],
+        now: Callable[[], Standing],
+        beside: Sequence[tuple[str, AccessDoc | None]] = (),
+    ) -> None:
+        """Publish documents that are made from what stood, which count unless somebody was faster; raises `Problem`.
+
+        Args:
+            did: What is done by them, which is told once they count.
+            read_to: `People.offset` as it was before they were made.
+            docs: The documents; an empty one removes what stands.
+            now: Tells how what they are about stands, where they do not count.
+            beside: What is published with them in any case.
+        """
+        made = [(key, doc.model_copy(update={"read_to": read_to})) for key, doc in docs]
+        out = [Outbound(topic=topics.ACCESS, key=key, message=doc) for key, doc in (*made, *beside)]
+        offsets = publish(self.outside, out, None)[: len(docs)]
+        self._read_back(offsets)
+        self._keep_what_counts()
+        if not all(map(self.people.counted, offsets)):
+            raise overtaken(now())
+        if did is not None:
+            publish(self.outside, [], did)
+
+    def _read_back(self, offsets: Sequence[int]) -> None:
+        """Wait until what was published is read here: only then it is known whether it counts."""
+        for _ in range(_TRIES):
+            self._settle(offsets)
+            if self.people.offset >= max(offsets):
+                return
+        said = "It is stored, but whether it counts is not known: look again."
+        raise Problem(503, "Not shown here yet", said, {"Retry-After": "1"})
+
+    def _keep_what_counts(self) -> None:
+        """Publish once more what counts where something came after it that does not: compaction keeps the last one."""
+        for _ in range(_TRIES):
+            read_to, overruled = self.people.offset, self.people.overruled()
+            if not overruled:
+                return
+            out = [
+                Outbound(topic=topics.ACCESS, key=key, message=doc.model_copy(update={"read_to": read_to}))
+                for key, doc in overruled.items()
+            ]
+            self._read_back(publish(self.outside, out, None))
+
     # Users
 
     def find(self, name: str) -> User:
@@ -107,7 +158,8 @@ class Accounts:
 
     def change(self, name: str, *, role: Role | None = None, disabled: bool | None = None) -> User:
         """Change a user's role, or shut one out or in again; sessions follow at once."""
-        old = self.find(name)
+        read_to, old = self.people.offset, self.find(name)
+        check_seen(self.standing(old))
         new = old.model_copy(
             update={
                 "role": old.role if role is None else role,
@@ -118,13 +170,26 @@ class Accounts:
             raise Problem(
                 409, "The last admin", "Nobody could manage users any more: make somebody else an admin first."
             )
-        docs: list[tuple[str, AccessDoc | None]] = [(f"user:{name}", AccessDoc(user=new))]
+        ended: list[tuple[str, AccessDoc | None]] = []
         if new.disabled and not old.disabled:
-            docs += [self.all_ended(name), (f"invitation:{name}", None)]
+            ended = [self.all_ended(name), (f"invitation:{name}", None)]
         if new != old:
             changes = [("role", old.role, new.role), ("disabled", _yes(old.disabled), _yes(new.disabled))]
-            self.store(Did(what="user.changed", about=f"user:{old.email}", changes=changes), *docs)
+            did = Did(what="user.changed", about=f"user:{old.email}", changes=changes)
+            self.replace_user(did, read_to, new, beside=ended)
         return new
+
+    def replace_user(
+        self, did: Did, read_to: int, new: User, beside: Sequence[tuple[str, AccessDoc | None]] = ()
+    ) -> None:
+        """Publish a user who is made from what stood, as `replace` does."""
+        doc = (f"user:{new.id}", AccessDoc(user=new))
+        self.replace(did, read_to, doc, beside=beside, now=lambda: self.standing(self.find(new.id)))
+
+    def standing(self, user: User) -> Standing:
+        """Return how what can be changed of a user stands."""
+        shown = {"role": user.role, "disabled": _yes(user.disabled)}
+        return Standing(version_of(user, self.people.link(user.id)), shown, f"user:{user.email}")
 
     def is_last_admin(self, user: User) -> bool:
         """Check whether nobody else could manage users."""
@@ -253,11 +318,15 @@ class Accounts:
 
     def keep_columns(self, by: Caller, columns: Sequence[str] | None) -> None:
         """Keep which columns of the list of records somebody wants, in which order; None for all of them."""
-        kept = None if columns is None else tuple(columns)
-        new = self.people.preferences(by.user).model_copy(update={"columns": kept})
+        kept, read_to = None if columns is None else tuple(columns), self.people.offset
+        check_seen(self.preferences_standing(by))
+        doc = AccessDoc(preferences=self.people.preferences(by.user).model_copy(update={"columns": kept}))
         key = f"preferences:{by.user or INSTALLATION}"
-        out = Outbound(topic=topics.ACCESS, key=key, message=AccessDoc(preferences=new))
-        self._settle(publish(self.outside, [out], None))
+        self.replace(None, read_to, (key, doc), now=lambda: self.preferences_standing(by))
+
+    def preferences_standing(self, by: Caller) -> Standing:
+        """Return how stands what somebody keeps."""
+        return Standing(version_of(self.people.preferences(by.user)), {}, "")
 
     # Links that work once
 

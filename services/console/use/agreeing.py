@@ -22,6 +22,7 @@ from services.console.setups.publishing import publish
 from services.console.setups.sealing import AGREED, as_file
 from services.console.use.connecting import LONGEST_LABEL, Connecting, told
 from services.console.use.problems import Problem, Refused
+from services.console.use.versions import Standing, check_seen, overtaken, version_of
 from shared.core.connector import App, Auth, CodeFlow, Session
 from shared.core.demands import Scope
 from shared.core.oauth import Asked, Code, Tokens
@@ -91,6 +92,7 @@ class Agreeing:
         """
         app, old = self._connecting.app(key), self.credentials(key)
         self.flow(app)
+        check_seen(self.standing(key))
         wrong = {} if client_id.strip() else {"client_id": "Write the client id that the app shows."}
         kept = self._opened(old) if old is not None else {}
         if not client_secret and kept.get("client_id") != client_id.strip():
@@ -112,8 +114,15 @@ class Agreeing:
         except BusUnavailable as error:
             raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
         if lost:
-            raise Problem(409, "Changed meanwhile", "Somebody else changed this at the same moment: look again.")
+            raise overtaken(self.standing(key))
         return self._service.setups.credentials(key)
+
+    def standing(self, key: str) -> Standing:
+        """Return how stands what Syncline is known by at an app; it has a version where nothing is entered, too."""
+        found = self.credentials(key)
+        version = version_of(found.model_dump(mode="json", exclude={"version"}) if found is not None else None)
+        more = {"base_url": found.base_url, **found.options} if found is not None else {}
+        return Standing(version, {"client_id": self.client_id(key), **more}, f"credentials:{key}")
 
     # Asking
 
@@ -175,6 +184,7 @@ class Agreeing:
             why = query.get("error_description") or query.get("error") or f"{app.title} gave no code"
             raise Problem(422, "Not connected", f"The account was not connected: {why[:200]}.")
         auth, flow = self.flow(app)
+        old = next((row for row in self._service.setups.connections() if row.id == question.connection), None)
         file, began = self._file(question, app, auth), time.monotonic()
         with told(auth):
             apps = self._connecting.apps_for(file)
@@ -194,7 +204,7 @@ class Agreeing:
         whole = file.model_copy(update={"secrets": {**file.secrets, AGREED: SecretStr(tokens.refresh_token)}})
         whole = self._named(whole, question, app, auth, tokens, began)
         return self._connecting.store(
-            whole, granted={whole.id: granted}, adopt=lambda apps: _adopt(apps, whole.id, tokens, began)
+            whole, old, granted={whole.id: granted}, adopt=lambda apps: _adopt(apps, whole.id, tokens, began)
         )
 
     def question_of(self, state: str, session: str) -> Question | None:

@@ -15,6 +15,7 @@ from services.console.setups.plans import Current
 from services.console.setups.publishing import publish
 from services.console.setups.sealing import HOOK, as_file, seal
 from services.console.use.problems import Problem, Refused
+from services.console.use.versions import Standing, check_seen, overtaken, version_of
 from shared.core.connector import App, AppError, Auth
 from shared.core.demands import Place
 from shared.core.syncs import Connection
@@ -25,6 +26,7 @@ from shared.io.vault import Vault, VaultError
 LONGEST_LABEL: Final = 80
 _LONGEST_TEXT: Final = 2000
 _LONGEST_ID: Final = 50
+_GONE: Final = "It was disconnected meanwhile."
 _ASK_S: Final = 15.0
 
 
@@ -86,6 +88,7 @@ class Connecting:
 
         What is left empty stays as it is.
         """
+        check_seen(standing(row))
         app = self.app(row.app)
         auth = next((one for one in app.auth if one.kind == row.auth), None)
         if auth is None:
@@ -115,12 +118,21 @@ class Connecting:
             with told(auth):
                 apps = self.apps_for(file.model_copy(update={"paused": False}))
                 run_blocking(apps.caller.run(file.id, app.account(apps.setups.session(file.id)), wait_s=_ASK_S))
-        return self.store(file)
+        return self.store(file, row)
 
-    def store(self, file: ConnectionFile, **found: object) -> Connection:
-        """Store a connection as `apply` does; raises `Refused`."""
+    def store(self, file: ConnectionFile, old: Connection | None = None, **found: object) -> Connection:
+        """Store a connection as `apply` does; raises `Refused`.
+
+        Args:
+            file: The connection.
+            old: What the file was made from: apps were asked meanwhile, and somebody else may have changed it.
+            found: What was found out besides.
+        """
         whole = SetupFile(connections=(file,))
         current = Current.of(self._service.setups, self._service.jobs)
+        row = current.connections.get(file.id)
+        if old is not None and row != old:
+            raise overtaken(standing(row)) if row is not None else Problem(404, "No such account", _GONE)
         try:
             drawn = plan(current, whole, discover(self._service, current, whole, **found))  # type: ignore[arg-type]  # as they are named there
             if drawn.errors or drawn.unasked:
@@ -129,9 +141,7 @@ class Connecting:
         except (VaultError, NotReady, BusUnavailable) as error:
             raise Problem(503, "Cannot be connected now", str(error), {"Retry-After": "5"}) from error
         if lost:
-            raise Problem(
-                409, "Changed meanwhile", "Somebody else changed this account at the same moment: look again."
-            )
+            raise overtaken(standing(self._service.setups.connection(file.id)))
         return self._service.setups.connection(file.id)
 
     # Parts
@@ -201,6 +211,13 @@ class Connecting:
         except SetupError as error:
             raise Refused({"": _sentence(str(error))}) from error
         return Apps(self._service, [row])
+
+
+def standing(row: Connection) -> Standing:
+    """Return how what can be changed of an account stands."""
+    return Standing(
+        version_of(row.model_dump(mode="json", exclude={"version"})), {"label": row.label}, f"connection:{row.id}"
+    )
 
 
 def secret_names(app: App, kind: str) -> tuple[str, ...]:

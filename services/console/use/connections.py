@@ -1,6 +1,6 @@
 """What can be done with the accounts that are connected: look, rename, test, pause, resume, disconnect."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -13,8 +13,9 @@ from services.console.setups.publishing import publish
 from services.console.setups.revoking import auth_of
 from services.console.use.agreeing import Agreeing
 from services.console.use.apps import AppCard, cards, offered
-from services.console.use.connecting import LONGEST_LABEL, Connecting
+from services.console.use.connecting import LONGEST_LABEL, Connecting, standing
 from services.console.use.problems import Problem
+from services.console.use.versions import Standing, check_seen, is_seen, overtaken, version_of
 from shared.core.accounts import account_name, is_account
 from shared.core.connector import App, AppError
 from shared.core.syncs import Connection, Sync
@@ -28,6 +29,7 @@ from shared.settings import Settings
 from shared.topics import Topic
 
 Read: TypeAlias = Callable[[Topic[Any]], Iterable[Stored[Any]]]
+_TRIES: Final = 3
 _DRAFT: Final = "draft"
 _TEST_S: Final = 15.0
 """How long a test may wait for the account's budget."""
@@ -148,33 +150,47 @@ class Connections:
         label = " ".join(label.split())
         if not label or len(label) > LONGEST_LABEL:
             raise Problem(422, "Not a name", f"Give the account a name of 1 to {LONGEST_LABEL} characters.")
-        return self.change(self.find(name), label=label)
+        return self.change(name, standing, label=label)
 
     def pause(self, name: str) -> Connection:
         """Stop calling an account; its syncs wait, and lose nothing."""
-        return self.change(self.find(name), paused=True)
+        return self.change(name, standing, paused=True)
 
     def resume(self, name: str) -> Connection:
         """Go on with an account that was paused."""
-        return self.change(self.find(name), paused=False)
+        return self.change(name, standing, paused=False)
 
-    def change(self, row: Connection, **changes: Any) -> Connection:
-        """Change what people decide about an account; raises `Problem`."""
-        new = row.model_copy(update=changes)
-        if new == row:
-            return row
-        new = new.model_copy(update={"version": row.version + 1})
-        key = f"connection:{row.id}"
+    def change(self, name: str, standing_of: Callable[[Connection], Standing], **changes: Any) -> Connection:
+        """Change what people decide about an account; raises `Problem`.
+
+        Args:
+            name: Which account.
+            standing_of: Returns how stands what is changed. Where somebody else was faster, and has changed something
+                besides that, the change is made once more, if it says which version it is of.
+            changes: What becomes what.
+        """
+        for _ in range(_TRIES):
+            row = self.find(name)
+            check_seen(standing_of(row))
+            new = row.model_copy(update=changes)
+            if new == row:
+                return row
+            told = tuple(f"{part}: {getattr(row, part)} -> {value}" for part, value in changes.items())
+            done = self._publish(new, told)
+            if done is not None:
+                return done
+            if not is_seen():
+                break
+        raise overtaken(standing_of(self.find(name)))
+
+    def _publish(self, row: Connection, told: Sequence[str]) -> Connection | None:
+        """Publish an account under its next version; returns None where somebody else was faster."""
+        new = row.model_copy(update={"version": row.version + 1})
+        change = Change(key=f"connection:{row.id}", doc=SetupDoc(connection=new), sign="~", details=tuple(told))
         try:
-            told = tuple(f"{name}: {getattr(row, name)} -> {value}" for name, value in changes.items())
-            lost = publish(self._service, [Change(key=key, doc=SetupDoc(connection=new), sign="~", details=told)])
+            return None if publish(self._service, [change]) else new
         except BusUnavailable as error:
             raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
-        if lost:
-            raise Problem(
-                409, "Changed meanwhile", "Somebody else changed this account at the same moment: look again."
-            )
-        return new
 
     # Asking
 
@@ -212,10 +228,20 @@ class Connections:
 
     def disconnect(self, name: str) -> Disconnected:
         """Revoke and forget an account that no sync uses; returns what was done, and what is left behind."""
-        self.find(name)
+        row = self.find(name)
+        check_seen(standing(row))
+        if is_seen() and not self.used_by(name) and self._publish(row, ()) is None:
+            # A tombstone has no version: what stands is taken first, so that no change of it counts any more.
+            raise overtaken(standing(self.find(name)))
         try:
             return deleting.disconnect(self._service, name, self._read, self._apps_with)
         except SetupError as error:
             raise Problem(409, "It is used", f"{str(error)[0].upper()}{str(error)[1:]}.") from error
         except BusUnavailable as error:
             raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
+
+
+def learning_standing(row: Connection) -> Standing:
+    """Return how stands how an account's changes are learned."""
+    shown = {"push": "push" if row.push else "poll", "interval": f"{row.poll_interval_s:g}"}
+    return Standing(version_of(row.push, row.poll_interval_s), shown, f"connection:{row.id}")

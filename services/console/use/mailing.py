@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from services.console.use.accounts import EMAIL, Accounts
 from services.console.use.activity import Did
 from services.console.use.problems import Problem, Refused
+from services.console.use.versions import Standing, check_seen, version_of
 from shared.access import AccessDoc, MailServer
 from shared.io.mail import Mail, MailError, Post
 from shared.io.vault import Vault, VaultError
@@ -81,9 +82,10 @@ class Mailing:
 
     def change(self, wanted: Wanted) -> MailServer:
         """Send mail by a server from now on; raises `Refused`."""
-        old, wrong = self.server, _faults(wanted)
+        read_to, old, wrong = self.accounts.people.offset, self.server, _faults(wanted)
         if wrong:
             raise Refused(wrong)
+        check_seen(self._standing(old))
         given = {name: str(getattr(wanted, name)).strip() for name in _PARTS}
         new = MailServer.model_validate({**given, "console_url": given["console_url"].rstrip("/")})
         same = ("host", "port", "security", "user")  # to no other server is a password sent that was meant for this one
@@ -99,8 +101,17 @@ class Mailing:
             if secret:
                 changes.append(("password", "kept", "changed"))
             did = Did(what="mail.changed", about=f"mail:{new.host}", changes=changes)
-            self.accounts.store(did, (KEY, AccessDoc(mail=new)))
+            self.accounts.replace(did, read_to, (KEY, AccessDoc(mail=new)), now=self.standing)
         return new
+
+    def standing(self) -> Standing:
+        """Return how the mail server stands; it has a version where none is set up, too."""
+        return self._standing(self.server)
+
+    @staticmethod
+    def _standing(found: MailServer | None) -> Standing:
+        shown = {name: str(getattr(found, name, "")) for name in _PARTS}
+        return Standing(version_of(found), shown, f"mail:{found.host}" if found else "")
 
     def _sealed(self, server: MailServer, password: str) -> str:
         try:
@@ -110,8 +121,10 @@ class Mailing:
 
     def remove(self) -> None:
         """Send no mail any more."""
-        did = Did(what="mail.removed", about=f"mail:{self._found().host}")
-        self.accounts.store(did, (KEY, None))
+        read_to, old = self.accounts.people.offset, self._found()
+        check_seen(self._standing(old))
+        did = Did(what="mail.removed", about=f"mail:{old.host}")
+        self.accounts.replace(did, read_to, (KEY, AccessDoc()), now=self.standing)
 
     def test(self, to: str) -> None:
         """Send a mail that says that mail works; raises `Problem` with what the server says."""

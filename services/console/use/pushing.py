@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.console.use.connections import learning_standing
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem, Refused
 from shared.core.connector import App
@@ -98,7 +99,7 @@ def learn(installation: Installation, name: str, *, push: bool, interval_s: floa
         wrong["push"] = "This app does not call by itself: it can only be asked."
     if wrong:
         raise Refused(wrong)
-    return installation.connections.change(row, push=push, poll_interval_s=interval_s)
+    return installation.connections.change(name, learning_standing, push=push, poll_interval_s=interval_s)
 
 
 def reach(installation: Installation, name: str) -> Reached:

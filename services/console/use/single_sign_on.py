@@ -19,6 +19,7 @@ from services.console.use.accounts import Accounts
 from services.console.use.activity import Did, acts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
+from services.console.use.versions import Standing, check_seen, version_of
 from shared.io.once import Once, OnceAway
 from shared.io.openid import OpenId, OpenIdClient, OpenIdQuestion, ProviderError, refuse_plain
 from shared.io.vault import Vault, VaultError
@@ -31,6 +32,7 @@ _TITLE: Final = 60
 _ROWS: Final = 100
 _STATE: Final = "sign-in by the provider"
 _PLACE: Final = "the console"
+_KEY: Final = f"provider:{PROVIDER}"
 _SCOPES: Final = ("openid", "email", "profile")
 
 
@@ -118,9 +120,10 @@ class SingleSignOn:
 
     def change(self, wanted: Wanted) -> SignInProvider:
         """Sign people in by a provider, which is asked whether it is one; raises `Refused`."""
-        old, wrong = self.provider, _faults(wanted)
+        read_to, old, wrong = self._people.offset, self.provider, _faults(wanted)
         if wrong:
             raise Refused(wrong)
+        check_seen(_standing(old))
         try:
             issuer = self.calls.about(wanted.issuer.strip(), anew=True).issuer
         except ProviderError as error:
@@ -143,22 +146,29 @@ class SingleSignOn:
         )
         if new != old:
             did = Did(what="provider.changed", about=f"provider:{issuer}", changes=_changes(old, new))
-            self._accounts.store(did, (f"provider:{PROVIDER}", AccessDoc(provider=new)))
+            self._accounts.replace(did, read_to, (_KEY, AccessDoc(provider=new)), now=self.standing)
         return new
+
+    def standing(self) -> Standing:
+        """Return how the provider stands; it has a version where none is set up, too."""
+        return _standing(self.provider)
 
     def remove(self) -> None:
         """Sign nobody in by the provider any more; sessions that began there end."""
-        old = self.provider
+        read_to, old = self._people.offset, self.provider
         if old is None:
             raise Problem(404, "No provider", "Nobody signs in by a provider: none is set up.")
+        check_seen(_standing(old))
         did = Did(what="provider.removed", about=f"provider:{old.issuer}")
-        self._accounts.store(did, (f"provider:{PROVIDER}", None))
+        self._accounts.replace(did, read_to, (_KEY, AccessDoc()), now=self.standing)
 
     # Linking
 
     def link(self, name: str, to: str) -> User:
         """Make whoever signs in by the provider as one user another one from now on; returns that one."""
-        user, other = self._accounts.find(name), self._accounts.find(to)
+        read_to, user = self._people.offset, self._accounts.find(name)
+        check_seen(self._accounts.standing(user))
+        other = self._accounts.find(to)
         if not user.issuer:
             raise Problem(409, "Not linked", f"{user.email} does not sign in by a provider.")
         if user.id == other.id:
@@ -171,16 +181,23 @@ class SingleSignOn:
             raise Problem(409, "The last admin", "Nobody could manage users any more: make somebody an admin first.")
         did = Did(what="user.linked", about=f"user:{user.email}", changes=[("signs in as", user.id, other.id)])
         doc = AccessDoc(link=PersonLink(user=user.id, to=other.id, at_ms=self._accounts.outside.clock.now_ms()))
-        self._accounts.store(did, (f"link:{user.id}", doc), self._accounts.all_ended(user.id))
+        ended = [self._accounts.all_ended(user.id)]
+        self._accounts.replace(
+            did, read_to, (f"link:{user.id}", doc), now=lambda: self._accounts.standing(user), beside=ended
+        )
         return other
 
     def unlink(self, name: str) -> User:
         """Make whoever signs in by the provider a user alone again; sessions of the other one end."""
-        user, link = self._accounts.find(name), self._people.link(name)
+        read_to, user, link = self._people.offset, self._accounts.find(name), self._people.link(name)
+        check_seen(self._accounts.standing(user))
         if link is None:
             raise Problem(409, "Not linked", f"{user.email} is not linked.")
         did = Did(what="user.unlinked", about=f"user:{user.email}", changes=[("signs in as", link.to, user.id)])
-        self._accounts.store(did, (f"link:{name}", None), self._accounts.all_ended(link.to))
+        ended = [self._accounts.all_ended(link.to)]
+        self._accounts.replace(
+            did, read_to, (f"link:{name}", AccessDoc()), now=lambda: self._accounts.standing(user), beside=ended
+        )
         return user
 
     # Signing in
@@ -290,7 +307,7 @@ class SingleSignOn:
         if role is None:
             raise _refused(403, "The provider gives you no role here: ask an admin which groups may come in.")
         name = person_id(provider.issuer, subject)
-        old = self._people.user(name)
+        read_to, old = self._people.offset, self._people.user(name)
         told = {"email": _address(claims) or subject[:254], "name": _line(claims.get("name"))[:200]}
         if old is None:
             new = User(
@@ -309,7 +326,7 @@ class SingleSignOn:
         elif new != old:
             changes = [(part, str(getattr(old, part)), str(getattr(new, part))) for part in ("email", "name", "role")]
             did = Did(what="user.changed", about=f"user:{new.email}", changes=changes)
-            self._accounts.store(did, (f"user:{name}", AccessDoc(user=new)))
+            self._accounts.replace_user(did, read_to, new)
         return counts if counts.id != name else new
 
 
@@ -352,18 +369,23 @@ def _role_faults(wanted: Wanted) -> dict[str, str]:
 
 def _changes(old: SignInProvider | None, new: SignInProvider) -> list[tuple[str, str, str]]:
     """Return what changes, for the activity log: of a secret only that it does."""
-
-    def told(row: SignInProvider | None) -> dict[str, str]:
-        if row is None:
-            return {}
-        found = {name: value for name, value in row.model_dump(mode="json").items() if name != "client_secret"}
-        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
-
-    before, after = told(old), told(new)
+    before, after = _told(old), _told(new)
     changes = [(name, before.get(name, ""), value) for name, value in after.items()]
     if old is not None and old.client_secret != new.client_secret:
         changes.append(("client_secret", "kept", "changed"))
     return changes
+
+
+def _standing(found: SignInProvider | None) -> Standing:
+    return Standing(version_of(found), _told(found), f"provider:{found.issuer}" if found else "")
+
+
+def _told(row: SignInProvider | None) -> dict[str, str]:
+    """Return what a provider is set up by, without its secret."""
+    if row is None:
+        return {}
+    found = {name: value for name, value in row.model_dump(mode="json").items() if name != "client_secret"}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
 
 
 def _role(provider: SignInProvider, claims: Mapping[str, Any]) -> Role | None:

@@ -11,6 +11,7 @@ from services.console.use.accounts import Accounts, digest
 from services.console.use.activity import Did
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
+from services.console.use.versions import Standing, check_seen, version_of
 from shared import topics
 from shared.messages import AccessDoc, ApiToken, Role
 
@@ -63,11 +64,22 @@ class Tokens:
         owner = self._people.whoever(token.owner) if token.owner else None
         return owner is not None and owner.id == user
 
-    def revoke(self, by: Caller, name: str) -> ApiToken:
-        """End one's own token, or any as an admin; raises `Problem`."""
+    def find(self, by: Caller, name: str) -> ApiToken:
+        """Return one's own token, or any for an admin; raises `Problem`."""
         token = next((row for row in self.seen_by(by) if row.id == name), None)
         if token is None:
             raise Problem(404, "No such token", f"There is no token {name!r}.")
+        return token
+
+    @staticmethod
+    def standing(token: ApiToken) -> Standing:
+        """Return how a token stands; it has one version only, for it can be revoked and nothing else."""
+        return Standing(version_of(token), {}, f"token:{token.name}")
+
+    def revoke(self, by: Caller, name: str) -> ApiToken:
+        """End one's own token, or any as an admin; raises `Problem`."""
+        token = self.find(by, name)
+        check_seen(self.standing(token))
         self._accounts.store(Did(what="token.revoked", about=f"token:{token.name}"), (f"token:{name}", None))
         return token
 

@@ -23,6 +23,7 @@ from services.console.use.activity import acting
 from services.console.use.changes import noting, read, spell, wait_for
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
+from services.console.use.versions import Stale, seeing
 from services.console.web import assets
 from services.console.web.asked import (
     BROWSER_COOKIE,
@@ -35,6 +36,7 @@ from services.console.web.asked import (
     html,
     see_other,
 )
+from services.console.web.parts.forms import VERSION
 from services.console.web.parts.words import url, with_query
 from services.console.web.policy import POLICY
 from services.console.web.screens import (
@@ -59,6 +61,7 @@ from services.console.web.screens import (
     secrets,
     setting_up,
     sign_in,
+    stale,
     sync,
     tokens,
     users,
@@ -226,7 +229,9 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
         form=form,
         params=request.path_params,
     )
-    with noting() as changes, acting("page", session.caller if session is not None else None):
+    seen = frozenset((form[VERSION],)) if form.get(VERSION) else None
+    caller = session.caller if session is not None else None
+    with noting() as changes, acting("page", caller), seeing(seen):
         answer = await run_in_threadpool(_answer, page, asked)
     if changes and answer.status_code == HTTPStatus.SEE_OTHER:
         answer.headers["Location"] = with_query(answer.headers["Location"], change=spell(changes))
@@ -243,7 +248,10 @@ def _answer(page: Page, asked: Asked) -> Response:
     if page.method == "GET" and "change" in asked.query:
         shows = wait_for(read(asked.query["change"]), asked.console.reached)
         asked = replace(asked, is_late=not shows)
-    return page.answer(asked)
+    try:
+        return page.answer(asked)
+    except Stale as problem:
+        return html(stale.page(asked, problem), problem.status)
 
 
 async def _form(request: Request) -> Mapping[str, str]:

@@ -153,7 +153,9 @@ def test_two_people_at_once_are_told(window: Window, monkeypatch: pytest.MonkeyP
     other = row.model_copy(update={"label": "Other", "version": 2})
     monkeypatch.setattr(window.installation.connections, "find", lambda _: row)
     window.desk.set_up("connection", SetupDoc(connection=other), LEFT)
-    assert "Somebody else changed this account" in is_problem(window.call("POST", f"connections/{LEFT}/pause"), 409)
+    assert "Somebody else changed this at the same moment" in is_problem(
+        window.call("POST", f"connections/{LEFT}/pause"), 409
+    )
     assert (setups.connection(LEFT).label, setups.connection(LEFT).paused) == ("Other", False)
 
 

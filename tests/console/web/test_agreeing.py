@@ -40,6 +40,12 @@ def test_credentials_are_entered_once_and_never_shown_again(office: Office, visi
     assert office.service.setups.credentials("hubspot") is not row
     told = office.window.call("PUT", "apps/hubspot/credentials", json={"client_id": vendor.app["client_id"]})
     assert told.json() == {"app": "hubspot", "client_id": vendor.app["client_id"]}
+    now = office.window.call("GET", "apps/hubspot/credentials")
+    assert (now.json(), now.headers["ETag"]) == (told.json(), told.headers["ETag"])
+    older = {"If-Match": f'"{shown.form("/apps/hubspot/credentials").fields["version"]}"'}
+    body = {"client_id": vendor.app["client_id"]}
+    is_problem(office.window.call("PUT", "apps/hubspot/credentials", json=body, headers=older), 412)
+    assert office.window.call("PUT", "apps/hubspot/credentials", json=body, headers={"If-Match": "*"}).ok
 
 
 def test_credentials_that_are_none_are_refused(office: Office, visitor: Visitor, vendor: Vendor) -> None:

@@ -93,7 +93,11 @@ class Visitor:
 
     def open(self, path: str, status: int = 200) -> Page:
         """Open a page, and follow where it leads."""
-        answer = self.ask(path, allow_redirects=True)
+        return self.page(self.ask(path, allow_redirects=True), status)
+
+    @staticmethod
+    def page(answer: requests.Response, status: int = 200) -> Page:
+        """Return the page that an answer is."""
         assert answer.status_code == status, answer.text
         return Page(answer)
 

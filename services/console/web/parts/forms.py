@@ -1,6 +1,7 @@
 """Forms: fields with label, hint and what is wrong with them, and the box at the top that names all that is wrong."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import htpy as h
 from htpy import Element, Node
@@ -9,10 +10,24 @@ from services.console.web.asked import Asked
 from services.console.web.parts.pieces import hidden, notice
 from services.console.web.parts.words import icon
 
+VERSION: Final = "version"
+"""What forms call the version of what they change."""
 
-def form(asked: Asked, action: str, *fields: Node) -> Element:
-    """Return a form of whoever is signed in."""
-    return h.form(".form", method="post", action=action)[hidden("form_token", asked.form_token()), fields]
+
+def form(asked: Asked, action: str, *fields: Node, version: str = "") -> Element:
+    """Return a form of whoever is signed in.
+
+    Args:
+        asked: What was asked, and by whom.
+        action: Where it is sent.
+        fields: What is in it.
+        version: That of what it changes, as somebody has first seen it: no change of another one since is overwritten.
+    """
+    return h.form(".form", method="post", action=action)[
+        hidden("form_token", asked.form_token()),
+        hidden(VERSION, asked.form.get(VERSION, version)) if version else None,
+        fields,
+    ]
 
 
 def field(

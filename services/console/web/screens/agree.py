@@ -97,7 +97,11 @@ def _credentials(asked: Asked, app: App, given: Mapping[str, str], errors: Mappi
                 ],
                 name="there",
             ),
-            card("What it shows you", form(asked, f"{path}/credentials", fields), name="here"),
+            card(
+                "What it shows you",
+                form(asked, f"{path}/credentials", fields, version=agreeing.standing(app.key).version),
+                name="here",
+            ),
         ],
         crumbs=(("Home", "/"), _APPS, (app.title, path)),
         here="/apps",

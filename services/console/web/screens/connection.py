@@ -7,6 +7,7 @@ from htpy import Element, Node
 from starlette.responses import Response
 
 from services.console.use.apps import object_title, sign_in_title
+from services.console.use.connecting import standing
 from services.console.use.connections import Leaving
 from services.console.use.problems import Problem
 from services.console.use.pushing import shown
@@ -41,22 +42,22 @@ def show(asked: Asked) -> Response:
 
 
 def _page(asked: Asked, row: Connection, *, label: str | None = None, error: str = "") -> Element:
-    standing, health = asked.console.connection(row), asked.console.health()
+    state, health = asked.console.connection(row), asked.console.health()
     return account_page(
         asked,
         row,
-        standing,
+        state,
         "",
         refusals({"label": error} if error else {}),
-        _told(asked, standing),
-        _facts(asked, row, standing, health),
+        _told(asked, state),
+        _facts(asked, row, state, health),
         _syncs(asked, row),
         _permissions(asked, row),
         _rename(asked, row, row.label if label is None else label, error),
     )
 
 
-def _told(asked: Asked, standing: dict[str, Any]) -> list[Element]:
+def _told(asked: Asked, state: dict[str, Any]) -> list[Element]:
     """Return what is to be said: what was just done, what is wrong, and what is limited."""
     found: list[Element] = []
     done, tested = asked.query.get("done", ""), asked.query.get("tested", "")
@@ -68,14 +69,14 @@ def _told(asked: Asked, standing: dict[str, Any]) -> list[Element]:
         row = CODES[tested]
         found.append(notice("bad", f"It does not work: {row.title[:1].lower()}{row.title[1:]}",
                             h.p[prose(row.remedy)], name="done"))  # fmt: skip
-    if standing["state"] == "paused":
-        halted = standing["reason"] == HALTED
-        title = "Somebody paused this account" if halted else f"This account is paused: {_title(standing['reason'])}"
-        detail = standing.get("detail", "")
+    if state["state"] == "paused":
+        halted = state["reason"] == HALTED
+        title = "Somebody paused this account" if halted else f"This account is paused: {_title(state['reason'])}"
+        detail = state.get("detail", "")
         found.append(notice("warn" if halted else "bad", title, h.p[prose(detail)] if detail else None,
-                            h.p[prose(standing["hint"])], name="paused"))  # fmt: skip
-    if standing.get("limited"):
-        rows = h.ul[[h.li[line] for line in standing["limited"]]]
+                            h.p[prose(state["hint"])], name="paused"))  # fmt: skip
+    if state.get("limited"):
+        rows = h.ul[[h.li[line] for line in state["limited"]]]
         found.append(notice("warn", "Some permissions were not granted", h.div(".lines")[rows], name="limited"))
     return found
 
@@ -85,11 +86,11 @@ def _title(code: str) -> str:
     return row.title[:1].lower() + row.title[1:] if row else code
 
 
-def _facts(asked: Asked, row: Connection, standing: dict[str, Any], health: dict[str, Any]) -> Element:
+def _facts(asked: Asked, row: Connection, state: dict[str, Any], health: dict[str, Any]) -> Element:
     app = asked.console.setups.apps.get(row.app)
     facts: list[tuple[str, Node]] = [
         ("App", h.a(href=path_of_app(row.app))[app.title] if app else row.app),
-        ("Known there as", standing["account"] or h.span(".none")["not known yet"]),
+        ("Known there as", state["account"] or h.span(".none")["not known yet"]),
         ("Address", row.base_url),
         ("Sign-in", sign_in_title(app, row.auth) if app else row.auth),
         *((name, value) for name, value in _options(asked, row) if value),
@@ -149,6 +150,7 @@ def _rename(asked: Asked, row: Connection, label: str, error: str) -> Element | 
                 asked, action,
                 field("What people call it", "label", value=label, errors={"label": error} if error else None),
                 h.p(".row")[button("Rename", type="submit")],
+                version=standing(row).version,
             )
         ],
         name="name",
@@ -200,7 +202,7 @@ def show_disconnecting(asked: Asked) -> Response:
         page(
             asked,
             f"Disconnect {label}?",
-            h.div(".stack")[_used(leaving) if leaving.used_by else _leaves(asked, leaving, label, path)],
+            h.div(".stack")[_used(leaving) if leaving.used_by else _leaves(asked, leaving, label, row)],
             crumbs=(("Home", "/"), ("Apps", "/apps"), (label, path)),
             here="/apps",
         )
@@ -217,7 +219,8 @@ def _used(leaving: Leaving) -> Element:
     )
 
 
-def _leaves(asked: Asked, leaving: Leaving, label: str, path: str) -> Element:
+def _leaves(asked: Asked, leaving: Leaving, label: str, row: Connection) -> Element:
+    path = path_of_account(row.id)
     return card(
         "What happens",
         [
@@ -227,6 +230,7 @@ def _leaves(asked: Asked, leaving: Leaving, label: str, path: str) -> Element:
                 asked,
                 f"{path}/disconnect",
                 h.p(".row")[button(f"Disconnect {label}", kind="danger", type="submit"), button("Cancel", href=path)],
+                version=standing(row).version,
             ),
         ],
         name="leaving",

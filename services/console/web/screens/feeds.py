@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from services.console.use import pushing
 from services.console.use.apps import every, object_title
+from services.console.use.connections import learning_standing
 from services.console.use.feeds import feeds
 from services.console.use.problems import Refused
 from services.console.use.pushing import SENTENCES
@@ -115,7 +116,7 @@ def _push(
     return card(
         "Told by the app, or asked for",
         h.div(".pad.lines")[h.p[f"{told_how(told)}."], _calls(told, found["at_ms"]) if told["can_push"] else None],
-        _choose(asked, path, told, given, errors) if asked.may("POST", f"{path}/changes") else None,
+        _choose(asked, row, told, given, errors) if asked.may("POST", f"{path}/changes") else None,
         h.div(".pad")[send(asked, f"{path}/reach", "Can the app reach this address?", mark="refresh")]
         if told["can_push"] and told["wanted"]
         else None,
@@ -137,13 +138,13 @@ def _calls(told: Mapping[str, Any], now_ms: int) -> Node:
 
 
 def _choose(
-    asked: Asked, path: str, told: Mapping[str, Any], given: Mapping[str, str], errors: Mapping[str, str]
+    asked: Asked, row: Connection, told: Mapping[str, Any], given: Mapping[str, str], errors: Mapping[str, str]
 ) -> Element:
     interval = given.get("interval", f"{told['interval_s']:g}")
     options = (("push", "The app tells them, and is asked besides"), ("poll", "The app is only asked"))
     return form(
         asked,
-        f"{path}/changes",
+        f"{path_of_account(row.id)}/changes",
         choice("How changes are learned", "push", options, errors=errors,
                value=given.get("push", "push" if told["wanted"] else "poll"),
                hint="Without calls of the app, a change is noticed when it is asked next; no public address is needed.")
@@ -152,6 +153,7 @@ def _choose(
         field("Asked every (seconds)", "interval", errors=errors, value=interval,
               hint="Feeds that are asked seldom stay so in proportion."),
         h.p(".row")[button("Keep", type="submit")],
+        version=learning_standing(row).version,
     )  # fmt: skip
 
 

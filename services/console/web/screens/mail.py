@@ -73,7 +73,8 @@ def test(asked: Asked) -> Response:
 
 
 def _page(asked: Asked, given: Mapping[str, str], errors: Mapping[str, str] | None = None) -> Element:
-    done, is_set = _DONE.get(asked.query.get("done", "")), asked.site.access.mailing.server is not None
+    mailing, done = asked.site.access.mailing, _DONE.get(asked.query.get("done", ""))
+    is_set, version = mailing.server is not None, mailing.standing().version
     user = asked.site.accounts.people.user(asked.caller.user) if asked.caller.user else None
     return page(
         asked,
@@ -95,7 +96,7 @@ def _page(asked: Asked, given: Mapping[str, str], errors: Mapping[str, str] | No
             )
             if is_set
             else None,
-            send(asked, f"{PATH}/remove", "Send no mail any more", kind="danger") if is_set else None,
+            send(asked, f"{PATH}/remove", "Send no mail any more", kind="danger", version=version) if is_set else None,
         ],
         here=PATH,
     )  # fmt: skip
@@ -121,4 +122,5 @@ def _form(asked: Asked, given: Mapping[str, str], errors: Mapping[str, str] | No
         field("Address of this console", "console_url", value=of("console_url"), errors=errors,
               hint="Links in mails lead there, and ask people to sign in."),
         h.p[button("Send mail by this server", kind="primary", type="submit")],
+        version=asked.site.access.mailing.standing().version,
     )  # fmt: skip

@@ -82,7 +82,8 @@ def _given(found: SignInProvider | None) -> dict[str, str]:
 
 
 def _page(asked: Asked, given: Mapping[str, str], errors: Mapping[str, str] | None = None) -> Element:
-    found, done = asked.site.access.single_sign_on.provider, _DONE.get(asked.query.get("done", ""))
+    single_sign_on, done = asked.site.access.single_sign_on, _DONE.get(asked.query.get("done", ""))
+    found, version = single_sign_on.provider, single_sign_on.standing().version
     return page(
         asked,
         "Sign-in",
@@ -94,7 +95,13 @@ def _page(asked: Asked, given: Mapping[str, str], errors: Mapping[str, str] | No
                 "Stop signing in by it",
                 h.div(".pad.stack")[
                     h.p["Sessions that began there end at once. Passwords and the installation's token go on to work."],
-                    send(asked, f"{PATH}/remove", "Remove the provider", kind="danger"),
+                    send(
+                        asked,
+                        f"{PATH}/remove",
+                        "Remove the provider",
+                        kind="danger",
+                        version=version,
+                    ),
                 ],
                 name="stop",
             )
@@ -138,4 +145,5 @@ def _form(asked: Asked, given: Mapping[str, str], errors: Mapping[str, str] | No
               hint="One on each line, such as: crm-admins = admin. Of several, the highest role counts."),
         choice("All others", "default_role", [nobody, *roles_up_to("admin")], value=of("default_role"), errors=errors),
         h.p[button("Ask the provider and keep", kind="primary", type="submit")],
+        version=asked.site.access.single_sign_on.standing().version,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from htpy import Element
 from starlette.responses import Response
 
 from services.console.setups.sealing import HOOK
-from services.console.use.connecting import secret_names
+from services.console.use.connecting import secret_names, standing
 from services.console.use.problems import Problem, Refused
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import field, form, refusals
@@ -74,6 +74,7 @@ def _page(asked: Asked, row: Connection, app: App, given: Mapping[str, str], err
                         else None,
                         h.p(".hint")["The account is asked before anything is stored. Its syncs go on meanwhile."],
                         h.p(".row")[button("Keep", kind="primary", type="submit"), button("Cancel", href=path)],
+                        version=standing(row).version,
                     )
                 ],
                 name="form",

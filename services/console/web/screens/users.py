@@ -11,9 +11,9 @@ from services.console.access.roles import MEANINGS, ROLES, role_of
 from services.console.use.accounts import State
 from services.console.use.problems import Refused
 from services.console.web.asked import Asked, html, see_other
-from services.console.web.parts.forms import choice, field, form, refusals
+from services.console.web.parts.forms import VERSION, choice, field, form, refusals
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import button, card, empty, notice, send, table
+from services.console.web.parts.pieces import button, card, empty, hidden, notice, send, table
 from services.console.web.parts.words import Mark, ago, badge, url
 from shared.messages import Role, User
 
@@ -156,6 +156,7 @@ def _nobody() -> Element:
 
 def _row(asked: Asked, user: User) -> Element:
     path, people = f"{PATH}/{user.id}", asked.site.accounts.people
+    version = asked.site.accounts.standing(user).version
     other = people.whoever(user.id) if people.link(user.id) is not None else None
     return h.tr[
         h.th(".name.wrap", scope="row")[
@@ -172,10 +173,12 @@ def _row(asked: Asked, user: User) -> Element:
         h.td(".wrap")[
             h.div(".row")[
                 None if user.disabled or user.issuer else send(asked, f"{path}/reset", ["Reset password", _of(user)]),
-                send(asked, f"{path}/enable", ["Enable", _of(user)])
+                send(asked, f"{path}/enable", ["Enable", _of(user)], version=version)
                 if user.disabled
-                else send(asked, f"{path}/disable", ["Disable", _of(user)]),
-                send(asked, f"{path}/unlink", ["Unlink", _of(user)]) if other is not None else _linking(asked, user),
+                else send(asked, f"{path}/disable", ["Disable", _of(user)], version=version),
+                send(asked, f"{path}/unlink", ["Unlink", _of(user)], version=version)
+                if other is not None
+                else _linking(asked, user),
             ]
         ],
     ]
@@ -188,7 +191,8 @@ def _linking(asked: Asked, user: User) -> Element | None:
     if not user.issuer or user.disabled or not others or people.linked_to(user.id):
         return None
     return h.form(".row", method="post", action=f"{PATH}/{user.id}/link")[
-        h.input(type="hidden", name="form_token", value=asked.form_token()),
+        hidden("form_token", asked.form_token()),
+        hidden(VERSION, asked.site.accounts.standing(user).version),
         h.select(name="to", aria_label=f"Who {user.email} is")[
             [
                 h.option(value=row.id)[f"{row.email} ({'by the provider' if row.issuer else 'by password'})"]
@@ -208,7 +212,8 @@ def _role(asked: Asked, user: User) -> Node:
     if user.issuer and provider is not None and provider.claim:
         return [user.role, h.span(".sub")["as the provider says"]]
     return h.form(".row", method="post", action=f"{PATH}/{user.id}/role")[
-        h.input(type="hidden", name="form_token", value=asked.form_token()),
+        hidden("form_token", asked.form_token()),
+        hidden(VERSION, asked.site.accounts.standing(user).version),
         h.select(name="role", aria_label=f"Role of {user.email}")[
             [h.option(value=role, selected=role == user.role)[role] for role in ROLES]
         ],
