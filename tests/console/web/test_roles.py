@@ -66,7 +66,7 @@ REFUSED: Final = (
     "GET /connections/{name}/secrets", "POST /connections/{name}/secrets", "PUT /api/v1/connections/{name}/secrets",
     "POST /connections/{name}/reach", "POST /api/v1/connections/{name}/reach",
     "GET /apps/{name}/credentials", "POST /apps/{name}/credentials", "POST /apps/{name}/authorize",
-    "PUT /api/v1/apps/{name}/credentials", "GET /oauth/callback",
+    "PUT /api/v1/apps/{name}/credentials", "GET /api/v1/apps/{name}/credentials", "GET /oauth/callback",
     "POST /settings/users/{name}/link", "POST /settings/users/{name}/unlink", "POST /settings/sign-in",
     "POST /settings/sign-in/remove", "POST /api/v1/users/{name}/link", "DELETE /api/v1/users/{name}/link",
     "POST /settings/mail/test", "GET /api/v1/mail-server", "POST /api/v1/mail-server/test",

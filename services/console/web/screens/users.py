@@ -173,9 +173,9 @@ def _row(asked: Asked, user: User) -> Element:
         h.td(".wrap")[
             h.div(".row")[
                 None if user.disabled or user.issuer else send(asked, f"{path}/reset", ["Reset password", _of(user)]),
-                send(asked, f"{path}/enable", ["Enable", _of(user)], version=version)
+                send(asked, f"{path}/enable", ["Enable", _of(user)])
                 if user.disabled
-                else send(asked, f"{path}/disable", ["Disable", _of(user)], version=version),
+                else send(asked, f"{path}/disable", ["Disable", _of(user)]),
                 send(asked, f"{path}/unlink", ["Unlink", _of(user)], version=version)
                 if other is not None
                 else _linking(asked, user),
