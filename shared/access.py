@@ -9,6 +9,9 @@ from shared.core.records import Frozen
 
 Role: TypeAlias = Literal["viewer", "editor", "operator", "admin"]
 """What a user, or an API token, may do; each may do what those before it may."""
+AlertKind: TypeAlias = Literal["failing", "paused", "stopped", "late", "parked"]
+"""What an alert watches: records that fail, accounts that are paused, syncs whose last job failed, changes that come
+late, messages that could not be handled."""
 
 
 class User(Frozen):
@@ -107,6 +110,61 @@ class MailServer(Frozen):
     """Address of the console, for links in mails."""
 
 
+class Alert(Frozen):
+    """What an admin wants to be told of when it goes wrong, and whom to tell."""
+
+    id: str
+    name: str
+    kind: AlertKind
+    about: str = ""
+    """`sync/` or `connection/`, and its id; all of them where it is empty."""
+    over: int = 0
+    """The most that is all right."""
+    minutes: int = 0
+    """For how long it must be otherwise, before that counts."""
+    mail: tuple[str, ...] = ()
+    url: str = ""
+    """The webhook; empty for none."""
+    secret: str = ""
+    """By which calls of the webhook are signed, sealed; empty where they are not."""
+    created_ms: int = 0
+
+
+class AlertDelivery(Frozen):
+    """One message of an alert to one address, and how far it is."""
+
+    to: str
+    """An address of mail; empty for the webhook."""
+    firing: bool
+    """Whether it tells that something is wrong, or that it is over."""
+    attempt: int = 0
+    error: str = ""
+    """Why the last attempt failed; empty after one that did not."""
+    at_ms: int = 0
+    """When that was."""
+
+
+class AlertStanding(Frozen):
+    """How one thing that an alert watches stands, as the last change of it left it."""
+
+    alert: str
+    about: str = ""
+    """`sync/` or `connection/`, and its id; empty for all messages together."""
+    rev: int = 0
+    """Counts the changes."""
+    firing: bool = False
+    turning_ms: int = 0
+    """Since when it is otherwise than `firing` says; 0 while it is not."""
+    at_ms: int = 0
+    """When `firing` changed last."""
+    number: int = 0
+    """What was counted then."""
+    words: str = ""
+    incident: str = ""
+    """Names what went wrong last, in all messages about it."""
+    deliveries: tuple[AlertDelivery, ...] = ()
+
+
 class PersonLink(Frozen):
     """Whoever signs in by the provider as one user is another user: an admin has said so."""
 
@@ -144,3 +202,5 @@ class AccessDoc(Frozen):
     mail: MailServer | None = None
     link: PersonLink | None = None
     preferences: Preferences | None = None
+    alert: Alert | None = None
+    standing: AlertStanding | None = None

@@ -184,7 +184,7 @@ ACCESS: Final = Topic(
     retention_ms=0,
     partitions=1,
     doc="Users of the console, their passwords (hashed and sealed), API tokens (hashed), sessions that ended, "
-    "by which provider people sign in, and by which server mail is sent.",
+    "by which provider people sign in, by which server mail is sent, and alerts with how they stand.",
 )
 ACTIVITY: Final = Topic(
     name="activity",

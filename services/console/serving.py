@@ -4,10 +4,13 @@ from services.console.access import first_admin
 from services.console.access.authentication import Access
 from services.console.access.passwords import Passwords
 from services.console.access.people import People
+from services.console.alerts.telling import Teller
+from services.console.alerts.watching import AlertWatch
 from services.console.exports.known import Exports
 from services.console.exports.making import Exporter
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
+from services.console.use.alerts import Alerts
 from services.console.use.connections import Connections
 from services.console.use.exports import Exporting
 from services.console.use.installation import Installation
@@ -22,6 +25,7 @@ from shared.io.attempts import RedisAttempts
 from shared.io.budgets_redis import RedisBudgets
 from shared.io.feed_notes import RedisFeedNotes
 from shared.io.following import TopicFollower
+from shared.io.hooks import make_hook
 from shared.io.kafka_reader import read_to_end
 from shared.io.mail import make_post
 from shared.io.once import RedisOnce
@@ -80,8 +84,15 @@ def wire(service: Service) -> None:
     attempts = RedisAttempts(client, service.clock)
     single_sign_on = SingleSignOn(accounts, vault, once, make_open_id(settings, service.clock))
     mailing = Mailing(accounts, vault, make_post(settings))
+    teller = Teller(mailing, vault, make_hook(settings))
     access = Access(
-        settings.console_token.get_secret_value(), service.clock, accounts, attempts, single_sign_on, mailing
+        settings.console_token.get_secret_value(),
+        service.clock,
+        accounts,
+        attempts,
+        single_sign_on,
+        mailing,
+        Alerts(teller),
     )
     run = web_server(
         make_site(installation, access, settings.console_names),
@@ -108,5 +119,13 @@ def wire(service: Service) -> None:
         mailing=mailing,
     )
     service.start("exports", exporter.run)
+    watch = AlertWatch(
+        installation,
+        teller,
+        once,
+        ready=lambda: follower.caught_up.is_set() and followed.caught_up.is_set() and jobs_read(),
+        name=settings.instance_id,
+    )
+    service.start("alerts", watch.run)
     gauges = Gauges(views, service.setups, service.metrics, service.clock, installation.connection)
     service.start("gauges", gauges.run)

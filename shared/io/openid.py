@@ -25,7 +25,7 @@ from joserfc.jwk import JWKRegistry, KeySet
 from joserfc.jws import JWSRegistry
 
 from shared.io.ports import Clock
-from shared.io.ssrf import AddressGuard, BlockedAddress, GuardedAdapter
+from shared.io.ssrf import AddressGuard, BlockedAddress, BoundedAdapter, blocked
 from shared.settings import Settings
 
 KEPT_S: Final = 600.0
@@ -248,7 +248,7 @@ class OpenId:
         session.headers["User-Agent"] = "syncline"
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            session.mount(scheme, _Bounded(self._guard))
+            session.mount(scheme, BoundedAdapter(self._guard, read_s=_READ_S, most=_MOST))
         return session
 
 
@@ -256,23 +256,6 @@ def make_open_id(settings: Settings, clock: Clock) -> OpenId:
     """Return what speaks with providers, as the settings say."""
     ca_file = str(settings.http_ca_file) if settings.http_ca_file else None
     return OpenId(AddressGuard(settings.allow_private_addresses), clock, ca_file)
-
-
-class _Bounded(GuardedAdapter):
-    """Reads an answer that neither grows nor drips without end."""
-
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request, and read its answer."""
-        answer = super().send(*args, **{**kwargs, "stream": True})
-        until, parts, size = time.monotonic() + _READ_S, list[bytes](), 0
-        for part in answer.raw.stream(65_536, decode_content=True):
-            parts.append(part)
-            size += len(part)
-            if size > _MOST or time.monotonic() > until:
-                answer.close()
-                raise requests.exceptions.ReadTimeout("the answer is too large, or came too slowly")
-        answer._content = b"".join(parts)  # noqa: SLF001 - what `content` returns; there is no other way to set it
-        return answer
 
 
 def refuse_plain(url: str) -> None:
@@ -345,9 +328,7 @@ def _said(url: str, error: Exception) -> ProviderError:
     """Return what became of a call as a sentence, which tells no address that a name leads to."""
     if isinstance(error, OAuthError):
         return ProviderError(f"The provider refused ({_short(error)}): sign in once more.")
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, BlockedAddress):
-        cause = cause.__cause__ or cause.__context__
+    cause = blocked(error)
     if cause is not None:
         return ProviderError(str(cause))
     host = urlsplit(url).netloc

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -116,6 +117,45 @@ class GuardedAdapter(HTTPAdapter):
             ConnectionCls = Secure
 
         self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+
+class BoundedAdapter(GuardedAdapter):
+    """Reads an answer that neither grows nor drips without end.
+
+    Args:
+        guard: Decides where connections may go.
+        read_s: Seconds that an answer may take.
+        most: Bytes that it may have.
+    """
+
+    def __init__(self, guard: AddressGuard, *, read_s: float, most: int) -> None:
+        super().__init__(guard)
+        self._read_s = read_s
+        self._most = most
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request, and read its answer."""
+        answer = super().send(*args, **{**kwargs, "stream": True})
+        until, parts, size = time.monotonic() + self._read_s, list[bytes](), 0
+        try:
+            for part in answer.raw.stream(65_536, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if size > self._most or time.monotonic() > until:
+                    answer.close()
+                    raise requests.exceptions.ReadTimeout("the answer is too large, or came too slowly")
+        except HTTPError as error:
+            raise requests.exceptions.ConnectionError("the answer broke off") from error
+        answer._content = b"".join(parts)  # noqa: SLF001 - what `content` returns; there is no other way to set it
+        return answer
+
+
+def blocked(error: BaseException) -> BlockedAddress | None:
+    """Return what kept a call from leaving, where that was the guard."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, BlockedAddress):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _connect(guard: AddressGuard, connection: HTTPConnection) -> socket.socket:

@@ -34,6 +34,8 @@ _WORLD: Final = {
     "PUT /api/v1/connections/{id}/secrets": "the account is asked whether they are right",
     "PUT /api/v1/connections/{id}/changes": "not every app calls by itself",
     "PUT /api/v1/mail-server": "a user takes a password, and a password TLS",
+    "POST /api/v1/alerts": "what is watched has a place of its kind, and somebody is told",
+    "PUT /api/v1/alerts/{id}": "what is watched stays",
     "POST /api/v1/users": "an address may be that of a user already",
     "POST /api/v1/exports": "a key may have asked for another file",
     "POST /api/v1/jobs": "a key may have asked for other work",
@@ -133,6 +135,7 @@ def _names(window: Window) -> list[str]:
         "book",
         "spare",
         bob.id,
+        "fails",
         token.id,
         *jobs,
     ]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.console.use.accounts import Accounts
+from services.console.use.alerts import Alerts
 from services.console.use.callers import Caller
 from services.console.use.mailing import Mailing
 from services.console.use.problems import Problem
@@ -35,6 +36,8 @@ class Access:
         accounts: Who has a password.
         attempts: Counts who was wrong.
         single_sign_on: Who comes by the provider.
+        mailing: By which mail is sent.
+        alerts: What admins are told of.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Access:
         attempts: Attempts,
         single_sign_on: SingleSignOn,
         mailing: Mailing,
+        alerts: Alerts,
     ) -> None:
         self.token = token
         self.clock = clock
@@ -53,6 +57,7 @@ class Access:
         self.attempts = attempts
         self.single_sign_on = single_sign_on
         self.mailing = mailing
+        self.alerts = alerts
 
     def now_ms(self) -> int:
         """Return the time by which sessions are judged."""

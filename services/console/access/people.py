@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.access import MailServer
+from shared.access import Alert, AlertStanding, MailServer
 from shared.messages import (
     AccessDoc,
     ApiToken,
@@ -187,6 +187,23 @@ class People:
         """Return how somebody wants the pages; the installation by its token counts as one."""
         doc = self._docs["preferences"].get(user or INSTALLATION)
         return (doc.preferences if doc else None) or Preferences()
+
+    # Alerts
+
+    def alerts(self) -> list[Alert]:
+        """List the alerts, the oldest first."""
+        found = [doc.alert for doc in list(self._docs["alert"].values()) if doc.alert is not None]
+        return sorted(found, key=lambda row: (row.created_ms, row.id))
+
+    def alert(self, name: str) -> Alert | None:
+        """Return an alert by id."""
+        doc = self._docs["alert"].get(name)
+        return doc.alert if doc else None
+
+    def standings(self) -> list[AlertStanding]:
+        """List how what alerts watch stands."""
+        found = [doc.standing for doc in list(self._docs["standing"].values()) if doc.standing is not None]
+        return sorted(found, key=lambda row: (row.alert, row.about))
 
     # Tokens
 

@@ -123,10 +123,11 @@ def _run(service: "Service", given: argparse.Namespace) -> int:
         from services.console.setups import deleting  # noqa: PLC0415
 
         return deleting.run(service, given.kind, given.name, as_json=given.json)
-    if given.command in ("users", "tokens", "sign-in", "mail"):
-        from services.console.commands import mail, people, sign_in  # noqa: PLC0415
+    if given.command in ("users", "tokens", "sign-in", "mail", "alerts"):
+        from services.console.commands import alerts, mail, people, sign_in  # noqa: PLC0415
 
-        return {"sign-in": sign_in.run, "mail": mail.run}.get(given.command, people.run)(service, given)
+        runs = {"sign-in": sign_in.run, "mail": mail.run, "alerts": alerts.run}
+        return runs.get(given.command, people.run)(service, given)
     if given.command == "jobs":
         from services.console.commands import jobs  # noqa: PLC0415
 

@@ -14,6 +14,7 @@ from services.console.access.authentication import Access
 from services.console.access.protect import problem_json, protect
 from services.console.access.roles import NEEDS, check_role, methods_at
 from services.console.rest.access import add_access
+from services.console.rest.alerts import add_alerts
 from services.console.rest.connections import add_connections
 from services.console.rest.describing import Route, describe
 from services.console.rest.exports import add_exports
@@ -75,6 +76,7 @@ def routes(api: Installation, access: Access) -> APIRouter:
     add_access(router, access, who)
     add_sign_in(router, access)
     add_mail(router, access)
+    add_alerts(router, access)
     return router
 
 

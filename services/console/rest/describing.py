@@ -21,6 +21,7 @@ TAGS: Final[Mapping[str, str]] = {
     "parked": "Messages that nobody could handle: replayed or dropped.",
     "connections": "Apps that can be connected, and the accounts that are.",
     "access": "Users, tokens, and links to sign in.",
+    "alerts": "What admins are told of when it goes wrong, by mail and webhook.",
     "activity": "Who did what, and when.",
 }
 """What routes are about, in the order of the document."""
@@ -78,6 +79,7 @@ _ALL: Final = (401, 403, 421, 422, 429, 503)
 """What every route may answer."""
 _LINKS: Final[Mapping[str, tuple[str, ...]]] = {
     "invite_user": ("change_user", "reset_user"),
+    "add_alert": ("get_alert", "change_alert", "test_alert", "remove_alert"),
     "make_token": ("revoke_token",),
     "connect": ("get_connection", "rename_connection", "pause_connection", "resume_connection", "test_connection",
                 "disconnect"),

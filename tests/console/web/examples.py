@@ -3,10 +3,13 @@
 from dataclasses import replace
 from typing import Final
 
+from services.console.alerts.judging import AGAIN_MS
+from services.console.use.activity import Did
 from services.console.use.callers import Caller
 from services.console.use.records import Filter
 from services.console.views.hours import HOUR_MS, hour_of
 from shared import topics
+from shared.access import AccessDoc, Alert, AlertDelivery, AlertStanding
 from shared.core.demands import Limit
 from shared.core.pairs import Match, Pending, Problem
 from shared.exports import ExportFile, ExportProgress
@@ -23,7 +26,7 @@ PAGES: Final = (
     "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked", "/health",
     "/objects",
     "/jobs", "/jobs/resync-people.everything", "/exports",
-    "/account", "/settings/users", "/settings/sign-in", "/settings/mail", "/settings/tokens",
+    "/account", "/settings/users", "/settings/sign-in", "/settings/mail", "/settings/alerts", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
     "/connections/hub/feeds", "/connections/hub/limits",
 )  # fmt: skip
@@ -37,6 +40,8 @@ STATES: Final = (
     "/objects?connection=nobody",
     "/records?q=nobody",
     "/records/cid",
+    "/settings/alerts/fails",
+    "/settings/alerts/accounts?done=tested",
     "/records/dan?asked=resync",
     "/parked?state=decided",
     "/parked?q=nothing&told=replayed.3.1.2",
@@ -85,6 +90,26 @@ def show_supply(window: Window) -> None:
         read_ms=now - 1_000, event_ms=now - 61_000, cursor="1764243000000", moved_ms=now - 61_000, asked_s=60.0,
     ))  # fmt: skip
     notes.note(LEFT, "contact/bin", FeedNote(reason="rate_limited", since_ms=now - 30_000, asked_s=300.0))
+
+
+def show_alerts(window: Window) -> None:
+    """Show an alert that fires, could not tell everybody, and one that is fine."""
+    now, accounts = window.desk.clock.now_ms(), window.access.accounts
+    firing = Alert(id="fails", name="People fail", kind="failing", about="sync/people", over=2, minutes=5,
+                   mail=("ops@x.example",), url="https://chat.x.example/hooks/1", created_ms=1)  # fmt: skip
+    fine = Alert(id="accounts", name="Accounts", kind="paused", minutes=10, mail=("ops@x.example",), created_ms=2)
+    error = "chat.x.example answered 500"
+    standing = AlertStanding(
+        alert="fails", about="sync/people", firing=True, at_ms=now - 900_000, number=3,
+        words="3 records fail in the sync people", incident="i1", rev=3,
+        deliveries=(
+            AlertDelivery(to="", firing=True, attempt=len(AGAIN_MS) + 1, error=error, at_ms=now - 60_000),
+            AlertDelivery(to="ops@x.example", firing=True, attempt=1, at_ms=now - 890_000),
+        ),
+    )  # fmt: skip
+    docs = {f"alert:{row.id}": AccessDoc(alert=row) for row in (firing, fine)}
+    docs["standing:fails/sync/people"] = AccessDoc(standing=standing)
+    accounts.store(Did(what="alert.added"), *docs.items())
 
 
 def show_everything(window: Window) -> None:
@@ -157,6 +182,7 @@ def show_everything(window: Window) -> None:
     going = exports.ask(Caller("backup", "viewer"), Filter(sync="people"), "csv", "going")["id"]
     window.publish_export(ExportFile(export=gone, error="3 consoles have begun to make the file", until_ms=now + 9_999))
     window.publish_export(ExportProgress(export=going, rows=40, total=66, at_ms=now))
+    show_alerts(window)
     review = window.ask("review", sync="people", review=True).json()["id"]
     running = window.ask("running", sync="people").json()["id"]
     window.follow()

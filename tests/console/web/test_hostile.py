@@ -106,6 +106,7 @@ def test_what_a_form_holds_is_nothing_but_text(window: Window, admin: Visitor) -
     names = (
         *PARAMETERS, "email", "password", "old", "name", "role", "days", "label", "theme", "keys", "to", "issuer",
         "client_id", "client_secret", "title", "scopes", "domains", "claim", "roles", "default_role", "base_url",
+        "kind", "about", "over", "minutes", "mail", "url", "secret",
     )  # fmt: skip
     given = form_token(window, admin)
     for text in NASTY:

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from services.console.access.roles import MEANINGS, NEEDS, ROLES, needed_at, reaches
 from services.console.rest.app import make_app, routes
+from services.console.use.alerts import Wanted
 from services.console.use.callers import Caller
 from services.console.use.records import Filter
 from services.console.web.app import PAGES
@@ -21,6 +22,7 @@ from tests.docs.described import validator
 from tests.services.console.window import PASSWORD, Window, caller_of
 
 _DOCUMENT: Final = document()
+_ALERT: Final = {"name": "Another", "kind": "failing", "mail": "ann@x.example"}
 _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /syncs/{name}/resync": {"what": "failing"},
     "POST /account/password": {"old": PASSWORD, "password": "another long password"},
@@ -43,6 +45,10 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /settings/mail/test": {"to": "ann@x.example"},
     "PUT /api/v1/mail-server": {"host": "127.0.0.1", "sender": "a@x.example", "console_url": "https://c.example"},
     "POST /api/v1/mail-server/test": {"to": "ann@x.example"},
+    "POST /settings/alerts": _ALERT,
+    "POST /settings/alerts/{name}": _ALERT,
+    "POST /api/v1/alerts": _ALERT | {"mail": ["ann@x.example"]},
+    "PUT /api/v1/alerts/{name}": _ALERT | {"mail": ["ann@x.example"]},
     "PUT /api/v1/sign-in-provider": {"issuer": "https://127.0.0.1", "client_id": "x", "default_role": "viewer"},
     "POST /api/v1/tokens": {"name": "backup"},
     "POST /parked": {"what": "replay-all"},
@@ -70,10 +76,11 @@ REFUSED: Final = (
     "POST /settings/users/{name}/link", "POST /settings/users/{name}/unlink", "POST /settings/sign-in",
     "POST /settings/sign-in/remove", "POST /api/v1/users/{name}/link", "DELETE /api/v1/users/{name}/link",
     "POST /settings/mail/test", "GET /api/v1/mail-server", "POST /api/v1/mail-server/test",
+    "POST /settings/alerts/{name}/test", "POST /api/v1/alerts/{name}/test",
     "GET /api/v1/sign-in-provider", "PUT /api/v1/sign-in-provider", "DELETE /api/v1/sign-in-provider",
 )  # fmt: skip
 """What is refused to everybody: the example's job has ended, its account is used, no address is given, no app of it has
-a page on which people agree, and nobody signs in by a provider."""
+a page on which people agree, nobody signs in by a provider, and no mail is sent."""
 
 
 def filled(path: str, names: Mapping[str, str] | None = None) -> str:
@@ -94,9 +101,19 @@ def names_of(window: Window, role: Role) -> dict[str, str]:
         "exports": export_of(window, role),
         "users": window.person("viewer", "known@x.example").id,
         "tokens": own.id,
+        "alerts": alert_of(window),
         "apps": "ordered",
         "connections": "hub",
     }
+
+
+def alert_of(window: Window) -> str:
+    """Return an alert; the same one when asked for again."""
+    alerts = window.access.alerts
+    found = [row for row in alerts.rows() if row["kind"] == "failing"] or [
+        alerts.row(alerts.add(Wanted(name="Own", kind="failing", mail=("ann@x.example",))))
+    ]
+    return str(found[0]["id"])
 
 
 def export_of(window: Window, role: Role) -> str:

@@ -9,8 +9,10 @@ import pytest
 from deploy.local.hubspot import HubSpotServer
 from services.console.access.authentication import Access
 from services.console.access.passwords import Passwords
+from services.console.alerts.telling import Teller
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
+from services.console.use.alerts import Alerts
 from services.console.use.installation import Installation
 from services.console.use.mailing import Mailing
 from services.console.use.single_sign_on import SingleSignOn
@@ -19,10 +21,12 @@ from shared import topics
 from shared.io.attempts import MemoryAttempts
 from shared.io.budgets import MemoryBudgets
 from shared.io.feed_notes import MemoryFeedNotes
+from shared.io.hooks import make_hook
 from shared.io.once import MemoryOnce
 from shared.io.openid import OpenId
 from shared.io.ssrf import AddressGuard
 from shared.io.vault import Vault
+from shared.settings import Settings
 from tests.services.console.accounts import connections_of
 from tests.services.console.bench import PORTALS, Bench
 from tests.services.console.files import POST, exports_of
@@ -54,9 +58,9 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     accounts = Accounts(installation, followed.people, Passwords(vault), MemoryOnce(desk.clock), followed.settle)
     installation.followed[topics.ACCESS.name] = lambda: followed.people.offset
     single_sign_on = SingleSignOn(accounts, vault, MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock))
-    access = Access(
-        TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock), single_sign_on, Mailing(accounts, vault, POST)
-    )
+    mailing = Mailing(accounts, vault, POST)
+    alerts = Alerts(Teller(mailing, vault, make_hook(Settings(allow_private_addresses=("127.0.0.1",)))))
+    access = Access(TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock), single_sign_on, mailing, alerts)
 
     def renew(place: Path) -> Window:
         desk = Desk()

@@ -32,6 +32,7 @@ ExportId: TypeAlias = Annotated[str, Path(description="`id` of the file.", json_
 JobId: TypeAlias = Annotated[str, Path(description="`id` of the job.", json_schema_extra=_NAME)]
 UserId: TypeAlias = Annotated[str, Path(description="`id` of the user.", json_schema_extra=_NAME)]
 TokenId: TypeAlias = Annotated[str, Path(description="`id` of the token.", json_schema_extra=_NAME)]
+AlertId: TypeAlias = Annotated[str, Path(description="`id` of the alert.", json_schema_extra=_NAME)]
 AppId: TypeAlias = Annotated[str, Path(description="`id` of the app, such as `hubspot`.", json_schema_extra=_NAME)]
 ConnectionId: TypeAlias = Annotated[str, Path(description="`id` of the connection.", json_schema_extra=_NAME)]
 At: TypeAlias = Annotated[int, Field(ge=0, le=LATEST), NUMBER]

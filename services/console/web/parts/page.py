@@ -42,6 +42,7 @@ PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Users", "people", "/settings/users"),
             Place("Sign-in", "person", "/settings/sign-in"),
             Place("Mail", "out", "/settings/mail"),
+            Place("Alerts", "warn", "/settings/alerts"),
             Place("API tokens", "key", "/settings/tokens"),
         ),
     ),

@@ -1,0 +1,1 @@
+"""Alerts: what is counted, when that counts as wrong, and whom to tell."""

@@ -1,0 +1,235 @@
+"""Alerts: what admins want to be told of when it goes wrong, whom to tell, and whether that works."""
+
+import secrets
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from services.console.alerts.counting import KINDS
+from services.console.alerts.judging import AGAIN_MS, key_of, targets
+from services.console.alerts.telling import PLACE, Teller, rule
+from services.console.use.accounts import EMAIL
+from services.console.use.activity import Did
+from services.console.use.asked import NUMBER
+from services.console.use.problems import Problem, Refused
+from shared.access import AccessDoc, Alert, AlertDelivery, AlertKind, AlertStanding
+from shared.io.hooks import key_of as signing_key
+from shared.io.vault import VaultError
+
+MOST: Final = 50
+"""Alerts of an installation."""
+MOST_ADDRESSES: Final = 10
+LONGEST_URL: Final = 2_000
+_SHORTEST_SECRET: Final = 16
+WEEK: Final = 10_080
+
+
+class Wanted(BaseModel):
+    """When an alert fires, and whom it tells."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {"name": "Contacts fail", "kind": "failing", "about": "sync/contacts", "over": 20, "minutes": 10,
+                 "mail": ["ops@example.com"]},
+                {"name": "Accounts", "kind": "paused", "minutes": 5, "url": "https://chat.example.com/hooks/1",
+                 "secret": "a long random text"},
+            ]
+        },
+    )  # fmt: skip
+
+    name: str = Field(max_length=100, description="What people call it.")
+    kind: AlertKind = Field(
+        description="What it watches: records that fail, accounts that are paused, syncs whose last job failed, "
+        "changes that come late (in minutes), or messages that are parked. It cannot be changed later."
+    )
+    about: str = Field(
+        default="", max_length=300,
+        description="One of them alone: `sync/` or `connection/`, and its `id`. All, each by itself, when empty.",
+    )  # fmt: skip
+    over: Annotated[int, Field(ge=0, le=1_000_000_000, description="The most that is all right."), NUMBER] = 0
+    minutes: Annotated[
+        int,
+        Field(ge=0, le=WEEK, description="For how long it must be more before it fires; as long, to be over."),
+        NUMBER,
+    ] = 5
+    mail: tuple[str, ...] = Field(default=(), max_length=MOST_ADDRESSES, description="Addresses that are told.")
+    url: str = Field(default="", max_length=LONGEST_URL, description="A webhook that is told; empty for none.")
+    secret: SecretStr | None = Field(
+        default=None, max_length=500,
+        description="By which calls of the webhook are signed; left out, the one that stands stays, and empty there is "
+        "none any more.",
+    )  # fmt: skip
+
+
+class Alerts:
+    """The alerts of an installation.
+
+    Args:
+        teller: Sends messages, and knows the users.
+    """
+
+    def __init__(self, teller: Teller) -> None:
+        self.teller = teller
+        self._accounts = teller.mailing.accounts
+
+    def rows(self) -> list[dict[str, Any]]:
+        """List all alerts and how they stand, the oldest first."""
+        return list(map(self.row, self._accounts.people.alerts()))
+
+    def find(self, name: str) -> Alert:
+        """Return an alert; raises `Problem`."""
+        alert = self._accounts.people.alert(name)
+        if alert is None:
+            raise Problem(404, "No such alert", f"There is no alert {name!r}.")
+        return alert
+
+    def row(self, alert: Alert) -> dict[str, Any]:
+        """Show an alert without its secret, and how what it watches stands."""
+        shown = alert.model_dump(exclude={"secret"})
+        standing = [_standing(alert, row) for row in self.standings(alert)]
+        states = [row["state"] for row in standing]
+        state = next((one for one in ("firing", "easing", "waiting") if one in states), "fine")
+        return {**shown, "has_secret": bool(alert.secret), "rule": rule(alert), "state": state, "standing": standing}
+
+    def standings(self, alert: Alert) -> list[AlertStanding]:
+        """List how what an alert watches stands, where that was ever wrong."""
+        return [row for row in self._accounts.people.standings() if row.alert == alert.id]
+
+    def add(self, wanted: Wanted) -> Alert:
+        """Add an alert; raises `Refused`."""
+        if len(self._accounts.people.alerts()) >= MOST:
+            raise Problem(409, "Too many alerts", f"There are {MOST} alerts: remove one first.")
+        name = secrets.token_hex(8)
+        return self._store(Alert(id=name, name="", kind=wanted.kind, created_ms=self._now), wanted, "alert.added")
+
+    def change(self, name: str, wanted: Wanted) -> Alert:
+        """Change an alert; raises `Refused`."""
+        old = self.find(name)
+        if wanted.kind != old.kind:
+            raise Refused({"kind": "What an alert watches stays: add another one, and remove this."})
+        return self._store(old, wanted, "alert.changed")
+
+    @property
+    def _now(self) -> int:
+        return self._accounts.outside.clock.now_ms()
+
+    def _store(self, old: Alert, wanted: Wanted, deed: str) -> Alert:
+        given = wanted.secret.get_secret_value() if wanted.secret is not None else None
+        wrong = _faults(wanted, given)
+        if wrong:
+            raise Refused(wrong)
+        mail = tuple(dict.fromkeys(one.strip() for one in wanted.mail))
+        sealed = old.secret if given is None else self._sealed(old.id, given) if given else ""
+        update = {
+            "name": wanted.name.strip(), "about": wanted.about, "over": wanted.over if KINDS[old.kind].unit else 0,
+            "minutes": wanted.minutes, "mail": mail, "url": wanted.url.strip(),
+            "secret": sealed if wanted.url.strip() else "",
+        }  # fmt: skip
+        new = old.model_copy(update=update)
+        if new != old:
+            self._accounts.store(Did(what=deed, about=f"alert:{new.name}", changes=_changes(old, new)), _doc(new))
+        return new
+
+    def _sealed(self, name: str, secret: str) -> str:
+        try:
+            return self.teller.vault.seal(secret, connection=PLACE, name=name)
+        except VaultError as error:
+            raise Problem(503, "Cannot be sealed", str(error)) from error
+
+    def remove(self, name: str) -> None:
+        """Remove an alert, and what is known of how it stands."""
+        alert = self.find(name)
+        gone = [(key_of(row.alert, row.about), None) for row in self.standings(alert)]
+        self._accounts.store(Did(what="alert.removed", about=f"alert:{alert.name}"), (f"alert:{name}", None), *gone)
+
+    def test(self, name: str) -> None:
+        """Send a test message to all whom an alert tells; raises `Problem` with who could not be told, and why."""
+        alert, incident = self.find(name), secrets.token_hex(8)
+        about = AlertStanding(
+            alert=alert.id, about=alert.about, words=f"the alert {alert.name} works", incident=incident
+        )
+        failed = {to: error for to in targets(alert) if (error := self.teller.tell(alert, about, "test", to))}
+        if failed:
+            told = "; ".join(f"{to or 'webhook'}: {error}" for to, error in failed.items())
+            raise Problem(409, "Not told", f"{told}.")
+
+
+def _doc(alert: Alert) -> tuple[str, AccessDoc]:
+    return f"alert:{alert.id}", AccessDoc(alert=alert)
+
+
+def _standing(alert: Alert, row: AlertStanding) -> dict[str, Any]:
+    state = ("easing" if row.turning_ms else "firing") if row.firing else "waiting" if row.turning_ms else "fine"
+    told = set(targets(alert))
+    return {
+        "about": row.about, "state": state, "at_ms": row.at_ms or None, "number": row.number, "words": row.words,
+        "deliveries": [_delivery(one) for one in row.deliveries if one.to in told],
+    }  # fmt: skip
+
+
+def _delivery(row: AlertDelivery) -> dict[str, Any]:
+    state = "waiting"
+    if row.attempt:
+        state = "sent" if not row.error else "given_up" if row.attempt > len(AGAIN_MS) else "failed"
+    return {
+        "to": row.to or "webhook", "what": "firing" if row.firing else "resolved", "state": state,
+        "attempts": row.attempt, "error": row.error, "at_ms": row.at_ms or None,
+    }  # fmt: skip
+
+
+def _changes(old: Alert, new: Alert) -> list[tuple[str, str, str]]:
+    """List what changes, without an address of a webhook: who has it may call it."""
+    rows = [(name, _text(getattr(old, name)), _text(getattr(new, name)))
+            for name in ("name", "kind", "about", "over", "minutes", "mail")]  # fmt: skip
+    rows.append(("webhook", _host(old.url), _host(new.url)))
+    secret = [name for name in ("url", "secret") if getattr(old, name) != getattr(new, name)]
+    return [*rows, *((name, "kept", "changed") for name in secret)]
+
+
+def _text(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _faults(wanted: Wanted, secret: str | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if not wanted.name.strip() or not wanted.name.isprintable():
+        found["name"] = "Write what the alert is called."
+    kind, (each, _, name) = KINDS[wanted.kind], wanted.about.partition("/")
+    if wanted.about and (each != kind.each or not name):
+        of = f"a {kind.each}, as {kind.each}/ID" if kind.each else "nothing in particular: leave this empty"
+        found["about"] = f"This alert watches {of}."
+    if not all(EMAIL.fullmatch(one.strip()) for one in wanted.mail):
+        found["mail"] = "Write one e-mail address a line, such as ops@example.com."
+    if not wanted.mail and not wanted.url.strip():
+        found["mail"] = "Write whom to tell: an e-mail address, or a webhook below."
+    if wanted.url.strip() and not _is_address(wanted.url.strip()):
+        found["url"] = "Write an address that begins with https://, without a user or password in it."
+    if secret and not _is_secret(secret):
+        found["secret"] = f"Write {_SHORTEST_SECRET} characters at least; what follows whsec_ is base64."
+    return found
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return (
+        named and parts.scheme in ("https", "http") and "@" not in parts.netloc and url.isprintable() and " " not in url
+    )
+
+
+def _is_secret(secret: str) -> bool:
+    try:
+        return len(signing_key(secret)) >= _SHORTEST_SECRET
+    except ValueError:
+        return False
