@@ -63,7 +63,7 @@ class Service:
             sleep=self.follow,
         )
         self._follower = SetupsFollower(settings, self.setups)
-        self._followed = self._warned = False
+        self._followed = False
         self._threads: list[threading.Thread] = []
 
     def start(self, name: str, run: Callable[[threading.Event], Any]) -> None:
@@ -92,12 +92,14 @@ class Service:
         trouble = logs.Trouble(_log, "waiting_for_servers")
         while not self.stop.is_set():
             try:
-                self.read_settings()
+                warning = self.read_settings()
             except (BusUnavailable, RedisError) as error:
                 trouble.begun(detail=repr(error))
                 self.stop.wait(_AGAIN_S)
             else:
                 trouble.over()
+                if warning:
+                    _log.warning("redis_version", detail=warning)
                 return True
         return False
 
@@ -114,13 +116,14 @@ class Service:
         else:
             self._follower.poll(seconds)
 
-    def read_settings(self) -> None:
-        """Read all settings once, as a command does; raises `BusUnavailable`, `RedisError` and `UnsafeRedis`."""
+    def read_settings(self) -> str:
+        """Read all settings once, as a command does; returns what Redis' version is to be warned of, or nothing.
+
+        Raises `BusUnavailable`, `RedisError` and `UnsafeRedis`.
+        """
         warning = check_policy(connect_by(self.settings))
-        if warning and not self._warned:
-            self._warned = True
-            _log.warning("redis_version", detail=warning)
         self._follower.catch_up()
+        return warning
 
     def follow_jobs(self) -> Callable[[], bool]:
         """Follow the jobs from now on, and return what tells whether all were read once."""
