@@ -64,8 +64,11 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
             draft.put(side, _overlay(draft, side, current, report))
             if own is None or own.result == "stale":
                 forget_unnamed(draft)
-        elif current.ask in event.asks:
-            draft.put(side, current.model_copy(update={"ask": ""}))
+        else:
+            if own is None and not draft.policy.side(side).ordered:
+                forget_unnamed(draft)  # it may have been otherwise, and put back as it was, since the app refused
+            if current.ask in event.asks:
+                draft.put(side, current.model_copy(update={"ask": ""}))
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side, doubted=True)  # it may be executed yet, once the record is there again
     else:

@@ -157,3 +157,27 @@ def test_a_record_keeps_an_address_that_another_card_claims_as_well(server: HubS
     world.settle()
     assert _people(world) == {name: f"{name.lower()}@x.example" for name in ("Ann", "Bob", "Cid")}
     assert _told(world.pairs("people")) == [("failing", "duplicate_in_target"), ("in_sync", ""), ("in_sync", "")]
+
+
+def test_a_card_that_broke_and_is_put_back_as_it_was_takes_what_was_refused(server: HubSpotServer, book: Book) -> None:
+    """Its version is the one that the pair knows, since a server makes it of what the card holds."""
+    world = Polling(server, [book_sync()], book=book)
+    book.put("ann.vcf", "VERSION:3.0", "UID:ann", "FN:Ann Lee", "N:Lee;Ann;;;", "EMAIL:ann@x.example", "TITLE:CEO")
+    world.settle()
+    (pair,) = world.pairs("people")
+    assert pair.status == "in_sync"
+    whole = book.get("ann.vcf")
+    inner = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:In\r\nN:a;b;;;\r\nEND:VCARD\r\n"
+    book.store("ann.vcf", whole.replace("END:VCARD", f"{inner}END:VCARD"))
+    world.settle()
+    (contact,) = world.records("one", "contacts")
+    world.admin.edit(7001, "update", "contacts", contact, properties={"jobtitle": "Boss"})
+    world.settle()
+    assert _told(world.pairs("people")) == [("failing", "invalid_value")]
+    tries = world.writes()
+    world.settle()
+    assert world.writes() == tries, "while it is broken it is not tried again"
+    book.store("ann.vcf", whole)
+    world.settle()
+    assert "TITLE:Boss" in book.get("ann.vcf")
+    assert _told(world.pairs("people")) == [("in_sync", "")]
