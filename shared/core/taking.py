@@ -62,13 +62,10 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         if verdict == "taken":
             draft.note_edits(side, report.fields, report.changed_ms or event.accepted_ms)
             draft.put(side, _overlay(draft, side, current, report))
-            if own is None or own.result == "stale":
-                forget_unnamed(draft)
-        else:
-            if own is None and not draft.policy.side(side).ordered:
-                forget_unnamed(draft)  # it may have been otherwise, and put back as it was, since the app refused
-            if current.ask in event.asks:
-                draft.put(side, current.model_copy(update={"ask": ""}))
+        elif current.ask in event.asks:
+            draft.put(side, current.model_copy(update={"ask": ""}))
+        if _may_have_moved(draft, side, verdict, own):
+            forget_unnamed(draft)
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side, doubted=True)  # it may be executed yet, once the record is there again
     else:
@@ -160,6 +157,16 @@ def _judge_erased(current: SideState, report: Report) -> Taken | None:
     if current.life is Life.ERASED:
         return "stale_version" if report.life is Life.ALIVE else "known"
     return "taken" if report.life is Life.ERASED else None
+
+
+def _may_have_moved(draft: Draft, side: Side, verdict: Taken, own: Answer | None) -> bool:
+    """Tell whether a record may have changed since its app refused something of it.
+
+    Without an order of versions, it may also have changed and been put back as it was.
+    """
+    if own is not None:
+        return verdict == "taken" and own.result == "stale"
+    return verdict == "taken" or not draft.policy.side(side).ordered
 
 
 def _believe(  # noqa: C901, PLR0911 - one decision table, read from top to bottom
