@@ -6,10 +6,10 @@ from typing import Any, Final, TypeAlias
 
 from services.console.setups.owners import named
 from shared.core.merging import Unknown, equal
-from shared.core.pairs import Pair, Pending, Problem
+from shared.core.pairs import Pair, Pending, Problem, Trace
 from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
-from shared.core.wording import capital, flow_title, said
+from shared.core.wording import Hidden, capital, flow_title, said
 from shared.core.words import Did, Note
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 from shared.setups import Setups, UnknownSetup
@@ -34,6 +34,8 @@ _MATCHED: Final = {
     "create": "Syncline created one of them from the other",
     "surplus": "the record carries the mark of a create whose place is taken",
 }
+
+HIDDEN: Final = Hidden("a value")
 
 LabelOf: TypeAlias = Callable[[str, Side, str], str]
 """(sync, side, id) to what people call the record; empty where nobody knows."""
@@ -222,6 +224,34 @@ def _hint(pair: Pair) -> str:
     problem = _first_problem(pair)
     code = problem.code if problem else pair.reason
     return CODES[code].remedy if pair.status == "failing" and code in CODES else ""
+
+
+def decided(log: Sequence[Trace], sync: str, setups: Setups, *, sealed: bool = False) -> list[str]:
+    """Return what a step decided, a sentence each, without what any record holds.
+
+    Args:
+        log: What was decided.
+        sync: Of which sync.
+        setups: What is set up.
+        sealed: The values were taken out already, so nobody knows whether one was written or emptied.
+    """
+    names = names_of(setups, sync)
+
+    def records(refs: Sequence[str]) -> str:
+        return " or ".join(_record(setups, sync, ref, lambda _sync, _side, _record: "") for ref in refs)
+
+    def told(trace: Trace) -> str:
+        row = trace.model_dump(mode="json", exclude_defaults=True)
+        if trace.did not in (Did.WRITE, Did.REWRITTEN):
+            return _decided(row, names, records)  # its values are ids of records, at most
+        if sealed:
+            app = names[trace.side or "L"]
+            changed = "is written to" if trace.did == Did.WRITE else "was stored as something else by"
+            return f"{_started(trace.key)} {changed} {app}."
+        held = {name: HIDDEN for name in ("old", "new", "lost") if row.get(name) is not None}
+        return _decided({**row, **held}, names, records)
+
+    return [told(trace) for trace in log]
 
 
 def _first_problem(pair: Pair) -> Problem | None:

@@ -163,6 +163,11 @@ def trace_id(headers: Mapping[str, str]) -> str:
     return match[1] if match else ""
 
 
+def sent_at(headers: Mapping[str, str]) -> str:
+    """Return when a message was sent (ISO 8601, UTC); empty when it does not say."""
+    return headers.get("ce_time", "")
+
+
 def waited_for_newer(headers: Mapping[str, str]) -> bool:
     """Check whether a message waited for a worker of a newer version, and was taken by everybody else before."""
     return headers.get(WAITED) == NOT_RUN_HERE.reason

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -11,7 +11,7 @@ from kafka.errors import KafkaError, RetriableError
 from pydantic import BaseModel
 
 from shared.io.envelope import Received, Stored, read_headers
-from shared.io.kafka import WITHOUT_METRICS, KafkaFault, client_config
+from shared.io.kafka import WITHOUT_METRICS, KafkaFault, client_config, partition_of
 from shared.io.kafka_client import make_client
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings
@@ -35,6 +35,7 @@ class TopicReader(Generic[M]):
         unreadable: Told of each message that cannot be decoded. Without it such a message is raised: to go on
             without it could mean to forget a pair.
         decode: Reads a message, where less is needed than the topic's own type; raises `UnreadableMessage`.
+        keys: Messages with other keys, and partitions that hold none of these, are passed over; None takes all.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class TopicReader(Generic[M]):
         start: Mapping[int, int] | None = None,
         unreadable: Callable[[Received, UnreadableMessage], None] | None = None,
         decode: Callable[[bytes, Mapping[str, str]], Any] | None = None,
+        keys: Collection[str] | None = None,
     ) -> None:
         self._topic = topic
         self._decode_value = decode or topic.decode
+        self._keys = None if keys is None else frozenset(keys)
         self._unreadable = unreadable
         try:
             self._consumer: Any = make_client(
@@ -66,6 +69,9 @@ class TopicReader(Generic[M]):
             raise BusUnavailable(f"{topic.name} cannot be read: {error!r}") from error
         try:
             self._parts = _partitions(self._consumer, topic.name)
+            if self._keys is not None:
+                holding = {partition_of(key, len(self._parts)) for key in self._keys}
+                self._parts = [part for part in self._parts if part.partition in holding]
             self._consumer.assign(self._parts)
             beginnings = self._consumer.beginning_offsets(self._parts, timeout_ms=_TIMEOUT_MS)
             self.positions: dict[int, int] = {}
@@ -125,6 +131,8 @@ class TopicReader(Generic[M]):
     def _decode(self, part: Any, record: Any) -> Stored[M] | None:
         headers = read_headers(record.headers)
         key = (record.key or b"").decode("utf-8", "replace")
+        if self._keys is not None and key not in self._keys:
+            return None
         message: M | None = None
         if record.value is not None:
             try:
@@ -217,6 +225,15 @@ class KafkaOffsets:
             _, consumer = self._clients()
             ends = consumer.end_offsets(_partitions(consumer, topic), timeout_ms=_TIMEOUT_MS)
             return {part.partition: end for part, end in ends.items()}
+
+    def since(self, topic: str, at_ms: int) -> Mapping[int, int]:
+        """Give each partition's first offset of a message that is no older than a time; its end where there is none."""
+        with self._lock, _translated(f"the offsets of {topic}"):
+            _, consumer = self._clients()
+            parts = _partitions(consumer, topic)
+            found = consumer.offsets_for_times(dict.fromkeys(parts, at_ms), timeout_ms=_TIMEOUT_MS)
+            ends = consumer.end_offsets(parts, timeout_ms=_TIMEOUT_MS)
+            return {part.partition: ends[part] if found.get(part) is None else found[part].offset for part in parts}
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -5,7 +5,7 @@ before and after each effect: at each of these points a crash can strike.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -154,12 +154,16 @@ class MemoryReader(Generic[M]):
         start: Mapping[int, int] | None = None,
         unreadable: Callable[[Received, UnreadableMessage], None] | None = None,
         decode: Callable[[bytes, Mapping[str, str]], Any] | None = None,
+        keys: Collection[str] | None = None,
     ) -> None:
         self._broker = broker
         self._topic = topic
         self._decode_value = decode or topic.decode
         self._unreadable = unreadable
-        self.positions = {number: (start or {}).get(number, 0) for number in broker.partitions(topic.name)}
+        self._keys = keys
+        parts = broker.partitions(topic.name)
+        holding = {partition_of(key, len(parts)) for key in keys} if keys is not None else parts
+        self.positions = {number: (start or {}).get(number, 0) for number in parts if number in holding}
 
     @property
     def position(self) -> int:
@@ -178,8 +182,9 @@ class MemoryReader(Generic[M]):
         """Give what was written since; *timeout_s* is not waited for."""
         del timeout_s
         found: list[Stored[M]] = []
-        for number, end in self._broker.end_offsets(self._topic.name).items():
-            first = self.positions[number]
+        ends = self._broker.end_offsets(self._topic.name)
+        for number, first in list(self.positions.items()):
+            end = ends[number]
             for item in self._broker.fetch(self._topic.name, number, first, end - first):
                 stored = self._decode(item)
                 if stored is not None:
@@ -188,6 +193,8 @@ class MemoryReader(Generic[M]):
         return found
 
     def _decode(self, item: Received) -> Stored[M] | None:
+        if self._keys is not None and item.key not in self._keys:
+            return None
         message: M | None = None
         if item.value is not None:
             try:

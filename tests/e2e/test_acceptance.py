@@ -5,6 +5,8 @@ import hashlib
 import hmac
 import json
 import re
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -62,6 +64,14 @@ def _linked(live: Live, address: str, **fields: str) -> tuple[str, str]:
     card = live.wait(lambda: live.card_of(address)[0])
     live.wait(lambda: live.row(contact)["status"] == "in_sync")
     return contact, card
+
+
+def _terminal(live: Live, *words: str) -> str:
+    """Run a command, and return what it prints."""
+    argv = (sys.executable, "-m", "services.console.commands", *words)
+    told = subprocess.run(argv, env=live.stack.env("console"), capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 0, told.stderr
+    return told.stdout
 
 
 class TestFirstSync:
@@ -125,6 +135,31 @@ class TestEdits:
             live.wait_for_contact(contact, "jobtitle", f"Card title {number}")
             took.append(time.monotonic() - started)
         assert min(took) < POLL_S + 2
+
+    def test_the_terminal_follows_a_record(self, live: Live, address: str) -> None:
+        """Found by its address, from the webhook to the app's answer; and what came of it, for programs."""
+        contact, card = _linked(live, address)
+        live.edit_contact(contact, jobtitle="Followed")
+        live.wait_for_card(card, "title", "Followed")
+        live.wait(lambda: live.row(contact)["status"] == "in_sync")
+        steps = json.loads(_terminal(live, "trace", address, "--since", "10m", "--json"))
+        assert [row["at"] for row in steps] == sorted(row["at"] for row in steps)
+        services = {(row["topic"], row["by"]) for row in steps}
+        assert {("notices", "ingest"), ("records", "ingest"), ("pairs", "matcher"), ("pair-state", "matcher"),
+                ("writes.carddav", "matcher"), ("records", "writer")} <= services  # fmt: skip
+        assert "Followed" not in str(steps)
+        told = _terminal(live, "tail", "--since", "10m", "--no-follow", "--json", "--record", card)
+        rows = [json.loads(line) for line in told.splitlines()]
+        assert {(row["left"] or contact, row["right"] or card) for row in rows} == {(contact, card)}
+        assert rows[-1]["status"] == "in_sync"
+        assert any("title: a value is written to" in text for row in rows for text in row["decisions"])
+        offsets = KafkaOffsets(load(kafka_bootstrap=live.stack.bootstrap))
+        try:
+            now = SystemClock().now_ms()
+            assert offsets.since("records", now + 60_000) == offsets.end_offsets("records")
+            assert sum(offsets.since("records", 0).values()) < sum(offsets.since("records", now).values())
+        finally:
+            offsets.close()
 
     def test_the_explanation_says_why(self, live: Live, address: str) -> None:
         contact, card = _linked(live, address, jobtitle="Old")

@@ -223,6 +223,19 @@ def test_a_reader_goes_on_after_the_end(world: World) -> None:
         reader.close()
 
 
+def test_a_reader_passes_over_what_has_other_keys(world: World) -> None:
+    """Unread, whatever it is, and without the partitions that hold none of its keys."""
+    world.publish(*(_out(world.notices, number) for number in range(20)))
+    world.publish(Outbound(topic=world.notices, key="hub/contact/19", message=None, raw=b"{"))
+    wanted = ("hub/contact/3", "hub/contact/4")
+    reader = world.reader(world.notices, keys=wanted)
+    try:
+        assert sorted(item.key for item in reader.read_to_end()) == list(wanted)
+        assert set(reader.positions) == {partition_of(key, PARTITIONS) for key in wanted}
+    finally:
+        reader.close()
+
+
 def test_a_reader_starts_where_it_is_told(world: World) -> None:
     """Given offsets are where reading begins: a rebuild reads `pairs` from the committed offset on."""
     for number in range(6):

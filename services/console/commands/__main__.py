@@ -102,41 +102,63 @@ def _on_servers(given: argparse.Namespace) -> int:
 
     try:
         with acting("command", at_terminal()):
-            return _run(service, given)
+            return _BY_SERVERS[given.command](service, given)
     finally:
         service.close()
 
 
-def _run(service: "Service", given: argparse.Namespace) -> int:
-    if given.command == "authorize":
-        from services.console.commands import authorize  # noqa: PLC0415
+def _authorize(service: "Service", given: argparse.Namespace) -> int:
+    from services.console.commands import authorize  # noqa: PLC0415
 
-        return authorize.run(
-            service,
-            given.connection,
-            given.file,
-            redirect=given.redirect,
-            objects=given.object,
-            paste=given.paste,
-        )
-    if given.command == "delete":
-        from services.console.setups import deleting  # noqa: PLC0415
+    return authorize.run(
+        service,
+        given.connection,
+        given.file,
+        redirect=given.redirect,
+        objects=given.object,
+        paste=given.paste,
+    )
 
-        return deleting.run(service, given.kind, given.name, as_json=given.json)
-    if given.command in ("users", "tokens", "sign-in", "mail", "alerts"):
-        from services.console.commands import alerts, mail, people, sign_in  # noqa: PLC0415
 
-        runs = {"sign-in": sign_in.run, "mail": mail.run, "alerts": alerts.run}
-        return runs.get(given.command, people.run)(service, given)
-    if given.command == "jobs":
-        from services.console.commands import jobs  # noqa: PLC0415
+def _delete(service: "Service", given: argparse.Namespace) -> int:
+    from services.console.setups import deleting  # noqa: PLC0415
 
-        return jobs.run(service, given.what, given.name, as_json=given.json)
+    return deleting.run(service, given.kind, given.name, as_json=given.json)
+
+
+def _jobs(service: "Service", given: argparse.Namespace) -> int:
+    from services.console.commands import jobs  # noqa: PLC0415
+
+    return jobs.run(service, given.what, given.name, as_json=given.json)
+
+
+def _people(service: "Service", given: argparse.Namespace) -> int:
+    from services.console.commands import alerts, mail, people, sign_in  # noqa: PLC0415
+
+    runs = {"sign-in": sign_in.run, "mail": mail.run, "alerts": alerts.run}
+    return runs.get(given.command, people.run)(service, given)
+
+
+def _file(service: "Service", given: argparse.Namespace) -> int:
     from services.console.commands import setup  # noqa: PLC0415
 
     if given.command == "export-settings":
         return setup.export(service, given.file, as_json=given.json)
     return setup.run(service, given.command, given.file, as_json=given.json)
+
+
+def _following(service: "Service", given: argparse.Namespace) -> int:
+    from services.console.commands import following  # noqa: PLC0415
+
+    return {"tail": following.tail, "trace": following.trace}[given.command](service, given)
+
+
+_BY_SERVERS: Final = {
+    "authorize": _authorize, "delete": _delete, "jobs": _jobs, "tail": _following, "trace": _following,
+    "users": _people, "tokens": _people, "sign-in": _people, "mail": _people, "alerts": _people,
+    "plan": _file, "apply": _file, "export-settings": _file,
+}  # fmt: skip
+"""Commands that read Kafka and Redis themselves."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the command `syncline` takes; light to import, for each command reads it."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
@@ -60,6 +61,34 @@ def _add_secrets(commands: "argparse._SubParsersAction[_Parser]") -> None:
     renewed.add_argument("connection", help="its id")
     renewed.add_argument("names", nargs="+", help="what to enter: password, access_token, webhook_secret ...")
     add_json(renewed)
+
+
+_SINCE: Final = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def seconds(text: str) -> int:
+    """Return a span of time such as `10m`, in seconds; raises `ArgumentTypeError`."""
+    found = _SINCE.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span of time: write 30s, 10m, 1h or 7d")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def _add_following(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Add the commands that read Kafka, without a group of consumers."""
+    tail = commands.add_parser("tail", help="show what becomes of records, as it happens")
+    tail.add_argument("--sync", default="", help="of this sync alone")
+    tail.add_argument("--record", default="", help="of this record alone: its id in its app, or its pair's")
+    tail.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
+                      help="what came to this status alone")  # fmt: skip
+    tail.add_argument("--since", type=seconds, default="1m", metavar="TIME", help="begin so long ago (default: 1m)")
+    tail.add_argument("--no-follow", action="store_true", help="end with what has happened already")
+    tail.add_argument("--json", action="store_true", help="print a line of JSON for each")
+    trace = commands.add_parser("trace", help="follow one record through the topics, message by message")
+    trace.add_argument("record", help="its id in its app, its pair's id, a part of its name, or an e-mail address")
+    trace.add_argument("--since", type=seconds, default="1h", metavar="TIME", help="begin so long ago (default: 1h)")
+    add_json(trace)
 
 
 def _add_setup(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -131,5 +160,6 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")
     add_json(asked)
+    _add_following(commands)
     add_parsers(commands)
     return found
