@@ -154,6 +154,9 @@ class Settings(BaseSettings):
     health_days: int = Field(default=90, ge=1, le=3650)
     """Days for which it can be seen how everything stood, hour by hour. When it changes,
     `python -m shared.io.kafka_topics` tells Kafka."""
+    console_calls_per_minute: int = Field(default=1_200, ge=0, le=1_000_000)
+    """Calls that one token of the API, or one session of the pages, may make a minute, at all consoles together. What
+    is dear, such as a job, a file or a question to an app, counts as several. `0`: as many as anybody likes."""
     activity_days: int = Field(default=365, ge=1, le=3650)
     """Days for which the console's activity log tells who did what. When it changes, `python -m
     shared.io.kafka_topics` tells Kafka."""

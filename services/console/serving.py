@@ -4,6 +4,7 @@ from services.console.access import first_admin
 from services.console.access.authentication import Access
 from services.console.access.passwords import Passwords
 from services.console.access.people import People
+from services.console.access.rates import Limits
 from services.console.alerts.telling import Teller
 from services.console.alerts.watching import AlertWatch
 from services.console.exports.known import Exports
@@ -30,6 +31,7 @@ from shared.io.kafka_reader import read_to_end
 from shared.io.mail import make_post
 from shared.io.once import RedisOnce
 from shared.io.openid import make_open_id
+from shared.io.rates import RedisRates
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
 from shared.io.tokens import place_of
@@ -93,6 +95,7 @@ def wire(service: Service) -> None:
         single_sign_on,
         mailing,
         Alerts(teller),
+        Limits(RedisRates(client, service.clock), settings.console_calls_per_minute),
     )
     run = web_server(
         make_site(installation, access, settings.console_names),

@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from services.console.access.rates import Limits
 from services.console.use.accounts import Accounts
 from services.console.use.alerts import Alerts
 from services.console.use.callers import Caller
@@ -38,6 +39,7 @@ class Access:
         single_sign_on: Who comes by the provider.
         mailing: By which mail is sent.
         alerts: What admins are told of.
+        limits: How often somebody may ask.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Access:
         single_sign_on: SingleSignOn,
         mailing: Mailing,
         alerts: Alerts,
+        limits: Limits,
     ) -> None:
         self.token = token
         self.clock = clock
@@ -58,6 +61,7 @@ class Access:
         self.single_sign_on = single_sign_on
         self.mailing = mailing
         self.alerts = alerts
+        self.limits = limits
 
     def now_ms(self) -> int:
         """Return the time by which sessions are judged."""

@@ -46,6 +46,8 @@ def _authorized(api: Installation, access: Access) -> Callable[..., Caller]:
     ) -> Caller:
         caller = access.check(request.client.host if request.client else "", given.credentials if given else None)
         route = f"{request.method} {request.scope['route'].path}"
+        # Who may not do it is counted, too: nobody tries out in a loop what would be allowed.
+        request.state.told = access.limits.take(caller.token or caller.who, route)
         needed = NEEDS[route]
         if needed is not None:
             check_role(caller.role, needed)
@@ -108,6 +110,7 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
     async def tell_changes(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         with noting() as changes, acting("api"), seeing(seen_by(request)):
             answer = unchanged(request, await go_on(request))
+        answer.headers.update(getattr(request.state, "told", {}))
         if changes:
             answer.headers[HEADER] = spell(changes)
         return answer

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from services.console.access.rates import COSTS
 from services.console.access.roles import NEEDS, ROLES
 from services.console.rest.shapes.common import Problem, Shown
 from services.console.rest.versions import CHANGED, READ
@@ -41,6 +42,10 @@ which is what paths take.
 small letters behind `urn:syncline:problem:`. `detail` is one sentence for people; `fields` has one for each field,
 where it is about fields.
 
+**Limits.** A token may make so many calls a minute, at all consoles together (`SYNCLINE_CONSOLE_CALLS_PER_MINUTE`). A
+route that is dear counts as several calls (`x-calls`). `RateLimit-Policy` tells how many (`q`) in how many seconds
+(`w`); `RateLimit` tells how many are left (`r`), and when all are there again (`t`). More are refused with 429.
+
 **Several consoles** may answer. What a request has changed is in the header `{HEADER}` of its answer. A request that
 sends this header is answered when the change counts where it is answered, and with 503 when that takes too long.
 
@@ -64,7 +69,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
     416: "The part that was asked for is beyond the end.",
     421: "The console is called by a name that is not its own.",
     422: "A parameter or field is wrong.",
-    429: "Too many wrong tokens came from this address: wait as `Retry-After` says.",
+    429: "Too many calls, or too many wrong tokens from this address: wait as `Retry-After` says.",
     503: "Kafka, Redis or an account is away, or a change does not count here yet: try again as `Retry-After` says.",
 }
 _HEADERS: Final[Mapping[int, tuple[str, str]]] = {
@@ -165,6 +170,7 @@ def _complete(method: str, path: str, route: dict[str, Any]) -> None:
     route["responses"] = dict(sorted(answers.items()))
     needed = NEEDS[f"{method.upper()} {path}"]
     route["x-role"] = needed
+    route["x-calls"] = COSTS.get(f"{method.upper()} {path}", 1)
     route["description"] = f"{route.get('description', '')}\n\nTakes the role `{needed}`.".strip()
     _add_versions(f"{method.upper()} {path}", route)
     if method != HTTPMethod.GET.lower():

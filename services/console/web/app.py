@@ -250,8 +250,11 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
 
 
 def _answer(page: Page, asked: Asked) -> Response:
-    if asked.session is not None and asked.session.user:
-        asked.site.accounts.note_seen(asked.session.user)
+    if asked.session is not None:
+        if page.needs is not None:
+            asked.site.access.limits.take(asked.session.id, f"{page.method} {page.path}")
+        if asked.session.user:
+            asked.site.accounts.note_seen(asked.session.user)
     if page.method == "GET" and "change" in asked.query:
         shows = wait_for(read(asked.query["change"]), asked.console.reached)
         asked = replace(asked, is_late=not shows)

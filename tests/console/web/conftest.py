@@ -60,7 +60,16 @@ def _twin(window: Window) -> Iterator[tuple[Visitor, FollowedPeople]]:
     )
     beside = shared.single_sign_on
     single_sign_on = SingleSignOn(accounts, beside._vault, beside.once, beside.calls)
-    access = Access(TOKEN, window.desk.clock, accounts, shared.attempts, single_sign_on, shared.mailing, shared.alerts)
+    access = Access(
+        TOKEN,
+        window.desk.clock,
+        accounts,
+        shared.attempts,
+        single_sign_on,
+        shared.mailing,
+        shared.alerts,
+        shared.limits,
+    )
     followed.settle()
     with serving(make_site(window.installation, access)) as address:
         yield Visitor(address), followed

@@ -9,6 +9,7 @@ import pytest
 from deploy.local.hubspot import HubSpotServer
 from services.console.access.authentication import Access
 from services.console.access.passwords import Passwords
+from services.console.access.rates import Limits
 from services.console.alerts.telling import Teller
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
@@ -24,6 +25,7 @@ from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.hooks import make_hook
 from shared.io.once import MemoryOnce
 from shared.io.openid import OpenId
+from shared.io.rates import MemoryRates
 from shared.io.ssrf import AddressGuard
 from shared.io.vault import Vault
 from shared.settings import Settings
@@ -60,7 +62,16 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     single_sign_on = SingleSignOn(accounts, vault, MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock))
     mailing = Mailing(accounts, vault, POST)
     alerts = Alerts(Teller(mailing, vault, make_hook(Settings(allow_private_addresses=("127.0.0.1",)))))
-    access = Access(TOKEN, desk.clock, accounts, MemoryAttempts(desk.clock), single_sign_on, mailing, alerts)
+    access = Access(
+        TOKEN,
+        desk.clock,
+        accounts,
+        MemoryAttempts(desk.clock),
+        single_sign_on,
+        mailing,
+        alerts,
+        Limits(MemoryRates(desk.clock), 0),
+    )
 
     def renew(place: Path) -> Window:
         desk = Desk()
@@ -77,6 +88,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         followed.renew(desk)
         accounts.once, accounts._noted = MemoryOnce(desk.clock), {}
         single_sign_on.once, single_sign_on.calls = MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock)
+        access.limits.rates, access.limits.per_minute = MemoryRates(desk.clock), 0
         # One test's wrong tokens must not shut out the next.
         access.clock, access.attempts = desk.clock, MemoryAttempts(desk.clock)
         return window
