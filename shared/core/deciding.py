@@ -3,22 +3,33 @@
 from collections.abc import Mapping
 from typing import Final, assert_never
 
-from shared.core.associating import as_written, doubt_links, links_for, resolve_links
+from shared.core.associating import doubt_links, links_for, resolve_links
 from shared.core.creating import fields_for, to_create
 from shared.core.draft import Draft
-from shared.core.ids import create_id, update_id
-from shared.core.merging import Ask, Flow, Held, InvalidValue, Keep, LeftOut, Send, Settle, Unknown, merge
+from shared.core.ids import create_id
+from shared.core.merging import (
+    Ask,
+    Decision,
+    Flow,
+    Held,
+    InvalidValue,
+    Keep,
+    LeftOut,
+    MergedSet,
+    Send,
+    Settle,
+    Unknown,
+    merge,
+)
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.policies import Counterpart, Neighbours
-from shared.core.records import SIDES, Life, LinkWrite, Side, Value, linked_after, opposite
-from shared.core.refusals import WHOLE, Links, Parts, about, give_up, is_refused, mark, one_part
+from shared.core.records import SIDES, Life, Side, opposite
+from shared.core.refusals import WHOLE, about, give_up
 from shared.core.syncs import HALTED
+from shared.core.updating import update
 from shared.core.wording import said
 from shared.core.words import Did, Note
 
-FLAP_WRITES: Final = 5
-"""Writes of one field within `FLAP_MS` beyond which it is frozen: two programs are fighting over it."""
-FLAP_MS: Final = 600_000
 HELD_MS: Final = 86_400_000
 """How long a write may wait for its app before a person is told that it fails."""
 _HELD: Final = {
@@ -175,21 +186,8 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
     draft.problems, draft.notes = problems, notes
     for side in SIDES:
         give_up(draft, side, wants[side])
-        if side not in draft.pending and not _holds_back(draft, side):
-            _write(draft, side, wants[side], now_ms)
-    waiting = any(wants[side] and _holds_back(draft, side) for side in SIDES)
+    waiting = update(draft, wants, now_ms)
     return _linked_status(draft, waiting, now_ms)
-
-
-def _holds_back(draft: Draft, side: Side) -> bool:
-    """Check whether a write has to wait: for its next try, or for a reading that tells which version it follows on.
-
-    Without an order of versions, a write that expects the one before an edit is refused, its answer raises the same
-    question anew, and the writes could overtake the readings for ever.
-    """
-    end = draft.ends[side]
-    in_doubt = end is not None and bool(end.ask) and not draft.policy.side(side).ordered
-    return in_doubt or bool(draft.again and draft.tries)
 
 
 def _decide_gone(draft: Draft, gone: Mapping[Side, SideState]) -> None:
@@ -237,10 +235,6 @@ def _certain_links(draft: Draft, neighbours: Neighbours, notes: dict[str, str]) 
         notes |= {flow.key: note for flow in draft.policy.associations if (note := draft.notes.get(flow.key))}
         return ()
     resolve_links(draft, neighbours, notes)
-    for flow in draft.policy.associations:
-        if flow.many and draft.notes.get(flow.key) in _LASTING:
-            # What a set keeps may stay different while something else of it is written.
-            notes.setdefault(flow.key, draft.notes[flow.key])
     return draft.policy.associations
 
 
@@ -252,18 +246,11 @@ def _decide_flow(
     notes: dict[str, str],
 ) -> None:
     if is_in_flight(draft, rule):
+        _keep_note(draft, rule, notes)
         return
     left, right = draft.held("L", rule), draft.held("R", rule)
-    try:
-        decision = merge(
-            rule, left, right, draft.base_of("L", rule.key), draft.base_of("R", rule.key), draft.when_edited(rule)
-        )
-    except LeftOut as error:
-        problems.pop(rule.key, None)
-        notes[rule.key] = error.code
-        return
-    except InvalidValue as error:
-        problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.key)
+    decision = _merged(draft, rule, problems, notes)
+    if decision is None:
         return
     match decision:
         case Settle(settled_left, settled_right, note):
@@ -272,12 +259,14 @@ def _decide_flow(
             _note_settled(notes, rule.key, note)
         case Send(target):
             wants[target][rule.key] = decision
+        case MergedSet():
+            _take_set(draft, rule, decision, wants, problems, notes)
         case Keep(drift):
             problems.pop(rule.key, None)
             if drift:
                 notes[rule.key] = Note.DRIFT
-            elif draft.notes.get(rule.key) in _LASTING and not isinstance(left, Unknown):
-                notes.setdefault(rule.key, draft.notes[rule.key])
+            elif not isinstance(left, Unknown):
+                _keep_note(draft, rule, notes)
         case Ask():
             problems[rule.key] = Problem(
                 code="conflict_manual", message=f"{_spoken(rule, left)} or {_spoken(rule, right)}", field=rule.key
@@ -289,6 +278,45 @@ def _decide_flow(
 def _spoken(rule: Flow, value: Held) -> str:
     """Return a value as people read it, that of a composite in one."""
     return said(" ".join(value).strip() if rule.left_parts and isinstance(value, tuple) else value)
+
+
+def _merged(draft: Draft, rule: Flow, problems: dict[str, Problem], notes: dict[str, str]) -> Decision | None:
+    """Merge a flow; None where its value does not fit the other side, which is told."""
+    left, right = draft.held("L", rule), draft.held("R", rule)
+    bases = draft.base_of("L", rule.key), draft.base_of("R", rule.key)
+    try:
+        return merge(rule, left, right, *bases, draft.when_edited(rule))
+    except LeftOut as error:
+        problems.pop(rule.key, None)
+        notes[rule.key] = error.code
+    except InvalidValue as error:
+        problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.key)
+    return None
+
+
+def _take_set(
+    draft: Draft,
+    rule: Flow,
+    merged: MergedSet,
+    wants: dict[Side, dict[str, Send]],
+    problems: dict[str, Problem],
+    notes: dict[str, str],
+) -> None:
+    draft.settle(rule.key, merged.left, merged.right)
+    for send in merged.sends:
+        wants[send.side][rule.key] = send
+    if not merged.sends:
+        problems.pop(rule.key, None)
+    if merged.note or not merged.differs:
+        _note_settled(notes, rule.key, merged.note)
+    else:
+        _keep_note(draft, rule, notes)
+
+
+def _keep_note(draft: Draft, rule: Flow, notes: dict[str, str]) -> None:
+    """Keep a note that lasts: what a set keeps may stay different while something else of it is written."""
+    if draft.notes.get(rule.key) in _LASTING:
+        notes.setdefault(rule.key, draft.notes[rule.key])
 
 
 def _note_settled(notes: dict[str, str], key: str, note: Note | None) -> None:
@@ -308,66 +336,6 @@ def is_in_flight(draft: Draft, rule: Flow) -> bool:
         or (pending.op == "create" and rule.key in pending.source)
         for side, pending in draft.pending.items()
     )
-
-
-def _write(draft: Draft, side: Side, wants: dict[str, Send], now_ms: int) -> None:
-    """Turn what is wanted on a side into its one pending write."""
-    end = draft.ends[side]
-    if end is None:
-        return
-    fields: dict[str, Value | None] = {}
-    links: dict[str, LinkWrite] = {}
-    by_key = {flow.key: flow for flow in (*draft.policy.rules, *draft.policy.associations)}
-    for key, send in wants.items():
-        flow = by_key[key]
-        link = as_written(draft, side, flow, send.value) if flow.to else None
-        if is_refused(draft, key, mark(link if flow.to else send.value)) or _flaps(draft, key, side, now_ms):
-            continue
-        if key not in draft.wanted.get(side, {}):  # what was refused has to wait until the other pair has what it needs
-            draft.problems.pop(key, None)
-        if flow.to:
-            links[flow.field(side)] = link
-        else:
-            fields |= flow.as_fields(side, send.value, end.fields)
-    fields, links = one_part(draft, side, fields, links)
-    if not fields and not links:
-        return
-    going = {key: send for key, send in wants.items() if _goes(by_key[key], side, fields, links)}
-    before = {name: value for name in fields if not isinstance(value := draft.value(side, name), Unknown)}
-    draft.n += 1
-    key = update_id(draft.was.pair, side, end.version, fields, links, draft.n)
-    draft.pending[side] = Pending(
-        key=key, op="update", fields=fields, source={key: send.source for key, send in going.items()}, links=links,
-        bases={key: send.base for key, send in going.items() if by_key[key].many}, before=before,
-        expected=end.version, setup=draft.policy.setup, n=draft.n, accepted_ms=draft.accepted_ms,
-    )  # fmt: skip
-    for rule_key, send in going.items():
-        flow, name = by_key[rule_key], by_key[rule_key].field(side)
-        draft.recent[f"{side}{rule_key}"] = (*_lately(draft, rule_key, side, now_ms), now_ms)
-        draft.edits += 1 if send.edit else 0
-        held = end.links.get(name) if flow.to else flow.held_in(side, end.fields)
-        old: Value | None = None if isinstance(held, Unknown) else held
-        new: Value | None = linked_after(end.links.get(name), links[name]) if flow.to else send.value
-        draft.trace.append(Trace(did=Did.WRITE, key=rule_key, side=side, old=old, new=new, lost=send.lost))
-
-
-def _goes(flow: Flow, side: Side, fields: Parts, links: Links) -> bool:
-    return flow.field(side) in (links if flow.to else fields)
-
-
-def _lately(draft: Draft, key: str, side: Side, now_ms: int) -> tuple[int, ...]:
-    return tuple(at for at in draft.recent.get(f"{side}{key}", ()) if now_ms - at < FLAP_MS)
-
-
-def _flaps(draft: Draft, key: str, side: Side, now_ms: int) -> bool:
-    """Tell whether a field was written too often lately, and freeze it."""
-    if len(_lately(draft, key, side, now_ms)) < FLAP_WRITES:
-        return False
-    other = len(_lately(draft, key, opposite(side), now_ms))
-    if other < FLAP_WRITES - 1:
-        return False  # one busy person on one side is no loop
-    draft.problems[key] = Problem(code="flapping", message=f"written {FLAP_WRITES} times in 10 minutes", field=key)
-    return True
 
 
 def _set_waiting(draft: Draft, now_ms: int) -> None:

@@ -5,11 +5,11 @@ table is the heart of a two-way sync; every row of it has a test. Bases are kept
 hold different values on purpose: an app that rewrote what it was sent, a cleared field that is kept, a lossy lens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from shared.core.records import Fields, Side, TooLong, Value, opposite
+from shared.core.records import Fields, SetChange, Side, TooLong, Value, opposite
 from shared.core.words import Note
 
 
@@ -94,6 +94,12 @@ class Flow:
         """Whether its values are sets."""
         return self.members is not None
 
+    def members_of(self, value: Held) -> tuple[str, ...]:
+        """List the members of a set; none where nothing is known of it, or where its values are no sets."""
+        if self.members is None or isinstance(value, Unknown) or value is None:
+            return ()
+        return self.members(value)
+
     def field(self, side: Side) -> str:
         """Name the field on one side."""
         return self.left if side == "L" else self.right
@@ -156,6 +162,10 @@ class Settle:
     note: Note | None = None
 
 
+SetMoves: TypeAlias = tuple[SetChange, SetChange]
+"""What the bases of a set gain and lose, left and right, each in its own side's words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """Write the other side's value to *side*."""
@@ -167,7 +177,9 @@ class Send:
     lost: Value | None = None
     """What it replaces, when that too was an edit."""
     base: Value | None = None
-    """Of a set, the side's base once it is written."""
+    """Of a set, the side's base once it is written, for workers that do not know `moves`."""
+    moves: SetMoves | None = None
+    """Of a set, what of both bases is settled once it is written."""
     edit: bool = True
     """False when it fills or overwrites at the first link, where nobody edited anything."""
 
@@ -177,7 +189,20 @@ class Ask:
     """Both sides changed and a person decides."""
 
 
-Decision: TypeAlias = Keep | Settle | Send | Ask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedSet:
+    """Write what each side changed in a set to the other; all that both sides agree on is settled at once."""
+
+    left: Value | None
+    """The bases are now these."""
+    right: Value | None
+    sends: tuple[Send, ...]
+    note: Note | None
+    differs: bool
+    """Whether the two sides will hold different members once all is written."""
+
+
+Decision: TypeAlias = Keep | Settle | Send | Ask | MergedSet
 
 
 def merge(  # noqa: PLR0911 - one decision table, read from top to bottom
@@ -188,7 +213,7 @@ def merge(  # noqa: PLR0911 - one decision table, read from top to bottom
         return Keep()  # a field we may not read is never "cleared"
     if left == base_left and right == base_right:
         return Keep()  # as it was left when the field was last settled
-    if rule.many and (rule.to or not (isinstance(base_left, Unknown) or isinstance(base_right, Unknown))):
+    if _is_set(rule, left, right, base_left, base_right):
         return merge_sets(rule, left, right, base_left, base_right)
     if equal(rule, left, right):
         return Settle(left, right)
@@ -203,6 +228,13 @@ def merge(  # noqa: PLR0911 - one decision table, read from top to bottom
     if right_changed:
         return _one_changed(rule, "R", right, left, base_left)
     return Keep()  # a settled difference
+
+
+def _is_set(rule: Flow, left: Held, right: Held, base_left: Held, base_right: Held) -> bool:
+    """Tell whether a flow is merged by its members, which takes members on both sides, and bases of a field."""
+    if not rule.many or any(isinstance(held, TooLong) for held in (left, right, base_left, base_right)):
+        return False
+    return bool(rule.to) or not (isinstance(base_left, Unknown) or isinstance(base_right, Unknown))
 
 
 def equal(rule: Flow, left: Value | None, right: Value | None) -> bool:
@@ -279,13 +311,14 @@ def _send(
 def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: Held, base_right: Held) -> Decision:
     """Decide a set: members that one side added or removed since it was settled are added or removed on the other.
 
-    Members are compared as the right side names them. Where one side adds what the other removes, it stays. What goes
-    the other way is sent once this is settled.
+    Members are compared as the right side names them. Where one side adds what the other removes, it stays.
     """
-    here, there = _members(rule, _spelled(rule, left)), _members(rule, right)
+    in_left, in_base = rule.members_of(left), rule.members_of(base_left)
+    names = {member: name for member in (*in_left, *in_base) for name in rule.members_of(rule.get((member,)))}
+    here, there = _named(names, in_left), rule.members_of(right)
     if set(here) == set(there):
         return Settle(left, right)
-    old_here, old_there = _members(rule, _spelled(rule, base_left)), _members(rule, base_right)
+    old_here, old_there = _named(names, in_base), rule.members_of(base_right)
     to_right, to_left = _moves(here, old_here, there, old_there), _moves(there, old_there, here, old_here)
     # Nothing is left of the set where one side removed its last member, and the other added none: that is a clear.
     if rule.clears == "keep" and not here and to_right.remove and not to_left.add:
@@ -293,51 +326,65 @@ def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: H
     if rule.clears == "keep" and not there and to_left.remove and not to_right.add:
         return Settle(None if isinstance(base_left, Unknown) else base_left, right, Note.KEPT_CLEAR)
     first = isinstance(base_left, Unknown) or isinstance(base_right, Unknown)
-    if to_right and rule.to_right:
-        return Send("R", to_right.on(there), left, base=to_right.on(old_there), edit=not first)
-    if to_left and rule.to_left:
-        value, base = _put(rule, to_left.on(here), left), _put(rule, to_left.on(old_here), left)
-        return Send("L", value, right, base=base, edit=not first)
-    return Settle(left, right, Note.SETTLED_DIFFERENCE) if first else Keep(drift=bool(to_right or to_left))
-
-
-@dataclass(frozen=True, slots=True)
-class _Moves:
-    """What one side of a set has to gain and to lose, because the other side did."""
-
-    add: tuple[str, ...]
-    remove: frozenset[str]
-
-    def __bool__(self) -> bool:
-        return bool(self.add or self.remove)
-
-    def on(self, members: tuple[str, ...]) -> tuple[str, ...] | None:
-        kept = tuple(one for one in members if one not in self.remove)
-        return (*kept, *(one for one in self.add if one not in kept)) or None
+    closed = not (to_right.is_empty or rule.to_right) or not (to_left.is_empty or rule.to_left)
+    known = _on_both(here, there, old_here, old_there) if not first else _at_first(rule, here, there)
+    bases = _spelled_as(names, known[0], in_base, in_left), known[1]
+    sends = []
+    if rule.to_right and not to_right.is_empty:
+        moved = _spelled_as(names, to_right.add, in_left), _spelled_as(names, to_right.remove, in_base)
+        moves = SetChange(add=moved[0], remove=moved[1]), SetChange(add=to_right.add, remove=to_right.remove)
+        sends.append(Send("R", to_right.on(there), left, base=moves[1].on(bases[1]), edit=not first, moves=moves))
+    if rule.to_left and not to_left.is_empty:
+        written = to_left.on(here)
+        value = rule.put(written, left) if written else None
+        after = rule.members_of(value)
+        change = SetChange(
+            add=tuple(one for one in after if one not in in_left),
+            remove=tuple(one for one in in_left if one not in after),
+        )
+        moves = change, SetChange(add=to_left.add, remove=to_left.remove)
+        sends.append(Send("L", value, right, base=change.on(bases[0]), edit=not first, moves=moves))
+    left_after = to_left.on(here) if rule.to_left else here
+    right_after = to_right.on(there) if rule.to_right else there
+    return MergedSet(
+        left=bases[0] or (None if left else left),
+        right=bases[1] or (None if right else right),
+        sends=tuple(sends),
+        note=None if not closed else Note.SETTLED_DIFFERENCE if first else Note.DRIFT,
+        differs={*(left_after or ())} != {*(right_after or ())},
+    )
 
 
 _Members: TypeAlias = tuple[str, ...]
 
 
-def _moves(mine: _Members, my_base: _Members, other: _Members, other_base: _Members) -> _Moves:
+def _moves(mine: _Members, my_base: _Members, other: _Members, other_base: _Members) -> SetChange:
     """Return what *other* lacks of what was added here, and has of what was removed here and not added there."""
-    removed = {one for one in my_base if one not in mine and one in other}
-    return _Moves(
+    return SetChange(
         add=tuple(one for one in mine if one not in my_base and one not in other),
-        remove=frozenset(removed - {one for one in other if one not in other_base}),
+        remove=tuple(one for one in my_base if one not in mine and one in other and one in other_base),
     )
 
 
-def _members(rule: Flow, value: Held) -> _Members:
-    if rule.members is None or isinstance(value, Unknown) or value is None:
-        return ()
-    return rule.members(value)
+def _on_both(here: _Members, there: _Members, old_here: _Members, old_there: _Members) -> tuple[_Members, _Members]:
+    """Return the bases of a set as far as both sides agree: what both have is settled, and what neither has."""
+    both = tuple(one for one in here if one in there)
+    either = {*here, *there}
+    mine, other = ((*(one for one in old if one in either), *both) for old in (old_here, old_there))
+    return tuple(dict.fromkeys(mine)), tuple(dict.fromkeys(other))
 
 
-def _spelled(rule: Flow, value: Held) -> Held:
-    """Return a left value as the right side names it."""
-    return value if isinstance(value, Unknown) or value is None else rule.get(value)
+def _at_first(rule: Flow, here: _Members, there: _Members) -> tuple[_Members, _Members]:
+    """Return the bases of a set at the first link: what both sides have; what may not be written differs on purpose."""
+    both = tuple(one for one in here if one in there)
+    return both if rule.to_right else here, both if rule.to_left else there
 
 
-def _put(rule: Flow, members: _Members | None, old: Value | None) -> Value | None:
-    return rule.put(members, old) if members else None
+def _named(names: Mapping[str, str], members: _Members) -> _Members:
+    """Return members of the left side as the right side names them."""
+    return tuple(dict.fromkeys(names[member] for member in members))
+
+
+def _spelled_as(names: Mapping[str, str], wanted: _Members, *held: _Members) -> _Members:
+    """Return members as the left side names them, of those that it holds or held."""
+    return tuple(dict.fromkeys(member for members in held for member in members if names[member] in wanted))

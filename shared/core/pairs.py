@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.core.connector import Retry
-from shared.core.records import Fields, Frozen, Life, Linked, LinkWrite, Report, Side, Value, Version
+from shared.core.records import Fields, Frozen, Life, Linked, LinkWrite, Report, SetChange, Side, Value, Version
 
 Status: TypeAlias = Literal["pending", "in_sync", "failing", "excluded", "hidden", "closed", "absorbed"]
 """`hidden`: a record of a side that this sync only writes to, indexed but without a row. `closed`: deleted on both
@@ -51,8 +51,10 @@ class Pending(Frozen):
     source: Fields = Field(default_factory=dict)
     """The other side's values that it was computed from, by flow: the other side's base once it is answered."""
     bases: Fields = Field(default_factory=dict)
-    """By flow, this side's base of a set once the write is answered: what this side itself changed in the set, and the
-    other has not got yet, stays a change."""
+    """By flow, this side's base of a set once the write is answered, for workers that do not know `moves`."""
+    moves: Mapping[str, tuple[SetChange, SetChange]] = Field(default_factory=dict)
+    """By flow, what the left and the right base of a set gain and lose once the write is answered: what else either
+    side changed in the set stays a change."""
     links: Mapping[str, LinkWrite] = Field(default_factory=dict)
     """By association label."""
     link_source: Mapping[str, str | None] = Field(default_factory=dict)

@@ -115,11 +115,25 @@ def ids_of(linked: Linked) -> tuple[str, ...]:
     return linked or ()
 
 
-class LinkChange(Frozen):
-    """Which records an association with several ends gains and loses; all others stay as they are."""
+class SetChange(Frozen):
+    """Which members a set gains and loses; all others stay as they are."""
 
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changes."""
+        return not (self.add or self.remove)
+
+    def on(self, members: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Return a set after the change; None where nothing is left of it."""
+        kept = tuple(one for one in members if one not in self.remove)
+        return (*kept, *(one for one in self.add if one not in kept)) or None
+
+
+class LinkChange(SetChange):
+    """Which records an association with several ends gains and loses."""
 
 
 LinkWrite: TypeAlias = Annotated[str | LinkChange | None, Field(union_mode="left_to_right")]

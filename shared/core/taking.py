@@ -303,14 +303,24 @@ def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:
 
 def _settle_one(draft: Draft, side: Side, flow: Flow, pending: Pending, stored: Value | None) -> None:
     """Move both bases of a flow to what was written; an association's are the pairs that its records stand for."""
-    source = pending.source.get(flow.key, pending.link_source.get(flow.field(side)))
-    base = pending.bases.get(flow.key, source if flow.to else stored)
-    if flow.members is not None and not flow.to and base is not None:
-        sent = pending.fields.get(flow.field(side))
-        kept = flow.members(stored) if stored is not None else ()
-        dropped = {one for one in flow.members(sent) if one not in kept} if sent is not None else set()
-        base = tuple(one for one in flow.members(base) if one not in dropped) or None
-    draft.base[side][flow.key], draft.base[opposite(side)][flow.key] = base, source
+    other, key, dropped = opposite(side), flow.key, _dropped(side, flow, pending, stored)
+    moves = dict(zip(SIDES, pending.moves.get(key, ()), strict=False))
+    if moves and flow.members is not None and key in draft.base["L"] and key in draft.base["R"]:
+        for end, change in moves.items():
+            after = change.on(flow.members_of(draft.base[end][key])) or ()
+            draft.base[end][key] = tuple(one for one in after if end == other or one not in dropped) or None
+        return
+    source = pending.source.get(key, pending.link_source.get(flow.field(side)))
+    base = pending.bases.get(key, source if flow.to else stored)
+    if dropped:
+        base = tuple(one for one in flow.members_of(base) if one not in dropped) or None
+    draft.base[side][key], draft.base[other][key] = base, source
+
+
+def _dropped(side: Side, flow: Flow, pending: Pending, stored: Value | None) -> frozenset[str]:
+    """Return the members of a set that the app did not take."""
+    sent = None if flow.to else pending.fields.get(flow.field(side))
+    return frozenset(flow.members_of(sent)).difference(flow.members_of(stored))
 
 
 def _settle_answer(draft: Draft, side: Side, pending: Pending, answer: Answer, report: Report) -> None:

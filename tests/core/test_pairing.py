@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import pytest
 
-from shared.core.deciding import FLAP_MS, FLAP_WRITES
 from shared.core.mapping import FieldMapping
 from shared.core.pairing import open_step
 from shared.core.pairs import Answer, Pair, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Life, Report, Side, Version
+from shared.core.updating import FLAP_MS, FLAP_WRITES
 from shared.io.memory import ManualClock
 from shared.messages import SetupDoc
 from shared.setups import Setups

@@ -1,13 +1,15 @@
 """Laws of merged sets: both sides come to hold the same, and nobody's change is lost or comes back."""
 
 import operator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.merging import UNKNOWN, Flow, Held, Keep, Send, Settle, merge
+from shared.core.merging import UNKNOWN, Flow, Held, Keep, MergedSet, Send, Settle, merge
 from shared.core.records import SIDES, Side, Value
+from shared.core.words import Note
 from shared.rules.identifiers import texts
 
 _SETS: Final = st.lists(st.sampled_from("abcdef"), unique=True).map(tuple)
@@ -15,22 +17,76 @@ _MOST: Final = 6
 
 
 def _flow(**changes: Any) -> Flow:
-    itself = {"get": lambda value: value, "put": lambda value, _old: value, "same": operator.eq}
-    return Flow(key="k", left="l", right="r", members=texts, to="there", **{**itself, **changes})
+    itself = {"get": lambda value: value, "put": lambda value, _old: value, "same": operator.eq, "to": "there"}
+    return Flow(key="k", left="l", right="r", members=texts, **{**itself, **changes})
+
+
+def _translated() -> Flow:
+    """Return a flow whose left side names its members in capital letters."""
+
+    def upper(value: Value, _old: Value | None) -> Value:
+        return tuple(one.upper() for one in texts(value))
+
+    return _flow(get=lambda value: tuple(one.lower() for one in texts(value)), put=upper, clears="propagate", to="")
+
+
+@dataclass
+class _World:
+    """What both sides hold of a set, and their bases."""
+
+    flow: Flow
+    held: dict[Side, Held]
+    base: dict[Side, Held]
+    writes: int = 0
+
+    def decide(self) -> list[Send]:
+        """Merge, keep what is settled, and return what is to be written."""
+        decision = merge(self.flow, self.held["L"], self.held["R"], self.base["L"], self.base["R"])
+        match decision:
+            case Settle(left, right):
+                self.base = {"L": left, "R": right}
+            case MergedSet():
+                self.base = {"L": decision.left, "R": decision.right}
+                return list(decision.sends)
+            case Keep():
+                pass
+            case _:
+                raise AssertionError(f"no decision about a set: {decision}")
+        return []
+
+    def answer(self, send: Send) -> None:
+        """Have a write done."""
+        assert send.moves is not None
+        self.held = {**self.held, send.side: send.value}
+        self.base = {
+            side: change.on(self.flow.members_of(self.base[side]))
+            for side, change in zip(SIDES, send.moves, strict=True)
+        }
+        self.writes += 1
+
+    def edit(self, side: Side, value: Value) -> None:
+        """Have somebody choose other members."""
+        self.held = {**self.held, side: value}
+
+    def settle(self) -> "_World":
+        """Carry decisions out until nothing is left to write."""
+        for _ in range(_MOST):
+            sends = self.decide()
+            if not sends:
+                return self
+            for send in sends:
+                self.answer(send)
+        raise AssertionError(f"it writes for ever: {self}")
+
+    def sets(self) -> tuple[set[str], set[str]]:
+        """Return what the sides hold."""
+        return _set(self.held["L"]), _set(self.held["R"])
 
 
 def _settled(flow: Flow, held: dict[Side, Held], base: dict[Side, Held]) -> tuple[dict[Side, Held], int]:
     """Carry decisions out until nothing is left to write; returns what the sides hold, and the number of writes."""
-    for writes in range(_MOST):
-        decision = merge(flow, held["L"], held["R"], base["L"], base["R"])
-        match decision:
-            case Settle() | Keep():
-                return held, writes
-            case Send(side, value, source):
-                other: Side = "R" if side == "L" else "L"
-                held = {**held, side: value}
-                base = {**base, side: decision.base, other: source}
-    raise AssertionError(f"it writes for ever: {held} {base}")
+    world = _World(flow, held, base).settle()
+    return world.held, world.writes
 
 
 def _set(value: Held) -> set[str]:
@@ -71,3 +127,57 @@ def test_a_set_that_is_emptied_empties_no_other_unless_clears_travel(base: Value
     held, _ = _settled(_flow(clears="keep"), {"L": (), "R": right}, {"L": base, "R": base})
     added = _set(right) - _set(base)
     assert _set(held["R"]) == (added or _set(right))
+
+
+@given(base=_SETS, left=_SETS, right=_SETS, arrives=st.sets(st.sampled_from(SIDES)), swapped=st.booleans())
+def test_what_does_not_arrive_on_one_side_is_wanted_there_still_and_nothing_else_is(
+    *, base: Value, left: Value, right: Value, arrives: set[Side], swapped: bool
+) -> None:
+    world = _World(_flow(clears="propagate"), {"L": left, "R": right}, {"L": base, "R": base})
+    sends = world.decide()
+    for send in reversed(sends) if swapped else sends:
+        if send.side in arrives:
+            world.answer(send)
+    again = [(send.side, _set(send.value)) for send in world.decide()]
+    assert again == [(send.side, _set(send.value)) for send in sends if send.side not in arrives]
+
+
+@given(base=_SETS, left=_SETS, right=_SETS, later=_SETS)
+def test_a_set_whose_members_have_other_names_on_the_left_is_merged_as_any_other(
+    base: Value, left: Value, right: Value, later: Value
+) -> None:
+    def capitals(value: Value) -> Value:
+        return tuple(one.upper() for one in texts(value))
+
+    plain = _World(_flow(clears="propagate"), {"L": left, "R": right}, {"L": base, "R": base})
+    named = _World(_translated(), {"L": capitals(left), "R": right}, {"L": capitals(base), "R": base})
+    for world, chosen in ((plain, later), (named, capitals(later))):
+        world.settle().edit("L", chosen)
+        world.settle()
+    assert named.sets() == ({one.upper() for one in plain.sets()[0]}, plain.sets()[1])
+    assert named.writes == plain.writes
+
+
+@given(base=_SETS, left=_SETS, right=_SETS, removed=st.sampled_from("abcdef"))
+def test_a_member_that_both_sides_had_and_one_removes_is_removed_where_others_differ_on_purpose(
+    base: Value, left: Value, right: Value, removed: str
+) -> None:
+    """Nothing may be written to the left, so the two sides need not become the same."""
+    world = _World(_flow(clears="propagate", to_left=False), {"L": left, "R": right}, {"L": base, "R": base}).settle()
+    both = world.sets()[0] & world.sets()[1]
+    rest = world.sets()[1] - {removed} if removed in both else world.sets()[1]
+    world.edit("L", tuple(sorted(world.sets()[0] - {removed})))
+    assert world.settle().sets()[1] == rest
+
+
+@given(left=_SETS, right=_SETS)
+def test_what_differs_at_the_first_link_where_nothing_may_be_written_differs_on_purpose(
+    left: Value, right: Value
+) -> None:
+    world = _World(_flow(to_left=False), {"L": left, "R": right}, {"L": UNKNOWN, "R": UNKNOWN})
+    decision = merge(world.flow, left, right, UNKNOWN, UNKNOWN)
+    note = decision.note if isinstance(decision, MergedSet | Settle) else Note.DRIFT
+    assert note == (Note.SETTLED_DIFFERENCE if _set(right) - _set(left) else None)
+    assert world.settle().sets() == (_set(left), _set(left) | _set(right))
+    before = world.base
+    assert (world.decide(), world.base) == ([], before)

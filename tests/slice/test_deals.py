@@ -86,9 +86,16 @@ def test_a_deal_that_moves_from_ann_to_bob_is_bobs_on_both_sides_by_one_write(wo
 def test_contacts_changed_on_both_sides_at_once_are_merged(world: _World) -> None:
     world.move("one", add=["bob"])
     world.move("two", add=["cid"], remove=["ann"])
+    world.poll()
+    while world.step(topics.NOTICES, topics.RECORDS, topics.PAIRS):
+        pass
+    (pair,) = world.pairs("deals")
+    assert set(pair.pending) == {"L", "R"}, "neither waits for the other"
     world.settle()
     assert (world.owners("one"), world.owners("two")) == ({"bob", "cid"}, {"bob", "cid"})
     assert world.written() == ["written", "written"]
+    world.settle()
+    assert len(world.written()) == 2
 
 
 def test_nothing_is_written_once_both_sides_agree(world: _World) -> None:

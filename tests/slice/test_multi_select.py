@@ -1,29 +1,32 @@
 """Options of a multi-select that both sides change at once: what either side added or removed arrives."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
+from shared import topics
 from shared.core.mapping import FieldMapping
+from shared.rules.identifiers import texts
 from tests.slice.harness import Polling, sync
 
 _NAMES = ("red", "green", "blue")
 
 
 class _World(Polling):
-    """Two accounts with Ann, who likes red and green."""
+    """Two accounts with Ann, who likes red and green; the second account may know fewer colours."""
 
-    def __init__(self, server: HubSpotServer, **changes: Any) -> None:
+    def __init__(self, server: HubSpotServer, *, there: Sequence[str] = _NAMES, **changes: Any) -> None:
         mappings = (
             FieldMapping(key="email", left="email", right="email", lens="email"),
             FieldMapping(key="colours", left="colours", right="colours", lens="set", **changes),
         )
         super().__init__(server, [sync("contacts", "contact", mappings=mappings)])
-        for number in self.portal.values():
+        for number, names in ((7001, _NAMES), (7002, there)):
             self.admin.add_property(
                 number, "contacts", name="colours", label="Colours", type="enumeration", fieldType="checkbox",
-                options=[{"label": name.title(), "value": name} for name in _NAMES],
+                options=[{"label": name.title(), "value": name} for name in names],
             )  # fmt: skip
         properties = {"email": "ann@x.example", "colours": "red;green"}
         self.admin.edit(7001, "create", "contacts", properties=properties)
@@ -64,3 +67,38 @@ def test_options_that_are_all_removed_stay_on_the_other_side_where_clears_are_ke
     world.choose("one", "")
     world.settle()
     assert world.colours() == [set(), {"red", "green"}]
+
+
+def test_what_both_sides_changed_is_written_to_both_before_either_answers(server: HubSpotServer) -> None:
+    world = _World(server)
+    world.choose("one", "red;green;blue")
+    world.choose("two", "green")
+    before = world.writes()
+    world.poll()
+    while world.step(topics.NOTICES, topics.RECORDS, topics.PAIRS):
+        pass
+    (pair,) = world.pairs("contacts")
+    assert {side: set(texts(write.fields["colours"])) for side, write in pair.pending.items()} == {
+        "L": {"green", "blue"},
+        "R": {"green", "blue"},
+    }
+    world.settle()
+    assert world.colours() == [{"green", "blue"}, {"green", "blue"}]
+    assert world.writes() - before == 2
+
+
+def test_an_option_that_one_side_refuses_keeps_nothing_of_the_other_sides_changes_back(server: HubSpotServer) -> None:
+    world = _World(server, there=("red", "green"), clears="propagate")
+    world.choose("one", "red;green;blue")
+    world.settle()
+    world.choose("two", "green")
+    world.settle()
+    assert world.colours() == [{"green", "blue"}, {"green"}]
+    (pair,) = world.pairs("contacts")
+    assert (pair.status, pair.reason) == ("failing", "option_unknown")
+    before = world.writes()
+    world.settle()
+    assert world.writes() == before
+    world.choose("one", "green")
+    world.settle()
+    assert (world.colours(), world.pairs("contacts")[0].status) == ([{"green"}, {"green"}], "in_sync")
