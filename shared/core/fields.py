@@ -72,7 +72,7 @@ class FoundObject(Frozen):
         One that people rename keeps its name here, and whether it leads to one record or to several: pairs were
         settled by both.
         """
-        before = {one.ids: one for one in known.associations} if known is not None else {}
+        before = {one.ids: one for one in known.associations if one.ids} if known is not None else {}
         rows = (_as_known(one, before.get(one.ids)) for one in self.associations)
         return self.model_copy(update={"associations": tuple(rows)})
 

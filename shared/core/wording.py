@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shared.core.connector import label_of
+from shared.core.connector import FieldInfo, label_of
 from shared.core.records import TooLong
 
 _MOST = 80
@@ -19,6 +19,16 @@ def flow_title(key: str) -> str:
     """Return what people read of a flow: a mapping's own key, or which association it is."""
     label = label_of(key)
     return f"the association {label}" if label else key
+
+
+def ways_of(field: FieldInfo) -> str:
+    """Return which way values of a field can go, in words; empty for none."""
+    once = "into it when a record is created" if field.creatable else ""
+    into = "into it" if field.updatable else once
+    out = "out of it" if field.readable else ""
+    if (into, out) == ("into it", "out of it"):
+        return "both"
+    return " and ".join(filter(None, (out, into)))
 
 
 def capital(text: str) -> str:

@@ -6,9 +6,9 @@ from typing import Final, get_args
 
 from shared.apps import APPS
 from shared.core.connector import App, Binding
-from shared.core.fields import FieldInfo
 from shared.core.mapping import MappingSettings
 from shared.core.syncs import Direction
+from shared.core.wording import ways_of
 from shared.objects import OBJECTS
 
 POLICIES: Final = get_args(MappingSettings.model_fields["policy"].annotation)
@@ -62,16 +62,6 @@ def _object(binding: Binding) -> Iterator[str]:
         role = field.canonical if field.canonical in type_.roles else ""
         yield f"| `{field.name}` | {field.label} | {field.type.value} | {role or '-'} | {ways_of(field)} |"
     yield ""
-
-
-def ways_of(field: FieldInfo) -> str:
-    """Return which way values of a field can go, in words."""
-    once = "into it when a record is created" if field.creatable else ""
-    into = "into it" if field.updatable else once
-    out = "out of it" if field.readable else ""
-    if (into, out) == ("into it", "out of it"):
-        return "both"
-    return " and ".join(filter(None, (out, into)))
 
 
 def _named(names: tuple[str, ...]) -> str:

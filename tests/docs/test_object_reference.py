@@ -5,7 +5,8 @@ import pytest
 from shared.apps import APPS
 from shared.core.fields import FieldInfo
 from shared.core.records import FieldType
-from tests.docs.object_reference import page, ways_of
+from shared.core.wording import ways_of
+from tests.docs.object_reference import page
 
 
 def test_every_field_of_every_object_is_there() -> None:

@@ -27,13 +27,14 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
     """List the accounts, or do something with one; returns the exit code: 0 done, 1 refused or not working.
 
     Args:
-        what: `show`, `limits`, `feeds`, `reach`, `push`, `poll`, `rename`, `test`, `pause` or `resume`; None lists all.
-        names: Its id, and to rename it what to call it.
+        what: `show`, `objects`, `limits`, `feeds`, `reach`, `push`, `poll`, `rename`, `test`, `pause` or `resume`; None
+            lists all.
+        names: Its id, and to rename it what to call it; of objects, perhaps one of them.
         as_json: Print what the API answers.
         settings: Where the console is.
     """
     wanted = _TAKES.get(what or "", 1) if what else 0
-    if len(names) != wanted:
+    if len(names) != wanted and not (what == "objects" and len(names) == wanted + 1):
         sys.stderr.write(f"name the account{' and what to call it' if wanted == 2 else ''}\n")
         return 1
 
@@ -43,8 +44,8 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
         path = f"connections/{quote(names[0], safe='')}"
         if what == "show":
             return [api.get(path)]
-        if what in ("limits", "feeds"):
-            return [api.get(f"{path}/{what}")]
+        if what in ("objects", "limits", "feeds"):
+            return [api.get("/".join((path, what, *(quote(one, safe="") for one in names[1:]))))]
         if what in ("push", "poll"):
             known = api.get(f"{path}/feeds")["webhooks"]
             wanted = {"push": what == "push", "interval_s": known["interval_s"]}
@@ -168,6 +169,25 @@ def _feeds(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield "nothing is asked for: no sync that is on uses this account"
 
 
+def _objects(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for found in rows:
+        if found["detail"]:
+            yield f"the account cannot be asked now: {found['detail']}"
+        for one in found.get("objects", [found]):
+            state = "can be synced" if one["usable"] else "cannot be synced"
+            used = f", synced by {', '.join(one['syncs'])}" if one["syncs"] else ""
+            yield f"{one['id']}: {one['title']}{', this account alone' if one['own'] else ''}; {state}{used}"
+            yield from (f"  {line}" for line in (*one["in_the_way"], *one["notes"]))
+        for one in found.get("fields", ()):
+            roles = ", ".join(row["role"] + (f" in {row['sync']}" if row["sync"] else "") for row in one["roles"])
+            marks = ", ".join(filter(None, (roles, "needed" if one["required"] else "")))
+            told = f" [{marks}]" if marks else ""
+            yield f"  {one['name']} ({one['type']}): {one['label']}{told}; {one['ways'] or 'no way'}"
+        for one in found.get("associations", ()):
+            used = f", carried by {', '.join(one['syncs'])}" if one["syncs"] else ""
+            yield f"  association {one['label']}: to {one['to']}, {one['most'] or 'any number'}{used}"
+
+
 def _learned(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
         if row["wanted"] and not row["push"]:
@@ -190,5 +210,6 @@ _LINES: Final = {
     "test": _tests,
     "limits": _limits,
     "feeds": _feeds,
+    "objects": _objects,
 }
 """How what is asked is shown; accounts otherwise."""

@@ -146,9 +146,11 @@ def parser() -> argparse.ArgumentParser:
     apps.add_argument("text", nargs="?", default="", help="words of a name, or of an object (default: all)")
     add_json(apps)
     accounts = commands.add_parser("connections", help="list the accounts, or look at, rename, test or pause one")
-    accounts_take = ("show", "limits", "feeds", "reach", "push", "poll", "rename", "test", "pause", "resume")
+    accounts_take = ("show", "objects", "limits", "feeds", "reach", "push", "poll", "rename", "test", "pause", "resume")
     accounts.add_argument("what", nargs="?", choices=accounts_take, help="(default: list all)")
-    accounts.add_argument("names", nargs="*", help="its id, and to rename it what to call it")
+    accounts.add_argument(
+        "names", nargs="*", help="its id, and to rename it what to call it, or which object to look at"
+    )
     add_json(accounts)
     _add_secrets(commands)
     health = commands.add_parser("health", help="show how everything stood over time")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from services.console.rest.describing import may
 from services.console.rest.pages import page
-from services.console.rest.shapes.common import AppId, ConnectionId, Cursor, Limit
+from services.console.rest.shapes.common import AppId, ConnectionId, Cursor, Limit, ObjectId
 from services.console.rest.shapes.connections import (
     Account,
     AppList,
@@ -28,6 +28,7 @@ from services.console.rest.shapes.connections import (
     Tested,
 )
 from services.console.rest.shapes.feeds import Feeds, Limits
+from services.console.rest.shapes.objects import ObjectFields, ObjectsShown
 from services.console.rest.versions import tell_version
 from services.console.use.apps import AppCard, card_of
 from services.console.use.connecting import standing
@@ -159,6 +160,24 @@ def add_connections(router: APIRouter, api: Installation) -> None:  # noqa: C901
     )
     def get_limits(name: ConnectionId) -> dict[str, Any]:
         return limits(api, api.connections.find(name))
+
+    @router.get(
+        "/connections/{name}/objects",
+        tags=["connections"],
+        summary="The objects of an account, and whether a sync can use them",
+        response_model=ObjectsShown,
+    )
+    def get_objects(name: ConnectionId) -> dict[str, Any]:
+        return api.connections.objects.listed(api.connections.find(name))
+
+    @router.get(
+        "/connections/{name}/objects/{object}",
+        tags=["connections"],
+        summary="One object of an account: its fields, the part that each plays, and its associations",
+        response_model=ObjectFields,
+    )
+    def get_object(name: ConnectionId, object: ObjectId) -> dict[str, Any]:  # noqa: A002 - named as in the address
+        return api.connections.objects.one(api.connections.find(name), object)
 
     @router.get(
         "/connections/{name}/feeds",

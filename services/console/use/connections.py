@@ -14,6 +14,7 @@ from services.console.setups.revoking import auth_of
 from services.console.use.agreeing import Agreeing
 from services.console.use.apps import AppCard, cards, offered
 from services.console.use.connecting import LONGEST_LABEL, Connecting, standing
+from services.console.use.objects import Objects
 from services.console.use.problems import Problem
 from services.console.use.versions import Standing, check_seen, is_seen, overtaken, version_of
 from shared.core.accounts import account_name, is_account
@@ -79,6 +80,7 @@ class Connections:
         self._read = read
         self._apps_with = apps_with
         self.connecting = Connecting(service)
+        self.objects = Objects(service, apps_with)
         self.agreeing = Agreeing(service, self.connecting, once)
 
     @property

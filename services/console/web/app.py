@@ -41,6 +41,7 @@ from services.console.web.parts.words import url, with_query
 from services.console.web.policy import POLICY
 from services.console.web.screens import (
     account,
+    account_objects,
     activity,
     agree,
     alerts,
@@ -165,6 +166,8 @@ PAGES: Final = (
     Page("GET", "/apps/{name}/connect", connect.show),
     Page("POST", "/apps/{name}/connect", connect.connect),
     Page("GET", "/connections/{name}", connection.show),
+    Page("GET", "/connections/{name}/objects", account_objects.show),
+    Page("GET", "/connections/{name}/objects/{object}", account_objects.show_one),
     Page("GET", "/connections/{name}/feeds", feeds.show),
     Page("POST", "/connections/{name}/changes", feeds.learn),
     Page("POST", "/connections/{name}/reach", feeds.reach),

@@ -19,6 +19,7 @@ from shared.io.feed_notes import FeedNote
 from shared.io.http import quotas
 from shared.io.webhook_refusals import Refusals
 from shared.messages import Cursor, HealthHour, JobDoc, JobProgress, Parked, SetupDoc
+from tests.console.web.objects import show_objects
 from tests.services.console.window import Window, linked, pair
 from tests.services.desk import LEFT, RIGHT, connection
 
@@ -28,7 +29,7 @@ PAGES: Final = (
     "/jobs", "/jobs/resync-people.everything", "/exports",
     "/account", "/settings/users", "/settings/sign-in", "/settings/mail", "/settings/alerts", "/settings/tokens",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
-    "/connections/hub/feeds", "/connections/hub/limits",
+    "/connections/hub/feeds", "/connections/hub/limits", "/connections/hub/objects",
 )  # fmt: skip
 """An address of each page."""
 STATES: Final = (
@@ -61,6 +62,7 @@ STATES: Final = (
     "/connections/spare/feeds",
     "/connections/hub/feeds?reached=not_secure",
     "/connections/spare/limits",
+    "/connections/hub/objects/p_car",
 )
 """Other states of them."""
 LOOKS: Final = PAGES + STATES
@@ -140,6 +142,7 @@ def show_everything(window: Window) -> None:
         row = Stored(partition=0, offset=0, key=f"{name}/contact/changed", message=cursor, raw=b"", headers={})
         window.views.take(topics.CURSORS.name, [row], {})
     show_supply(window)
+    show_objects(window)
     parked = Parked(
         topic="records",
         partition=0,

@@ -86,7 +86,7 @@ a page on which people agree, nobody signs in by a provider, and no mail is sent
 def filled(path: str, names: Mapping[str, str] | None = None) -> str:
     """Put names into an address: of what there is where that is given, or of what there is not."""
     for kind, name in (names or {}).items():
-        path = path.replace(f"/{kind}/{{name}}", f"/{kind}/{name}")
+        path = re.sub(rf"/{kind}/{{(?!what)\w+}}", f"/{kind}/{name}", path)
     return re.sub(r"{\w+}", "nobody", path.replace("{what}", "cancel"))
 
 
@@ -104,6 +104,7 @@ def names_of(window: Window, role: Role) -> dict[str, str]:
         "alerts": alert_of(window),
         "apps": "ordered",
         "connections": "hub",
+        "objects": "contact",
     }
 
 

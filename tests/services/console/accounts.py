@@ -38,6 +38,7 @@ def connections_of(desk: Desk) -> Connections:
     """Make what can be done with the accounts of an installation in memory."""
     service = Service("console", Settings(apps=tuple(desk.setups.apps)))
     service.setups, service.jobs, service.bus = desk.setups, desk.jobs, Heard(desk.broker, desk.clock, desk.setups)  # type: ignore[assignment]  # in memory
+    service.clock = desk.clock  # type: ignore[assignment]  # moved by hand
     desk.answers.setdefault("read", lambda *_: [])
 
     def apps_with(_: Service, rows: Iterable[Connection]) -> Apps:

@@ -35,6 +35,9 @@ TokenId: TypeAlias = Annotated[str, Path(description="`id` of the token.", json_
 AlertId: TypeAlias = Annotated[str, Path(description="`id` of the alert.", json_schema_extra=_NAME)]
 AppId: TypeAlias = Annotated[str, Path(description="`id` of the app, such as `hubspot`.", json_schema_extra=_NAME)]
 ConnectionId: TypeAlias = Annotated[str, Path(description="`id` of the connection.", json_schema_extra=_NAME)]
+ObjectId: TypeAlias = Annotated[
+    str, Path(description="`id` of the object, as settings call it.", json_schema_extra=_NAME)
+]
 At: TypeAlias = Annotated[int, Field(ge=0, le=LATEST), NUMBER]
 """A moment in epoch milliseconds, or a place on a topic."""
 MessageId: TypeAlias = Annotated[int, Path(ge=0, le=LATEST, description="`id` of the parked message.")]

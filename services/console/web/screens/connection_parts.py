@@ -14,10 +14,12 @@ from services.console.web.screens.accounts import path_of_account, path_of_app, 
 from services.console.web.screens.secrets import can_renew
 from shared.core.syncs import Connection
 
-_TABS: Final = (("", "Overview"), ("feeds", "Feeds"), ("limits", "Limits"))
+_TABS: Final = (("", "Overview"), ("objects", "Objects"), ("feeds", "Feeds"), ("limits", "Limits"))
 
 
-def account_page(asked: Asked, row: Connection, standing: Mapping[str, Any], here: str, *body: Node) -> Element:
+def account_page(
+    asked: Asked, row: Connection, standing: Mapping[str, Any], here: str, *body: Node, below: str = ""
+) -> Element:
     """Return one page of an account.
 
     Args:
@@ -26,18 +28,21 @@ def account_page(asked: Asked, row: Connection, standing: Mapping[str, Any], her
         standing: Whether it works.
         here: Which of the tabs it is.
         body: What it shows.
+        below: What it is about, where it is one page below a tab.
     """
     app = asked.console.setups.apps.get(row.app)
-    name = row.label or row.id
+    name, path = row.label or row.id, path_of_account(row.id)
+    tab = dict(_TABS)[here]
     return page(
         asked,
-        name if not here else f"{dict(_TABS)[here]} of {name}",
+        name if not here else f"{below or tab} of {name}",
         h.div(".stack")[_tabs(row, here), body],
         crumbs=(
             ("Home", "/"),
             ("Apps", "/apps"),
             (app.title if app else row.app, path_of_app(row.app)),
-            *([(name, path_of_account(row.id))] if here else []),
+            *([(name, path)] if here else []),
+            *([(tab, f"{path}/{here}")] if below else []),
         ),
         here="/apps",
         actions=[badge(state_of_account(standing)), _actions(asked, row)],

@@ -1,0 +1,114 @@
+"""An account with objects of its own, for the pages that show them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from shared.core.connector import (
+    Association,
+    Binding,
+    Exchange,
+    FieldInfo,
+    FoundAssociation,
+    FoundObject,
+    HttpRequest,
+    Option,
+    OwnObjects,
+    Session,
+)
+from shared.core.demands import OWN_OBJECTS, Scope
+from shared.core.mapping import FieldMapping
+from shared.core.records import FieldType
+from shared.core.syncs import AssociationMapping, Sync, SyncSide
+from shared.messages import ObjectFound, SetupDoc
+from tests.services.console.window import Window
+from tests.services.desk import LEFT, RIGHT
+
+CARS: Final = FoundObject(
+    name="p_car", label="Cars", id="2-1",
+    fields=(
+        FieldInfo(name="plate", type=FieldType.TEXT, label="Number plate", canonical="name", required=True),
+        FieldInfo(name="built", type=FieldType.DATE, label="Built on", creatable=True, updatable=False),
+        FieldInfo(
+            name="colour", type=FieldType.ENUM, label="Colour", options=(Option(value="r", label="Red"),), unique=True,
+            sensitive=True,
+        ),
+        FieldInfo(name="made", type=FieldType.DATETIME, label="Made at", creatable=False, updatable=False),
+    ),
+    associations=(
+        FoundAssociation(name="contact", to="contact"),
+        FoundAssociation(name="contact.driver", to="contact", max_links=1),
+    ),
+)  # fmt: skip
+MEMBERS: Final = FoundObject(
+    name="p_member", label="Members", id="2-2",
+    fields=(
+        FieldInfo(name="mail", type=FieldType.TEXT, label="Mail"),
+        FieldInfo(name="surname", type=FieldType.TEXT, label="Surname", canonical="name"),
+    ),
+)  # fmt: skip
+
+
+def _ask(words: str) -> HttpRequest:
+    return HttpRequest(method="POST", path="objects", body=f'"{words}"'.encode(), safe=True)
+
+
+def _find(_session: Session) -> Exchange[Sequence[FoundObject]]:
+    yield _ask("find")
+    return (CARS, MEMBERS)
+
+
+def show_objects(window: Window) -> None:
+    """Give the hub cars and members of its own, and a boat that it has no longer; its members are synced."""
+    desk = window.desk
+    desk.answers["objects"] = lambda *_: []
+    app = desk.setups.apps["ordered"]
+    contact = app.objects["contact"]
+
+    def bind(found: FoundObject) -> Binding:
+        def discover(_session: Session) -> Exchange[Sequence[FieldInfo]]:
+            yield _ask(found.name)
+            return found.fields
+
+        links = tuple(Association(label=one.name, to=one.to, max_links=one.max_links) for one in found.associations)
+        return replace(
+            contact, object=found.name, type=found.type, fields=found.fields, associations=links, discover=discover
+        )
+
+    scopes = tuple(
+        Scope(
+            name=f"{what}.{access}", objects=(object_,), access=access, required=access == "read", reason="To sync it."
+        )
+        for what, object_ in (("contacts", "contact"), ("own", OWN_OBJECTS))
+        for access in ("read", "write")
+    )
+    changed = replace(app, own_objects=OwnObjects(find=_find, bind=bind), scopes=scopes)
+    desk.setups.apps = {**desk.setups.apps, "ordered": changed}
+    boat = FoundObject(name="p_boat", label="Boats", id="2-3")
+    why = f"the account of connection '{LEFT}' does not have the object 'p_boat' any more"
+    for found, gone in ((MEMBERS, ""), (boat, why)):
+        doc = SetupDoc(object=ObjectFound(connection=LEFT, object=found, gone=gone))
+        desk.set_up("object", doc, f"{LEFT}/{found.name}")
+    members = Sync(
+        id="members",
+        left=SyncSide(connection=LEFT, object="p_member", type="contact", roles={"email": "mail"}),
+        right=SyncSide(connection=RIGHT, object="contact"),
+        mappings=(FieldMapping(key="mail", left="mail", right="email", lens="email"),),
+        enabled=False,
+    )
+    desk.set_up("sync", SetupDoc(sync=members), members.id)
+
+
+def keep_cars(window: Window, **sides: Mapping[str, Any]) -> None:
+    """Sync cars, with who drives them."""
+    ends: dict[str, Any] = {"connection": LEFT, "object": "p_car", **sides}
+    window.desk.set_up("object", SetupDoc(object=ObjectFound(connection=LEFT, object=CARS)), f"{LEFT}/p_car")
+    cars = Sync(
+        id="cars",
+        left=SyncSide(**ends),
+        right=SyncSide(connection=RIGHT, object="contact", type="record"),
+        mappings=(FieldMapping(key="plate", left="plate", right="f"),),
+        associations=(AssociationMapping(to="people", label="contact.driver"),),
+        enabled=False,
+    )
+    window.desk.set_up("sync", SetupDoc(sync=cars), cars.id)
