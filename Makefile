@@ -80,7 +80,7 @@ chaos: $(VENV)/dev.stamp ## Make EDITS=3000 random edits on both sides while pro
 bench: $(VENV)/dev.stamp ## Measure; results in .bench/results.json
 	@$(PY) -m tests.bench
 
-doctor: $(VENV)/local.stamp ## Say what this machine lacks for `make run`
+doctor: $(VENV)/local.stamp ## Say what this machine lacks for `make run` (what runs already: ./syncline doctor)
 	@$(PY) -m deploy.local.doctor || $(TOLD)
 
 new-app: $(VENV)/dev.stamp ## Write a new app that passes the suite of all apps: NAME=acme

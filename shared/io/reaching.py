@@ -45,7 +45,7 @@ def settings_for_command(folders: Sequence[Path] = (Path(), Path(__file__).paren
 
 def reach(settings: Settings) -> Service:
     """Return the parts of a command, with everything read that is set up; raises `Unreachable`."""
-    if not any(map(_answers, settings.kafka_bootstrap.split(","))):
+    if not any(map(answers, settings.kafka_bootstrap.split(","))):
         raise Unreachable(
             f"no Kafka answers at {settings.kafka_bootstrap}: start it (`make run` starts one here), or name another "
             f"in {PREFIX}KAFKA_BOOTSTRAP"
@@ -69,7 +69,7 @@ def _is_set(variable: str) -> bool:
     return variable in os.environ or f"{variable}_FILE" in os.environ
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
     """Check whether anything listens at `host:port`."""
     host, _, port = address.strip().rpartition(":")
     if not port.isdigit():

@@ -91,6 +91,21 @@ class TestFirstSync:
         assert len({row["id"] for row in rows}) == len(rows) == 680
         assert {row["status"] for row in rows} == {"In sync"}
 
+    def test_a_doctor_finds_nothing_wrong(self, live: Live) -> None:
+        """On real servers, with workers that have joined and apps that answer."""
+        found = {row["title"]: row["state"] for row in json.loads(_terminal(live, "doctor", "--json"))}
+        assert "fail" not in found.values()
+        wanted = (
+            "the keys that seal secrets can be read", "1 worker reads for ingest (hydrate)",
+            "1 worker reads for matcher (matcher)", "1 worker reads for writer (writes.carddav)",
+            "1 worker reads for writer (writes.hubspot)", "the console answers, and knows 1 sync",
+            "the links of sync contacts are whole", f"connection hubspot-main (HubSpot) answers as account {PORTAL}",
+        )  # fmt: skip
+        assert {title: found.get(title) for title in wanted} == dict.fromkeys(wanted, "ok")
+        assert [state for title, state in found.items() if title.endswith("topics are there, with their settings")] == [
+            "ok"
+        ]
+
     def test_the_same_people_are_matched_and_nobody_else(self, live: Live) -> None:
         made = people.make()
         rows = {row["right"]: row["left"] for row in live.rows()}

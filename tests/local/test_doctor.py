@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from deploy.local import doctor
-from deploy.local.doctor import Finding, Needs, examine, needs_from
+from deploy.local.doctor import Needs, examine, needs_from
 from deploy.local.ports import NAMES, port_layout
 from deploy.local.servers import RedisServer
+from shared import findings
+from shared.findings import Finding
 
 
-def _failed(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if not finding.ok]
+def _failed(found: list[Finding]) -> list[Finding]:
+    return [finding for finding in found if not finding.ok]
 
 
 @pytest.mark.server
@@ -30,10 +32,10 @@ def test_a_taken_port_is_named_with_its_holder(tmp_path: Path) -> None:
     """The finding says which port, whose it was to be, who holds it, and how to move."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        findings = _failed(
+        found = _failed(
             examine(Needs(data=tmp_path, ports={"console": port}, kafka="127.0.0.1:1", redis="redis://127.0.0.1:1"))
         )
-    (finding,) = [finding for finding in findings if "port" in finding.title]
+    (finding,) = [finding for finding in found if "port" in finding.title]
     assert f"port {port} (console) is taken by process {os.getpid()}" in finding.title
     assert "PORT_BASE=" in finding.advice
 
@@ -42,9 +44,9 @@ def test_too_little_memory_and_disk_is_said_with_figures(tmp_path: Path, monkeyp
     """A machine below what a run needs is told how much that is."""
     monkeypatch.setattr(doctor, "MEMORY_MIB", 10**9)
     monkeypatch.setattr(doctor, "DISK_MIB", 10**9)
-    findings = _failed(examine(Needs(data=tmp_path, ports={}, kafka="127.0.0.1:1", redis="redis://127.0.0.1:1")))
-    assert [finding.advice[:33] for finding in findings if "MiB" in finding.title] == [
-        "A run needs about 1000000000 MiB."
+    found = _failed(examine(Needs(data=tmp_path, ports={}, kafka="127.0.0.1:1", redis="redis://127.0.0.1:1")))
+    assert [finding.advice[:32] for finding in found if "MiB" in finding.title] == [
+        "About 1000000000 MiB are needed."
     ] * 2
 
 
@@ -106,3 +108,19 @@ def test_every_part_has_a_port_of_its_own() -> None:
     assert list(layout) == list(NAMES)
     assert len(set(layout.values())) == len(NAMES)
     assert min(layout.values()) == 30000
+
+
+@pytest.mark.parametrize(
+    ("built", "state"),
+    [
+        ("'--enable-optimizations' '--with-lto' '--enable-shared'", "ok"),
+        ("'--enable-optimizations'", "warn"),
+        ("'--prefix=/usr/local'", "warn"),
+        (None, "ok"),
+    ],
+)
+def test_a_python_that_was_built_without_pgo_and_lto_is_pointed_out(built: str | None, state: str) -> None:
+    """It runs, and slowly; where nobody says how it was built, nothing is said."""
+    found = findings.python(built)
+    assert (found.ok, found.state) == (True, state)
+    assert ("without PGO and LTO" in found.title) is (state == "warn")

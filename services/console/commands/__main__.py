@@ -80,11 +80,24 @@ def _exports(given: argparse.Namespace) -> int:
     return exports.run(given.what, given.names, wanted=wanted, as_json=given.json)
 
 
+def _doctor(given: argparse.Namespace) -> int:
+    from services.console.commands import doctor  # noqa: PLC0415
+
+    return doctor.run(as_json=given.json)
+
+
+def _completion(given: argparse.Namespace) -> int:
+    from services.console.commands.completion import script  # noqa: PLC0415
+
+    sys.stdout.write(script(given.shell, parser()))
+    return 0
+
+
 _BY_API: Final = {
     "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "health": _health, "exports": _exports,
-    "credentials": _credentials, "secrets": _secrets,
+    "credentials": _credentials, "secrets": _secrets, "doctor": _doctor, "completion": _completion,
 }  # fmt: skip
-"""Commands that ask the console's API."""
+"""Commands that ask the console's API, or can do without any server."""
 
 
 def _on_servers(given: argparse.Namespace) -> int:

@@ -75,6 +75,14 @@ def seconds(text: str) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
+def _add_own(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Add the commands that look at the installation, or at this command itself."""
+    doctor = commands.add_parser("doctor", help="say what is wrong with the installation, and what to do")
+    add_json(doctor)
+    completion = commands.add_parser("completion", help="print what a shell needs to complete this command")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="for which shell")
+
+
 def _add_following(commands: "argparse._SubParsersAction[_Parser]") -> None:
     """Add the commands that read Kafka, without a group of consumers."""
     tail = commands.add_parser("tail", help="show what becomes of records, as it happens")
@@ -164,4 +172,5 @@ def parser() -> argparse.ArgumentParser:
     add_json(asked)
     _add_following(commands)
     add_parsers(commands)
+    _add_own(commands)
     return found
