@@ -75,7 +75,7 @@ def _health(given: argparse.Namespace) -> int:
 def _exports(given: argparse.Namespace) -> int:
     from services.console.commands import exports  # noqa: PLC0415
 
-    names = ("format", "sync", "object", "connection", "status", "category", "period", "q")
+    names = ("format", "sync", "object", "connection", "status", "category", "period", "since", "q", "mail")
     wanted = {name: getattr(given, name) for name in names}
     return exports.run(given.what, given.names, wanted=wanted, as_json=given.json)
 

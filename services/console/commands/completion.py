@@ -103,7 +103,7 @@ def _quoted(text: str) -> str:
 
 
 _BASH: Final = """\
-# Completion of `syncline` for bash: source <(syncline completion bash)
+# Completion of `syncline` for bash: eval "$(syncline completion bash)"
 _syncline() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} path= words= i
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -125,7 +125,7 @@ complete -o default -F _syncline syncline
 """
 _ZSH: Final = """\
 #compdef syncline
-# Completion of `syncline` for zsh, after compinit: source <(syncline completion zsh)
+# Completion of `syncline` for zsh, after compinit: eval "$(syncline completion zsh)"
 _syncline() {
   local place= i prev=$words[CURRENT-1]
   local -a offered

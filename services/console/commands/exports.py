@@ -22,7 +22,7 @@ def run(
     what: Order,
     names: Sequence[str],
     *,
-    wanted: Mapping[str, str],
+    wanted: Mapping[str, Any],
     as_json: bool = False,
     settings: Settings | None = None,
     every_s: float = _EVERY_S,
@@ -33,7 +33,7 @@ def run(
         what: What to do.
         names: To make: the file to write to, or none to leave it with the console. To get: an id, and the file. To
             delete: ids.
-        wanted: Format and filters of a file to be made.
+        wanted: Format and filters of a file to be made, and whether to tell of it by mail.
         as_json: Print what the API answers.
         settings: Where the console is; those of this process when None.
         every_s: Seconds between two looks at how far a file is.
@@ -108,4 +108,5 @@ def _line(row: Mapping[str, Any]) -> str:
     number = f"{row['rows']:,} of {row['total']:,}" if row["total"] else f"{row['rows']:,}"
     size = f", {row['size']:,} bytes" if row["size"] else ""
     trouble = f"; {row['error']}" if row["error"] else ""
-    return f"{row['id']}: {row['state']}; {number} records as {row['format']}{size}; {row['records']}{trouble}\n"
+    mail = f"; mail: {row['mail']}" if row["mail"] else ""
+    return f"{row['id']}: {row['state']}; {number} records as {row['format']}{size}; {row['records']}{mail}{trouble}\n"

@@ -3,6 +3,8 @@
 import argparse
 import re
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -19,7 +21,8 @@ EXITS: Final = {
 """What exit codes mean."""
 WHERE: Final = """\
 A command that is told of no servers takes those of `make run` in this folder; all are named by the same settings as
-services have. `syncline COMMAND --help` says what a command takes.
+services have. `syncline COMMAND --help` says what a command takes; `syncline doctor` says what is wrong.
+To complete commands: `eval "$(syncline completion bash)"`, the same with zsh; `syncline completion fish | source`.
 """
 
 
@@ -43,6 +46,10 @@ def _add_exports(commands: "argparse._SubParsersAction[_Parser]") -> None:
     exports.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
                          help="records with this status alone")  # fmt: skip
     exports.add_argument("--period", choices=("1h", "24h", "7d", "30d"), default="", help="changed within this time")
+    exports.add_argument("--since", type=moment, default=0, metavar="WHEN",
+                         help="changed since a moment, such as 2026-03-01 or 2026-03-01T09:30+01:00 (UTC where no zone "
+                         "is named), or within a span of time, such as 36h")  # fmt: skip
+    exports.add_argument("--mail", action="store_true", help="make: tell you by mail when the file is ready")
     exports.add_argument("--q", default="", help="parts of the name or of an address, or the id of a record")
     add_json(exports)
 
@@ -73,6 +80,17 @@ def seconds(text: str) -> int:
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no span of time: write 30s, 10m, 1h or 7d")
     return int(found[1]) * _SECONDS[found[2]]
+
+
+def moment(text: str) -> int:
+    """Return a moment, or so long ago, in milliseconds since 1970; raises `ArgumentTypeError`."""
+    if _SINCE.fullmatch(text):
+        return int((time.time() - seconds(text)) * 1000)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment: write 2026-03-01, or how long ago: 36h") from error
+    return int((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _add_own(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -1,9 +1,11 @@
 """A list as a file, by page, API and command: what the filters choose, gone on with where a download broke off."""
 
+import argparse
 import csv
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.console.commands import exports as export_commands
-from services.console.commands.parser import parser
+from services.console.commands.parser import moment, parser
 from services.console.exports import making
 from services.console.exports.formats import COLUMNS
 from shared import topics
@@ -20,7 +22,7 @@ from tests.console.web.examples import show_everything
 from tests.console.web.visitor import Visitor
 from tests.services.console.files import exporter_of
 from tests.services.console.test_why import settings_of
-from tests.services.console.window import Window, is_problem, linked
+from tests.services.console.window import Window, caller_of, is_problem, linked
 
 
 def rows_of(text: str) -> list[dict[str, str]]:
@@ -198,6 +200,36 @@ def test_the_command_makes_a_file_and_goes_on_where_a_download_broke_off(
     assert export_commands.run("delete", [name], wanted={}, settings=there) == 0
     assert export_commands.run("get", [name, "x"], wanted={}, settings=there) == 1
     assert "There is no such export" in capsys.readouterr().err
+
+
+def test_the_command_takes_a_moment_and_tells_by_mail(window: Window, capsys: pytest.CaptureFixture[str]) -> None:
+    """As pages and API do; mail goes to whoever the token belongs to."""
+    at = 1_772_357_400_000  # 2026-03-01T09:30Z
+    window.show(linked("old", changed_ms=at - 1), linked("new", changed_ms=at))
+    user = window.person("viewer")
+    token = window.access.tokens.make(caller_of(user), "of ann", "viewer", 1)[1]
+    theirs = settings_of(window, token)
+    given = parser().parse_args(["exports", "make", "--since", "2026-03-01T10:30+01:00", "--mail"])
+    wanted = {"since": given.since, "mail": given.mail, "status": "", "format": "csv"}
+    maker = threading.Timer(0.05, window.make_files)
+    maker.start()
+    assert export_commands.run("make", [], wanted=wanted, settings=theirs) == 0
+    maker.join()
+    assert "; mail: " in capsys.readouterr().out
+    assert export_commands.run("list", [], wanted={}, settings=theirs) == 0
+    shown = capsys.readouterr().out
+    assert "ready; 1 of 1 records as csv" in shown
+    assert "changed since 2026-03-01 09:30 UTC; mail: " in shown
+    assert export_commands.run("make", [], wanted={"mail": True}, settings=settings_of(window)) == 1
+    assert "Mail goes to users" in capsys.readouterr().err
+
+
+def test_a_moment_is_a_date_a_time_or_so_long_ago() -> None:
+    assert moment("2026-03-01") == moment("2026-03-01T00:00Z") == moment("2026-03-01T01:00+01:00") == 1_772_323_200_000
+    assert 0 <= time.time() * 1000 - 36 * 3_600_000 - moment("36h") < 60_000
+    for wrong in ("yesterday", "36", "-1h", ""):
+        with pytest.raises(argparse.ArgumentTypeError):
+            moment(wrong)
 
 
 def test_the_command_gives_up_what_does_not_come(
