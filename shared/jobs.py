@@ -69,6 +69,8 @@ class Jobs:
 
     def __init__(self, setups: Setups) -> None:
         self.offset = -1
+        self.moved: dict[str, int] = {}
+        """By job, the offset of the last document that told something of it."""
         self._setups = setups
         self._asked: dict[str, Job] = {}
         self._progress: dict[str, JobProgress] = {}
@@ -85,6 +87,7 @@ class Jobs:
         """Take one document of the topic; None is its tombstone."""
         part, _, name = key.partition(":")
         self.offset = offset
+        self.moved[name] = offset
         self._foreign.discard(key)
         if part == "progress" and doc is not None and doc.progress is not None:
             if self._is_overruled(name, doc.progress):
@@ -98,6 +101,7 @@ class Jobs:
             self._asked[name] = doc.job
         elif part == "job":
             self._asked.pop(name, None)
+            self.moved.pop(name, None)
         elif part in ORDERS:
             self._orders = self._orders - {key} if doc is None else self._orders | {key}
         if doc is None:

@@ -17,7 +17,7 @@ from services.console.use.exports import Exporting
 from services.console.use.installation import Installation
 from services.console.use.mailing import Mailing
 from services.console.use.single_sign_on import SingleSignOn
-from services.console.views.following import Follower
+from services.console.views.following import Follower, states_from
 from services.console.views.gauges import Gauges
 from services.console.views.keeping import HealthKeeper
 from services.console.views.projection import Views
@@ -74,7 +74,10 @@ def wire(service: Service) -> None:
         ),
         connections=Connections(service, lambda topic: read_to_end(settings, topic), once),
         feed_notes=RedisFeedNotes(client),
+        states_from=lambda start: states_from(settings, start),
     )
+    views.watchers.append(installation.events.take)
+    service.start("events", installation.events.run)
     people = People()
     followed = TopicFollower(settings, topics.ACCESS, people)
     service.start("access-followed", followed.run)

@@ -6,11 +6,14 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.console.access.authentication import Access
+from services.console.access.streaming import STREAMS, in_time
 from services.console.rest.app import make_app
 from services.console.use.installation import Installation
 from services.console.web.app import make_pages
+from shared import logs
 
 _API: Final = "/api/"
+_log = logs.get(__name__)
 
 
 def make_site(console: Installation, access: Access, names: Collection[str] = ()) -> ASGIApp:
@@ -24,7 +27,11 @@ def make_site(console: Installation, access: Access, names: Collection[str] = ()
     api, pages = make_app(console, access, names), make_pages(console, access, names)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        is_page = scope["type"] == "http" and not scope["path"].startswith(_API)
-        await (pages if is_page else api)(scope, receive, send)
+        path = scope["path"] if scope["type"] == "http" else ""
+        answer = pages if path and not path.startswith(_API) else api
+        try:
+            await answer(scope, receive, in_time(send) if path in STREAMS else send)
+        except TimeoutError:
+            _log.info("listener_let_go", path=path, detail="nothing was read")
 
     return serve

@@ -19,6 +19,7 @@ every_route = pytest.mark.parametrize(
 )
 _FILE = "/api/v1/exports/{id}/file"
 """The one route that answers with bytes of a file, in one of several formats."""
+_NO_JSON: Final = (_FILE, "/api/v1/events")
 
 
 def test_every_route_is_described() -> None:
@@ -54,7 +55,7 @@ def test_a_route_says_what_it_answers(method: str, path: str, route: dict[str, A
     done, *part = (status for status in answers if status < "400")
     has_version = f"{method} {path.replace('{id}', '{name}')}" in READ
     assert part == (["206"] if path == _FILE else ["304"] if has_version else [])
-    if path != _FILE and done != "204":
+    if path not in _NO_JSON and done != "204":
         assert "$ref" in answers[done]["content"]["application/json"]["schema"]
     wrong = {status: answer["$ref"].rpartition("/")[2] for status, answer in answers.items() if status >= "400"}
     assert {"401", "403", "422", "429", "503"} <= set(wrong)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.docs.api_reference import document, routes
-from tests.openapi.checking import check, shown
+from tests.openapi.checking import ENDLESS, check, shown
 
 
 @pytest.mark.long
@@ -20,7 +20,7 @@ def test_no_request_finds_the_api_other_than_it_is_described(tmp_path: Path) -> 
     every = {f"{method} {path}" for method, path, _ in routes(document())}
     done = {name.rpartition(" ")[0] for name in found.calls if name.rpartition(" ")[2] < "300"}
     missed = {name.rpartition(" ")[0] for name in found.calls if name.rpartition(" ")[2] in ("404", "409")}
-    assert every - done - missed <= {"PUT /api/v1/sign-in-provider"}, "no provider answers here"
+    assert every - done - missed <= {"PUT /api/v1/sign-in-provider", ENDLESS}, "no provider answers here"
     assert len(done) > 0.7 * len(every)
 
 

@@ -144,6 +144,10 @@ class Desk:
         """Read the parked messages from an offset on."""
         yield from MemoryReader(self.broker, topics.PARKED, start={0: at}).read_to_end()
 
+    def states_from(self, start: Mapping[int, int]) -> Iterator[Stored[Pair]]:
+        """Read the states of pairs from offsets on."""
+        yield from MemoryReader(self.broker, topics.PAIR_STATE, start=start).read_to_end()
+
     def all_told(self) -> dict[str, list[Any]]:
         """List the messages of all topics that have some."""
         catalogue = topics.catalogue(("ordered", "opaque"))

@@ -36,6 +36,7 @@ class Console(Installation):
             world.bus,
             world.clock,
             budgets=MemoryBudgets(now_ms=world.clock.now_ms),
+            states_from=lambda start: MemoryReader(world.broker, topics.PAIR_STATE, start=start).read_to_end(),
             feed_notes=MemoryFeedNotes(),
             ready=lambda: True,
             refused=lambda _: None,

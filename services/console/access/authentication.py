@@ -82,6 +82,10 @@ class Access:
             self.accounts.note_seen(caller.token)
         return caller
 
+    def counts(self, token: str) -> bool:
+        """Check whether a token still counts; without any, one that has ended counts for nothing."""
+        return self._caller(token) is not None
+
     def check_own(self, client: str, token: str) -> None:
         """Refuse whoever does not send the installation's own token; raises `Problem`."""
         lanes = self._heard(client)

@@ -106,6 +106,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "POST /connections/{name}/disconnect": "admin",
     # API
     "GET /api/v1/openapi.json": "viewer",
+    "GET /api/v1/events": "viewer",
     "GET /api/v1/health": "viewer",
     "GET /api/v1/health/series": "viewer",
     "GET /api/v1/records": "viewer",

@@ -17,6 +17,7 @@ from services.console.rest.access import add_access
 from services.console.rest.alerts import add_alerts
 from services.console.rest.connections import add_connections
 from services.console.rest.describing import Route, describe
+from services.console.rest.events import add_events
 from services.console.rest.exports import add_exports
 from services.console.rest.mail import add_mail
 from services.console.rest.parked import add_parked
@@ -78,6 +79,7 @@ def routes(api: Installation, access: Access) -> APIRouter:
     add_access(router, access, who)
     add_sign_in(router, access)
     add_mail(router, access)
+    add_events(router, api, access, who)
     add_alerts(router, access)
     return router
 

@@ -1,6 +1,6 @@
 """One installation: how everything stands, why, and long work to be done."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
@@ -10,6 +10,7 @@ from services.console.explain import explain, summary
 from services.console.use.activity import Did
 from services.console.use.asked import NUMBER, Flag
 from services.console.use.connections import Connections
+from services.console.use.events import Hub
 from services.console.use.exports import Exporting
 from services.console.use.fields import fields_of
 from services.console.use.jobs import Order, find, job_row, order
@@ -69,6 +70,7 @@ class Installation:
         connections: What can be done with the accounts of apps.
         feed_notes: What workers note of each feed.
         exports: Lists as files.
+        states_from: Reads `pair-state` from offsets by partition to its end; raises `BusUnavailable`.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Installation:
         connections: Connections,
         feed_notes: FeedNotes,
         exports: Exporting,
+        states_from: Callable[[Mapping[int, int]], Iterator[Stored[Any]]],
     ) -> None:
         self.views = views
         self.setups = setups
@@ -101,6 +104,7 @@ class Installation:
         self.connections = connections
         self.feed_notes = feed_notes
         self.exports = exports
+        self.events = Hub(self, states_from)
         self.followed: dict[str, Callable[[], int]] = {
             topics.JOBS.name: lambda: self.jobs.offset,
             topics.SETUPS.name: lambda: self.setups.offset,

@@ -87,14 +87,15 @@ class Filter:
         """Return which pairs the filter chooses."""
         period_ms = now_ms - _PERIODS_MS[self.period] if self.period else 0
         return Listing(
-            syncs=self._syncs(setups),
+            syncs=self.syncs(setups),
             status=self.status,
             reason=self.category,
             text=self.q,
             since_ms=max(self.since, period_ms),
         )
 
-    def _syncs(self, setups: Setups) -> tuple[str, ...] | None:
+    def syncs(self, setups: Setups) -> tuple[str, ...] | None:
+        """Return the syncs of which the filter chooses; None for all."""
         if not self.object and not self.connection:
             return (self.sync,) if self.sync else None
         ends = {sync.id: [sync.side(side) for side in SIDES] for sync in setups.syncs() if self.sync in ("", sync.id)}

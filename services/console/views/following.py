@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, Final
 
 from services.console.views import glance
@@ -111,6 +111,12 @@ class Follower:
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
+
+
+def states_from(settings: Settings, start: Mapping[int, int]) -> Generator[Stored[Any], None, None]:
+    """Yield the states of pairs that the journal holds now, from offsets by partition on; raises `BusUnavailable`."""
+    with TopicReader(settings, topics.PAIR_STATE, start=start, unreadable=_unreadable, decode=glance.read) as reader:
+        yield from reader.read_to_end()
 
 
 def _unreadable(item: Received, error: UnreadableMessage) -> None:

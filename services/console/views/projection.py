@@ -91,6 +91,8 @@ class Views:
         self._readers = _Readers(lambda: self._connect(_READ_CACHE_KIB))
         self.building: Building | None = None
         """How far they are, while they are built anew."""
+        self.watchers: list[Callable[[str, Sequence[Stored[Any]]], None]] = []
+        """Are called with what was taken of a topic, by whoever writes."""
         try:
             self._open()
         except sqlite3.DatabaseError as error:
@@ -198,6 +200,8 @@ class Views:
                 "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)",
                 [(topic, part, offset) for part, offset in positions.items()],
             )
+        for watcher in self.watchers:
+            watcher(topic, stored)
 
     def forget_before(self, at_ms: int) -> None:
         """Remove the steps of the history that are older."""

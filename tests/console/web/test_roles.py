@@ -83,6 +83,10 @@ REFUSED: Final = (
 a page on which people agree, nobody signs in by a provider, and no mail is sent."""
 
 
+_ENDLESS: Final = "GET /api/v1/events"
+"""Its answer does not end by itself."""
+
+
 def filled(path: str, names: Mapping[str, str] | None = None) -> str:
     """Put names into an address: of what there is where that is given, or of what there is not."""
     for kind, name in (names or {}).items():
@@ -161,9 +165,13 @@ def ask(window: Window, row: str, role: Role, names: Mapping[str, str] | None) -
     verb, _, pattern = row.partition(" ")
     path, body = filled(pattern, names), _BODIES.get(row, {})
     if path.startswith("/api/"):
-        more = {"json": body} if verb in ("POST", "PATCH", "PUT") else {}
+        more: dict[str, Any] = {"json": body} if verb in ("POST", "PATCH", "PUT") else {}
+        more |= {"stream": True} if row == _ENDLESS else {}
         bearer = window.access.tokens.make(caller_of(window.person(role)), "for this call", role, 1)[1]
-        return window.call(verb, path.removeprefix("/api/v1/"), headers={"Authorization": f"Bearer {bearer}"}, **more)
+        answer = window.call(verb, path.removeprefix("/api/v1/"), headers={"Authorization": f"Bearer {bearer}"}, **more)
+        if row == _ENDLESS and answer.status_code == 200:
+            answer.close()
+        return answer
     sessions = window.sessions
     session = sessions.begin(window.person(role))
     visitor = Visitor(window.address)

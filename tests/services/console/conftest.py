@@ -1,5 +1,6 @@
 """One API server for all tests; each gives it an installation of its own."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,11 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         exports=exports_of(desk),
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
         feed_notes=MemoryFeedNotes(),
+        states_from=desk.states_from,
     )
+    stop = threading.Event()
+    events = threading.Thread(target=installation.events.run, args=(stop,), daemon=True)
+    events.start()
     followed = FollowedPeople(desk)
     vault = Vault([b"k" * 32])
     accounts = Accounts(installation, followed.people, Passwords(vault), MemoryOnce(desk.clock), followed.settle)
@@ -80,6 +85,8 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         installation.views, installation.setups = window.views, desk.setups
         installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
         installation.parked_from = desk.parked_from
+        installation.events._states_from = desk.states_from
+        window.views.watchers.append(installation.events.take)
         installation.connections, installation.exports = connections_of(desk), exports_of(desk)
         installation.budgets, installation.feed_notes = MemoryBudgets(now_ms=desk.clock.now_ms), MemoryFeedNotes()
         installation._ready = lambda: window.ready
@@ -95,6 +102,8 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
 
     with serving(make_site(installation, access)) as address:
         yield renew
+    stop.set()
+    events.join()
     installation.views.close()
 
 
