@@ -163,7 +163,7 @@ class FeedPage:
     more: bool = False
     """True when another page is waiting already."""
     complete_to_ms: int = 0
-    """All changes up to this moment of the app's clock have been told."""
+    """All changes up to this moment of the app's clock have been told; said by each page after which nothing waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

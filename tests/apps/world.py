@@ -4,7 +4,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.core.connector import App, Binding, Change, Feed, Hint, Session, Unreadable, WriteResult, Written
+from shared.core.connector import (
+    App,
+    Binding,
+    Change,
+    Feed,
+    Hint,
+    HttpRequest,
+    HttpResponse,
+    Session,
+    Unreadable,
+    WriteResult,
+    Written,
+)
 from shared.core.ids import create_id, pair_id
 from shared.core.records import Fields, Report
 from tests.apps.driver import Driver
@@ -29,6 +41,8 @@ class World(ABC):
     """A text field, empty in samples."""
     bad: Fields
     """Fields that the app refuses, or cannot hold."""
+    tells_versions: bool = True
+    """Whether the feeds say which version a changed record has now."""
     cursors: dict[str, str] = field(default_factory=dict)
 
     @abstractmethod
@@ -54,6 +68,13 @@ class World(ABC):
     def person_hires(self, email: str, *, leaves: bool) -> str:
         """Add an owner, who may have left already, and give its id; only where the app has owners is it asked to."""
         raise NotImplementedError
+
+    def alone_is_hidden(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer reads as the app does where a batch leaves a record out that may not be read alone."""
+        if request.method == "GET":
+            return HttpResponse(status=403)
+        empty = b'<multistatus xmlns="DAV:"/>' if request.method == "REPORT" else b'{"results": []}'
+        return HttpResponse(status=207, body=empty)
 
     @property
     def names(self) -> list[str]:

@@ -25,6 +25,11 @@ COSTS: Final[Mapping[str, int]] = {
     "POST /connections/{name}/disconnect": 20,
     "POST /settings/sign-in": 20,
     "POST /settings/mail/test": 20,
+    # What asks an app once a minute at most
+    "GET /api/v1/connections/{name}/objects": 5,
+    "GET /api/v1/connections/{name}/objects/{object}": 5,
+    "GET /connections/{name}/objects": 5,
+    "GET /connections/{name}/objects/{object}": 5,
     # What is work for long
     "POST /api/v1/jobs": 20,
     "POST /api/v1/records/resync": 20,

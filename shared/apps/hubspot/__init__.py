@@ -23,10 +23,11 @@ from shared.apps.hubspot.custom import find
 from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archived, rewind_modified
 from shared.apps.hubspot.objects import KINDS, Kind, custom
 from shared.apps.hubspot.reading import BATCH, list_page, read
-from shared.apps.hubspot.signing import bearer, page, redeem, refresh, revoke
+from shared.apps.hubspot.signing import page, redeem, refresh, revoke
 from shared.apps.hubspot.webhook import OLDEST, SIGNATURES, verify
 from shared.apps.hubspot.webhook import read as read_webhook
 from shared.apps.hubspot.writing import archive_many, create_many, update_many
+from shared.apps.kit.sign_in import bearer
 from shared.core.connector import (
     App,
     Auth,
@@ -204,7 +205,7 @@ HUBSPOT: Final = App(
         Auth(
             kind="oauth2_code",
             secrets=("client_id", "client_secret", "refresh_token"),
-            headers=bearer,
+            headers=bearer("access_token"),
             refresh=refresh,
             revoke=revoke,
             outlives="Syncline stays among the account's connected apps at HubSpot until it is uninstalled there. "
@@ -212,7 +213,7 @@ HUBSPOT: Final = App(
             code_flow=CodeFlow(page=page, redeem=redeem),
             limits={"calls": 110},
         ),
-        Auth(kind="api_key", secrets=("access_token",), headers=bearer),
+        Auth(kind="api_key", secrets=("access_token",), headers=bearer("access_token")),
     ),
     scopes=(
         Scope(

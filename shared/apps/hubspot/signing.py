@@ -21,11 +21,6 @@ _UNKNOWN: Final = ("BAD_REFRESH_TOKEN", "BAD_TOKEN")
 PAGE: Final = "https://app.hubspot.com/oauth/authorize"
 
 
-def bearer(secrets: Mapping[str, str]) -> Mapping[str, str]:
-    """Sign calls with an access token."""
-    return {"Authorization": f"Bearer {secrets['access_token']}"}
-
-
 def page(session: Session, asked: Asked) -> str:
     """Give the address on which a person chooses an account and agrees."""
     query = {

@@ -8,9 +8,9 @@ What is particular here:
 - **Deletes** are final, and the list of changes tells them.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
+from shared.apps.kit.sign_in import bearer
 from shared.core.connector import App, Auth, Binding, Feed, FieldInfo
 from shared.core.demands import Limit
 from shared.core.records import FieldType
@@ -19,10 +19,6 @@ from tests.apps.example.reading import BATCH, account, discover, list_page, poll
 from tests.apps.example.writing import archive_many, create_many, update_many
 
 __all__ = ["EXAMPLE"]
-
-
-def _bearer(secrets: Mapping[str, str]) -> Mapping[str, str]:
-    return {"Authorization": f"Bearer {secrets['token']}"}
 
 
 _PERSON: Final = Binding(
@@ -56,7 +52,7 @@ EXAMPLE: Final = App(
     docs_url="https://docs.invalid/example",
     tested_versions=("the server of the tests",),
     base_url=None,
-    auth=(Auth(kind="api_key", secrets=("token",), headers=_bearer),),
+    auth=(Auth(kind="api_key", secrets=("token",), headers=bearer("token")),),
     limits=(Limit(name="calls", kind="rolling", scope="token", amount=100, window_s=10),),
     objects={OBJECT: _PERSON},
     account=account,

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from shared.apps.kit.calls import get, rows
+from shared.apps.kit.sign_in import bearer
 from shared.core.connector import (
     AccountInfo,
     App,
@@ -31,10 +32,6 @@ from tests.apps.example.calls import ask
 from tests.apps.tables.records import BATCH, archive_many, create_many, list_page, poll, read, update_many
 
 __all__ = ["TABLES"]
-
-
-def _bearer(secrets: Mapping[str, str]) -> Mapping[str, str]:
-    return {"Authorization": f"Bearer {secrets['token']}"}
 
 
 def _field(row: Mapping[str, Any]) -> FieldInfo:
@@ -96,7 +93,7 @@ TABLES: Final = App(
     docs_url="https://docs.invalid/tables",
     tested_versions=("the server of the tests",),
     base_url=None,
-    auth=(Auth(kind="api_key", secrets=("token",), headers=_bearer),),
+    auth=(Auth(kind="api_key", secrets=("token",), headers=bearer("token")),),
     limits=(Limit(name="calls", kind="rolling", scope="token", amount=100, window_s=10),),
     objects={},
     own_objects=OwnObjects(find=find, bind=bind),
