@@ -14,6 +14,7 @@ from shared.core.people import People
 from shared.core.policies import Identified, Policy, SidePolicy
 from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, opposite
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSettings
+from shared.core.words import By
 from shared.objects import OBJECTS, ObjectType
 from shared.objects.base import TypeRules
 from shared.objects.roles import playing
@@ -264,6 +265,7 @@ def _rule(sync: Sync, mapping: FieldMapping, context: LensContext, infos: Infos)
         on=mapping.on,
         choose=choose,
         dated=mapping.policy == "most_recent",
+        sensitive=mapping.sensitive,
         members=lens.members,
         agree=agree if lens.agree is not None else None,
         left_parts=_parts(mapping, "L", context),
@@ -284,7 +286,7 @@ def _association(sync: Sync, row: AssociationMapping, bindings: Mapping[Side, Bi
         to_left=_open(sync.direction, "L") and _open(row.direction, "L"),
         to_right=_open(sync.direction, "R") and _open(row.direction, "R"),
         clears=row.clears,
-        choose=lambda _left, _right, _edited: sync.default_app,
+        choose=lambda _left, _right, _edited: Choice(sync.default_app, By.DEFAULT_APP),
         members=texts if ends and all(end.max_links != 1 for end in ends) else None,
         to=row.to,
     )

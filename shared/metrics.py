@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from shared.core.words import By, Did
 from shared.rules.errors import ERRORS, EXCLUSIONS, WAITING
 
 OTHER: Final = "other"
@@ -67,6 +68,8 @@ LABELS: Final[Mapping[str, Label]] = {
     ),
     "cause": Known(("not_ready", "bus_unavailable", "rebalance", "too_large")),
     "feed": Capped(40),
+    "did": Known(tuple(Did)),
+    "by": Known(("", *By)),
 }
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
@@ -85,7 +88,7 @@ Name: TypeAlias = Literal[
     "webhook_calls_total",
     "change_delay_seconds",
     "writes_total",
-    "edits_total",
+    "decisions_total",
     "http_calls_total",
     "http_seconds",
     "own_429_total",
@@ -179,10 +182,11 @@ METRICS: Final[tuple[MetricRow, ...]] = (
         doc="Writes to apps, by how the app answered.",
     ),
     MetricRow(
-        name="edits_total",
+        name="decisions_total",
         kind="counter",
-        labels=("connection",),
-        doc="Changes that were not echoes of our own writes; writes_total divided by it is the amplification.",
+        labels=("sync", "did", "by"),
+        doc="Decisions that were told to `history`, by what was decided and, where a value is written, by the rule "
+        "that chose it: any but `edited`, `filled` and `members` settled a conflict.",
     ),
     MetricRow(
         name="http_calls_total",

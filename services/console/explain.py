@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from services.console.setups.owners import named
+from services.console.withholding import Withheld, withheld_from
 from shared.core.merging import Unknown, equal
 from shared.core.pairs import Pair, Pending, Problem, Trace
 from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
 from shared.core.wording import Hidden, capital, flow_title, said
-from shared.core.words import Did, Note
+from shared.core.words import By, Did, Note
+from shared.messages import Role
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 from shared.setups import Setups, UnknownSetup
 
@@ -47,10 +49,20 @@ def explain(
     steps: Sequence[Mapping[str, Any]],
     parked: Sequence[Mapping[str, Any]] = (),
     label_of: LabelOf = lambda _sync, _side, _record: "",
+    role: Role = "admin",
 ) -> dict[str, Any]:
-    """Explain a pair: one sentence, the reasons in order, both records, what waits, and what was decided before."""
+    """Explain a pair: one sentence, the reasons in order, both records, what waits, and what was decided before.
+
+    Args:
+        pair: As it stands.
+        setups: The settings.
+        steps: What was decided, the newest first.
+        parked: Messages about it that could not be handled.
+        label_of: Tells what people call a record.
+        role: Of whoever asks: not everybody is told sensitive values.
+    """
     sync = setups.sync(pair.sync)
-    names = names_of(setups, pair.sync)
+    names, withheld = names_of(setups, pair.sync), withheld_from(role, sync)
 
     def records(refs: Sequence[str], of: str = pair.sync) -> str:
         return " or ".join(_record(setups, of, ref, label_of) for ref in refs)
@@ -64,14 +76,16 @@ def explain(
         "summary": summary(pair, setups),
         "why": [*_why(pair, setups, records), *map(_of_parked, parked)],
         "hint": _hint(pair),
-        "sides": {side: _side(pair, sync, setups, side) for side in SIDES},
-        "pending": [_pending(side, row, names) for side, row in pair.pending.items()],
+        "sides": {side: _side(pair, sync, setups, side, withheld) for side in SIDES},
+        "pending": [_pending(side, row, names, withheld) for side, row in pair.pending.items()],
         "history": [
             {
                 "rev": step["rev"],
                 "at": _time(step["at_ms"]),
                 "cause": step.get("cause", ""),
-                "decisions": [_decided(_with_names(row, sync, setups), names, records) for row in step["log"]],
+                "decisions": [
+                    _decided(_with_names(withheld.decision(row), sync, setups), names, records) for row in step["log"]
+                ],
             }
             for step in steps
         ],
@@ -242,6 +256,8 @@ def decided(log: Sequence[Trace], sync: str, setups: Setups, *, sealed: bool = F
 
     def told(trace: Trace) -> str:
         row = trace.model_dump(mode="json", exclude_defaults=True)
+        if trace.did == Did.ASKED:
+            return _decided({**row, "old": HIDDEN, "new": HIDDEN}, names, records)
         if trace.did not in (Did.WRITE, Did.REWRITTEN):
             return _decided(row, names, records)  # its values are ids of records, at most
         if sealed:
@@ -258,7 +274,7 @@ def _first_problem(pair: Pair) -> Problem | None:
     return next((problem for _, problem in sorted(pair.problems.items())), None)
 
 
-def _side(pair: Pair, sync: Sync | None, setups: Setups, side: Side) -> dict[str, Any] | None:
+def _side(pair: Pair, sync: Sync | None, setups: Setups, side: Side, withheld: Withheld) -> dict[str, Any] | None:
     end = pair.side(side)
     if end is None:
         return None
@@ -271,8 +287,8 @@ def _side(pair: Pair, sync: Sync | None, setups: Setups, side: Side) -> dict[str
         "record": end.id,
         "url": _url(setups, sync, side, end.id),
         "life": end.life,
-        "fields": dict(end.fields),
-        "settled": {named.get(key, key): value for key, value in base.items()},
+        "fields": {name: withheld.told(side, name, value) for name, value in end.fields.items()},
+        "settled": {(name := named.get(key, key)): withheld.told(side, name, value) for key, value in base.items()},
         "links": dict(end.links),
     }
 
@@ -309,11 +325,11 @@ def _record(setups: Setups, sync: str, ref: str, label_of: LabelOf) -> str:
     return f"{label} (record {ref[1:]} of {where})" if label else f"the record {ref[1:]} of {where}"
 
 
-def _pending(side: Side, row: Pending, names: Mapping[Side, str]) -> dict[str, Any]:
+def _pending(side: Side, row: Pending, names: Mapping[Side, str], withheld: Withheld) -> dict[str, Any]:
     return {
         "side": side,
         "op": row.op,
-        "fields": dict(row.fields),
+        "fields": {name: withheld.told(side, name, value) for name, value in row.fields.items()},
         "sentence": f"A{'n update' if row.op == 'update' else ' create'} is on its way to {names[side]}.",
     }
 
@@ -323,13 +339,17 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callabl
     app, did, key = names[side], row["did"], row.get("key", "")
     old, new, note = row.get("old"), row.get("new"), row.get("note", "")
     if did == Did.WRITE:
-        return _change(row, app)
+        return _change(row, app, names[opposite(side)])
+    if did == Did.SETTLED:
+        return _note(key, note)
     if did not in frozenset(Did):
         return f"{did} {key} {note}".strip()
     what = _titled(note, names) if did in (Did.HELD, Did.REFUSED) and note else note or _UNNAMED.get(did, "")
     what = _SURVIVED.get(note, "") if did == Did.REPLACED else what
     about = records(new) if did == Did.NOT_UNIQUE and isinstance(new, list | tuple) else note
-    return Did(did).sentence.format(app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about)
+    return Did(did).sentence.format(
+        app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about, by=_by(row, names["L"])
+    )
 
 
 def _with_names(row: Mapping[str, Any], sync: Sync | None, setups: Setups) -> Mapping[str, Any]:
@@ -341,11 +361,17 @@ def _with_names(row: Mapping[str, Any], sync: Sync | None, setups: Setups) -> Ma
     return {**row, **{name: named(setups, sync, row["key"], side, value) for name, value in values.items()}}
 
 
-def _change(row: Mapping[str, Any], app: str) -> str:
+def _by(row: Mapping[str, Any], source: str) -> str:
+    """Return the rule that chose a value, as the reason."""
+    return By.sentence_of(row.get("by", "")).format(source=source)
+
+
+def _change(row: Mapping[str, Any], app: str, source: str) -> str:
     lost = f"; {said(row['lost'])} was replaced" if row.get("lost") is not None else ""
     what = "it is emptied in" if row.get("new") is None else f"{said(row['new'])} is written to"
     key, old = _started(row.get("key", "")), said(row.get("old"))
-    return Did.WRITE.sentence.format(key=key, note=what, app=app, old=old, lost=lost)
+    by = f", for {reason}" if (reason := _by(row, source)) else ""
+    return Did.WRITE.sentence.format(key=key, note=what, app=app, old=old, lost=lost, by=by)
 
 
 def _time(at_ms: int) -> str:

@@ -50,7 +50,7 @@ def wire(service: Service) -> Callable[[], int]:
     bus = FaustBus(app, settings, service.clock, service.setups)
     agents = Agents(app, settings, bus, service.setups, service.clock, service.metrics, service.progress)
     agents.add(topics.RECORDS, Match(store, bus, service.setups).handle)
-    agents.add(topics.PAIRS, Resolve(store, bus, service.setups, service.clock).handle)
+    agents.add(topics.PAIRS, Resolve(store, bus, service.setups, service.clock, metrics=service.metrics).handle)
     worker = _Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True)
     return lambda: _execute(worker, service.stop)
 

@@ -5,6 +5,7 @@ decided is in the store before anybody hears of it, and is published again from 
 Before the commit the store is asked whether it is still the one that was set: it may have been lost and rebuilt.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -31,6 +32,7 @@ from shared.io.erasable import new_key
 from shared.io.links import Loaded, Place, Swap, Swapped
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
 from shared.io.store import Store
+from shared.metrics import Metrics
 from shared.running import Running
 from shared.setups import Setups
 
@@ -45,11 +47,12 @@ _REEMIT: Final = ("resync", "again", "rebuilt", "retry")
 class Resolve:
     """The handler of `pairs`."""
 
-    def __init__(self, store: Store, bus: Bus, setups: Setups, clock: Clock) -> None:
+    def __init__(self, store: Store, bus: Bus, setups: Setups, clock: Clock, *, metrics: Metrics | None = None) -> None:
         self._store = store
         self._bus = bus
         self._setups = setups
         self._clock = clock
+        self._metrics = metrics
         self._states = StateCache(STATES_KEPT)
 
     async def handle(self, batch: Sequence[Inbound[PairEvent]]) -> list[Outcome]:
@@ -110,10 +113,18 @@ class Resolve:
             await self._let_go(ready)
             out += await ask_to_give_up(self._store, ready)
             await self._publish([*out, *bundled(told)])
+            self._count(told)
             await self._stop_waiting(ready)
             works = losers
         if works:
             raise NotReady(works[0].key[0])
+
+    def _count(self, told: Iterable[Told]) -> None:
+        if self._metrics is None:
+            return
+        found = Counter((one.step.sync, row.did, row.by) for one in told for row in one.step.decisions)
+        for (sync, did, by), number in found.items():
+            self._metrics.count("decisions_total", number, sync=sync, did=did, by=by)
 
     # Gather
 

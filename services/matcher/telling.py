@@ -81,4 +81,6 @@ def _step(pair: Pair, decided: Decided) -> HistoryStep:
 
 
 def _values(trace: Trace) -> dict[str, Any]:
-    return trace.model_dump(mode="json", include={"old", "new", "lost"}, exclude_none=True)
+    """Return what a decision tells of values: of a sensitive field, only where there was one."""
+    values = trace.model_dump(mode="json", include={"old", "new", "lost"}, exclude_none=True)
+    return dict.fromkeys(values, True) if trace.sensitive else values

@@ -34,6 +34,7 @@ def default_mappings(left: Sequence[FieldInfo], right: Sequence[FieldInfo]) -> t
                 right_currency=its_code.name if its_code is not None else "",
                 lens=type_compat.MONEY if is_money else fits.cell.lens,
                 direction=fits.direction,
+                sensitive=info.sensitive or other.sensitive,
             )
         )
         carried |= {currency} if is_money else set()

@@ -7,7 +7,7 @@ from shared.core.merging import InvalidValue, LeftOut, Unknown
 from shared.core.pairs import Problem
 from shared.core.policies import SidePolicy
 from shared.core.records import Side, Value, opposite
-from shared.core.refusals import WHOLE, Links, Parts, is_narrowing, is_refused, mark, mark_whole
+from shared.core.refusals import WHOLE, WITHHELD, Links, Parts, is_narrowing, is_refused, mark, mark_whole
 
 
 def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[str, Value | None]]:
@@ -31,7 +31,8 @@ def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[
             draft.notes[rule.key] = error.code
             continue
         except InvalidValue as error:
-            draft.problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.field(side))
+            told = WITHHELD if rule.sensitive else str(error)
+            draft.problems[rule.key] = Problem(code=error.code, message=told, field=rule.field(side))
             continue
         if sent is not None:
             fields |= rule.as_fields(target, sent, {})

@@ -24,11 +24,11 @@ from shared.core.merging import (
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.policies import Counterpart, Neighbours
 from shared.core.records import SIDES, Life, Side, opposite
-from shared.core.refusals import WHOLE, about, give_up
+from shared.core.refusals import WHOLE, WITHHELD, about, give_up
 from shared.core.syncs import HALTED
 from shared.core.updating import update
 from shared.core.wording import said
-from shared.core.words import Did, Note
+from shared.core.words import By, Did, Note
 
 HELD_MS: Final = 86_400_000
 """How long a write may wait for its app before a person is told that it fails."""
@@ -246,9 +246,9 @@ def _decide_flow(
     notes: dict[str, str],
 ) -> None:
     if is_in_flight(draft, rule):
-        _keep_note(draft, rule, notes)
+        if rule.key in draft.notes:
+            notes.setdefault(rule.key, draft.notes[rule.key])
         return
-    left, right = draft.held("L", rule), draft.held("R", rule)
     decision = _merged(draft, rule, problems, notes)
     if decision is None:
         return
@@ -256,23 +256,29 @@ def _decide_flow(
         case Settle(settled_left, settled_right, note):
             draft.settle(rule.key, settled_left, settled_right)
             problems.pop(rule.key, None)
-            _note_settled(notes, rule.key, note)
+            _note_settled(draft, notes, rule.key, note)
         case Send(target):
             wants[target][rule.key] = decision
         case MergedSet():
             _take_set(draft, rule, decision, wants, problems, notes)
         case Keep(drift):
             problems.pop(rule.key, None)
-            if drift:
-                notes[rule.key] = Note.DRIFT
-            elif not isinstance(left, Unknown):
-                _keep_note(draft, rule, notes)
+            _note_kept(draft, rule, notes, drift=drift)
         case Ask():
-            problems[rule.key] = Problem(
-                code="conflict_manual", message=f"{_spoken(rule, left)} or {_spoken(rule, right)}", field=rule.key
-            )
+            problems[rule.key] = _asked(draft, rule)
         case _:
             assert_never(decision)
+
+
+def _asked(draft: Draft, rule: Flow) -> Problem:
+    """Return the problem that a person has to solve, and tell it once."""
+    left, right = draft.held("L", rule), draft.held("R", rule)
+    told = WITHHELD if rule.sensitive else f"{_spoken(rule, left)} or {_spoken(rule, right)}"
+    problem = Problem(code="conflict_manual", message=told, field=rule.key)
+    if draft.was.problems.get(rule.key) != problem:
+        values = [None if isinstance(held, Unknown) else held for held in (left, right)]
+        draft.trace.append(Trace(did=Did.ASKED, key=rule.key, old=values[0], new=values[1], by=By.PERSON))
+    return problem
 
 
 def _spoken(rule: Flow, value: Held) -> str:
@@ -290,7 +296,8 @@ def _merged(draft: Draft, rule: Flow, problems: dict[str, Problem], notes: dict[
         problems.pop(rule.key, None)
         notes[rule.key] = error.code
     except InvalidValue as error:
-        problems[rule.key] = Problem(code=error.code, message=str(error), field=rule.key)
+        told = WITHHELD if rule.sensitive else str(error)
+        problems[rule.key] = Problem(code=error.code, message=told, field=rule.key)
     return None
 
 
@@ -308,8 +315,15 @@ def _take_set(
     if not merged.sends:
         problems.pop(rule.key, None)
     if merged.note or not merged.differs:
-        _note_settled(notes, rule.key, merged.note)
+        _note_settled(draft, notes, rule.key, merged.note)
     else:
+        _keep_note(draft, rule, notes)
+
+
+def _note_kept(draft: Draft, rule: Flow, notes: dict[str, str], *, drift: bool) -> None:
+    if drift:
+        _note_settled(draft, notes, rule.key, Note.DRIFT)
+    elif not isinstance(draft.held("L", rule), Unknown):
         _keep_note(draft, rule, notes)
 
 
@@ -319,9 +333,11 @@ def _keep_note(draft: Draft, rule: Flow, notes: dict[str, str]) -> None:
         notes.setdefault(rule.key, draft.notes[rule.key])
 
 
-def _note_settled(notes: dict[str, str], key: str, note: Note | None) -> None:
+def _note_settled(draft: Draft, notes: dict[str, str], key: str, note: Note | None) -> None:
     if note:
         notes[key] = note
+        if draft.was.notes.get(key) != note:
+            draft.trace.append(Trace(did=Did.SETTLED, key=key, note=note))
     elif notes.get(key) in _LASTING:
         del notes[key]
 

@@ -219,7 +219,8 @@ class Draft:
                     kept_r[key] = base_r[key]
         settled = linked and not self.pending and not open_ and self.status == "in_sync"
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
-        log = tuple(map(_brief, self.trace))
+        sensitive = {rule.key for rule in self.policy.rules if rule.sensitive} if self.trace else set[str]()
+        log = tuple(_brief(trace, sensitive=trace.key in sensitive) for trace in self.trace)
         erased = any(end is not None and end.life is Life.ERASED for end in (left, right))
         fields: dict[str, Any] = {
             "sync": self.was.sync, "pair": self.was.pair, "form": FORM, "rev": next_rev(self.was, now_ms), "at": at,
@@ -279,8 +280,10 @@ def _asks(end: SideState | None) -> bool:
     return end is not None and bool(end.ask)
 
 
-def _brief(trace: Trace) -> Trace:
+def _brief(trace: Trace, *, sensitive: bool) -> Trace:
     """Return a decision with the beginnings of long texts: a state holds enough copies of them."""
+    if sensitive:
+        trace = trace.model_copy(update={"sensitive": True})
     if not any(isinstance(value, str) and len(value) > TOLD_MOST for value in (trace.old, trace.new, trace.lost)):
         return trace
     told = {name: _beginning(getattr(trace, name)) for name in ("old", "new", "lost")}

@@ -53,6 +53,9 @@ class MappingSettings(Frozen):
     it has."""
     otherwise: Otherwise = Otherwise()
     """What is written for such a value instead."""
+    sensitive: bool = Field(default=False, examples=[True])
+    """Whether its values are kept back from the history, and from viewers; they are so as well where an app says that
+    one of the two fields is sensitive."""
     on: bool = Field(default=True, examples=[False])
     """Whether the mapping carries anything."""
 

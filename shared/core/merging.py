@@ -7,10 +7,10 @@ hold different values on purpose: an app that rewrote what it was sent, a cleare
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from shared.core.records import Fields, SetChange, Side, TooLong, Value, opposite
-from shared.core.words import Note
+from shared.core.words import By, Note
 
 
 class Unknown:
@@ -22,7 +22,13 @@ class Unknown:
 
 UNKNOWN: Final = Unknown()
 Held: TypeAlias = Value | Unknown | None
-Choice: TypeAlias = Literal["L", "R", "ask"]
+
+
+class Choice(NamedTuple):
+    """Which of two values stands, and by which rule."""
+
+    winner: Literal["L", "R", "ask"]
+    by: By
 
 
 Edited: TypeAlias = tuple[int | None, int | None]
@@ -73,7 +79,7 @@ class Flow:
     """Settings version in which the mapping became what it is."""
     on: bool = True
     """False for a mapping that is switched off: nothing is compared or written, and its bases are kept."""
-    choose: Callable[[Value, Value, Edited], Choice] = lambda _left, _right, _edited: "L"
+    choose: Callable[[Value, Value, Edited], Choice] = lambda _left, _right, _edited: Choice("L", By.DEFAULT_APP)
     """Which of two values stands when both changed."""
     dated: bool = False
     """Whether choosing asks when the values were edited."""
@@ -86,6 +92,8 @@ class Flow:
     """Of a composite, what belongs to the value of the left field. Its value is a tuple, the field's own text first; it
     is empty where that field is."""
     right_parts: tuple[Part, ...] = ()
+    sensitive: bool = False
+    """Whether its values are kept back from the history, and from whoever may not see them."""
     to: str = ""
     """Of an association, the sync that holds its other end; empty for a field."""
 
@@ -180,6 +188,8 @@ class Send:
     """Of a set, the side's base once it is written, for workers that do not know `moves`."""
     moves: SetMoves | None = None
     """Of a set, what of both bases is settled once it is written."""
+    by: By = By.EDITED
+    """The rule that chose it."""
     edit: bool = True
     """False when it fills or overwrites at the first link, where nobody edited anything."""
 
@@ -262,21 +272,21 @@ def _first(rule: Flow, left: Value | None, right: Value | None) -> Decision:
     """Decide a field that has no base: the first link, or a mapping that is new."""
     if left is None or right is None:
         filled: Side = "L" if left is None else "R"
-        return _send(rule, filled, left, right, lost=None, edit=False)
+        return _send(rule, filled, left, right, lost=None, by=By.FILLED, edit=False)
     return _conflict(rule, left, right, NOBODY_KNOWS, edit=False)
 
 
 def _conflict(rule: Flow, left: Value | None, right: Value | None, edited: Edited, *, edit: bool) -> Decision:
     """Decide between two differing values that both count as new; a blank never wins."""
     if left is None:
-        return _send(rule, "L", left, right, lost=None, edit=edit)
+        return _send(rule, "L", left, right, lost=None, by=By.BLANK, edit=edit)
     if right is None:
-        return _send(rule, "R", left, right, lost=None, edit=edit)
-    winner = rule.choose(left, right, edited)
+        return _send(rule, "R", left, right, lost=None, by=By.BLANK, edit=edit)
+    winner, by = rule.choose(left, right, edited)
     if winner == "ask":
         return Ask()
     target = opposite(winner)
-    return _send(rule, target, left, right, lost=left if target == "L" else right, edit=edit)
+    return _send(rule, target, left, right, lost=left if target == "L" else right, by=by, edit=edit)
 
 
 def _one_changed(
@@ -291,11 +301,11 @@ def _one_changed(
         if side == "L":
             return Settle(None, other_base, Note.KEPT_CLEAR)
         return Settle(other_base, None, Note.KEPT_CLEAR)
-    return _send(rule, target, left, right, lost=None, edit=True)
+    return _send(rule, target, left, right, lost=None, by=By.EDITED, edit=True)
 
 
 def _send(
-    rule: Flow, target: Side, left: Value | None, right: Value | None, *, lost: Value | None, edit: bool
+    rule: Flow, target: Side, left: Value | None, right: Value | None, *, lost: Value | None, by: By, edit: bool
 ) -> Decision:
     if not rule.flows_to(target):
         return Settle(
@@ -303,9 +313,9 @@ def _send(
         )  # the closed side's value stands; nothing may be written
     source = right if target == "L" else left
     if source is None:
-        return Send(target, None, None, lost, edit=edit)
+        return Send(target, None, None, lost, by=by, edit=edit)
     value = rule.get(source) if target == "R" else rule.put(source, left)
-    return Send(target, value, source, lost, edit=edit)
+    return Send(target, value, source, lost, by=by, edit=edit)
 
 
 def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: Held, base_right: Held) -> Decision:
@@ -333,7 +343,8 @@ def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: H
     if rule.to_right and not to_right.is_empty:
         moved = _spelled_as(names, to_right.add, in_left), _spelled_as(names, to_right.remove, in_base)
         moves = SetChange(add=moved[0], remove=moved[1]), SetChange(add=to_right.add, remove=to_right.remove)
-        sends.append(Send("R", to_right.on(there), left, base=moves[1].on(bases[1]), edit=not first, moves=moves))
+        base = moves[1].on(bases[1])
+        sends.append(Send("R", to_right.on(there), left, base=base, moves=moves, by=By.MEMBERS, edit=not first))
     if rule.to_left and not to_left.is_empty:
         written = to_left.on(here)
         value = rule.put(written, left) if written else None
@@ -343,7 +354,8 @@ def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: H
             remove=tuple(one for one in in_left if one not in after),
         )
         moves = change, SetChange(add=to_left.add, remove=to_left.remove)
-        sends.append(Send("L", value, right, base=change.on(bases[0]), edit=not first, moves=moves))
+        base = change.on(bases[0])
+        sends.append(Send("L", value, right, base=base, moves=moves, by=By.MEMBERS, edit=not first))
     left_after = to_left.on(here) if rule.to_left else here
     right_after = to_right.on(there) if rule.to_right else there
     return MergedSet(

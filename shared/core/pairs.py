@@ -111,6 +111,10 @@ class Trace(Frozen):
     new: Value | None = None
     lost: Value | None = None
     note: str = ""
+    by: str = ""
+    """Which rule chose the value (`shared.core.words.By`)."""
+    sensitive: bool = False
+    """Its values are shown to few, and the history tells only that there were some."""
     cut: bool = False
     """Its texts are only the beginnings of what was decided: none of them can be put back."""
 

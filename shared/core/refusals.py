@@ -13,11 +13,13 @@ from shared.core.merging import Send, Unknown
 from shared.core.pairs import Answer, Pending, Problem, Trace
 from shared.core.records import LinkWrite, Side, Value, opposite
 from shared.core.wording import flow_title
-from shared.core.words import Did, Note
+from shared.core.words import By, Did, Note
 
 TAKEN: Final = "duplicate_in_target"
 """Refused because another record holds the identifier: it may have given it up meanwhile."""
 WHOLE: Final = "*"
+WITHHELD: Final = "what was said of it may hold a value, and is not told, for the field is sensitive"
+"""What is told in place of words about a sensitive field."""
 
 Parts: TypeAlias = Mapping[str, Value | None]
 Links: TypeAlias = Mapping[str, LinkWrite]
@@ -47,9 +49,11 @@ def note_refusal(draft: Draft, side: Side, pending: Pending, answer: Answer) -> 
         value = mark_whole(pending.fields, pending.links)
     else:
         value = mark(pending.links[labels[key]] if key in labels else rules[key].held_in(side, pending.fields))
+    concerned = rules.values() if key == WHOLE else [rules[key]] if key in rules else []
+    told = WITHHELD if any(rule.sensitive for rule in concerned) else answer.message
     narrow = not named and several and answer.retry == "edit"
     draft.problems[key] = Problem(
-        code=answer.code, message=answer.message, field=named, other=answer.conflicting_id, setup=draft.policy.setup,
+        code=answer.code, message=told, field=named, other=answer.conflicting_id, setup=draft.policy.setup,
         value=value, unnamed=not answer.field, narrow=narrow and (pending.op == "update" or answer.code != TAKEN),
     )  # fmt: skip
     return key
@@ -104,7 +108,7 @@ def give_up(draft: Draft, side: Side, wants: dict[str, Send]) -> None:
         waits = send is not None and is_refused(draft, rule.key, mark(send.value))
         kept = send is None and source is None and draft.notes.get(rule.key) == Note.KEPT_CLEAR
         if waits or kept:
-            wants[rule.key] = Send(side, None, None)
+            wants[rule.key] = Send(side, None, None, by=By.NEEDED)
             draft.trace.append(Trace(did=Did.GIVEN_UP, side=side, key=rule.key))
 
 

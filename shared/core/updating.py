@@ -95,7 +95,7 @@ def _update(
         held = end.links.get(name) if flow.to else flow.held_in(side, end.fields)
         old: Value | None = None if isinstance(held, Unknown) else held
         new: Value | None = linked_after(end.links.get(name), links[name]) if flow.to else send.value
-        draft.trace.append(Trace(did=Did.WRITE, key=rule_key, side=side, old=old, new=new, lost=send.lost))
+        draft.trace.append(Trace(did=Did.WRITE, key=rule_key, side=side, old=old, new=new, lost=send.lost, by=send.by))
 
 
 def _goes(flow: Flow, side: Side, fields: Parts, links: Links) -> bool:

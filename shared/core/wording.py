@@ -1,6 +1,7 @@
 """How values are spelled in sentences for people."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from shared.core.connector import FieldInfo, label_of
 from shared.core.records import TooLong
@@ -13,6 +14,10 @@ class Hidden(str):
     """What is said in place of a value that nobody is shown."""
 
     __slots__ = ()
+
+
+SENSITIVE: Final = Hidden("a sensitive value")
+"""What is said in place of a value that is shown to few."""
 
 
 def flow_title(key: str) -> str:

@@ -39,11 +39,28 @@ class Note(_Word):
     OBJECT_SYNC_OFF = "object_sync_off", "is not carried over: the other object is not synced"
 
 
+class By(_Word):
+    """Which rule chose the value that is written; the sentence is the reason, and names the app that it came from."""
+
+    EDITED = "edited", ""
+    DEFAULT_APP = "default_app", "{source} is the default app"
+    MAPPING = "mapping", "the mapping lets {source} win"
+    MOST_RECENT = "most_recent", "{source} was edited last"
+    NO_CLOCK = "no_clock", "nothing tells which edit came last, and {source} is the default app"
+    BLANK = "blank", "a blank never wins"
+    FILLED = "filled", "nothing was there when the records were linked"
+    MEMBERS = "members", "what each side adds to a set and removes from it is merged"
+    NEEDED = "needed", "another record needs the value"
+    PERSON = "person", "the mapping leaves it to a person"
+
+
 class Did(_Word):
     """What a step decided, or what became of it."""
 
     CREATE = "create", "A record is created in {app}."
-    WRITE = "write", "{key}: {note} {app} (it held {old}){lost}."
+    WRITE = "write", "{key}: {note} {app} (it held {old}){lost}{by}."
+    ASKED = "asked", "{key}: {old} or {new}: nothing is written, for {by}."
+    SETTLED = "settled", "{key} {note}."
     NOT_UNIQUE = (
         "not_unique",
         "Not linked to {records}, which may be the same: names alone do not tell.",

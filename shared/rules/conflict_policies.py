@@ -6,6 +6,7 @@ from typing import Final
 
 from shared.core.merging import Choice
 from shared.core.records import Side, Value
+from shared.core.words import By
 
 _CLOCKS_AGREE_MS: Final = 5000
 """Two apps' clocks cannot tell which of two edits within this time came first."""
@@ -28,27 +29,27 @@ class Conflict:
 
 def _most_recent(conflict: Conflict) -> Choice:
     if conflict.left_ms is None or conflict.right_ms is None:
-        return conflict.default
+        return Choice(conflict.default, By.NO_CLOCK)
     ahead = conflict.left_ms - conflict.right_ms
     if abs(ahead) <= max(_CLOCKS_AGREE_MS, conflict.granularity_ms):
-        return conflict.default
-    return "L" if ahead > 0 else "R"
+        return Choice(conflict.default, By.NO_CLOCK)
+    return Choice("L" if ahead > 0 else "R", By.MOST_RECENT)
 
 
 def _inherit(conflict: Conflict) -> Choice:
-    return conflict.default
+    return Choice(conflict.default, By.DEFAULT_APP)
 
 
 def _left(_conflict: Conflict) -> Choice:
-    return "L"
+    return Choice("L", By.MAPPING)
 
 
 def _right(_conflict: Conflict) -> Choice:
-    return "R"
+    return Choice("R", By.MAPPING)
 
 
 def _manual(_conflict: Conflict) -> Choice:
-    return "ask"
+    return Choice("ask", By.PERSON)
 
 
 POLICIES: Final[Mapping[str, Callable[[Conflict], Choice]]] = {

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from shared.core import words
-from shared.core.words import Did, Note
+from shared.core.words import By, Did, Note
 from shared.rules.errors import CODES, EXCLUDED, WAITING
 
 _ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def test_each_word_is_used() -> None:
         f"{node.value.id}.{node.attr}" for node in _nodes()
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }  # fmt: skip
-    told = {f"{kind.__name__}.{word.name}" for kind in (Note, Did) for word in kind}
+    told = {f"{kind.__name__}.{word.name}" for kind in (Note, Did, By) for word in kind}
     answers = {"Did.WRITTEN", "Did.FOUND"}  # which `Did(answer.result)` names
     assert told - named - answers == set()
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.console.setups.ends import End
 from services.console.setups.files import MappingFile, SetupError
-from services.console.setups.mappings import complete, dated, hints
+from services.console.setups.mappings import agrees, complete, dated, hints
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
 from shared.core.connector import FieldInfo, Option
@@ -219,6 +219,19 @@ def test_a_sensitive_field_is_pointed_out_once() -> None:
     assert hints("s", rows, standing, left, RIGHT) == []
     elsewhere = complete("s", [MappingFile(key="k", left="ssn", right="text")], left, RIGHT)
     assert len(hints("s", elsewhere, standing, left, RIGHT)) == 1
+
+
+@pytest.mark.parametrize(
+    ("declared", "written", "is_sensitive"),
+    [(True, False, True), (False, False, False), (False, True, True)],
+)
+def test_a_mapping_is_sensitive_as_the_apps_say_or_somebody_else_does(
+    *, declared: bool, written: bool, is_sensitive: bool
+) -> None:
+    left = end("CRM", ssn=FieldInfo(name="ssn", type=FieldType.TEXT, sensitive=declared))
+    (row,) = complete("s", [MappingFile(key="k", left="ssn", right="note", sensitive=written)], left, RIGHT)
+    assert row.sensitive is is_sensitive
+    assert agrees([MappingFile(key="k", left="ssn", right="note", sensitive=written)], [row])
 
 
 def test_a_field_is_written_by_one_mapping() -> None:

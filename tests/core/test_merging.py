@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from shared.core.merging import UNKNOWN, Ask, Decision, Flow, Held, Keep, Send, Settle, merge
-from shared.core.words import Note
+from shared.core.merging import UNKNOWN, Ask, Choice, Decision, Flow, Held, Keep, Send, Settle, merge
+from shared.core.records import SIDES, Side
+from shared.core.words import By, Note
 
 TEXTS = (None, "1", "2", "3")
 
@@ -19,8 +20,8 @@ def rule(**changes: object) -> Flow:
     return Flow(**{**fields, **changes})  # type: ignore[arg-type]  # a table of test cases
 
 
-def right_wins(_left: object, _right: object, _edited: object) -> str:
-    return "R"
+def right_wins(_left: object, _right: object, _edited: object) -> Choice:
+    return Choice("R", By.MAPPING)
 
 
 @pytest.mark.parametrize(
@@ -34,13 +35,17 @@ def right_wins(_left: object, _right: object, _edited: object) -> str:
         ("only right changed", ("1", "2", "1", "1"), Send("L", "2", "2")),
         ("left cleared, kept", (None, "1", "1", "1"), Settle(None, "1", Note.KEPT_CLEAR)),
         ("right cleared, kept", ("1", None, "1", "1"), Settle("1", None, Note.KEPT_CLEAR)),
-        ("both changed, left is default", ("2", "3", "1", "1"), Send("R", "2", "2", lost="3")),
-        ("left cleared, right changed", (None, "2", "1", "1"), Send("L", "2", "2")),
-        ("right cleared, left changed", ("2", None, "1", "1"), Send("R", "2", "2")),
+        ("both changed, left is default", ("2", "3", "1", "1"), Send("R", "2", "2", lost="3", by=By.DEFAULT_APP)),
+        ("left cleared, right changed", (None, "2", "1", "1"), Send("L", "2", "2", by=By.BLANK)),
+        ("right cleared, left changed", ("2", None, "1", "1"), Send("R", "2", "2", by=By.BLANK)),
         ("a settled difference", ("1", "2", "1", "2"), Keep()),
-        ("no base, left empty", (None, "1", UNKNOWN, UNKNOWN), Send("L", "1", "1", edit=False)),
-        ("no base, right empty", ("1", None, UNKNOWN, UNKNOWN), Send("R", "1", "1", edit=False)),
-        ("no base, both filled", ("1", "2", UNKNOWN, UNKNOWN), Send("R", "1", "1", lost="2", edit=False)),
+        ("no base, left empty", (None, "1", UNKNOWN, UNKNOWN), Send("L", "1", "1", by=By.FILLED, edit=False)),
+        ("no base, right empty", ("1", None, UNKNOWN, UNKNOWN), Send("R", "1", "1", by=By.FILLED, edit=False)),
+        (
+            "no base, both filled",
+            ("1", "2", UNKNOWN, UNKNOWN),
+            Send("R", "1", "1", lost="2", by=By.DEFAULT_APP, edit=False),
+        ),
         ("no base, equal", ("1", "1", UNKNOWN, UNKNOWN), Settle("1", "1")),
         ("kept clear, then the other side is edited", (None, "7", None, "1"), Send("L", "7", "7")),
     ],
@@ -57,12 +62,12 @@ def test_a_clear_is_written_only_where_the_mapping_propagates_clears() -> None:
 
 def test_a_blank_never_wins_a_conflict_even_where_clears_travel() -> None:
     """A blank in the default app changes nothing in the other one."""
-    assert Send("L", "2", "2") == merge(rule(clears="propagate"), None, "2", "1", "1")
+    assert Send("L", "2", "2", by=By.BLANK) == merge(rule(clears="propagate"), None, "2", "1", "1")
 
 
 def test_a_person_decides_under_the_manual_policy() -> None:
     """`manual` writes nothing."""
-    assert Ask() == merge(rule(choose=lambda *_: "ask"), "2", "3", "1", "1")
+    assert Ask() == merge(rule(choose=lambda *_: Choice("ask", By.PERSON)), "2", "3", "1", "1")
 
 
 def test_one_way_first_link_with_the_target_as_default_keeps_its_value() -> None:
@@ -80,11 +85,11 @@ def test_an_edit_of_the_one_way_target_is_drift_and_wins_when_the_target_is_defa
 
 
 @pytest.mark.parametrize("clears", ["keep", "propagate"])
-@pytest.mark.parametrize("winner", ["L", "R"])
+@pytest.mark.parametrize("winner", SIDES)
 @pytest.mark.parametrize(("to_left", "to_right"), [(True, True), (True, False), (False, True)])
-def test_one_decision_settles_every_combination(clears: str, winner: str, to_left: bool, to_right: bool) -> None:  # noqa: FBT001 - columns of the table
+def test_one_decision_settles_every_combination(clears: str, winner: Side, to_left: bool, to_right: bool) -> None:  # noqa: FBT001 - columns of the table
     """After its write is answered a field asks for nothing more, and a closed side is never written."""
-    a_rule = rule(clears=clears, choose=lambda *_: winner, to_left=to_left, to_right=to_right)
+    a_rule = rule(clears=clears, choose=lambda *_: Choice(winner, By.DEFAULT_APP), to_left=to_left, to_right=to_right)
     for left, right, base_left, base_right in itertools.product(TEXTS, TEXTS, (*TEXTS, UNKNOWN), (*TEXTS, UNKNOWN)):
         if (base_left is UNKNOWN) != (base_right is UNKNOWN):
             continue

@@ -101,10 +101,10 @@ def _get(port: int, path: str) -> tuple[int, bytes]:
 def test_the_server_shows_metrics_and_probes() -> None:
     """Probes answer 200 or 503 with reasons; metrics are in Prometheus' format; the rest is 404."""
     metrics, health = Metrics(), _Health()
-    metrics.count("edits_total", connection="hub")
+    metrics.count("rebuilds_total", sync="people")
     server = start_metrics_server(metrics, health, host="127.0.0.1", port=0)
     try:
-        assert b'syncline_edits_total{connection="hub"} 1.0' in _get(server.port, "/metrics")[1]
+        assert b'syncline_rebuilds_total{sync="people"} 1.0' in _get(server.port, "/metrics")[1]
         status, body = _get(server.port, "/readyz")
         assert (status, json.loads(body)["reasons"]) == (503, ["settings are still being read"])
         assert _get(server.port, "/healthz")[0] == 200

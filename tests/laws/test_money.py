@@ -1,14 +1,16 @@
 """Laws of amounts: they travel with their currency as one value, are never mixed, and are rounded as fields are."""
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.merging import UNKNOWN, Ask, Flow, Held, InvalidValue, Keep, LeftOut, Part, Send, Settle, merge
+from shared.core.merging import UNKNOWN, Ask, Choice, Flow, Held, InvalidValue, Keep, LeftOut, Part, Send, Settle, merge
 from shared.core.records import SIDES, Fields, Side, Value
+from shared.core.words import By
 from shared.rules.errors import CODES
 from shared.rules.lenses import LENS, LensContext
 from shared.rules.money import Kept, Money, rounded
@@ -17,6 +19,10 @@ _AMOUNTS: Final = st.sampled_from((None, "1", "2.5", "3.14", "10.005"))
 _CODES: Final = st.sampled_from((None, "EUR", "USD", "CHF"))
 _FIELDS: Final = st.fixed_dictionaries({"amount": _AMOUNTS, "code": _CODES})
 _OTHER: Final[dict[Side, Side]] = {"L": "R", "R": "L"}
+
+
+def wins(winner: Side | Literal["ask"]) -> Callable[..., Choice]:
+    return lambda *_: Choice(winner, By.DEFAULT_APP)
 
 
 def flow(left: Kept, right: Kept, **changes: Any) -> Flow:
@@ -54,7 +60,12 @@ def settled(rule: Flow, fields: dict[Side, Fields], base: dict[Side, Held]) -> d
 def test_amount_and_currency_of_two_edits_are_never_mixed(
     base: Fields, left: Fields, right: Fields, default: Side
 ) -> None:
-    rule = flow(Kept(currency="EUR"), Kept(currency="USD"), clears="propagate", choose=lambda *_: default)
+    rule = flow(
+        Kept(currency="EUR"),
+        Kept(currency="USD"),
+        clears="propagate",
+        choose=wins(default),
+    )
     was, edited = rule.held_in("L", base), {"L": rule.held_in("L", left), "R": rule.held_in("R", right)}
     after = settled(rule, {"L": left, "R": right}, {"L": was, "R": was})
     held = [rule.held_in(side, after[side]) for side in SIDES]
@@ -141,5 +152,5 @@ def test_an_amount_that_the_other_side_cannot_keep_is_refused(left: Kept, value:
     assert refused.value.code in CODES
     assert rule.get(("5", "EUR")) == ("5", "EUR")
     assert rule.as_fields("R", ("5", "EUR"), {}) == {"amount": "5"}
-    assert merge(flow(left, Kept(currency="EUR", fixed=True), choose=lambda *_: "ask"), ("5", "EUR"), ("6", "EUR"),
+    assert merge(flow(left, Kept(currency="EUR", fixed=True), choose=wins("ask")), ("5", "EUR"), ("6", "EUR"),
                  ("4", "EUR"), ("4", "EUR")) == Ask()  # fmt: skip

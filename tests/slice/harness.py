@@ -97,7 +97,7 @@ class Slice:
         self.handlers: dict[topics.Topic[Any], Any] = {
             topics.NOTICES: hydrate.handle,
             topics.RECORDS: Match(self.store, self.bus, self.setups).handle,
-            topics.PAIRS: Resolve(self.store, self.bus, self.setups, self.clock).handle,
+            topics.PAIRS: Resolve(self.store, self.bus, self.setups, self.clock, metrics=self.metrics).handle,
         }
         for app in self.apps:
             for backfill in (False, True):

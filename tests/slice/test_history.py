@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain
@@ -10,7 +10,10 @@ from services.console.views.past import steps_of
 from services.console.views.projection import Views
 from shared import topics
 from shared.apps import APPS
+from shared.core.mapping import FieldMapping
 from shared.core.pairs import Pair
+from shared.core.refusals import WITHHELD
+from shared.io.erasable import place, unseal
 from shared.io.memory import MemoryReader
 from shared.messages import HistoryStep
 from tests.slice.harness import Polling, Slice, sync
@@ -93,7 +96,7 @@ def test_a_conflict_shows_both_values_and_who_lost_after_later_edits_too(server:
     assert lines == [
         "city: 'Berlin' is written to two (it held 'Paris').",
         "city: 'Paris' is written to two (it held 'Rome').",
-        "city: 'Rome' is written to two (it held 'Bergen'); 'Bergen' was replaced.",
+        "city: 'Rome' is written to two (it held 'Bergen'); 'Bergen' was replaced, for one is the default app.",
     ]
 
 
@@ -107,7 +110,9 @@ def test_of_a_person_who_was_erased_no_value_can_be_read(server: HubSpotServer, 
     lines = [line for step in shown(world, tmp_path) for line in step["decisions"]]
     assert [line for line in lines if line.startswith("city:")] == [
         "city: an erased value is written to two (it held an erased value).",
-    ] * 3
+        "city: an erased value is written to two (it held an erased value).",
+        "city: an erased value is written to two (it held an erased value), for one is the default app.",
+    ]
     assert not any(city in line for line in lines for city in ("Oslo", "Rome", "Bergen", "Paris", "Berlin"))
 
 
@@ -119,3 +124,72 @@ def test_a_step_that_the_history_has_not_told_yet_is_shown(server: HubSpotServer
     (alone,) = steps_of(pair, [])
     assert (alone["rev"], alone["log"]) == (pair.rev, [{"did": "written", "side": "R", "note": "update"}])
     assert [step["rev"] for step in shown(world, tmp_path)].count(pair.rev) == 1
+
+
+_WRITTEN: Final = "'L' is written to two (it held 'R'); 'R' was replaced"
+_RULES: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "city": ({}, f"city: {_WRITTEN}, for one is the default app."),
+    "jobtitle": (
+        {"policy": "right"},
+        "jobtitle: 'R' is written to one (it held 'L'); 'L' was replaced, for the mapping lets two win.",
+    ),
+    "firstname": (
+        {"policy": "most_recent"},
+        f"firstname: {_WRITTEN}, for nothing tells which edit came last, and one is the default app.",
+    ),
+    "lastname": (
+        {"policy": "manual"},
+        "lastname: 'L' or 'R': nothing is written, for the mapping leaves it to a person.",
+    ),
+    "website": ({}, "website: 'R' is written to one (it held nothing), for a blank never wins."),
+    "address": ({}, "address was emptied on one side; the other side keeps its value, as the mapping says."),
+    "zip": (
+        {"direction": "to_right"},
+        "zip was changed on the side that this mapping only writes to; it is not carried back.",
+    ),
+    "state": ({}, "state: 'R' is written to one (it held 'old')."),
+}
+"""By field, what its mapping says, and what is told of the edits below."""
+
+
+def test_the_rule_that_chose_is_told_of_each_decision(server: HubSpotServer, tmp_path: Path) -> None:
+    email = FieldMapping(key="email", left="email", right="email", lens="email")
+    mappings = (email, *(FieldMapping(key=name, left=name, right=name, **more) for name, (more, _) in _RULES.items()))
+    world = Polling(server, [sync("contacts", "contact", mappings=mappings)])
+    here = world.admin.edit(7001, "create", "contacts", properties={**_ANN, **dict.fromkeys(_RULES, "old")})
+    world.settle()
+    (there,) = world.records("two", "contacts")
+    before = len(shown(world, tmp_path))
+    left = {name: "L" for name in _RULES if name not in ("zip", "state")} | {"website": "", "address": ""}
+    right = {name: "R" for name in _RULES if name != "address"}
+    world.admin.edit(7001, "update", "contacts", here, properties=left)
+    world.admin.edit(7002, "update", "contacts", there, properties=right)
+    world.settle()
+    steps = shown(world, tmp_path)
+    told = [line for step in steps[: len(steps) - before] for line in step["decisions"] if " took the " not in line]
+    assert sorted(told) == sorted(sentence for _, sentence in _RULES.values())
+    assert world.metrics.value("decisions_total", sync="contacts", did="write", by="blank") == 1
+    assert world.metrics.value("decisions_total", sync="contacts", did="asked", by="person") == 1
+
+
+def test_a_sensitive_value_arrives_and_stands_nowhere_in_the_history(server: HubSpotServer, tmp_path: Path) -> None:
+    rows = sync("contacts", "contact").mappings
+    mappings = [row.model_copy(update={"sensitive": row.left == "city", "policy": "manual"}) for row in rows]
+    world = Polling(server, [sync("contacts", "contact", mappings=mappings)])
+    here = world.admin.edit(7001, "create", "contacts", properties=_ANN)
+    world.settle()
+    (there,) = world.records("two", "contacts")
+    world.admin.edit(7001, "update", "contacts", here, properties={"city": "Rome"})
+    world.settle()
+    assert world.records("two", "contacts")[there]["properties"]["city"] == "Rome"
+    for portal, record, city in ((7001, here, "Paris"), (7002, there, "Bergen")):
+        world.admin.edit(portal, "update", "contacts", record, properties={"city": city})
+    world.settle()
+    pair = only(world)
+    opened = [unseal(pair.seal, place(pair.pair, step.rev), step.sealed) for step in told(world) if step.sealed]
+    assert not any(city in text for text in opened for city in ("Oslo", "Rome", "Paris", "Bergen"))
+    assert [line for step in shown(world, tmp_path) for line in step["decisions"] if line.startswith("city:")] == [
+        "city: a sensitive value or a sensitive value: nothing is written, for the mapping leaves it to a person.",
+        "city: a sensitive value is written to two (it held a sensitive value).",
+    ]
+    assert pair.detail.endswith(WITHHELD)

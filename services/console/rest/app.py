@@ -71,7 +71,7 @@ def routes(api: Installation, access: Access) -> APIRouter:
     """Make the routes below /api/v1."""
     who = _authorized(api, access)
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(who)], route_class=Route)
-    add_records(router, api)
+    add_records(router, api, who)
     add_standing(router, api)
     add_parked(router, api)
     add_connections(router, api)

@@ -1,5 +1,6 @@
 """The part of the REST API that is about records: lists, why each is as it is, and resyncs."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from services.console.rest.pages import named
 from services.console.rest.shapes.common import Cursor, IdempotencyKey, Limit, RecordId
 from services.console.rest.shapes.records import Explanation, Explanations, History, RecordList, RecordRow
 from services.console.rest.shapes.standing import JobsAsked
+from services.console.use.callers import Caller
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.use.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
@@ -37,7 +39,7 @@ def _filter(
     )  # fmt: skip
 
 
-def add_records(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a list of routes, each a line or two
+def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]) -> None:  # noqa: C901 - a list of routes, each a line or two
     """Add the routes below /records, and that of explanations."""
 
     def shown(pair: Pair) -> dict[str, Any]:
@@ -81,8 +83,8 @@ def add_records(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a
     @router.get(
         "/records/{name}/explanation", tags=["records"], summary="Why a record is as it is", response_model=Explanation
     )
-    def explain_record(name: RecordId) -> dict[str, Any]:
-        return api.explain(api.find(name))
+    def explain_record(name: RecordId, by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:
+        return api.explain(api.find(name), by.role)
 
     @router.post(
         "/records/{name}/resync",
@@ -100,8 +102,8 @@ def add_records(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a
         summary="What was decided about a record, the newest first",
         response_model=History,
     )
-    def get_history(name: RecordId) -> dict[str, Any]:
-        return {"history": api.explain(api.find(name))["history"]}
+    def get_history(name: RecordId, by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:
+        return {"history": api.explain(api.find(name), by.role)["history"]}
 
     @router.get(
         "/explanations",
@@ -114,6 +116,7 @@ def add_records(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a
         connection: Annotated[str, Query(description="The account that it is in.")],
         object: Annotated[str, Query(description="Its object type, such as `contact`.")],  # noqa: A002 - the API's word
         record_id: Annotated[str, Query(description="Its id in the app.")],
+        by: Annotated[Caller, Depends(who)],
     ) -> dict[str, Any]:
         found = []
         for sync in api.setups.syncs():
@@ -122,7 +125,7 @@ def add_records(router: APIRouter, api: Installation) -> None:  # noqa: C901 - a
                 if (end.connection, end.object) == (connection, object):
                     pair = api.views.holding(sync.id, side, record_id)
                     if pair is not None:
-                        found.append(api.explain(pair))
+                        found.append(api.explain(pair, by.role))
         if not found:
             raise Problem(404, "Not seen", f"No sync has seen {object} {record_id!r} of connection {connection!r} yet.")
         return {"explanations": found}

@@ -70,6 +70,8 @@ def agrees(wanted: Sequence[MappingFile] | MappingChanges, standing: Sequence[Fi
 
 def _says(wanted: MappingFile, row: FieldMapping | None) -> bool:
     given = {name: value for name in type(wanted).model_fields if (value := getattr(wanted, name)) is not None}
+    if not wanted.sensitive:
+        del given["sensitive"]  # an app may say so
     return row is not None and all(getattr(row, name) == value for name, value in given.items())
 
 
@@ -151,6 +153,7 @@ def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:
         direction=direction, policy=row.policy, clears=row.clears, on=row.on, origin="custom",
         values=row.values, unmapped=row.unmapped, otherwise=row.otherwise,
         left_currency=row.left_currency, right_currency=row.right_currency,
+        sensitive=row.sensitive or one.sensitive or other.sensitive,
     )  # fmt: skip
 
 

@@ -8,18 +8,22 @@ from typing import Final, Literal, TypeAlias
 from services.console.explain import names_of
 from services.console.setups.owners import named
 from services.console.use.reasons import reason_of
+from services.console.withholding import withheld_from
 from shared.core.mapping import FieldMapping
 from shared.core.merging import UNKNOWN, Flow, Held, Unknown, equal
 from shared.core.pairs import Pair, Problem
 from shared.core.records import SIDES, Fields, Side, Value, ids_of
 from shared.core.syncs import Sync
-from shared.core.wording import capital, flow_title, said
+from shared.core.wording import SENSITIVE, capital, flow_title, said
 from shared.core.words import Note
+from shared.messages import Role
 from shared.setups import Setups
 
 Happens: TypeAlias = Literal["agree", "written", "refused", "differs", "off", "alone", "unknown"]
 _LONGEST: Final = 400
 """Characters of a value that are shown."""
+ShownAs: TypeAlias = Callable[[Side, Value | None], Value | None]
+"""(side, value) to the value as whoever asks is told it."""
 _WAYS: Final[Mapping[str, str]] = {"two_way": "both ways", "to_left": "into {L}", "to_right": "into {R}"}
 
 
@@ -49,26 +53,37 @@ class FieldRow:
     """What there is to say besides."""
 
 
-def fields_of(pair: Pair, setups: Setups) -> list[FieldRow]:
-    """Return a row for each mapping, those first that are not simply in agreement."""
+def fields_of(pair: Pair, setups: Setups, role: Role = "admin") -> list[FieldRow]:
+    """Return a row for each mapping, those first that are not simply in agreement.
+
+    Whoever has too small a role is not told sensitive values.
+    """
     sync, policy = setups.sync(pair.sync), setups.policy(pair.sync)
     if sync is None:
         return []
-    rules = {rule.key: rule for rule in policy.rules} if policy else {}
-    rows = [_row(pair, sync, setups, mapping, rules.get(mapping.key)) for mapping in sync.mappings]
+    rules, withheld = {rule.key: rule for rule in policy.rules} if policy else {}, withheld_from(role, sync).keys
+
+    def shown(mapping: FieldMapping, side: Side, value: Value | None) -> Value | None:
+        if mapping.key in withheld and value is not None:
+            return SENSITIVE
+        return named(setups, sync, mapping.key, side, value)
+
+    rows = [
+        _row(pair, sync, setups, mapping, rules.get(mapping.key), partial(shown, mapping)) for mapping in sync.mappings
+    ]
     rows += [_association(pair, setups, flow) for flow in policy.associations] if policy else []
     order = ("refused", "written", "differs", "alone", "agree", "unknown", "off")
     return sorted(rows, key=lambda row: order.index(row.happens))
 
 
-def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Flow | None) -> FieldRow:
+def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Flow | None, shown: ShownAs) -> FieldRow:
     names = names_of(setups, pair.sync)
-    happens, sentence = _happens(pair, names, mapping, rule, partial(named, setups, sync, mapping.key))
+    happens, sentence = _happens(pair, names, mapping, rule, shown)
     return FieldRow(
         key=mapping.key,
         way=_WAYS[mapping.direction].format(**names),
-        left=_cell(pair, sync, setups, "L", mapping, rule),
-        right=_cell(pair, sync, setups, "R", mapping, rule),
+        left=_cell(pair, sync, setups, "L", mapping, rule, shown),
+        right=_cell(pair, sync, setups, "R", mapping, rule, shown),
         happens=happens,
         sentence=sentence,
     )
@@ -111,7 +126,9 @@ def _refused(problem: Problem) -> tuple[Happens, str]:
     return "refused", f"{title}: {problem.message}" if problem.message else title
 
 
-def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapping, rule: Flow | None) -> Cell:
+def _cell(
+    pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapping, rule: Flow | None, shown: ShownAs
+) -> Cell:
     part, end = sync.side(side), pair.side(side)
     field = mapping.left if side == "L" else mapping.right
     name = field
@@ -124,7 +141,7 @@ def _cell(pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapp
     base = pair.base_l if side == "L" else pair.base_r
 
     def text(value: Value | None) -> str:
-        return _text(named(setups, sync, mapping.key, side, value))
+        return _text(shown(side, value))
 
     agreed = text(base[mapping.key]) if mapping.key in base and mapping.key not in pair.fresh else None
     return Cell(name=name, value=text(held), known=True, agreed=agreed)
@@ -135,7 +152,7 @@ def _happens(  # noqa: PLR0911 - one outcome a line
     names: Mapping[Side, str],
     mapping: FieldMapping,
     rule: Flow | None,
-    named: Callable[[Side, Value | None], Value | None],
+    shown: ShownAs,
 ) -> tuple[Happens, str]:
     problem = pair.problems.get(mapping.key)
     if problem is not None:
@@ -147,7 +164,7 @@ def _happens(  # noqa: PLR0911 - one outcome a line
         write = pair.pending.get(side)
         sent = UNKNOWN if write is None else _held(rule, side, field, write.fields)
         if not isinstance(sent, Unknown):
-            return "written", f"{said(named(side, sent))} is being written to {names[side]}"
+            return "written", f"{said(shown(side, sent))} is being written to {names[side]}"
     note = pair.notes.get(mapping.key)
     if note is not None:
         return "differs", capital(Note.sentence_of(note))

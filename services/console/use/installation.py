@@ -33,7 +33,7 @@ from shared.io.ports import Bus, Clock, NotReady, Outbound
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.jobs import JobRow, Jobs
-from shared.messages import JobDoc, Notice, Parked
+from shared.messages import JobDoc, Notice, Parked, Role
 from shared.rules.errors import CODES
 from shared.setups import Setups
 
@@ -220,15 +220,15 @@ class Installation:
             raise Problem(404, "No such record", f"There is no row {name!r}. Look it up by GET /api/v1/records?q=…")
         return pair
 
-    def explain(self, pair: Pair) -> dict[str, Any]:
-        """Explain a pair; one that gave its record away, by the pair that holds it now."""
+    def explain(self, pair: Pair, role: Role) -> dict[str, Any]:
+        """Explain a pair to somebody of a role; one that gave its record away, by the pair that holds it now."""
         for _ in range(8):
             owner = self.views.pair(pair.absorbed_by) if pair.absorbed_by else None
             if owner is None:
                 break
             pair = owner
-        told = explain(pair, self.setups, self.steps(pair), self._parked(pair), self._label)
-        return {**told, "who": acting(pair), "fields": [asdict(row) for row in fields_of(pair, self.setups)]}
+        told = explain(pair, self.setups, self.steps(pair), self._parked(pair), self._label, role)
+        return {**told, "who": acting(pair), "fields": [asdict(row) for row in fields_of(pair, self.setups, role)]}
 
     def steps(self, pair: Pair) -> list[dict[str, Any]]:
         """List what was decided about a pair, the newest first."""

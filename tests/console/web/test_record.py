@@ -8,8 +8,9 @@ from shared import topics
 from shared.core.mapping import FieldMapping
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.records import Version
-from shared.messages import SetupDoc
+from shared.messages import Role, SetupDoc
 from tests.console.web.examples import NASTY, show_everything
+from tests.console.web.test_roles import visitor_as
 from tests.console.web.visitor import Visitor
 from tests.services.console.window import Window, linked, pair
 from tests.services.desk import LEFT, RIGHT, SYNC, people
@@ -92,6 +93,29 @@ def test_what_waits_how_it_was_matched_and_what_happened(window: Window, visitor
     assert "Linked because their email is the same: ann@x.example." in words
     assert "An update is on its way to Book." in words
     assert "f: 'b' is written to Book (it held 'a'); 'c' was replaced." in words
+
+
+@pytest.mark.parametrize(("role", "is_told"), [("viewer", False), ("editor", True)])
+def test_sensitive_values_are_told_to_no_viewer(window: Window, role: Role, is_told: bool) -> None:  # noqa: FBT001 - a column
+    """Neither by the page nor by the API: what records hold, what was agreed, what is on its way, what was written."""
+    mapping = FieldMapping(key="ssn", left="f", right="n", sensitive=True)
+    window.desk.set_up("sync", SetupDoc(sync=people(mappings=(mapping,), version=2)), SYNC)
+    window.show(
+        pair(
+            "a", L=SideState(id="h-a", version=Version(order=1), fields={"f": "111"}), base_l={"ssn": "222"},
+            R=SideState(id="b-a", version=Version(order=1), fields={"n": "333", "email": "ann@x.example"}),
+            pending={"R": Pending(key="k", op="update", fields={"n": "444"}, setup=2)},
+            log=(Trace(did="write", key="ssn", side="R", old="555", new="666", by="edited"),),
+        )
+    )  # fmt: skip
+    page = visitor_as(window, role).open("/records/a").words
+    headers = {"Authorization": f"Bearer {window.token(role)}"}
+    texts = [window.call("GET", f"records/a/{what}", headers=headers).text for what in ("explanation", "history")]
+    texts.append(window.call("GET", "explanations?connection=hub&object=contact&record_id=h-a", headers=headers).text)
+    found = {value for value in ("111", "222", "333", "444", "555", "666") for text in (page, *texts) if value in text}
+    assert found == ({"111", "222", "333", "444", "555", "666"} if is_told else set())
+    assert ("a sensitive value" in page) is not is_told
+    assert "ann@x.example" in texts[0], "and what is not sensitive is"
 
 
 def test_associations_stand_side_by_side(window: Window, visitor: Visitor) -> None:

@@ -40,7 +40,7 @@ def test_an_edit_is_told_with_both_values_the_time_and_the_trace() -> None:
     pair, step = matcher.pair(), told(matcher)[-1]
     assert (step.sync, step.pair, step.rev, step.at_ms) == (pair.sync, pair.pair, pair.rev, pair.seen_ms)
     assert step.cause == trace_id(cause.headers) != ""
-    assert step.decisions == (Trace(did="write", key="f", side="R"),)
+    assert step.decisions == (Trace(did="write", key="f", side="R", by="edited"),)
     assert values(pair, step) == [{"old": "old", "new": "new"}]
 
 
@@ -74,7 +74,7 @@ def test_a_second_edit_behind_a_crash_is_a_step_of_its_own() -> None:
     matcher.step([*batch, *matcher.waiting()])
     found = told(matcher)[before:]
     assert len({step.rev for step in found}) == len(found)
-    assert found[0].decisions == (Trace(did="write", key="f", side="R"),)
+    assert found[0].decisions == (Trace(did="write", key="f", side="R", by="edited"),)
     assert matcher.pair().earlier[0].rev == found[0].rev
 
 

@@ -110,7 +110,7 @@ class SideShown(Shown):
     life: str
     """`alive`, `deleted`, or another word of its life."""
     fields: dict[str, Any]
-    """What it holds, as far as that is known."""
+    """What it holds, as far as that is known; of sensitive fields, a viewer is told only that they hold something."""
     settled: dict[str, Any]
     """What it held when both sides were last settled."""
     links: dict[str, Any]

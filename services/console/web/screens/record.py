@@ -43,7 +43,7 @@ def address(pair: str) -> str:
 def show(asked: Asked) -> Response:
     """Return the page of one record; one that gave its record away is shown as the one that holds it."""
     pair = asked.console.find(asked.params["name"])
-    told = asked.console.explain(pair)
+    told = asked.console.explain(pair, asked.session.role if asked.session is not None else "viewer")
     if told["id"] != pair.pair:
         return see_other(address(told["id"]))
     names = names_of(asked.console.setups, told["sync"])
