@@ -27,6 +27,9 @@ from tests.services.desk import LEFT, RIGHT, people
 
 SEED: Final = 1
 _WORLD: Final = {
+    "POST /api/v1/apps/{id}/authorize": "not every app has a page on which people agree",
+    "POST /api/v1/connections/agreed": "nobody was asked to agree",
+    "PUT /api/v1/account/password": "the installation itself has none",
     "PUT /api/v1/sign-in-provider": "the provider is asked whether it is one",
     "POST /api/v1/connections": "the account is asked who it is",
     "POST /api/v1/apps/{id}/places": "the account is asked what it has",

@@ -11,6 +11,7 @@ COSTS: Final[Mapping[str, int]] = {
     # What asks an app, a provider or a mail server
     "POST /api/v1/connections": 20,
     "POST /api/v1/apps/{name}/places": 20,
+    "POST /api/v1/connections/agreed": 20,
     "PUT /api/v1/connections/{name}/secrets": 20,
     "POST /api/v1/connections/{name}/test": 20,
     "POST /api/v1/connections/{name}/reach": 20,

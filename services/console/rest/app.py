@@ -14,12 +14,14 @@ from services.console.access.authentication import Access
 from services.console.access.protect import problem_json, protect
 from services.console.access.roles import NEEDS, check_role, methods_at
 from services.console.rest.access import add_access
+from services.console.rest.agreeing import add_agreeing
 from services.console.rest.alerts import add_alerts
 from services.console.rest.connections import add_connections
 from services.console.rest.describing import Route, describe
 from services.console.rest.events import add_events
 from services.console.rest.exports import add_exports
 from services.console.rest.mail import add_mail
+from services.console.rest.own import add_own
 from services.console.rest.parked import add_parked
 from services.console.rest.records import add_records
 from services.console.rest.sign_in import add_sign_in
@@ -75,11 +77,13 @@ def routes(api: Installation, access: Access) -> APIRouter:
     add_standing(router, api)
     add_parked(router, api)
     add_connections(router, api)
+    add_agreeing(router, api, who)
     add_exports(router, api, who)
     add_access(router, access, who)
     add_sign_in(router, access)
     add_mail(router, access)
     add_events(router, api, access, who)
+    add_own(router, access, who)
     add_alerts(router, access)
     return router
 

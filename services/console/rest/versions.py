@@ -14,6 +14,7 @@ READ: Final = frozenset(
         "GET /api/v1/apps/{name}/credentials",
         "GET /api/v1/users/{name}",
         "GET /api/v1/tokens/{name}",
+        "GET /api/v1/account/preferences",
         "GET /api/v1/mail-server",
         "GET /api/v1/sign-in-provider",
     )
@@ -30,6 +31,7 @@ CHANGED: Final = frozenset(
         "POST /api/v1/users/{name}/link",
         "DELETE /api/v1/users/{name}/link",
         "DELETE /api/v1/tokens/{name}",
+        "PUT /api/v1/account/preferences",
         "PUT /api/v1/mail-server",
         "DELETE /api/v1/mail-server",
         "PUT /api/v1/sign-in-provider",

@@ -107,6 +107,8 @@ class Filter:
 
 
 _Filter: Final = TypeAdapter(Filter)
+Column: TypeAlias = Literal["status", "address", "changed", "sync", "left", "right"]
+"""Columns of the list beside the name."""
 NAMES: Final = ("sync", "object", "connection", "status", "category", "period", "q")
 """What an address may name of a filter; the API takes a moment, `since`, besides."""
 

@@ -7,6 +7,7 @@ import pytest
 from services.console.setups import deleting
 from services.console.setups.planning import renewed
 from services.console.setups.plans import Current
+from services.console.use.problems import Problem
 from shared import topics
 from shared.core.syncs import AppCredentials
 from shared.io.redis_scripts import connect_by
@@ -131,6 +132,26 @@ def test_an_account_is_connected(office: Office, visitor: Visitor, vendor: Vendo
     second = connect(visitor, vendor, PORTALS[1], label="Subsidiary")
     assert second.headings == ["Subsidiary"]
     assert {one.id for one in office.service.setups.connections()} == {row.id, "subsidiary"}
+
+
+def test_a_program_connects_an_account_that_somebody_agreed_to(
+    office: Office, visitor: Visitor, vendor: Vendor
+) -> None:
+    """By an address of its own to come back to; the answer is its own alone, and counts once."""
+    window = office.window
+    asked = {"redirect": f"{window.address}/oauth/callback", "label": "By API"}
+    assert "an admin does that" in is_problem(window.call("POST", "apps/hubspot/authorize", json=asked), 409)
+    enter(visitor, vendor)
+    begun = window.call("POST", "apps/hubspot/authorize", json=asked)
+    back = parse_qs(urlsplit(vendor.agree(begun.json()["url"])).query)
+    given = {name: back[name][0] for name in ("state", "code")}
+    with pytest.raises(Problem, match="not the answer to a question"):
+        window.installation.connections.agreeing.finish(given, "api:another token")
+    made = window.call("POST", "connections/agreed", json=given)
+    assert (made.status_code, made.json()["label"]) == (201, "By API")
+    assert made.headers["ETag"] == window.call("GET", f"connections/{made.json()['id']}").headers["ETag"]
+    assert "taken already" in is_problem(window.call("POST", "connections/agreed", json=given), 410)
+    assert len(office.service.setups.connections()) == 1
 
 
 def test_what_was_not_granted_is_told_and_limits_the_account(office: Office, visitor: Visitor, vendor: Vendor) -> None:
