@@ -104,8 +104,6 @@ def _serve_webhooks(service: Service, noting: Noting) -> None:
     settings = service.settings
     quick = KafkaBus(
         settings,
-        source=service.name,
-        clock=service.clock,
         metrics=service.metrics,
         timeout_s=settings.webhook_ack_timeout_s,
         setups=lambda: service.setups.offset,

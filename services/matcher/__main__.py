@@ -47,7 +47,7 @@ def wire(service: Service) -> Callable[[], int]:
     uvloop.install()
     app = make_app(settings, f"matcher-{settings.instance_id}")
     store = Store(AsyncScripts(connect_async_by(settings)))
-    bus = FaustBus(app, settings, service.clock, service.setups)
+    bus = FaustBus(app, settings, service.setups)
     agents = Agents(app, settings, bus, service.setups, service.clock, service.metrics, service.progress)
     agents.add(topics.RECORDS, Match(store, bus, service.setups).handle)
     agents.add(topics.PAIRS, Resolve(store, bus, service.setups, service.clock, metrics=service.metrics).handle)

@@ -39,17 +39,16 @@ _log = logs.get(__name__)
 class FaustBus:
     """Publishes through the app's own producer."""
 
-    def __init__(self, app: faust.App, settings: Settings, clock: Clock, setups: Setups) -> None:
+    def __init__(self, app: faust.App, settings: Settings, setups: Setups) -> None:
         self._app = app
         self._settings = settings
-        self._clock = clock
         self._setups = setups
         self._bits = fresh_bits()
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Send all, and return their offsets once Kafka has acknowledged each."""
-        now_ms, seen = self._clock.now_ms(), self._setups.offset
-        raws = [wrap(message, source="matcher", now_ms=now_ms, setups=seen, bits=self._bits) for message in messages]
+        seen = self._setups.offset
+        raws = [wrap(message, setups=seen, bits=self._bits) for message in messages]
         for raw in raws:
             raw.check()
         try:

@@ -1,4 +1,7 @@
-"""The form of a message on the wire: CloudEvents attributes, schema version and W3C trace context, in Kafka's headers.
+"""The form of a message on the wire: schema version, settings and W3C trace context, in Kafka's headers.
+
+There are three, since each costs every worker time for every message; what a topic and its record tell (the sender, the
+kind, the time) is not said again.
 
 The Kafka bus, the matcher's bus inside Faust and the memory bus all wrap and unwrap here, so that no two of them can
 differ.
@@ -8,8 +11,6 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -110,43 +111,26 @@ def limit_of(topic: str) -> int:
     return MAX_WRAPPED_BYTES if topic in _WRAPPING else MAX_MESSAGE_BYTES
 
 
-def wrap(message: Outbound, *, source: str, now_ms: int, setups: int, bits: RandomBits) -> Raw:
+def wrap(message: Outbound, *, setups: int, bits: RandomBits) -> Raw:
     """Put a message into its envelope.
 
     Args:
         message: What to send.
-        source: The sending service.
-        now_ms: Wall-clock milliseconds.
         setups: Offset of the `setups` topic that the sender has seen; -1 for none.
         bits: Source of ids.
     """
     topic = message.topic
     headers = message.headers
     if headers is None:
-        span = f"{bits.getrandbits(64):016x}"
         headers = {
-            **_common(source, topic.name, topic.version_of(message.message), now_ms, setups),
-            "ce_id": span,
-            TRACE: child_trace(message.cause, span, bits),
+            SCHEMA: str(topic.version_of(message.message)),
+            SETUPS: str(setups),
+            TRACE: child_trace(message.cause, f"{bits.getrandbits(64):016x}", bits),
         }
     value = message.raw
     if value is None and message.message is not None:
         value = topic.encode(message.message)
     return Raw(topic=topic.name, key=message.key, value=value, headers=headers)
-
-
-@lru_cache(maxsize=256)
-def _common(source: str, topic: str, version: int, now_ms: int, setups: int) -> Mapping[str, str]:
-    """Spell the headers that all messages of one batch on one topic share."""
-    return {
-        "ce_specversion": "1.0",
-        "ce_source": f"/syncline/{source}",
-        "ce_type": f"syncline.{topic}",
-        "ce_time": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds"),
-        SCHEMA: str(version),
-        "content-type": "application/json",
-        SETUPS: str(setups),
-    }
 
 
 def child_trace(cause: Inbound[Any] | None, span: str, bits: RandomBits) -> str:

@@ -22,11 +22,10 @@ from shared.io.envelope import (
 )
 from shared.io.kafka import WITHOUT_METRICS, client_config
 from shared.io.kafka_client import make_client
-from shared.io.ports import BusUnavailable, Clock, Outbound
+from shared.io.ports import BusUnavailable, Outbound
 from shared.metrics import Metrics
 from shared.settings import Settings
 
-_LINGER_MS: Final = 2
 _GIVEN_UP_S: Final = 4.0
 """How long a producer may fail on end before it is replaced. After a broker's restart an idempotent producer can wait
 for ever for batches whose time is over; a new one delivers at once."""
@@ -40,8 +39,6 @@ class KafkaBus:
 
     Args:
         settings: Where Kafka is.
-        source: Name of this service, as receivers see it.
-        clock: Wall clock, for the time in the envelope.
         metrics: Where acknowledged messages are counted.
         timeout_s: Seconds to wait for acknowledgement; `settings.publish_timeout_s` when None.
         setups: Tells the offset of the `setups` topic that this process has read.
@@ -52,16 +49,12 @@ class KafkaBus:
         self,
         settings: Settings,
         *,
-        source: str,
-        clock: Clock,
         metrics: Metrics,
         timeout_s: float | None = None,
         setups: Callable[[], int] = lambda: -1,
         bits: RandomBits | None = None,
     ) -> None:
         self._settings = settings
-        self._source = source
-        self._clock = clock
         self._metrics = metrics
         self._timeout_s = settings.publish_timeout_s if timeout_s is None else timeout_s
         self._setups = setups
@@ -75,10 +68,8 @@ class KafkaBus:
 
         Raises `BusUnavailable` when it did not in time, and `MessageTooLarge` before anything is sent.
         """
-        now_ms, setups = self._clock.now_ms(), self._setups()
-        return await self.publish_raw(
-            [wrap(message, source=self._source, now_ms=now_ms, setups=setups, bits=self._bits) for message in messages]
-        )
+        setups = self._setups()
+        return await self.publish_raw([wrap(message, setups=setups, bits=self._bits) for message in messages])
 
     async def publish_raw(self, raws: Sequence[Raw]) -> Sequence[int]:
         """Publish messages that are in their envelopes already, as `publish` does."""
@@ -132,7 +123,7 @@ class KafkaBus:
             **WITHOUT_METRICS,
             "acks": "all",
             "enable_idempotence": True,  # a retry inside the client neither doubles nor reorders
-            "linger_ms": _LINGER_MS,
+            "linger_ms": 0,  # what one call publishes is sent together all the same; waiting only delays it
             "batch_size": 131_072,
             "max_request_size": MAX_WRAPPED_BYTES + 100_000,
             "max_block_ms": timeout_ms,

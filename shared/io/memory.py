@@ -14,7 +14,7 @@ from shared.core.connector import Exchange, HttpRequest, HttpResponse
 from shared.io.envelope import RandomBits, Raw, Received, Stored, wrap
 from shared.io.exchanges import drive, refusal
 from shared.io.kafka import partition_of
-from shared.io.ports import BusUnavailable, Clock, Outbound
+from shared.io.ports import BusUnavailable, Outbound
 from shared.topics import Topic, UnreadableMessage
 
 T = TypeVar("T")
@@ -111,25 +111,19 @@ class MemoryBus:
         self,
         broker: MemoryBroker,
         *,
-        clock: Clock,
-        source: str = "memory",
         setups: Callable[[], int] = lambda: -1,
         bits: RandomBits | None = None,
         pause: Pause = no_pause,
     ) -> None:
         self._broker = broker
-        self._clock = clock
-        self._source = source
         self._setups = setups
         self._bits = bits or random.Random(0)  # noqa: S311 - ids of a simulation must repeat
         self._pause = pause
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Return each message's offset. A crash between two messages leaves the first ones published, as in Kafka."""
-        now_ms, setups = self._clock.now_ms(), self._setups()
-        return await self.publish_raw(
-            [wrap(message, source=self._source, now_ms=now_ms, setups=setups, bits=self._bits) for message in messages]
-        )
+        setups = self._setups()
+        return await self.publish_raw([wrap(message, setups=setups, bits=self._bits) for message in messages])
 
     async def publish_raw(self, raws: Sequence[Raw]) -> Sequence[int]:
         """Publish messages that are in their envelopes already, as `publish` does."""

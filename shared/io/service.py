@@ -51,9 +51,7 @@ class Service:
         self.stop = threading.Event()
         self.progress = Progress(limit_s=settings.watchdog_s)
         self.health = ProcessHealth(self.progress)
-        self.bus = KafkaBus(
-            settings, source=name, clock=self.clock, metrics=self.metrics, setups=lambda: self.setups.offset
-        )
+        self.bus = KafkaBus(settings, metrics=self.metrics, setups=lambda: self.setups.offset)
         self.offsets = KafkaOffsets(settings)
         self.store = Store(BlockingScripts(connect_by(settings)))
         self.grants = Grants(

@@ -82,7 +82,7 @@ def _main(filled: Path, bootstrap: str, rows: int) -> None:
 def _on_kafka(window: Window, settings: Settings) -> Iterator[None]:
     console, stop, known = window.installation, threading.Event(), Exports()
     console.clock = SystemClock()
-    console.bus = bus = KafkaBus(settings, source="bench", clock=console.clock, metrics=Metrics())
+    console.bus = bus = KafkaBus(settings, metrics=Metrics())
     follower = TopicFollower(settings, topics.EXPORTS, known)
     thread = threading.Thread(target=follower.run, args=(stop,))
     thread.start()

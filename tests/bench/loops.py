@@ -41,8 +41,7 @@ class AiokafkaBus:
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Send all, and wait for each acknowledgement."""
-        now = int(time.time() * 1000)
-        raws = [wrap(one, source="bench", now_ms=now, setups=self._setups.offset, bits=self._bits) for one in messages]
+        raws = [wrap(one, setups=self._setups.offset, bits=self._bits) for one in messages]
         sent = [
             await self._producer.send(raw.topic, raw.value, raw.key.encode(), headers=wire_headers(raw.headers))
             for raw in raws
@@ -95,7 +94,7 @@ def _take_events(settings: Settings, setups: Setups, clock: SystemClock, metrics
         producer_linger=0.0, stream_wait_empty=False,
     )  # fmt: skip
     store = Store(AsyncScripts(connect_async(settings.redis_url.get_secret_value())))
-    bus = FaustBus(app, settings, clock, setups)
+    bus = FaustBus(app, settings, setups)
     rows: list[tuple[topics.Topic[Any], Callable[..., Any]]] = [
         (topics.RECORDS, Match(store, bus, setups).handle),
         (topics.PAIRS, Resolve(store, bus, setups, clock).handle),

@@ -18,7 +18,6 @@ from shared.apps import APPS
 from shared.apps.defaults import default_mappings
 from shared.core.records import Report, Version
 from shared.core.syncs import Connection, Sync, SyncSide
-from shared.io.clock import SystemClock
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import KafkaOffsets
 from shared.io.kafka_topics import create_topics
@@ -88,7 +87,7 @@ def _child(folder: Path, settings: Settings, module: Sequence[str], number: int)
 
 def _fill(settings: Settings) -> None:
     """Publish settings, and the records of two accounts in any order; each person is in both."""
-    bus = KafkaBus(settings, source="bench", clock=SystemClock(), metrics=Metrics(), timeout_s=30)
+    bus = KafkaBus(settings, metrics=Metrics(), timeout_s=30)
     binding = APPS["hubspot"].objects["contact"]
     connections = [
         Connection(id=name, app="hubspot", label=name, account=name, base_url="http://127.0.0.1:9", auth="api_key")

@@ -120,7 +120,7 @@ def _made(number: int, now_ms: int, bits: random.Random) -> Pair:
 def _record(pair: Pair) -> tuple[bytes, list[tuple[str, bytes]]]:
     """Return a state as Kafka's client gives it: its value and its headers."""
     out = Outbound(topic=topics.PAIR_STATE, key=pair.pair, message=pair)
-    raw = wrap(out, source="matcher", now_ms=pair.synced_ms, setups=1, bits=_BITS)
+    raw = wrap(out, setups=1, bits=_BITS)
     assert raw.value is not None
     return raw.value, wire_headers(raw.headers)
 

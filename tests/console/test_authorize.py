@@ -62,7 +62,7 @@ class Console:
     def service(self) -> Service:
         """Make the parts of one command."""
         service = Service("console", self._settings)
-        bus = MemoryBus(self.broker, clock=service.clock)
+        bus = MemoryBus(self.broker)
         reader = MemoryReader(self.broker, topics.SETUPS)
 
         def follow(seconds: float = 0.0) -> None:

@@ -52,7 +52,5 @@ def test_what_an_earlier_version_would_take_for_something_else_is_written_in_a_v
 ) -> None:
     """The sync does not run there, and all else does."""
     doc = SetupDoc(sync=SYNC.model_copy(update=changes))
-    raw = wrap(
-        Outbound(topic=topics.SETUPS, key="sync:s", message=doc), source="x", now_ms=1, setups=1, bits=fresh_bits()
-    )
+    raw = wrap(Outbound(topic=topics.SETUPS, key="sync:s", message=doc), setups=1, bits=fresh_bits())
     assert raw.headers["ce_dataschema"] == version

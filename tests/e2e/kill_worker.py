@@ -41,7 +41,7 @@ def main() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     app = make_app(settings, "kill-test")
     app.conf.broker_commit_interval = 0.1
-    bus = FaustBus(app, settings, clock, setups)
+    bus = FaustBus(app, settings, setups)
 
     async def handle(batch: Sequence[Inbound[Notice]]) -> list[Outcome]:
         await asyncio.sleep(WINDOW_S)

@@ -345,7 +345,7 @@ class TestBadInput:
         settings = load(kafka_bootstrap=live.stack.bootstrap)
         offsets, texts = KafkaOffsets(settings), {f"note{number}": "\u5b57" * 64_000 for number in range(38)}
         large = Report(connection="none", object="contact", id="1", version=Version(), fields=texts)
-        bus = KafkaBus(settings, source="test", clock=SystemClock(), metrics=Metrics(), timeout_s=20)
+        bus = KafkaBus(settings, metrics=Metrics(), timeout_s=20)
         messages = [
             Outbound(topic=topics.RECORDS, key="large", message=RecordSeen(report=large)),
             Outbound(topic=topics.PAIRS, key="large", message=_reported(large)),

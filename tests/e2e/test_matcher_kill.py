@@ -12,7 +12,6 @@ from deploy.local.processes import Child
 from deploy.local.servers import KafkaServer
 from deploy.local.stack import ROOT
 from shared import topics
-from shared.io.clock import SystemClock
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import KafkaOffsets, read_to_end
 from shared.io.kafka_topics import create_topics
@@ -32,7 +31,7 @@ def test_killed_between_taking_and_publishing(tmp_path: Path, mode: str) -> None
     with KafkaServer(tmp_path / "kafka") as kafka:
         settings = load(kafka_bootstrap=kafka.bootstrap, kafka_replication=1, kafka_partitions=4)
         create_topics(settings, topics.catalogue(settings.apps))
-        bus = KafkaBus(settings, source="test", clock=SystemClock(), metrics=Metrics(), timeout_s=20)
+        bus = KafkaBus(settings, metrics=Metrics(), timeout_s=20)
         names = [f"n{number}" for number in range(MESSAGES)]
         notices = [
             Outbound(topic=topics.NOTICES, key=name, message=Notice(connection="c", object="contact", id=name))

@@ -84,7 +84,7 @@ class Installation:
         return row
 
     def publish(self, key: str, doc: SetupDoc | None) -> None:
-        bus = MemoryBus(self.broker, clock=SystemClock())
+        bus = MemoryBus(self.broker)
         run_blocking(bus.publish([Outbound(topic=topics.SETUPS, key=key, message=doc)]))
 
     def documents(self) -> dict[str, str]:
@@ -104,7 +104,7 @@ class Installation:
                     setups.apply(stored.offset, stored.key, stored.message)
 
         grants = Grants(
-            MemoryBus(self.broker, clock=SystemClock()),
+            MemoryBus(self.broker),
             setups,
             end=lambda: self.broker.end_offsets(topics.SETUPS.name)[0],
             sleep=follow,

@@ -6,7 +6,6 @@ import pytest
 
 from shared import topics
 from shared.core.syncs import Connection
-from shared.io.clock import SystemClock
 from shared.io.envelope import Raw
 from shared.io.following import SetupsFollower
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
@@ -24,7 +23,7 @@ def test_a_document_of_a_newer_version_does_not_hold_up_those_who_wait_for_the_e
     follower = SetupsFollower(load(), setups)
     monkeypatch.setattr(follower, "_open", lambda: MemoryReader(broker, topics.SETUPS, unreadable=follower.leave_out))
     row = Connection(id="c", app="hubspot", label="", account="1", base_url="http://x", auth="api_key")
-    bus = MemoryBus(broker, clock=SystemClock())
+    bus = MemoryBus(broker)
     run_blocking(bus.publish([Outbound(topic=topics.SETUPS, key="connection:c", message=SetupDoc(connection=row))]))
     newer = Raw(topic=topics.SETUPS.name, key="novelty:x", value=b'{"novelty": 1}', headers={"ce_dataschema": "1"})
     broker.append(newer)

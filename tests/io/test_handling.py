@@ -25,7 +25,7 @@ class World:
     def __init__(self) -> None:
         self.broker = MemoryBroker(TOPICS, partitions=2)
         self.clock = ManualClock(1_000_000)
-        self.bus = MemoryBus(self.broker, clock=self.clock)
+        self.bus = MemoryBus(self.broker)
         self.metrics = Metrics()
         self.handled: list[list[str]] = []
         self.outcomes: dict[str, Outcome | Exception] = {}

@@ -41,7 +41,7 @@ class World:
         self.settings = load(kafka_bootstrap=bootstrap, kafka_replication=1, instance=f"i-{suffix}")
         create_topics(self.settings, (self.topic, PARKED, *LATER.values()))
         self.metrics, self.clock = Metrics(), SystemClock()
-        self.bus = KafkaBus(self.settings, source="test", clock=self.clock, metrics=self.metrics)
+        self.bus = KafkaBus(self.settings, metrics=self.metrics)
         self.offsets = KafkaOffsets(self.settings)
         self.handled: list[str] = []
         self.rule: Callable[[str], Outcome] = lambda _: Done()

@@ -76,7 +76,7 @@ def _rebuilt(
     told: Sequence[Pair | str], unstepped: Sequence[PairEvent] = (), waiting: Sequence[PairEvent] = ()
 ) -> Store:
     store, clock = Store(MemoryScripts()), ManualClock()
-    bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1), clock=clock)
+    bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1))
     assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told, unstepped, waiting), clock).rebuild_lost()) == [
         SYNC
     ]

@@ -75,7 +75,7 @@ class World:
         self.store = Spy(MemoryScripts())
         self.store.restored = []
         self.journal = Journal(told, self.clock, built=built)
-        bus = MemoryBus(self.broker, clock=self.clock)
+        bus = MemoryBus(self.broker)
         self.rebuilder = Rebuilder(self.store, bus, set_up(firms=True), self.journal, self.clock)
 
     def rebuild(self) -> list[str]:

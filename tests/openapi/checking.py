@@ -81,7 +81,7 @@ class _Followed(MemoryBus):
     """Has the console follow what it publishes before it answers, as it does a moment later by Kafka."""
 
     def __init__(self, broker: MemoryBroker, window: Window) -> None:
-        super().__init__(broker, clock=window.desk.clock, setups=lambda: window.desk.setups.offset)
+        super().__init__(broker, setups=lambda: window.desk.setups.offset)
         self._window = window
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:

@@ -70,7 +70,7 @@ class Desk:
         self.setups = Setups({"ordered": app("ordered"), "opaque": app("opaque")})
         self.jobs = Jobs(self.setups)
         self.broker = MemoryBroker(topics.catalogue(("ordered", "opaque")), partitions=PARTITIONS)
-        self.bus = MemoryBus(self.broker, clock=self.clock, setups=lambda: self.setups.offset)
+        self.bus = MemoryBus(self.broker, setups=lambda: self.setups.offset)
         self.scripts = MemoryScripts()
         self.store = Store(self.scripts)
         self.caller = MemoryCaller(self._serve)

@@ -2,7 +2,7 @@
 
 from shared import topics
 from shared.core.records import Report, Version
-from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
+from shared.io.memory import MemoryBroker, MemoryBus
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Outbound, run_blocking
 from shared.messages import RecordSeen
@@ -45,7 +45,7 @@ def _pass(grants: Grants, links: Links, record: str, email: str) -> None:
         accepted_ms=1,
     )
     out = Outbound(topic=topics.RECORDS, key=record, message=seen)
-    run_blocking(MemoryBus(broker, clock=ManualClock()).publish([out]))
+    run_blocking(MemoryBus(broker).publish([out]))
     links.claim(claim(f"R{record}", f"e:{email}"))
     grants.passed(broker.fetch(topics.RECORDS.name, 0, 0, 1))
 

@@ -3,7 +3,7 @@
 from shared import topics
 from shared.core.pairs import Pair, Pending, SideState
 from shared.core.records import Version
-from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
+from shared.io.memory import MemoryBroker, MemoryBus
 from shared.io.ports import Outbound, run_blocking
 from tests.simulator.history import History
 from tests.simulator.world import SYNC
@@ -13,7 +13,7 @@ _CREATE = Pending(key="k", op="create", setup=1)
 
 def _told(*states: Pair) -> History:
     broker = MemoryBroker(topics.catalogue(()), partitions=1)
-    bus = MemoryBus(broker, clock=ManualClock())
+    bus = MemoryBus(broker)
     run_blocking(bus.publish([Outbound(topic=topics.PAIR_STATE, key=state.pair, message=state) for state in states]))
     return History(broker, ())
 

@@ -58,7 +58,7 @@ class Scene:
             "b": MemoryApp("b", "opaque", unique_email=False),
         }
         self.broker = MemoryBroker(topics.catalogue(_APPS), partitions=1)
-        self.bus = MemoryBus(self.broker, clock=self.clock)
+        self.bus = MemoryBus(self.broker)
         self.metrics = Metrics()
         store = Store(MemoryScripts())
         run_blocking(store.begin_rebuild(SYNC, "t", 1))

@@ -42,7 +42,7 @@ class _Scene:
         self.setups = setups()
         self.broker = MemoryBroker(topics.catalogue(("ordered",)), partitions=1)
         self.clock = ManualClock()
-        self.bus = MemoryBus(self.broker, clock=self.clock, pause=_pause)
+        self.bus = MemoryBus(self.broker, pause=_pause)
         self.store = Store(MemoryScripts(_pause))
         self._read = 0
         for sync in _SYNCS:

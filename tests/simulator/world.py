@@ -187,7 +187,7 @@ class World:
         self.setups = set_up(firms=habits.firms > 0)
         self.grants = self.broker.grants
         self.scripts = MemoryScripts(pause, self.grants.watch)
-        self.bus = MemoryBus(self.broker, clock=self.clock, pause=pause)
+        self.bus = MemoryBus(self.broker, pause=pause)
         self.metrics = Metrics()
         store = Store(self.scripts)
         caller = MemoryCaller(self._serve, pause=pause)
@@ -241,7 +241,7 @@ class World:
         told = told and app.kind == "ordered" and self.tells_versions
         version = Version(order=row.version) if told else None
         notice = Notice(connection=connection, object=object_, id=record, version=version, accepted_ms=now)
-        bus = MemoryBus(self.broker, clock=self.clock)
+        bus = MemoryBus(self.broker)
         run_blocking(
             bus.publish([Outbound(topic=topics.NOTICES, key=f"{connection}/{object_}/{record}", message=notice)])
         )
@@ -293,7 +293,7 @@ class World:
             )
             for pair, state in self.states().items()
         ]
-        run_blocking(MemoryBus(self.broker, clock=self.clock).publish(touches))
+        run_blocking(MemoryBus(self.broker).publish(touches))
 
     def _hurt(self) -> None:
         if self.faults.removal and self.removals.random() < self.faults.removal:

@@ -78,7 +78,7 @@ class Slice:
         self.clock = ManualClock()
         self.setups = Setups(self.apps)
         self.broker = MemoryBroker(topics.catalogue(tuple(self.apps)), partitions=1)
-        self.bus = MemoryBus(self.broker, clock=self.clock, setups=lambda: self.setups.offset)
+        self.bus = MemoryBus(self.broker, setups=lambda: self.setups.offset)
         self.store = Store(MemoryScripts())
         self.metrics = Metrics()
         self.drivers: dict[str, Driver] = {}

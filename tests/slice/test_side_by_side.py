@@ -124,7 +124,7 @@ class SideBySide(Polling):
         self.handlers = self._made(self.setups, self.store, self.bus)
         self.next_setups = Setups(APPS)
         self.next_store = NextStore(self.store._scripts, forms=forms)
-        bus = NextBus(MemoryBus(self.broker, clock=self.clock, setups=lambda: self.setups.offset), forms=forms)
+        bus = NextBus(MemoryBus(self.broker, setups=lambda: self.setups.offset), forms=forms)
         self.next_handlers = self._made(self.next_setups, self.next_store, bus)
         for row in self.setups.connections():
             self.set_up("connection", row.id, SetupDoc(connection=row))

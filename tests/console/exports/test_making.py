@@ -47,7 +47,7 @@ class Failing(MemoryBus):
     """Does not publish the messages of one topic."""
 
     def __init__(self, window: Window, topic: str) -> None:
-        super().__init__(window.desk.broker, clock=window.desk.clock)
+        super().__init__(window.desk.broker)
         self.topic = topic
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:

@@ -9,7 +9,7 @@ from shared import topics
 from shared.core.syncs import Connection
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
 from shared.io.once import MemoryOnce
-from shared.io.ports import Clock, Outbound
+from shared.io.ports import Outbound
 from shared.io.service import Service
 from shared.messages import SetupDoc
 from shared.settings import Settings
@@ -20,8 +20,8 @@ from tests.services.desk import Desk
 class Heard(MemoryBus):
     """Has the settings take at once what is published of them, as a follower of the topic does a moment later."""
 
-    def __init__(self, broker: MemoryBroker, clock: Clock, setups: Setups) -> None:
-        super().__init__(broker, clock=clock)
+    def __init__(self, broker: MemoryBroker, setups: Setups) -> None:
+        super().__init__(broker)
         self._settings = setups
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
@@ -37,7 +37,7 @@ class Heard(MemoryBus):
 def connections_of(desk: Desk) -> Connections:
     """Make what can be done with the accounts of an installation in memory."""
     service = Service("console", Settings(apps=tuple(desk.setups.apps)))
-    service.setups, service.jobs, service.bus = desk.setups, desk.jobs, Heard(desk.broker, desk.clock, desk.setups)  # type: ignore[assignment]  # in memory
+    service.setups, service.jobs, service.bus = desk.setups, desk.jobs, Heard(desk.broker, desk.setups)  # type: ignore[assignment]  # in memory
     service.clock = desk.clock  # type: ignore[assignment]  # moved by hand
     desk.answers.setdefault("read", lambda *_: [])
 

@@ -33,7 +33,7 @@ class Bench:
     def person(self) -> Service:
         """Give another person's command on the same Kafka."""
         service = Service("console", self.settings)
-        service.bus = MemoryBus(self.broker, clock=service.clock)  # type: ignore[assignment]  # the same in memory
+        service.bus = MemoryBus(self.broker)  # type: ignore[assignment]  # the same in memory
         reader, jobs = MemoryReader(self.broker, topics.SETUPS), MemoryReader(self.broker, topics.JOBS)
 
         def follow(seconds: float) -> None:

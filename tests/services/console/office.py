@@ -53,7 +53,7 @@ def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, .
     given: Any = {"redis_url": redis_url, "key_file": key, "allow_private_addresses": allowed}
     service = Service("console", Settings(**given))
     broker = MemoryBroker(topics.catalogue(tuple(APPS)))
-    bus = Heard(broker, service.clock, service.setups)
+    bus = Heard(broker, service.setups)
     service.bus = bus  # type: ignore[assignment]  # the same in memory
     service.grants = Grants(bus, service.setups, end=lambda: service.setups.offset + 1)
     installation, client = window.installation, connect_by(service.settings)

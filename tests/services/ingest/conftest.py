@@ -33,7 +33,7 @@ def _web() -> Iterator[Door]:
         """The bus of whichever broker the test has."""
 
         async def publish(self, messages: Any) -> Any:
-            return await MemoryBus(door.broker, clock=door.clock).publish(messages)
+            return await MemoryBus(door.broker).publish(messages)
 
     webhooks = Webhooks(
         door.setups, door.vault, Bus(), door.clock, metrics=door.metrics, public_url=f"{PUBLIC}/", refused=door.note,

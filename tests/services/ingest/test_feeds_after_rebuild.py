@@ -38,7 +38,7 @@ class Scene:
         self.broker = MemoryBroker(topics.catalogue(("hubspot", "carddav")), partitions=1)
         self.setups = Setups()
         self.asked: list[HttpRequest] = []
-        bus = MemoryBus(self.broker, clock=self.clock)
+        bus = MemoryBus(self.broker)
         self.cursors = Cursors(bus)
         store, caller = Store(MemoryScripts()), MemoryCaller(self._serve)
         self.feeds = Feeds(

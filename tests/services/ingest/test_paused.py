@@ -54,7 +54,7 @@ def _setups() -> Setups:
 
 @pytest.mark.parametrize(("retry", "pause_s"), [("auth", 60.0), ("outage", 300.0)])
 def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retry: Retry, pause_s: float) -> None:
-    bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))), clock=ManualClock())
+    bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))))
     store, caller, clock = Store(MemoryScripts()), Refusing(retry), ManualClock()
     feeds = Feeds(
         setups=setups, jobs=Jobs(setups), caller=caller, bus=bus, clock=clock, metrics=Metrics(), cursors=Cursors(bus),
@@ -66,7 +66,7 @@ def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retr
 
 
 def test_a_read_is_tried_again_in_a_minute(setups: Setups) -> None:
-    bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))), clock=ManualClock())
+    bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))))
     hydrate = Hydrate(Store(MemoryScripts()), bus, setups, Refusing("auth"))
     notice = Notice(connection="one", object="contact", id="7")
     inbound = Inbound(topic="notices", partition=0, offset=0, key="one/contact/7", message=notice, raw=b"")

@@ -68,7 +68,7 @@ def test_a_matcher_that_waits_for_its_partitions_is_noticed() -> None:
     progress = Progress(limit_s=60, monotonic=lambda: now[0])
     settings, setups, clock = Settings(), Setups(), ManualClock()
     app = make_app(settings, "m")
-    agents = Agents(app, settings, FaustBus(app, settings, clock, setups), setups, clock, Metrics(), progress)
+    agents = Agents(app, settings, FaustBus(app, settings, setups), setups, clock, Metrics(), progress)
     agents.add(topics.PAIRS, lambda _batch: None)
 
     def waits(seconds: float) -> bool:
@@ -116,7 +116,7 @@ def bus(answer: Callable[[int], Any], timeout_s: float = 0.2) -> tuple[FaustBus,
     app, setups = App(answer), Setups()
     setups.offset = 41
     settings = Settings(publish_timeout_s=timeout_s)
-    return FaustBus(app, settings, ManualClock(), setups), app.producer
+    return FaustBus(app, settings, setups), app.producer
 
 
 def notice(record: str = "1") -> Outbound:
@@ -132,11 +132,7 @@ def test_what_is_published_can_be_read_by_everybody() -> None:
         topic, key, value, _, _, headers = producer.sent[0]
         found = received(message(topic=topic, key=key, value=value, headers=headers))
         assert unwrap(found, {topics.NOTICES.name: topics.NOTICES}).message.id == "1"
-        assert (found.headers[SETUPS], found.headers[SCHEMA], found.headers["ce_source"]) == (
-            "41",
-            "1",
-            "/syncline/matcher",
-        )
+        assert (found.headers[SETUPS], found.headers[SCHEMA]) == ("41", "1")
         assert found.headers[TRACE].startswith("00-")
 
     asyncio.run(run())

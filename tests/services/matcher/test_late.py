@@ -137,7 +137,7 @@ class _Meanwhile(MemoryBus):
     """Kafka, before whose first answer something happens."""
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__(desk.broker, clock=desk.clock)
+        super().__init__(desk.broker)
         self._desk: Desk | None = desk
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
