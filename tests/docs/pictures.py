@@ -20,8 +20,11 @@ from tests.services.console.window import TOKEN, Window
 from tests.services.desk import LEFT, RIGHT, SYNC
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "pictures"
-PAGES: Final[Mapping[str, str]] = {"console-home.png": "/", "console-why.png": "/records/anna"}
-"""File and address of each picture."""
+REPAIRED: Final = "console-repaired.png"
+PAGES: Final[Mapping[str, str]] = {
+    "console-home.png": "/", "console-why.png": "/records/anna", REPAIRED: "/records/anna",
+}  # fmt: skip
+"""File and address of each picture, in the order in which they are taken."""
 _PEOPLE: Final = ("Ben Carter", "Chiara Greco", "David Okoye", "Elena Weber", "Farid Haddad", "Greta Lind")
 
 
@@ -38,6 +41,8 @@ def take(chromium: str, folder: Path) -> list[Path]:
         page.keyboard.press("Enter")
         page.wait_for_url(f"{window.address}/")
         for name, path in PAGES.items():
+            if name == REPAIRED:
+                repair(window)
             page.goto(f"{window.address}{path}")
             page.evaluate("document.activeElement.blur()")
             made.append(folder / name)
@@ -74,6 +79,14 @@ def show(window: Window) -> None:
         _pair(sync, "zoe", "Zoë Whitfield", now - 3_600_000, status="excluded", reason="email_missing"),
         *(_pair(sync, f"p{row}", name, now - 9_000 * row) for row, name in enumerate(_PEOPLE)),
     )  # fmt: skip
+
+
+def repair(window: Window) -> None:
+    """Show the record that failed as it is once its address is right."""
+    sync = window.desk.setups.sync("contacts")
+    assert sync is not None
+    now = window.desk.clock.now_ms()
+    window.show(_pair(sync, "anna", "Anna Rossi", now - 2_000).model_copy(update={"rev": 2}))
 
 
 def _pair(sync: Sync, key: str, name: str, at_ms: int, *, right: Mapping[str, str] | None = None, **more: Any) -> Pair:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 from kafka import KafkaProducer
+from playwright.sync_api import sync_playwright
 
 from deploy.local import people
 from deploy.local.stack import PORTAL
@@ -30,9 +31,11 @@ from shared.io.ports import Outbound, run_blocking
 from shared.messages import RecordSeen
 from shared.metrics import Metrics
 from shared.settings import load
+from tests.browsers import LAUNCH
 from tests.console.web.visitor import Page, Visitor
 from tests.e2e.consoles import Balancer, Twin, twin_of
 from tests.e2e.live import Live, vcard, wait
+from tests.e2e.tutorial import follow
 from tests.services.console.provider import ProviderServer
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
@@ -124,6 +127,16 @@ class TestFirstSync:
         one, other = (rows[f"card-{made.same + number:05d}.vcf"] for number in (0, 1))
         assert one != other
         assert live.contacts()[one]["company"] == live.contacts()[other]["company"] == made.hubspot.firms[0].name
+
+
+def test_the_tutorial_leads_to_a_repaired_record(live: Live, chromium: str) -> None:
+    """In a real browser and a terminal, on what `make run` starts."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=LAUNCH)
+        page = browser.new_context().new_page()
+        page.set_default_timeout(20_000)
+        follow(live, page)
+        browser.close()
 
 
 class TestEdits:
