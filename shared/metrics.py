@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from shared.core.words import By, Did
-from shared.rules.errors import ERRORS, EXCLUSIONS, WAITING
+from shared.core.words import By, Did, Status, Wait
+from shared.rules.errors import ERRORS, EXCLUSIONS
 
 OTHER: Final = "other"
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
@@ -46,7 +46,7 @@ REASONS: Final = (
     *LOOP_REASONS,
     *(row.code for row in ERRORS),
     *(row.reason for row in EXCLUSIONS),
-    *WAITING,
+    *Wait,
 )
 
 LABELS: Final[Mapping[str, Label]] = {
@@ -63,7 +63,7 @@ LABELS: Final[Mapping[str, Label]] = {
     "status": Known(
         (
             *("2xx", "3xx", "4xx", "404", "412", "423", "429", "5xx", "refused", "timeout", "broken", "denied"),
-            *("in_sync", "pending", "failing", "excluded"),
+            *(Status.IN_SYNC, Status.PENDING, Status.FAILING, Status.EXCLUDED),
         )
     ),
     "cause": Known(("not_ready", "bus_unavailable", "rebalance", "too_large")),

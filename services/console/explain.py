@@ -11,9 +11,9 @@ from shared.core.pairs import Pair, Pending, Problem, Trace
 from shared.core.records import SIDES, Side, Value, opposite
 from shared.core.syncs import Connection, Sync
 from shared.core.wording import Hidden, capital, flow_title, said
-from shared.core.words import By, Did, Note
+from shared.core.words import By, Did, Note, Status, Wait
 from shared.messages import Role
-from shared.rules.errors import CODES, EXCLUDED, WAITING
+from shared.rules.errors import CODES, EXCLUDED
 from shared.setups import Setups, UnknownSetup
 
 _SURVIVED: Final = {
@@ -96,21 +96,21 @@ def summary(pair: Pair, setups: Setups) -> str:  # noqa: PLR0911 - one sentence 
     """Return one sentence that says how a pair stands."""
     names, sync = names_of(setups, pair.sync), setups.sync(pair.sync)
     off = sync is not None and not sync.enabled
-    if pair.status == "in_sync":
+    if pair.status is Status.IN_SYNC:
         return _in_sync(pair, setups, names, off=off)
-    if pair.status == "pending":
-        return WAITING.get(pair.reason, "A decision is on its way.")
-    if pair.status == "excluded":
+    if pair.status is Status.PENDING:
+        return Wait(pair.reason).sentence if pair.reason in frozenset(Wait) else "A decision is on its way."
+    if pair.status is Status.EXCLUDED:
         row = EXCLUDED.get(pair.reason)
         return f"Takes no part: {_within(row.title, names) if row else pair.reason}."
-    if pair.status == "failing":
+    if pair.status is Status.FAILING:
         problem = _first_problem(pair)
         return f"Not synced: {_titled(problem.code if problem else pair.reason, names)}."
-    if pair.status == "closed":
+    if pair.status is Status.CLOSED:
         if pair.L and pair.R:
             return f"Deleted in {names['L']} and in {names['R']}."
         return "Merged into another record." if pair.reason == "merged" else "Deleted; it had no partner."
-    if pair.status == "absorbed":
+    if pair.status is Status.ABSORBED:
         return f"Its record belongs to pair {pair.absorbed_by} now."
     if off:
         return "Not shown: the sync is switched off, and the record is not linked."
@@ -161,7 +161,7 @@ def _why(pair: Pair, setups: Setups, records: Callable[..., str]) -> list[str]:
         found.append(_sentence(pair.detail))
     found += [_problem(problem, names) for problem in pair.problems.values()]
     found += [_note(key, note) for key, note in pair.notes.items()]
-    if pair.status == "in_sync" and not pair.pending:
+    if pair.status is Status.IN_SYNC and not pair.pending:
         found += [
             f"{key} differs, and was settled so: an edit of either side is carried over as ever."
             for key in _differing(pair, setups)
@@ -233,11 +233,11 @@ def _problem(problem: Problem, names: Mapping[Side, str]) -> str:
 
 
 def _hint(pair: Pair) -> str:
-    if pair.status == "excluded" and pair.reason in EXCLUDED:
+    if pair.status is Status.EXCLUDED and pair.reason in EXCLUDED:
         return EXCLUDED[pair.reason].hint
     problem = _first_problem(pair)
     code = problem.code if problem else pair.reason
-    return CODES[code].remedy if pair.status == "failing" and code in CODES else ""
+    return CODES[code].remedy if pair.status is Status.FAILING and code in CODES else ""
 
 
 def decided(log: Sequence[Trace], sync: str, setups: Setups, *, sealed: bool = False) -> list[str]:

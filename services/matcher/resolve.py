@@ -27,6 +27,7 @@ from shared.core.pairing import open_step
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.policies import Neighbour
 from shared.core.records import SIDES, Side, ids_of
+from shared.core.words import Status
 from shared.io.envelope import is_late, trace_id
 from shared.io.erasable import new_key
 from shared.io.links import Loaded, Place, Swap, Swapped
@@ -289,7 +290,7 @@ class Resolve:
             update={
                 "rev": next_rev(work.old, self._clock.now_ms()),
                 "absorbed_by": result.owner,
-                "status": "absorbed",
+                "status": Status.ABSORBED,
                 "pending": {},
                 "pokes": (),
                 "log": (),

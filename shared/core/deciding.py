@@ -25,22 +25,21 @@ from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.policies import Counterpart, Neighbours
 from shared.core.records import SIDES, Life, Side, opposite
 from shared.core.refusals import WHOLE, WITHHELD, about, give_up
-from shared.core.syncs import HALTED
 from shared.core.updating import update
 from shared.core.wording import said
-from shared.core.words import By, Did, Note
+from shared.core.words import By, Code, Did, Note, Status, Wait
 
 HELD_MS: Final = 86_400_000
 """How long a write may wait for its app before a person is told that it fails."""
-_HELD: Final = {
-    "waiting_limit": "rate_limited",
-    "app_unavailable": "app_unavailable",
-    "connection_paused": "auth_expired",
+_HELD: Final[Mapping[str, str]] = {
+    Wait.WAITING_LIMIT: Code.RATE_LIMITED,
+    Wait.APP_UNAVAILABLE: Code.APP_UNAVAILABLE,
+    Wait.CONNECTION_PAUSED: Code.AUTH_EXPIRED,
 }
 """Why a write waits, and what is told once it has waited for `HELD_MS`."""
 _LASTING: Final = (Note.KEPT_CLEAR, Note.SETTLED_DIFFERENCE)
 """Notes that stay until the flow changes."""
-_GONE: Final = {"L": "deleted_in_left", "R": "deleted_in_right"}
+_GONE: Final = {"L": Code.DELETED_IN_LEFT, "R": Code.DELETED_IN_RIGHT}
 
 
 def wants_match(draft: Draft) -> bool:
@@ -71,8 +70,8 @@ def decide(draft: Draft, counterpart: Counterpart | None, neighbours: Neighbours
         _decide_linked(draft, neighbours, now_ms)
 
 
-def _set(draft: Draft, status: str, reason: str = "", detail: str = "", *, others: tuple[str, ...] = ()) -> None:
-    draft.status = status  # type: ignore[assignment]  # callers pass the words of `Status`
+def _set(draft: Draft, status: Status, reason: str = "", detail: str = "", *, others: tuple[str, ...] = ()) -> None:
+    draft.status = status
     draft.reason, draft.detail, draft.others = reason, detail, others
 
 
@@ -88,46 +87,47 @@ def _decide_half(  # noqa: C901, PLR0911, PLR0912 - one decision table, read fro
             draft.doubt(target)  # it may have been executed: should the record come back, its create does as well
         if end.life is Life.OUT_OF_SCOPE:
             shown = draft.policy.enabled and draft.policy.side(side).enters
-            return _set(draft, "excluded", "out_of_scope") if shown else _set(draft, "hidden")
-        return _set(draft, "closed", end.life.value)
+            return _set(draft, Status.EXCLUDED, Code.OUT_OF_SCOPE) if shown else _set(draft, Status.HIDDEN)
+        return _set(draft, Status.CLOSED, end.life.value)
     if draft.match is not None and draft.match.by == "surplus":
-        return _set(draft, "excluded", "duplicate_identifier", "it carries the mark of a record that is linked already")
+        marked = "it carries the mark of a record that is linked already"
+        return _set(draft, Status.EXCLUDED, Code.DUPLICATE_IDENTIFIER, marked)
     if not draft.policy.enabled:
         # Nobody enters now, so nobody waits to: who stood out for another reason is shown as it was.
-        return _set(draft, "hidden") if draft.status == "pending" else None
+        return _set(draft, Status.HIDDEN) if draft.status is Status.PENDING else None
     if not draft.policy.live:
-        return _set(draft, "pending", "first_sync")
+        return _set(draft, Status.PENDING, Wait.FIRST_SYNC)
     if target in draft.pending:
         return _set_waiting(draft, now_ms)
     if end.ask:
-        return _set(draft, "pending", "queued")
+        return _set(draft, Status.PENDING, Wait.QUEUED)
     if counterpart is None:
         return None
     match counterpart.what:
         case "join":
             draft.absorbed_by = counterpart.pair
             draft.match = Match(by=counterpart.by, key=counterpart.key, at_ms=now_ms)
-            return _set(draft, "absorbed")
+            return _set(draft, Status.ABSORBED)
         case "duplicate" | "common" if not draft.policy.side(side).lets_in(end.fields):
             return _decide_create(draft, side, (), neighbours, now_ms)  # which says why it may not enter
         case "duplicate":
-            return _one_sided(draft, side, "excluded", "duplicate_identifier", counterpart)
+            return _one_sided(draft, side, Status.EXCLUDED, Code.DUPLICATE_IDENTIFIER, counterpart)
         case "ambiguous":
-            return _one_sided(draft, side, "failing", "ambiguous_match", counterpart)
+            return _one_sided(draft, side, Status.FAILING, Code.AMBIGUOUS_MATCH, counterpart)
         case "common":
-            return _one_sided(draft, side, "failing", "key_too_common", counterpart)
+            return _one_sided(draft, side, Status.FAILING, Code.KEY_TOO_COMMON, counterpart)
         case "create":
             return _decide_create(draft, side, counterpart.others, neighbours, now_ms)
         case _:
             assert_never(counterpart.what)
 
 
-def _one_sided(draft: Draft, side: Side, status: str, reason: str, found: Counterpart) -> None:
+def _one_sided(draft: Draft, side: Side, status: Status, reason: str, found: Counterpart) -> None:
     """Set the status of an unmatched record; one of a side we only write to has no row."""
     if draft.policy.side(side).enters:
         _set(draft, status, reason, found.detail, others=found.others)
     else:
-        _set(draft, "hidden")
+        _set(draft, Status.HIDDEN)
 
 
 def _decide_create(draft: Draft, side: Side, alike: tuple[str, ...], neighbours: Neighbours, now_ms: int) -> None:  # noqa: PLR0911 - one decision table, read from top to bottom
@@ -137,21 +137,21 @@ def _decide_create(draft: Draft, side: Side, alike: tuple[str, ...], neighbours:
         raise ValueError("a half pair has a record")
     excluded = draft.policy.side(side).identify(end.fields).excluded
     if not draft.policy.side(side).enters:
-        return _set(draft, "hidden")
+        return _set(draft, Status.HIDDEN)
     if excluded:
-        return _set(draft, "excluded", excluded)
+        return _set(draft, Status.EXCLUDED, excluded)
     if not draft.policy.side(target).create:
-        return _set(draft, "excluded", "create_off")
+        return _set(draft, Status.EXCLUDED, Code.CREATE_OFF)
     if draft.again and draft.tries:
         return _set_waiting(draft, now_ms)
     wanted, source = fields_for(draft, side)
     links, linked = links_for(draft, side, neighbours)
     fields, problem = to_create(draft, target, wanted, links)
     if problem is not None:
-        return _set(draft, "failing", problem.code, about(problem))
+        return _set(draft, Status.FAILING, problem.code, about(problem))
     for group in draft.policy.side(target).required:
         if not any(fields.get(name) is not None for name in group):
-            return _set(draft, "failing", "required_missing", " or ".join(group))
+            return _set(draft, Status.FAILING, Code.REQUIRED_MISSING, " or ".join(group))
     marker = create_id(draft.was.sync, draft.was.pair, target, draft.was.generation.get(target, 0))
     draft.n += 1
     draft.pending[target] = Pending(
@@ -174,7 +174,7 @@ def _decide_linked(draft: Draft, neighbours: Neighbours, now_ms: int) -> None:
         return _decide_gone(draft, gone)
     if not draft.policy.enabled:
         # What was sent before the sync was off has arrived, and what was not will not be.
-        return _set(draft, "in_sync") if draft.status == "pending" and not draft.pending else None
+        return _set(draft, Status.IN_SYNC) if draft.status is Status.PENDING and not draft.pending else None
     wants: dict[Side, dict[str, Send]] = {"L": {}, "R": {}}
     notes = {key: note for key, note in draft.notes.items() if key == "*"}
     off = {rule.key for rule in draft.policy.rules if not rule.on}
@@ -196,13 +196,14 @@ def _decide_gone(draft: Draft, gone: Mapping[Side, SideState]) -> None:
         if side in draft.pending:
             draft.doubt(side)
     if any(end.life is Life.OUT_OF_SCOPE for end in gone.values()):
-        return _set(draft, "excluded", "out_of_scope")
+        return _set(draft, Status.EXCLUDED, Code.OUT_OF_SCOPE)
     if len(gone) == 2:
-        return _set(draft, "closed", "deleted_in_both")
+        return _set(draft, Status.CLOSED, "deleted_in_both")
     ((side, end),) = gone.items()
     if end.life is Life.MERGED:
-        return _set(draft, "failing", "partner_merged", others=(f"{side}{end.merged_into}",) if end.merged_into else ())
-    return _set(draft, "failing", "privacy_deleted" if end.life is Life.ERASED else _GONE[side])
+        survivor = (f"{side}{end.merged_into}",) if end.merged_into else ()
+        return _set(draft, Status.FAILING, Code.PARTNER_MERGED, others=survivor)
+    return _set(draft, Status.FAILING, Code.PRIVACY_DELETED if end.life is Life.ERASED else _GONE[side])
 
 
 def _unsettled(draft: Draft) -> list[Flow]:
@@ -274,7 +275,7 @@ def _asked(draft: Draft, rule: Flow) -> Problem:
     """Return the problem that a person has to solve, and tell it once."""
     left, right = draft.held("L", rule), draft.held("R", rule)
     told = WITHHELD if rule.sensitive else f"{_spoken(rule, left)} or {_spoken(rule, right)}"
-    problem = Problem(code="conflict_manual", message=told, field=rule.key)
+    problem = Problem(code=Code.CONFLICT_MANUAL, message=told, field=rule.key)
     if draft.was.problems.get(rule.key) != problem:
         values = [None if isinstance(held, Unknown) else held for held in (left, right)]
         draft.trace.append(Trace(did=Did.ASKED, key=rule.key, old=values[0], new=values[1], by=By.PERSON))
@@ -360,25 +361,25 @@ def _set_waiting(draft: Draft, now_ms: int) -> None:
     The reason stays while the write is tried again, so that the age of the wait is told, and not that of its last try.
     """
     if not draft.tries:
-        return _set(draft, "pending", "queued")
+        return _set(draft, Status.PENDING, Wait.QUEUED)
     draft.held_ms = draft.held_ms or now_ms
-    if draft.reason == HALTED:
-        return _set(draft, "pending", HALTED, draft.detail)  # however long: whoever paused it knows
+    if draft.reason == Wait.ACCOUNT_PAUSED:
+        return _set(draft, Status.PENDING, Wait.ACCOUNT_PAUSED, draft.detail)  # however long: whoever paused it knows
     known = draft.reason in _HELD or draft.reason in _HELD.values()
-    reason = draft.reason if known else "queued"
+    reason = draft.reason if known else Wait.QUEUED
     if known and now_ms - draft.held_ms >= HELD_MS:
-        return _set(draft, "failing", _HELD.get(reason, reason), draft.detail)
-    return _set(draft, "pending", reason, draft.detail)
+        return _set(draft, Status.FAILING, _HELD.get(reason, reason), draft.detail)
+    return _set(draft, Status.PENDING, reason, draft.detail)
 
 
 def _linked_status(draft: Draft, waiting: bool, now_ms: int) -> None:  # noqa: FBT001 - one fact, named at the only call
     if draft.problems:
         _, problem = next(iter(sorted(draft.problems.items())))
-        return _set(draft, "failing", problem.code, about(problem))
+        return _set(draft, Status.FAILING, problem.code, about(problem))
     if waiting or (draft.pending and draft.tries):
         return _set_waiting(draft, now_ms)
     if draft.pending and draft.was.synced_ms == 0:
-        return _set(draft, "pending", "queued")
+        return _set(draft, Status.PENDING, Wait.QUEUED)
     if not draft.pending:
         draft.tries = 0
-    return _set(draft, "in_sync")
+    return _set(draft, Status.IN_SYNC)

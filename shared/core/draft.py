@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from shared.core.ids import second_read_token
 from shared.core.merging import UNKNOWN, Edited, Flow, Held, Unknown
-from shared.core.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Status, Trace
+from shared.core.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Trace
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Fields, Life, Linked, Side, Value, put_together
+from shared.core.words import Status
 
 
 def next_rev(pair: Pair, now_ms: int) -> int:
@@ -217,7 +218,7 @@ class Draft:
                     kept_l[key] = base_l[key]
                 if rule.held_in("R", right.fields) != base_r[key]:
                     kept_r[key] = base_r[key]
-        settled = linked and not self.pending and not open_ and self.status == "in_sync"
+        settled = linked and not self.pending and not open_ and self.status is Status.IN_SYNC
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
         sensitive = {rule.key for rule in self.policy.rules if rule.sensitive} if self.trace else set[str]()
         log = tuple(_brief(trace, sensitive=trace.key in sensitive) for trace in self.trace)

@@ -5,17 +5,13 @@ knows is in exactly one pair.
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.core.connector import Retry
 from shared.core.records import Fields, Frozen, Life, Linked, LinkWrite, Report, SetChange, Side, Value, Version
-
-Status: TypeAlias = Literal["pending", "in_sync", "failing", "excluded", "hidden", "closed", "absorbed"]
-"""`hidden`: a record of a side that this sync only writes to, indexed but without a row. `closed`: deleted on both
-sides. `absorbed`: its record moved into another pair."""
-
+from shared.core.words import Status
 
 FORM: Final = 1
 """The newest form of a pair's state that this version reads; raised when an older version could not go on with it."""
@@ -170,7 +166,7 @@ class Pair(Frozen):
     """Things worth seeing that need nobody: by flow, or ``*`` for the whole pair."""
     waits: tuple[str, ...] = ()
     """Associated records that are not linked yet: ``sync/side/id``."""
-    status: Status = "pending"
+    status: Status = Status.PENDING
     reason: str = ""
     detail: str = ""
     """A sentence that explains the reason further."""

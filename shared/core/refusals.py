@@ -13,9 +13,9 @@ from shared.core.merging import Send, Unknown
 from shared.core.pairs import Answer, Pending, Problem, Trace
 from shared.core.records import LinkWrite, Side, Value, opposite
 from shared.core.wording import flow_title
-from shared.core.words import By, Did, Note
+from shared.core.words import By, Code, Did, Note
 
-TAKEN: Final = "duplicate_in_target"
+TAKEN: Final = Code.DUPLICATE_IN_TARGET
 """Refused because another record holds the identifier: it may have given it up meanwhile."""
 WHOLE: Final = "*"
 WITHHELD: Final = "what was said of it may hold a value, and is not told, for the field is sensitive"

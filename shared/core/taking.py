@@ -13,7 +13,7 @@ from shared.core.records import SIDES, Life, Report, Side, Value, is_done, oppos
 from shared.core.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
 from shared.core.survivors import SAME_RECORD
 from shared.core.syncs import HALTED
-from shared.core.words import Did
+from shared.core.words import Did, Wait
 
 _ASKED: Final = ("resync", "retry")
 _LOOK_AGAIN: Final = ("again", "rematch", "backfill")
@@ -396,12 +396,12 @@ def _take_answer(draft: Draft, side: Side, answer: Answer | None) -> Taken:
     return "taken"
 
 
-def _waiting(answer: Answer) -> str:
+def _waiting(answer: Answer) -> Wait:
     if answer.code == HALTED:
-        return HALTED
+        return Wait.ACCOUNT_PAUSED
     if answer.retry == "auth":
-        return "connection_paused"
-    return "waiting_limit" if answer.retry == "busy" else "app_unavailable"
+        return Wait.CONNECTION_PAUSED
+    return Wait.WAITING_LIMIT if answer.retry == "busy" else Wait.APP_UNAVAILABLE
 
 
 def _drop_pending(draft: Draft, side: Side, *, doubted: bool = False) -> None:

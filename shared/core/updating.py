@@ -10,12 +10,11 @@ from shared.core.merging import Flow, Send, Unknown
 from shared.core.pairs import Pending, Problem, Trace
 from shared.core.records import SIDES, LinkWrite, Side, Value, linked_after, opposite
 from shared.core.refusals import Links, Parts, is_refused, mark, one_part
-from shared.core.words import Did
+from shared.core.words import Code, Did
 
 FLAP_WRITES: Final = 5
 """Writes of one field within `FLAP_MS` beyond which it is frozen: two programs are fighting over it."""
 FLAP_MS: Final = 600_000
-_FLAPPING: Final = "flapping"
 
 
 def update(draft: Draft, wants: Mapping[Side, Mapping[str, Send]], now_ms: int) -> bool:
@@ -108,12 +107,12 @@ def _lately(draft: Draft, key: str, side: Side, now_ms: int) -> tuple[int, ...]:
 
 def _flaps(draft: Draft, key: str, side: Side, now_ms: int) -> bool:
     """Tell whether a field was written too often lately, and freeze it."""
-    if (problem := draft.problems.get(key)) is not None and problem.code == _FLAPPING:
+    if (problem := draft.problems.get(key)) is not None and problem.code == Code.FLAPPING:
         return True  # of a set, what goes the other way is frozen as well
     if len(_lately(draft, key, side, now_ms)) < FLAP_WRITES:
         return False
     other = len(_lately(draft, key, opposite(side), now_ms))
     if other < FLAP_WRITES - 1:
         return False  # one busy person on one side is no loop
-    draft.problems[key] = Problem(code=_FLAPPING, message=f"written {FLAP_WRITES} times in 10 minutes", field=key)
+    draft.problems[key] = Problem(code=Code.FLAPPING, message=f"written {FLAP_WRITES} times in 10 minutes", field=key)
     return True

@@ -1,4 +1,4 @@
-"""What the engine says of a pair: decisions and notes, each word with its sentence for people."""
+"""What the engine says of a pair, each word with its sentence for people."""
 
 from enum import StrEnum
 from typing import Self
@@ -18,6 +18,54 @@ class _Word(StrEnum):
     def sentence_of(cls, word: str) -> str:
         """Return the sentence of a word; one that only a newer version knows is its own."""
         return cls(word).sentence if word in frozenset(cls) else word
+
+
+class Status(_Word):
+    """How a pair stands; the sentence is what people call it.
+
+    `hidden` is a record of a side that its sync only writes to, indexed but without a row; `closed` one that was
+    deleted on both sides; `absorbed` one that moved into another pair.
+    """
+
+    FAILING = "failing", "Failing"
+    PENDING = "pending", "Pending"
+    EXCLUDED = "excluded", "Excluded"
+    IN_SYNC = "in_sync", "In sync"
+    HIDDEN = "hidden", "Not shown"
+    CLOSED = "closed", "Deleted"
+    ABSORBED = "absorbed", "Moved"
+
+
+class Wait(_Word):
+    """Why a pair is pending."""
+
+    QUEUED = "queued", "A write is on its way."
+    FIRST_SYNC = "first_sync", "Both sides are still being read for the first time."
+    WAITING_LIMIT = "waiting_limit", "The app asked us to slow down; the write goes out by itself."
+    APP_UNAVAILABLE = "app_unavailable", "The app does not answer; the write goes out when it does."
+    CONNECTION_PAUSED = "connection_paused", "The connection needs an admin to sign in again."
+    ACCOUNT_PAUSED = "account_paused", "Somebody paused the account; the write goes out when it is resumed."
+
+
+class Code(StrEnum):
+    """Why a pair fails or takes no part, where the engine itself finds out; `shared.rules.errors` explains each."""
+
+    OUT_OF_SCOPE = "out_of_scope"
+    DUPLICATE_IDENTIFIER = "duplicate_identifier"
+    CREATE_OFF = "create_off"
+    AMBIGUOUS_MATCH = "ambiguous_match"
+    KEY_TOO_COMMON = "key_too_common"
+    REQUIRED_MISSING = "required_missing"
+    CONFLICT_MANUAL = "conflict_manual"
+    FLAPPING = "flapping"
+    DUPLICATE_IN_TARGET = "duplicate_in_target"
+    PARTNER_MERGED = "partner_merged"
+    PRIVACY_DELETED = "privacy_deleted"
+    DELETED_IN_LEFT = "deleted_in_left"
+    DELETED_IN_RIGHT = "deleted_in_right"
+    RATE_LIMITED = "rate_limited"
+    APP_UNAVAILABLE = "app_unavailable"
+    AUTH_EXPIRED = "auth_expired"
 
 
 class Note(_Word):

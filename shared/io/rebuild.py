@@ -16,6 +16,7 @@ from shared import topics
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
+from shared.core.words import Status
 from shared.io.envelope import Received, Stored, is_late, unwrap
 from shared.io.links import Place, Restored
 from shared.io.places import place_of, places
@@ -111,7 +112,7 @@ class _Lost:
             self.open_pairs[pair.pair] = None
             del self.given_away[pair.pair]
             own = {
-                "absorbed_by": "", "status": "pending", "rev": pair.rev + 1, "log": (), "earlier": pair.decided(),
+                "absorbed_by": "", "status": Status.PENDING, "rev": pair.rev + 1, "log": (), "earlier": pair.decided(),
             }  # fmt: skip
             yield as_restored(self.policy, pair.model_copy(update=own))
 

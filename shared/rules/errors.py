@@ -288,14 +288,3 @@ EXCLUSIONS: Final[tuple[ExclusionRow, ...]] = (
 )
 
 EXCLUDED: Final = {row.reason: row for row in EXCLUSIONS}
-
-WAITING: Final = {
-    "queued": "A write is on its way.",
-    "first_sync": "Both sides are still being read for the first time.",
-    "waiting_parent": "An associated record is not linked yet.",
-    "waiting_limit": "The app asked us to slow down; the write goes out by itself.",
-    "app_unavailable": "The app does not answer; the write goes out when it does.",
-    "connection_paused": "The connection needs an admin to sign in again.",
-    "account_paused": "Somebody paused the account; the write goes out when it is resumed.",
-}
-"""Why a pair can be pending, in words for people."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from shared.rules.errors import CODES, EXCLUDED, WAITING
+from shared.core.words import Status, Wait
+from shared.rules.errors import CODES, EXCLUDED
 
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"]{1,64}@[^\s@<>,;:\"]{1,255}")
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -120,9 +121,9 @@ def _reason_words(status: str, reason: str) -> tuple[str, ...]:
 
 def title_of(status: str, reason: str) -> str:
     """Return what the reason of a status is called; empty for one that only a newer version knows."""
-    if status == "pending" and reason in WAITING:
-        return WAITING[reason].removesuffix(".")
-    if status == "excluded" and reason in EXCLUDED:
+    if status == Status.PENDING and reason in frozenset(Wait):
+        return Wait(reason).sentence.removesuffix(".")
+    if status == Status.EXCLUDED and reason in EXCLUDED:
         return EXCLUDED[reason].title
     row = CODES.get(reason)
     return row.title if row is not None else ""

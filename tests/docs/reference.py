@@ -7,8 +7,9 @@ from typing import Final
 
 from shared import metrics, settings, topics
 from shared.apps import APPS
+from shared.core.words import Wait
 from shared.rules import type_compat
-from shared.rules.errors import ERRORS, EXCLUSIONS, WAITING
+from shared.rules.errors import ERRORS, EXCLUSIONS
 from tests.docs import api_reference, command_reference, object_reference, setup_reference
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"
@@ -44,7 +45,7 @@ def _errors() -> str:
     rows += ["\n## Excluded\n", "| reason | what | what to do |", "| --- | --- | --- |"]
     rows += [f"| `{row.reason}` | {row.title} | {row.hint} |" for row in EXCLUSIONS]
     rows += ["\n## Pending\n", "| reason | what |", "| --- | --- |"]
-    rows += [f"| `{reason}` | {text} |" for reason, text in WAITING.items()]
+    rows += [f"| `{wait}` | {wait.sentence} |" for wait in Wait]
     return "\n".join(rows) + "\n"
 
 

@@ -10,7 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from services.console.use.cursors import opened, spelled
 from services.console.use.reasons import reason_of
 from services.console.views.lists import Listing, PairRow, Place, Sort, Total
+from services.console.views.rows import SHOWN
 from shared.core.records import SIDES
+from shared.core.words import Status as PairStatus
 from shared.setups import Setups
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 Status: TypeAlias = Literal["", "failing", "pending", "excluded", "in_sync"]
 Period: TypeAlias = Literal["", "1h", "24h", "7d", "30d"]
-TITLES: Final = {"failing": "Failing", "pending": "Pending", "excluded": "Excluded", "in_sync": "In sync"}
+TITLES: Final = {status.value: status.sentence for status in PairStatus if status in SHOWN}
 """What people call each status."""
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 LONGEST: Final = 200

@@ -11,10 +11,14 @@ from pydantic_core import from_json
 
 from shared import topics
 from shared.core import pairs
+from shared.core.words import Status
 from shared.rules.searching import Searched
 from shared.topics import UnreadableMessage
 
-STATUSES: Final = ("in_sync", "pending", "failing", "excluded", "hidden", "closed", "absorbed")
+STATUSES: Final = (
+    *(Status.IN_SYNC, Status.PENDING, Status.FAILING, Status.EXCLUDED),
+    *(Status.HIDDEN, Status.CLOSED, Status.ABSORBED),
+)
 """All statuses, by the number that stands for each in the tables."""
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from services.console.views.glance import STATUSES, Listed, ends_of
 from services.console.views.hours import count_delays
 from shared.core.records import Side
+from shared.core.words import Status
 from shared.io.envelope import Stored
 from shared.rules.searching import folded, identifiers, words_of
 
@@ -45,7 +46,7 @@ INDEXES: Final = {
 }
 """Made after the rows where the tables are filled anew; the last one shows that all are there."""
 LAST: Final = "pairs_newest"
-SHOWN: Final = ("in_sync", "pending", "failing", "excluded")
+SHOWN: Final = (Status.IN_SYNC, Status.PENDING, Status.FAILING, Status.EXCLUDED)
 SHOWN_CODES: Final = len(SHOWN)
 """Statuses below this number are listed."""
 _NAME: Final = 40
@@ -143,7 +144,7 @@ def oldest_pending(database: sqlite3.Connection) -> dict[str, int]:
     first = "SELECT min(changed_ms) FROM pairs WHERE sync = ? AND status = ? AND reason = ?"
     rows = database.execute(
         "SELECT name, sync, status, reason FROM tallies JOIN names ON names.id = sync WHERE n > 0 AND status = ?",
-        (STATUSES.index("pending"),),
+        (STATUSES.index(Status.PENDING),),
     ).fetchall()
     found: dict[str, int] = {}
     for name, *place in rows:
@@ -173,7 +174,7 @@ def holding(database: sqlite3.Connection, sync: str, side: Side, record: str) ->
     return database.execute(
         f"SELECT state FROM told JOIN pairs ON pairs.id = told.id JOIN names ON names.id = pairs.sync"  # noqa: S608 - one of two columns
         f" WHERE {column} = ? AND names.name = ? ORDER BY status = ? LIMIT 1",
-        (record, sync, STATUSES.index("absorbed")),
+        (record, sync, STATUSES.index(Status.ABSORBED)),
     ).fetchall()
 
 

@@ -9,6 +9,7 @@ import htpy as h
 from htpy import Element, Node
 
 from services.console.web.assets import ASSETS
+from shared.core.words import Status
 
 Tone: TypeAlias = Literal["ok", "wait", "bad", "off", "warn", "info"]
 
@@ -22,15 +23,15 @@ class Mark(NamedTuple):
 
 
 STATUS: Final[Mapping[str, Mark]] = {
-    "failing": Mark("Failing", "alert", "bad"),
-    "pending": Mark("Pending", "clock", "wait"),
-    "excluded": Mark("Excluded", "minus", "off"),
-    "in_sync": Mark("In sync", "check", "ok"),
+    Status.FAILING: Mark(Status.FAILING.sentence, "alert", "bad"),
+    Status.PENDING: Mark(Status.PENDING.sentence, "clock", "wait"),
+    Status.EXCLUDED: Mark(Status.EXCLUDED.sentence, "minus", "off"),
+    Status.IN_SYNC: Mark(Status.IN_SYNC.sentence, "check", "ok"),
 }
 OTHER_STATUS: Final[Mapping[str, Mark]] = {
-    "hidden": Mark("Not shown", "minus", "off"),
-    "closed": Mark("Deleted", "minus", "off"),
-    "absorbed": Mark("Moved", "minus", "off"),
+    Status.HIDDEN: Mark(Status.HIDDEN.sentence, "minus", "off"),
+    Status.CLOSED: Mark(Status.CLOSED.sentence, "minus", "off"),
+    Status.ABSORBED: Mark(Status.ABSORBED.sentence, "minus", "off"),
 }
 """States of pairs that no list shows."""
 
