@@ -180,6 +180,15 @@ class Preferences(Frozen):
     """Columns of the list of records beside the name, from the left; None for all in their order."""
 
 
+class Retention(Frozen):
+    """For how many days an installation keeps what it tells, as an admin has decided; None: as the settings say."""
+
+    history_days: int | None = None
+    health_days: int | None = None
+    activity_days: int | None = None
+    exports_days: int | None = None
+
+
 class AccessDoc(Frozen):
     """One document on the `access` topic; exactly one part is set. A tombstone removes it.
 
@@ -204,3 +213,4 @@ class AccessDoc(Frozen):
     preferences: Preferences | None = None
     alert: Alert | None = None
     standing: AlertStanding | None = None
+    retention: Retention | None = None

@@ -1,15 +1,13 @@
 """Lists that people want as files: what was asked for, how far it is, and the file itself, in chunks."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
 from shared.core.records import Frozen
 
 ExportFormat: TypeAlias = Literal["csv", "xlsx", "jsonl"]
-KEPT_MS: Final = 24 * 3_600_000
-"""How long a file can be downloaded."""
 
 
 class Export(Frozen):

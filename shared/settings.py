@@ -21,6 +21,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.topics import Kept
+
 PREFIX: Final = "SYNCLINE_"
 _FILE: Final = "_FILE"
 _SECRETS_DIR: Final = "SYNCLINE_SECRETS_DIR"
@@ -149,17 +151,17 @@ class Settings(BaseSettings):
     apps: Names = ("hubspot", "carddav")
     """Apps of this installation; each has its own topics of writes."""
     history_days: int = Field(default=90, ge=1, le=3650)
-    """Days for which it can be seen what was decided about a record, with old and new values. When it changes,
-    `python -m shared.io.kafka_topics` tells Kafka."""
+    """Days for which it can be seen what was decided about a record, with old and new values, where no
+    admin has decided. The console tells Kafka."""
     health_days: int = Field(default=90, ge=1, le=3650)
-    """Days for which it can be seen how everything stood, hour by hour. When it changes,
-    `python -m shared.io.kafka_topics` tells Kafka."""
+    """Days for which it can be seen how everything stood, hour by hour, where no admin has decided. The console
+    tells Kafka."""
     console_calls_per_minute: int = Field(default=1_200, ge=0, le=1_000_000)
     """Calls that one token of the API, or one session of the pages, may make a minute, at all consoles together. What
     is dear, such as a job, a file or a question to an app, counts as several. `0`: as many as anybody likes."""
     activity_days: int = Field(default=365, ge=1, le=3650)
-    """Days for which the console's activity log tells who did what. When it changes, `python -m
-    shared.io.kafka_topics` tells Kafka."""
+    """Days for which the console's activity log tells who did what, where no admin has decided. The console
+    tells Kafka."""
     backfill_share: float = Field(default=0.99, gt=0, le=1)
     """Share of an account's quota that first syncs and resyncs may use while nothing live waits."""
     watchdog_s: float = Field(default=60.0, ge=5)
@@ -171,6 +173,11 @@ class Settings(BaseSettings):
     """Seconds to finish the work in hand after SIGTERM."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important line that is logged."""
+
+    @property
+    def kept(self) -> Kept:
+        """Return for how many days things are kept where no admin has decided."""
+        return Kept(history_days=self.history_days, health_days=self.health_days, activity_days=self.activity_days)
 
     @property
     def instance_id(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shared import exports, messages
+from shared.access import Retention
 from shared.core.pairs import is_newer_word
 
 M = TypeVar("M", bound=BaseModel)
@@ -16,10 +17,30 @@ DAY_MS: Final = 86_400_000
 HISTORY_DAYS: Final = 90
 HEALTH_DAYS: Final = 90
 ACTIVITY_DAYS: Final = 365
+EXPORTS_DAYS: Final = 1
+RETENTION_KEY: Final = "retention:installation"
+"""Where `access` holds what an admin has decided of all of these."""
 HYDRATE_GROUP: Final = "hydrate"
 """Consumer group of ingest."""
 MATCHER_GROUP: Final = "matcher"
 """Consumer group of match and resolve; snapshots and rebuilds read how far it has committed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """For how many days an installation keeps what it tells."""
+
+    history_days: int = HISTORY_DAYS
+    health_days: int = HEALTH_DAYS
+    activity_days: int = ACTIVITY_DAYS
+    exports_days: int = EXPORTS_DAYS
+
+    def decided(self, retention: Retention | None) -> "Kept":
+        """Return the days that count where an admin has decided some of them."""
+        return self if retention is None else replace(self, **retention.model_dump(include=_KEPT, exclude_none=True))
+
+
+_KEPT: Final = {"history_days", "health_days", "activity_days", "exports_days"}
 
 
 class UnreadableMessage(Exception):  # noqa: N818 - a fact about the message; its handler parks it
@@ -147,7 +168,7 @@ HISTORY: Final = Topic(
     retention_ms=HISTORY_DAYS * DAY_MS,
     partitions=None,
     doc="What steps decided, by pair and revision; values are sealed under a key that the pair's state holds. "
-    "Kept for `SYNCLINE_HISTORY_DAYS`.",
+    "Kept for `SYNCLINE_HISTORY_DAYS`, or as an admin decides.",
 )
 SETUPS: Final = Topic(
     name="setups",
@@ -198,7 +219,7 @@ ACTIVITY: Final = Topic(
     cleanup="delete",
     retention_ms=ACTIVITY_DAYS * DAY_MS,
     partitions=1,
-    doc="Who did what, and when, with what changed by it. Kept for `SYNCLINE_ACTIVITY_DAYS`.",
+    doc="Who did what, and when, with what changed by it. Kept for `SYNCLINE_ACTIVITY_DAYS`, or as an admin decides.",
 )
 CURSORS: Final = Topic(
     name="cursors",
@@ -246,7 +267,8 @@ HEALTH: Final = Topic(
     cleanup="delete",
     retention_ms=HEALTH_DAYS * DAY_MS,
     partitions=1,
-    doc="How a sync or a connection stood in an hour that is over. Kept for `SYNCLINE_HEALTH_DAYS`.",
+    doc="How a sync or a connection stood in an hour that is over. Kept for `SYNCLINE_HEALTH_DAYS`, or as an admin "
+    "decides.",
 )
 EXPORTS: Final = Topic(
     name="exports",
@@ -310,16 +332,20 @@ def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
     )
 
 
-def catalogue(
-    apps: tuple[str, ...],
-    history_days: int = HISTORY_DAYS,
-    health_days: int = HEALTH_DAYS,
-    activity_days: int = ACTIVITY_DAYS,
-) -> tuple[Topic[Any], ...]:
+def kept_topics(kept: Kept) -> tuple[Topic[Any], ...]:
+    """List the topics whose days are decided for an installation, with these days."""
+    return (
+        replace(HISTORY, retention_ms=kept.history_days * DAY_MS),
+        replace(HEALTH, retention_ms=kept.health_days * DAY_MS),
+        replace(ACTIVITY, retention_ms=kept.activity_days * DAY_MS),
+        # A file that is made in the last moment of the day before can be downloaded as long as any other.
+        replace(EXPORT_CHUNKS, retention_ms=(kept.exports_days + 1) * DAY_MS),
+    )
+
+
+def catalogue(apps: tuple[str, ...], kept: Kept | None = None) -> tuple[Topic[Any], ...]:
     """List every topic of an installation with these apps, which keeps what it tells of them for so many days."""
-    health = replace(HEALTH, retention_ms=health_days * DAY_MS)
-    history = replace(HISTORY, retention_ms=history_days * DAY_MS)
-    activity = replace(ACTIVITY, retention_ms=activity_days * DAY_MS)
+    history, health, activity, chunks = kept_topics(kept or Kept())
     per_app = tuple(writes(app, backfill=backfill) for app in apps for backfill in (False, True))
     return (
         NOTICES,
@@ -336,7 +362,7 @@ def catalogue(
         PARKED_DECISIONS,
         health,
         EXPORTS,
-        EXPORT_CHUNKS,
+        chunks,
         *LATER.values(),
         *per_app,
     )

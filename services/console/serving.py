@@ -1,5 +1,7 @@
 """Wires the console as a service: the views, and the API and pages that answer from them."""
 
+import threading
+
 from services.console.access import first_admin
 from services.console.access.authentication import Access
 from services.console.access.passwords import Passwords
@@ -16,6 +18,7 @@ from services.console.use.connections import Connections
 from services.console.use.exports import Exporting
 from services.console.use.installation import Installation
 from services.console.use.mailing import Mailing
+from services.console.use.retention import Keeping
 from services.console.use.single_sign_on import SingleSignOn
 from services.console.views.following import Follower, states_from
 from services.console.views.gauges import Gauges
@@ -28,6 +31,7 @@ from shared.io.feed_notes import RedisFeedNotes
 from shared.io.following import TopicFollower
 from shared.io.hooks import make_hook
 from shared.io.kafka_reader import read_to_end
+from shared.io.kafka_topics import KafkaRetention
 from shared.io.mail import make_post
 from shared.io.once import RedisOnce
 from shared.io.openid import make_open_id
@@ -48,7 +52,12 @@ def wire(service: Service) -> None:
     if settings.console_token is None or not settings.console_token.get_secret_value():
         raise SettingsError("SYNCLINE_CONSOLE_TOKEN is not set: choose a long random text, which opens the console")
     views = Views(settings.data_dir / "views.sqlite")
-    follower = Follower(settings, views)
+    people = People()
+    followed = TopicFollower(settings, topics.ACCESS, people)
+    # Until it is known what an admin has decided, nothing is forgotten.
+    follower = Follower(
+        settings, views, lambda: settings.kept.decided(people.retention()) if followed.caught_up.is_set() else None
+    )
     service.health.require("views", lambda: "" if follower.caught_up.is_set() else "the journal is still being read")
     service.start("views", follower.run)
     jobs_read = service.follow_jobs()
@@ -78,8 +87,6 @@ def wire(service: Service) -> None:
     )
     views.watchers.append(installation.events.take)
     service.start("events", installation.events.run)
-    people = People()
-    followed = TopicFollower(settings, topics.ACCESS, people)
     service.start("access-followed", followed.run)
     service.health.require("access", lambda: "" if followed.caught_up.is_set() else "the users are still being read")
     passwords = Passwords(vault)
@@ -89,6 +96,7 @@ def wire(service: Service) -> None:
     attempts = RedisAttempts(client, service.clock)
     single_sign_on = SingleSignOn(accounts, vault, once, make_open_id(settings, service.clock))
     mailing = Mailing(accounts, vault, make_post(settings))
+    keeping = Keeping(accounts, settings.kept, KafkaRetention(settings))
     teller = Teller(mailing, vault, make_hook(settings))
     access = Access(
         settings.console_token.get_secret_value(),
@@ -99,6 +107,7 @@ def wire(service: Service) -> None:
         mailing,
         Alerts(teller),
         Limits(RedisRates(client, service.clock), settings.console_calls_per_minute),
+        keeping,
     )
     run = web_server(
         make_site(installation, access, settings.console_names),
@@ -113,7 +122,7 @@ def wire(service: Service) -> None:
         service.bus,
         service.clock,
         standing=installation.connection,
-        days=settings.health_days,
+        days=lambda: keeping.kept.health_days,
         ready=follower.caught_up.is_set,
     )
     service.start("health", keeper.run)
@@ -123,8 +132,10 @@ def wire(service: Service) -> None:
         ready=lambda: follower.caught_up.is_set() and exports_followed.caught_up.is_set(),
         name=settings.instance_id,
         mailing=mailing,
+        kept_ms=lambda: keeping.kept.exports_days * topics.DAY_MS,
     )
     service.start("exports", exporter.run)
+    service.start("retention", lambda stop: _tell_kafka(keeping, followed.caught_up, stop))
     watch = AlertWatch(
         installation,
         teller,
@@ -135,3 +146,10 @@ def wire(service: Service) -> None:
     service.start("alerts", watch.run)
     gauges = Gauges(views, service.setups, service.metrics, service.clock, installation.connection)
     service.start("gauges", gauges.run)
+
+
+def _tell_kafka(keeping: Keeping, read: threading.Event, stop: threading.Event) -> None:
+    """Tell Kafka how long things are kept, once it is read what an admin has decided."""
+    while not stop.is_set():
+        if read.wait(1.0):
+            keeping.run(stop)

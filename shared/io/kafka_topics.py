@@ -6,7 +6,8 @@ are brought to what the catalogue says. Running it twice changes nothing.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -14,12 +15,14 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from shared.access import Retention
 from shared.io.envelope import limit_of
 from shared.io.kafka import client_config
 from shared.io.kafka_client import make_client
+from shared.io.kafka_reader import TopicReader
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings, SettingsError, load
-from shared.topics import DAY_MS, Topic, catalogue
+from shared.topics import ACCESS, DAY_MS, RETENTION_KEY, Topic, catalogue
 
 _BOOTSTRAP_MS: Final = 10_000
 """How long brokers may take to answer for the first time."""
@@ -91,21 +94,74 @@ def plan(topics: Sequence[Topic[Any]], settings: Settings, existing: Mapping[str
 
 def create_topics(settings: Settings, topics: Sequence[Topic[Any]], *, apply: bool = True) -> list[Action]:
     """Create and configure topics, or only say what would be done; raises `BusUnavailable`."""
+    with _admin(settings, "the topics could not be created") as admin:
+        described = admin.describe_topics([topic.name for topic in topics])
+        existing = {row["name"]: len(row["partitions"]) for row in described if row["error_code"] == 0}
+        actions = plan(topics, settings, existing, admin)
+        if apply:
+            _apply(admin, actions)
+        return actions
+
+
+@contextmanager
+def _admin(settings: Settings, failed: str) -> Iterator[Any]:
+    """Offer a client that administers the brokers; raises `BusUnavailable`, which begins with what has failed."""
     try:
         admin = make_client(
             KafkaAdminClient, **client_config(settings), request_timeout_ms=30_000, bootstrap_timeout_ms=_BOOTSTRAP_MS
         )
         try:
-            described = admin.describe_topics([topic.name for topic in topics])
-            existing = {row["name"]: len(row["partitions"]) for row in described if row["error_code"] == 0}
-            actions = plan(topics, settings, existing, admin)
-            if apply:
-                _apply(admin, actions)
-            return actions
+            yield admin
         finally:
             admin.close()
     except KafkaError as error:
-        raise BusUnavailable(f"the topics could not be created: {error!r}") from error
+        raise BusUnavailable(f"{failed}: {error!r}") from error
+
+
+class KafkaRetention:
+    """How long the brokers keep topics (`shared.io.ports.KeptTopics`).
+
+    Args:
+        settings: Where Kafka is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def held_ms(self, names: Sequence[str]) -> Mapping[str, int]:
+        """Return for how long topics are kept now, in milliseconds; raises `BusUnavailable`."""
+        with _admin(self._settings, "Kafka does not say how long it keeps topics") as admin:
+            found = _configs(admin, names)
+        return {name: int(row["retention.ms"]) for name, row in found.items()}
+
+    def keep(self, topics: Sequence[Topic[Any]]) -> Sequence[str]:
+        """Have topics kept as long as they say; returns those that were not. Raises `BusUnavailable`."""
+        with _admin(self._settings, "Kafka does not take how long it is to keep topics") as admin:
+            held, changed = _configs(admin, [topic.name for topic in topics]), []
+            for topic in topics:
+                wanted = configs_of(topic, self._settings.kafka_replication)
+                new = {name: wanted[name] for name in ("retention.ms", "segment.ms") if name in wanted}
+                if any(held[topic.name].get(name) != value for name, value in new.items()):
+                    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=new)])
+                    changed.append(topic.name)
+        return changed
+
+
+def wanted_topics(settings: Settings) -> tuple[Topic[Any], ...]:
+    """List the topics of an installation, kept as long as is decided there; raises `BusUnavailable`."""
+    (access,) = create_topics(settings, [ACCESS], apply=False)
+    decided = None if access.kind == "create" else decided_retention(settings)
+    return catalogue(settings.apps, settings.kept.decided(decided))
+
+
+def decided_retention(settings: Settings) -> Retention | None:
+    """Return what an admin has decided of how long things are kept; raises `BusUnavailable`."""
+    found: Retention | None = None
+    with TopicReader(settings, ACCESS, unreadable=lambda _item, _error: None) as reader:
+        for stored in reader.read_to_end():
+            if stored.key == RETENTION_KEY:
+                found = stored.message.retention if stored.message is not None else None
+    return found
 
 
 def _apply(admin: Any, actions: Sequence[Action]) -> None:
@@ -155,8 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     try:
         settings = load(**{name: value for name, value in named.items() if value is not None})
-        wanted = catalogue(settings.apps, settings.history_days, settings.health_days, settings.activity_days)
-        actions = create_topics(settings, wanted, apply=not given.plan)
+        actions = create_topics(settings, wanted_topics(settings), apply=not given.plan)
     except (SettingsError, BusUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1

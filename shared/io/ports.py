@@ -86,6 +86,18 @@ async def one_by_one(works: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> l
     return [await work() for work in works]
 
 
+class KeptTopics(Protocol):
+    """Tells the brokers how long they are to keep topics."""
+
+    def held_ms(self, names: Sequence[str]) -> Mapping[str, int]:
+        """Return for how long topics are kept now, in milliseconds; raises `BusUnavailable`."""
+        ...
+
+    def keep(self, topics: Sequence[Topic[Any]]) -> Sequence[str]:
+        """Have topics kept as long as they say; returns those that were not. Raises `BusUnavailable`."""
+        ...
+
+
 class Clock(Protocol):
     """Tells the time."""
 

@@ -122,7 +122,13 @@ class Keeping:
             return {"state": self.state if row.id == RIGHT else "running"}
 
         keeper = HealthKeeper(
-            views, self.desk.setups, self.desk.bus, self.desk.clock, standing=standing, days=90, ready=lambda: True
+            views,
+            self.desk.setups,
+            self.desk.bus,
+            self.desk.clock,
+            standing=standing,
+            days=lambda: 90,
+            ready=lambda: True,
         )
         self.consoles.append((views, keeper))
         return views

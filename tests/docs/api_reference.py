@@ -16,7 +16,7 @@ _SOURCES: Final = Path(__file__).parents[2] / "services" / "console"
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document; nothing needs to run for it."""
-    nothing: Any = SimpleNamespace(accounts=None, tokens=None, mailing=None, alerts=None)
+    nothing: Any = SimpleNamespace(accounts=None, tokens=None, mailing=None, alerts=None, keeping=None)
     return describe(make_app(nothing, nothing))
 
 

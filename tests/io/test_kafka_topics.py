@@ -12,10 +12,26 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.access import AccessDoc, Retention
+from shared.io.clock import SystemClock
 from shared.io.kafka import partition_of
-from shared.io.kafka_topics import configs_of, create_topics, main
+from shared.io.kafka_producer import KafkaBus
+from shared.io.kafka_topics import KafkaRetention, configs_of, create_topics, main
+from shared.io.ports import Outbound, run_blocking
+from shared.metrics import Metrics
 from shared.settings import load
-from shared.topics import ACTIVITY, HISTORY, NOTICES, PAIR_STATE, PARKED, catalogue
+from shared.topics import (
+    ACCESS,
+    ACTIVITY,
+    HISTORY,
+    NOTICES,
+    PAIR_STATE,
+    PARKED,
+    RETENTION_KEY,
+    Kept,
+    catalogue,
+    kept_topics,
+)
 
 
 @given(st.text(min_size=1, max_size=80), st.integers(min_value=1, max_value=64))
@@ -35,10 +51,10 @@ def test_compacted_topics_keep_their_keys_and_others_their_days() -> None:
 
 def test_the_history_is_kept_as_long_as_the_setting_says() -> None:
     """A quarter of a year where nothing is said; all else keeps its own days."""
-    assert [configs_of(one, 1).get("retention.ms") for one in catalogue((), 7) if one.name == "history"] == [
-        str(7 * 86_400_000)
-    ]
-    assert [configs_of(one, 1) for one in catalogue((), 7) if one.name != "history"] == [
+    assert [
+        configs_of(one, 1).get("retention.ms") for one in catalogue((), Kept(history_days=7)) if one.name == "history"
+    ] == [str(7 * 86_400_000)]
+    assert [configs_of(one, 1) for one in catalogue((), Kept(history_days=7)) if one.name != "history"] == [
         configs_of(one, 1) for one in catalogue(()) if one.name != "history"
     ]
     assert load().history_days * 86_400_000 == HISTORY.retention_ms
@@ -46,7 +62,7 @@ def test_the_history_is_kept_as_long_as_the_setting_says() -> None:
 
 def test_the_activity_log_is_kept_as_long_as_the_setting_says() -> None:
     """A year where nothing is said."""
-    (log,) = [one for one in catalogue((), activity_days=30) if one.name == "activity"]
+    (log,) = [one for one in catalogue((), Kept(activity_days=30)) if one.name == "activity"]
     assert configs_of(log, 1)["retention.ms"] == str(30 * 86_400_000)
     assert load().activity_days * 86_400_000 == ACTIVITY.retention_ms
 
@@ -115,3 +131,37 @@ def test_faust_s_producer_puts_keys_where_ours_does(kafka: Any) -> None:
 
     for key, partition in asyncio.run(send()).items():
         assert partition == partition_of(key, 7)
+
+
+@pytest.mark.server
+def test_what_an_admin_has_decided_counts_for_the_brokers_and_the_command(
+    kafka: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told while everything runs; the command, which an update runs, brings nothing back to the settings."""
+    suffix = uuid.uuid4().hex[:8]
+
+    def own(kept: Kept) -> list[Any]:
+        return [dataclasses.replace(one, name=f"{one.name}-{suffix}") for one in kept_topics(kept)]
+
+    access = dataclasses.replace(ACCESS, name=f"access-{suffix}")
+    monkeypatch.setattr("shared.io.kafka_topics.ACCESS", access)
+    monkeypatch.setattr("shared.io.kafka_topics.catalogue", lambda _apps, kept: [access, *own(kept)])
+    settings = load(kafka_bootstrap=kafka.bootstrap, kafka_replication=1)
+    arguments = ["--bootstrap", kafka.bootstrap, "--replication", "1"]
+    assert main(arguments) == 0
+    retention, names = KafkaRetention(settings), [one.name for one in own(Kept())]
+    assert retention.held_ms(names) == {one.name: one.retention_ms for one in own(Kept())}
+    assert retention.keep(own(Kept())) == []
+    decided = Retention(history_days=7, exports_days=1)
+    assert retention.keep(own(Kept().decided(decided))) == [names[0]]
+    bus = KafkaBus(settings, source="test", clock=SystemClock(), metrics=Metrics(), setups=lambda: 0)
+    run_blocking(bus.publish([Outbound(topic=access, key=RETENTION_KEY, message=AccessDoc(retention=decided))]))
+    bus.close()
+    for _ in range(50):  # a broker tells a new configuration a moment after it took it
+        if retention.held_ms(names)[names[0]] == 7 * 86_400_000:
+            break
+        time.sleep(0.1)
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert "configure" not in capsys.readouterr().out
+    assert retention.held_ms(names)[names[0]] == 7 * 86_400_000

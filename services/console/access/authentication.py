@@ -16,6 +16,7 @@ from services.console.use.alerts import Alerts
 from services.console.use.callers import Caller
 from services.console.use.mailing import Mailing
 from services.console.use.problems import Problem
+from services.console.use.retention import Keeping
 from services.console.use.single_sign_on import Arrived, SingleSignOn
 from services.console.use.tokens import Tokens
 from shared.io.attempts import Attempts, Lane
@@ -40,6 +41,7 @@ class Access:
         mailing: By which mail is sent.
         alerts: What admins are told of.
         limits: How often somebody may ask.
+        keeping: How long things are kept.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Access:
         mailing: Mailing,
         alerts: Alerts,
         limits: Limits,
+        keeping: Keeping,
     ) -> None:
         self.token = token
         self.clock = clock
@@ -62,6 +65,7 @@ class Access:
         self.mailing = mailing
         self.alerts = alerts
         self.limits = limits
+        self.keeping = keeping
 
     def now_ms(self) -> int:
         """Return the time by which sessions are judged."""

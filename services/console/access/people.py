@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.access import Alert, AlertStanding, MailServer
+from shared.access import Alert, AlertStanding, MailServer, Retention
 from shared.messages import (
     AccessDoc,
     ApiToken,
@@ -19,6 +19,7 @@ from shared.messages import (
     SignInProvider,
     User,
 )
+from shared.topics import RETENTION_KEY
 
 _PATIENCE_S: Final = 2.0
 _REMEMBERED: Final = 1000
@@ -204,6 +205,12 @@ class People:
         """List how what alerts watch stands."""
         found = [doc.standing for doc in list(self._docs["standing"].values()) if doc.standing is not None]
         return sorted(found, key=lambda row: (row.alert, row.about))
+
+    def retention(self) -> Retention | None:
+        """Return for how many days things are kept, where an admin has decided."""
+        kind, _, name = RETENTION_KEY.partition(":")
+        doc = self._docs[kind].get(name)
+        return doc.retention if doc else None
 
     # Tokens
 

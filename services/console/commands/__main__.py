@@ -146,9 +146,9 @@ def _jobs(service: "Service", given: argparse.Namespace) -> int:
 
 
 def _people(service: "Service", given: argparse.Namespace) -> int:
-    from services.console.commands import alerts, mail, people, sign_in  # noqa: PLC0415
+    from services.console.commands import alerts, mail, people, retention, sign_in  # noqa: PLC0415
 
-    runs = {"sign-in": sign_in.run, "mail": mail.run, "alerts": alerts.run}
+    runs = {"sign-in": sign_in.run, "mail": mail.run, "alerts": alerts.run, "retention": retention.run}
     return runs.get(given.command, people.run)(service, given)
 
 
@@ -168,7 +168,7 @@ def _following(service: "Service", given: argparse.Namespace) -> int:
 
 _BY_SERVERS: Final = {
     "authorize": _authorize, "delete": _delete, "jobs": _jobs, "tail": _following, "trace": _following,
-    "users": _people, "tokens": _people, "sign-in": _people, "mail": _people, "alerts": _people,
+    "users": _people, "tokens": _people, "sign-in": _people, "mail": _people, "alerts": _people, "retention": _people,
     "plan": _file, "apply": _file, "export-settings": _file,
 }  # fmt: skip
 """Commands that read Kafka and Redis themselves."""

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from services.console.commands.calling import Calls, NoAnswerError
 from services.console.setups.discovery import Apps
@@ -12,13 +12,14 @@ from shared import findings
 from shared.core.syncs import Connection
 from shared.findings import Finding
 from shared.io.examining import kafka_findings, redis_findings
+from shared.io.kafka_topics import wanted_topics
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.reaching import Unreachable, reach, settings_for_command
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 from shared.rules.errors import CODES
 from shared.settings import PREFIX, Settings, SettingsError
-from shared.topics import catalogue
+from shared.topics import Topic, catalogue
 
 DISK_MIB: Final = 1000
 """What the console's views of a million records take, with some room."""
@@ -68,8 +69,7 @@ def examine() -> Iterator[Finding]:
     service, trouble = _reached(settings) if findings.works(redis) else (None, None)
     try:
         apps = sorted({row.app for row in service.setups.connections()}) if service is not None else []
-        wanted = catalogue(settings.apps, settings.history_days, settings.health_days, settings.activity_days)
-        kafka = list(kafka_findings(settings, wanted, apps))
+        kafka = list(kafka_findings(settings, _topics(settings), apps))
         yield from kafka
         if trouble is not None and findings.works(kafka):
             yield trouble
@@ -79,6 +79,14 @@ def examine() -> Iterator[Finding]:
     finally:
         if service is not None:
             service.close()
+
+
+def _topics(settings: Settings) -> tuple[Topic[Any], ...]:
+    """List the topics that there should be; while Kafka is away, as the settings alone have them."""
+    try:
+        return wanted_topics(settings)
+    except BusUnavailable:
+        return catalogue(settings.apps, settings.kept)
 
 
 def _reached(settings: Settings) -> tuple[Service | None, Finding | None]:

@@ -49,18 +49,7 @@ def add_parsers(commands: Any) -> None:
     )
     what.add_parser("test", help="send a mail to see whether that works").add_argument("to", help="an address")
     what.add_parser("remove", help="send no mail any more")
-    alerts = commands.add_parser("alerts", help="list alerts, show, add, change, try or remove one")
-    add_json(alerts)
-    what = alerts.add_subparsers(dest="what", required=False)
-    what.add_parser("list", help="list all alerts and how they stand (the default)")
-    what.add_parser("show", help="show an alert as a file, without its secret").add_argument("name", help="its id")
-    add = what.add_parser("add", help="add what a file says")
-    add.add_argument("file", type=Path, help="YAML, as show prints it, and the secret")
-    change = what.add_parser("change", help="change an alert to what a file says")
-    change.add_argument("name", help="its id")
-    change.add_argument("file", type=Path, help="YAML, as show prints it; without a secret, the one that stands stays")
-    what.add_parser("test", help="tell all whom an alert tells that it works").add_argument("name", help="its id")
-    what.add_parser("remove", help="remove an alert").add_argument("name", help="its id")
+    _add_watching(commands)
     sign_in = commands.add_parser("sign-in", help="show by which provider people sign in, change or remove it")
     add_json(sign_in)
     what = sign_in.add_subparsers(dest="what", required=False)
@@ -77,3 +66,26 @@ def add_parsers(commands: Any) -> None:
     what.add_parser("unlink", help="let a user of the provider be a user alone again").add_argument(
         "user", help="its id"
     )
+
+
+def _add_watching(commands: Any) -> None:
+    """Add the commands about alerts and about how long things are kept."""
+    alerts = commands.add_parser("alerts", help="list alerts, show, add, change, try or remove one")
+    add_json(alerts)
+    what = alerts.add_subparsers(dest="what", required=False)
+    what.add_parser("list", help="list all alerts and how they stand (the default)")
+    what.add_parser("show", help="show an alert as a file, without its secret").add_argument("name", help="its id")
+    add = what.add_parser("add", help="add what a file says")
+    add.add_argument("file", type=Path, help="YAML, as show prints it, and the secret")
+    change = what.add_parser("change", help="change an alert to what a file says")
+    change.add_argument("name", help="its id")
+    change.add_argument("file", type=Path, help="YAML, as show prints it; without a secret, the one that stands stays")
+    what.add_parser("test", help="tell all whom an alert tells that it works").add_argument("name", help="its id")
+    what.add_parser("remove", help="remove an alert").add_argument("name", help="its id")
+    kept = commands.add_parser("retention", help="show for how many days things are kept, or change it")
+    add_json(kept)
+    for name, what in (
+        ("history", "what was decided about records"), ("health", "how everything stood"), ("activity", "who did what"),
+        ("exports", "files of lists"),
+    ):  # fmt: skip
+        kept.add_argument(f"--{name}-days", type=int, metavar="DAYS", help=f"{what}; 0 for as long as usual")

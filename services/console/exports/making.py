@@ -20,7 +20,7 @@ from services.console.use.exports import Exporting, place_of
 from services.console.use.installation import Installation
 from services.console.use.mailing import Mailing
 from shared import logs, topics
-from shared.exports import KEPT_MS, Export, ExportChunk, ExportDoc, ExportFile, ExportProgress
+from shared.exports import Export, ExportChunk, ExportDoc, ExportFile, ExportProgress
 from shared.io.erasable import seal_bytes
 from shared.io.once import Once
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
@@ -50,15 +50,24 @@ class Exporter:
         ready: Tells whether the views have read everything once: before, a list is not whole.
         name: Names this console.
         mailing: Tells whoever asked when a file is ready.
+        kept_ms: Returns for how long a file is kept.
     """
 
     def __init__(
-        self, console: Installation, once: Once, *, ready: Callable[[], bool], name: str, mailing: Mailing
+        self,
+        console: Installation,
+        once: Once,
+        *,
+        ready: Callable[[], bool],
+        name: str,
+        mailing: Mailing,
+        kept_ms: Callable[[], int],
     ) -> None:
         self._console = console
         self._once = once
         self._ready = ready
         self._mailing = mailing
+        self._kept_ms = kept_ms
         self._name = f"{name}:{secrets.token_hex(4)}"
         self._swept_ms = 0
         self._ended: set[tuple[str, int]] = set()
@@ -168,7 +177,7 @@ class Exporter:
             raise _Stopped
 
     def _end(self, export: Export, file: ExportFile) -> None:
-        ended = file.model_copy(update={"at_ms": self._now_ms, "until_ms": self._now_ms + KEPT_MS})
+        ended = file.model_copy(update={"at_ms": self._now_ms, "until_ms": self._now_ms + self._kept_ms()})
         self._publish([_document(f"file:{file.export}", ExportDoc(file=ended))])
         self._ended.add(_making(export))
 

@@ -24,6 +24,7 @@ from services.console.rest.mail import add_mail
 from services.console.rest.own import add_own
 from services.console.rest.parked import add_parked
 from services.console.rest.records import add_records
+from services.console.rest.retention import add_retention
 from services.console.rest.sign_in import add_sign_in
 from services.console.rest.standing import add_standing
 from services.console.rest.versions import check_takes_versions, seen_by, unchanged
@@ -85,6 +86,7 @@ def routes(api: Installation, access: Access) -> APIRouter:
     add_events(router, api, access, who)
     add_own(router, access, who)
     add_alerts(router, access)
+    add_retention(router, access)
     return router
 
 

@@ -38,6 +38,7 @@ DEEDS: Final[Mapping[str, str]] = {
     "provider.changed": "changed by which provider people sign in",
     "mail.changed": "changed by which server mail is sent",
     "mail.removed": "removed the server by which mail is sent",
+    "retention.changed": "changed how long things are kept",
     "alert.added": "added an alert",
     "alert.changed": "changed an alert",
     "alert.removed": "removed an alert",

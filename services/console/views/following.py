@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
 from services.console.views import glance
@@ -13,7 +13,7 @@ from shared.io.envelope import Received, Stored
 from shared.io.kafka_reader import AT_ONCE, TopicReader
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings
-from shared.topics import Topic, UnreadableMessage
+from shared.topics import Kept, Topic, UnreadableMessage
 
 _PAUSE_S: Final = 1.0
 _FORGET_S: Final = 3600.0
@@ -24,11 +24,18 @@ _log = logs.get(__name__)
 
 
 class Follower:
-    """Keeps the views up to date, in the thread that calls `run`."""
+    """Keeps the views up to date, in the thread that calls `run`.
 
-    def __init__(self, settings: Settings, views: Views) -> None:
+    Args:
+        settings: Where Kafka is.
+        views: What is kept.
+        kept: Returns for how many days; None while that is not known, when nothing is forgotten.
+    """
+
+    def __init__(self, settings: Settings, views: Views, kept: Callable[[], Kept | None]) -> None:
         self._settings = settings
         self._views = views
+        self._kept = kept
         self._readers: dict[str, TopicReader[Any]] = {}
         self._trouble = logs.Trouble(_log, "views_not_followed")
         self.caught_up = threading.Event()
@@ -83,12 +90,15 @@ class Follower:
         """Forget now and then what the history forgets as well."""
         if time.monotonic() < self._forget_at:
             return
+        kept = self._kept()
+        if kept is None:
+            return
         self._forget_at = time.monotonic() + _FORGET_S
         now_ms = SystemClock().now_ms()
-        self._views.forget_before(now_ms - self._settings.history_days * topics.DAY_MS)
+        self._views.forget_before(now_ms - kept.history_days * topics.DAY_MS)
         self._views.forget_parked_before(now_ms - topics.PARKED.retention_ms)
-        self._views.forget_activity_before(now_ms - self._settings.activity_days * topics.DAY_MS)
-        self._views.forget_hours_before(now_ms - self._settings.health_days * topics.DAY_MS)
+        self._views.forget_activity_before(now_ms - kept.activity_days * topics.DAY_MS)
+        self._views.forget_hours_before(now_ms - kept.health_days * topics.DAY_MS)
 
     def _open(self, topic: Topic[Any]) -> TopicReader[Any]:
         start = self._views.positions(topic.name)

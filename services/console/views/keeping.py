@@ -33,7 +33,7 @@ class HealthKeeper:
         bus: Where hours are published.
         clock: Wall clock.
         standing: Shows whether a connection runs or is paused, as the API does.
-        days: For how many days hours are kept.
+        days: Returns for how many days hours are kept.
         ready: Tells whether the views have read everything once: before, sums are not complete.
     """
 
@@ -45,7 +45,7 @@ class HealthKeeper:
         clock: Clock,
         *,
         standing: Callable[[Connection], Mapping[str, Any]],
-        days: int,
+        days: Callable[[], int],
         ready: Callable[[], bool],
     ) -> None:
         self._views = views
@@ -92,7 +92,7 @@ class HealthKeeper:
         """Publish what is known better here of the hours before *until*, the last of which has ended just now."""
         found: list[HealthHour] = []
         counts = self._views.counts() if is_at_end else {}
-        for name, hour, sums, covered in self._views.own_hours(until - self._days * DAY_MS):
+        for name, hour, sums, covered in self._views.own_hours(until - self._days() * DAY_MS):
             if hour >= until or (covered is not None and sums.covered_s < covered + _MORE_S):
                 continue
             standing = counts.get(name.removeprefix("sync/"), {}) if hour == until - HOUR_MS else {}

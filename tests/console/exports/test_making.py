@@ -17,7 +17,7 @@ from services.console.use.problems import Problem
 from services.console.use.records import Filter
 from services.console.views.projection import Building
 from shared import topics
-from shared.exports import KEPT_MS, Export, ExportDoc, ExportProgress
+from shared.exports import Export, ExportDoc, ExportProgress
 from shared.io.memory import MemoryBus
 from shared.io.once import MemoryOnce
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
@@ -181,7 +181,7 @@ def test_a_file_lies_in_kafka_sealed_and_is_gone_after_a_day(window: Window) -> 
     asked = window.installation.exports.known.get(name)
     assert asked is not None
     assert asked.export.key.startswith("v1:"), "its key is sealed itself"
-    window.desk.clock.advance(KEPT_MS)
+    window.desk.clock.advance(topics.DAY_MS)
     assert row(window, name)["state"] == "ended"
     with pytest.raises(Problem, match="Its time is over") as caught:
         window.installation.exports.open(name)

@@ -69,6 +69,7 @@ def _twin(window: Window) -> Iterator[tuple[Visitor, FollowedPeople]]:
         shared.mailing,
         shared.alerts,
         shared.limits,
+        shared.keeping,
     )
     followed.settle()
     with serving(make_site(window.installation, access)) as address:

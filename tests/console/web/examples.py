@@ -28,6 +28,7 @@ PAGES: Final = (
     "/objects",
     "/jobs", "/jobs/resync-people.everything", "/exports",
     "/account", "/settings/users", "/settings/sign-in", "/settings/mail", "/settings/alerts", "/settings/tokens",
+    "/settings/retention",
     "/apps", "/apps/ordered", "/connections/hub", "/connections/hub/disconnect",
     "/connections/hub/feeds", "/connections/hub/limits", "/connections/hub/objects",
 )  # fmt: skip
@@ -42,6 +43,7 @@ STATES: Final = (
     "/records?q=nobody",
     "/records/cid",
     "/settings/alerts/fails",
+    "/settings/retention?done=late",
     "/settings/alerts/accounts?done=tested",
     "/records/dan?asked=resync",
     "/parked?state=decided",

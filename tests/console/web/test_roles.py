@@ -49,6 +49,8 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /settings/alerts/{name}": _ALERT,
     "POST /api/v1/alerts": _ALERT | {"mail": ["ann@x.example"]},
     "PUT /api/v1/alerts/{name}": _ALERT | {"mail": ["ann@x.example"]},
+    "POST /settings/retention": {"history_days": "30"},
+    "PUT /api/v1/retention": {"activity_days": 30},
     "PUT /api/v1/sign-in-provider": {"issuer": "https://127.0.0.1", "client_id": "x", "default_role": "viewer"},
     "POST /api/v1/tokens": {"name": "backup"},
     "PUT /api/v1/account/password": {"old": "another long password", "password": "one more long password"},

@@ -17,6 +17,7 @@ from services.console.use.accounts import Accounts
 from services.console.use.alerts import Alerts
 from services.console.use.installation import Installation
 from services.console.use.mailing import Mailing
+from services.console.use.retention import Keeping
 from services.console.use.single_sign_on import SingleSignOn
 from services.console.views.projection import Views
 from shared import topics
@@ -30,10 +31,11 @@ from shared.io.rates import MemoryRates
 from shared.io.ssrf import AddressGuard
 from shared.io.vault import Vault
 from shared.settings import Settings
+from shared.topics import Kept
 from tests.services.console.accounts import connections_of
 from tests.services.console.bench import PORTALS, Bench
 from tests.services.console.files import POST, exports_of
-from tests.services.console.window import TOKEN, FollowedPeople, Window
+from tests.services.console.window import TOKEN, FollowedPeople, MemoryRetention, Window
 from tests.services.desk import Desk, serving
 
 
@@ -67,6 +69,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     single_sign_on = SingleSignOn(accounts, vault, MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock))
     mailing = Mailing(accounts, vault, POST)
     alerts = Alerts(Teller(mailing, vault, make_hook(Settings(allow_private_addresses=("127.0.0.1",)))))
+    keeping = Keeping(accounts, Kept(), MemoryRetention())
     access = Access(
         TOKEN,
         desk.clock,
@@ -76,6 +79,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         mailing,
         alerts,
         Limits(MemoryRates(desk.clock), 0),
+        keeping,
     )
 
     def renew(place: Path) -> Window:
@@ -93,6 +97,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         installation.refused = lambda row: window.paused.get(row.id)
         installation._webhooks = lambda row: window.refused.get(row.id)
         followed.renew(desk)
+        keeping.topics = MemoryRetention()
         accounts.once, accounts._noted = MemoryOnce(desk.clock), {}
         single_sign_on.once, single_sign_on.calls = MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock)
         access.limits.rates, access.limits.per_minute = MemoryRates(desk.clock), 0

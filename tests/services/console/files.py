@@ -16,6 +16,7 @@ from shared.io.memory import MemoryReader
 from shared.io.once import MemoryOnce, Once
 from shared.io.vault import Vault
 from shared.settings import Settings
+from shared.topics import DAY_MS
 from tests.services.desk import Desk
 
 VAULT: Final = Vault([b"k" * 32])
@@ -58,4 +59,11 @@ def exports_of(desk: Desk) -> Exporting:
 
 def exporter_of(console: Installation, mailing: Mailing, once: Once | None = None, name: str = "console") -> Exporter:
     """Make what makes the files of an installation, with leases of its own where none are given."""
-    return Exporter(console, once or MemoryOnce(console.clock), ready=lambda: True, name=name, mailing=mailing)
+    return Exporter(
+        console,
+        once or MemoryOnce(console.clock),
+        ready=lambda: True,
+        name=name,
+        mailing=mailing,
+        kept_ms=lambda: DAY_MS,
+    )

@@ -17,6 +17,7 @@ from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
 from shared.settings import Settings
+from shared.topics import Kept
 from tests.services.console.window import Window, linked
 
 
@@ -49,7 +50,7 @@ def tell(window: Window, *pairs: Pair) -> None:
 
 def follow(views: Views, *, until: int) -> None:
     """Follow until so many pairs are listed."""
-    stop, follower = threading.Event(), Follower(Settings(), views)
+    stop, follower = threading.Event(), Follower(Settings(), views, Kept)
     thread = threading.Thread(target=follower.run, args=(stop,))
     thread.start()
     try:

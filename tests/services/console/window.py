@@ -1,6 +1,6 @@
 """The console's API over an installation in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from shared.core.records import Version
 from shared.exports import ExportDoc, ExportFile, ExportProgress
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
-from shared.io.ports import Outbound, run_blocking
+from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from shared.io.tokens import Paused
 from shared.io.webhook_refusals import Refusals
 from shared.messages import Parked, Role, User
@@ -147,6 +147,28 @@ class FollowedPeople:
         del offsets
         for stored in self._reader.poll(0):
             self.people.apply(stored.offset, stored.key, stored.message)
+
+
+class MemoryRetention:
+    """How long the brokers of an installation in memory keep topics."""
+
+    def __init__(self) -> None:
+        self.held = {topic.name: topic.retention_ms for topic in topics.kept_topics(topics.Kept())}
+        self.refuses = ""
+
+    def held_ms(self, names: Sequence[str]) -> Mapping[str, int]:
+        """Return for how long topics are kept."""
+        if self.refuses:
+            raise BusUnavailable(self.refuses)
+        return {name: self.held[name] for name in names}
+
+    def keep(self, topics: Sequence[Topic[Any]]) -> Sequence[str]:
+        """Have topics kept as long as they say."""
+        if self.refuses:
+            raise BusUnavailable(self.refuses)
+        changed = [topic.name for topic in topics if self.held[topic.name] != topic.retention_ms]
+        self.held |= {topic.name: topic.retention_ms for topic in topics}
+        return changed
 
 
 def pair(name: str, status: str = "in_sync", **more: Any) -> Pair:

@@ -22,6 +22,16 @@ _USER: Final[dict[str, Any]] = {
     "subject": None,
     "linked_to": None,
 }
+_KEPT: Final[dict[str, Any]] = {
+    "name": "history_days",
+    "what": "What was decided about records, with old and new values",
+    "days": 30,
+    "usual_days": 90,
+    "decided": True,
+    "topic": "history",
+    "topic_days": 30.0,
+    "state": "applied",
+}
 _TOKEN: Final[dict[str, Any]] = {
     "id": "0c1d2e3f4a5b6c7d",
     "name": "backup",
@@ -107,6 +117,36 @@ class MailTest(Given):
     model_config = examples({"to": "ann@example.com"})
 
     to: str = Field(max_length=254, json_schema_extra={"pattern": f"^{EMAIL.pattern}$"})
+
+
+class KeptRow(Shown):
+    """For how long one thing is kept."""
+
+    model_config = examples(_KEPT)
+
+    name: str
+    """Its field in a change."""
+    what: str
+    days: int
+    """For how many days it is kept."""
+    usual_days: int
+    """For how many days where no admin has decided."""
+    decided: bool
+    """Whether an admin has decided."""
+    topic: str
+    """Where in Kafka it is."""
+    topic_days: float | None
+    """For how many days Kafka keeps the topic now; null where it does not say. Files take a day more."""
+    state: str
+    """`applied`, `differs` while Kafka keeps it otherwise, or `unknown`."""
+
+
+class RetentionShown(Shown):
+    """How long things are kept."""
+
+    model_config = examples({"kept": [_KEPT]})
+
+    kept: list[KeptRow]
 
 
 class Linking(Given):

@@ -43,6 +43,7 @@ PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Sign-in", "person", "/settings/sign-in"),
             Place("Mail", "out", "/settings/mail"),
             Place("Alerts", "warn", "/settings/alerts"),
+            Place("Retention", "clock", "/settings/retention"),
             Place("API tokens", "key", "/settings/tokens"),
         ),
     ),

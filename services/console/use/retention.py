@@ -1,0 +1,125 @@
+"""For how many days things are kept: what an admin decides counts in every console, and Kafka is told at once."""
+
+import threading
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.console.use.accounts import Accounts
+from services.console.use.activity import Did
+from services.console.use.asked import NUMBER
+from shared import logs
+from shared.access import AccessDoc, Retention
+from shared.io.ports import BusUnavailable, KeptTopics
+from shared.topics import DAY_MS, RETENTION_KEY, Kept, kept_topics
+
+LONGEST_DAYS: Final = 3650
+LONGEST_EXPORTS: Final = 30
+_EVERY_S: Final = 600.0
+TITLES: Final = {
+    "history_days": "What was decided about records, with old and new values",
+    "health_days": "How everything stood, hour by hour",
+    "activity_days": "Who did what",
+    "exports_days": "Files of lists",
+}
+"""What is kept, by the name of its days; in the order of `kept_topics`."""
+_log = logs.get(__name__)
+Days = Annotated[int, Field(ge=1, le=LONGEST_DAYS), NUMBER]
+
+
+class Wanted(BaseModel):
+    """For how many days things are kept; null for as long as the settings of the installation say."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"examples": [{"history_days": 30, "activity_days": 730}]},
+    )
+
+    history_days: Days | None = Field(default=None, description="What was decided about records.")
+    health_days: Days | None = Field(default=None, description="How everything stood, hour by hour.")
+    activity_days: Days | None = Field(default=None, description="Who did what.")
+    exports_days: Annotated[int, Field(ge=1, le=LONGEST_EXPORTS), NUMBER] | None = Field(
+        default=None, description="Files of lists, from when they are ready."
+    )
+
+
+class Keeping:
+    """How long an installation keeps what it tells.
+
+    Args:
+        accounts: Beside whose documents it is kept.
+        usual: The days where nobody has decided.
+        topics: Tells Kafka.
+    """
+
+    def __init__(self, accounts: Accounts, usual: Kept, topics: KeptTopics) -> None:
+        self._accounts = accounts
+        self._usual = usual
+        self.topics = topics
+
+    @property
+    def kept(self) -> Kept:
+        """Return the days that count."""
+        return self._usual.decided(self._accounts.people.retention())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """List what is kept, for how long, and for how long Kafka keeps it now."""
+        kept, decided = self.kept, self._accounts.people.retention() or Retention()
+        topics = kept_topics(kept)
+        try:
+            held = self.topics.held_ms([topic.name for topic in topics])
+        except BusUnavailable as error:
+            _log.warning("retention_not_known", detail=str(error))
+            held = {}
+        return [
+            {
+                "name": name,
+                "what": title,
+                "days": getattr(kept, name),
+                "usual_days": getattr(self._usual, name),
+                "decided": getattr(decided, name) is not None,
+                "topic": topic.name,
+                "topic_days": held[topic.name] / DAY_MS if topic.name in held else None,
+                "state": _state(held.get(topic.name), topic.retention_ms),
+            }
+            for (name, title), topic in zip(TITLES.items(), topics, strict=True)
+        ]
+
+    def change(self, wanted: Wanted) -> str:
+        """Keep things for so many days from now on; returns why Kafka does not yet, or nothing."""
+        old, before = self._accounts.people.retention() or Retention(), self.kept
+        new = old.model_copy(update={name: getattr(wanted, name) for name in TITLES})
+        if new != old:
+            after = self._usual.decided(new)
+            changes = [(name, str(getattr(before, name)), str(getattr(after, name))) for name in TITLES]
+            did = Did(what="retention.changed", about="retention:installation", changes=changes)
+            self._accounts.store(did, (RETENTION_KEY, AccessDoc(retention=new)))
+        return self.tell_kafka()
+
+    def tell_kafka(self) -> str:
+        """Have Kafka keep the topics for these days; returns why it does not, or nothing."""
+        try:
+            changed = self.topics.keep(kept_topics(self.kept))
+        except BusUnavailable as error:
+            return str(error)
+        if changed:
+            _log.info("retention_told", topics=list(changed))
+        return ""
+
+    def run(self, stop: threading.Event) -> None:
+        """Tell Kafka now and then until *stop* is set: the console that decided may have died, or Kafka was away."""
+        trouble = logs.Trouble(_log, "retention_not_told")
+        while not stop.is_set():
+            error = self.tell_kafka()
+            if error:
+                trouble.begun(detail=error)
+            else:
+                trouble.over()
+            stop.wait(_EVERY_S)
+
+
+def _state(held_ms: int | None, wanted_ms: int) -> str:
+    if held_ms is None:
+        return "unknown"
+    return "applied" if held_ms == wanted_ms else "differs"
