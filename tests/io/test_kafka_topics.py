@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.access import AccessDoc, Retention
-from shared.io.clock import SystemClock
 from shared.io.kafka import partition_of
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_topics import KafkaRetention, configs_of, create_topics, main
@@ -154,7 +153,7 @@ def test_what_an_admin_has_decided_counts_for_the_brokers_and_the_command(
     assert retention.keep(own(Kept())) == []
     decided = Retention(history_days=7, exports_days=1)
     assert retention.keep(own(Kept().decided(decided))) == [names[0]]
-    bus = KafkaBus(settings, source="test", clock=SystemClock(), metrics=Metrics(), setups=lambda: 0)
+    bus = KafkaBus(settings, metrics=Metrics())
     run_blocking(bus.publish([Outbound(topic=access, key=RETENTION_KEY, message=AccessDoc(retention=decided))]))
     bus.close()
     for _ in range(50):  # a broker tells a new configuration a moment after it took it
