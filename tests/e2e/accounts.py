@@ -24,7 +24,8 @@ class Accounts(Stack):
     def __init__(
         self, folder: Path, *, limits: Mapping[str, int] | None = None, poll_s: float = 30, listens: bool = False
     ) -> None:
-        super().__init__(folder, free_ports(), poll_s=poll_s)
+        # Tests ask more often than anybody else would.
+        super().__init__(folder, free_ports(), poll_s=poll_s, env={"SYNCLINE_CONSOLE_CALLS_PER_MINUTE": "0"})
         self._limits = dict(limits or {})
         self._listens = listens
         self.hubspot.accounts[OTHER] = f"{self.secrets['hubspot_token']}-other"

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from services.console.access.authentication import Access
 from services.console.rest.describing import may
 from services.console.rest.pages import page
 from services.console.rest.shapes.alerts import AlertList, AlertRow
 from services.console.rest.shapes.common import AlertId, Cursor, Limit
+from services.console.rest.versions import tell_version
 from services.console.use.alerts import Wanted
+from shared.access import Alert
 
 
 def add_alerts(router: APIRouter, access: Access) -> None:
@@ -31,13 +33,17 @@ def add_alerts(router: APIRouter, access: Access) -> None:
     def add_alert(wanted: Wanted) -> dict[str, Any]:
         return alerts.row(alerts.add(wanted))
 
+    def told(alert: Alert, answer: Response) -> dict[str, Any]:
+        tell_version(answer, alerts.standing(alert).version)
+        return alerts.row(alert)
+
     @router.get("/alerts/{name}", tags=["alerts"], summary="One alert, and how it stands", response_model=AlertRow)
-    def get_alert(name: AlertId) -> dict[str, Any]:
-        return alerts.row(alerts.find(name))
+    def get_alert(name: AlertId, answer: Response) -> dict[str, Any]:
+        return told(alerts.find(name), answer)
 
     @router.put("/alerts/{name}", tags=["alerts"], summary="Change an alert", response_model=AlertRow)
-    def change_alert(name: AlertId, wanted: Wanted) -> dict[str, Any]:
-        return alerts.row(alerts.change(name, wanted))
+    def change_alert(name: AlertId, wanted: Wanted, answer: Response) -> dict[str, Any]:
+        return told(alerts.change(name, wanted), answer)
 
     @router.delete("/alerts/{name}", tags=["alerts"], status_code=204, summary="Remove an alert")
     def remove_alert(name: AlertId) -> None:

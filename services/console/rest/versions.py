@@ -15,6 +15,7 @@ READ: Final = frozenset(
         "GET /api/v1/users/{name}",
         "GET /api/v1/tokens/{name}",
         "GET /api/v1/account/preferences",
+        "GET /api/v1/alerts/{name}",
         "GET /api/v1/mail-server",
         "GET /api/v1/sign-in-provider",
     )
@@ -32,6 +33,8 @@ CHANGED: Final = frozenset(
         "DELETE /api/v1/users/{name}/link",
         "DELETE /api/v1/tokens/{name}",
         "PUT /api/v1/account/preferences",
+        "PUT /api/v1/alerts/{name}",
+        "DELETE /api/v1/alerts/{name}",
         "PUT /api/v1/mail-server",
         "DELETE /api/v1/mail-server",
         "PUT /api/v1/sign-in-provider",

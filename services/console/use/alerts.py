@@ -13,6 +13,7 @@ from services.console.use.accounts import EMAIL
 from services.console.use.activity import Did
 from services.console.use.asked import NUMBER
 from services.console.use.problems import Problem, Refused
+from services.console.use.versions import Standing, check_seen, version_of
 from shared.access import AccessDoc, Alert, AlertDelivery, AlertKind, AlertStanding
 from shared.io.hooks import key_of as signing_key
 from shared.io.vault import VaultError
@@ -103,21 +104,33 @@ class Alerts:
         """Add an alert; raises `Refused`."""
         if len(self._accounts.people.alerts()) >= MOST:
             raise Problem(409, "Too many alerts", f"There are {MOST} alerts: remove one first.")
-        name = secrets.token_hex(8)
-        return self._store(Alert(id=name, name="", kind=wanted.kind, created_ms=self._now), wanted, "alert.added")
+        name, read_to = secrets.token_hex(8), self._accounts.people.offset
+        new = Alert(id=name, name="", kind=wanted.kind, created_ms=self._now)
+        return self._store(new, wanted, "alert.added", read_to)
 
     def change(self, name: str, wanted: Wanted) -> Alert:
         """Change an alert; raises `Refused`."""
-        old = self.find(name)
+        read_to, old = self._accounts.people.offset, self.find(name)
+        check_seen(self.standing(old))
         if wanted.kind != old.kind:
             raise Refused({"kind": "What an alert watches stays: add another one, and remove this."})
-        return self._store(old, wanted, "alert.changed")
+        return self._store(old, wanted, "alert.changed", read_to)
+
+    @staticmethod
+    def standing(alert: Alert) -> Standing:
+        """Return how what can be changed of an alert stands; an address of a webhook is shown to nobody by it."""
+        shown = {"name": alert.name, "about": alert.about, "over": str(alert.over), "minutes": str(alert.minutes),
+                 "mail": "\n".join(alert.mail)}  # fmt: skip
+        return Standing(version_of(alert), shown, f"alert:{alert.name}")
+
+    def _now_standing(self, old: Alert) -> Standing:
+        return self.standing(self._accounts.people.alert(old.id) or old)
 
     @property
     def _now(self) -> int:
         return self._accounts.outside.clock.now_ms()
 
-    def _store(self, old: Alert, wanted: Wanted, deed: str) -> Alert:
+    def _store(self, old: Alert, wanted: Wanted, deed: str, read_to: int) -> Alert:
         given = wanted.secret.get_secret_value() if wanted.secret is not None else None
         wrong = _faults(wanted, given)
         if wrong:
@@ -131,7 +144,8 @@ class Alerts:
         }  # fmt: skip
         new = old.model_copy(update=update)
         if new != old:
-            self._accounts.store(Did(what=deed, about=f"alert:{new.name}", changes=_changes(old, new)), _doc(new))
+            did = Did(what=deed, about=f"alert:{new.name}", changes=_changes(old, new))
+            self._accounts.replace(did, read_to, _doc(new), now=lambda: self._now_standing(old))
         return new
 
     def _sealed(self, name: str, secret: str) -> str:
@@ -142,9 +156,11 @@ class Alerts:
 
     def remove(self, name: str) -> None:
         """Remove an alert, and what is known of how it stands."""
-        alert = self.find(name)
+        read_to, alert = self._accounts.people.offset, self.find(name)
+        check_seen(self.standing(alert))
         gone = [(key_of(row.alert, row.about), None) for row in self.standings(alert)]
-        self._accounts.store(Did(what="alert.removed", about=f"alert:{alert.name}"), (f"alert:{name}", None), *gone)
+        did, empty = Did(what="alert.removed", about=f"alert:{alert.name}"), (f"alert:{name}", AccessDoc())
+        self._accounts.replace(did, read_to, empty, beside=gone, now=lambda: self._now_standing(alert))
 
     def test(self, name: str) -> None:
         """Send a test message to all whom an alert tells; raises `Problem` with who could not be told, and why."""

@@ -340,7 +340,7 @@ def test_the_page_adds_changes_tries_and_removes_one(window: Window, hooks: Hook
     assert answer.headers["Location"].startswith(f"{place}?done=tested")
     assert all("webhook-signature" in headers for headers, _ in hooks.calls), "the secret stays where none is written"
     assert "Accounts" in admin.open("/settings/alerts").words
-    admin.send(page.form(f"{place}/remove"))
+    admin.send(admin.open(place).form(f"{place}/remove"))
     assert admin.ask(place).status_code == 404
     raw = b"".join(row.raw or b"" for topic in (topics.ACCESS, topics.ACTIVITY) for row in window.stored(topic))
     assert SECRET.encode() not in raw

@@ -278,6 +278,7 @@ def test_every_form_that_changes_settings_carries_the_version_that_the_api_tells
     visitor = visitor_as(shown, "admin")
     shown.access.mailing.change(Wanted.model_validate(_MAIL))
     bob = shown.person("viewer", "bob@x.example")
+    (alert, *_) = shown.access.accounts.people.alerts()
     expected = {
         ("/settings/mail", "/settings/mail"): "mail-server",
         ("/settings/mail", "/settings/mail/remove"): "mail-server",
@@ -285,6 +286,8 @@ def test_every_form_that_changes_settings_carries_the_version_that_the_api_tells
         (f"/connections/{LEFT}", f"/connections/{LEFT}/rename"): f"connections/{LEFT}",
         (f"/connections/{LEFT}/feeds", f"/connections/{LEFT}/changes"): f"connections/{LEFT}/changes",
         ("/connections/spare/disconnect", "/connections/spare/disconnect"): "connections/spare",
+        (f"/settings/alerts/{alert.id}", f"/settings/alerts/{alert.id}"): f"alerts/{alert.id}",
+        (f"/settings/alerts/{alert.id}", f"/settings/alerts/{alert.id}/remove"): f"alerts/{alert.id}",
     }
     for (page, action), path in expected.items():
         held = visitor.open(page).form(action).fields["version"]

@@ -176,7 +176,7 @@ def _one(
     errors: Mapping[str, str] | None = None,
     failed: str = "",
 ) -> Element:
-    path = f"{PATH}/{row['id']}"
+    path, version = f"{PATH}/{row['id']}", _version(asked, row)
     return page(
         asked,
         row["name"],
@@ -188,7 +188,7 @@ def _one(
             card("Change it", _form(asked, path, given, errors, row), name="change"),
             h.div(".row")[
                 send(asked, f"{path}/test", "Send a test message"),
-                send(asked, f"{path}/remove", "Remove this alert", kind="danger"),
+                send(asked, f"{path}/remove", "Remove this alert", kind="danger", version=version),
             ],
         ],
         crumbs=(("Alerts", PATH),),
@@ -254,7 +254,13 @@ def _form(
         field("Secret of the webhook", "secret", kind="password", errors=errors, needed=False, fills="new-password",
               hint=again or "Calls are signed by it (Standard Webhooks). Left empty, they are not signed."),
         h.p[button("Add the alert" if row is None else "Change the alert", kind="primary", type="submit")],
+        version="" if row is None else _version(asked, row),
     )  # fmt: skip
+
+
+def _version(asked: Asked, row: Mapping[str, Any]) -> str:
+    alerts = asked.site.access.alerts
+    return alerts.standing(alerts.find(row["id"])).version
 
 
 def _places(asked: Asked, row: Mapping[str, Any] | None) -> list[tuple[str, str]]:
