@@ -27,7 +27,7 @@ def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, compon
     match verdict:
         case Link(partner, by, key):
             row = by_node[partner]
-            return Counterpart(what="join", pair=row.pair, creating=row.slots.of(side) == "*", by=by, key=key)
+            return Counterpart(what="join", pair=row.pair, by=by, key=key)
         case Duplicate(holder, key):
             return Counterpart(what="duplicate", pair=by_node[holder].pair, others=(ref(*holder),), key=key)
         case Ambiguous(candidates):

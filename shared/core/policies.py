@@ -83,8 +83,6 @@ class Counterpart:
     what: Literal["join", "create", "duplicate", "ambiguous", "common"]
     pair: str = ""
     """The pair to join, or the one that holds the identifier."""
-    creating: bool = False
-    """The pair to join has its create in flight."""
     others: tuple[str, ...] = ()
     """The record that stands in the way, the candidates, or those that are too alike to choose from: side and id."""
     detail: str = ""

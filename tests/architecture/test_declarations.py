@@ -1,4 +1,4 @@
-"""What an app declares is read: by the engine, a service, the conformance suite or the reference of the apps."""
+"""What apps and types of records declare is read: by the engine, a service, the conformance suite or a reference."""
 
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,7 @@ from mypy.modulefinder import BuildSource
 from tests.architecture.declarations import source, unread
 
 ROOT: Final = Path(__file__).parents[2]
-DECLARING: Final = ("shared.core.connector", "shared.core.demands", "shared.core.fields")
+DECLARING: Final = ("shared.core.connector", "shared.core.demands", "shared.core.fields", "shared.objects.base")
 READING: Final = ("tests/apps/driver.py", "tests/apps/conformance.py", "tests/apps/world.py", "tests/docs/reference.py")
 
 

@@ -130,6 +130,7 @@ class Objects:
             "title": _title(found, name),
             "own": name not in app.objects,
             "type": binding.type if binding is not None else "",
+            "type_title": OBJECTS[binding.type].title if binding is not None else "",
             "usable": not in_the_way,
             "in_the_way": in_the_way,
             "notes": notes,
@@ -205,11 +206,11 @@ def _fields(
     usual = _roles(fields, binding.type, {})
     parts: dict[str, list[dict[str, str]]] = {}
     for role, name in usual.items():
-        parts.setdefault(name, []).append({"role": role, "sync": ""})
+        parts.setdefault(name, []).append(_part(binding.type, role, ""))
     for sync, end in syncs:
         for role, name in _roles(fields, end.type or binding.type, end.roles).items():
             if usual.get(role) != name:
-                parts.setdefault(name, []).append({"role": role, "sync": sync.id})
+                parts.setdefault(name, []).append(_part(end.type or binding.type, role, sync.id))
     for info in sorted(fields, key=lambda one: (one.name not in parts, not one.required)):
         yield {
             "name": info.name,
@@ -222,6 +223,11 @@ def _fields(
             "sensitive": info.sensitive,
             "options": len(info.options),
         }
+
+
+def _part(type_: str, role: str, sync: str) -> dict[str, str]:
+    title = next(field.label for field in OBJECTS[type_].fields if field.name == role)
+    return {"role": role, "title": title, "sync": sync}
 
 
 def _roles(fields: Sequence[FieldInfo], type_: str, given: Mapping[str, str]) -> dict[str, str]:

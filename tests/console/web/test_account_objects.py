@@ -71,16 +71,16 @@ def test_an_object_shows_its_fields_with_their_parts_and_its_associations(shown:
     keep_cars(shown)
     page = visitor.open(f"{PATH}/p_car")
     assert page.headings[0] == f"Cars of {LEFT.title()}"
-    assert "Number plate plate text name Both Needed to create a record" in page.words
+    assert "Number plate plate text Name (name) Both Needed to create a record" in page.words
     assert "Built on built date none Out of it and into it when a record is created nothing" in page.words
     assert "Colour colour enum 1 option none Both Unique, sensitive" in page.words
     assert "Made at made datetime none Out of it nothing" in page.words
     assert "contact Contacts any number none contact.driver Contacts 1 record cars" in page.words
-    assert "Mail mail text email in members Both nothing" in visitor.open(f"{PATH}/p_member").words
+    assert "Mail mail text E-mail (email) in members Both nothing" in visitor.open(f"{PATH}/p_member").words
     told = shown.get(f"connections/{LEFT}/objects/p_member")
     assert [(row["name"], row["roles"]) for row in told["fields"]] == [
-        ("mail", [{"role": "email", "sync": "members"}]),
-        ("surname", [{"role": "name", "sync": ""}]),
+        ("mail", [{"role": "email", "title": "E-mail", "sync": "members"}]),
+        ("surname", [{"role": "name", "title": "Name", "sync": ""}]),
     ]
     assert told["associations"] == []
     visitor.open(f"{PATH}/p_boat", 404)

@@ -9,6 +9,7 @@ _CARS: Final[dict[str, Any]] = {
     "title": "Cars",
     "own": True,
     "type": "record",
+    "type_title": "Records",
     "usable": True,
     "in_the_way": [],
     "notes": ["It can only be read. Not granted: crm.objects.custom.write."],
@@ -27,6 +28,8 @@ class ObjectShown(Shown):
     """Whether only this account has it; otherwise each account of its app does."""
     type: str
     """The type whose rules its records follow, where a sync names none; empty when the object is gone."""
+    type_title: str
+    """What people call records of this type."""
     usable: bool
     """Whether a sync can use it."""
     in_the_way: list[str]
@@ -63,6 +66,8 @@ class RoleShown(Shown):
     """A part that a field plays: what records are recognised or named by."""
 
     role: str
+    """What settings call it."""
+    title: str
     sync: str
     """The sync that gives it this role; empty for its usual one."""
 
@@ -115,7 +120,7 @@ class ObjectFields(ObjectShown):
                     "name": "plate",
                     "label": "Plate",
                     "type": "text",
-                    "roles": [{"role": "name", "sync": ""}],
+                    "roles": [{"role": "name", "title": "Name", "sync": ""}],
                     "ways": "both",
                     "required": True,
                     "unique": False,

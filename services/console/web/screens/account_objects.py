@@ -93,7 +93,7 @@ def _facts(found: Mapping[str, Any]) -> Element:
     facts: list[tuple[str, Node]] = [
         ("State", badge(_state(found))),
         ("Its name in files and by API", h.code[found["id"]]),
-        ("Follows the rules of", found["type"]),
+        ("Follows the rules of", [found["type_title"], " (", h.code[found["type"]], ")"]),
         ("Syncs", _syncs(found["syncs"])),
         ("Asked", ago(found["asked_ms"], found["at_ms"])),
     ]
@@ -126,7 +126,14 @@ def _roles(roles: Sequence[Mapping[str, str]]) -> Node:
     if not roles:
         return h.span(".none")["none"]
     rows = [
-        [one["role"], [" in ", h.a(href=path_of(one["sync"]))[one["sync"]]] if one["sync"] else None] for one in roles
+        [
+            one["title"],
+            " (",
+            h.code[one["role"]],
+            ")",
+            [" in ", h.a(href=path_of(one["sync"]))[one["sync"]]] if one["sync"] else None,
+        ]
+        for one in roles
     ]
     return rows[0] if len(rows) == 1 else [h.div[row] for row in rows]
 
