@@ -1,6 +1,6 @@
 """One installation: how everything stands, why, and long work to be done."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
@@ -24,6 +24,7 @@ from services.console.views.rows import SHOWN
 from shared import topics
 from shared.core.ids import record_key
 from shared.core.pairs import Pair, PairEvent
+from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.core.syncs import HALTED, Connection, Job
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
@@ -124,6 +125,7 @@ class Installation:
         """Count pairs by sync and status, say how fresh everything is, and list what is wrong."""
         counts, fresh, now = self.views.counts(), self.views.freshness(), self.clock.now_ms()
         not_run = self.setups.not_run()
+        gone = {one.gone for one in self.setups.found().values() if one.gone}
         syncs = []
         for name in dict.fromkeys((*(sync.id for sync in self.setups.syncs()), *not_run)):
             by_status, sync = counts.get(name, {}), self.setups.sync(name)
@@ -134,6 +136,8 @@ class Installation:
                     "enabled": sync.enabled if sync else None,
                     "phase": self.setups.phase(name),
                     "not_run_here": not_run.get(name, ""),
+                    "not_run_hint": _not_run_hint(not_run.get(name, ""), gone),
+                    "lacks": _lacks(self.setups.policy(name)),
                     "counts": {status: sum(by_status.get(status, {}).values()) for status in SHOWN},
                     "reasons": {status: rows for status, rows in by_status.items() if any(rows)},
                     "last_settled_ms": settled,
@@ -293,6 +297,24 @@ class Installation:
                    ("statuses", "", ", ".join(job.statuses) or "all"), ("job", "", job.id)])  # fmt: skip
         publish(self, [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))], asks)
         return job_row(JobRow(job=job, progress=None))
+
+
+def _not_run_hint(reason: str, gone: Collection[str]) -> str:
+    """Return what to do where a sync does not run; empty where it does."""
+    if not reason:
+        return ""
+    updates = "Finish the update of all of Syncline's processes."
+    return "Bring the object back in the app, or delete the sync." if reason in gone else updates
+
+
+def _lacks(policy: Policy | None) -> list[str]:
+    """List what a sync carries and its accounts do not have any more, in sentences."""
+    parts = [(policy.side(side), flow.field(side)) for side in SIDES for flow in policy.associations] if policy else []
+    return [
+        f"The account of connection {part.connection!r} has no association {label!r} of {part.object} any more."
+        for part, label in parts
+        if label not in part.links
+    ]
 
 
 def _asked_for(job: Job) -> tuple[object, ...]:

@@ -85,7 +85,16 @@ def _syncs(health: Mapping[str, Any]) -> Iterator[Trouble]:
                 kind="sync",
                 title=f"Sync {row['id']} does not run here",
                 detail=row["not_run_here"],
-                remedy="Finish the update of all of Syncline's processes.",
+                remedy=row["not_run_hint"],
+                who="admin",
+                sync=row["id"],
+            )
+        for lacking in row["lacks"]:
+            yield Trouble(
+                kind="sync",
+                title=f"Sync {row['id']} carries an association less",
+                detail=lacking,
+                remedy="Take it out of the sync, or make it again in the app.",
                 who="admin",
                 sync=row["id"],
             )

@@ -88,6 +88,24 @@ def test_an_object_shows_its_fields_with_their_parts_and_its_associations(shown:
     assert said == "The account has no object 'p_boat'; there are contact, p_car, p_member."
 
 
+def test_a_sync_that_lacks_its_object_or_an_association_is_a_problem(shown: Window) -> None:
+    """With what to do about it; an association that nobody has any more takes nothing else with it."""
+    keep_cars(shown)
+    problems = [row for row in shown.get("health")["problems"] if row["kind"] == "sync"]
+    lacking = "has no association 'contact.driver' of contact any more."
+    assert [(row["sync"], row["detail"]) for row in problems] == [
+        ("cars", f"The account of connection '{RIGHT}' {lacking}"),
+    ]
+    assert problems[0]["remedy"] == "Take it out of the sync, or make it again in the app."
+    found = shown.desk.setups.found()[f"{LEFT}/p_car"].model_copy(update={"gone": "it is gone"})
+    shown.desk.set_up("object", SetupDoc(object=found), f"{LEFT}/p_car")
+    (problem,) = (row for row in shown.get("health")["problems"] if row["kind"] == "sync")
+    assert (problem["detail"], problem["remedy"]) == (
+        "it is gone",
+        "Bring the object back in the app, or delete the sync.",
+    )
+
+
 def test_an_account_is_asked_once_a_minute_and_what_is_known_stays_when_it_is_away(
     shown: Window, visitor: Visitor
 ) -> None:

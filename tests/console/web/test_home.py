@@ -62,7 +62,14 @@ def test_a_paused_connection_comes_first(window: Window, visitor: Visitor) -> No
 
 
 def test_problems_are_sorted_by_weight_and_number() -> None:
-    sync = {"id": "s", "not_run_here": "", "jobs": [], "reasons": {"failing": {"too_long": 2, "invalid_value": 5}}}
+    sync = {
+        "id": "s",
+        "not_run_here": "",
+        "not_run_hint": "",
+        "lacks": [],
+        "jobs": [],
+        "reasons": {"failing": {"too_long": 2, "invalid_value": 5}},
+    }
     found = troubles(health(syncs=[sync], parked={"unreadable": 3}, ready=False))
     assert [(row.kind, row.count) for row in found] == [("records", 5), ("records", 2), ("parked", 3), ("views", 0)]
     assert found[0].title == "5 records of s fail: value refused"

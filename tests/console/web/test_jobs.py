@@ -109,7 +109,7 @@ def test_a_job_that_waits_for_somebody_stands_on_the_first_page(window: Window, 
 
 def test_a_first_sync_that_failed_is_called_one() -> None:
     job = {"id": "first-s", "kind": "first_sync", "asked_at_ms": 1, "state": "failed", "error": "x"}
-    sync = {"id": "s", "not_run_here": "", "jobs": [job], "reasons": {}}
+    sync = {"id": "s", "not_run_here": "", "not_run_hint": "", "lacks": [], "jobs": [job], "reasons": {}}
     (found,) = troubles({"connections": [], "syncs": [sync], "feeds": [], "parked": {}, "ready": True})
     assert (found.title, found.remedy, found.job) == (
         "The last first sync of s failed", "Ask for the first sync again.", "first-s",

@@ -288,7 +288,8 @@ def test_a_sync_that_a_newer_version_set_up_is_shown_with_the_reason(window: Win
     setups = window.desk.setups
     setups.leave_out(setups.offset + 1, "sync:newest", b"{}", "direction: mirror is not known")
     rows = {row["id"]: row for row in window.get("health")["syncs"]}
-    assert rows[SYNC]["not_run_here"] == ""
+    assert (rows[SYNC]["not_run_here"], rows[SYNC]["not_run_hint"], rows[SYNC]["lacks"]) == ("", "", [])
     assert rows["newer"]["not_run_here"] == "it names 'future', which this version does not know"
+    assert rows["newer"]["not_run_hint"] == "Finish the update of all of Syncline's processes."
     assert "mirror is not known" in rows["newest"]["not_run_here"]
     assert rows["newest"]["counts"] == rows["newer"]["counts"] == dict.fromkeys(SHOWN, 0)

@@ -34,6 +34,8 @@ _HEALTH: Final[dict[str, Any]] = {
             "enabled": True,
             "phase": "live",
             "not_run_here": "",
+            "not_run_hint": "",
+            "lacks": [],
             "counts": _COUNTS,
             "reasons": {"failing": {"too_long": 2}, "excluded": {"email_missing": 40}, "pending": {"queued": 3}},
             "last_settled_ms": 1_700_000_000_000,
@@ -134,6 +136,10 @@ class SyncStanding(Shown):
     """`indexing`, `matching` or `live`: how far its first sync is."""
     not_run_here: str
     """Why this version does not run it; empty where it does."""
+    not_run_hint: str
+    """What to do then."""
+    lacks: list[str]
+    """What it carries and its accounts do not have any more, in sentences."""
     counts: dict[str, int]
     """Records by status."""
     reasons: dict[str, dict[str, int]]
