@@ -10,7 +10,7 @@ from shared.core.connector import AppError, Refused, Retry, Stale, WriteResult
 from shared.core.ids import record_key
 from shared.core.outcomes import Delay, Done, Drop, Later, Outcome
 from shared.core.pairs import Answer, PairEvent
-from shared.core.records import Report, within_limit
+from shared.core.records import Life, Report, within_limit
 from shared.io.ports import Inbound, Outbound
 from shared.messages import Delayed, PairAnswer, RecordSeen, WriteCommand
 
@@ -58,13 +58,21 @@ def not_yet(command: Command) -> Told:
     return Told(command=command, outcome=Later("no_time"))
 
 
-def told(command: Command, result: WriteResult, *, alone: bool = False, without: tuple[str, ...] = ()) -> Told:
+def told(
+    command: Command,
+    result: WriteResult,
+    *,
+    alone: bool = False,
+    identifiers: frozenset[str] = frozenset(),
+    without: tuple[str, ...] = (),
+) -> Told:
     """Answer a write with what the app said about it.
 
     Args:
         command: The write.
         result: What the app said.
         alone: No other sync takes part in records of that object.
+        identifiers: Fields that its sync knows such records by.
         without: Syncs that do not run here, whose fields nobody asked for.
     """
     key = command.message.key
@@ -82,11 +90,17 @@ def told(command: Command, result: WriteResult, *, alone: bool = False, without:
         )
     named: Literal["found", "written"] = "found" if result.found else "written"
     answer = Answer(write=key, result=named)
-    if alone and command.message.op == "create":
+    if alone and (command.message.op == "create" or not _tells_who(command, result.report, identifiers)):
         message = _answer(command, answer, result.report)
     else:
         message = _with_record(command, result.report, answer, without)
     return Told(command=command, outcome=Done(named), message=message, result=named)
+
+
+def _tells_who(command: Command, report: Report, identifiers: frozenset[str]) -> bool:
+    """Tell whether the answer to an update says anything that the links would want to know of its record."""
+    same = report.id == command.message.id and report.life is Life.ALIVE and not report.aliases
+    return not same or not identifiers.isdisjoint(report.fields)
 
 
 def all_refused(commands: Sequence[Command], error: AppError) -> list[Told]:
@@ -164,17 +178,17 @@ def _refused(command: Command, refused: Refused) -> Told:
     )
 
 
-def _answer(command: Command, answer: Answer, made: Report | None = None) -> Outbound:
-    """Answer the pair itself, which links a record that was *made* as it steps: until then, its mark leads there."""
+def _answer(command: Command, answer: Answer, report: Report | None = None) -> Outbound:
+    """Answer the pair itself, which links a record that was *reported* as it steps: until then, a mark leads there."""
     write = command.message
     event = PairEvent(
         sync=write.sync,
         pair=write.pair,
-        kind="answer" if made is None else "report",
+        kind="answer" if report is None else "report",
         side=write.side,
-        report=None if made is None else within_limit(made),
+        report=None if report is None else within_limit(report),
         answer=answer,
-        origin="live" if made is None else "answer",
+        origin="live" if report is None else "answer",
         accepted_ms=write.accepted_ms,
     )
     return Outbound(topic=topics.PAIRS, key=write.pair, message=event, cause=command)

@@ -242,13 +242,15 @@ class Write:
         results, error, unknown = await self._attempt(call, binding, run)
         if error is None:
             by_key = {result.key: result for result in results}
-            alone = len(running.sides_of(call.target.connection, binding.object)) == 1
+            sides = running.sides_of(call.target.connection, binding.object)
+            identifiers = frozenset[str]().union(*(policy.side(side).identifiers for policy, side in sides))
             without = running.foreign_syncs(call.target.connection, binding.object)
             return [
                 told(
                     row,
                     self._whole(row.message, by_key[row.message.key], binding, running),
-                    alone=alone,
+                    alone=len(sides) == 1,
+                    identifiers=identifiers,
                     without=without,
                 )
                 for row in call.commands

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from services.writer.answers import told
 from services.writer.write import Write
 from shared import topics
+from shared.core.connector import Written
 from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Later
 from shared.core.pairs import Pair, Pending, SideState
-from shared.core.records import Version
+from shared.core.records import Life, Report, Version
 from shared.io.envelope import SETUPS
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.store import Store
@@ -42,6 +44,51 @@ def test_a_create_is_told_to_all_syncs_where_several_take_part_in_its_records(co
     counter.handle(counter.create("p1"))
     (seen,) = counter.desk.told(topics.RECORDS)
     assert [(row.pair, row.answer.result) for row in seen.answers] == [("p1", "written")]
+    assert counter.desk.told(topics.PAIRS) == []
+
+
+def test_an_answer_that_tells_nothing_to_know_a_record_by_goes_straight_to_its_pair(counter: Counter) -> None:
+    """Match could only say what the writer knows; where an identifier was written, the links must hear of it."""
+    counter.apps[LEFT].parts = True
+    counter.handle(counter.update("p1", f="x"), counter.update("p2", email="old@x.example", f="y"))
+    assert counter.desk.told(topics.RECORDS) == []
+    first, second = counter.desk.told(topics.PAIRS)
+    assert (first.pair, first.kind, first.side, first.origin, first.answer.result) == (
+        "p1", "report", "L", "answer", "written",
+    )  # fmt: skip
+    assert (first.report.fields, second.report.fields) == ({"f": "x"}, {"f": "y"})
+    write = counter.update("p3")
+    renamed = write.model_copy(update={"fields": {"email": "new@x.example"}})
+    counter.handle(renamed)
+    (seen,) = counter.desk.told(topics.RECORDS)
+    assert seen.report.fields == {"email": "new@x.example"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"id": "survivor"}, {"aliases": ("h0",)}, {"life": Life.GONE}, {"fields": {"email": "a@x.example"}}]
+)
+def test_an_answer_that_tells_more_goes_by_the_links(counter: Counter, changes: dict[str, Any]) -> None:
+    """Which record it is now, and whom it absorbed, is for match to say."""
+    (command,) = counter.inbound(counter.update("p1", f="x"))
+    report = Report(
+        connection=LEFT, object="contact", id=command.message.id, version=Version(order=9), fields={"f": "x"}
+    )
+
+    def topic_of(made: Report) -> str:
+        row = told(command, Written(key="k-p1", report=made), alone=True, identifiers=frozenset({"email"}))
+        assert row.message is not None
+        return row.message.topic.name
+
+    assert topic_of(report) == "pairs"
+    assert topic_of(report.model_copy(update=changes)) == "records"
+
+
+def test_an_answer_is_told_to_all_syncs_where_several_take_part_in_its_records(counter: Counter) -> None:
+    """Its pair alone would keep to itself what the record holds now."""
+    counter.apps[LEFT].parts = True
+    counter.desk.set_up("sync", SetupDoc(sync=people(id="others", left=people().left, right=people().left)), "others")
+    counter.handle(counter.update("p1", f="x"))
+    assert [row.report.fields for row in counter.desk.told(topics.RECORDS)] == [{"f": "x"}]
     assert counter.desk.told(topics.PAIRS) == []
 
 
