@@ -77,7 +77,7 @@ mutants: $(VENV)/dev.stamp ## Switch off one guard after the other, and show whi
 chaos: $(VENV)/dev.stamp ## Make EDITS=3000 random edits on both sides while processes die, and judge by what people did (BESIDE=commit: its workers run as well)
 	@$(PY) -m tests.chaos --edits $(EDITS) $(if $(BESIDE),--beside $(BESIDE))
 
-bench: $(VENV)/dev.stamp ## Measure; results in .bench/results.json
+bench: $(VENV)/dev.stamp ## Measure; results in docs/benchmarks.md
 	@$(PY) -m tests.bench
 
 doctor: $(VENV)/local.stamp ## Say what this machine lacks for `make run` (what runs already: ./syncline doctor)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.bench import exports, first_sync, latency, matcher, memory, records
+from tests.bench import cost, exports, first_sync, latency, matcher, memory, records
 from tests.bench.figures import Figure, write
 
 MEASURES: Final[Mapping[str, Callable[[], list[Figure]]]] = {
@@ -17,6 +17,7 @@ MEASURES: Final[Mapping[str, Callable[[], list[Figure]]]] = {
     "memory": memory.measure,
     "records": records.measure,
     "exports": exports.measure,
+    "cost": cost.measure,
 }
 
 

@@ -12,7 +12,8 @@ from typing import Final
 import psutil
 
 ROOT: Final = Path(__file__).parents[2]
-RESULTS: Final = ROOT / ".bench" / "results.json"
+RESULTS: Final = ROOT / "docs" / "benchmarks.json"
+"""What was measured, each figure with its commit: measures are made one at a time, and each at another one."""
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 _BEGIN: Final = "<!-- figures: written by `make bench` -->"
 _END: Final = "<!-- end of figures -->"
@@ -73,28 +74,31 @@ def write(figures: Sequence[Figure]) -> None:
     known: dict[str, dict[str, object]] = {}
     if RESULTS.exists():
         known = {row["name"]: row for row in json.loads(RESULTS.read_text())["figures"]}
-    known |= {row.name: asdict(row) for row in figures}
-    RESULTS.parent.mkdir(exist_ok=True)
-    found: dict[str, object] = {"machine": machine(), "commit": commit(), "figures": list(known.values())}
+    here = commit()
+    known |= {row.name: {**asdict(row), "commit": here} for row in figures}
+    found: dict[str, object] = {"machine": machine(), "figures": list(known.values())}
     RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    text = PAGE.read_text()
+    PAGE.write_text(page(PAGE.read_text(), table(found)))
+
+
+def page(text: str, figures: str) -> str:
+    """Return the page with another table of figures."""
     head, _, rest = text.partition(_BEGIN)
-    tail = rest.partition(_END)[2]
-    PAGE.write_text(f"{head}{_BEGIN}\n{table(found)}{_END}{tail}")
+    return f"{head}{_BEGIN}\n{figures}{_END}{rest.partition(_END)[2]}"
 
 
 def table(found: dict[str, object]) -> str:
     """Write results as a Markdown table."""
     rows = [
-        f"\nMeasured on {found['machine']}, commit {found['commit']}.\n",
-        "| figure | value | beside it, in the same run | ratio | goal | met |",
-        "| --- | --- | --- | --- | --- | --- |",
+        f"\nMeasured on {found['machine']}.\n",
+        "| figure | value | beside it, in the same run | ratio | goal | met | commit |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     figures: list[dict[str, object]] = found["figures"]  # type: ignore[assignment]  # as `write` makes it
     for row in figures:
         met = {True: "yes", False: "no", None: ""}[row["met"]]  # type: ignore[index]  # a truth value or nothing
         rows.append(
             f"| {row['name']} | {row['value']} {row['unit']} | {row['baseline']}: "
-            f"{row['baseline_value']} {row['unit']} | {row['ratio']} | {row['goal']} | {met} |"
+            f"{row['baseline_value']} {row['unit']} | {row['ratio']} | {row['goal']} | {met} | {row['commit']} |"
         )
     return "\n".join(rows) + "\n"
