@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,16 @@ def test_help_does_not_wait_for_a_web_server() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_help_takes_less_than_half_a_second_of_processor_time() -> None:
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    before = spent()
+    subprocess.run([ROOT / "syncline", "--help"], cwd=ROOT, capture_output=True, check=True)
+    assert 0 < spent() - before <= 0.5
 
 
 def test_the_command_runs_from_any_folder(tmp_path: Path) -> None:
