@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from services.console.commands.calling import Calls, NoAnswerError
@@ -28,6 +29,8 @@ from shared.topics import UnreadableMessage
 
 _MOST: Final = 100_000
 """Most messages of one partition that a trace looks at."""
+_AT_ONCE: Final = 5_000
+"""States that are put in order at a time: those of a long time are too many to be held together."""
 _SEVERAL: Final = 5
 """Records with a name that are followed together."""
 
@@ -38,7 +41,9 @@ def tail(service: Service, given: argparse.Namespace) -> int:
     try:
         start = service.offsets.since(topics.PAIR_STATE.name, _begin(service, given))
         with TopicReader(service.settings, topics.PAIR_STATE, start=start, unreadable=_unreadable) as reader:
-            _print(_outcomes(reader.read_to_end(), service.setups, chosen), as_json=given.json)
+            told = reader.read_to_end()
+            while some := list(islice(told, _AT_ONCE)):
+                _print(_outcomes(some, service.setups, chosen), as_json=given.json)
             while not given.no_follow:
                 _print(_outcomes(reader.poll(1.0), service.setups, chosen), as_json=given.json)
                 service.follow(0.0)
@@ -119,7 +124,7 @@ def _read(service: Service, topic: topics.Topic[Any], followed: Followed, since_
     with TopicReader(
         service.settings, topic, start=first, unreadable=_unreadable, keys=keys, decode=decode if bundles else None
     ) as reader:
-        return list(reader.read_to_end())
+        return [stored for stored in reader.read_to_end() if stored.message is not None or stored.raw is None]
 
 
 def _begin(service: Service, given: argparse.Namespace) -> int:
