@@ -169,6 +169,28 @@ def test_a_file_names_what_is_other_than_usual() -> None:
     assert sync["mappings"][1] == {**phone, "lens": "phone", "direction": "two_way", "on": False}
 
 
+def test_tables_roles_and_a_field_that_alone_decides_come_back() -> None:
+    planner = Planner()
+    planner.apply(crm("one"), crm("two"))
+    stage = {
+        "key": "stage", "left": "dealstage", "right": "dealstage", "unmapped": "skip", "otherwise": {"right": "new"},
+        "values": [{"left": "NO", "right": "1:30"}, {"left": "2024-01-01", "right": "off"}],
+    }  # fmt: skip
+    name, pipeline = ({"key": key, "left": key, "right": key} for key in ("dealname", "pipeline"))
+    by_field = {"mode": "fields", "left_field": "dealname", "right_field": "dealname"}
+    planner.apply(between("one", "two", "deals", "deal", mappings=[stage, name, pipeline], match=by_field))
+    ends = between("one", "two", "people")
+    roles = {side: {**ends[side], "type": "lead", "roles": {"company": "website"}} for side in ("left", "right")}
+    planner.apply({**ends, **roles})
+    said = written(planner)
+    again = planner.plan_file(read(said))
+    assert (again.changes, again.errors, again.unasked) == ((), (), ())
+    other = Planner()
+    other.take(other.plan_file(read(said)))
+    for name_, row in planner.syncs.items():
+        assert what_people_decided(other.syncs[name_]) == what_people_decided(row)
+
+
 def test_a_mapping_whose_field_is_gone_changes_nothing_and_is_pointed_out() -> None:
     """The sync keeps it, and a file that says so is no edit; one that says something else is refused."""
     planner = Planner()
