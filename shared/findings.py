@@ -10,6 +10,8 @@ from typing import Final, Literal, TypeAlias
 
 State: TypeAlias = Literal["ok", "warn", "FAIL"]
 _OPTIMISED: Final = ("--enable-optimizations", "--with-lto")
+_DISTRIBUTION: Final = "/usr"
+"""Where a distribution installs its own."""
 _ADVISED: Final = (
     "Take one that is, such as Debian's, Ubuntu's or the official images': the matcher needs a quarter less time by it."
 )
@@ -48,13 +50,14 @@ def works(findings: Iterable[Finding]) -> bool:
     return all(finding.ok for finding in findings)
 
 
-def python(built: str | None = sysconfig.get_config_var("CONFIG_ARGS")) -> Finding:
+def python(built: str | None = sysconfig.get_config_var("CONFIG_ARGS"), prefix: str = sys.base_prefix) -> Finding:
     """Look at this Python: its version, and by which arguments it was built, where that is known."""
     version = ".".join(map(str, sys.version_info[:3]))
     new_enough = sys.version_info >= (3, 11)
     if not new_enough:
         return Finding(ok=False, title=f"Python {version}", advice="Install Python 3.11 or newer.")
-    if built and not all(name in built for name in _OPTIMISED):
+    # Distributions train and link theirs by rules of their own, which these arguments do not tell of.
+    if built and prefix != _DISTRIBUTION and not all(name in built for name in _OPTIMISED):
         return Finding(ok=True, title=f"Python {version}, built without PGO and LTO", advice=_ADVISED)
     return Finding(ok=True, title=f"Python {version}")
 

@@ -111,16 +111,17 @@ def test_every_part_has_a_port_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("built", "state"),
+    ("built", "prefix", "state"),
     [
-        ("'--enable-optimizations' '--with-lto' '--enable-shared'", "ok"),
-        ("'--enable-optimizations'", "warn"),
-        ("'--prefix=/usr/local'", "warn"),
-        (None, "ok"),
+        ("'--enable-optimizations' '--with-lto' '--enable-shared'", "/usr/local", "ok"),
+        ("'--enable-optimizations'", "/usr/local", "warn"),
+        ("'--prefix=/home/ann/.pyenv/versions/3.11.7'", "/home/ann/.pyenv/versions/3.11.7", "warn"),
+        ("'--prefix=/usr' '--enable-shared'", "/usr", "ok"),
+        (None, "/usr/local", "ok"),
     ],
 )
-def test_a_python_that_was_built_without_pgo_and_lto_is_pointed_out(built: str | None, state: str) -> None:
-    """It runs, and slowly; where nobody says how it was built, nothing is said."""
-    found = findings.python(built)
+def test_a_python_that_was_built_without_pgo_and_lto_is_pointed_out(built: str | None, prefix: str, state: str) -> None:
+    """It runs, and slowly. Of a distribution's, and where nobody says how it was built, nothing is said."""
+    found = findings.python(built, prefix)
     assert (found.ok, found.state) == (True, state)
     assert ("without PGO and LTO" in found.title) is (state == "warn")
