@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -91,6 +92,8 @@ class Received:
     key: str
     value: bytes | None
     headers: Mapping[str, str] = field(default_factory=dict)
+    at_ms: int = 0
+    """When it was sent, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,13 @@ class Stored(Generic[M]):
     raw: bytes | None
     """The message as it was written."""
     headers: Mapping[str, str]
+    at_ms: int = 0
+    """When it was sent, as its record tells; 0 where nobody does."""
+
+    @property
+    def at(self) -> str:
+        """Return when it was sent (ISO 8601, UTC)."""
+        return datetime.fromtimestamp(self.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def limit_of(topic: str) -> int:
@@ -145,11 +155,6 @@ def trace_id(headers: Mapping[str, str]) -> str:
     """Give the trace that a message belongs to, for logs; empty when it has none."""
     match = _TRACEPARENT.fullmatch(headers.get(TRACE, ""))
     return match[1] if match else ""
-
-
-def sent_at(headers: Mapping[str, str]) -> str:
-    """Return when a message was sent (ISO 8601, UTC); empty when it does not say."""
-    return headers.get("ce_time", "")
 
 
 def waited_for_newer(headers: Mapping[str, str]) -> bool:

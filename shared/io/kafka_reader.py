@@ -143,7 +143,13 @@ class TopicReader(Generic[M]):
                 self._unreadable(received(record), error)
                 return None
         return Stored(
-            partition=part.partition, offset=record.offset, key=key, message=message, raw=record.value, headers=headers
+            partition=part.partition,
+            offset=record.offset,
+            key=key,
+            message=message,
+            raw=record.value,
+            headers=headers,
+            at_ms=record.timestamp or 0,
         )
 
     def close(self) -> None:

@@ -6,6 +6,8 @@ before and after each effect: at each of these points a crash can strike.
 
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import count
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -44,10 +46,19 @@ class ManualClock:
 
 
 class MemoryBroker:
-    """Topics, partitions, offsets and what groups committed."""
+    """Topics, partitions, offsets and what groups committed.
 
-    def __init__(self, topics: Sequence[Topic[Any]] = (), *, partitions: int = 4) -> None:
+    Args:
+        topics: What there is.
+        partitions: Of each topic that names no number.
+        now_ms: Tells when a message was sent; without it, messages are counted.
+    """
+
+    def __init__(
+        self, topics: Sequence[Topic[Any]] = (), *, partitions: int = 4, now_ms: Callable[[], int] | None = None
+    ) -> None:
         self.available = True
+        self._now_ms = now_ms or partial(next, count(1))
         self._logs: dict[str, list[list[Received]]] = {}
         self._committed: dict[tuple[str, str, int], int] = {}
         for topic in topics:
@@ -74,6 +85,7 @@ class MemoryBroker:
                 key=raw.key,
                 value=raw.value,
                 headers=dict(raw.headers),
+                at_ms=self._now_ms(),
             )
         )
         return number, offset
@@ -200,7 +212,7 @@ class MemoryReader(Generic[M]):
                 return None
         return Stored(
             partition=item.partition, offset=item.offset, key=item.key, message=message, raw=item.value,
-            headers=item.headers,
+            headers=item.headers, at_ms=item.at_ms,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -77,7 +77,7 @@ class Slice:
         self.admin = server.admin()
         self.clock = ManualClock()
         self.setups = Setups(self.apps)
-        self.broker = MemoryBroker(topics.catalogue(tuple(self.apps)), partitions=1)
+        self.broker = MemoryBroker(topics.catalogue(tuple(self.apps)), partitions=1, now_ms=self.clock.now_ms)
         self.bus = MemoryBus(self.broker, setups=lambda: self.setups.offset)
         self.store = Store(MemoryScripts())
         self.metrics = Metrics()

@@ -57,7 +57,7 @@ def test_a_change_is_followed_from_its_notice_to_its_answer(told: tuple[Slice, s
     assert said[5].startswith("book answered the write: it is written. ")
     assert said[7].startswith("book took the update. Both records hold the same values")
     assert len({row.trace for row in edit}) == 1
-    assert edit[0].line().split() == [edit[0].at[11:23], "notices", "0@1", "memory", *said[0].split()]
+    assert edit[0].line().split() == [edit[0].at[11:23], "notices", "0@1", *said[0].split()]
 
 
 def test_a_record_is_found_by_either_id_and_by_its_pair(told: tuple[Slice, str]) -> None:

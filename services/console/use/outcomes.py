@@ -5,7 +5,7 @@ from typing import Any
 
 from services.console.explain import decided, summary
 from shared.core.pairs import Pair
-from shared.io.envelope import Stored, sent_at, trace_id
+from shared.io.envelope import Stored, trace_id
 from shared.rules.searching import title_of
 from shared.setups import Setups
 
@@ -65,7 +65,7 @@ def outcome_of(stored: Stored[Pair], setups: Setups, chosen: Chosen) -> Outcome 
     if not wanted:
         return None
     return Outcome(
-        at=sent_at(stored.headers), sync=pair.sync, pair=pair.pair, label=pair.label, left=left, right=right,
+        at=stored.at, sync=pair.sync, pair=pair.pair, label=pair.label, left=left, right=right,
         status=pair.status, reason=pair.reason, decisions=tuple(decided(pair.log, pair.sync, setups)),
         summary=summary(pair, setups), partition=stored.partition, offset=stored.offset,
         trace=trace_id(stored.headers),

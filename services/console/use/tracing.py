@@ -9,7 +9,7 @@ from shared import topics
 from shared.core.ids import pair_id, record_key
 from shared.core.pairs import Answer, Pair, PairEvent
 from shared.core.records import SIDES, Life, Report
-from shared.io.envelope import WAITED, Stored, sent_at, trace_id
+from shared.io.envelope import WAITED, Stored, trace_id
 from shared.messages import Delayed, HistoryBundle, Notice, Parked, RecordSeen, WriteCommand
 from shared.rules.searching import title_of
 from shared.setups import Setups, UnknownSetup
@@ -70,8 +70,6 @@ class Event:
     offset: int
     key: str
     trace: str
-    by: str
-    """The service that sent it."""
     sentence: str
 
     def row(self) -> dict[str, Any]:
@@ -81,7 +79,7 @@ class Event:
     def line(self) -> str:
         """Return it for people."""
         place = f"{self.topic} {self.partition}@{self.offset}"
-        return f"{self.at[11:23]}  {place:<24}  {self.by:<8}  {self.sentence}"
+        return f"{self.at[11:23]}  {place:<24}  {self.sentence}"
 
 
 def stages(setups: Setups) -> list[topics.Topic[Any]]:
@@ -107,9 +105,9 @@ def traced(
     for stage, (topic, messages) in enumerate(told):
         for stored in messages:
             event = Event(
-                at=sent_at(stored.headers), topic=topic.name, partition=stored.partition, offset=stored.offset,
+                at=stored.at, topic=topic.name, partition=stored.partition, offset=stored.offset,
                 key=stored.key, trace=trace_id(stored.headers),
-                by=stored.headers.get("ce_source", "").rpartition("/")[2], sentence="",
+                sentence="",
             )  # fmt: skip
             if isinstance(stored.message, Pair):
                 states.add((stored.message.pair, stored.message.rev))
