@@ -17,6 +17,7 @@ READ: Final = frozenset(
         "GET /api/v1/account/preferences",
         "GET /api/v1/alerts/{name}",
         "GET /api/v1/mail-server",
+        "GET /api/v1/retention",
         "GET /api/v1/sign-in-provider",
     )
 )
@@ -36,6 +37,7 @@ CHANGED: Final = frozenset(
         "PUT /api/v1/alerts/{name}",
         "DELETE /api/v1/alerts/{name}",
         "PUT /api/v1/mail-server",
+        "PUT /api/v1/retention",
         "DELETE /api/v1/mail-server",
         "PUT /api/v1/sign-in-provider",
         "DELETE /api/v1/sign-in-provider",

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.console.use.accounts import Accounts
 from services.console.use.activity import Did
 from services.console.use.asked import NUMBER
+from services.console.use.versions import Standing, check_seen, version_of
 from shared import logs
 from shared.access import AccessDoc, Retention
 from shared.io.ports import BusUnavailable, KeptTopics
@@ -88,14 +89,22 @@ class Keeping:
 
     def change(self, wanted: Wanted) -> str:
         """Keep things for so many days from now on; returns why Kafka does not yet, or nothing."""
-        old, before = self._accounts.people.retention() or Retention(), self.kept
+        read_to, before = self._accounts.people.offset, self.kept
+        old = self._accounts.people.retention() or Retention()
+        check_seen(self.standing())
         new = old.model_copy(update={name: getattr(wanted, name) for name in TITLES})
         if new != old:
             after = self._usual.decided(new)
             changes = [(name, str(getattr(before, name)), str(getattr(after, name))) for name in TITLES]
             did = Did(what="retention.changed", about="retention:installation", changes=changes)
-            self._accounts.store(did, (RETENTION_KEY, AccessDoc(retention=new)))
+            self._accounts.replace(did, read_to, (RETENTION_KEY, AccessDoc(retention=new)), now=self.standing)
         return self.tell_kafka()
+
+    def standing(self) -> Standing:
+        """Return how stands what is decided; it has a version where nobody has decided anything, too."""
+        decided = self._accounts.people.retention() or Retention()
+        shown = {name: str(getattr(decided, name) or "") for name in TITLES}
+        return Standing(version_of(decided), shown, "retention:installation")
 
     def tell_kafka(self) -> str:
         """Have Kafka keep the topics for these days; returns why it does not, or nothing."""

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from shared import topics
 from shared.core.pairs import Problem
 from shared.messages import Parked
-from tests.console.browser.conftest import Reader
+from tests.console.browser.conftest import WIDTHS, Reader
 from tests.console.web.examples import NASTY
 from tests.services.console.window import Window, linked
 
@@ -234,3 +234,21 @@ def test_a_list_is_exported_and_downloaded(reader: Reader, window: Window) -> No
     assert {row["label"] for row in rows} >= {NASTY, "Eve"}
     assert {row["status"] for row in rows} == {"Failing"}
     assert download.value.suggested_filename.endswith(".jsonl")
+
+
+def test_the_second_of_two_people_sees_both_and_decides_by_keyboard(reader: Reader, window: Window) -> None:
+    page, connections = reader.page, window.installation.connections
+    known = connections.find("hub").label
+    reader.go("/connections/hub")
+    page.locator("#label").fill("Ours")
+    connections.rename("hub", "Theirs")
+    page.locator("#label").press("Enter")
+    expect(page.locator("#differs")).to_contain_text("Theirs")
+    reader.said.clear()  # the browser tells of the 412
+    for width in WIDTHS:
+        reader.look(width, "dark")
+        assert reader.cut() == []
+    assert reader.axe() == []
+    page.locator("#again").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ours")
+    connections.rename("hub", known)

@@ -281,6 +281,7 @@ def test_every_form_that_changes_settings_carries_the_version_that_the_api_tells
     (alert, *_) = shown.access.accounts.people.alerts()
     expected = {
         ("/settings/mail", "/settings/mail"): "mail-server",
+        ("/settings/retention", "/settings/retention"): "retention",
         ("/settings/mail", "/settings/mail/remove"): "mail-server",
         ("/settings/users", f"/settings/users/{bob.id}/role"): f"users/{bob.id}",
         (f"/connections/{LEFT}", f"/connections/{LEFT}/rename"): f"connections/{LEFT}",

@@ -111,4 +111,5 @@ def _form(
             for row in rows
         ],
         h.p[button("Keep it for so long", kind="primary", type="submit")],
+        version=asked.site.access.keeping.standing().version,
     )  # fmt: skip
