@@ -12,7 +12,7 @@ from shared.core.matching import Identity, Rule
 from shared.core.merging import Choice, Edited, Flow, InvalidValue, Part
 from shared.core.people import People
 from shared.core.policies import Identified, Policy, SidePolicy
-from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, opposite
+from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, goes_to, opposite
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSettings
 from shared.core.words import By
 from shared.objects import OBJECTS, ObjectType
@@ -94,8 +94,7 @@ def _parts(mapping: FieldMapping, side: Side, context: LensContext) -> tuple[Par
     """Return what belongs to the values of a mapping besides their field."""
     if mapping.lens != "money":
         return ()
-    kept = context.money.left if side == "L" else context.money.right
-    return (Part(field=mapping.left_currency if side == "L" else mapping.right_currency, default=kept.currency),)
+    return (Part(field=mapping.currency(side), default=context.money.kept(side).currency),)
 
 
 def type_of(sync: SyncSettings, bindings: Mapping[Side, Binding]) -> ObjectType[Any]:
@@ -125,21 +124,17 @@ def _match_rule(sync: Sync, type_: ObjectType[Any], rules: TypeRules) -> Rule:
     return match_rules.BY_KEY if sync.match.mode == "fields" else type_.matched_by(rules)
 
 
-def _open(direction: str, target: Side) -> bool:
-    return direction in ("two_way", "to_left" if target == "L" else "to_right")
-
-
 def _side(
     sync: Sync, side: Side, connection: Connection, binding: Binding, type_: ObjectType[Any], rules: TypeRules
 ) -> SidePolicy:
-    target_of_other = _open(sync.direction, side)
-    create = sync.create.to_left if side == "L" else sync.create.to_right
+    target_of_other = goes_to(sync.direction, side)
+    create = sync.create.allows(side)
     roles = sync.side(side).roles
     native = playing(binding.fields, roles)
     identifying = {name: native[name] for name in type_.identifiers if name in native}
     # Of one that is off, too: were its values not known when it is on again, an old one would pass for an edit.
     mapped = {name for mapping in sync.mappings for name in mapping.fields(side)}
-    chosen = sync.match.left_field if side == "L" else sync.match.right_field
+    chosen = sync.match.field(side)
     if sync.match.mode == "fields":
         identifying = {**identifying, "": chosen}
     alone = tuple((info.name,) for info in binding.fields if info.required and info.creatable)
@@ -150,7 +145,7 @@ def _side(
         ordered=binding.versions == "ordered",
         carries_markers=binding.create in ("marker", "client_id"),
         create=target_of_other and create and binding.create != "never",
-        enters=_open(sync.direction, opposite(side)),
+        enters=goes_to(sync.direction, opposite(side)),
         fields=frozenset(mapped | {*identifying.values(), *roles.values()}),
         links=frozenset(row.named(side) for row in sync.associations) & {row.label for row in binding.associations},
         identifiers=frozenset(identifying.values()),
@@ -258,8 +253,8 @@ def _rule(sync: Sync, mapping: FieldMapping, context: LensContext, infos: Infos)
         get=get,
         put=put,
         same=same,
-        to_left=_open(sync.direction, "L") and _open(mapping.direction, "L"),
-        to_right=_open(sync.direction, "R") and _open(mapping.direction, "R"),
+        to_left=goes_to(sync.direction, "L") and goes_to(mapping.direction, "L"),
+        to_right=goes_to(sync.direction, "R") and goes_to(mapping.direction, "R"),
         clears=mapping.clears,
         since=mapping.since,
         on=mapping.on,
@@ -283,8 +278,8 @@ def _association(sync: Sync, row: AssociationMapping, bindings: Mapping[Side, Bi
         get=_itself,
         put=_itself,
         same=operator.eq,
-        to_left=_open(sync.direction, "L") and _open(row.direction, "L"),
-        to_right=_open(sync.direction, "R") and _open(row.direction, "R"),
+        to_left=goes_to(sync.direction, "L") and goes_to(row.direction, "L"),
+        to_right=goes_to(sync.direction, "R") and goes_to(row.direction, "R"),
         clears=row.clears,
         choose=lambda _left, _right, _edited: Choice(sync.default_app, By.DEFAULT_APP),
         members=texts if ends and all(end.max_links != 1 for end in ends) else None,

@@ -8,7 +8,7 @@ from services.console.setups.owners import named
 from services.console.withholding import Withheld, withheld_from
 from shared.core.merging import Unknown, equal
 from shared.core.pairs import Pair, Pending, Problem, Trace
-from shared.core.records import SIDES, Side, Value, opposite
+from shared.core.records import SIDES, Side, opposite
 from shared.core.syncs import Connection, Sync
 from shared.core.wording import Hidden, capital, flow_title, said
 from shared.core.words import By, Did, Note, Status, Wait
@@ -74,7 +74,7 @@ def explain(
         "status": pair.status,
         "reason": pair.reason,
         "summary": summary(pair, setups),
-        "why": [*_why(pair, setups, records), *map(_of_parked, parked)],
+        "why": [*_why(pair, setups, records, withheld), *map(_of_parked, parked)],
         "hint": _hint(pair),
         "sides": {side: _side(pair, sync, setups, side, withheld) for side in SIDES},
         "pending": [_pending(side, row, names, withheld) for side, row in pair.pending.items()],
@@ -147,11 +147,11 @@ def _differing(pair: Pair, setups: Setups) -> list[str]:
     ]
 
 
-def _why(pair: Pair, setups: Setups, records: Callable[..., str]) -> list[str]:
+def _why(pair: Pair, setups: Setups, records: Callable[..., str], withheld: Withheld) -> list[str]:
     names, sync = names_of(setups, pair.sync), setups.sync(pair.sync)
     found = []
     if pair.L is not None and pair.R is not None:
-        found.append(_how_matched(pair))
+        found.append(_how_matched(pair, setups, withheld))
     else:
         side: Side = "L" if pair.L is not None else "R"
         found.append(f"The record of {names[side]} has no partner in {names[opposite(side)]}.")
@@ -216,12 +216,14 @@ def _note(key: str, note: str) -> str:
     return _sentence(text) if key == "*" else f"{_started(key)} {text}."
 
 
-def _how_matched(pair: Pair) -> str:
-    match = pair.match
+def _how_matched(pair: Pair, setups: Setups, withheld: Withheld) -> str:
+    match, policy = pair.match, setups.policy(pair.sync)
     if match is None:
         return "The two records are linked."
     if match.by in _MATCHED:
         return f"Linked because {_MATCHED[match.by]}."
+    if policy is not None and any(policy.side(side).identifiers & withheld.fields[side] for side in SIDES):
+        return f"Linked because their {match.by} is the same."
     return f"Linked because their {match.by} is the same: {match.key}." if match.key else f"Linked by {match.by}."
 
 
@@ -278,17 +280,19 @@ def _side(pair: Pair, sync: Sync | None, setups: Setups, side: Side, withheld: W
     end = pair.side(side)
     if end is None:
         return None
-    base: Mapping[str, Value | None] = pair.base_l if side == "L" else pair.base_r
     named = {}
     if sync is not None:
-        named = {row.key: row.left if side == "L" else row.right for row in sync.mappings}
+        named = {row.key: row.field(side) for row in sync.mappings}
     return {
         "connection": sync.side(side).connection if sync else "",
         "record": end.id,
         "url": _url(setups, sync, side, end.id),
         "life": end.life,
         "fields": {name: withheld.told(side, name, value) for name, value in end.fields.items()},
-        "settled": {(name := named.get(key, key)): withheld.told(side, name, value) for key, value in base.items()},
+        "settled": {
+            name: withheld.told(side, name, value)
+            for name, value in ((named.get(key, key), value) for key, value in pair.base(side).items())
+        },
         "links": dict(end.links),
     }
 

@@ -59,6 +59,14 @@ class MappingSettings(Frozen):
     on: bool = Field(default=True, examples=[False])
     """Whether the mapping carries anything."""
 
+    def field(self, side: Side) -> str:
+        """Return the field of one side."""
+        return self.left if side == "L" else self.right
+
+    def currency(self, side: Side) -> str:
+        """Return the field that names the currency on one side; empty where there is none."""
+        return self.left_currency if side == "L" else self.right_currency
+
 
 class FieldMapping(MappingSettings):
     """A left field, a right field, a lens between them."""
@@ -72,5 +80,5 @@ class FieldMapping(MappingSettings):
 
     def fields(self, side: Side) -> tuple[str, ...]:
         """List the fields of one side: one, and of an amount the one that names its currency."""
-        name, currency = (self.left, self.left_currency) if side == "L" else (self.right, self.right_currency)
+        name, currency = self.field(side), self.currency(side)
         return (name, currency) if currency else (name,)

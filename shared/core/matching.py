@@ -32,6 +32,10 @@ class MatchSettings(Frozen):
     ambiguous: Literal["hold", "oldest"] = Field(default="hold", examples=["oldest"])
     """What to do with several possible partners that no single identifier explains."""
 
+    def field(self, side: Side) -> str:
+        """Return the field of one side that alone decides."""
+        return self.left_field if side == "L" else self.right_field
+
 
 class Identity(Frozen):
     """What matching needs to know of a record; short names, because Redis keeps one for each record."""

@@ -251,6 +251,10 @@ class Pair(Frozen):
         """Give what is known of one side."""
         return self.L if side == "L" else self.R
 
+    def base(self, side: Side) -> Fields:
+        """Return what a side held when it was last settled, by mapping key, where that is something else than now."""
+        return self.base_l if side == "L" else self.base_r
+
 
 class _Form(BaseModel):
     form: int = FORM

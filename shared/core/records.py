@@ -25,6 +25,11 @@ def opposite(side: Side) -> Side:
     return "R" if side == "L" else "L"
 
 
+def goes_to(direction: str, side: Side) -> bool:
+    """Tell whether what goes in a direction, such as `two_way` or `to_left`, goes to a side."""
+    return direction in ("two_way", "to_left" if side == "L" else "to_right")
+
+
 class Frozen(BaseModel):
     """A value that crosses a wire: immutable; what a newer version wrote besides is kept, and written back untouched.
 

@@ -58,7 +58,7 @@ def _rate(policy: Policy, side: Side, report: Report, candidate: Candidate) -> _
         return _Rated(identifier=False, contradicts=0, agrees=0, age_ms=0, old=old)
     identify = policy.side(side).identify
     mine, theirs = (Identity.model_validate_json(identify(row.fields).identity).p for row in (end, report))
-    settled = pair.base_l if side == "L" else pair.base_r
+    settled = pair.base(side)
     agrees = contradicts = 0
     for rule in policy.rules:
         held = settled[rule.key] if rule.key in settled else rule.held_in(side, end.fields)

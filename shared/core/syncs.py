@@ -41,6 +41,10 @@ class Create(Frozen):
     to_right: bool = Field(default=True, examples=[False])
     """The same the other way round."""
 
+    def allows(self, side: Side) -> bool:
+        """Tell whether records may be created on a side."""
+        return self.to_left if side == "L" else self.to_right
+
 
 class AssociationMapping(Frozen):
     """An association that travels with its records."""

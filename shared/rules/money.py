@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Final
 
 from shared.core.merging import InvalidValue
+from shared.core.records import Side
 from shared.core.wording import said
 
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -81,6 +82,10 @@ class Money:
 
     left: Kept
     right: Kept
+
+    def kept(self, side: Side) -> Kept:
+        """Return what one side can keep."""
+        return self.left if side == "L" else self.right
 
     def agree(self, left: Decimal, right: Decimal) -> bool:
         """Check whether two amounts are the same at the coarser scale."""

@@ -8,7 +8,7 @@ from services.console.setups.files import ConnectionFile, SetupError, SyncFile
 from services.console.setups.own_objects import Objects
 from shared.core.connector import App, Auth, Binding
 from shared.core.policies import Policy
-from shared.core.records import SIDES
+from shared.core.records import SIDES, goes_to
 from shared.core.syncs import Connection, RuleValue, Sync
 from shared.objects import OBJECTS, ObjectType
 
@@ -149,7 +149,7 @@ def scopes(sync: Sync, connections: Mapping[str, Connection], apps: Mapping[str,
         row = connections[end.connection]
         if row.scopes is None:
             continue
-        writes = sync.direction in ("two_way", "to_left" if side == "L" else "to_right")
+        writes = goes_to(sync.direction, side)
         lacking = consent.lacking_for(apps[row.app], end.object, row.scopes, writes=writes)
         if lacking:
             raise SetupError(

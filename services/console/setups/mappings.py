@@ -1,8 +1,7 @@
 """Mappings as people write them, completed and checked against the fields that both apps have at this moment."""
 
 import zoneinfo
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 from services.console.setups import money, value_tables
 from services.console.setups.ends import End
@@ -10,15 +9,9 @@ from services.console.setups.files import MappingChanges, MappingFile, SetupErro
 from shared.apps.defaults import default_mappings
 from shared.core.connector import FieldInfo
 from shared.core.mapping import FieldMapping
-from shared.core.records import FieldType, Side, opposite
+from shared.core.records import SIDES, FieldType, Side, goes_to, opposite
 from shared.core.syncs import Sync
-from shared.rules.type_compat import MONEY, TABLES, Direction, Fit, fit, lenses_for, partners
-
-_LEADS_TO: Final[Mapping[Direction, tuple[Side, ...]]] = {
-    "two_way": ("L", "R"),
-    "to_left": ("L",),
-    "to_right": ("R",),
-}
+from shared.rules.type_compat import MONEY, TABLES, Fit, fit, lenses_for, partners
 
 
 def complete(sync: str, wanted: Sequence[MappingFile], left: End, right: End) -> tuple[FieldMapping, ...]:
@@ -83,7 +76,7 @@ def hints(sync: str, made: Sequence[FieldMapping], old: Sync | None, left: End, 
         if not row.on or (_carries(row), row.values) in standing:
             continue
         where, ends = f"sync {sync!r}, mapping {row.key!r}", {"L": (left, row.left), "R": (right, row.right)}
-        for side in _LEADS_TO[row.direction]:
+        for side in (side for side in SIDES if goes_to(row.direction, side)):
             (target, name), (source, held) = ends[side], ends[opposite(side)]
             one, other = source.fields[held], target.fields[name]
             if one.sensitive:
@@ -105,7 +98,7 @@ def _check_written(sync: str, made: Sequence[FieldMapping], left: End, right: En
     for side, end in ends:
         written: dict[str, str] = {}
         for row in made:
-            if not row.on or side not in _LEADS_TO[row.direction]:
+            if not row.on or not goes_to(row.direction, side):
                 continue
             for name in row.fields(side):
                 if name in written:

@@ -130,7 +130,7 @@ def _cell(
     pair: Pair, sync: Sync, setups: Setups, side: Side, mapping: FieldMapping, rule: Flow | None, shown: ShownAs
 ) -> Cell:
     part, end = sync.side(side), pair.side(side)
-    field = mapping.left if side == "L" else mapping.right
+    field = mapping.field(side)
     name = field
     if any(row.id == part.connection for row in setups.connections()):
         infos = setups.binding(part.connection, part.object).fields
@@ -138,7 +138,7 @@ def _cell(
     held = UNKNOWN if end is None else _held(rule, side, field, end.fields)
     if isinstance(held, Unknown):
         return Cell(name=name)
-    base = pair.base_l if side == "L" else pair.base_r
+    base = pair.base(side)
 
     def text(value: Value | None) -> str:
         return _text(shown(side, value))
@@ -160,7 +160,7 @@ def _happens(  # noqa: PLR0911 - one outcome a line
     if not mapping.on:
         return "off", "This mapping carries nothing"
     for side in SIDES:
-        field = mapping.left if side == "L" else mapping.right
+        field = mapping.field(side)
         write = pair.pending.get(side)
         sent = UNKNOWN if write is None else _held(rule, side, field, write.fields)
         if not isinstance(sent, Unknown):

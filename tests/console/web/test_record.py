@@ -118,6 +118,16 @@ def test_sensitive_values_are_told_to_no_viewer(window: Window, role: Role, is_t
     assert "ann@x.example" in texts[0], "and what is not sensitive is"
 
 
+def test_a_sensitive_identifier_is_told_to_no_viewer(window: Window) -> None:
+    mapping = FieldMapping(key="email", left="email", right="email", sensitive=True)
+    window.desk.set_up("sync", SetupDoc(sync=people(mappings=(mapping,), version=2)), SYNC)
+    window.show(linked("a", match=Match(by="email", key="ann@x.example")))
+    headers = {"Authorization": f"Bearer {window.token('viewer')}"}
+    told = window.call("GET", "records/a/explanation", headers=headers)
+    assert "Linked because their email is the same." in told.json()["why"]
+    assert "ann@x.example" not in told.text
+
+
 def test_associations_stand_side_by_side(window: Window, visitor: Visitor) -> None:
     left = SideState(id="h-a", version=Version(order=1), links={"company": "77", "owner": None})
     window.show(linked("a", L=left))
