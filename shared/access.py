@@ -178,6 +178,10 @@ class Preferences(Frozen):
 
     columns: tuple[str, ...] | None = None
     """Columns of the list of records beside the name, from the left; None for all in their order."""
+    widths: Mapping[str, str] = Field(default_factory=dict)
+    """How wide a column of that list is: `narrow`, `medium` or `wide`; as wide as needed where it is not named."""
+    zone: str = ""
+    """The time zone in which times are shown; the browser's where it is empty."""
 
 
 class Retention(Frozen):

@@ -32,7 +32,7 @@ _FILES: Final = "(not by command yet: by page or API)"
 DONE: Final = (
     Deed(("POST /syncs/{name}/resync",), ("POST /api/v1/jobs",), _FILES),
     Deed(("POST /jobs/{name}/{what}",), ("POST /api/v1/jobs/{name}/{what}",), "jobs cancel"),
-    Deed(("POST /records/columns",), ("PUT /api/v1/account/preferences",), "(of the pages)"),
+    Deed(("POST /records/columns", "POST /account/zone"), ("PUT /api/v1/account/preferences",), "(of the pages)"),
     Deed(("POST /records/resync",), ("POST /api/v1/records/resync",), _FILES),
     Deed(("POST /records/{name}/resync",), ("POST /api/v1/records/{name}/resync",), _FILES),
     Deed(("POST /exports",), ("POST /api/v1/exports",), "exports make"),

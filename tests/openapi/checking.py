@@ -39,6 +39,7 @@ _WORLD: Final = {
     "PUT /api/v1/mail-server": "a user takes a password, and a password TLS",
     "POST /api/v1/alerts": "what is watched has a place of its kind, and somebody is told",
     "PUT /api/v1/alerts/{id}": "what is watched stays",
+    "PUT /api/v1/account/preferences": "a time zone is one of those that there are",
     "POST /api/v1/users": "an address may be that of a user already",
     "POST /api/v1/exports": "a key may have asked for another file",
     "POST /api/v1/jobs": "a key may have asked for other work",

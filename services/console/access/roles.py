@@ -55,6 +55,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /activity": "viewer",
     "GET /account": "viewer",
     "POST /account/password": "viewer",
+    "POST /account/zone": "viewer",
     "POST /account/sign-out": "viewer",
     "GET /settings/users": "admin",
     "POST /settings/users": "admin",

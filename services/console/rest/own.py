@@ -24,7 +24,7 @@ def add_own(router: APIRouter, access: Access, who: Callable[..., Caller]) -> No
 
     def preferences(by: Caller, answer: Response) -> dict[str, Any]:
         tell_version(answer, accounts.preferences_standing(by).version)
-        return {"columns": accounts.people.preferences(by.user).columns}
+        return accounts.people.preferences(by.user).model_dump(include={"columns", "widths", "zone"})
 
     @router.get("/account", tags=["access"], summary="Who you are, and what you may do", response_model=Own)
     def get_own_account(by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:
@@ -60,5 +60,6 @@ def add_own(router: APIRouter, access: Access, who: Callable[..., Caller]) -> No
     def keep_preferences(
         wanted: PreferencesChange, by: Annotated[Caller, Depends(who)], answer: Response
     ) -> dict[str, Any]:
-        accounts.keep_columns(by, None if wanted.columns is None else list(dict.fromkeys(wanted.columns)))
+        columns = None if wanted.columns is None else tuple(dict.fromkeys(wanted.columns))
+        accounts.keep_preferences(by, {"columns": columns, "widths": wanted.widths, "zone": wanted.zone})
         return preferences(by, answer)

@@ -7,7 +7,7 @@ chooses it, once.
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 from services.console.access.passwords import Passwords, fault_of
@@ -17,6 +17,7 @@ from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
 from services.console.use.publishing import Outside, publish
 from services.console.use.versions import Standing, check_seen, overtaken, version_of
+from services.console.use.zones import zone_of
 from shared import logs, topics
 from shared.io.once import Once, OnceAway
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
@@ -316,11 +317,13 @@ class Accounts:
         else:
             self._trouble.over()
 
-    def keep_columns(self, by: Caller, columns: Sequence[str] | None) -> None:
-        """Keep which columns of the list of records somebody wants, in which order; None for all of them."""
-        kept, read_to = None if columns is None else tuple(columns), self.people.offset
+    def keep_preferences(self, by: Caller, changes: Mapping[str, Any]) -> None:
+        """Keep how somebody wants the pages, the parts of it that change; raises `Refused` for an unknown time zone."""
+        read_to = self.people.offset
+        if changes.get("zone") and zone_of(changes["zone"]) is None:
+            raise Refused({"zone": "Write a time zone, such as Europe/Rome or America/New_York."})
         check_seen(self.preferences_standing(by))
-        doc = AccessDoc(preferences=self.people.preferences(by.user).model_copy(update={"columns": kept}))
+        doc = AccessDoc(preferences=self.people.preferences(by.user).model_copy(update=dict(changes)))
         key = f"preferences:{by.user or INSTALLATION}"
         self.replace(None, read_to, (key, doc), now=lambda: self.preferences_standing(by))
 

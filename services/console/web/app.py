@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Final, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -30,6 +30,7 @@ from services.console.web.asked import (
     LOOK_COOKIE,
     SESSION_COOKIE,
     SIGNING_COOKIE,
+    ZONE_COOKIE,
     Asked,
     Look,
     Site,
@@ -37,7 +38,7 @@ from services.console.web.asked import (
     see_other,
 )
 from services.console.web.parts.forms import VERSION
-from services.console.web.parts.words import url, with_query
+from services.console.web.parts.words import times_in, url, with_query
 from services.console.web.policy import POLICY
 from services.console.web.screens import (
     account,
@@ -132,6 +133,7 @@ PAGES: Final = (
     Page("GET", "/activity", activity.show),
     Page("GET", "/account", account.show),
     Page("POST", "/account/password", account.change_password),
+    Page("POST", "/account/zone", account.keep_zone),
     Page("POST", "/account/sign-out", account.sign_out_everywhere),
     Page("GET", "/settings/users", users.show),
     Page("POST", "/settings/users", users.invite),
@@ -244,7 +246,9 @@ async def _serve(site: Site, page: Page, request: Request) -> Response:
     )
     seen = frozenset((form[VERSION],)) if form.get(VERSION) else None
     caller = session.caller if session is not None else None
-    with noting() as changes, acting("page", caller), seeing(seen):
+    zone = site.accounts.people.preferences(caller.user).zone if caller is not None else ""
+    browsers = unquote(request.cookies.get(ZONE_COOKIE, ""))
+    with noting() as changes, acting("page", caller), seeing(seen), times_in(zone, browsers):
         answer = await run_in_threadpool(_answer, page, asked)
     if changes and answer.status_code == HTTPStatus.SEE_OTHER:
         answer.headers["Location"] = with_query(answer.headers["Location"], change=spell(changes))

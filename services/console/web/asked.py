@@ -19,6 +19,8 @@ SESSION_COOKIE: Final = "syncline"
 LOOK_COOKIE: Final = "syncline-look"
 SIGNING_COOKIE: Final = "syncline-signing"
 BROWSER_COOKIE: Final = "syncline-browser"
+ZONE_COOKIE: Final = "syncline-zone"
+"""The time zone of the browser, which script tells."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 _YEAR_S: Final = 365 * 86_400
 

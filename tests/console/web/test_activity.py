@@ -17,7 +17,8 @@ from tests.console.web.visitor import Visitor
 from tests.services.console.window import PASSWORD, Window
 
 CHANGES_NOTHING = (
-    "POST /look", "POST /records/columns", "POST /connections/{name}/test", "POST /api/v1/connections/{name}/test",
+    "POST /look", "POST /records/columns", "POST /account/zone",
+    "POST /connections/{name}/test", "POST /api/v1/connections/{name}/test",
     "POST /api/v1/apps/{name}/places",
 )  # fmt: skip
 """How pages look is everybody's own, and to ask an app changes nothing."""

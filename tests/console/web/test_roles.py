@@ -26,6 +26,7 @@ _ALERT: Final = {"name": "Another", "kind": "failing", "mail": "ann@x.example"}
 _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /syncs/{name}/resync": {"what": "failing"},
     "POST /account/password": {"old": PASSWORD, "password": "another long password"},
+    "POST /account/zone": {"zone": "Europe/Rome"},
     "POST /settings/users": {"email": "new@x.example", "role": "viewer"},
     "POST /settings/users/{name}/role": {"role": "editor"},
     "POST /settings/tokens": {"name": "backup", "role": "viewer", "days": "30"},

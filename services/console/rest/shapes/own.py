@@ -1,6 +1,6 @@
 """Who calls, and what a person changes of the own account."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr
 
@@ -8,7 +8,11 @@ from services.console.rest.shapes.common import Given, Shown, examples
 from services.console.use.records import Column
 from shared.messages import Role
 
-_PREFERENCES: Final[dict[str, Any]] = {"columns": ["status", "changed", "left"]}
+_PREFERENCES: Final[dict[str, Any]] = {
+    "columns": ["status", "changed", "left"],
+    "widths": {"name": "wide"},
+    "zone": "Europe/Rome",
+}
 
 
 class Own(Shown):
@@ -45,6 +49,10 @@ class PreferencesShown(Shown):
 
     columns: list[str] | None
     """Columns of the list of records beside the name, from the left; null for all in their order."""
+    widths: dict[str, str]
+    """How wide a column is, the name among them; as wide as needed where it is not named."""
+    zone: str
+    """The time zone in which pages show times; empty for the browser's."""
 
 
 class PreferencesChange(Given):
@@ -54,3 +62,7 @@ class PreferencesChange(Given):
 
     columns: list[Column] | None = Field(max_length=20)
     """Columns of the list of records beside the name, from the left; null for all in their order."""
+    widths: dict[Column | Literal["name"], Literal["narrow", "medium", "wide"]] = Field(default={})
+    """How wide a column is, the name among them; as wide as needed where it is not named."""
+    zone: str = Field(default="", max_length=64)
+    """The time zone in which pages show times, such as `Europe/Rome`; empty for the browser's."""

@@ -13,10 +13,14 @@ from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import field, form, refusals
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, notice, send
-from services.console.web.parts.words import url
+from services.console.web.parts.words import url, zone_name
 from services.console.web.screens.welcome import PASSWORD_HINT
 
 PATH: Final = "/account"
+_DONE: Final = {
+    "password": "The password is changed; all other sessions have ended.",
+    "zone": "Times are shown in that zone from now on, in every browser.",
+}
 
 
 def show(asked: Asked) -> Response:
@@ -39,6 +43,15 @@ def change_password(asked: Asked) -> Response:
     return answer
 
 
+def keep_zone(asked: Asked) -> Response:
+    """Show times in another zone."""
+    try:
+        asked.site.accounts.keep_preferences(asked.caller, {"zone": asked.form.get("zone", "").strip()})
+    except Refused as refused:
+        return html(_page(asked, refused.fields), 422)
+    return see_other(url(PATH, done="zone"))
+
+
 def sign_out_everywhere(asked: Asked) -> Response:
     """End all sessions of whoever asks, this one among them."""
     asked.site.accounts.end_all(asked.caller)
@@ -53,14 +66,15 @@ def _page(asked: Asked, errors: Mapping[str, str] | None = None) -> Element:
     ]
     if user is not None and user.name:
         facts.insert(1, ("Name", user.name))
-    done = asked.query.get("done") == "password"
+    done = _DONE.get(asked.query.get("done", ""))
     return page(
         asked,
         "Your account",
         h.div(".stack")[
-            notice("ok", "The password is changed; all other sessions have ended.") if done else None,
+            notice("ok", done) if done else None,
             refusals(errors),
             card("You", h.dl(".facts")[[h.div[h.dt[name], h.dd[value]] for name, value in facts]], name="you"),
+            card("Times", _zone(asked, errors), name="times"),
             card("Change your password", _password(asked, errors), name="change")
             if user is not None and asked.site.accounts.people.password(user.id) is not None
             else None,
@@ -74,6 +88,17 @@ def _page(asked: Asked, errors: Mapping[str, str] | None = None) -> Element:
             ),
         ],
     )
+
+
+def _zone(asked: Asked, errors: Mapping[str, str] | None) -> Element:
+    kept = asked.site.accounts.people.preferences(asked.caller.user).zone
+    return form(
+        asked,
+        f"{PATH}/zone",
+        field("Time zone", "zone", value=asked.form.get("zone", kept), errors=errors, needed=False,
+              hint=f"Such as Europe/Rome. Left empty, it is the browser's. Times are shown in {zone_name()} now."),
+        h.p[button("Show times in this zone", type="submit")],
+    )  # fmt: skip
 
 
 def _password(asked: Asked, errors: Mapping[str, str] | None) -> Element:

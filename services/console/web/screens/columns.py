@@ -51,6 +51,9 @@ ALL: Final = tuple(_COLUMNS)
 """All columns, in the order in which they are shown by default."""
 PLACES: Final = tuple(f"column{number}" for number in range(1, len(ALL) + 1))
 """What the form calls the columns, from the left."""
+WIDTHS: Final = {"narrow": "Narrow", "medium": "Medium", "wide": "Wide"}
+"""How wide a column may be, beside as wide as needed."""
+_WIDTH: Final = "width-{}"
 EVERY: Final = "every"
 """What the form says when all columns are asked for."""
 NONE: Final = "none"
@@ -80,6 +83,15 @@ def chosen(sent: Mapping[str, str]) -> tuple[str, ...] | None:
     return None if shown == ALL else shown
 
 
+def widths(sent: Mapping[str, str]) -> dict[str, str]:
+    """Return how wide the columns are that the form chose; none of them where all columns are asked for."""
+    if EVERY in sent:
+        return {}
+    found = {"name": sent.get(_WIDTH.format("name"), "")}
+    found |= {sent.get(place, ""): sent.get(_WIDTH.format(place), "") for place in PLACES}
+    return {name: width for name, width in found.items() if width in WIDTHS and name in ("name", *_COLUMNS)}
+
+
 def form(asked: Asked, action: str, kept: Mapping[str, str], shown: Sequence[str]) -> Element:
     """Return where columns are chosen and kept: for each place from the left, which stands there.
 
@@ -89,12 +101,14 @@ def form(asked: Asked, action: str, kept: Mapping[str, str], shown: Sequence[str
         kept: The filters, which stay.
         shown: The columns as they are.
     """
+    wide = _kept_widths(asked)
     return h.details(".pop.columns", id="columns")[
         h.summary(".button.plain")["Columns"],
         h.form(".panel", method="post", action=action, aria_label="Columns")[
             hidden("form_token", asked.form_token()),
             [hidden(name, value) for name, value in kept.items()],
-            [_place(number, name, shown) for number, name in enumerate(PLACES)],
+            h.div(".place")[h.span(".lab")["Name"], _width("name", "Width of the name", wide.get("name", ""))],
+            [_place(number, name, shown, wide) for number, name in enumerate(PLACES)],
             h.p(".row")[
                 button("Keep these", type="submit"),
                 button("All columns", kind="ghost", type="submit", name=EVERY, value="on"),
@@ -104,20 +118,39 @@ def form(asked: Asked, action: str, kept: Mapping[str, str], shown: Sequence[str
     ]
 
 
-def _place(number: int, name: str, shown: Sequence[str]) -> Element:
+def _kept_widths(asked: Asked) -> Mapping[str, str]:
+    """Return how wide somebody wants columns."""
+    return asked.site.accounts.people.preferences(asked.caller.user).widths
+
+
+def _place(number: int, name: str, shown: Sequence[str], wide: Mapping[str, str]) -> Element:
     at = shown[number] if number < len(shown) else ""
-    return h.label(".pick")[
-        h.span(".lab")[f"Column {number + 2}"],
-        h.select(name=name)[
-            h.option(value="", selected=not at)["None"],
-            [h.option(value=one, selected=one == at)[column.title] for one, column in _COLUMNS.items()],
+    return h.div(".place")[
+        h.label(".pick")[
+            h.span(".lab")[f"Column {number + 2}"],
+            h.select(name=name)[
+                h.option(value="", selected=not at)["None"],
+                [h.option(value=one, selected=one == at)[column.title] for one, column in _COLUMNS.items()],
+            ],
         ],
+        _width(name, f"Width of column {number + 2}", wide.get(at, "")),
     ]
+
+
+def _width(place: str, label: str, chosen: str) -> Element:
+    return h.select(name=_WIDTH.format(place), aria_label=label)[
+        h.option(value="", selected=chosen not in WIDTHS)["As needed"],
+        [h.option(value=name, selected=name == chosen)[title] for name, title in WIDTHS.items()],
+    ]
+
+
+def _class(kind: str, width: str) -> str | None:
+    return " ".join(one for one in (kind, f"is-{width}" if width in WIDTHS else "") if one) or None
 
 
 def table_of(asked: Asked, rows: Sequence[PairRow], shown: Sequence[str]) -> Element:
     """Return a page of the list as a table; the name comes first and stays."""
-    now, setups = asked.now_ms, asked.console.setups
+    now, setups, wide = asked.now_ms, asked.console.setups, _kept_widths(asked)
     names = {sync: names_of(setups, sync) for sync in {row.sync for row in rows}}
     titles = {name: _COLUMNS[name].title for name in shown}
     sides = {(of["L"], of["R"]) for of in names.values()}
@@ -126,8 +159,8 @@ def table_of(asked: Asked, rows: Sequence[PairRow], shown: Sequence[str]) -> Ele
         titles |= {name: title for name, title in (("left", left), ("right", right)) if name in titles}
     body = [
         h.tr[
-            h.th(".name", scope="row")[h.a(href=address(row.pair), id=f"r-{row.pair}")[row.label or "(no name)"]],
-            [_cell(row, name, names[row.sync], now) for name in shown],
+            h.th(class_=_class("name", wide.get("name", "")), scope="row")[_link(row)],
+            [_cell(row, name, names[row.sync], now, wide.get(name, "")) for name in shown],
         ]
         for row in rows
     ]
@@ -137,7 +170,11 @@ def table_of(asked: Asked, rows: Sequence[PairRow], shown: Sequence[str]) -> Ele
     ]
 
 
-def _cell(row: PairRow, name: str, names: Names, now_ms: int) -> Element:
+def _link(row: PairRow) -> Element:
+    return h.a(href=address(row.pair), id=f"r-{row.pair}")[row.label or "(no name)"]
+
+
+def _cell(row: PairRow, name: str, names: Names, now_ms: int, width: str) -> Element:
     column = _COLUMNS[name]
     label = {"status": None, "left": names["L"], "right": names["R"]}.get(name, column.title)
-    return h.td(class_=column.kind or None, data_label=label)[column.cell(row, names, now_ms)]
+    return h.td(class_=_class(column.kind, width), data_label=label)[column.cell(row, names, now_ms)]

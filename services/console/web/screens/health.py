@@ -15,7 +15,7 @@ from services.console.web.asked import Asked, html
 from services.console.web.parts.charts import Line, bands, lines
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, hidden, pick
-from services.console.web.parts.words import count, url
+from services.console.web.parts.words import count, local, url, zone_name
 
 PATH: Final = "/health"
 RANGES: Final[Mapping[Range, str]] = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
@@ -55,7 +55,7 @@ def show(asked: Asked) -> Response:
             h.form(".bar", id="filters", action=PATH, data_live="", aria_label="Choose a sync")[
                 pick("sync", "Sync", [(name, name) for name in known], sync),
                 hidden("range", wanted),
-                h.p(".hint")["Times are UTC. A gap is a time in which no console looked."],
+                h.p(".hint")[_times(wanted)],
                 h.noscript[button("Apply", type="submit")],
             ],
             h.div("#list.charts")[_charts(found, wanted, asked)]
@@ -131,8 +131,14 @@ def _worst(states: Mapping[str, float]) -> str:
     return next((state for state in ("paused", "unknown", "running") if states.get(state)), "")
 
 
+def _times(wanted: Range) -> str:
+    zone = f"Times are those of {zone_name()}." if wanted in ("24h", "7d") else "Days are those of UTC."
+    return f"{zone} A gap is a time in which no console looked."
+
+
 def _time(at_ms: int, wanted: Range) -> str:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    # Days are added up by UTC: the day of another zone would begin within one.
+    at = local(at_ms) if wanted in ("24h", "7d") else datetime.fromtimestamp(at_ms / 1000, UTC)
     return f"{at:%H:%M}" if wanted == "24h" else f"{at:%-d %b %H:%M}" if wanted == "7d" else f"{at:%-d %b}"
 
 

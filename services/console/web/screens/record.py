@@ -1,6 +1,7 @@
 """Why a record is as it is: one sentence, both records side by side, what waits, and what was decided before."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, notice, send, table
-from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, badge, icon, many, prose, url
+from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, badge, icon, many, moment, prose, url
 from services.console.web.screens.standing import path_of
 from shared.core.pairs import Pair
 from shared.core.records import SIDES, Side
@@ -194,7 +195,7 @@ def _history(history: Sequence[Mapping[str, Any]]) -> Element | None:
         h.ol(".pad.lines")[
             [
                 h.li[
-                    h.time(".muted", datetime=step["at"])[step["at"].replace("T", " ").replace("+00:00", " UTC")],
+                    h.time(".muted", datetime=step["at"])[moment(datetime.fromisoformat(step["at"]))],
                     h.ul[[h.li[one] for one in step["decisions"]]],
                 ]
                 for step in steps

@@ -54,7 +54,9 @@ def show(asked: Asked) -> Response:
 
 def keep_columns(asked: Asked) -> Response:
     """Keep the columns of whoever asks, and go on with the list."""
-    asked.site.accounts.keep_columns(asked.caller, columns.chosen(asked.form))
+    asked.site.accounts.keep_preferences(
+        asked.caller, {"columns": columns.chosen(asked.form), "widths": columns.widths(asked.form)}
+    )
     sort = sort_of(asked.form.get("sort", ""))
     return see_other(url(PATH, Filter.read(asked.form).query(), sort="" if sort == SORTS[0] else sort))
 

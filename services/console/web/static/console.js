@@ -111,3 +111,6 @@ if (document.documentElement.dataset.keys !== "off") addEventListener("keydown",
     links[Math.max(0, Math.min(links.length - 1, now + (event.key === "j" ? 1 : -1)))]?.focus();
   }
 });
+
+// Times are shown in the zone of the browser, where nobody has chosen another.
+document.cookie = `syncline-zone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone)}; path=/; max-age=31536000; samesite=lax`;
