@@ -153,6 +153,18 @@ def test_what_is_exported_changes_nothing_here_and_makes_the_same_elsewhere(
     assert written(other) == said
 
 
+def test_a_name_comes_back_whatever_it_holds() -> None:
+    """Also what YAML takes for the end of a line."""
+    planner = Planner()
+    for number, label in enumerate(
+        ("a\x85b", "\x85", "\u2028 x", "two\nlines", "# no: comment", "'\"", "\ufeff", "NO", "1:30")
+    ):
+        planner.portals[f"p{number}"] = str(number)
+        planner.apply(crm(f"p{number}", label=label))
+    again = planner.plan_file(read(written(planner)))
+    assert (again.changes, again.errors) == ((), ())
+
+
 def test_a_file_names_what_is_other_than_usual() -> None:
     planner = Planner()
     planner.apply(crm("one", country="NO"), book("cards"))

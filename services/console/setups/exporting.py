@@ -18,6 +18,20 @@ _HEAD: Final = """\
 # the variable that stands in its place is set.
 """
 _WIDTH: Final = 120
+_BREAKS: Final = frozenset("\n\x85\u2028\u2029")
+"""What YAML takes for the end of a line: within a text it is read back as a blank, unless it is escaped."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes plain values."""
+
+
+def _written(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = '"' if not _BREAKS.isdisjoint(value) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _written)
 
 
 def document(setups: Setups, opened: Callable[[AppCredentials], Mapping[str, str]]) -> dict[str, Any]:
@@ -38,7 +52,7 @@ def document(setups: Setups, opened: Callable[[AppCredentials], Mapping[str, str
 
 def text(found: Mapping[str, Any]) -> str:
     """Write the content of a settings file as YAML, for people as well."""
-    rows = yaml.safe_dump(dict(found), sort_keys=False, allow_unicode=True, width=_WIDTH) if found else ""
+    rows = yaml.dump(dict(found), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH) if found else ""
     return f"{_HEAD}{rows}"
 
 
