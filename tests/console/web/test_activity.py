@@ -17,7 +17,7 @@ from tests.console.web.visitor import Visitor
 from tests.services.console.window import PASSWORD, Window
 
 CHANGES_NOTHING = (
-    "POST /look", "POST /records/columns", "POST /account/zone",
+    "POST /look", "POST /records/columns", "PUT /api/v1/account/preferences", "POST /account/zone",
     "POST /connections/{name}/test", "POST /api/v1/connections/{name}/test",
     "POST /api/v1/apps/{name}/places",
 )  # fmt: skip

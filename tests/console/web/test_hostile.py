@@ -10,7 +10,7 @@ import requests
 from services.console.access.roles import NEEDS
 from services.console.web.app import PAGES
 from tests.console.web.examples import show_everything
-from tests.console.web.test_roles import visitor_as
+from tests.console.web.test_roles import ENDLESS, visitor_as
 from tests.console.web.visitor import Page, Visitor
 from tests.services.console.window import Window
 
@@ -91,7 +91,7 @@ def test_what_an_address_asks_for_is_nothing_but_text(window: Window, admin: Vis
         for row, needed in NEEDS.items():
             verb, _, pattern = row.partition(" ")
             path = f"{filled(pattern, 'people')}?{every}"
-            if verb == "GET":
+            if verb == "GET" and row != ENDLESS:
                 answer = window.call("GET", path[8:]) if path.startswith("/api/v1/") else admin.ask(path)
                 check(answer, row)
                 if needed is None:

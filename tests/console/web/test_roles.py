@@ -25,7 +25,7 @@ _DOCUMENT: Final = document()
 _ALERT: Final = {"name": "Another", "kind": "failing", "mail": "ann@x.example"}
 _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /syncs/{name}/resync": {"what": "failing"},
-    "POST /account/password": {"old": PASSWORD, "password": "another long password"},
+    "POST /account/password": {"old": PASSWORD, "password": PASSWORD},
     "POST /account/zone": {"zone": "Europe/Rome"},
     "POST /settings/users": {"email": "new@x.example", "role": "viewer"},
     "POST /settings/users/{name}/role": {"role": "editor"},
@@ -54,7 +54,7 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "PUT /api/v1/retention": {"activity_days": 30},
     "PUT /api/v1/sign-in-provider": {"issuer": "https://127.0.0.1", "client_id": "x", "default_role": "viewer"},
     "POST /api/v1/tokens": {"name": "backup"},
-    "PUT /api/v1/account/password": {"old": "another long password", "password": "one more long password"},
+    "PUT /api/v1/account/password": {"old": PASSWORD, "password": PASSWORD},
     "PUT /api/v1/account/preferences": {"columns": ["left", "status"]},
     "POST /api/v1/apps/{name}/authorize": {"redirect": "https://tools.example/callback"},
     "POST /api/v1/connections/agreed": {"state": "x", "code": "y"},
@@ -91,7 +91,7 @@ REFUSED: Final = (
 a page on which people agree, nobody signs in by a provider, and no mail is sent."""
 
 
-_ENDLESS: Final = "GET /api/v1/events"
+ENDLESS: Final = "GET /api/v1/events"
 """Its answer does not end by itself."""
 
 
@@ -174,10 +174,10 @@ def ask(window: Window, row: str, role: Role, names: Mapping[str, str] | None) -
     path, body = filled(pattern, names), _BODIES.get(row, {})
     if path.startswith("/api/"):
         more: dict[str, Any] = {"json": body} if verb in ("POST", "PATCH", "PUT") else {}
-        more |= {"stream": True} if row == _ENDLESS else {}
+        more |= {"stream": True} if row == ENDLESS else {}
         bearer = window.access.tokens.make(caller_of(window.person(role)), "for this call", role, 1)[1]
         answer = window.call(verb, path.removeprefix("/api/v1/"), headers={"Authorization": f"Bearer {bearer}"}, **more)
-        if row == _ENDLESS and answer.status_code == 200:
+        if row == ENDLESS and answer.status_code == 200:
             answer.close()
         return answer
     sessions = window.sessions
