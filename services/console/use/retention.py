@@ -1,6 +1,7 @@
 """For how many days things are kept: what an admin decides counts in every console, and Kafka is told at once."""
 
 import threading
+from collections.abc import Collection
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -98,7 +99,7 @@ class Keeping:
             changes = [(name, str(getattr(before, name)), str(getattr(after, name))) for name in TITLES]
             did = Did(what="retention.changed", about="retention:installation", changes=changes)
             self._accounts.replace(did, read_to, (RETENTION_KEY, AccessDoc(retention=new)), now=self.standing)
-        return self.tell_kafka()
+        return self.tell_kafka(TITLES)
 
     def standing(self) -> Standing:
         """Return how stands what is decided; it has a version where nobody has decided anything, too."""
@@ -106,10 +107,11 @@ class Keeping:
         shown = {name: str(getattr(decided, name) or "") for name in TITLES}
         return Standing(version_of(decided), shown, "retention:installation")
 
-    def tell_kafka(self) -> str:
-        """Have Kafka keep the topics for these days; returns why it does not, or nothing."""
+    def tell_kafka(self, names: Collection[str]) -> str:
+        """Have Kafka keep these for their days; returns why it does not, or nothing."""
+        wanted = [topic for name, topic in zip(TITLES, kept_topics(self.kept), strict=True) if name in names]
         try:
-            changed = self.topics.keep(kept_topics(self.kept))
+            changed = self.topics.keep(wanted)
         except BusUnavailable as error:
             return str(error)
         if changed:
@@ -117,10 +119,14 @@ class Keeping:
         return ""
 
     def run(self, stop: threading.Event) -> None:
-        """Tell Kafka now and then until *stop* is set: the console that decided may have died, or Kafka was away."""
+        """Tell Kafka now and then until *stop* is set: the console that decided may have died, or Kafka was away.
+
+        Where nobody has decided, whoever looks after the brokers may have set something else, and it stays.
+        """
         trouble = logs.Trouble(_log, "retention_not_told")
         while not stop.is_set():
-            error = self.tell_kafka()
+            decided = self._accounts.people.retention() or Retention()
+            error = self.tell_kafka([name for name in TITLES if getattr(decided, name) is not None])
             if error:
                 trouble.begun(detail=error)
             else:

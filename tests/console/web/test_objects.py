@@ -39,6 +39,7 @@ def test_the_objects_of_one_connection(window: Window, visitor: Visitor) -> None
     page = visitor.open(f"/objects?connection={RIGHT}&sync={SYNC}&panel=excluded")
     assert f"/objects?connection={RIGHT}&sync={SYNC}&panel=failing" in page.links
     assert "Nothing is synced with it" in visitor.open("/objects?connection=nobody").words
-    window.desk.set_up("sync", None, SYNC)
-    window.desk.set_up("phase", None, SYNC)
+    for sync in list(window.desk.setups.syncs()):
+        window.desk.set_up("sync", None, sync.id)
+        window.desk.set_up("phase", None, sync.id)
     assert "Nothing is synced yet" in visitor.open("/objects").words

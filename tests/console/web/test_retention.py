@@ -80,7 +80,9 @@ def test_what_kafka_does_not_take_is_told_and_tried_again(window: Window) -> Non
     assert {row["state"] for row in window.get("retention")["kept"]} == {"unknown"}
     kafka(window).refuses = ""
     assert window.get("retention")["kept"][0]["state"] == "differs"
+    kafka(window).held["activity"] = 7 * DAY_MS
     window.access.keeping.run(OneRound())
+    assert kafka(window).held["activity"] == 7 * DAY_MS, "where nobody has decided here, it is not ours to change"
     assert window.get("retention")["kept"][0] | {"what": ""} == {
         "name": "history_days", "what": "", "days": 30, "usual_days": 90, "decided": True, "topic": "history",
         "topic_days": 30.0, "state": "applied",
