@@ -16,6 +16,8 @@ from shared.messages import Role
 from shared.rules.errors import CODES, EXCLUDED
 from shared.setups import Setups, UnknownSetup
 
+NEVER: Final = "never"
+"""When something was of which no time is known."""
 _SURVIVED: Final = {
     "told": ", which won the merge, as the app says",
     "identifier": ", which won the merge: its identifier is the one that is left",
@@ -379,4 +381,4 @@ def _change(row: Mapping[str, Any], app: str, source: str) -> str:
 
 
 def _time(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds") if at_ms else "never"
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds") if at_ms else NEVER

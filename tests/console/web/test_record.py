@@ -109,6 +109,7 @@ def test_sensitive_values_are_told_to_no_viewer(window: Window, role: Role, is_t
         )
     )  # fmt: skip
     page = visitor_as(window, role).open("/records/a").words
+    assert "at an unknown time" in page
     headers = {"Authorization": f"Bearer {window.token(role)}"}
     texts = [window.call("GET", f"records/a/{what}", headers=headers).text for what in ("explanation", "history")]
     texts.append(window.call("GET", "explanations?connection=hub&object=contact&record_id=h-a", headers=headers).text)

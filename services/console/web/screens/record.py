@@ -9,7 +9,7 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.explain import names_of
+from services.console.explain import NEVER, names_of
 from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
@@ -186,6 +186,12 @@ def _associations(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element
     return card("Associations", table("Associations", ("Association", names["L"], names["R"]), rows), name="links")
 
 
+def _time(at: str) -> Element:
+    if at == NEVER:
+        return h.span(".none")["at an unknown time"]
+    return h.time(".muted", datetime=at)[moment(datetime.fromisoformat(at))]
+
+
 def _history(history: Sequence[Mapping[str, Any]]) -> Element | None:
     steps = [step for step in history if step["decisions"]]
     if not steps:
@@ -195,7 +201,7 @@ def _history(history: Sequence[Mapping[str, Any]]) -> Element | None:
         h.ol(".pad.lines")[
             [
                 h.li[
-                    h.time(".muted", datetime=step["at"])[moment(datetime.fromisoformat(step["at"]))],
+                    _time(step["at"]),
                     h.ul[[h.li[one] for one in step["decisions"]]],
                 ]
                 for step in steps
