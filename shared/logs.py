@@ -45,6 +45,8 @@ _PATTERNS: Final = (
 )
 _DEPTH: Final = 8
 _NOISY: Final = ("faust", "mode", "aiokafka", "kafka", "urllib3", "asyncio")
+_UNREAD: Final = ("kafka.admin._groups",)
+"""Warns with a whole line of bytes that it cannot read what Faust's members tell each other; nobody here reads it."""
 
 
 _SILENCE_S: Final = 60.0
@@ -118,6 +120,8 @@ def set_up(level: str = "info", *, service: str, stream: TextIO | None = None) -
     for name in _NOISY:
         # Their INFO is a line a message or a heartbeat; it made Faust measurably slower.
         logging.getLogger(name).setLevel(max(_number(level), logging.WARNING))
+    for name in _UNREAD:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def get(name: str) -> FilteringBoundLogger:

@@ -56,6 +56,15 @@ def test_noisy_libraries_are_quiet(stream: io.StringIO) -> None:
     assert stream.getvalue() == ""
 
 
+def test_that_faust_speaks_a_language_of_its_own_is_no_news(stream: io.StringIO) -> None:
+    """`doctor` asks Kafka for the matcher's members; the client warns with all the bytes that it cannot read."""
+    groups = logging.getLogger("kafka.admin._groups")
+    groups.warning("Unable to decode member_metadata")
+    assert stream.getvalue() == ""
+    groups.error("something else")
+    assert "something else" in stream.getvalue()
+
+
 def test_an_exception_is_scrubbed(stream: io.StringIO) -> None:
     """A secret inside an exception's message does not get out through its traceback."""
     try:
