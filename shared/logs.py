@@ -131,7 +131,7 @@ def get(name: str) -> FilteringBoundLogger:
 
 
 def tells_all() -> bool:
-    """Tell whether debug lines are written, for whoever would make one for each message."""
+    """Check whether debug lines are written, for whoever would make one for each message."""
     return logging.getLogger().isEnabledFor(logging.DEBUG)
 
 

@@ -45,7 +45,7 @@ class Known:
 
 
 def _has(state: str, policy: Policy, side: Side, notice: Notice) -> bool:
-    """Tell whether a pair has seen all of this version: an answer to a write shows only some of the record."""
+    """Check whether a pair has seen all of this version: an answer to a write shows only some of the record."""
     try:
         end = Pair.read(state).side(side)
     except NewerState:

@@ -40,7 +40,7 @@ def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, compon
 
 
 def recognised_as(policy: Policy, side: Side, end: SideState, row: LinkedRecord) -> bool:
-    """Tell whether the links hold a living record for what its pair knows of it."""
+    """Check whether the links hold a living record for what its pair knows of it."""
     return row.slots.of(side) == f":{end.id}" and row.identity == policy.side(side).identify(end.fields).identity
 
 

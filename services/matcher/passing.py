@@ -59,7 +59,7 @@ def _replaced(work: Work, now_ms: int) -> list[Outbound]:
 
 
 def _is_weighed(work: Work, side: Side, result: str) -> bool:
-    """Tell whether no second read of the record is under way: one may be needless before the step is over."""
+    """Check whether no second read of the record is under way: one may be needless before the step is over."""
     end = work.stepped.pair.side(side) if work.stepped is not None else None
     return result in _WEIGHED or (result in ("asked_again", "redelivered") and end is not None and not end.ask)
 
@@ -70,7 +70,7 @@ def _holds(work: Work, side: Side, report: Report) -> bool:
 
 
 def _set_back(work: Work, side: Side, report: Report) -> bool:
-    """Tell whether the step may have set back what the links were told by a report that it went beyond.
+    """Check whether the step may have set back what the links were told by a report that it went beyond.
 
     If a newer one had told them the same meanwhile, that was set back as well, and only a claim can tell it again.
     """
@@ -84,7 +84,7 @@ def _set_back(work: Work, side: Side, report: Report) -> bool:
 
 
 def holds_already(work: Work, result: Swapped) -> bool:
-    """Tell whether the pair held the record before this step, although the links say that another one does."""
+    """Check whether the pair held the record before this step, although the links say that another one does."""
     before, now = _ends_at(work, result)
     return before is not None and now is not None and before.id == now.id
 

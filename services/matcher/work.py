@@ -119,7 +119,7 @@ def _places_brought(work: Work, side: Side, record: str) -> list[Place]:
 
 
 def must_match_again(work: Work) -> bool:
-    """Tell whether the links recognised the record by a report that this step did not believe; now they are right."""
+    """Check whether the links recognised the record by a report that this step did not believe; now they are right."""
     if work.component is None or work.counterpart is not None or work.stepped is None:
         return False
     side, record = origin_of(work)

@@ -16,12 +16,12 @@ _NO_NEWS: Final = ("again", "rebuilt")
 
 
 def is_backfill(message: Any) -> bool:
-    """Tell whether a message comes from a first sync or a resync of all records."""
+    """Check whether a message comes from a first sync or a resync of all records."""
     return isinstance(message, PairEvent) and (message.origin == "snapshot" or message.reason in _MAKES_WAY)
 
 
 def _is_news(event: PairEvent) -> bool:
-    """Tell whether a message is about something else than what its pair waits for already."""
+    """Check whether a message is about something else than what its pair waits for already."""
     if event.kind == "touch":
         return event.reason not in _NO_NEWS
     return event.kind == "report" and event.origin != "answer" and not event.asks
@@ -32,12 +32,12 @@ def _is_live(event: PairEvent) -> bool:
 
 
 def is_open(pair: Pair) -> bool:
-    """Tell whether something of a pair is under way: a write, a second read, or another try."""
+    """Check whether something of a pair is under way: a write, a second read, or another try."""
     return bool(pair.pending or pair.again or any(end is not None and end.ask for end in (pair.L, pair.R)))
 
 
 def yields(pair: Pair, events: Iterable[PairEvent]) -> bool:
-    """Tell whether what a pair decides because of some messages makes way for live changes."""
+    """Check whether what a pair decides because of some messages makes way for live changes."""
     found = list(events)
     if any(map(_is_live, found)):
         return False

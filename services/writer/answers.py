@@ -98,7 +98,7 @@ def told(
 
 
 def _tells_who(command: Command, report: Report, identifiers: frozenset[str]) -> bool:
-    """Tell whether the answer to an update says anything that the links would want to know of its record."""
+    """Check whether the answer to an update says anything that the links would want to know of its record."""
     same = report.id == command.message.id and report.life is Life.ALIVE and not report.aliases
     return not same or not identifiers.isdisjoint(report.fields)
 

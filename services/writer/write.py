@@ -170,7 +170,7 @@ class Write:
         return None
 
     def _behind(self, command: Command) -> bool:
-        """Tell whether the sender knew newer settings than this worker has read."""
+        """Check whether the sender knew newer settings than this worker has read."""
         seen = setups_seen(command.headers)
         return seen > self._setups.offset or (seen < 0 and self._setups.policy(command.message.sync) is not None)
 
@@ -338,7 +338,7 @@ class Write:
 
 
 def _place_kept(command: WriteCommand, pair: Pair | None, loaded: Loaded) -> bool:
-    """Tell whether a create may be sent: its place is kept for it, or holds what it made.
+    """Check whether a create may be sent: its place is kept for it, or holds what it made.
 
     A record may be seen before the create's own answer comes. The pair waits on, because the answer says what was
     sent; the procedure finds the record by its marker and makes no other.

@@ -43,7 +43,7 @@ _GONE: Final = {"L": Code.DELETED_IN_LEFT, "R": Code.DELETED_IN_RIGHT}
 
 
 def wants_match(draft: Draft) -> bool:
-    """Tell whether the step needs to know which other records share keys with the pair's only record."""
+    """Check whether the step needs to know which other records share keys with the pair's only record."""
     side = draft.half
     if side is None or not draft.policy.enabled or not draft.policy.live or draft.absorbed_by:
         return False
@@ -344,7 +344,7 @@ def _note_settled(draft: Draft, notes: dict[str, str], key: str, note: Note | No
 
 
 def is_in_flight(draft: Draft, rule: Flow) -> bool:
-    """Tell whether a write of this field is unanswered on either side.
+    """Check whether a write of this field is unanswered on either side.
 
     Such a field is not decided: answering a swap of two values with two writes would swap them for ever.
     """

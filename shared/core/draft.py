@@ -297,7 +297,7 @@ def _beginning(value: Value | None) -> Value | None:
 
 
 def _has_left(was: SideState | None, now: SideState | None) -> bool:
-    """Tell whether a living record left its place, or lost it to another one."""
+    """Check whether a living record left its place, or lost it to another one."""
     return was is not None and now is not None and was.life is Life.ALIVE and (now.id, now.life) != (was.id, was.life)
 
 

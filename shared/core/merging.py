@@ -149,7 +149,7 @@ class Flow:
         return found
 
     def flows_to(self, side: Side) -> bool:
-        """Tell whether the mapping may write to that side."""
+        """Check whether the mapping may write to that side."""
         return self.to_left if side == "L" else self.to_right
 
 
@@ -241,14 +241,14 @@ def merge(  # noqa: PLR0911 - one decision table, read from top to bottom
 
 
 def _is_set(rule: Flow, left: Held, right: Held, base_left: Held, base_right: Held) -> bool:
-    """Tell whether a flow is merged by its members, which takes members on both sides, and bases of a field."""
+    """Check whether a flow is merged by its members, which takes members on both sides, and bases of a field."""
     if not rule.many or any(isinstance(held, TooLong) for held in (left, right, base_left, base_right)):
         return False
     return bool(rule.to) or not (isinstance(base_left, Unknown) or isinstance(base_right, Unknown))
 
 
 def equal(rule: Flow, left: Value | None, right: Value | None) -> bool:
-    """Tell whether the two sides mean the same."""
+    """Check whether the two sides mean the same."""
     if left is None or right is None:
         return left is right
     if isinstance(left, TooLong):

@@ -47,7 +47,7 @@ class SidePolicy:
     label: Callable[[Fields], str]
 
     def lets_in(self, fields: Fields) -> bool:
-        """Tell whether a record of this side may enter by itself."""
+        """Check whether a record of this side may enter by itself."""
         return self.enters and not self.identify(fields).excluded
 
 

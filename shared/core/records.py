@@ -26,7 +26,7 @@ def opposite(side: Side) -> Side:
 
 
 def goes_to(direction: str, side: Side) -> bool:
-    """Tell whether what goes in a direction, such as `two_way` or `to_left`, goes to a side."""
+    """Check whether what goes in a direction, such as `two_way` or `to_left`, goes to a side."""
     return direction in ("two_way", "to_left" if side == "L" else "to_right")
 
 

@@ -42,7 +42,7 @@ class Create(Frozen):
     """The same the other way round."""
 
     def allows(self, side: Side) -> bool:
-        """Tell whether records may be created on a side."""
+        """Check whether records may be created on a side."""
         return self.to_left if side == "L" else self.to_right
 
 

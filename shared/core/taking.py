@@ -126,7 +126,7 @@ def _take_new_record(
 
 
 def _stays_out(current: SideState | None, report: Report, event: PairEvent, seated: str | None) -> bool:
-    """Tell whether a record may not take the place of another one: it has left, or the links did not give it the place.
+    """Check whether a record may not take the place of another one: it left, or the links did not give it the place.
 
     They gave it to one when another had left. The pair may not have heard of that yet, or has heard since that it came
     back: then that one founds a pair of its own; were both to hold the place, neither could move. A report that comes
@@ -160,7 +160,7 @@ def _judge_erased(current: SideState, report: Report) -> Taken | None:
 
 
 def _may_have_moved(draft: Draft, side: Side, verdict: Taken, own: Answer | None) -> bool:
-    """Tell whether a record may have changed since its app refused something of it.
+    """Check whether a record may have changed since its app refused something of it.
 
     Without an order of versions, it may also have changed and been put back as it was.
     """
@@ -226,7 +226,7 @@ def _same_content(draft: Draft, side: Side, current: SideState, report: Report) 
 
 
 def _only_adds(draft: Draft, side: Side, current: SideState, report: Report) -> bool:
-    """Tell whether a report says only what was not known yet: an app may tell only some of what it created."""
+    """Check whether a report says only what was not known yet: an app may tell only some of what it created."""
     kept = draft.policy.side(side).fields
     return all(
         current.fields.get(name, value) == value for name, value in report.fields.items() if name in kept
@@ -234,7 +234,7 @@ def _only_adds(draft: Draft, side: Side, current: SideState, report: Report) -> 
 
 
 def _is_whole(draft: Draft, side: Side, report: Report) -> bool:
-    """Tell whether a report shows all of its record that the sync keeps, as it is in the report's version."""
+    """Check whether a report shows all of its record that the sync keeps, as it is in the report's version."""
     part = draft.policy.side(side)
     return not report.partial and part.fields <= report.fields.keys() and part.links <= report.links.keys()
 

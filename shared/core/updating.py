@@ -106,7 +106,7 @@ def _lately(draft: Draft, key: str, side: Side, now_ms: int) -> tuple[int, ...]:
 
 
 def _flaps(draft: Draft, key: str, side: Side, now_ms: int) -> bool:
-    """Tell whether a field was written too often lately, and freeze it."""
+    """Check whether a field was written too often lately, and freeze it."""
     if (problem := draft.problems.get(key)) is not None and problem.code == Code.FLAPPING:
         return True  # of a set, what goes the other way is frozen as well
     if len(_lately(draft, key, side, now_ms)) < FLAP_WRITES:

@@ -108,7 +108,7 @@ def kafka_findings(settings: Settings, wanted: Sequence[Topic[Any]], apps: Seque
 
 
 def _session(settings: Settings) -> str:
-    """Say what may be wrong where a broker listens and no session comes about: the client says no more than that."""
+    """Return what may be wrong where a broker listens and no session comes about: the client says no more."""
     if settings.kafka_security == "PLAINTEXT":
         return f"If it speaks TLS or wants a password, set {PREFIX}KAFKA_SECURITY. If not, look at its log."
     parts = [f"{PREFIX}KAFKA_SECURITY={settings.kafka_security} must be what this port speaks"]

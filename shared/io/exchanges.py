@@ -36,7 +36,7 @@ async def drive(exchange: Exchange[T], send: Callable[[HttpRequest], Awaitable[H
 
 
 def harmless(request: HttpRequest) -> bool:
-    """Tell whether the request may be sent twice."""
+    """Check whether the request may be sent twice."""
     return request.safe or request.method in READING
 
 

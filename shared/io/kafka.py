@@ -107,7 +107,7 @@ def poll(consumer: Any, timeout_ms: int) -> Any:
 
 
 def is_member(consumer: Any) -> bool:
-    """Tell whether a consumer has joined its group: the group's partitions are divided, and it knows its own."""
+    """Check whether a consumer has joined its group: the group's partitions are divided, and it knows its own."""
     return bool(consumer.group_metadata().state == MemberState.STABLE)
 
 

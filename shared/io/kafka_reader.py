@@ -233,7 +233,7 @@ class KafkaOffsets:
             return {part.partition: end for part, end in ends.items()}
 
     def since(self, topic: str, at_ms: int) -> Mapping[int, int]:
-        """Give each partition's first offset of a message that is no older than a time; its end where there is none."""
+        """Return each partition's first offset of a message no older than a time; its end where there is none."""
         with self._lock, _translated(f"the offsets of {topic}"):
             _, consumer = self._clients()
             parts = _partitions(consumer, topic)

@@ -135,7 +135,7 @@ class KafkaRetention:
         return {name: int(row["retention.ms"]) for name, row in found.items()}
 
     def keep(self, topics: Sequence[Topic[Any]]) -> Sequence[str]:
-        """Have topics kept as long as they say; returns those that were not. Raises `BusUnavailable`."""
+        """Keep topics as long as they say; returns those that were not. Raises `BusUnavailable`."""
         with _admin(self._settings, "Kafka does not take how long it is to keep topics") as admin:
             held, changed = _configs(admin, [topic.name for topic in topics]), []
             for topic in topics:

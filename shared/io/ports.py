@@ -94,7 +94,7 @@ class KeptTopics(Protocol):
         ...
 
     def keep(self, topics: Sequence[Topic[Any]]) -> Sequence[str]:
-        """Have topics kept as long as they say; returns those that were not. Raises `BusUnavailable`."""
+        """Keep topics as long as they say; returns those that were not. Raises `BusUnavailable`."""
         ...
 
 

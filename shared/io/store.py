@@ -136,7 +136,7 @@ class Store:
                 raise NotReady(sync)
 
     async def is_ready(self, sync: str) -> Literal["ready", "lost", "busy"]:
-        """Tell whether the links are whole, lost, or being rebuilt."""
+        """Check whether the links are whole, lost, or being rebuilt."""
         return await self._epoch(sync, "look", "", 0)  # type: ignore[return-value]  # the script's own words
 
     async def begin_rebuild(self, sync: str, token: str, ttl_ms: int) -> Literal["begun", "busy", "ready"]:

@@ -74,7 +74,7 @@ class Vault:
             raise VaultError(f"{what} was changed, or belongs elsewhere: enter it anew") from error
 
     def is_current(self, sealed: str) -> bool:
-        """Tell whether a secret was sealed with the newest key."""
+        """Check whether a secret was sealed with the newest key."""
         return sealed.startswith(f"{_FORM}:{self._newest}:")
 
 

@@ -74,7 +74,7 @@ class Lens:
         return _sent((self.back or self.spell)(new, old, context))
 
     def same(self, one: Value, other: Value, context: LensContext) -> bool:
-        """Tell whether two values mean the same."""
+        """Check whether two values mean the same."""
         return self.key(one, context) == self.key(other, context)
 
     def _reads_as(self, old: Value, new: Value, context: LensContext) -> bool:
@@ -177,7 +177,7 @@ def phone_meaning(text: str, country: str | None) -> str:
 
 
 def may_be_same_phone(one: str, other: str) -> bool:
-    """Tell whether two numbers are the same where no country says how local ones are meant."""
+    """Check whether two numbers are the same where no country says how local ones are meant."""
     if phone_meaning(one, None) == phone_meaning(other, None):
         return True
     found = phonenumbers.is_number_match(one, other)

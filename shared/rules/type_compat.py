@@ -27,12 +27,12 @@ class Cell:
 
     @property
     def to_left(self) -> bool:
-        """Tell whether the right type's values can be written on the left."""
+        """Check whether the right type's values can be written on the left."""
         return self.way in ("two_way", "to_left_only")
 
     @property
     def to_right(self) -> bool:
-        """Tell whether the left type's values can be written on the right."""
+        """Check whether the left type's values can be written on the right."""
         return self.way in ("two_way", "to_right_only")
 
 
@@ -45,7 +45,7 @@ class Fit:
     """The widest that is open; None where none is."""
 
     def allows(self, direction: Direction) -> bool:
-        """Tell whether a mapping of these fields may go this way."""
+        """Check whether a mapping of these fields may go this way."""
         return self.direction in ("two_way", direction)
 
 

@@ -33,7 +33,7 @@ def run(wanted: str, sync: str, *, as_json: bool = False, settings: Settings | N
 
 
 def _empty(slot: Mapping[str, Any]) -> bool:
-    """Tell whether nothing is known of a slot: the installation is younger, or nobody looked."""
+    """Check whether nothing is known of a slot: the installation is younger, or nobody looked."""
     known = (*slot["counts"].values(), slot["edits"], slot["writes"])
     return not any(number is not None and number > 0 for number in known)
 

@@ -108,7 +108,7 @@ class Keeping:
         return Standing(version_of(decided), shown, "retention:installation")
 
     def tell_kafka(self, names: Collection[str]) -> str:
-        """Have Kafka keep these for their days; returns why it does not, or nothing."""
+        """Make Kafka keep these for their days; returns why it does not, or nothing."""
         wanted = [topic for name, topic in zip(TITLES, kept_topics(self.kept), strict=True) if name in names]
         try:
             changed = self.topics.keep(wanted)

@@ -206,7 +206,7 @@ def _read(physical: list[str]) -> Line:
 
 
 def _is_quoted(physical: Sequence[str]) -> bool:
-    """Tell whether a line's value is quoted-printable, so that it goes on after a ``=`` at its end."""
+    """Check whether a line's value is quoted-printable, so that it goes on after a ``=`` at its end."""
     head = _HEAD.match(physical[0] + "".join(line[1:] for line in physical[1:]))
     return head is not None and _is_encoded(_PARAM.findall(head["params"]), _QUOTED)
 

@@ -198,7 +198,7 @@ def _parsed(body: bytes) -> Element | None:
 
 
 def precondition(response: HttpResponse, name: str) -> bool:
-    """Tell whether an error body names this precondition, such as ``valid-sync-token``."""
+    """Check whether an error body names this precondition, such as ``valid-sync-token``."""
     root = xml_of(response)
     return root is not None and any(node.tag.rpartition("}")[2] == name for node in root.iter())
 

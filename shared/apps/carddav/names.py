@@ -48,7 +48,7 @@ def put_names(lines: Lines, texts: Mapping[int, str]) -> Lines:
 
 
 def stands_in(lines: Lines) -> bool:
-    """Tell whether the displayed name is none: a card without a name is called by its company, address or number."""
+    """Check whether the displayed name is none: a card without a name is called by its company, address or number."""
     shown = _shown(lines)
     if "@" in shown or not any(sign.isalpha() for sign in shown):
         return True
@@ -136,7 +136,7 @@ def _label(lines: Lines) -> str:
 
 
 def _is_label(line: Line) -> bool:
-    """Tell whether a line says what a card without a name may be called by; a remark is no number."""
+    """Check whether a line says what a card without a name may be called by; a remark is no number."""
     if line.name == "TEL":
         return any(sign.isdigit() for sign in line.value)
     return line.name in ("ORG", "EMAIL") and bool(line.value.strip(" ;"))
@@ -154,7 +154,7 @@ def _words(text: str) -> list[str]:
 
 
 def _holds(text: str, other: str) -> bool:
-    """Tell whether all words of *other* stand in *text*, in their order."""
+    """Check whether all words of *other* stand in *text*, in their order."""
     rest = iter(_words(text))
     return all(word in rest for word in _words(other))
 

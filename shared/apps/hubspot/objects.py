@@ -247,7 +247,7 @@ def custom(found: FoundObject) -> Kind:
 
 
 def spelled(type_: LinkType) -> str:
-    """Spell a type of association as settings keep it."""
+    """Write a type of association as settings keep it."""
     return f"{type_.category} {type_.number}"
 
 
