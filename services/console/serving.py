@@ -149,7 +149,7 @@ def wire(service: Service) -> None:
 
 
 def _tell_kafka(keeping: Keeping, read: threading.Event, stop: threading.Event) -> None:
-    """Tell Kafka how long things are kept, once it is read what an admin has decided."""
+    """Make Kafka keep things as long as an admin has decided, once that is read."""
     while not stop.is_set():
         if read.wait(1.0):
             keeping.run(stop)

@@ -35,7 +35,7 @@ class Teller:
         self.hook = hook
 
     def tell(self, alert: Alert, standing: AlertStanding, what: What, to: str) -> str:
-        """Tell one address; returns why it could not be told, or nothing.
+        """Send one address what an alert has to say; returns why that failed, or nothing.
 
         Args:
             alert: Whose message it is.

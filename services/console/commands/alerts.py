@@ -1,7 +1,6 @@
 """Alerts at the command line: listed, shown, added and changed by a file, tried, removed."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,20 +15,14 @@ from services.console.use.problems import Problem
 from shared.io.hooks import make_hook
 from shared.io.mail import make_post
 from shared.io.service import Service
-from shared.io.vault import Vault, VaultError
 
 
 def run(service: Service, given: argparse.Namespace) -> int:
     """Run one of these commands; returns the exit code."""
-    try:
-        vault = Vault.from_file(service.settings.key_file)
-    except VaultError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
     post, hook = make_post(service.settings), make_hook(service.settings)
     return told(
         service,
-        lambda accounts: said(Alerts(Teller(Mailing(accounts, vault, post), vault, hook)), given),
+        lambda accounts, vault: said(Alerts(Teller(Mailing(accounts, vault, post), vault, hook)), given),
         as_json=given.json,
     )
 

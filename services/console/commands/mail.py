@@ -1,7 +1,6 @@
 """The server by which mail is sent, at the command line: shown, set by a file, tried, removed."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 
 import yaml
@@ -12,18 +11,12 @@ from services.console.use.mailing import Mailing, Wanted
 from services.console.use.problems import Problem
 from shared.io.mail import make_post
 from shared.io.service import Service
-from shared.io.vault import Vault, VaultError
 
 
 def run(service: Service, given: argparse.Namespace) -> int:
     """Run one of these commands; returns the exit code."""
-    try:
-        vault = Vault.from_file(service.settings.key_file)
-    except VaultError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
     post = make_post(service.settings)
-    return told(service, lambda accounts: said(Mailing(accounts, vault, post), given), as_json=given.json)
+    return told(service, lambda accounts, vault: said(Mailing(accounts, vault, post), given), as_json=given.json)
 
 
 def said(mailing: Mailing, given: argparse.Namespace) -> Iterator[Said]:

@@ -28,7 +28,7 @@ _BY: Final = Caller("command line", "admin")
 
 def run(service: Service, given: argparse.Namespace) -> int:
     """Run one of these commands; returns the exit code."""
-    return told(service, lambda accounts: said(accounts, given, address(service.settings)), as_json=given.json)
+    return told(service, lambda accounts, _: said(accounts, given, address(service.settings)), as_json=given.json)
 
 
 class Said(NamedTuple):
@@ -39,16 +39,16 @@ class Said(NamedTuple):
     """The same for programs; None where there is nothing."""
 
 
-def told(service: Service, command: Callable[[Accounts], Iterator[Said]], *, as_json: bool) -> int:
-    """Print what a command says that is done with the users; returns the exit code."""
+def told(service: Service, command: Callable[[Accounts, Vault], Iterator[Said]], *, as_json: bool) -> int:
+    """Print what a command says that is done with the users, or needs the keys; returns the exit code."""
     people = People()
     followed = TopicFollower(service.settings, topics.ACCESS, people)
     try:
         followed.catch_up()
-        passwords = Passwords(Vault.from_file(service.settings.key_file))
+        vault = Vault.from_file(service.settings.key_file)
         once = RedisOnce(connect_by(service.settings))
-        accounts = Accounts(service, people, passwords, once, lambda _: followed.poll(1.0))
-        found = list(command(accounts))
+        accounts = Accounts(service, people, Passwords(vault), once, lambda _: followed.poll(1.0))
+        found = list(command(accounts, vault))
         if as_json:
             sys.stdout.write(json.dumps([row for _, row in found if row], indent=2, ensure_ascii=False) + "\n")
         else:

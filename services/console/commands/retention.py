@@ -14,7 +14,7 @@ def run(service: Service, given: argparse.Namespace) -> int:
     """Show how long things are kept, or change it; returns the exit code."""
     settings = service.settings
     return told(
-        service, lambda accounts: said(Keeping(accounts, settings.kept, KafkaRetention(settings)), given),
+        service, lambda accounts, _: said(Keeping(accounts, settings.kept, KafkaRetention(settings)), given),
         as_json=given.json,
     )  # fmt: skip
 

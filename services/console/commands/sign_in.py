@@ -1,7 +1,6 @@
 """The provider by which people sign in, at the command line: shown, set by a file, removed; and its users linked."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 
 import yaml
@@ -15,21 +14,15 @@ from shared.io.once import RedisOnce
 from shared.io.openid import make_open_id
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
-from shared.io.vault import Vault, VaultError
 
 
 def run(service: Service, given: argparse.Namespace) -> int:
     """Run one of these commands; returns the exit code."""
     settings = service.settings
-    try:
-        vault, calls = Vault.from_file(settings.key_file), make_open_id(settings, service.clock)
-    except VaultError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    once = RedisOnce(connect_by(settings))
+    calls, once = make_open_id(settings, service.clock), RedisOnce(connect_by(settings))
     return told(
         service,
-        lambda accounts: said(SingleSignOn(accounts, vault, once, calls), accounts, given),
+        lambda accounts, vault: said(SingleSignOn(accounts, vault, once, calls), accounts, given),
         as_json=given.json,
     )
 

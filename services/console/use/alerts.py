@@ -13,10 +13,10 @@ from services.console.use.accounts import EMAIL
 from services.console.use.activity import Did
 from services.console.use.asked import NUMBER
 from services.console.use.problems import Problem, Refused
+from services.console.use.sealing import seal
 from services.console.use.versions import Standing, check_seen, version_of
 from shared.access import AccessDoc, Alert, AlertDelivery, AlertKind, AlertStanding
 from shared.io.hooks import key_of as signing_key
-from shared.io.vault import VaultError
 
 MOST: Final = 50
 """Alerts of an installation."""
@@ -136,7 +136,9 @@ class Alerts:
         if wrong:
             raise Refused(wrong)
         mail = tuple(dict.fromkeys(one.strip() for one in wanted.mail))
-        sealed = old.secret if given is None else self._sealed(old.id, given) if given else ""
+        sealed = (
+            old.secret if given is None else seal(self.teller.vault, given, place=PLACE, name=old.id) if given else ""
+        )
         update = {
             "name": wanted.name.strip(), "about": wanted.about, "over": wanted.over if KINDS[old.kind].unit else 0,
             "minutes": wanted.minutes, "mail": mail, "url": wanted.url.strip(),
@@ -147,12 +149,6 @@ class Alerts:
             did = Did(what=deed, about=f"alert:{new.name}", changes=_changes(old, new))
             self._accounts.replace(did, read_to, _doc(new), now=lambda: self._now_standing(old))
         return new
-
-    def _sealed(self, name: str, secret: str) -> str:
-        try:
-            return self.teller.vault.seal(secret, connection=PLACE, name=name)
-        except VaultError as error:
-            raise Problem(503, "Cannot be sealed", str(error)) from error
 
     def remove(self, name: str) -> None:
         """Remove an alert, and what is known of how it stands."""

@@ -181,7 +181,7 @@ class Hub:
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Tell somebody nothing more."""
+        """Send somebody nothing more."""
         with self._lock:
             self._listeners = tuple(row for row in self._listeners if row is not listener)
 
@@ -250,12 +250,12 @@ class Hub:
     # What happens
 
     def take(self, topic: str, stored: Sequence[Stored[Any]]) -> None:
-        """Tell what the views have taken."""
+        """Publish what the views have taken to all who listen."""
         if self._listeners and topic == topics.PAIR_STATE.name:
             self._tell([_record(row) for row in stored if row.message is not None])
 
     def look(self) -> None:
-        """Tell what has changed of jobs and connections."""
+        """Publish what has changed of jobs and connections to all who listen."""
         jobs, last = self._installation.jobs, self._jobs_told
         self._jobs_told = jobs.offset
         if not self._listeners:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from services.console.use.accounts import EMAIL, Accounts
 from services.console.use.activity import Did
 from services.console.use.problems import Problem, Refused
+from services.console.use.sealing import seal
 from services.console.use.versions import Standing, check_seen, version_of
 from shared.access import AccessDoc, MailServer
 from shared.io.mail import Mail, MailError, Post
@@ -92,7 +93,7 @@ class Mailing:
         stays = old is not None and all(getattr(old, name) == getattr(new, name) for name in same)
         sealed, secret = old.password if old is not None and stays else "", wanted.password.get_secret_value()
         if secret:
-            sealed = self._sealed(new, secret)
+            sealed = seal(self._vault, secret, place=_PLACE, name=_secret_of(new))
         if new.user and not sealed:
             raise Refused({"password": "Enter the password of this user at this server."})
         new = new.model_copy(update={"password": sealed if new.user else ""})
@@ -112,12 +113,6 @@ class Mailing:
     def _standing(found: MailServer | None) -> Standing:
         shown = {name: str(getattr(found, name, "")) for name in _PARTS}
         return Standing(version_of(found), shown, f"mail:{found.host}" if found else "")
-
-    def _sealed(self, server: MailServer, password: str) -> str:
-        try:
-            return self._vault.seal(password, connection=_PLACE, name=_secret_of(server))
-        except VaultError as error:
-            raise Problem(503, "Cannot be sealed", str(error)) from error
 
     def remove(self) -> None:
         """Send no mail any more."""

@@ -119,9 +119,10 @@ class Keeping:
         return ""
 
     def run(self, stop: threading.Event) -> None:
-        """Tell Kafka now and then until *stop* is set: the console that decided may have died, or Kafka was away.
+        """Make Kafka keep what is decided, now and then, until *stop* is set.
 
-        Where nobody has decided, whoever looks after the brokers may have set something else, and it stays.
+        The console that decided may have died, or Kafka was away. Where nobody has decided, whoever looks after the
+        brokers may have set something else, and it stays.
         """
         trouble = logs.Trouble(_log, "retention_not_told")
         while not stop.is_set():

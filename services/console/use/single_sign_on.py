@@ -19,6 +19,7 @@ from services.console.use.accounts import Accounts
 from services.console.use.activity import Did, acts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
+from services.console.use.sealing import seal
 from services.console.use.versions import Standing, check_seen, version_of
 from shared.io.once import Once, OnceAway
 from shared.io.openid import OpenId, OpenIdClient, OpenIdQuestion, ProviderError, refuse_plain
@@ -132,7 +133,7 @@ class SingleSignOn:
         is_same = old is not None and (old.issuer, old.client_id) == (issuer, client_id)
         sealed = old.client_secret if old is not None and is_same else ""
         if secret:
-            sealed = self._seal(secret, connection=_PLACE, name=_secret_of(issuer, client_id))
+            sealed = seal(self._vault, secret, place=_PLACE, name=_secret_of(issuer, client_id))
         new = SignInProvider(
             issuer=issuer,
             client_id=client_id,
@@ -216,7 +217,7 @@ class SingleSignOn:
             "issuer": provider.issuer, "client_id": provider.client_id, "redirect": redirect, "wanted": wanted[:500],
             "nonce": nonce, "verifier": verifier, "until": self._now + LIFE_MS,
         }  # fmt: skip
-        state = self._seal(json.dumps(kept), connection=browser, name=_STATE)
+        state = seal(self._vault, json.dumps(kept), place=browser, name=_STATE)
         question = OpenIdQuestion(redirect=redirect, state=state, nonce=nonce, verifier=verifier)
         try:
             return self.calls.address(self._client(provider), question)
@@ -270,12 +271,6 @@ class SingleSignOn:
         return OpenIdClient(
             issuer=provider.issuer, client_id=provider.client_id, client_secret=secret, scopes=provider.scopes
         )
-
-    def _seal(self, text: str, *, connection: str, name: str) -> str:
-        try:
-            return self._vault.seal(text, connection=connection, name=name)
-        except VaultError as error:
-            raise Problem(503, "Cannot be sealed", str(error)) from error
 
     def _taken(self, state: str, browser: str) -> dict[str, Any]:
         """Take what a sign-in began with, once; an answer that another browser began is nobody's."""

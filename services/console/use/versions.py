@@ -46,7 +46,7 @@ class Stale(Problem):
 
 @contextmanager
 def seeing(versions: frozenset[str] | None) -> Iterator[None]:
-    """Have all that is changed within be changed by somebody who has seen one of these versions; None: any."""
+    """Accept changes made within only from who has seen one of these versions; None: any."""
     token = _seen.set(versions)
     try:
         yield
