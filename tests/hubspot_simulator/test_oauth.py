@@ -13,6 +13,9 @@ from hubspot.crm import contacts
 from hubspot.utils.oauth import get_auth_url
 
 from deploy.local.hubspot import Clock, HubSpotServer
+from shared.apps.hubspot import signing
+from shared.core.connector import Exchange, HttpResponse
+from shared.core.oauth import Code
 from tests.hubspot_simulator.conftest import Portal, open_portal
 
 BACK = "http://127.0.0.1:9/back"
@@ -124,6 +127,57 @@ def test_consent_code_token_expiry_and_refresh(portal: Portal) -> None:
     assert client.crm.contacts.basic_api.get_page().results == []
 
 
+def _post(portal: Portal, app: dict[str, Any], step: str, **fields: str) -> requests.Response:
+    """Ask under the dated path, with everything in the body."""
+    client = {"client_id": app["client_id"], "client_secret": app["client_secret"]}
+    return requests.post(f"{portal.server.url}/oauth/2026-03/token{step}", data={**client, **fields}, timeout=5)
+
+
+def test_the_connector_signs_in_by_the_dated_paths(portal: Portal) -> None:
+    """Code, renewal and end go by them, since HubSpot ends v1; no secret is in an address."""
+    app = _app(portal)
+    secrets = {"client_id": app["client_id"], "client_secret": app["client_secret"]}
+
+    def driven(exchange: Exchange[Any]) -> Any:
+        asked = next(exchange)
+        paths.append(asked.path)
+        answer = requests.request(
+            asked.method, portal.server.url + asked.path, data=asked.body, headers=dict(asked.headers), timeout=5
+        )
+        with pytest.raises(StopIteration) as done:
+            exchange.send(HttpResponse(status=answer.status_code, headers=dict(answer.headers), body=answer.content))
+        return done.value.value
+
+    paths: list[str] = []
+    first = driven(signing.redeem(secrets, Code(code=_code(portal, app), redirect_uri=BACK)))
+    secrets["refresh_token"] = first.refresh_token
+    second = driven(signing.refresh(secrets))
+    assert (second.refresh_token, second.lives_s, second.scopes) == (first.refresh_token, 1800, frozenset(SCOPES))
+    assert second.access_token != first.access_token
+    driven(signing.revoke(secrets))
+    driven(signing.revoke(secrets))
+    assert paths == ["/oauth/2026-03/token"] * 2 + ["/oauth/2026-03/token/revoke"] * 2
+
+
+def test_a_token_is_introspected_by_its_own_app(portal: Portal) -> None:
+    """What an access or refresh token stands for; of one that has ended, only that."""
+    app = _app(portal)
+    code = _code(portal, app)
+    given = _post(portal, app, "", grant_type="authorization_code", code=code, redirect_uri=BACK).json()
+    for use, extra in (("access_token", {"app_id": app["app_id"]}), ("refresh_token", {})):
+        about = _post(portal, app, "/introspect", token=given[use], token_type_hint=use).json()
+        known = {"active": True, "token_use": use, "hub_id": portal.number, "scopes": SCOPES, **extra}
+        assert {name: about[name] for name in known} == known
+        assert about["client_id"] == app["client_id"]
+        assert 0 < about.get("expires_in", 1) <= 1800
+    portal.admin.call("POST", "clock", {"advanceMs": 1_800_001})
+    ended = _post(portal, app, "/introspect", token=given["access_token"])
+    assert (ended.status_code, ended.json()) == (200, {"active": False})
+    assert _post(portal, _app(portal), "/introspect", token=given["refresh_token"]).json() == {"active": False}
+    refused = _post(portal, app, "/introspect", token=given["refresh_token"], client_secret="x")
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client")
+
+
 def test_codes_and_secrets_are_checked(portal: Portal) -> None:
     """A code works once, for its app, its secret and its address, for ten minutes."""
     app = _app(portal)
@@ -140,6 +194,9 @@ def test_codes_and_secrets_are_checked(portal: Portal) -> None:
     fields = {"grant_type": "password", "client_id": app["client_id"], "client_secret": app["client_secret"]}
     answer = requests.post(f"{portal.server.url}/oauth/v1/token", data=fields, timeout=5)
     assert (answer.status_code, answer.json()["status"]) == (400, "BAD_GRANT_TYPE")
+    body = _post(portal, app, "", grant_type="refresh_token", refresh_token="x").json()
+    words = {"status": "BAD_REFRESH_TOKEN", "error": "invalid_grant", "error_description": body["message"]}
+    assert {name: body[name] for name in words} == words
     _exchange(portal, app, code)
     with pytest.raises(oauth.ApiException):
         _exchange(portal, app, code)

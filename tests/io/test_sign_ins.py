@@ -57,7 +57,7 @@ class App:
         )
         code = parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
         asked = {**client, "grant_type": "authorization_code", "code": code, "redirect_uri": BACK}
-        found = requests.post(f"{self.server.url}/oauth/v1/token", data=asked, timeout=5).json()
+        found = requests.post(f"{self.server.url}/oauth/2026-03/token", data=asked, timeout=5).json()
         self.first_refresh = found["refresh_token"]
         self.installation.connect(
             app="hubspot", base_url=self.server.url, auth="oauth2_code", account=str(PORTAL), limits={"calls": 10_000},

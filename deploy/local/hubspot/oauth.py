@@ -1,4 +1,8 @@
-"""OAuth: the consent page, codes, tokens, and what a token says about itself."""
+"""OAuth: the consent page, codes, tokens, and what a token says about itself.
+
+Tokens are asked for, looked at and revoked under a dated path, and everything secret is in the body. HubSpot serves the
+older ``/oauth/v1`` beside it until 16 February 2027, and so does this: HubSpot's own client calls nothing else.
+"""
 
 import html
 from urllib.parse import urlencode
@@ -8,6 +12,12 @@ from deploy.local.hubspot.http import Answer
 from deploy.local.hubspot.world import App, Grant, World
 
 CODE_LIFE_MS = 10 * 60_000
+_STANDARD = {
+    "BAD_AUTH_CODE": "invalid_grant", "BAD_REFRESH_TOKEN": "invalid_grant",
+    "MISMATCH_REDIRECT_URI_AUTH_CODE": "invalid_grant", "BAD_GRANT_TYPE": "unsupported_grant_type",
+    "BAD_CLIENT_ID": "invalid_client", "BAD_CLIENT_SECRET": "invalid_client", "BAD_SCOPES": "invalid_scope",
+}  # fmt: skip
+"""By HubSpot's word, that of RFC 6749 for the same refusal."""
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Connect {name}</title></head>
@@ -22,7 +32,8 @@ _PAGE = """<!doctype html>
 
 
 def _problem(status: str, message: str) -> ApiError:
-    return ApiError(400, "", message, extra={"status": status})
+    words = {"status": status, "error": _STANDARD.get(status, "invalid_request"), "error_description": message}
+    return ApiError(400, "", message, extra=words)
 
 
 def _by_client(world: World, client_id: str) -> App:
@@ -30,6 +41,13 @@ def _by_client(world: World, client_id: str) -> App:
         if app.client_id == client_id and not app.private:
             return app
     raise _problem("BAD_CLIENT_ID", "missing or unknown client id")
+
+
+def _by_secret(world: World, form: dict[str, str]) -> App:
+    app = _by_client(world, form.get("client_id", ""))
+    if form.get("client_secret") != app.client_secret:
+        raise _problem("BAD_CLIENT_SECRET", "missing or invalid client secret")
+    return app
 
 
 def _asked(world: World, query: dict[str, str]) -> tuple[App, list[str]]:
@@ -104,9 +122,7 @@ def token(world: World, form: dict[str, str]) -> Answer:
 
 
 def _token(world: World, form: dict[str, str]) -> Answer:
-    app = _by_client(world, form.get("client_id", ""))
-    if form.get("client_secret") != app.client_secret:
-        raise _problem("BAD_CLIENT_SECRET", "missing or invalid client secret")
+    app = _by_secret(world, form)
     kind = form.get("grant_type")
     if kind == "authorization_code":
         code = world.grants.get(form.get("code", ""))
@@ -154,8 +170,26 @@ def _person(grant: Grant) -> dict[str, object]:
 def token_info(world: World, kind: str, value: str) -> Answer:
     """GET what an access or refresh token stands for."""
     grant = world.grants.get(value)
-    if grant is None or grant.kind != kind or (grant.expires_ms and grant.expires_ms <= world.clock()):
+    if grant is None or grant.kind != kind or _ended(world, grant):
         raise ApiError(404, "OBJECT_NOT_FOUND", f"The {kind} token is unknown or has expired")
+    return Answer(200, _about(world, grant))
+
+
+def introspect(world: World, form: dict[str, str]) -> Answer:
+    """POST a token of any kind to learn what it stands for; one that counts no more is `active: false` and no error."""
+    app = _by_secret(world, form)
+    grant = world.grants.get(form.get("token", ""))
+    if grant is None or grant.kind == "code" or grant.app_id != app.app_id or _ended(world, grant):
+        return Answer(200, {"active": False})
+    about = {**_about(world, grant), "client_id": app.client_id}
+    return Answer(200, {**about, "active": True, "token_use": f"{grant.kind}_token"})
+
+
+def _ended(world: World, grant: Grant) -> bool:
+    return bool(grant.expires_ms) and grant.expires_ms <= world.clock()
+
+
+def _about(world: World, grant: Grant) -> dict[str, object]:
     body: dict[str, object] = {
         "token": grant.token,
         "user": grant.user or f"admin@{grant.portal_id}.example",
@@ -163,14 +197,14 @@ def token_info(world: World, kind: str, value: str) -> Answer:
         "scopes": grant.scopes,
         "hub_id": grant.portal_id,
         "user_id": grant.user_id,
-        "token_type": kind,
+        "token_type": grant.kind,
     }
-    if kind == "access":
+    if grant.kind == "access":
         body["app_id"] = grant.app_id
         body["expires_in"] = (grant.expires_ms - world.clock()) // 1000 if grant.expires_ms else 1800
     else:
         body["client_id"] = world.apps[grant.app_id].client_id
-    return Answer(200, body)
+    return body
 
 
 def revoke(world: World, value: str) -> Answer:
@@ -185,9 +219,7 @@ def revoke(world: World, value: str) -> Answer:
 
 def revoke_by_form(world: World, form: dict[str, str]) -> Answer:
     """POST a refresh token to revoke, as `client_id` and `client_secret` may that it was given to."""
-    app = _by_client(world, form.get("client_id", ""))
-    if form.get("client_secret") != app.client_secret:
-        raise _problem("BAD_CLIENT_SECRET", "missing or invalid client secret")
+    app = _by_secret(world, form)
     grant = world.grants.get(form.get("token", ""))
     if form.get("token_type_hint", "refresh_token") != "refresh_token":
         raise _problem("BAD_TOKEN_TYPE", "only refresh tokens can be revoked")

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,13 @@ Result = TypeVar("Result")
 
 MAX_REQUEST = 64 * 1024 * 1024
 HANG_SECONDS = 300.0
+_BY_FORM: Mapping[str, Callable[[World, dict[str, str]], Answer]] = {
+    "/oauth/2026-03/token": oauth.token,
+    "/oauth/2026-03/token/introspect": oauth.introspect,
+    "/oauth/2026-03/token/revoke": oauth.revoke_by_form,
+    "/oauth/v1/token": oauth.token,
+}
+"""What is asked by forms that are sent to an address of OAuth."""
 
 
 class Clock:
@@ -119,10 +126,8 @@ class Application:
             return oauth.consent_page(self.world, query)
         if (method, path) == ("POST", "/oauth/authorize"):
             return oauth.consent(self.world, query, form)
-        if (method, path) == ("POST", "/oauth/v1/token"):
-            return oauth.token(self.world, form)
-        if (method, path) == ("POST", "/oauth/2026-03/token/revoke"):
-            return oauth.revoke_by_form(self.world, form)
+        if method == "POST" and path in _BY_FORM:
+            return _BY_FORM[path](self.world, form)
         if len(steps) == 4 and method == "GET" and steps[2] in ("access-tokens", "refresh-tokens"):
             return oauth.token_info(self.world, steps[2].removesuffix("-tokens"), steps[3])
         if len(steps) == 4 and method == "DELETE" and steps[2] == "refresh-tokens":

@@ -14,9 +14,9 @@ from shared.apps.kit.bodies import read_body
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Session
 from shared.core.oauth import Asked, Code, Tokens
 
-TOKEN_PATH: Final = "/oauth/v1/token"  # noqa: S105 - a path
-REVOKE_PATH: Final = "/oauth/2026-03/token/revoke"
-"""Takes the token in its body; the older way has it in the path, which servers write into their logs."""
+TOKEN_PATH: Final = "/oauth/2026-03/token"  # noqa: S105 - a path
+REVOKE_PATH: Final = f"{TOKEN_PATH}/revoke"
+"""Both take what is secret in their body. HubSpot ends ``/oauth/v1``, which has it in paths, on 16 February 2027."""
 _UNKNOWN: Final = ("BAD_REFRESH_TOKEN", "BAD_TOKEN")
 PAGE: Final = "https://app.hubspot.com/oauth/authorize"
 
