@@ -13,6 +13,7 @@ from services.jobs.reading import pass_barrier, read_both
 from services.jobs.work import Parts, Work, begun
 from shared import topics
 from shared.core.syncs import Sync
+from shared.core.touches import Touch
 from shared.io.ports import Outbound
 from shared.jobs import JobRow
 from shared.messages import JobProgress, PhaseSet, SetupDoc
@@ -43,7 +44,7 @@ FIRST_SYNC: Final = Kind(
     steps=(
         Step("reading", read_both),
         Step("indexing", _go_live),
-        Step("matching", lambda work, sync: look_at_all(work, sync, "backfill")),
+        Step("matching", lambda work, sync: look_at_all(work, sync, Touch.BACKFILL)),
     ),
     rows=(*READ, *LOOKED_AT),
     review=count_all,

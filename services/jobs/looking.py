@@ -8,6 +8,7 @@ from services.jobs.work import Work
 from shared import topics
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.syncs import Job, Sync
+from shared.core.touches import Touch
 from shared.io.links import Slots
 from shared.io.ports import Outbound, run_blocking
 from shared.rules.searching import is_found
@@ -15,7 +16,7 @@ from shared.rules.searching import is_found
 Rows: TypeAlias = Sequence[tuple[str, Slots]]
 
 
-def look_at_all(work: Work, sync: Sync, reason: str) -> None:
+def look_at_all(work: Work, sync: Sync, reason: Touch) -> None:
     """Touch all pairs of a sync, and those of other syncs that wait for one of its records."""
     work.tell(pairs=count_all(work, sync))
     _touch_each(work, sync, reason, _held)
@@ -25,7 +26,7 @@ def look_at_all(work: Work, sync: Sync, reason: str) -> None:
 def look_at_some(work: Work, sync: Sync) -> None:
     """Touch the pairs that have the job's statuses, and those of other syncs that wait for one of their records."""
     # Whoever chose some records waits for them; all others make way for live changes.
-    _touch_each(work, sync, "retry", lambda rows: _of_statuses(work, sync, rows))
+    _touch_each(work, sync, Touch.RETRY, lambda rows: _of_statuses(work, sync, rows))
     _wake(work, sync)
 
 
@@ -62,7 +63,7 @@ def is_asked_for(pair: Pair, job: Job) -> bool:
     return pair.status in job.statuses and noted and narrowed and (not job.text or is_found(pair, job.text))
 
 
-def _touch_each(work: Work, sync: Sync, reason: str, choose: Callable[[Rows], Sequence[str]]) -> None:
+def _touch_each(work: Work, sync: Sync, reason: Touch, choose: Callable[[Rows], Sequence[str]]) -> None:
     def look(rows: Rows) -> int:
         names = choose(rows)
         _touch(work, sync.id, names, reason)
@@ -81,12 +82,12 @@ def _wake(work: Work, sync: Sync) -> None:
 def _wake_some(work: Work, sync: Sync, other: str, rows: Rows) -> int:
     names = [pair for pair, slots in rows if slots.L and slots.R]
     waiting = _chosen(work, other, names, lambda pair: any(row.startswith(f"{sync.id}/") for row in pair.waits))
-    _touch(work, other, waiting, "woken", origin="snapshot")
+    _touch(work, other, waiting, Touch.WOKEN, origin="snapshot")
     return 0
 
 
 def _touch(
-    work: Work, sync: str, names: Sequence[str], reason: str, *, origin: Literal["live", "snapshot"] = "live"
+    work: Work, sync: str, names: Sequence[str], reason: Touch, *, origin: Literal["live", "snapshot"] = "live"
 ) -> None:
     touches = [PairEvent(sync=sync, pair=pair, kind="touch", reason=reason, origin=origin) for pair in names]
     work.publish([Outbound(topic=topics.PAIRS, key=touch.pair, message=touch) for touch in touches])

@@ -11,6 +11,7 @@ from shared import topics
 from shared.core.ids import record_key
 from shared.core.records import SIDES
 from shared.core.syncs import Sync
+from shared.core.touches import Touch
 from shared.io.links import Slots
 from shared.jobs import JobRow
 from shared.messages import JobProgress
@@ -74,7 +75,7 @@ RESYNC: Final = Kind(
     steps=(
         Step("reading", _read),
         Step("indexing", _notice_missing),
-        Step("matching", lambda work, sync: look_at_all(work, sync, "resync")),
+        Step("matching", lambda work, sync: look_at_all(work, sync, Touch.RESYNC)),
     ),
     rows=(*READ, *LOOKED_AT),
     review=count_all,

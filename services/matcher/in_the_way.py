@@ -8,6 +8,7 @@ from shared import topics
 from shared.core.pairs import PairEvent
 from shared.core.records import Side
 from shared.core.refusals import TAKEN
+from shared.core.touches import Touch
 from shared.core.words import Did
 from shared.io.ports import Outbound
 from shared.io.store import Store
@@ -32,7 +33,7 @@ async def ask_to_give_up(store: Store, works: Iterable[Work]) -> list[Outbound]:
             taken = problem is not None and problem.code == TAKEN and problem.other
             if trace.did == Did.REFUSED and trace.side and taken and trace.new is not None:
                 event = PairEvent(
-                    sync=pair.sync, pair="", kind="touch", side=trace.side, reason="give_up",
+                    sync=pair.sync, pair="", kind="touch", side=trace.side, reason=Touch.GIVE_UP,
                     wanted={trace.key: trace.new},
                 )  # fmt: skip
                 asked.append((pair.sync, trace.side, taken, None))

@@ -15,6 +15,7 @@ from shared.core.pairs import Pair, PairEvent, Pending, SideState
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Life, Report, Side
 from shared.core.refusals import TAKEN
+from shared.core.touches import Touch
 from shared.core.words import Did
 from shared.io.ports import Inbound, Outbound
 from shared.messages import Delayed, Notice, WriteCommand
@@ -53,10 +54,10 @@ def outputs(
             out.append(read_again(policy, trace.side, problem.other, cause, now_ms))
     if new.again:
         out.append(_touch_later(new, cause, now_ms))
-    out += [_touch(new.sync, pair, "backfill" if makes_way else "rematch", cause) for pair in poked]
+    out += [_touch(new.sync, pair, Touch.BACKFILL if makes_way else Touch.REMATCH, cause) for pair in poked]
     if new.woken:
         out += [
-            _touch(sync, pair, "woken", cause, origin="snapshot" if makes_way else "live") for sync, pair in waiting
+            _touch(sync, pair, Touch.WOKEN, cause, origin="snapshot" if makes_way else "live") for sync, pair in waiting
         ]
     return out
 
@@ -131,14 +132,14 @@ def read_again(policy: Policy, side: Side, record: str, cause: Inbound[Any], now
 
 
 def _touch(
-    sync: str, pair: str, reason: str, cause: Inbound[Any], *, origin: Literal["live", "snapshot"] = "live"
+    sync: str, pair: str, reason: Touch, cause: Inbound[Any], *, origin: Literal["live", "snapshot"] = "live"
 ) -> Outbound:
     event = PairEvent(sync=sync, pair=pair, kind="touch", reason=reason, origin=origin)
     return Outbound(topic=topics.PAIRS, key=pair, message=event, cause=cause)
 
 
 def _touch_later(pair: Pair, cause: Inbound[Any], now_ms: int) -> Outbound:
-    event = PairEvent(sync=pair.sync, pair=pair.pair, kind="touch", reason="again")
+    event = PairEvent(sync=pair.sync, pair=pair.pair, kind="touch", reason=Touch.AGAIN)
     delayed = Delayed(
         topic=topics.PAIRS.name, key=pair.pair, raw_base64=base64.b64encode(topics.PAIRS.encode(event)).decode(),
         due_ms=now_ms + topics.DELAYS_MS[pair.again],

@@ -27,6 +27,7 @@ from shared.core.pairing import open_step
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.policies import Neighbour
 from shared.core.records import SIDES, Side, ids_of
+from shared.core.touches import effects_of
 from shared.core.words import Status
 from shared.io.envelope import is_late, trace_id
 from shared.io.erasable import new_key
@@ -41,8 +42,6 @@ ATTEMPTS: Final = 4
 """Loads and steps of one pair before the partition stops: somebody else keeps changing it."""
 STATES_KEPT: Final = 2000
 """Pairs whose states are remembered: more than have a write under way at a time, at some ten kilobytes each."""
-_REEMIT: Final = ("resync", "again", "rebuilt", "retry")
-"""Reasons of a touch that publish open writes again."""
 
 
 class Resolve:
@@ -170,7 +169,7 @@ class Resolve:
             raise NotReady(sync)  # this worker has not read the newest settings yet
         late = any(is_late(message.headers) for message in work.messages)  # under an offset that says nothing of before
         work.redelivered = len(fresh) < len(work.messages) or late or work.old.untold
-        work.again = work.redelivered or any(event.kind == "touch" and event.reason in _REEMIT for _, event in fresh)
+        work.again = work.redelivered or any(effects_of(event.reason).republishes for _, event in fresh)
         work.step = open_step(work.old, work.policy, {side: living(work.slots.of(side)) for side in SIDES})
         work.step.take(fresh)
         work.step.draft.yields = yields(work.old, (event for _, event in fresh))

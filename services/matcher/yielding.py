@@ -5,25 +5,22 @@ such as a write that the app had no time for, makes way as well, until something
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from shared.core.pairs import Pair, PairEvent
+from shared.core.touches import effects_of
 from shared.io.ports import Inbound
-
-_MAKES_WAY: Final = ("backfill", "resync")
-_NO_NEWS: Final = ("again", "rebuilt")
-"""Reasons of a touch after which a pair goes on with what it was about."""
 
 
 def is_backfill(message: Any) -> bool:
     """Check whether a message comes from a first sync or a resync of all records."""
-    return isinstance(message, PairEvent) and (message.origin == "snapshot" or message.reason in _MAKES_WAY)
+    return isinstance(message, PairEvent) and (message.origin == "snapshot" or effects_of(message.reason).makes_way)
 
 
 def _is_news(event: PairEvent) -> bool:
     """Check whether a message is about something else than what its pair waits for already."""
     if event.kind == "touch":
-        return event.reason not in _NO_NEWS
+        return effects_of(event.reason).is_news
     return event.kind == "report" and event.origin != "answer" and not event.asks
 
 

@@ -13,11 +13,9 @@ from shared.core.records import SIDES, Life, Report, Side, Value, is_done, oppos
 from shared.core.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
 from shared.core.survivors import SAME_RECORD
 from shared.core.syncs import HALTED
+from shared.core.touches import effects_of
 from shared.core.words import Did, Wait
 
-_ASKED: Final = ("resync", "retry")
-_LOOK_AGAIN: Final = ("again", "rematch", "backfill")
-_LINKS_MOVED: Final = ("woken", "rebuilt")
 _PATIENCE: Final[tuple[Literal["10s", "1m", "10m"], ...]] = ("10s", "1m", "10m")
 """When a write that was refused so is tried again by itself. The holder is read meanwhile, and its pair tells when it
 gives the identifier up; this is for a holder that gave it up before the refusal was known."""
@@ -28,12 +26,13 @@ Taken: TypeAlias = Literal["taken", "known", "stale_version", "asked_again", "li
 def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
     """Take one message into account and say what became of it."""
     if event.kind == "touch":
-        if event.reason in _ASKED:  # a person asks: what was refused may be tried again
+        effects = effects_of(event.reason)
+        if effects.retries_refused:
             draft.problems = {}
             draft.recent = {}
-        if event.reason in _LINKS_MOVED:
+        if effects.rereads_links:
             draft.old_links.update(SIDES)
-        if event.reason in _LOOK_AGAIN:
+        if effects.retries_taken:
             draft.problems = {key: one for key, one in draft.problems.items() if one.code != TAKEN}
         if event.side is not None:
             draft.wanted.setdefault(event.side, {}).update(event.wanted)

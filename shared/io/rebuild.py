@@ -16,6 +16,7 @@ from shared import topics
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
+from shared.core.touches import Touch
 from shared.core.words import Status
 from shared.io.envelope import Received, Stored, is_late, unwrap
 from shared.io.links import Place, Restored
@@ -313,7 +314,7 @@ class Rebuilder:
                     Outbound(
                         topic=topics.PAIRS,
                         key=pair,
-                        message=PairEvent(sync=sync, pair=pair, kind="touch", reason="rebuilt"),
+                        message=PairEvent(sync=sync, pair=pair, kind="touch", reason=Touch.REBUILT),
                     )
                     for pair in chunk
                 ]

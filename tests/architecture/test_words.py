@@ -4,14 +4,17 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.core import words
+import pytest
+
+from shared.core import touches, words
+from shared.core.touches import Touch
 from shared.core.words import By, Code, Did, Note, Status, Wait
 from shared.rules.errors import CODES, EXCLUDED
 
 _ROOT = Path(__file__).parents[2]
 _SOURCES = [
     path for folder in ("shared", "services") for path in (_ROOT / folder).rglob("*.py")
-    if path != Path(words.__file__)
+    if path not in (Path(words.__file__), Path(touches.__file__))
 ]  # fmt: skip
 
 
@@ -25,17 +28,18 @@ def test_each_word_is_used() -> None:
         f"{node.value.id}.{node.attr}" for node in _nodes()
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
     }  # fmt: skip
-    told = {f"{kind.__name__}.{word.name}" for kind in (Status, Wait, Code, Note, Did, By) for word in kind}
+    told = {f"{kind.__name__}.{word.name}" for kind in (Status, Wait, Code, Note, Did, By, Touch) for word in kind}
     answers = {"Did.WRITTEN", "Did.FOUND"}  # which `Did(answer.result)` names
     assert told - named - answers == set()
 
 
-def test_no_decision_is_spelled_as_a_text() -> None:
+@pytest.mark.parametrize(("made", "by"), [("Trace", "did"), ("PairEvent", "reason")])
+def test_no_decision_and_no_reason_of_a_touch_is_spelled_as_a_text(made: str, by: str) -> None:
     wrong = [
         ast.unparse(node) for node in _nodes()
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Trace"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == made
         for given in node.keywords
-        if given.arg == "did" and isinstance(given.value, ast.Constant)
+        if given.arg == by and isinstance(given.value, ast.Constant)
     ]  # fmt: skip
     assert wrong == []
 

@@ -15,6 +15,7 @@ from shared.core import deciding, draft, ids, pairing, taking
 from shared.core.merging import Flow
 from shared.core.outcomes import Drop
 from shared.core.pairs import Pair
+from shared.core.touches import effects_of
 from shared.io import memory_redis, places, rebuild, scripts, store
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -83,7 +84,7 @@ def rebuild_over_claims(patch: pytest.MonkeyPatch) -> None:
 
 def refused_once_and_for_all(patch: pytest.MonkeyPatch) -> None:
     """A write that was refused as a duplicate is not tried again when the holder gives the identifier up."""
-    patch.setattr(taking, "_LOOK_AGAIN", ())
+    patch.setattr(taking, "effects_of", lambda reason: replace(effects_of(reason), retries_taken=False))
 
 
 def nobody_told_of_freed_keys(patch: pytest.MonkeyPatch) -> None:

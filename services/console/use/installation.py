@@ -27,6 +27,7 @@ from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.core.syncs import HALTED, Connection, Job
+from shared.core.touches import Touch
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
 from shared.io.envelope import Stored
 from shared.io.feed_notes import FeedNotes
@@ -248,7 +249,7 @@ class Installation:
         sync = self.setups.sync(pair.sync)
         if sync is None:
             raise Problem(404, "No such sync", f"The sync {pair.sync!r} is not set up any more.")
-        touch = PairEvent(sync=pair.sync, pair=pair.pair, kind="touch", reason="retry")
+        touch = PairEvent(sync=pair.sync, pair=pair.pair, kind="touch", reason=Touch.RETRY)
         out = [Outbound(topic=topics.PAIRS, key=pair.pair, message=touch)]
         for side in SIDES:
             end, part = pair.side(side), sync.side(side)
