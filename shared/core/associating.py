@@ -63,6 +63,7 @@ def _pairs_of(
             draft.partners[neighbour.pair] = {"L": neighbour.left, "R": neighbour.right}
             continue
         apart.add(neighbour.pair)
+        draft.outside.setdefault(flow.key, set()).add(side)
         waits.add(f"{flow.to}/{side}/{record}")
         if notes is not None:
             notes[flow.key] = Note.OBJECT_SYNC_OFF if neighbour.off else Note.WAITING_PARENT

@@ -249,6 +249,7 @@ def _decide_flow(
     if is_in_flight(draft, rule):
         if rule.key in draft.notes:
             notes.setdefault(rule.key, draft.notes[rule.key])
+        _keep_note(draft, rule, notes)
         return
     decision = _merged(draft, rule, problems, notes)
     if decision is None:
@@ -292,7 +293,7 @@ def _merged(draft: Draft, rule: Flow, problems: dict[str, Problem], notes: dict[
     left, right = draft.held("L", rule), draft.held("R", rule)
     bases = draft.base_of("L", rule.key), draft.base_of("R", rule.key)
     try:
-        return merge(rule, left, right, *bases, draft.when_edited(rule))
+        return merge(rule, left, right, *bases, draft.when_edited(rule), draft.outside.get(rule.key, ()))
     except LeftOut as error:
         problems.pop(rule.key, None)
         notes[rule.key] = error.code
@@ -329,9 +330,9 @@ def _note_kept(draft: Draft, rule: Flow, notes: dict[str, str], *, drift: bool) 
 
 
 def _keep_note(draft: Draft, rule: Flow, notes: dict[str, str]) -> None:
-    """Keep a note that lasts: what a set keeps may stay different while something else of it is written."""
+    """Keep a note that lasts: what a set keeps stays different while something else of it is written, or waits."""
     if draft.notes.get(rule.key) in _LASTING:
-        notes.setdefault(rule.key, draft.notes[rule.key])
+        notes[rule.key] = draft.notes[rule.key]
 
 
 def _note_settled(draft: Draft, notes: dict[str, str], key: str, note: Note | None) -> None:

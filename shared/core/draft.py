@@ -76,6 +76,8 @@ class Draft:
     """By mapping key, what another pair needs of what a side holds."""
     linked: dict[tuple[Side, str], Held] = field(default_factory=dict)
     """What the sides hold of associations, by flow."""
+    outside: dict[str, set[Side]] = field(default_factory=dict)
+    """By flow, the sides whose association leads to records without a partner as well."""
     partners: dict[str, dict[Side, str]] = field(default_factory=dict)
     """By pair at the other end of an association, its two records."""
     trace: list[Trace] = field(default_factory=list)

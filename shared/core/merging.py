@@ -5,7 +5,7 @@ table is the heart of a two-way sync; every row of it has a test. Bases are kept
 hold different values on purpose: an app that rewrote what it was sent, a cleared field that is kept, a lossy lens.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -216,15 +216,24 @@ Decision: TypeAlias = Keep | Settle | Send | Ask | MergedSet
 
 
 def merge(  # noqa: PLR0911 - one decision table, read from top to bottom
-    rule: Flow, left: Held, right: Held, base_left: Held, base_right: Held, edited: Edited = NOBODY_KNOWS
+    rule: Flow,
+    left: Held,
+    right: Held,
+    base_left: Held,
+    base_right: Held,
+    edited: Edited = NOBODY_KNOWS,
+    outside: Collection[Side] = (),
 ) -> Decision:
-    """Decide one flow; raises `InvalidValue` when the value to write does not fit the other side."""
+    """Decide one flow; raises `InvalidValue` when the value to write does not fit the other side.
+
+    Of a set, the sides *outside* have members besides that are not known on the other side.
+    """
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return Keep()  # a field we may not read is never "cleared"
     if left == base_left and right == base_right:
         return Keep()  # as it was left when the field was last settled
     if _is_set(rule, left, right, base_left, base_right):
-        return merge_sets(rule, left, right, base_left, base_right)
+        return merge_sets(rule, left, right, base_left, base_right, outside)
     if equal(rule, left, right):
         return Settle(left, right)
     if isinstance(base_left, Unknown) or isinstance(base_right, Unknown):
@@ -318,10 +327,18 @@ def _send(
     return Send(target, value, source, lost, by=by, edit=edit)
 
 
-def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: Held, base_right: Held) -> Decision:
+def merge_sets(
+    rule: Flow,
+    left: Value | None,
+    right: Value | None,
+    base_left: Held,
+    base_right: Held,
+    outside: Collection[Side] = (),
+) -> Decision:
     """Decide a set: members that one side added or removed since it was settled are added or removed on the other.
 
-    Members are compared as the right side names them. Where one side adds what the other removes, it stays.
+    Members are compared as the right side names them. Where one side adds what the other removes, it stays. A side that
+    has members *outside* is not empty, whatever else it holds.
     """
     in_left, in_base = rule.members_of(left), rule.members_of(base_left)
     names = {member: name for member in (*in_left, *in_base) for name in rule.members_of(rule.get((member,)))}
@@ -330,10 +347,11 @@ def merge_sets(rule: Flow, left: Value | None, right: Value | None, base_left: H
         return Settle(left, right)
     old_here, old_there = _named(names, in_base), rule.members_of(base_right)
     to_right, to_left = _moves(here, old_here, there, old_there), _moves(there, old_there, here, old_here)
+    kept = rule.clears == "keep"
     # Nothing is left of the set where one side removed its last member, and the other added none: that is a clear.
-    if rule.clears == "keep" and not here and to_right.remove and not to_left.add:
+    if kept and not here and "L" not in outside and to_right.remove and not to_left.add:
         return Settle(left, None if isinstance(base_right, Unknown) else base_right, Note.KEPT_CLEAR)
-    if rule.clears == "keep" and not there and to_left.remove and not to_right.add:
+    if kept and not there and "R" not in outside and to_left.remove and not to_right.add:
         return Settle(None if isinstance(base_left, Unknown) else base_left, right, Note.KEPT_CLEAR)
     first = isinstance(base_left, Unknown) or isinstance(base_right, Unknown)
     closed = not (to_right.is_empty or rule.to_right) or not (to_left.is_empty or rule.to_left)

@@ -1,13 +1,15 @@
 """Associations have no version: what an answer says of one is looked at again before it is decided upon."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from shared.core.pairs import Answer
 from shared.core.policies import Neighbour, Neighbours
-from shared.core.records import SIDES, Linked, Report, Side, Version
-from tests.simulator.lived import CONNECTIONS, Lived
+from shared.core.records import SIDES, LinkChange, Linked, Report, Side, Version
+from shared.rules.identifiers import texts
+from tests.simulator.lived import CONNECTIONS, Lived, association
 from tests.simulator.test_waiting import setups
 
 
@@ -137,3 +139,73 @@ def test_two_people_whose_firm_left_before_they_were_linked_are_read_again() -> 
     lived.gone = True
     lived.report("R", "1", asked=True)
     assert all(lived.asks())
+
+
+class _Liked(Lived):
+    """A person who likes firms; of firm n the records are ln and rn, or ln alone."""
+
+    def __init__(self) -> None:
+        policy = setups().policy("people")
+        assert policy is not None
+        super().__init__(replace(policy, associations=(association("clubs", "firms", members=texts),)))
+        self.alone = ""
+        """Firms without a partner."""
+        for side in SIDES:
+            self.like(side, "1")
+
+    def like(self, side: Side, firms: str, *, answers: str = "") -> None:
+        """Let a record be read until it is believed, or a write be answered with it."""
+        report = Report(
+            connection=CONNECTIONS[side], object="contact", id=f"{CONNECTIONS[side]}1", version=Version(order=1),
+            fields={"email": "p@x.example", "f": "x"}, links={"clubs": tuple(f"{side.lower()}{one}" for one in firms)},
+        )  # fmt: skip
+        answer = Answer(write=answers, result="written") if answers else None
+        self.take(self.event("report", side, report=report, answer=answer))
+        end = self.pair.side(side)
+        if end is not None and end.ask:
+            self.take(self.event("report", side, report=report, asks=(end.ask,)))
+
+    def neighbours(self, ends: Mapping[Side, object]) -> Neighbours:
+        """Return what is known of the firms."""
+        del ends
+        return {
+            (side, "clubs", f"{side.lower()}{firm}"): Neighbour(
+                pair=f"f{firm}", left=f"l{firm}", right="" if firm in self.alone else f"r{firm}"
+            )
+            for side in SIDES
+            for firm in "123"
+        }
+
+    def note(self) -> str:
+        """Return what is told of the firms."""
+        return self.pair.notes.get("@clubs", "")
+
+
+def test_a_set_that_leads_to_a_record_without_a_partner_alone_was_not_emptied() -> None:
+    """Else its last member would stay on the other side for good, where only a set that is empty is kept."""
+    lived = _Liked()
+    lived.alone = "2"
+    lived.like("L", "2")
+    assert lived.pair.pending["R"].links == {"clubs": LinkChange(remove=("r1",))}
+    lived.like("R", "", answers=lived.pair.pending["R"].key)
+    assert (dict(lived.pair.pending), lived.note()) == ({}, "waiting_parent")
+    lived.alone = ""
+    lived.touch("woken")
+    lived.like("L", "2")
+    assert lived.pair.pending["R"].links == {"clubs": LinkChange(add=("r2",))}
+
+
+def test_what_a_set_keeps_is_told_although_a_record_without_a_partner_came_and_was_linked() -> None:
+    lived = _Liked()
+    lived.like("L", "")
+    assert (dict(lived.pair.pending), lived.note()) == ({}, "kept_clear")
+    lived.alone = "2"
+    lived.like("L", "2")
+    assert lived.note() == "kept_clear"
+    lived.alone = ""
+    lived.touch("woken")
+    lived.like("L", "2")
+    lived.like("R", "12", answers=lived.pair.pending["R"].key)
+    assert (dict(lived.pair.pending), lived.note()) == ({}, "kept_clear")
+    lived.like("R", "2")
+    assert (dict(lived.pair.pending), lived.note()) == ({}, "")
