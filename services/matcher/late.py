@@ -26,12 +26,17 @@ async def note_untold(store: Store, bus: Bus, waiting: Sequence[Inbound[PairEven
     """Mark the states of pairs whose worker died before it told what it had decided of messages that now wait.
 
     They come again under other offsets, perhaps after newer ones: neither could tell that they were taken before.
+    A rebuild that is under way may have looked for them before they waited, so its end is waited for. Links that are
+    lost hold nobody up: whoever rebuilds them finds what waits.
     """
     by_pair: dict[tuple[str, str], list[Inbound[PairEvent]]] = {}
     for row in waiting:
         by_pair.setdefault((row.message.sync, row.message.pair), []).append(row)
-    ready = {sync for sync in {key[0] for key in by_pair} if await store.is_ready(sync) == "ready"}
-    found = await store.load(key for key in by_pair if key[0] in ready)
+    standing = {sync: await store.is_ready(sync) for sync in sorted({key[0] for key in by_pair})}
+    for sync, links in standing.items():
+        if links == "busy":
+            raise NotReady(sync)
+    found = await store.load(key for key in by_pair if standing[key[0]] == "ready")
     swaps: dict[str, list[Swap]] = {}
     out = []
     for (sync, name), loaded in found.items():

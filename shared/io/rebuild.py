@@ -31,6 +31,8 @@ T = TypeVar("T")
 TTL_MS: Final = 30_000
 """Silence after which another worker may take a rebuild over."""
 _CHUNK: Final = 200
+_BEFORE_ALL: Final = -1
+"""An offset below all others."""
 _TO_COME: Final = 1 << 53
 """An offset beyond all others, as a double still holds it."""
 
@@ -77,10 +79,16 @@ class _Lost:
     given_away: dict[str, Pair] = field(default_factory=dict)
     lacking: set[str] = field(default_factory=set)
     giving: set[str] = field(default_factory=set)
-    overtaken: set[str] = field(default_factory=set)
-    """Pairs with a message that waited: newer ones may be handled before it."""
+    unsettled: dict[str, int] = field(default_factory=dict)
+    """By pair, the offset of its first message that nobody has committed, or one below all where that waited: it may
+    have been taken, and newer ones may be handled before it comes again."""
     accepted: dict[tuple[Side, str], int] = field(default_factory=dict)
     """When the newest change was accepted for which a record was claimed."""
+
+    def note_unsettled(self, stored: Stored[PairEvent], pair: str) -> None:
+        """Note a message to a pair that nobody has committed; one that waited has lost its offset."""
+        offset = _BEFORE_ALL if is_late(stored.headers) else stored.offset
+        self.unsettled[pair] = min(offset, self.unsettled.get(pair, offset))
 
     def restorable(self, pair: Pair) -> Restored:
         """Spell a state for the links, and note what the others must know of it."""
@@ -96,8 +104,8 @@ class _Lost:
         return self.restored(pair)
 
     def restored(self, pair: Pair) -> Restored:
-        """Return a state for the links; what it had to tell may not have been published when its messages waited."""
-        if pair.pair in self.overtaken and not pair.absorbed_by:
+        """Return a state for the links; what it had to tell may not be published while its messages come again."""
+        if pair.at >= self.unsettled.get(pair.pair, _TO_COME) and not pair.absorbed_by:
             pair = pair.model_copy(update={"untold": True})
         return as_restored(self.policy, pair)
 
@@ -211,9 +219,10 @@ class Rebuilder:
             lambda: self._claims(lost),
             lambda: ((row, entry) for row in lost.values() for entry in row.handed_over()),
         )
-        for stored in self._unhandled():
-            if stored.message is not None and stored.message.sync in lost and is_late(stored.headers):
-                lost[stored.message.sync].overtaken.add(stored.message.pair)
+        # Those that came are read first as well, for they may be put off to wait meanwhile.
+        for stored in chain(self._journal.unstepped(), self._unhandled()):
+            if stored.message is not None and stored.message.sync in lost:
+                lost[stored.message.sync].note_unsettled(stored, stored.message.pair)
         for entries in passes:
             await self._restore(lost, entries())
             for name in self._journal.newer() & lost.keys():

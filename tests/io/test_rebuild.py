@@ -63,6 +63,14 @@ class _Journal:
             yield Stored(partition=0, offset=offset, key=event.pair, message=event, raw=None, headers={})
 
 
+class _PutOff(_Journal):
+    """Has its messages put off to wait after `later.*` was read first."""
+
+    def waiting(self) -> Iterable[Stored[PairEvent]]:
+        yield from super().waiting()
+        self._waiting, self._unstepped = self._unstepped, ()
+
+
 def _orders() -> list[list[Pair]]:
     """List the ways in which the states of the two pairs can fall among each other."""
     orders = []
@@ -75,11 +83,13 @@ def _orders() -> list[list[Pair]]:
 def _rebuilt(
     told: Sequence[Pair | str], unstepped: Sequence[PairEvent] = (), waiting: Sequence[PairEvent] = ()
 ) -> Store:
+    return _rebuilt_from(_Journal(told, unstepped, waiting))
+
+
+def _rebuilt_from(journal: _Journal) -> Store:
     store, clock = Store(MemoryScripts()), ManualClock()
     bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1))
-    assert run_blocking(Rebuilder(store, bus, set_up(), _Journal(told, unstepped, waiting), clock).rebuild_lost()) == [
-        SYNC
-    ]
+    assert run_blocking(Rebuilder(store, bus, set_up(), journal, clock).rebuild_lost()) == [SYNC]
     return store
 
 
@@ -156,3 +166,19 @@ def test_what_a_message_claimed_that_waits_is_put_back_and_its_pair_tells_all_on
     assert ["new@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]
     loaded = run_blocking(store.load([(SYNC, "p")]))
     assert Pair.read(loaded[SYNC, "p"].state) == _LINKED[-1].model_copy(update={"untold": True})
+
+
+@pytest.mark.parametrize("at", [-1, 0, 3])
+def test_a_pair_tells_all_once_more_whose_worker_took_a_message_and_died_before_it_was_committed(at: int) -> None:
+    """The message may be put off to wait before it comes again, and newer ones be taken first."""
+    told = _LINKED[-1].model_copy(update={"at": at})
+    store = _rebuilt([told], [PairEvent(sync=SYNC, pair="p", kind="touch", reason="again")])
+    loaded = run_blocking(store.load([(SYNC, "p")]))
+    assert Pair.read(loaded[SYNC, "p"].state) == told.model_copy(update={"untold": at >= 0})
+
+
+def test_a_message_is_found_that_is_put_off_to_wait_while_a_rebuild_looks_for_it() -> None:
+    told = _LINKED[-1].model_copy(update={"at": 0})
+    journal = _PutOff([told], [PairEvent(sync=SYNC, pair="p", kind="touch", reason="again")])
+    loaded = run_blocking(_rebuilt_from(journal).load([(SYNC, "p")]))
+    assert Pair.read(loaded[SYNC, "p"].state).untold

@@ -14,7 +14,7 @@ from shared.core.pairs import Pair, PairEvent
 from shared.core.records import Life, Report, Version
 from shared.io.envelope import WAITED
 from shared.io.memory import MemoryBus
-from shared.io.ports import BusUnavailable, Inbound, Outbound, run_blocking
+from shared.io.ports import BusUnavailable, Inbound, NotReady, Outbound, run_blocking
 from shared.io.store import Store
 from shared.messages import RecordSeen
 from tests.services.desk import LEFT, SYNC, Desk, report
@@ -131,6 +131,19 @@ def test_messages_wait_although_redis_lost_the_links_of_their_sync() -> None:
     matcher.desk.stop()
     matcher.desk.scripts.flush()
     assert outcomes(matcher, batch) == [NOT_RUN_HERE]
+
+
+def test_messages_wait_for_the_end_of_a_rebuild_that_may_have_looked_for_them_already() -> None:
+    """It would put their pair back without a note that its last step may not have been told."""
+    matcher = linked()
+    matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
+    first = matcher.waiting()
+    cut_off(matcher, first)
+    matcher.desk.stop()
+    matcher.desk.scripts.flush()
+    assert run_blocking(matcher.desk.store.begin_rebuild(SYNC, "another worker", 30_000)) == "begun"
+    with pytest.raises(NotReady):
+        matcher.step(first)
 
 
 class _Meanwhile(MemoryBus):
