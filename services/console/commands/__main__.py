@@ -75,9 +75,27 @@ def _health(given: argparse.Namespace) -> int:
 def _exports(given: argparse.Namespace) -> int:
     from services.console.commands import exports  # noqa: PLC0415
 
-    names = ("format", "sync", "object", "connection", "status", "category", "period", "since", "q", "mail")
-    wanted = {name: getattr(given, name) for name in names}
+    wanted = {name: getattr(given, name) for name in ("format", "mail")} | _filter(given)
     return exports.run(given.what, given.names, wanted=wanted, as_json=given.json)
+
+
+def _filter(given: argparse.Namespace) -> dict[str, object]:
+    """Return which records are chosen, as the API names it."""
+    names = ("sync", "object", "connection", "status", "category", "period", "since", "q")
+    return {name: getattr(given, name) for name in names}
+
+
+def _resync(given: argparse.Namespace) -> int:
+    from services.console.commands import resync  # noqa: PLC0415
+
+    return resync.run(
+        given.records,
+        wanted=_filter(given),
+        every=given.all,
+        wait=given.wait,
+        confirm=given.confirm,
+        as_json=given.json,
+    )
 
 
 def _doctor(given: argparse.Namespace) -> int:
@@ -95,7 +113,7 @@ def _completion(given: argparse.Namespace) -> int:
 
 _BY_API: Final = {
     "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "health": _health, "exports": _exports,
-    "credentials": _credentials, "secrets": _secrets, "doctor": _doctor, "completion": _completion,
+    "credentials": _credentials, "secrets": _secrets, "resync": _resync, "doctor": _doctor, "completion": _completion,
 }  # fmt: skip
 """Commands that ask the console's API, or can do without any server."""
 

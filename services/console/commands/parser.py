@@ -41,17 +41,35 @@ def _add_exports(commands: "argparse._SubParsersAction[_Parser]") -> None:
                          help="(default: list)")  # fmt: skip
     exports.add_argument("names", nargs="*", help="make: the file to write; get: an id, and the file; delete: ids")
     exports.add_argument("--format", choices=("csv", "xlsx", "jsonl"), default="csv", help="(default: csv)")
+    _add_filter(exports)
+    exports.add_argument("--mail", action="store_true", help="make: tell you by mail when the file is ready")
+    add_json(exports)
+
+
+def _add_filter(command: argparse.ArgumentParser) -> None:
+    """Add the options by which records are chosen, as the list of records has them."""
     for name in ("sync", "object", "connection", "category"):
-        exports.add_argument(f"--{name}", default="", help=f"records with this {name} alone")
-    exports.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
+        command.add_argument(f"--{name}", default="", help=f"records with this {name} alone")
+    command.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
                          help="records with this status alone")  # fmt: skip
-    exports.add_argument("--period", choices=("1h", "24h", "7d", "30d"), default="", help="changed within this time")
-    exports.add_argument("--since", type=moment, default=0, metavar="WHEN",
+    command.add_argument("--period", choices=("1h", "24h", "7d", "30d"), default="", help="changed within this time")
+    command.add_argument("--since", type=moment, default=0, metavar="WHEN",
                          help="changed since a moment, such as 2026-03-01 or 2026-03-01T09:30+01:00 (UTC where no zone "
                          "is named), or within a span of time, such as 36h")  # fmt: skip
-    exports.add_argument("--mail", action="store_true", help="make: tell you by mail when the file is ready")
-    exports.add_argument("--q", default="", help="parts of the name or of an address, or the id of a record")
-    add_json(exports)
+    command.add_argument("--q", default="", help="parts of the name or of an address, or the id of a record")
+
+
+def _add_resync(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    resync = commands.add_parser(
+        "resync", help="have records read or tried again: some by their ids, those that filters choose, or whole syncs"
+    )
+    resync.add_argument("records", nargs="*", help="their ids, in an app or here; each is read at once")
+    _add_filter(resync)
+    resync.add_argument("--all", action="store_true", help="all records of all syncs")
+    resync.add_argument("--wait", action="store_true", help="wait until it is done, and show how far it is")
+    resync.add_argument("--confirm", action="store_true",
+                        help="confirm it, where it is about so many records that it would wait for that")  # fmt: skip
+    add_json(resync)
 
 
 def _add_secrets(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -159,6 +177,7 @@ def parser() -> argparse.ArgumentParser:
     jobs.add_argument("what", nargs="?", choices=("confirm", "pause", "resume", "cancel"), help="(default: list all)")
     jobs.add_argument("name", nargs="?", default="", help="the job's id")
     add_json(jobs)
+    _add_resync(commands)
     parked = commands.add_parser("parked", help="list messages that nobody could handle, and replay or drop them")
     parked.add_argument("what", nargs="?", choices=("list", "replay", "drop"), default="list", help="(default: list)")
     parked.add_argument("at", nargs="*", type=int, help="their places, as the list shows them")
