@@ -15,7 +15,7 @@ import structlog
 from shared import topics
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Policy
-from shared.core.records import SIDES, Side
+from shared.core.records import SIDES, Report, Side
 from shared.core.touches import Touch
 from shared.core.words import Status
 from shared.io.envelope import Received, Stored, is_late, unwrap
@@ -63,6 +63,21 @@ class Journal(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """By which report a record was claimed."""
+
+    order: int | None
+    """Its version, where versions are numbers."""
+    accepted_ms: int
+
+    def is_before(self, other: "_Claimed") -> bool:
+        """Check whether another report is newer; where no version tells, that of the change that was accepted later."""
+        if self.order is not None and other.order is not None and self.order != other.order:
+            return self.order < other.order
+        return self.accepted_ms < other.accepted_ms
+
+
 @dataclass(slots=True)
 class _Lost:
     """One sync whose links are being put back."""
@@ -82,8 +97,8 @@ class _Lost:
     unsettled: dict[str, int] = field(default_factory=dict)
     """By pair, the offset of its first message that nobody has committed, or one below all where that waited: it may
     have been taken, and newer ones may be handled before it comes again."""
-    accepted: dict[tuple[Side, str], int] = field(default_factory=dict)
-    """When the newest change was accepted for which a record was claimed."""
+    newest: dict[tuple[Side, str], "_Claimed"] = field(default_factory=dict)
+    """The newest report for which a record was claimed, as far as it is known."""
 
     def note_unsettled(self, stored: Stored[PairEvent], pair: str) -> None:
         """Note a message to a pair that nobody has committed; one that waited has lost its offset."""
@@ -105,6 +120,11 @@ class _Lost:
 
     def restored(self, pair: Pair) -> Restored:
         """Return a state for the links; what it had to tell may not be published while its messages come again."""
+        if pair.pair in self.unsettled:
+            for side in SIDES:
+                end = pair.side(side)
+                if end is not None and end.version.order is not None:
+                    self.newest[side, end.id] = _Claimed(end.version.order, 0)
         if pair.at >= self.unsettled.get(pair.pair, _TO_COME) and not pair.absorbed_by:
             pair = pair.model_copy(update={"untold": True})
         return as_restored(self.policy, pair)
@@ -139,18 +159,20 @@ class _Lost:
             pair=holder,
             rev=offset if holder == event.pair else -1,
             state="",
-            kind="tail" if self._is_claim(event, (event.side, event.report.id)) else "given",
+            kind="tail" if self._is_claim(event, event.side, event.report, late=is_late(stored.headers)) else "given",
             ends={event.side: place_of(self.policy.side(event.side), event.report)},
             surplus=event.surplus,
             aliases=event.report.aliases,
         )
 
-    def _is_claim(self, event: PairEvent, record: tuple[Side, str]) -> bool:
-        """Check whether a message tells of a claim: one that another pair passed on may tell of an old one."""
-        newest = self.accepted.get(record, 0)
-        if event.matched is not None or (event.passed_on and event.accepted_ms < newest):
+    def _is_claim(self, event: PairEvent, side: Side, report: Report, *, late: bool) -> bool:
+        """Check whether a message tells of a claim: one that waited, or was passed on, may tell of an old one."""
+        claimed, newest = _Claimed(report.version.order, event.accepted_ms), self.newest.get((side, report.id))
+        older = newest is not None and claimed.is_before(newest)
+        if event.matched is not None or (older and (late or event.passed_on)):
             return False
-        self.accepted[record] = max(newest, event.accepted_ms)
+        if not older:
+            self.newest[side, report.id] = claimed
         return True
 
     def handed_over(self) -> Iterator[Restored]:

@@ -182,3 +182,31 @@ def test_a_message_is_found_that_is_put_off_to_wait_while_a_rebuild_looks_for_it
     journal = _PutOff([told], [PairEvent(sync=SYNC, pair="p", kind="touch", reason="again")])
     loaded = run_blocking(_rebuilt_from(journal).load([(SYNC, "p")]))
     assert Pair.read(loaded[SYNC, "p"].state).untold
+
+
+def _said(email: str, order: int, accepted_ms: int, *, token: str = "") -> PairEvent:
+    version = Version(token=token) if token else Version(order=order)
+    report = Report(connection="a", object="contact", id="a1", version=version, fields={"email": email})
+    return PairEvent(sync=SYNC, pair="p", kind="report", side="L", report=report, accepted_ms=accepted_ms)
+
+
+@pytest.mark.parametrize(
+    ("known", "waiting", "expected"),
+    [
+        pytest.param(1, [_said("new@x.example", 3, 1), _said("old@x.example", 2, 2)], "new", id="by version"),
+        pytest.param(1, [_said("old@x.example", 2, 1), _said("new@x.example", 3, 2)], "new", id="in their order"),
+        pytest.param(3, [_said("old@x.example", 2, 1)], "ada", id="older than what the pair knows"),
+        pytest.param(
+            1, [_said("new@x.example", 0, 2, token="b"), _said("old@x.example", 0, 1, token="a")], "new", id="by time"
+        ),
+    ],
+)
+def test_of_messages_that_wait_the_newest_says_what_a_record_is_known_by(
+    known: int, waiting: Sequence[PairEvent], expected: str
+) -> None:
+    """One that was put off a second time waits behind newer ones. Somebody could be created beside the record."""
+    end = _LINKED[-1].L
+    assert end is not None
+    told = _LINKED[-1].model_copy(update={"L": end.model_copy(update={"version": Version(order=known)})})
+    (found,) = run_blocking(_rebuilt([told], waiting=waiting).components([(SYNC, "L", "a1")])).values()
+    assert [f"{expected}@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]
