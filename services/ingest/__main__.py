@@ -35,7 +35,9 @@ def wire(service: Service) -> None:
     caller = make_caller(
         settings, service.setups, service.metrics, service.clock, grants=service.grants, sleep=service.pause
     )
-    hydrate = Hydrate(service.store, service.bus, service.setups, caller, together=InThreads("hydrate", width=8))
+    hydrate = Hydrate(
+        service.store, service.bus, service.setups, caller, service.clock, together=InThreads("hydrate", width=8)
+    )
     consumer = SupervisedConsumer(
         settings,
         Subscription(

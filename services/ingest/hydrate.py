@@ -11,11 +11,12 @@ from shared.core.ids import record_key
 from shared.core.outcomes import NOT_RUN_HERE, Delay, Done, Drop, Later, Outcome, Park
 from shared.core.records import Life, Report, within_limit
 from shared.io.envelope import waited_for_newer
-from shared.io.ports import Bus, Caller, Inbound, NotReady, Outbound, Together, one_by_one
+from shared.io.ports import Bus, Caller, Clock, Inbound, NotReady, Outbound, Together, one_by_one
 from shared.io.store import Store
 from shared.messages import Notice, RecordSeen
 from shared.running import Running
 from shared.setups import Setups, UnknownSetup
+from shared.topics import DELAYS_MS
 
 _WAIT_S: Final = 5.0
 """How long a batch may wait for budget: well below what a consumer may hold a message for."""
@@ -26,6 +27,9 @@ because of its sign-in costs no call, so it comes soon after somebody has signed
 _SMALLER: Final[Delay] = "10s"
 """When records are asked for again, fewer at once, that an app did not send in time."""
 
+_ERASING_MS: Final = 86_400_000
+"""For how long a record that was told to be erased is read again while the app shows it, in its bin or outside."""
+
 Notices = dict[str, list[Inbound[Notice]]]
 """Notices of one connection and object by record."""
 
@@ -34,9 +38,10 @@ class Hydrate:
     """The handler of `notices`."""
 
     def __init__(
-        self, store: Store, bus: Bus, setups: Setups, caller: Caller, *, together: Together = one_by_one
+        self, store: Store, bus: Bus, setups: Setups, caller: Caller, clock: Clock, *, together: Together = one_by_one
     ) -> None:
         self._together = together
+        self._clock = clock
         self._known = Known(store, setups)
         self._bus = bus
         self._setups = setups
@@ -125,10 +130,21 @@ class Hydrate:
                 outcomes |= _all({result.id: notices.get(result.id, [])}, Park(result.code, result.message))
             else:
                 without = running.foreign_syncs(connection, object_)
-                told = _winner_told(result, winners)
-                out.append(_seen(told, notices.get(result.id, ()), next(iter(notices.values()))[0], without))
+                told, about = _winner_told(result, winners), notices.get(result.id, ())
+                out.append(_seen(told, about, next(iter(notices.values()))[0], without))
+                outcomes |= self._not_erased_yet(told, about)
         await self._bus.publish(out)
         return outcomes
+
+    def _not_erased_yet(self, report: Report, notices: Sequence[Inbound[Notice]]) -> dict[int, Outcome]:
+        """Have a record read again that was told to be erased and is shown still: no feed will tell it once more."""
+        found: dict[int, Outcome] = {}
+        for inbound in notices:
+            age = self._clock.now_ms() - inbound.message.accepted_ms
+            if inbound.message.kind == "erased" and report.life not in (Life.GONE, Life.MERGED) and age < _ERASING_MS:
+                delay: Delay = "10s" if age < DELAYS_MS["1m"] else "1m" if age < DELAYS_MS["10m"] else "10m"
+                found[id(inbound)] = Later("not_erased_yet", delay)
+        return found
 
 
 def _also_later(notice: Notice, outcome: Outcome, running: Running) -> Outcome:

@@ -66,7 +66,7 @@ class Scene:
         caller = MemoryCaller(self._serve)
         write = Write(store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics).handle
         self._handlers: list[tuple[topics.Topic[Any], Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]]] = [
-            (topics.NOTICES, Hydrate(store, self.bus, self.setups, caller).handle),
+            (topics.NOTICES, Hydrate(store, self.bus, self.setups, caller, self.clock).handle),
             (topics.RECORDS, Match(store, self.bus, self.setups).handle),
             (topics.PAIRS, Resolve(store, self.bus, self.setups, self.clock).handle),
             *((topics.writes(app, backfill=late), write) for app in _APPS for late in (False, True)),

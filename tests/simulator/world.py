@@ -194,7 +194,7 @@ class World:
         self.rebuilder = Rebuilder(store, self.bus, self.setups, _Journal(self.broker), self.clock)
         write = Write(store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics).handle
         self.handlers: list[tuple[str, Topic[Any], Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]]] = [
-            ("hydrate", topics.NOTICES, Hydrate(store, self.bus, self.setups, caller).handle),
+            ("hydrate", topics.NOTICES, Hydrate(store, self.bus, self.setups, caller, self.clock).handle),
             (MATCHER_GROUP, topics.RECORDS, Match(store, self.bus, self.setups).handle),
             (MATCHER_GROUP, topics.PAIRS, Resolve(store, self.bus, self.setups, self.clock).handle),
             *(("write", topics.writes(app, backfill=late), write) for app in _APPS for late in (False, True)),

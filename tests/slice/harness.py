@@ -92,7 +92,7 @@ class Slice:
         for sync in syncs:
             self.add(sync)
         self.caller = caller = _Caller(self.drivers)
-        hydrate = Hydrate(self.store, self.bus, self.setups, caller)
+        hydrate = Hydrate(self.store, self.bus, self.setups, caller, self.clock)
         write = Write(self.store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics)
         self.handlers: dict[topics.Topic[Any], Any] = {
             topics.NOTICES: hydrate.handle,

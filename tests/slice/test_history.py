@@ -116,6 +116,22 @@ def test_of_a_person_who_was_erased_no_value_can_be_read(server: HubSpotServer, 
     assert not any(city in line for line in lines for city in ("Oslo", "Rome", "Bergen", "Paris", "Berlin"))
 
 
+def test_a_person_is_forgotten_whom_the_app_shows_in_its_bin_when_it_tells_that_they_were_erased(
+    server: HubSpotServer, tmp_path: Path
+) -> None:
+    """It tells so once, and the list of what was deleted leaves them out."""
+    world, left = in_conflict(server)
+    world.admin.edit(7001, "archive", "contacts", left)
+    world.notice("one", "contact", left, "erased")
+    world.run()
+    assert only(world).reason == "deleted_in_left"
+    world.admin.edit(7001, "restore", "contacts", left)
+    world.admin.edit(7001, "privacy", "contacts", left)
+    world.run(later=1)
+    assert only(world).reason == "privacy_deleted"
+    assert "Oslo" not in str(shown(world, tmp_path))
+
+
 def test_a_step_that_the_history_has_not_told_yet_is_shown(server: HubSpotServer, tmp_path: Path) -> None:
     """The state tells its last decisions itself, and once only."""
     world, _ = in_conflict(server)

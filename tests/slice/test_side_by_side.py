@@ -133,7 +133,7 @@ class SideBySide(Polling):
         caller = Caller(self.drivers)
         write = Write(store, bus, setups, caller, clock=self.clock, metrics=self.metrics)
         return {
-            topics.NOTICES: Hydrate(store, bus, setups, caller).handle,
+            topics.NOTICES: Hydrate(store, bus, setups, caller, self.clock).handle,
             topics.RECORDS: Match(store, bus, setups).handle,
             topics.PAIRS: Resolve(store, bus, setups, self.clock).handle,
             **{topics.writes(app, backfill=late): write.handle for app in APPS for late in (False, True)},

@@ -33,7 +33,7 @@ def notice(record: str, at: str = LEFT, order: int | None = None, **more: Any) -
 def handle(desk: Desk, *notices: Notice) -> list[Outcome]:
     """Hand a batch over."""
     batch = desk.inbound(topics.NOTICES, *((f"{row.connection}/contact/{row.id}", row) for row in notices))
-    return run_blocking(Hydrate(desk.store, desk.bus, desk.setups, desk.caller).handle(batch))
+    return run_blocking(Hydrate(desk.store, desk.bus, desk.setups, desk.caller, desk.clock).handle(batch))
 
 
 def seen(desk: Desk) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def test_reads_are_as_large_as_the_app_takes(desk: Desk) -> None:
 def test_a_read_that_took_too_long_is_tried_again_with_fewer_records(desk: Desk) -> None:
     """One slow record holds up no other, and whole batches come back when the app is well."""
     with_binding(desk, LEFT, read_batch=8)
-    hydrate = Hydrate(desk.store, desk.bus, desk.setups, desk.caller)
+    hydrate = Hydrate(desk.store, desk.bus, desk.setups, desk.caller, desk.clock)
 
     def some(*names: str) -> list[Outcome]:
         rows = desk.inbound(topics.NOTICES, *((f"{LEFT}/contact/{name}", notice(name)) for name in names))
@@ -142,14 +142,30 @@ def test_a_record_is_told_as_it_is_now(desk: Desk) -> None:
 
 
 def test_a_record_that_was_erased_is_told_as_that(desk: Desk) -> None:
-    """Reading shows only that it is gone; one that is there, or in the bin, was not erased."""
+    """Reading shows only that it is gone; one that is there, or in the bin, was not erased, and is read again."""
     rows = [report("1", 2, life=Life.GONE), report("2", 2, life=Life.ARCHIVED), report("3", 2)]
     desk.answers["read"] = lambda _at, ids: as_json([row for row in rows if row.id in ids])
-    erased = [notice(row.id, kind="erased") for row in rows]
-    assert handle(desk, notice("1", kind="deleted"), *erased) == [Done("read")] * 4
+    erased = [notice(row.id, kind="erased", at_ms=desk.clock.now_ms()) for row in rows]
+    again = Later("not_erased_yet", "10s")
+    assert handle(desk, notice("1", kind="deleted"), *erased) == [Done("read"), Done("read"), again, again]
     assert {record: row.report.life for record, row in seen(desk).items()} == {
         "1": "erased", "2": "archived", "3": "alive",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("after_s", "outcome"),
+    [
+        (60, Later("not_erased_yet", "1m")), (3_600, Later("not_erased_yet", "10m")), (86_400, Done("read")),
+    ],
+)  # fmt: skip
+def test_a_record_that_is_not_erased_yet_is_read_less_often_with_time_and_not_for_ever(
+    desk: Desk, after_s: int, outcome: Outcome
+) -> None:
+    desk.answers["read"] = lambda _at, _ids: as_json([report("1", 2, life=Life.ARCHIVED)])
+    told = notice("1", kind="erased", at_ms=desk.clock.now_ms())
+    desk.clock.advance(after_s * 1000)
+    assert handle(desk, told, notice("1", kind="deleted")) == [outcome, Done("read")]
 
 
 def test_a_record_that_may_not_be_read_is_not_called_gone(desk: Desk) -> None:
@@ -198,7 +214,7 @@ def test_a_connection_that_does_not_answer_waits_alone(desk: Desk, retry: str, d
 def test_nothing_is_done_before_kafka_has_the_record(desk: Desk) -> None:
     """The batch comes again."""
     batch = desk.inbound(topics.NOTICES, (f"{LEFT}/contact/1", notice("1")))
-    hydrate = Hydrate(desk.store, desk.bus, desk.setups, desk.caller)
+    hydrate = Hydrate(desk.store, desk.bus, desk.setups, desk.caller, desk.clock)
     with desk.kafka_away(), pytest.raises(BusUnavailable):
         run_blocking(hydrate.handle(batch))
     assert run_blocking(hydrate.handle(batch)) == [Done("read")]

@@ -67,7 +67,7 @@ def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retr
 
 def test_a_read_is_tried_again_in_a_minute(setups: Setups) -> None:
     bus = MemoryBus(MemoryBroker(topics.catalogue(tuple(APPS))))
-    hydrate = Hydrate(Store(MemoryScripts()), bus, setups, Refusing("auth"))
+    hydrate = Hydrate(Store(MemoryScripts()), bus, setups, Refusing("auth"), ManualClock())
     notice = Notice(connection="one", object="contact", id="7")
     inbound = Inbound(topic="notices", partition=0, offset=0, key="one/contact/7", message=notice, raw=b"")
     assert run_blocking(hydrate.handle([inbound])) == [Later("auth_expired", "1m")]
