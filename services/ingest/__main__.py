@@ -55,9 +55,10 @@ def wire(service: Service) -> None:
 
     def owns(name: str) -> bool:
         part = (topics.NOTICES.name, partition_of(name, partitions))
-        return read.is_set() and part in service.progress.owned(topics.HYDRATE_GROUP)
+        return read.is_set() and jobs_read() and part in service.progress.owned(topics.HYDRATE_GROUP)
 
     cursors, read = Cursors(service.bus), threading.Event()
+    jobs_read = service.follow_jobs()
     service.start("cursors", lambda stop: follow(settings, cursors, read, stop))
     noting = Noting(RedisFeedNotes(connect_by(settings)), service.clock)
     feeds = Feeds(
@@ -85,7 +86,6 @@ def wire(service: Service) -> None:
             owns=owns,
         )
         service.start(kind.NAME, watch.run)
-    jobs_read = service.follow_jobs()
     parts = Parts(
         setups=service.setups,
         jobs=service.jobs,
@@ -96,7 +96,7 @@ def wire(service: Service) -> None:
         offsets=service.offsets,
         has_begun=cursors.has_begun,
         keys_since=lambda start, prefix: keys_since(settings, topics.RECORDS, start, prefix),
-        owns=lambda name: jobs_read() and owns(name),
+        owns=owns,
     )
     service.start("jobs", Runner(parts).run)
     _serve_webhooks(service, noting)

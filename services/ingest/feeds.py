@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from services.ingest.cursors import Cursors
 from services.ingest.known import Known
@@ -25,7 +25,7 @@ from shared import logs, topics
 from shared.core.connector import AppError, Feed, FeedExpired, Hint, LinkFeed
 from shared.core.syncs import Job
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
-from shared.jobs import Jobs
+from shared.jobs import Jobs, State
 from shared.messages import Cursor, JobDoc, Notice
 from shared.metrics import Metrics
 from shared.setups import Setups, UnknownSetup
@@ -46,6 +46,13 @@ _PAUSED_S: Final = 60.0
 """How often a connection whose sign-in was refused is looked at; most looks cost no call (`shared.io.tokens`)."""
 _LOOK_BACK_MS: Final = 3_600_000
 """How far a feed looks back after a rebuild of Redis."""
+_ENOUGH: Final[Mapping[Literal["rebuilt", "expired"], tuple[State, ...]]] = {
+    "rebuilt": ("waiting", "running"),
+    "expired": ("waiting",),
+}
+"""How a job that reads everything may stand so that none is asked for besides, by why. What one that runs has read
+stands in Kafka, whatever Redis lost; but what changed since it was read, a feed that expired never told.
+"""
 _WENT_WELL: Final = ("done", "expired")
 _log = logs.get(__name__)
 
@@ -285,7 +292,8 @@ class Feeds:
         if poll.feed.rewind is not None:
             cursor = poll.feed.rewind(cursor, _LOOK_BACK_MS)
         else:
-            self._read_again("rebuilt", {sync: at for sync, at in rebuilt.items() if at > known.rebuilt_ms})
+            lost = {sync: at for sync, at in rebuilt.items() if at > known.rebuilt_ms}
+            self._read_again("rebuilt", lost)
         self._told.forget(poll.key)
         _log.info("feed_looks_back", feed=poll.key)
         moved = self._cursor(poll, cursor, known.complete_to_ms, rebuilt)
@@ -311,11 +319,17 @@ class Feeds:
         self._read_again("expired", dict.fromkeys(rebuilt, self.clock.now_ms()))
         self.cursors.save(self._cursor(poll, page.cursor, page.complete_to_ms, rebuilt))
 
-    def _read_again(self, why: str, syncs: Mapping[str, int]) -> None:
-        """Have all records of syncs looked at; the time beside each tells one such job from another."""
-        now_ms = self.clock.now_ms()
+    def _read_again(self, why: Literal["rebuilt", "expired"], syncs: Mapping[str, int]) -> None:
+        """Have all records of syncs looked at, unless a job that will do is there.
+
+        The time beside each sync tells one such job from another.
+        """
+        now_ms, enough = self.clock.now_ms(), _ENOUGH[why]
+        there = {row.job.sync for row in self.jobs.rows() if row.job.reads_all and row.state in enough}
         jobs = [
-            Job(id=f"{why}-{sync}-{at}", kind="resync", sync=sync, asked_at_ms=now_ms) for sync, at in syncs.items()
+            Job(id=f"{why}-{sync}-{at}", kind="resync", sync=sync, asked_at_ms=now_ms)
+            for sync, at in syncs.items()
+            if sync not in there
         ]
         run_blocking(
             self.bus.publish(

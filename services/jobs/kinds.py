@@ -10,7 +10,7 @@ from shared.setups import Setups
 
 def kind_of(job: Job, setups: Setups) -> Kind:
     """Return the kind of a job: whatever reads a sync that is not live yet is its first sync."""
-    if job.kind == "resync" and job.statuses:
+    if not job.reads_all:
         return RETRY
     if job.kind == "first_sync" or setups.phase(job.sync) != "live":
         return FIRST_SYNC

@@ -205,3 +205,8 @@ class Job(Frozen):
     review: bool = False
     """Whether it only counts what it would look at until somebody confirms it."""
     asked_at_ms: int
+
+    @property
+    def reads_all(self) -> bool:
+        """Check whether it reads all records of its sync."""
+        return self.kind == "first_sync" or not self.statuses

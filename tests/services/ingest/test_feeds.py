@@ -18,8 +18,9 @@ from shared import topics
 from shared.core.connector import Hint
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
+from shared.core.syncs import Job
 from shared.io.ports import BusUnavailable
-from shared.messages import Cursor, SetupDoc
+from shared.messages import Cursor, JobDoc, JobProgress, SetupDoc
 from tests.services.desk import LEFT, RIGHT, SYNC, connection, fails
 from tests.services.ingest.station import BIN, CHANGED, Station, pages
 from tests.simulator.apps import FIELDS
@@ -113,6 +114,20 @@ def test_an_expired_cursor_has_everything_read_again_and_calls_nothing_deleted(s
     assert station.desk.told(topics.NOTICES) == []
     (doc,) = station.desk.told(topics.JOBS)
     assert (doc.job.kind, doc.job.sync, doc.job.statuses) == ("resync", "people", ())
+
+
+@pytest.mark.parametrize(("progress", "asked"), [(None, 0), (JobProgress(job="before", phase="reading"), 1)])
+def test_when_a_cursor_has_expired_only_a_job_that_has_read_nothing_yet_is_enough(
+    station: Station, progress: JobProgress | None, asked: int
+) -> None:
+    """What changed since one that runs has read it was never told."""
+    station.once()
+    job = Job(id="before", kind="resync", sync="people", asked_at_ms=1)
+    station.desk.jobs.apply(0, "job:before", JobDoc(job=job))
+    station.desk.jobs.apply(1, "progress:before", JobDoc(progress=progress))
+    station.desk.answers["poll"] = lambda _connection, asked: {"cursor": "new"} if asked[1] is None else "expired"
+    station.once()
+    assert len(station.desk.told(topics.JOBS)) == asked
 
 
 def test_the_resync_is_asked_for_before_the_new_cursor_counts(station: Station) -> None:

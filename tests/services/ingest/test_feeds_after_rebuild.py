@@ -13,13 +13,13 @@ from services.ingest.noting import Noting
 from shared import topics
 from shared.apps import APPS
 from shared.core.connector import HttpRequest, HttpResponse
-from shared.core.syncs import Connection, Sync, SyncSide
+from shared.core.syncs import Connection, Job, Sync, SyncSide
 from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
 from shared.io.memory_redis import MemoryScripts
 from shared.io.store import Store
 from shared.jobs import Jobs
-from shared.messages import Cursor, Rebuilt, SetupDoc
+from shared.messages import Cursor, JobDoc, JobProgress, Rebuilt, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 
@@ -40,9 +40,10 @@ class Scene:
         self.asked: list[HttpRequest] = []
         bus = MemoryBus(self.broker)
         self.cursors = Cursors(bus)
+        self.queue = Jobs(self.setups)
         store, caller = Store(MemoryScripts()), MemoryCaller(self._serve)
         self.feeds = Feeds(
-            setups=self.setups, jobs=Jobs(self.setups), caller=caller, bus=bus, clock=self.clock, metrics=Metrics(),
+            setups=self.setups, jobs=self.queue, caller=caller, bus=bus, clock=self.clock, metrics=Metrics(),
             cursors=self.cursors, known=Known(store, self.setups), owns=lambda _name: True,
             links=LinkRounds(self.setups, store, caller, bus, self.clock), noting=Noting(MemoryFeedNotes(), self.clock),
         )  # fmt: skip
@@ -143,6 +144,28 @@ def test_a_rebuild_has_everything_read_again_where_a_cursor_names_no_time(scene:
     assert b"t1" in scene.asked[0].body
     assert json.loads(told[-1].cursor) == {"token": "t2"}
     assert scene.jobs() == [f"rebuilt-{SYNC}-{scene.clock.now_ms()}"]
+
+
+@pytest.mark.parametrize(
+    ("progress", "statuses", "asked"),
+    [
+        pytest.param(None, (), 0, id="waits"),
+        pytest.param(JobProgress(job="before", phase="indexing"), (), 0, id="runs"),
+        pytest.param(JobProgress(job="before", phase="done"), (), 1, id="has ended"),
+        pytest.param(None, ("failing",), 1, id="looks at some"),
+    ],
+)
+def test_after_a_rebuild_a_job_that_reads_everything_already_is_enough(
+    scene: Scene, progress: JobProgress | None, statuses: tuple[str, ...], asked: int
+) -> None:
+    """Each start of a Redis that keeps nothing is a rebuild, and may come before the job of the last one has ended."""
+    scene.has("right", "sync", token="t1")
+    job = Job(id="before", kind="resync", sync=SYNC, statuses=statuses, asked_at_ms=1)
+    scene.queue.apply(0, "job:before", JobDoc(job=job))
+    scene.queue.apply(1, "progress:before", JobDoc(progress=progress))
+    scene.rebuilt()
+    told = scene.poll("right", "sync")
+    assert (len(scene.jobs()), told.rebuilt_ms) == (asked, scene.clock.now_ms())
 
 
 def test_a_feed_that_begins_after_a_rebuild_has_nothing_to_look_back_for(scene: Scene) -> None:
