@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from shared import topics
-from shared.core.draft import next_rev
-from shared.core.pairs import NewerState, Pair, PairEvent
+from shared.core.pairs import PairEvent
 from shared.io.envelope import is_late
 from shared.io.links import Swap
-from shared.io.ports import Bus, Inbound, NotReady, Outbound
+from shared.io.ports import Inbound, NotReady
 from shared.io.store import Store
 
 
@@ -22,41 +20,42 @@ def in_doubt(inbound: Inbound[PairEvent]) -> Inbound[PairEvent]:
     return replace(inbound, message=event.model_copy(update={"doubtful": True}))
 
 
-async def note_untold(store: Store, bus: Bus, waiting: Sequence[Inbound[PairEvent]], now_ms: int) -> None:
+class _AnyForm(BaseModel, extra="allow"):
+    """What a state says in whatever form it is written, also by a newer version."""
+
+    rev: int = 0
+    at: int = -1
+    absorbed_by: str = ""
+    untold: bool = False
+
+
+async def note_untold(store: Store, waiting: Sequence[Inbound[PairEvent]]) -> None:
     """Mark the states of pairs whose worker died before it told what it had decided of messages that now wait.
 
-    They come again under other offsets, perhaps after newer ones: neither could tell that they were taken before.
-    A rebuild that is under way may have looked for them before they waited, so its end is waited for. Links that are
-    lost hold nobody up: whoever rebuilds them finds what waits.
+    They come again under other offsets, perhaps after newer ones: neither could tell that they were taken before. The
+    state may be in a newer form; it keeps its revision, for what it has to tell is told under that. A rebuild finds by
+    itself what waits, so the journal needs no note. One that is under way may have looked before, so its end is waited
+    for; links that are lost hold nobody up.
     """
-    by_pair: dict[tuple[str, str], list[Inbound[PairEvent]]] = {}
+    first: dict[tuple[str, str], int] = {}
     for row in waiting:
-        by_pair.setdefault((row.message.sync, row.message.pair), []).append(row)
-    standing = {sync: await store.is_ready(sync) for sync in sorted({key[0] for key in by_pair})}
+        key = (row.message.sync, row.message.pair)
+        first[key] = min(row.offset, first.get(key, row.offset))
+    standing = {sync: await store.is_ready(sync) for sync in sorted({key[0] for key in first})}
     for sync, links in standing.items():
         if links == "busy":
             raise NotReady(sync)
-    found = await store.load(key for key in by_pair if standing[key[0]] == "ready")
     swaps: dict[str, list[Swap]] = {}
-    out = []
-    for (sync, name), loaded in found.items():
-        rows = by_pair[sync, name]
+    for (sync, name), loaded in (await store.load(key for key in first if standing[key[0]] == "ready")).items():
         try:
-            was = Pair.read(loaded.state) if loaded.state else Pair(sync=sync, pair=name)
-        except (NewerState, ValidationError):
-            continue  # whoever can read it, or parks it, does so when its messages come again
-        if was.at < min(row.offset for row in rows) or was.absorbed_by:
+            was = _AnyForm.model_validate_json(loaded.state or "{}")
+        except ValidationError:
+            continue  # it is parked when its messages come again
+        if was.at < first[sync, name] or was.absorbed_by or was.untold:
             continue  # nothing of these was taken; what was absorbed tells all of it again with each message
-        pair = was
-        if not was.untold:
-            own = {"rev": next_rev(was, now_ms), "untold": True, "earlier": was.decided(), "log": ()}
-            pair = was.model_copy(update=own)
-            swaps.setdefault(sync, []).append(
-                Swap(pair=name, expected=was.rev, rev=pair.rev, state=pair.text(), ends={})
-            )
-        out.append(Outbound(topic=topics.PAIR_STATE, key=name, message=pair, cause=rows[-1]))
+        state = was.model_copy(update={"untold": True}).model_dump_json(exclude_defaults=True)
+        swaps.setdefault(sync, []).append(Swap(pair=name, expected=was.rev, rev=was.rev, state=state, ends={}))
     answers = await store.swap(swaps) if swaps else {}
     for (sync, _), answer in answers.items():
         if answer.what != "ok":
             raise NotReady(sync)
-    await bus.publish(out)

@@ -73,9 +73,12 @@ class Resolve:
             key = (event.sync, event.pair)
             works.setdefault(key, Work(key=key, policy=policy, messages=[])).messages.append(inbound)
         if waiting:
-            await note_untold(self._store, self._bus, waiting, self._clock.now_ms())
+            await note_untold(self._store, waiting)
         epochs: dict[str, str] = {}
         await self._settle(list(works.values()), epochs)
+        newer = [row for work in works.values() for row in work.messages if work.outcomes.get(id(row)) == NEWER_VERSION]
+        if newer:
+            await note_untold(self._store, newer)
         await self._store.check_epochs(epochs)
         for work in works.values():
             outcomes.update(work.outcomes)

@@ -216,7 +216,8 @@ class Pair(Frozen):
     earlier: tuple[Decided, ...] = ()
     """What was decided by the steps before whose messages came once more: nobody knows whether it was published."""
     untold: bool = False
-    """What the last step had to tell may not have been published, and its messages wait: the next step tells it."""
+    """What the last step had to tell may not have been published, and its messages wait: the next step tells it.
+    Older versions set it in newer forms of a state, too, and read `rev`, `at` and `absorbed_by` there."""
     seal: str = ""
     """The key under which the topic `history` holds values of this pair: forgotten when a record of it is erased."""
 
