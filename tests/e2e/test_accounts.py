@@ -15,6 +15,8 @@ import requests
 from deploy.local.stack import PORTAL
 from tests.e2e.accounts import COMPANIES, CONTACTS, DEALS, OTHER, Accounts
 from tests.e2e.live import wait
+from tests.hook_server import hook_server
+from tests.mail_server import mail_server
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -379,3 +381,54 @@ class TestStorm:
         assert {row["state"] for row in story.stack.api("health")["connections"]} == {"running"}
         written = [row for row in story.writes(OTHER, end) if row["op"] == "update"]
         assert len(written) == MANY, "each is written once"
+
+
+class TestAlerts:
+    """Whoever wants to know is told of what goes wrong, by webhook and mail, once as it begins and once as it ends."""
+
+    def test_a_paused_account_and_a_failing_record_are_told_twice_each(self, story: Story) -> None:
+        story.rest()
+        failing = story.stack.health()["counts"]["failing"]
+        contact, _ = story.person(firstname="Evelyn", lastname="Zwick")
+        with hook_server() as hooks, mail_server() as server:
+
+            def told() -> list[tuple[str, str, str]]:
+                found = [json.loads(body) for _, body in hooks.calls]
+                return [(row["type"], row["data"]["alert"]["name"], row["data"]["about"]) for row in found]
+
+            def texts() -> list[str]:
+                return [f"[Syncline] {json.loads(body)['text']}" for _, body in hooks.calls]
+
+            _ask(story, "PUT", "mail-server", host="127.0.0.1", port=server.port, security="none",
+                 sender="syncline@x.example", console_url=story.stack.console_url)  # fmt: skip
+            whom = {"minutes": 0, "url": hooks.address, "secret": "a long random text", "mail": ["ops@x.example"]}
+            _ask(story, "POST", "alerts", name="Accounts", kind="paused", about="connection/two", **whom)
+            whom |= {"about": f"sync/{CONTACTS}", "over": failing}
+            _ask(story, "POST", "alerts", name="Records", kind="failing", **whom)
+            story.admin.edit(PORTAL, "archive", "contacts", contact)
+            wait(lambda: told() == [("alert.firing", "Records", f"sync/{CONTACTS}")], every=0.2)
+            assert json.loads(hooks.calls[0][1])["data"]["number"] == failing + 1
+            story.admin.edit(PORTAL, "restore", "contacts", contact)
+            story.admin.set_faults(OTHER, {"kind": "storm", "retry_after": 5})
+            wait(lambda: ("alert.firing", "Accounts", "connection/two") in told(), every=0.2)
+            story.admin.set_faults(OTHER)
+            wait(lambda: len(server.mails) == 4, every=0.2)
+            time.sleep(6)  # what is looked at once more tells nothing anew
+            assert sorted(told()) == [
+                ("alert.firing", "Accounts", "connection/two"), ("alert.firing", "Records", f"sync/{CONTACTS}"),
+                ("alert.resolved", "Accounts", "connection/two"), ("alert.resolved", "Records", f"sync/{CONTACTS}"),
+            ]  # fmt: skip
+            assert sorted(mail["Subject"] for mail in server.mails) == sorted(texts())
+            assert {mail["To"] for mail in server.mails} == {"ops@x.example"}
+            assert all(headers["webhook-signature"].startswith("v1,") for headers, _ in hooks.calls)
+            said = "".join(mail.get_content() for mail in server.mails) + "".join(str(body) for _, body in hooks.calls)
+            assert not [value for value in ("Evelyn", "Zwick") if value in said]
+        for row in story.stack.api("alerts")["alerts"]:
+            assert row["state"] == "fine"
+            _ask(story, "DELETE", f"alerts/{row['id']}")
+
+
+def _ask(story: Story, method: str, path: str, **body: Any) -> None:
+    headers = {"Authorization": f"Bearer {story.stack.secrets['console_token']}"}
+    reply = requests.request(method, f"{story.stack.console_url}/api/v1/{path}", headers=headers, json=body, timeout=10)
+    reply.raise_for_status()
