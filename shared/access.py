@@ -127,6 +127,8 @@ class Alert(Frozen):
     """The webhook; empty for none."""
     secret: str = ""
     """By which calls of the webhook are signed, sealed; empty where they are not."""
+    pause: bool = False
+    """Whether a sync for which it fires is switched off."""
     created_ms: int = 0
 
 
@@ -162,6 +164,8 @@ class AlertStanding(Frozen):
     words: str = ""
     incident: str = ""
     """Names what went wrong last, in all messages about it."""
+    pausing: Literal["", "due", "done"] = ""
+    """Of an alert that fires: whether the sync is to be switched off, or was."""
     deliveries: tuple[AlertDelivery, ...] = ()
 
 

@@ -34,6 +34,8 @@ class Kind:
     unit: str
     """What `over` counts; empty where there is nothing to count."""
     count: Callable[[Health], Counts]
+    pauses: bool = False
+    """Whether it may switch off the sync for which it fires."""
 
 
 def counted(alert: Alert, health: Health) -> Counts:
@@ -100,7 +102,7 @@ def _parked(health: Health) -> Counts:
 
 
 KINDS: Final[Mapping[AlertKind, Kind]] = {
-    "failing": Kind(title="Records fail", each="sync", unit="records", count=_failing),
+    "failing": Kind(title="Records fail", each="sync", unit="records", count=_failing, pauses=True),
     "paused": Kind(title="An account is paused, or needs to be reconnected", each="connection", unit="", count=_paused),
     "stopped": Kind(title="A first sync, or another job, has failed", each="sync", unit="", count=_stopped),
     "late": Kind(title="Changes come late", each="connection", unit="minutes", count=_late),

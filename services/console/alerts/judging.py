@@ -37,6 +37,7 @@ def judged(alert: Alert, old: AlertStanding, count: Count, now_ms: int, incident
         number=count.number,
         words=count.words,
         incident=incident if wrong else old.incident,
+        pausing="due" if wrong and alert.pause else "",
         deliveries=tuple(AlertDelivery(to=to, firing=wrong) for to in targets(alert)),
     )
 
@@ -58,6 +59,11 @@ def tried(old: AlertStanding, delivery: AlertDelivery, error: str, now_ms: int) 
     """Return how something stands after an attempt to tell of it."""
     done = delivery.model_copy(update={"attempt": delivery.attempt + 1, "error": error, "at_ms": now_ms})
     return _changed(old, deliveries=tuple(done if row == delivery else row for row in old.deliveries))
+
+
+def paused(old: AlertStanding, alert: Alert) -> AlertStanding:
+    """Return how something stands once its sync is off, or is to stay on, since the alert no longer wants it off."""
+    return _changed(old, pausing="done" if alert.pause else "")
 
 
 def key_of(alert: str, about: str) -> str:

@@ -57,6 +57,8 @@ class Teller:
         if standing.at_ms:
             lines.append(f"At: {datetime.fromtimestamp(standing.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC")
         link = self._link(alert)
+        if standing.pausing:
+            lines += ["", "It stays off until somebody switches it on again: set `enabled: true`, and apply that."]
         return f"[Syncline] {said(standing, what)}", "\n".join([*lines, *(["", link] if link else []), ""])
 
     def _call(self, alert: Alert, standing: AlertStanding, what: What) -> None:
@@ -68,6 +70,7 @@ class Teller:
             "incident": standing.incident,
             "about": standing.about or "everything",
             "number": standing.number,
+            "paused": standing.pausing == "done",
             "at_ms": standing.at_ms or now,
             "link": self._link(alert),
         }  # fmt: skip
@@ -85,7 +88,7 @@ class Teller:
 
 def said(standing: AlertStanding, what: What) -> str:
     """Return a message in one sentence."""
-    words = standing.words[:1].upper() + standing.words[1:]
+    words = standing.words[:1].upper() + standing.words[1:] + ("; it is off now" if standing.pausing else "")
     return {"firing": words, "resolved": f"Resolved: {words}", "test": f"Test: {words}"}[what]
 
 
@@ -94,6 +97,5 @@ def rule(alert: Alert) -> str:
     kind, minutes = KINDS[alert.kind], "minute" if alert.minutes == 1 else f"{alert.minutes:,} minutes"
     over = f", more than {alert.over:,} {kind.unit}" if kind.unit else ""
     where = f", of {alert.about.partition('/')[2]}" if alert.about else ""
-    return (
-        f"{kind.title.lower()}{where}{over}, for {minutes}" if alert.minutes else f"{kind.title.lower()}{where}{over}"
-    )
+    long = f", for {minutes}" if alert.minutes else ""
+    return f"{kind.title.lower()}{where}{over}{long}{'; switches the sync off' if alert.pause else ''}"

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from services.console.alerts.counting import Count, counted
-from services.console.alerts.judging import is_due, judged, key_of, targets, tried
+from services.console.alerts.judging import is_due, judged, key_of, paused, targets, tried
 from services.console.alerts.telling import Teller
+from services.console.use.activity import acting
+from services.console.use.callers import Caller
 from services.console.use.installation import Installation
 from shared import logs, topics
 from shared.access import AccessDoc, Alert, AlertDelivery, AlertStanding
@@ -40,12 +42,21 @@ class AlertWatch:
         once: Keeps the lease.
         ready: Tells whether the views have read everything once: before, they count too little.
         name: Names this console.
+        switch_off: Switches a sync off; returns whether it is.
     """
 
     def __init__(
-        self, console: Installation, teller: Teller, once: Once, *, ready: Callable[[], bool], name: str
+        self,
+        console: Installation,
+        teller: Teller,
+        once: Once,
+        *,
+        ready: Callable[[], bool],
+        name: str,
+        switch_off: Callable[[str], bool],
     ) -> None:
         self._console = console
+        self._switch_off = switch_off
         self._teller = teller
         self._people = teller.mailing.accounts.people
         self._once = once
@@ -87,6 +98,7 @@ class AlertWatch:
                 if count is not None:
                     old = stood.get(about, AlertStanding(alert=alert.id, about=about))
                     self._keep(judged(alert, old, count, self._now_ms, secrets.token_hex(8)))
+        self._pause(alerts)
         until = time.monotonic() + _TELLING_S
         while time.monotonic() < until and (stop is None or not stop.is_set()) and self._tell_next(alerts):
             pass
@@ -116,6 +128,16 @@ class AlertWatch:
         for key in gone:
             self._own.pop(key, None)
 
+    def _pause(self, alerts: dict[str, Alert]) -> None:
+        """Switch off the syncs for which an alert fires that wants it; their messages wait until they are off."""
+        for standing in list(self._standings().values()):
+            alert = alerts.get(standing.alert)
+            if alert is None or standing.pausing != "due" or not self._holds():
+                continue
+            with acting("process", Caller(f"{alert.name} (alert)", "admin")):
+                if not alert.pause or self._switch_off(standing.about.removeprefix("sync/")):
+                    self._keep(paused(standing, alert))
+
     def _tell_next(self, alerts: dict[str, Alert]) -> bool:
         """Send the message that waits longest; returns whether there was one."""
         due = next(self._due(alerts), None)
@@ -135,7 +157,7 @@ class AlertWatch:
             for standing in self._standings().values()
             for delivery in standing.deliveries
             if standing.alert in alerts and delivery.to in targets(alerts[standing.alert])
-            and is_due(delivery, self._now_ms)
+            and standing.pausing != "due" and is_due(delivery, self._now_ms)
         ]  # fmt: skip
         yield from sorted(rows, key=lambda row: row[2].at_ms or row[1].at_ms)
 

@@ -57,6 +57,10 @@ class Wanted(BaseModel):
         Field(ge=0, le=WEEK, description="For how long it must be more before it fires; as long, to be over."),
         NUMBER,
     ] = 5
+    pause: bool = Field(
+        default=False,
+        description="Of failing records: whether a sync for which it fires is switched off and stays so.",
+    )
     mail: tuple[str, ...] = Field(default=(), max_length=MOST_ADDRESSES, description="Addresses that are told.")
     url: str = Field(default="", max_length=LONGEST_URL, description="A webhook that is told; empty for none.")
     secret: SecretStr | None = Field(
@@ -120,7 +124,7 @@ class Alerts:
     def standing(alert: Alert) -> Standing:
         """Return how what can be changed of an alert stands; an address of a webhook is shown to nobody by it."""
         shown = {"name": alert.name, "about": alert.about, "over": str(alert.over), "minutes": str(alert.minutes),
-                 "mail": "\n".join(alert.mail)}  # fmt: skip
+                 "pause": "on" if alert.pause else "", "mail": "\n".join(alert.mail)}  # fmt: skip
         return Standing(version_of(alert), shown, f"alert:{alert.name}")
 
     def _now_standing(self, old: Alert) -> Standing:
@@ -141,7 +145,7 @@ class Alerts:
         )
         update = {
             "name": wanted.name.strip(), "about": wanted.about, "over": wanted.over if KINDS[old.kind].unit else 0,
-            "minutes": wanted.minutes, "mail": mail, "url": wanted.url.strip(),
+            "minutes": wanted.minutes, "pause": wanted.pause, "mail": mail, "url": wanted.url.strip(),
             "secret": sealed if wanted.url.strip() else "",
         }  # fmt: skip
         new = old.model_copy(update=update)
@@ -179,6 +183,7 @@ def _standing(alert: Alert, row: AlertStanding) -> dict[str, Any]:
     told = set(targets(alert))
     return {
         "about": row.about, "state": state, "at_ms": row.at_ms or None, "number": row.number, "words": row.words,
+        "paused": row.pausing == "done",
         "deliveries": [_delivery(one) for one in row.deliveries if one.to in told],
     }  # fmt: skip
 
@@ -196,7 +201,7 @@ def _delivery(row: AlertDelivery) -> dict[str, Any]:
 def _changes(old: Alert, new: Alert) -> list[tuple[str, str, str]]:
     """List what changes, without an address of a webhook: who has it may call it."""
     rows = [(name, _text(getattr(old, name)), _text(getattr(new, name)))
-            for name in ("name", "kind", "about", "over", "minutes", "mail")]  # fmt: skip
+            for name in ("name", "kind", "about", "over", "minutes", "pause", "mail")]  # fmt: skip
     rows.append(("webhook", _host(old.url), _host(new.url)))
     secret = [name for name in ("url", "secret") if getattr(old, name) != getattr(new, name)]
     return [*rows, *((name, "kept", "changed") for name in secret)]
@@ -218,6 +223,8 @@ def _faults(wanted: Wanted, secret: str | None) -> dict[str, str]:
     if wanted.about and (each != kind.each or not name):
         of = f"a {kind.each}, as {kind.each}/ID" if kind.each else "nothing in particular: leave this empty"
         found["about"] = f"This alert watches {of}."
+    if wanted.pause and not kind.pauses:
+        found["pause"] = "Only an alert of failing records can switch syncs off."
     if not all(EMAIL.fullmatch(one.strip()) for one in wanted.mail):
         found["mail"] = "Write one e-mail address a line, such as ops@example.com."
     if not wanted.mail and not wanted.url.strip():

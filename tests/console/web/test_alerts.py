@@ -1,7 +1,8 @@
 """Alerts fire once and are over once, by mail and webhook, whichever console lives; they tell no value of a person."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,11 +17,12 @@ from services.console.use.accounts import Accounts
 from services.console.use.alerts import MOST, Wanted
 from services.console.use.mailing import Mailing
 from services.console.use.problems import Problem, Refused
+from services.console.use.syncs import switch_off
 from shared import topics
 from shared.io.hooks import HookCall
 from shared.io.ports import BusUnavailable
 from shared.io.tokens import Paused
-from shared.messages import Cursor, JobDoc, JobProgress, Parked
+from shared.messages import Cursor, JobDoc, JobProgress, Parked, SetupDoc
 from tests.console.web.test_mail import set_up
 from tests.console.web.test_roles import visitor_as
 from tests.hook_server import HookServer, hook_server
@@ -49,7 +51,14 @@ class Console:
         )  # fmt: skip
         beside = shared.alerts.teller
         self.teller = Teller(Mailing(accounts, beside.vault, POST), beside.vault, beside.hook)
-        self.watch = AlertWatch(window.installation, self.teller, accounts.once, ready=lambda: window.ready, name=name)
+        self.off: Callable[[str], bool] = partial(switch_off, window.installation.connections._service)
+        self.watch = AlertWatch(
+            window.installation, self.teller, accounts.once, ready=lambda: window.ready, name=name,
+            switch_off=self._switch_off,
+        )  # fmt: skip
+
+    def _switch_off(self, sync: str) -> bool:
+        return self.off(sync)
 
     def look(self) -> None:
         """Read what was published, and look."""
@@ -252,6 +261,114 @@ def test_a_removed_alert_tells_nothing_and_is_forgotten(window: Window, hooks: H
     assert {row.alert for row in window.access.accounts.people.standings()} == {other}
 
 
+# A sync that is switched off
+
+
+def is_on(window: Window) -> bool:
+    sync = window.desk.setups.sync("people")
+    assert sync is not None
+    return sync.enabled
+
+
+def switched_on(window: Window) -> None:
+    """Have somebody apply a file that has the sync on."""
+    old = window.desk.setups.sync("people")
+    assert old is not None
+    on = old.model_copy(update={"enabled": True, "version": old.version + 1})
+    window.desk.set_up("sync", SetupDoc(sync=on), "people")
+
+
+def test_an_alert_switches_a_sync_off_once_and_never_on(window: Window, hooks: HookServer) -> None:
+    """It says so in its messages and in the log; whoever switches it on again while the alert fires is left alone."""
+    with mail_server() as server:
+        set_up(window, server)
+        name = add(window, hooks, mail=["ops@x.example"], minutes=0, pause=True)
+        console = Console(window, "one")
+        failing(window, 2)
+        console.look()
+        assert is_on(window)
+        failing(window, 3)
+        console.look()
+        assert not is_on(window)
+        (call,) = hooks.calls
+        told = json.loads(call[1])
+        assert (told["text"], told["data"]["paused"]) == ("3 records fail in the sync people; it is off now", True)
+        assert "stays off until somebody switches it on" in server.mails[0].get_content()
+        rows = [
+            row.message for row in window.stored(topics.ACTIVITY) if row.message and row.message.about == "sync:people"
+        ]
+        assert [(row.who, row.via, row.what, row.note) for row in rows] == [
+            ("People fail (alert)", "process", "setup.changed", "enabled: true -> false"),
+        ]  # fmt: skip
+        (job,) = [row.message.job for row in window.stored(topics.JOBS) if row.message and row.message.job]
+        assert (job.kind, job.sync, job.statuses) == ("resync", "people", ("pending",))
+        assert row_of(window, name)["standing"][0]["paused"] is True
+        assert (
+            "This alert has switched the sync off."
+            in visitor_as(window, "admin").open(f"/settings/alerts/{name}").words
+        )
+        switched_on(window)
+        failing(window, 5)
+        console.look()
+        assert is_on(window), "it is switched off once for what goes wrong once"
+        failing(window, 0)
+        console.look()
+        assert json.loads(hooks.calls[-1][1])["text"] == "Resolved: 0 records fail in the sync people"
+        failing(window, 4)
+        console.look()
+        assert not is_on(window)
+        failing(window, 0)
+        console.look()
+        assert not is_on(window), "nobody has switched it on"
+    assert types(hooks) == ["alert.firing", "alert.resolved"] * 2
+
+
+def test_a_sync_is_switched_off_before_anybody_is_told_so(window: Window, hooks: HookServer) -> None:
+    """Somebody else changes the sync at the same moment; and a console dies in between: the other one goes on."""
+    name = add(window, hooks, minutes=0, pause=True)
+    one, two = Console(window, "one"), Console(window, "two")
+    off, tries = one.off, list[str]()
+    failing(window, 3)
+
+    def too_late(sync: str) -> bool:
+        tries.append(sync)
+        return False
+
+    one.off = too_late
+    one.look()
+    assert (tries, hooks.calls) == (["people"], [])
+
+    def dies(sync: str) -> bool:
+        assert off(sync)
+        raise KeyboardInterrupt
+
+    one.off = dies
+    with pytest.raises(KeyboardInterrupt):
+        one.look()
+    assert hooks.calls == []
+    window.desk.clock.advance(LEASE_MS)
+    two.look()
+    assert [json.loads(body)["data"]["paused"] for _, body in hooks.calls] == [True]
+    versions = [row.message.sync.version for row in window.stored(topics.SETUPS) if row.message and row.message.sync]
+    assert versions.count(max(versions)) == 1, "the other console finds it off"
+    window.access.accounts._settle(())
+    window.access.alerts.remove(name)
+
+
+def test_an_alert_that_no_longer_wants_it_switches_nothing_off(window: Window, hooks: HookServer) -> None:
+    name, console = add(window, hooks, minutes=0, pause=True), Console(window, "one")
+    failing(window, 3)
+    console.off = lambda _: False
+    console.look()
+    given = {"name": "People fail", "kind": "failing", "over": 2, "minutes": 0, "url": hooks.address}
+    window.access.accounts._settle(())
+    window.access.alerts.change(name, Wanted.model_validate(given))
+    console.off = partial(switch_off, window.installation.connections._service)
+    console.look()
+    assert is_on(window)
+    assert [json.loads(body)["data"]["paused"] for _, body in hooks.calls] == [False]
+
+
 # What is watched
 
 
@@ -319,6 +436,7 @@ def test_each_kind_watches_what_it_says(window: Window, hooks: HookServer) -> No
 def test_the_page_adds_changes_tries_and_removes_one(window: Window, hooks: HookServer) -> None:
     admin = visitor_as(window, "admin")
     form = admin.open("/settings/alerts").form("/settings/alerts")
+    assert admin.send(form, name="Accounts", kind="paused", mail="a@x.example", pause="on").status_code == 422
     refused = admin.send(form, name="Accounts", kind="paused", mail="", over="")
     assert (refused.status_code, "Write whom to tell" in refused.text) == (422, True)
     assert admin.send(form, name="Accounts", kind="paused", mail="nobody").status_code == 422
@@ -331,6 +449,7 @@ def test_the_page_adds_changes_tries_and_removes_one(window: Window, hooks: Hook
     page = admin.open(place)
     assert "Nothing that this alert watches has been wrong yet" in page.words
     assert page.form(place).fields["minutes"] == "7"
+    assert 'name="pause"' not in page.text, "only failing records can have a sync switched off"
     untold = admin.send(page.form(f"{place}/test"))
     assert untold.status_code == 409
     assert "ops@x.example: no mail server is set up; ann@x.example: no mail server is set up." in untold.text
@@ -349,6 +468,11 @@ def test_the_page_adds_changes_tries_and_removes_one(window: Window, hooks: Hook
         "alert.added", "alert.changed", "alert.removed",
     ]  # fmt: skip
     assert "/hook" not in "".join(one.model_dump_json() for one in told), "who has a webhook's address may call it"
+    answer = admin.send(form, name="Off", kind="failing", mail="a@x.example", pause="on")
+    other = answer.headers["Location"].partition("?")[0]
+    assert admin.open(other).form(other).fields["pause"] == "on"
+    admin.send(admin.open(other).form(other), mail="a@x.example", pause="")
+    assert "pause" not in admin.open(other).form(other).fields
 
 
 @pytest.mark.parametrize(
@@ -360,6 +484,7 @@ def test_the_page_adds_changes_tries_and_removes_one(window: Window, hooks: Hook
         ({"kind": "parked", "about": "sync/people"}, "about"),
         ({"mail": ["ann@x.example\r\nBcc: eve@x.example"]}, "mail"),
         ({"mail": []}, "mail"),
+        ({"kind": "stopped", "pause": True}, "pause"),
         ({"url": "ftp://x.example"}, "url"),
         ({"url": "https://ann:word@x.example"}, "url"),
         ({"url": "https://[x"}, "url"),
@@ -408,6 +533,11 @@ def test_the_command_does_the_same(window: Window, hooks: HookServer, tmp_path: 
     assert told("change", name, str(file)) == f"{name}: changed"
     assert told("test", name) == "all whom the alert tells were told"
     assert "webhook-signature" in hooks.calls[0][0]
+    file.write_text(yaml.safe_dump({**given, "kind": "failing", "about": "sync/people", "pause": True}))
+    other = told("add", str(file)).partition(":")[0]
+    assert "records fail, of people, more than 10 records; switches the sync off" in told("list")
+    assert yaml.safe_load(told("show", other))["pause"] is True
+    assert told("remove", other) == f"{other}: removed"
     assert told("remove", name) == f"{name}: removed"
     with pytest.raises(Problem, match="There is no alert"):
         told("show", name)

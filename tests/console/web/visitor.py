@@ -20,6 +20,8 @@ class Form:
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
+    boxes: list[str] = field(default_factory=list)
+    """Boxes that can be ticked; `fields` has those that are."""
 
 
 class Page(HTMLParser):
@@ -51,7 +53,11 @@ class Page(HTMLParser):
         if tag == "form":
             self.forms.append(Form(given.get("action", ""), given.get("method", "get")))
         if tag in ("input", "select") and self.forms and "name" in given:
-            self.forms[-1].fields[given["name"]] = given.get("value", "")
+            form, is_box = self.forms[-1], given.get("type") == "checkbox"
+            if is_box:
+                form.boxes.append(given["name"])
+            if not is_box or "checked" in given:
+                form.fields[given["name"]] = given.get("value", "")
         if tag == "h1":
             self.headings.append("")
 

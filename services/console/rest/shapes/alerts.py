@@ -18,6 +18,7 @@ _STANDING: Final[dict[str, Any]] = {
     "at_ms": 1_700_000_300_000,
     "number": 31,
     "words": "31 records fail in the sync contacts",
+    "paused": False,
     "deliveries": [_DELIVERY],
 }
 _ALERT: Final[dict[str, Any]] = {
@@ -27,6 +28,7 @@ _ALERT: Final[dict[str, Any]] = {
     "about": "sync/contacts",
     "over": 20,
     "minutes": 10,
+    "pause": False,
     "mail": ["ops@example.com"],
     "url": "",
     "created_ms": 1_700_000_000_000,
@@ -71,6 +73,8 @@ class AlertStandingRow(Shown):
     """What was counted then."""
     words: str
     """The same in words."""
+    paused: bool
+    """Whether the alert has switched the sync off, while it fires."""
     deliveries: list[AlertDeliveryRow]
     """The messages about that."""
 
@@ -86,6 +90,8 @@ class AlertRow(Shown):
     about: str
     over: int
     minutes: int
+    pause: bool
+    """Whether a sync for which it fires is switched off."""
     mail: list[str]
     url: str
     """Its webhook; empty for none."""

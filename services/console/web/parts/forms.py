@@ -132,6 +132,31 @@ def choice(
     ]
 
 
+def tick(
+    label: str, name: str, *, value: str = "", hint: Node = None, errors: Mapping[str, str] | None = None
+) -> Element:
+    """Return a box to tick, which says `on` where it is; the arguments are those of `field`."""
+    error = (errors or {}).get(name, "")
+    told = [f"{name}-{part}" for part, text in (("error", error), ("hint", hint)) if text]
+    return h.div(".field")[
+        h.label(".tick")[
+            h.input(
+                type="checkbox",
+                name=name,
+                id=name,
+                value="on",
+                checked=value == "on",
+                autofocus=bool(error),
+                aria_describedby=" ".join(told) or None,
+                aria_invalid="true" if error else None,
+            ),
+            label,
+        ],
+        h.p(".error", id=f"{name}-error")[icon("alert"), error] if error else None,
+        h.p(".hint", id=f"{name}-hint")[hint] if hint else None,
+    ]
+
+
 def refusals(errors: Mapping[str, str] | None) -> Element | None:
     """Return a box that names all that is wrong, each as a link to its field."""
     if not errors:

@@ -12,13 +12,14 @@ from services.console.alerts.counting import KINDS
 from services.console.use.alerts import LONGEST_URL, MOST_ADDRESSES, Wanted
 from services.console.use.problems import Problem, Refused
 from services.console.web.asked import Asked, html, see_other
-from services.console.web.parts.forms import choice, field, form, lines, refusals
+from services.console.web.parts.forms import choice, field, form, lines, refusals, tick
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty, notice, send, table
 from services.console.web.parts.words import Mark, ago, badge, url
 
 PATH: Final = "/settings/alerts"
 _FIELDS: Final = ("name", "kind", "about", "over", "minutes", "url", "secret")
+_PAUSE: Final = "pause"
 _HEADS: Final = ("Alert", "State", "Fires when", "Tells", "Last message")
 _UNITS: Final = "records that fail, minutes that changes are late, or messages; nothing to write for the others"
 _STATES: Final = {
@@ -67,8 +68,7 @@ def add(asked: Asked) -> Response:
 def show_one(asked: Asked) -> Response:
     """Return an alert, how it stands, and the form that changes it."""
     row = _row(asked)
-    given = {name: str(row.get(name, "")) for name in _FIELDS} | {"mail": "\n".join(row["mail"])}
-    return html(_one(asked, row, given))
+    return html(_one(asked, row, _given(row)))
 
 
 def change(asked: Asked) -> Response:
@@ -87,8 +87,7 @@ def test(asked: Asked) -> Response:
     try:
         asked.site.access.alerts.test(row["id"])
     except Problem as problem:
-        given = {name: str(row.get(name, "")) for name in _FIELDS} | {"mail": "\n".join(row["mail"])}
-        return html(_one(asked, row, given, failed=problem.detail), 409)
+        return html(_one(asked, row, _given(row), failed=problem.detail), 409)
     return see_other(url(f"{PATH}/{row['id']}", done="tested"))
 
 
@@ -103,10 +102,17 @@ def _row(asked: Asked) -> dict[str, Any]:
     return alerts.row(alerts.find(asked.params["name"]))
 
 
+def _given(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a form of an alert holds at first."""
+    given = {name: str(row.get(name, "")) for name in _FIELDS}
+    return given | {"mail": "\n".join(row["mail"]), _PAUSE: "on" if row[_PAUSE] else ""}
+
+
 def _wanted(given: Mapping[str, str]) -> Wanted:
     """Read a form; raises `Refused`."""
     told: dict[str, Any] = {name: given.get(name, "").strip() for name in _FIELDS}
     told |= {"mail": given.get("mail", "").split(), "secret": told["secret"] or None}
+    told |= {_PAUSE: given.get(_PAUSE) == "on"}
     told |= {name: _number(told[name] or "0") for name in ("over", "minutes")}
     try:
         return Wanted.model_validate(told)
@@ -207,13 +213,20 @@ def _standing(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Element:
                 h.th(".name", scope="row")[row["about"] or "everything"],
                 h.td(".state")[badge(_STATES[row["state"]])],
                 h.td(data_label="Since")[ago(row["at_ms"] or 0, asked.now_ms)],
-                h.td(".wrap", data_label="What was counted then")[row["words"] or h.span(".none")["nothing yet"]],
+                h.td(".wrap", data_label="What was counted then")[_counted(row)],
                 h.td(".wrap", data_label="Messages")[_messages(asked, row["deliveries"])],
             ]
             for row in rows
         ],
         name="standing",
     )
+
+
+def _counted(row: Mapping[str, Any]) -> Node:
+    if not row["words"]:
+        return h.span(".none")["nothing yet"]
+    off = h.span(".sub")["This alert has switched the sync off."] if row["paused"] else None
+    return h.div[row["words"], off]
 
 
 def _messages(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Node:
@@ -247,6 +260,9 @@ def _form(
               hint=f"The most that is all right: {unit or _UNITS}.") if unit or row is None else None,
         field("For how many minutes", "minutes", kind="number", value=of("minutes"), errors=errors, needed=False,
               hint="It fires when it is wrong for as long, and is over when it is right for as long."),
+        tick("Switch the sync off", _PAUSE, value=of(_PAUSE), errors=errors,
+             hint=["Of failing records: nothing is written any more, until somebody switches the sync on again."],
+             ) if row is None or KINDS[row["kind"]].pauses else None,
         lines("Tell by mail", "mail", value=of("mail"), errors=errors,
               hint=["One address a line.", _mail(asked)]),
         field("Tell a webhook", "url", kind="url", value=of("url"), errors=errors, needed=False,

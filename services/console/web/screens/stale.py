@@ -72,7 +72,7 @@ def _both(asked: Asked, stale: Stale) -> Element | None:
             h.td(".wrap", data_label="Stands now")[text or h.span(".none")["nothing"]],
         ]
         for name, text in stale.now.shown.items()
-        if asked.form.get(name) != text
+        if asked.form.get(name, "") != text
     ]
     heads = ("Field", "You wrote", "Stands now")
     return card("What differs", table("What differs", heads, rows), name="differs") if rows else None
