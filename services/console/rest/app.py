@@ -34,6 +34,7 @@ from services.console.use.changes import HEADER, noting, read, spell, wait_for
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem, Refused
 from services.console.use.versions import seeing
+from services.console.use.zones import note_zone, times_in
 
 _bearer: Final = HTTPBearer(
     scheme_name="token", description="A token of the API, or the installation's own.", auto_error=False
@@ -58,6 +59,7 @@ def _authorized(api: Installation, access: Access) -> Callable[..., Caller]:
         check_takes_versions(request, route)
         request.state.who = caller.who
         acts(caller)
+        note_zone(access.accounts.people.preferences(caller.user).zone)
         if not wait_for(read(changed), api.reached):
             raise Problem(503, "Not shown here yet", f"What {HEADER} names is not read yet.", {"Retry-After": "1"})
         return caller
@@ -116,7 +118,7 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
 
     @web.middleware("http")
     async def tell_changes(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        with noting() as changes, acting("api"), seeing(seen_by(request)):
+        with noting() as changes, acting("api"), seeing(seen_by(request)), times_in():
             answer = unchanged(request, await go_on(request))
         answer.headers.update(getattr(request.state, "told", {}))
         if changes:

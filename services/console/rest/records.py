@@ -27,7 +27,9 @@ def _filter(
     connection: Annotated[str, Query(description="Of syncs that have this connection on one side.")] = "",
     status: Annotated[Status, Query(description="Of this status.")] = "",
     category: Annotated[str, Query(description="Reason of the status, such as an error category.")] = "",
-    period: Annotated[Period, Query(description="Changed within this time.")] = "",
+    period: Annotated[
+        Period, Query(description="Changed within this time; `today` begins at midnight in the caller's zone.")
+    ] = "",
     since: Annotated[int, Query(ge=0, le=LATEST_MS, description="Changed since, epoch milliseconds.")] = 0,
     q: Annotated[
         str, Query(description="Words of the name, an address, an id or the reason.", max_length=LONGEST)

@@ -30,7 +30,7 @@ def add_standing(router: APIRouter, api: Installation) -> None:
     @router.get(
         "/health/series",
         tags=["standing"],
-        summary="How everything stood over time, in slots",
+        summary="How everything stood over time, in slots; days begin in the caller's time zone",
         response_model=Series,
     )
     def get_series(

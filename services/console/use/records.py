@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.console.use.cursors import opened, spelled
 from services.console.use.reasons import reason_of
+from services.console.use.zones import hour_of_day_ms, local, times_in, zone_name
 from services.console.views.lists import Listing, PairRow, Place, Sort, Total
 from services.console.views.rows import SHOWN
 from shared.core.records import SIDES
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
     from services.console.use.installation import Installation
 
 Status: TypeAlias = Literal["", "failing", "pending", "excluded", "in_sync"]
-Period: TypeAlias = Literal["", "1h", "24h", "7d", "30d"]
+Period: TypeAlias = Literal["", "1h", "today", "24h", "7d", "30d"]
 TITLES: Final = {status.value: status.sentence for status in PairStatus if status in SHOWN}
 """What people call each status."""
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 LONGEST: Final = 200
 """Characters of a text that is searched for."""
 LATEST_MS: Final = 2**53
-PERIODS: Final = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+TODAY: Final = "today"
+PERIODS: Final = {
+    "1h": "Last hour", TODAY: "Today", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days",
+}  # fmt: skip
 _PERIODS_MS: Final = {"1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000}
 _PLACE: Final = TypeAdapter(Place)
 
@@ -45,6 +49,8 @@ class Filter:
     period: Period = ""
     since: int = 0
     q: str = ""
+    zone: str = ""
+    """In which today begins, of a filter that was stored; that of whoever asks where it is empty."""
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> "Filter":
@@ -59,11 +65,12 @@ class Filter:
     @classmethod
     def stored(cls, wanted: Mapping[str, str]) -> "Filter":
         """Return the filter that `store` has returned."""
-        return replace(cls.read(wanted), since=int(wanted.get("since", "0")))
+        return replace(cls.read(wanted), since=int(wanted.get("since", "0")), zone=wanted.get("zone", ""))
 
     def store(self) -> dict[str, str]:
         """Return the filter as texts by name, the moment that the API takes among them."""
-        return {**self.query(), **({"since": str(self.since)} if self.since else {})}
+        zone = {"zone": zone_name()} if self.period == TODAY else {}
+        return {**self.query(), **zone, **({"since": str(self.since)} if self.since else {})}
 
     def query(self) -> dict[str, str]:
         """Return the filter as an address names it, without what is empty."""
@@ -78,22 +85,33 @@ class Filter:
             (self.connection, f"of {self.connection}"),
             (self.status, TITLES.get(self.status, "").lower()),
             (self.category, reason_of(self.status or "failing", self.category).title),
-            (self.period, f"changed in the {PERIODS.get(self.period, '').lower()}"),
+            (self.period, self._changed()),
             (self.since, f"changed since {since:%Y-%m-%d %H:%M} UTC"),
             (self.q, f"found by “{self.q}”"),
         )
         chosen = ", ".join(words for given, words in told if given)
         return f"Records: {chosen}" if chosen else "All records"
 
+    def _changed(self) -> str:
+        if self.period == TODAY:
+            return f"changed today ({self.zone or zone_name()})"
+        return f"changed in the {PERIODS.get(self.period, '').lower()}"
+
+    def _begins_ms(self, now_ms: int) -> int:
+        """Return when the period begins; 0 where there is none."""
+        if self.period == TODAY:
+            with times_in(self.zone or zone_name()):
+                return hour_of_day_ms(local(now_ms))
+        return now_ms - _PERIODS_MS[self.period] if self.period else 0
+
     def listing(self, setups: Setups, now_ms: int) -> Listing:
         """Return which pairs the filter chooses."""
-        period_ms = now_ms - _PERIODS_MS[self.period] if self.period else 0
         return Listing(
             syncs=self.syncs(setups),
             status=self.status,
             reason=self.category,
             text=self.q,
-            since_ms=max(self.since, period_ms),
+            since_ms=max(self.since, self._begins_ms(now_ms)),
         )
 
     def syncs(self, setups: Setups) -> tuple[str, ...] | None:

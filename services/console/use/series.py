@@ -1,17 +1,22 @@
 """How everything stood over time: hours put together to slots, as many as a chart shows."""
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 from services.console.use.installation import Installation
+from services.console.use.zones import hour_of_day_ms, local
 from services.console.views.hours import HOUR_MS, of_connection, of_sync, percentile
 from services.console.views.rows import SHOWN
 
 Range: TypeAlias = Literal["24h", "7d", "30d", "90d"]
 SLOTS: Final[Mapping[Range, tuple[int, int]]] = {"24h": (24, 1), "7d": (56, 3), "30d": (60, 12), "90d": (90, 24)}
 """How many slots a range has, and how many hours each."""
+_DAY_H: Final = 24
+_HALF_DAY_H: Final = 12
 
 
 @dataclass(slots=True)
@@ -39,39 +44,49 @@ class Slot:
 def series(console: Installation, wanted: Range, sync: str) -> dict[str, Any]:
     """Return how a sync, or all, and every connection stood: slots in their order, the last of which is not over.
 
+    Days and half days begin in the zone of whoever asks. One that begins within an hour has all of that hour.
+
     Args:
         console: Where it is known.
         wanted: How far back.
         sync: One sync; all when empty.
     """
-    number, size = SLOTS[wanted]
-    step, now = size * HOUR_MS, console.clock.now_ms()
-    last = now - now % step
-    first = last - (number - 1) * step
+    starts = starts_of(wanted, console.clock.now_ms())
+    hours = [start - start % HOUR_MS for start in starts]
     syncs = [sync] if sync else [row.id for row in console.setups.syncs()]
-    slots = [Slot(first + at * step) for at in range(number)]
+    slots = [Slot(start) for start in starts]
     for name in syncs:
-        _of_sync(slots, console.views.told_hours(of_sync(name), first), step)
+        _of_sync(slots, console.views.told_hours(of_sync(name), hours[0]), hours)
     _add_now(slots[-1], console, syncs)
     return {
         "range": wanted,
         "sync": sync,
-        "slot_ms": step,
+        "slot_ms": SLOTS[wanted][1] * HOUR_MS,
         "slots": [slot.row() for slot in slots],
         "connections": {
-            row.id: _states(console.views.told_hours(of_connection(row.id), first), first, step, number)
+            row.id: _states(console.views.told_hours(of_connection(row.id), hours[0]), hours)
             for row in console.setups.connections()
         },
     }
 
 
-def _of_sync(slots: list[Slot], found: Iterable[Mapping[str, Any]], step: int) -> None:
+def starts_of(wanted: Range, now_ms: int) -> list[int]:
+    """Return when each slot begins: at a time of day in the zone of whoever asks, or after so many hours."""
+    number, size = SLOTS[wanted]
+    if size < _HALF_DAY_H:
+        last = now_ms - now_ms % (size * HOUR_MS)
+        return [last - at * size * HOUR_MS for at in reversed(range(number))]
+    today = local(now_ms)
+    days = [today - timedelta(days=ago) for ago in reversed(range(number * size // _DAY_H + 1))]
+    found = [hour_of_day_ms(day, hour) for day in days for hour in range(0, _DAY_H, size)]
+    return [start for start in found if start <= now_ms][-number:]
+
+
+def _of_sync(slots: list[Slot], found: Iterable[Mapping[str, Any]], hours: Sequence[int]) -> None:
     """Add the hours of one sync; its counts are those at the end of a slot, as far as they are known."""
     counts: dict[int, Mapping[str, Any]] = {}
     for hour in found:
-        at = (hour["hour_ms"] - slots[0].from_ms) // step
-        if at >= len(slots):
-            continue
+        at = bisect_right(hours, hour["hour_ms"]) - 1
         slots[at].edits += hour["edits"]
         slots[at].writes += hour["writes"]
         slots[at].delays.update(hour["delays"])
@@ -98,12 +113,11 @@ def _add(to: dict[str, int], more: Mapping[str, int]) -> None:
         to[name] = to.get(name, 0) + number
 
 
-def _states(found: Iterable[Mapping[str, Any]], first: int, step: int, number: int) -> list[dict[str, float]]:
+def _states(found: Iterable[Mapping[str, Any]], hours: Sequence[int]) -> list[dict[str, float]]:
     """Return, slot by slot, for how many seconds a connection was in which state; empty where nobody looked."""
-    slots: list[dict[str, float]] = [{} for _ in range(number)]
+    slots: list[dict[str, float]] = [{} for _ in hours]
     for hour in found:
-        at = (hour["hour_ms"] - first) // step
-        if at < number:
-            for state, seconds in hour["states"].items():
-                slots[at][state] = round(slots[at].get(state, 0.0) + seconds, 1)
+        slot = slots[bisect_right(hours, hour["hour_ms"]) - 1]
+        for state, seconds in hour["states"].items():
+            slot[state] = round(slot.get(state, 0.0) + seconds, 1)
     return slots

@@ -24,6 +24,7 @@ from services.console.use.changes import noting, read, spell, wait_for
 from services.console.use.installation import Installation
 from services.console.use.problems import Problem
 from services.console.use.versions import Stale, seeing
+from services.console.use.zones import times_in
 from services.console.web import assets
 from services.console.web.asked import (
     BROWSER_COOKIE,
@@ -38,7 +39,7 @@ from services.console.web.asked import (
     see_other,
 )
 from services.console.web.parts.forms import VERSION
-from services.console.web.parts.words import times_in, url, with_query
+from services.console.web.parts.words import url, with_query
 from services.console.web.policy import POLICY
 from services.console.web.screens import (
     account,

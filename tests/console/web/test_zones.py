@@ -4,9 +4,15 @@ import datetime as dt
 
 import pytest
 
-from services.console.use.zones import zone_of
-from services.console.web.parts.words import ago, local, moment, times_in, zone_name
+from services.console.use.exporting import listing_of
+from services.console.use.records import Filter
+from services.console.use.series import SLOTS, Range, starts_of
+from services.console.use.zones import local, times_in, zone_name, zone_of
+from services.console.web.parts.words import ago, moment
+from shared import topics
 from shared.core.records import Version
+from shared.io.envelope import Stored
+from shared.messages import HealthHour
 from tests.console.web.examples import show_everything
 from tests.console.web.test_roles import visitor_as
 from tests.console.web.visitor import Visitor
@@ -49,7 +55,7 @@ def test_charts_and_histories_are_in_that_zone_too(window: Window) -> None:
     assert "Times are those of UTC." in utc
     assert "Times are those of Asia/Kathmandu." in told
     assert (":45" in told, ":45" in utc) == (True, False), "hours begin at another minute there"
-    assert "Days are those of UTC." in ann.open("/health?range=90d").words
+    assert "Days are those of Asia/Kathmandu." in ann.open("/health?range=90d").words
 
 
 @pytest.mark.parametrize("name", ["", "nowhere", "../../etc/passwd", "Europe", "x" * 200, "/etc/localtime", "\0"])
@@ -70,6 +76,99 @@ def test_the_hour_that_comes_twice_says_which(window: Window) -> None:
             "2026-10-25 02:30:00 CEST", "2026-10-25 02:30:00 CET",
         ]  # fmt: skip
         assert 'datetime="2026-10-25T02:30:00+02:00"' in str(ago(first, first))
+
+
+# Days
+
+
+NOW = "2026-03-03T01:30:00+00:00"
+"""The third of March in Kathmandu since 18:15 UTC, and the second in New York since 05:00 UTC."""
+MIDNIGHTS = {"": "03-03T00:00", "Asia/Kathmandu": "03-02T18:15", "America/New_York": "03-02T05:00"}
+
+
+def at(text: str) -> int:
+    return int(dt.datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def at_night(window: Window) -> None:
+    """Have it be `NOW`, with a record that changed just before each midnight, and one that changed as it began."""
+    window.desk.clock.advance(at(NOW) - window.desk.clock.now_ms())
+    midnights = [at(f"2026-{text}:00+00:00") for text in MIDNIGHTS.values()]
+    window.show(*(linked(f"p{ms}", changed_ms=ms) for one in midnights for ms in (one - 1, one)))
+
+
+@pytest.mark.parametrize(("zone", "found"), [("", 1), ("Asia/Kathmandu", 3), ("America/New_York", 5)])
+def test_today_begins_at_the_midnight_of_whoever_asks(window: Window, zone: str, found: int) -> None:
+    """By page, by API, and in a file, which is made later and elsewhere."""
+    at_night(window)
+    ann = visitor_as(window, "viewer")
+    ann.http.cookies.set("syncline-zone", zone.replace("/", "%2F"))
+    page = ann.open("/records?period=today")
+    assert len([link for link in page.links if link.startswith("/records/p")]) == found
+    window.call("PUT", "account/preferences", json={"columns": None, "zone": zone})
+    assert window.get("records", period="today")["total"] == {"number": found, "exact": True}
+    asked = window.call("POST", "exports", json={"period": "today"}).json()
+    assert asked["records"] == f"Records: changed today ({zone or 'UTC'})"
+    export = window.installation.exports.known.get(asked["id"])
+    assert export is not None
+    window.desk.clock.advance(86_400_000)
+    begins = listing_of(window.installation, export.export).since_ms
+    assert begins == at(f"2026-{MIDNIGHTS[zone]}:00+00:00")
+
+
+def test_a_filter_without_a_day_is_stored_without_a_zone() -> None:
+    with times_in("Asia/Kathmandu"):
+        assert Filter(period="24h").store() == {"period": "24h"}
+        assert Filter.stored(Filter(period="today").store()).zone == "Asia/Kathmandu"
+
+
+@pytest.mark.parametrize("zone", ["", "Europe/Rome", "Asia/Kathmandu", "America/St_Johns", "Africa/Cairo"])
+@pytest.mark.parametrize("wanted", ["30d", "90d"])
+def test_days_begin_at_midnight_whatever_the_clocks_do(zone: str, wanted: Range) -> None:
+    """Over the days on which clocks change, where midnight itself may be left out, too."""
+    number, size = SLOTS[wanted]
+    for month in (1, 4, 5, 11, 12):
+        for hour in (0, 11, 23):
+            now = at(f"2026-{month:02}-20T{hour:02}:59:00+00:00")
+            with times_in(zone):
+                starts = starts_of(wanted, now)
+                days = [local(start) for start in starts]
+            assert len(starts) == number
+            assert starts == sorted(set(starts))
+            assert starts[-1] <= now < starts[-1] + (size + 1) * 3_600_000
+            assert [day for day in days if day.hour % size and minute_before(day).date() == day.date()] == []
+            assert {start % 60_000 for start in starts} == {0}
+
+
+def minute_before(day: dt.datetime) -> dt.datetime:
+    """Return the moment a minute earlier, by the same zone's clocks."""
+    return dt.datetime.fromtimestamp(day.timestamp() - 60, day.tzinfo)
+
+
+def test_hours_count_to_the_day_of_whoever_asks(window: Window) -> None:
+    """An hour in which a day begins counts to that day."""
+    window.desk.clock.advance(at(NOW) - window.desk.clock.now_ms())
+    rows = [
+        HealthHour(name="sync/people", hour_ms=at(f"2026-03-{text}:00:00+00:00"), covered_s=3600, edits=edits)
+        for text, edits in (("02T04", 1), ("02T05", 10), ("02T17", 100), ("02T18", 1_000), ("03T00", 10_000))
+    ]
+    window.views.take(
+        topics.HEALTH.name,
+        [Stored(partition=0, offset=0, key=row.name, message=row, raw=b"", headers={}) for row in rows], {},
+    )  # fmt: skip
+
+    def edits(zone: str) -> dict[str, int]:
+        window.call("PUT", "account/preferences", json={"columns": None, "zone": zone})
+        slots = window.get("health/series", range="90d")["slots"]
+        begins = (dt.datetime.fromtimestamp(slot["from_ms"] / 1000, dt.UTC) for slot in slots)
+        return {f"{day:%d %H:%M}": slot["edits"] for day, slot in zip(begins, slots, strict=True) if slot["edits"]}
+
+    assert edits("") == {"02 00:00": 1_111, "03 00:00": 10_000}
+    assert edits("Asia/Kathmandu") == {"01 18:15": 111, "02 18:15": 11_000}
+    assert edits("America/New_York") == {"01 05:00": 1, "02 05:00": 11_110}
+    page = visitor_as(window, "viewer")
+    page.http.cookies.set("syncline-zone", "Asia%2FKathmandu")
+    assert "3 Mar" in page.open("/health?range=90d").words
 
 
 def test_widths_are_kept_with_the_columns(window: Window) -> None:

@@ -247,7 +247,7 @@ class Series(Shown):
     sync: str
     """The sync; empty for all."""
     slot_ms: int
-    """How long a slot is."""
+    """How long a slot is; a day on which clocks change is longer or shorter."""
     slots: list[Slot]
     """In their order; the last one is not over."""
     connections: dict[str, list[dict[str, float]]]

@@ -1,24 +1,18 @@
 """How numbers, ages, states and addresses are written, the same on every page."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import htpy as h
 from htpy import Element, Node
 
-from services.console.use.zones import zone_of
+from services.console.use.zones import local
 from services.console.web.assets import ASSETS
 from shared.core.words import Status
 
 Tone: TypeAlias = Literal["ok", "wait", "bad", "off", "warn", "info"]
-
-
-_zone: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
-"""The zone of whoever asks."""
 
 
 class Mark(NamedTuple):
@@ -97,29 +91,9 @@ def ago(at_ms: int, now_ms: int) -> Node:
     return h.time(datetime=at.isoformat(timespec="seconds"), title=moment(at))[f"{span((now_ms - at_ms) / 1000)} ago"]
 
 
-@contextmanager
-def times_in(*names: str) -> Iterator[None]:
-    """Show times in the first of these time zones that there is; in UTC where there is none."""
-    token = _zone.set(next((zone for name in names if (zone := zone_of(name)) is not None), UTC))
-    try:
-        yield
-    finally:
-        _zone.reset(token)
-
-
-def zone_name() -> str:
-    """Return the name of the zone in which times are shown."""
-    return str(_zone.get())
-
-
-def local(at_ms: int) -> datetime:
-    """Return a moment in the zone in which times are shown."""
-    return datetime.fromtimestamp(at_ms / 1000, _zone.get())
-
-
 def moment(at: datetime) -> str:
     """Return a moment as people read it, with its zone."""
-    return f"{at.astimezone(_zone.get()):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{local(round(at.timestamp() * 1000)):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def with_query(address: str, **more: str) -> str:

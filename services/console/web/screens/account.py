@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from services.console.access.roles import MEANINGS
 from services.console.use.problems import Problem, Refused
+from services.console.use.zones import zone_name
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import field, form, refusals
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, notice, send
-from services.console.web.parts.words import url, zone_name
+from services.console.web.parts.words import url
 from services.console.web.screens.welcome import PASSWORD_HINT
 
 PATH: Final = "/account"

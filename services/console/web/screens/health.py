@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, cast, get_args
 
 import htpy as h
@@ -11,11 +10,12 @@ from starlette.responses import Response
 
 from services.console.use.reasons import reason_of
 from services.console.use.series import Range, series
+from services.console.use.zones import local, zone_name
 from services.console.web.asked import Asked, html
 from services.console.web.parts.charts import Line, bands, lines
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, hidden, pick
-from services.console.web.parts.words import count, local, url, zone_name
+from services.console.web.parts.words import count, url
 
 PATH: Final = "/health"
 RANGES: Final[Mapping[Range, str]] = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
@@ -132,13 +132,12 @@ def _worst(states: Mapping[str, float]) -> str:
 
 
 def _times(wanted: Range) -> str:
-    zone = f"Times are those of {zone_name()}." if wanted in ("24h", "7d") else "Days are those of UTC."
-    return f"{zone} A gap is a time in which no console looked."
+    what = "Times" if wanted in ("24h", "7d") else "Days"
+    return f"{what} are those of {zone_name()}. A gap is a time in which no console looked."
 
 
 def _time(at_ms: int, wanted: Range) -> str:
-    # Days are added up by UTC: the day of another zone would begin within one.
-    at = local(at_ms) if wanted in ("24h", "7d") else datetime.fromtimestamp(at_ms / 1000, UTC)
+    at = local(at_ms)
     return f"{at:%H:%M}" if wanted == "24h" else f"{at:%-d %b %H:%M}" if wanted == "7d" else f"{at:%-d %b}"
 
 
