@@ -208,6 +208,8 @@ class SetupDoc(Frozen):
     people: People | None = None
     object: ObjectFound | None = None
     credentials: AppCredentials | None = None
+    read_to: int | None = None
+    """Up to which offset its author had read: it does not count where something came under its key since."""
 
 
 def oldest_setups(doc: SetupDoc) -> int:

@@ -4,12 +4,15 @@ Every service follows the topic from its beginning, before it takes any message.
 clock: messages carry the offset that their sender had seen, and a worker that is behind catches up first.
 
 Connections and syncs have versions. Kafka has no compare-and-set: two people who change one thing at the same moment
-publish two documents of one version. The first in the log counts for every reader, and the second for none.
+publish two documents of one version. The first in the log counts for every reader, and the second for none. A document
+also says up to which offset its author had read, and counts for none where something came under its key since: what was
+removed meanwhile does not come back.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,6 +25,9 @@ from shared.core.records import SIDES, Side
 from shared.core.syncs import AppCredentials, Connection, Job, Phase, Sync, SyncSide
 from shared.messages import JobProgress, ObjectFound, PhaseSet, Rebuilt, Rotated, SetupDoc
 from shared.running import Running
+
+VERSIONED: Final = ("connection", "sync", "credentials")
+"""Kinds of documents that have versions."""
 
 
 class UnknownSetup(LookupError):  # noqa: N818 - names what is missing
@@ -59,6 +65,8 @@ class Setups:
         """The same objects, by connection and the id that their app's calls use."""
         self._credentials: dict[str, AppCredentials] = {}
         self._overruled: dict[str, None] = {}
+        self._at: dict[str, int] = {}
+        """By key, the offset of what counts under it, be it that there is nothing any more."""
         self._unread: dict[str, Unread] = {}
         """By key, documents that this version cannot read."""
         self.running = Running()
@@ -75,10 +83,10 @@ class Setups:
 
     def apply(self, offset: int, key: str, doc: SetupDoc | None) -> None:
         """Take one document of the topic; None is its tombstone."""
-        self._take(key, doc)
+        self._take(offset, key, doc)
         self.offset = offset  # only now: whoever waits for it in another thread looks at once
 
-    def _take(self, key: str, doc: SetupDoc | None) -> None:
+    def _take(self, offset: int, key: str, doc: SetupDoc | None) -> None:
         kind, _, name = key.partition(":")
         store: dict[str, object] | None = {
             "connection": self._connections,
@@ -96,9 +104,10 @@ class Setups:
             return  # of a newer version, whose workers know what to do with it
         value = part_of(doc, kind) if doc is not None else None
         self._unread.pop(key, None)
-        if value is not None and _is_late(value, store.get(name)):
+        if value != store.get(name) and (_is_late(value, store.get(name)) or self._came_since(key, doc)):
             self._overruled[key] = None
             return
+        self._at[key] = offset
         self._overruled.pop(key, None)
         if value is None:
             store.pop(name, None)
@@ -108,6 +117,18 @@ class Setups:
             self._compile()
         for watcher in self._watchers:
             watcher(key, doc)
+
+    def holds(self, key: str) -> bool:
+        """Check whether something with versions counts under a key."""
+        kind, _, name = key.partition(":")
+        stores: Mapping[str, Mapping[str, object]] = {
+            "connection": self._connections, "sync": self._syncs, "credentials": self._credentials,
+        }  # fmt: skip
+        return name in stores[kind]
+
+    def _came_since(self, key: str, doc: SetupDoc | None) -> bool:
+        """Check whether something counts under a key that a document's author had not read, such as a tombstone."""
+        return doc is not None and doc.read_to is not None and self._at.get(key, -1) > doc.read_to
 
     def leave_out(self, offset: int, key: str, raw: bytes | None, why: str) -> None:
         """Take note of a document that cannot be read here: what it sets up does not run here, everything else does."""
@@ -346,7 +367,7 @@ def _is_late(new: object, standing: object) -> bool:
     versioned = Connection | Sync | AppCredentials
     if not isinstance(new, versioned) or not isinstance(standing, versioned):
         return False
-    return new.version <= standing.version and new != standing
+    return new.version <= standing.version
 
 
 def part_of(doc: SetupDoc, kind: str) -> object | None:

@@ -53,3 +53,28 @@ def test_the_offset_moves_when_the_document_counts() -> None:
     with setups.watched(lambda _key, _doc: seen.append(setups.offset)):
         setups.apply(5, "connection:crm", SetupDoc(connection=crm(2)))
     assert (seen, setups.offset) == ([0], 5)
+
+
+# Removed meanwhile
+
+
+def test_what_was_made_from_something_that_is_gone_does_not_bring_it_back() -> None:
+    """Whoever changed it had not read that it was removed; whoever sets it up anew has."""
+    setups = follow(crm(1), None)
+    setups.apply(2, "connection:crm", SetupDoc(connection=crm(2, label="Ours"), read_to=0))
+    assert (setups.connections(), setups.offset, setups.overruled()) == ([], 2, ["connection:crm"])
+    assert not setups.holds("connection:crm")
+    setups.apply(3, "connection:crm", SetupDoc(read_to=2))
+    assert (setups.connections(), setups.overruled()) == ([], [])
+    setups.apply(4, "connection:crm", SetupDoc(connection=crm(1, label="New"), read_to=3))
+    assert [row.label for row in setups.connections()] == ["New"]
+    setups.apply(5, "connection:crm", SetupDoc(connection=crm(2, label="Ours"), read_to=0))
+    assert [row.label for row in setups.connections()] == ["New"], "it was made from the one that is gone"
+
+
+def test_that_something_is_gone_is_said_once_more_and_removes_nothing_newer() -> None:
+    """Somebody sets it up anew at the same moment."""
+    setups = follow(crm(1), None, crm(1, label="New"))
+    setups.apply(3, "connection:crm", SetupDoc(read_to=1))
+    assert [row.label for row in setups.connections()] == ["New"]
+    assert setups.overruled() == ["connection:crm"]

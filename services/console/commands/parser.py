@@ -52,7 +52,9 @@ def _add_filter(command: argparse.ArgumentParser) -> None:
         command.add_argument(f"--{name}", default="", help=f"records with this {name} alone")
     command.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
                          help="records with this status alone")  # fmt: skip
-    command.add_argument("--period", choices=("1h", "today", "24h", "7d", "30d"), default="", help="changed within this time")
+    command.add_argument(
+        "--period", choices=("1h", "today", "24h", "7d", "30d"), default="", help="changed within this time"
+    )
     command.add_argument("--since", type=moment, default=0, metavar="WHEN",
                          help="changed since a moment, such as 2026-03-01 or 2026-03-01T09:30+01:00 (UTC where no zone "
                          "is named), or within a span of time, such as 36h")  # fmt: skip

@@ -88,10 +88,17 @@ def plan(current: Current, wanted: SetupFile, discovered: Discovered) -> Plan:
 def renewed(current: Current, at_ms: int) -> list[Change]:
     """Publish what counts once more, where the last document of its key is another that does not."""
     told = ("stored once more: two people changed it at the same moment",)
+    gone = ("removed once more: somebody changed it at the same moment",)
     changes = []
     for key in sorted(current.overruled):
         kind, _, name = key.partition(":")
-        if kind == "connection":
+        if (
+            name
+            not in {"connection": current.connections, "credentials": current.credentials, "sync": current.syncs}[kind]
+        ):
+            # No tombstone, which would also remove what somebody has set up anew since this was planned.
+            changes.append(Change(key=key, doc=SetupDoc(), sign="-", details=gone))
+        elif kind == "connection":
             row = current.connections[name]
             row = row.model_copy(update={"version": row.version + 1})
             changes.append(Change(key=key, doc=SetupDoc(connection=row), sign="~", details=told))
