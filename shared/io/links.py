@@ -1,10 +1,11 @@
-"""What is said to the links of a sync, and what they answer; the requests spell themselves for the scripts."""
+"""What is said to the links of a sync, and what they answer; the requests encode themselves for the scripts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from shared.core.records import SIDES, Side
+from shared.core.records import Side
+from shared.io.scripts import ClaimArgs, EndArgs, PlaceArgs, RestoreArgs, SwapArgs
 
 SEP: Final = "\x1f"
 """Between the entries of a list."""
@@ -22,12 +23,13 @@ class Place:
     """What matching needs to know of it, as text."""
     keys: tuple[str, ...] = ()
 
-    def args(self) -> list[str]:
-        """Spell it for a script."""
-        return [self.id, "1" if self.alive else "0", self.created, self.identity, SEP.join(self.keys)]
+    def args(self) -> PlaceArgs:
+        """Encode it for a script."""
+        return PlaceArgs(self.id, "1" if self.alive else "0", self.created, self.identity, SEP.join(self.keys))
 
 
-_NOBODY = ["", "0", "", "", ""]
+_NO_PLACE: Final = PlaceArgs()
+_NO_END: Final = EndArgs()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,16 @@ class Claim:
     """The pair it founds when it belongs to none."""
     hold: bool = False
     """True when its app carries no markers: wait while creates are open there."""
+
+    def args(self) -> ClaimArgs:
+        """Encode it for the script."""
+        return ClaimArgs(
+            side=self.side,
+            place=self.place.args(),
+            marked=self.marked,
+            aliases=SEP.join(self.aliases),
+            fresh=self.fresh,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,29 +135,32 @@ class Swap:
     woken: bool = False
     """Ask who waits for one of the records."""
 
-    def args(self) -> list[str | bytes]:
-        """Spell it for the script."""
-        args: list[str | bytes] = [self.pair, str(self.expected), f"{self.rev}\t{self.state}"]
-        for side in SIDES:
-            end = self.ends.get(side)
-            args += end.args() if end else _NOBODY
-        args += [
-            self.create or "",
-            "".join(self.release),
-            self.give_to,
-            self.digest,
-            self.origin,
-            SEP.join(self.pokes),
-            SEP.join(self.freed),
-        ]
-        for side in SIDES:
-            if self.stepped is None:
-                args.append("*")
-            else:
-                lists = self.stepped.get(side, ())
-                args.append(f"{_RS}{_RS.join(lists)}{_RS}" if lists else "")
-        args.append("1" if self.woken else "")
-        return args
+    def args(self) -> SwapArgs:
+        """Encode it for the script."""
+        return SwapArgs(
+            pair=self.pair,
+            expected=str(self.expected),
+            state=f"{self.rev}\t{self.state}",
+            L=self._end("L"),
+            R=self._end("R"),
+            create=self.create or "",
+            release="".join(self.release),
+            give_to=self.give_to,
+            digest=self.digest,
+            origin=self.origin,
+            pokes=SEP.join(self.pokes),
+            freed=SEP.join(self.freed),
+            woken="1" if self.woken else "",
+        )
+
+    def _end(self, side: Side) -> EndArgs:
+        end = self.ends.get(side)
+        if end is None:
+            return _NO_END
+        if self.stepped is None:
+            return EndArgs(*end.args(), "*")
+        lists = self.stepped.get(side, ())
+        return EndArgs(*end.args(), f"{_RS}{_RS.join(lists)}{_RS}" if lists else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +194,18 @@ class Restored:
     aliases: tuple[str, ...] = ()
     """Records that were merged into one that was claimed."""
 
-    def args(self) -> list[str | bytes]:
-        """Spell it for the script."""
-        kind = f"{self.kind}!" if self.surplus else self.kind
-        args: list[str | bytes] = [self.pair, str(self.rev), self.state, kind]
-        for side in SIDES:
-            end = self.ends.get(side)
-            args += end.args() if end else _NOBODY
-        args.append(SEP.join(self.aliases))
-        return args
+    def args(self) -> RestoreArgs:
+        """Encode it for the script."""
+        left, right = self.ends.get("L"), self.ends.get("R")
+        return RestoreArgs(
+            pair=self.pair,
+            rev=str(self.rev),
+            state=self.state,
+            kind=f"{self.kind}!" if self.surplus else self.kind,
+            L=left.args() if left else _NO_PLACE,
+            R=right.args() if right else _NO_PLACE,
+            aliases=SEP.join(self.aliases),
+        )
 
 
 def spell_keys(place: Place) -> str:

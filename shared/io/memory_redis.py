@@ -110,7 +110,7 @@ class MemoryScripts:
         for call in calls:
             self._lua.globals().begin()
             keys = self._lua.table_from(["{" + call.sync + "}e"])
-            result = self._scripts[call.script](keys, self._lua.table_from([_text(arg) for arg in call.args]))
+            result = self._scripts[call.script](keys, self._lua.table_from(call.args()))
             answers.append(_plain(result))
             if self._watch:
                 self._watch(call, answers[-1])
@@ -135,10 +135,6 @@ class MemoryScripts:
     def dump(self) -> dict[str, Any]:
         """Give everything it holds, for comparing."""
         return {key: _plain_value(value) for key, value in self._lua.globals().snapshot().items()}
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _plain(value: Any) -> Any:

@@ -70,8 +70,8 @@ class _Hashes:
         return [name for name in self.texts if name not in self.known]
 
 
-def _parts(call: Call, sha: str) -> tuple[str, int, str, list[str | bytes]]:
-    return sha, 1, "{" + call.sync + "}e", list(call.args)
+def _parts(call: Call, sha: str) -> tuple[Any, ...]:
+    return sha, 1, "{" + call.sync + "}e", *call.args()
 
 
 def _raise(answers: Sequence[Any], calls: Sequence[Call]) -> None:
@@ -110,7 +110,7 @@ class BlockingScripts:
     def _once(self, calls: Sequence[Call]) -> list[list[list[str]]]:
         pipeline = self._client.pipeline(transaction=False)
         for call in calls:
-            pipeline.evalsha(*_flat(_parts(call, self._hashes.known[call.script])))
+            pipeline.evalsha(*_parts(call, self._hashes.known[call.script]))
         answers: list[Any] = pipeline.execute(raise_on_error=False)
         _raise(answers, calls)
         return answers
@@ -142,12 +142,7 @@ class AsyncScripts:
     async def _once(self, calls: Sequence[Call]) -> list[list[list[str]]]:
         pipeline = self._client.pipeline(transaction=False)
         for call in calls:
-            pipeline.evalsha(*_flat(_parts(call, self._hashes.known[call.script])))
+            pipeline.evalsha(*_parts(call, self._hashes.known[call.script]))
         answers: list[Any] = await pipeline.execute(raise_on_error=False)
         _raise(answers, calls)
         return answers
-
-
-def _flat(parts: tuple[str, int, str, list[str | bytes]]) -> tuple[Any, ...]:
-    sha, count, key, args = parts
-    return (sha, count, key, *args)

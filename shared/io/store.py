@@ -10,14 +10,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from shared.core.records import Side
-from shared.io.links import SEP, Claim, Claimed, Component, LinkedRecord, Loaded, Place, Restored, Slots, Swap, Swapped
+from shared.io import scripts as lua
+from shared.io.links import (
+    SEP,
+    Claim,
+    Claimed,
+    Component,
+    LinkedRecord,
+    Loaded,
+    Place,
+    Restored,
+    Slots,
+    Swap,
+    Swapped,
+    ref,
+)
 from shared.io.ports import NotReady
-from shared.io.scripts import Call, ScriptName, Scripts
+from shared.io.scripts import Call, Scripts
 
 _CHUNK = 200
 """Items one script call takes, so that Redis is never busy with one call for more than some milliseconds."""
 COMPONENT_LIMIT: Final = 50
 """Records that may share keys before their whole component is held as too common (semantics of matching)."""
+_LIMIT: Final = lua.LimitArgs(str(COMPONENT_LIMIT))
 BUCKETS: Final = tuple(f"{n:03x}" for n in range(4096))
 
 
@@ -33,10 +48,8 @@ class Store:
         for sync, claims in items.items():
             for hold in (False, True):
                 for chunk in _chunks([claim for claim in claims if claim.hold is hold]):
-                    args: list[str | bytes] = ["1" if hold else "0"]
-                    for claim in chunk:
-                        args += [claim.side, *claim.place.args(), claim.marked, SEP.join(claim.aliases), claim.fresh]
-                    calls.append(Call("claim", sync, args))
+                    head = lua.HoldArgs("1" if hold else "0")
+                    calls.append(lua.CLAIM.call(sync, head, [claim.args() for claim in chunk]))
                     syncs.append((sync, chunk))
         found: dict[int, Claimed] = {}
         for (sync, chunk), rows in zip(syncs, await self._run(calls), strict=True):
@@ -48,27 +61,25 @@ class Store:
     async def load(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Loaded]:
         """Read states and slots, by (sync, pair), in one round trip."""
         by_sync = _by_sync(pairs)
-        calls = [Call("load", sync, chunk) for sync, names in by_sync.items() for chunk in _chunks(names)]
+        chunks = [(sync, chunk) for sync, names in by_sync.items() for chunk in _chunks(names)]
+        calls = [lua.LOAD.call(sync, lua.NoArgs(), [lua.PairArgs(pair) for pair in chunk]) for sync, chunk in chunks]
         loaded = {}
-        for call, rows in zip(calls, await self._run(calls), strict=True):
-            for pair, row in zip(call.args, rows, strict=True):
-                loaded[call.sync, str(pair)] = Loaded(row[0].partition("\t")[2], Slots(row[1], row[2]), row[3])
+        for (sync, chunk), rows in zip(chunks, await self._run(calls), strict=True):
+            for pair, row in zip(chunk, rows, strict=True):
+                loaded[sync, pair] = Loaded(row[0].partition("\t")[2], Slots(row[1], row[2]), row[3])
         return loaded
 
     async def components(self, records: Iterable[tuple[str, Side, str]]) -> dict[tuple[str, Side, str], Component]:
         """Read the key component of each (sync, side, record id), in one round trip."""
         by_sync = _by_sync((sync, side + record) for sync, side, record in records)
-        calls = [
-            Call("component", sync, [str(COMPONENT_LIMIT), *chunk])
-            for sync, refs in by_sync.items()
-            for chunk in _chunks(refs)
-        ]
+        chunks = [(sync, chunk) for sync, names in by_sync.items() for chunk in _chunks(names)]
+        calls = [lua.COMPONENT.call(sync, _LIMIT, [lua.RefArgs(name) for name in chunk]) for sync, chunk in chunks]
         found: dict[tuple[str, Side, str], Component] = {}
-        for call, rows in zip(calls, await self._run(calls), strict=True):
-            for ref, row in zip(call.args[1:], rows, strict=True):
-                side, record = _unref(str(ref))
+        for (sync, chunk), rows in zip(chunks, await self._run(calls), strict=True):
+            for name, row in zip(chunk, rows, strict=True):
+                side, record = _unref(name)
                 members = tuple(_member(member) for member in row[1:])
-                found[call.sync, side, record] = Component(row[0], members)
+                found[sync, side, record] = Component(row[0], members)
         return found
 
     async def swap(self, items: Mapping[str, Sequence[Swap]]) -> dict[tuple[str, str], Swapped]:
@@ -76,10 +87,7 @@ class Store:
         calls, chunks = [], []
         for sync, swaps in items.items():
             for chunk in _chunks(swaps):
-                args: list[str | bytes] = [str(COMPONENT_LIMIT)]
-                for swap in chunk:
-                    args += swap.args()
-                calls.append(Call("swap", sync, args))
+                calls.append(lua.SWAP.call(sync, _LIMIT, [swap.args() for swap in chunk]))
                 chunks.append(chunk)
         done = {}
         for call, chunk, rows in zip(calls, chunks, await self._run(calls), strict=True):
@@ -93,33 +101,40 @@ class Store:
         Whoever waits is registered in the same script when the record is not linked yet: looking first and registering
         afterwards would lose the wake of a link made in between.
         """
-        return await self._grouped(
-            "wait",
-            [(sync, [side + record, "\t".join(waiting) if waiting else ""]) for sync, side, record, waiting in items],
-            lambda row: (row[0], Slots(row[1], row[2])),
-        )
+        by_sync: dict[str, list[int]] = {}
+        for n, (sync, *_) in enumerate(items):
+            by_sync.setdefault(sync, []).append(n)
+        chunks = [(sync, chunk) for sync, numbers in by_sync.items() for chunk in _chunks(numbers)]
+        calls = [lua.WAIT.call(sync, lua.NoArgs(), [_wait(*items[n][1:]) for n in chunk]) for sync, chunk in chunks]
+        found: dict[int, tuple[str, Slots]] = {}
+        for (_, chunk), rows in zip(chunks, await self._run(calls), strict=True):
+            found.update((n, (row[0], Slots(row[1], row[2]))) for n, row in zip(chunk, rows, strict=True))
+        return [found[n] for n in range(len(items))]
 
     async def unwait(self, items: Sequence[tuple[str, Side, str, tuple[str, str]]]) -> None:
         """Forget who waited for a record."""
-        calls = [Call("unwait", sync, [side + record, "\t".join(waiting)]) for sync, side, record, waiting in items]
-        await self._run(calls)
+        await self._run(
+            [
+                lua.UNWAIT.call(sync, lua.NoArgs(), [_wait(side, record, waiting)])
+                for sync, side, record, waiting in items
+            ]
+        )
 
     async def let_go(self, items: Sequence[tuple[str, Side, str, str, int, Place | None]]) -> None:
         """Note that records have lost their place in their pair.
 
         Each comes as (sync, side, id, pair, revision, the living record that the pair holds there).
         """
-        calls = [
-            Call(
-                "let_go", sync, [side + record, pair, str(rev), *((held.id, SEP.join(held.keys)) if held else ("", ""))]
-            )
-            for sync, side, record, pair, rev, held in items
-        ]
+        calls = []
+        for sync, side, record, pair, rev, held in items:
+            there, keys = (held.id, SEP.join(held.keys)) if held else ("", "")
+            lost = lua.LetGoArgs(ref=ref(side, record), pair=pair, rev=str(rev), held=there, keys=keys)
+            calls.append(lua.LET_GO.call(sync, lua.NoArgs(), [lost]))
         await self._run(calls)
 
     async def pairs_in(self, sync: str, buckets: Sequence[str]) -> list[tuple[str, Slots]]:
         """List the pairs in some of the `BUCKETS`; all buckets together list every pair that existed throughout."""
-        answers = await self._run([Call("scan", sync, [bucket]) for bucket in buckets])
+        answers = await self._run([lua.SCAN.call(sync, lua.NoArgs(), [lua.BucketArgs(bucket)]) for bucket in buckets])
         return [(row[0], Slots(row[1], row[2])) for rows in answers for row in rows]
 
     async def check_epochs(self, epochs: Mapping[str, str]) -> None:
@@ -129,9 +144,8 @@ class Store:
         in between did not know what was published, and only the same messages can tell the links once more.
         """
         syncs = list(epochs)
-        for sync, rows in zip(
-            syncs, await self._run([Call("epoch", sync, ["look", "", "0"]) for sync in syncs]), strict=True
-        ):
+        calls = [lua.EPOCH.call(sync, lua.EpochArgs("look", "", "0")) for sync in syncs]
+        for sync, rows in zip(syncs, await self._run(calls), strict=True):
             if rows[0][1] != epochs[sync]:
                 raise NotReady(sync)
 
@@ -150,10 +164,8 @@ class Store:
         """
         lacking: set[str] = set()
         for chunk in _chunks(entries) if entries else ((),):  # without entries it is a sign of life
-            args: list[str | bytes] = [token, str(ttl_ms)]
-            for entry in chunk:
-                args += entry.args()
-            answers = await self._scripts.run([Call("restore", sync, args)])
+            call = lua.RESTORE.call(sync, lua.RebuildArgs(token, str(ttl_ms)), [entry.args() for entry in chunk])
+            answers = await self._scripts.run([call])
             if answers[0][0][0] != "ok":
                 return None
             lacking.update(answers[0][0][1:])
@@ -164,23 +176,8 @@ class Store:
         return await self._epoch(sync, "finish", token, 0) == "finished"
 
     async def _epoch(self, sync: str, what: str, token: str, ttl_ms: int) -> str:
-        answers = await self._scripts.run([Call("epoch", sync, [what, token, str(ttl_ms)])])
+        answers = await self._scripts.run([lua.EPOCH.call(sync, lua.EpochArgs(what, token, str(ttl_ms)))])
         return answers[0][0][0]
-
-    async def _grouped(self, script: ScriptName, items: Sequence[tuple[str, list[str]]], read: Any) -> list[Any]:
-        by_sync: dict[str, list[int]] = {}
-        for n, (sync, _) in enumerate(items):
-            by_sync.setdefault(sync, []).append(n)
-        calls, owners = [], []
-        for sync, numbers in by_sync.items():
-            for chunk in _chunks(numbers):
-                calls.append(Call(script, sync, [arg for n in chunk for arg in items[n][1]]))
-                owners.append(chunk)
-        results: list[Any] = [None] * len(items)
-        for chunk, rows in zip(owners, await self._run(calls), strict=True):
-            for n, row in zip(chunk, rows, strict=True):
-                results[n] = read(row)
-        return results
 
     async def _run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
         if not calls:
@@ -195,6 +192,10 @@ class Store:
 def new_token() -> str:
     """Name one attempt to rebuild."""
     return uuid.uuid4().hex
+
+
+def _wait(side: Side, record: str, waiting: tuple[str, str] | None) -> lua.WaitArgs:
+    return lua.WaitArgs(ref=ref(side, record), waiting="\t".join(waiting) if waiting else "")
 
 
 def _unref(text: str) -> tuple[Side, str]:

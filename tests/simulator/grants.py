@@ -4,18 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared import topics
-from shared.core.records import Life, Side
+from shared.core.records import SIDES, Life, Side
 from shared.io.envelope import Received
-from shared.io.links import Swap
-from shared.io.scripts import Call
+from shared.io.scripts import Call, ClaimArgs, SwapArgs
 
-SWAP_ITEM: Final = len(Swap(pair="", expected=0, rev=0, state="", ends={}).args())
-"""Arguments of one swap; the places below stand in the same order as in `swap.lua`."""
-_CLAIM: Final = 9
-"""Arguments of one claim."""
-_KEYS: Final[dict[Side, int]] = {"L": 7, "R": 12}
-_CREATE: Final = 13
-_STEPPED: Final[dict[Side, int]] = {"L": 20, "R": 21}
 _IDENTIFIER: Final = {"contact": ("e", "email"), "company": ("d", "domain")}
 _SIDES: Final[dict[str, Side]] = {"a": "L", "b": "R"}
 
@@ -76,42 +68,40 @@ class Grants:
 
     def watch(self, call: Call, answers: list[list[str]]) -> None:
         """Note what a script did."""
-        if call.script == "claim" and answers[0][0] != "notready":
-            self._note_claims([str(arg) for arg in call.args[1:]], answers)
-        if call.script != "swap" or answers[0][0] == "notready":
+        if answers[0][0] == "notready":
             return
-        for at, answer in zip(range(1, len(call.args), SWAP_ITEM), answers, strict=True):
-            if answer[0] != "ok":
-                continue
-            item = [str(arg) for arg in call.args[at : at + SWAP_ITEM]]
-            text, rev = item[2].partition("\t")[2], int(item[2].partition("\t")[0])
-            self.states.append((int(item[1]), text))
-            self._set.add((item[0], rev))
-            self._highest[item[0]] = max(rev, self._highest.get(item[0], 0))
-            self._note_places(item)
-            if item[_CREATE]:
-                self._granted("L" if item[_CREATE] == "L" else "R", item)
+        for item, answer in zip(call.items, answers, strict=False):
+            if isinstance(item, ClaimArgs):
+                self._note_claim(item, answer[0])
+            elif isinstance(item, SwapArgs) and answer[0] == "ok":
+                self._note_swap(item)
 
-    def _note_claims(self, args: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
-        for at, answer in zip(range(0, len(args), _CLAIM), answers, strict=True):
-            side, record, alive, _, _, key, _, aliases = args[at : at + 8]
-            node: tuple[Side, str] = ("L" if side == "L" else "R", record)
-            if answer[0] == "surplus":
-                self._copies.add(node)
-            else:
-                self._copies.discard(node)
-            for alias in filter(None, aliases.split("\x1f")):
-                self._note("L" if side == "L" else "R", alias, "0", "")
-            if answer[0] not in ("dead", "hold"):
-                self._note(*node, alive, key)
+    def _note_swap(self, item: SwapArgs) -> None:
+        rev, _, text = item.state.partition("\t")
+        self.states.append((int(item.expected), text))
+        self._set.add((item.pair, int(rev)))
+        self._highest[item.pair] = max(int(rev), self._highest.get(item.pair, 0))
+        self._note_places(item)
+        if item.create:
+            self._granted("L" if item.create == "L" else "R", item)
 
-    def _note_places(self, item: Sequence[str]) -> None:
+    def _note_claim(self, item: ClaimArgs, answer: str) -> None:
+        side: Side = "L" if item.side == "L" else "R"
+        if answer == "surplus":
+            self._copies.add((side, item.place.id))
+        else:
+            self._copies.discard((side, item.place.id))
+        for alias in filter(None, item.aliases.split("\x1f")):
+            self._note(side, alias, "0", "")
+        if answer not in ("dead", "hold"):
+            self._note(side, item.place.id, item.place.alive, item.place.keys)
+
+    def _note_places(self, item: SwapArgs) -> None:
         """Note what the links hold now, which an older report may have set back for a moment."""
-        for side, at in _KEYS.items():
-            record, alive, key = item[at - 4], item[at - 3], item[at]
-            stepped = item[_STEPPED[side]].split("\x1e")[1:-1]
-            if record and self._claimed.get((side, record), "") in stepped:
-                self._note(side, record, alive, key)
+        for side in SIDES:
+            end = item.L if side == "L" else item.R
+            if end.id and self._claimed.get((side, end.id), "") in end.stepped.split("\x1e")[1:-1]:
+                self._note(side, end.id, end.alive, end.keys)
 
     def _note(self, side: Side, record: str, alive: str, key: str) -> None:
         if alive == "1":
@@ -120,10 +110,10 @@ class Grants:
             self._claimed.pop((side, record), None)
             self._known.pop((side, record), None)
 
-    def _granted(self, side: Side, item: Sequence[str]) -> None:
-        keys = item[_KEYS["R" if side == "L" else "L"]].split("\x1f")
+    def _granted(self, side: Side, item: SwapArgs) -> None:
+        keys = (item.R if side == "L" else item.L).keys.split("\x1f")
         self.wrong += [
-            f"{item[0]} may create {key} in {side} beside {known[1]}"
+            f"{item.pair} may create {key} in {side} beside {known[1]}"
             for known, key in {**self._known, **self._claimed}.items()
             if known[0] == side and key in keys and known not in self._copies
         ]

@@ -40,7 +40,7 @@ def no_epoch(patch: pytest.MonkeyPatch) -> None:
 
 def no_revision(patch: pytest.MonkeyPatch) -> None:
     """Whoever swaps last is believed, whatever state it began with."""
-    _rewrite(patch, "~= expected then return {'stale'} end", "~= expected and false then return {'stale'} end")
+    _rewrite(patch, "~= tonumber(item.expected) then", "~= tonumber(item.expected) and false then")
 
 
 def any_redis(patch: pytest.MonkeyPatch) -> None:
@@ -100,12 +100,12 @@ def nobody_gives_up(patch: pytest.MonkeyPatch) -> None:
 
 def nobody_looks_again(patch: pytest.MonkeyPatch) -> None:
     """Who was kept out by another record is not told when that changes."""
-    _rewrite(patch, "local result = holders(pokes, freed, pair, 50)", "local result = {}")
+    _rewrite(patch, "local result = holders(item.pokes, item.freed, pair, 50)", "local result = {}")
 
 
 def no_wake(patch: pytest.MonkeyPatch) -> None:
     """Who waits for a record is not told that it was linked, or left."""
-    _rewrite(patch, "if woken and not target then", "if false then")
+    _rewrite(patch, "if item.woken == '1' and not target then", "if false then")
 
 
 def published_once(patch: pytest.MonkeyPatch) -> None:

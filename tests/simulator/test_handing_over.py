@@ -6,14 +6,11 @@ import pytest
 
 from shared.io.links import Slots
 from shared.io.memory_redis import MemoryScripts
-from shared.io.scripts import Call
+from shared.io.scripts import Call, SwapArgs
 from shared.io.store import Store
 from tests.simulator.checks import check
-from tests.simulator.grants import SWAP_ITEM
 from tests.simulator.hands import finish
 from tests.simulator.world import CALM, SYNC, World
-
-_GIVE_TO = 15
 
 
 class _Forgetful(MemoryScripts):
@@ -23,16 +20,12 @@ class _Forgetful(MemoryScripts):
 
     async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
         answers = await super().run(calls)
-        gives = any(call.args[at + _GIVE_TO] for call in calls if call.script == "swap" for at in _items(call))
+        gives = any(isinstance(item, SwapArgs) and item.give_to for call in calls for item in call.items)
         if gives and self.world is not None:
             world, self.world = self.world, None
             self.flush()
             await world.rebuilder.rebuild_lost()
         return answers
-
-
-def _items(call: Call) -> range:
-    return range(1, len(call.args), SWAP_ITEM)
 
 
 def _world(seed: int) -> World:

@@ -1,6 +1,4 @@
--- Say to which pair each record belongs, making a half pair for one never seen. Nine arguments an item:
--- side, id, alive, created, identity ("?" when the report does not tell all identifiers: then what is known stays),
--- keys, marker pair, aliases, new pair. ARGV[1] = "1" when the side's app carries no markers.
+-- Say to which pair each record belongs, making a half pair for one never seen.
 -- Returns for each item {what, pair, epoch}: linked, joined, new, back (new, for a record whose place in its pair was
 -- taken while it was away), surplus, dead, hold.
 if not ready() then return {{'notready'}} end
@@ -38,9 +36,9 @@ local function pair_of_alias(side, aliases)
   if found then return found[1], found[2] end
 end
 
-for at = 2, #ARGV, 9 do
-  local side, id, alive, created = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3]
-  local identity, keys, marked, aliases, fresh = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8]
+for item in items() do
+  local side, id, alive, created = item.side, item.place.id, item.place.alive == '1', item.place.created
+  local identity, keys, marked = item.place.identity, item.place.keys, item.marked
   local ref = side .. id
   local known = rget(ref)
   if identity == '?' then
@@ -64,11 +62,11 @@ for at = 2, #ARGV, 9 do
   elseif not alive and marked == '' then
     out[#out + 1] = {'dead', '', epoch}
   else
-    local what, pair = known and 'back' or 'new', fresh
+    local what, pair = known and 'back' or 'new', item.fresh
     if marked ~= '' then marked = heir(marked) end
     local creating = marked ~= '' and cget(marked)
     creating = creating and (creating[side] == '*' or creating[side] == '')
-    local alias, old = pair_of_alias(side, aliases)
+    local alias, old = pair_of_alias(side, item.aliases)
     local flags = ''
     if alias and not creating then
       what, pair = 'joined', old.pair
@@ -81,9 +79,9 @@ for at = 2, #ARGV, 9 do
       local c = cget(marked)
       if not c or free(c[side]) or c[side] == ':' .. id then what, pair = 'joined', marked else what = 'surplus' end
     end
-    if what ~= 'joined' then pair = unused(fresh) end
+    if what ~= 'joined' then pair = unused(item.fresh) end
     if what == 'surplus' then flags = 's' end
-    if what == 'new' and ARGV[1] == '1' and redis.call('SCARD', S .. 'h:' .. side) > 0 then
+    if what == 'new' and hold == '1' and redis.call('SCARD', S .. 'h:' .. side) > 0 then
       out[#out + 1] = {'hold', '', epoch}
     else
       local c = cget(pair) or {L = '', R = ''}

@@ -1,6 +1,5 @@
--- Tell or move the epoch. ARGV: what, token, milliseconds.
+-- Return or move the epoch.
 -- "look": {"ready"|"lost"|"busy", epoch}. "begin": {"begun"|"busy"|"ready"}. "finish": {"finished"|"lost"}.
-local what, token, ms = ARGV[1], ARGV[2], ARGV[3]
 local epoch, id, whole = redis.call('GET', S .. 'e'), replid(), ready()
 local mine = 'rebuilding:' .. id .. ':' .. token
 if what == 'look' then

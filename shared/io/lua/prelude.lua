@@ -9,6 +9,7 @@
 --   i:<bucket> hash: key -> side..id list in the order of claim; "#" when it moved to the set k:<key>
 --   w:<ref>    set of "<sync>\t<pair>" that wait for this record to be linked
 --   h:<side>   set of pairs with an open create on a side whose app cannot carry markers
+-- What stands between this and a script, its arguments as locals and `items()`, is written by shared/io/scripts.py.
 local S = string.sub(KEYS[1], 1, -2)
 local SEP = '\31'
 local RS = '\30' -- around each of several lists of keys

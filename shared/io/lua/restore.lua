@@ -1,6 +1,4 @@
--- Put back what the journal says, only where it is newer. ARGV[1] = token, ARGV[2] = milliseconds the rebuild may
--- take until its next call, then fifteen arguments an item: pair, rev, state, kind; for L and R each: id, alive,
--- created, identity, keys; records that were merged into the one of a tail. Kinds: "full" and "half" states, "absorbed", "tail" (a claim that no state tells yet).
+-- Put back what the journal says, only where it is newer. Kinds: "full" and "half" states, "absorbed", "tail" (a claim that no state tells yet).
 -- "given" is the tail of a record that another pair handed over, perhaps long ago: of a known record it tells nothing,
 -- and whether an unknown one still has a place that was taken before, only the next claim will tell.
 -- A "!" behind the kind says that the record is a copy, whose pair holds nothing else.
@@ -8,10 +6,10 @@
 -- A slot that awaits its create comes as id "*". The rev of a tail is the offset of the message that told of the claim:
 -- it says more than the state only where the pair has not taken that message yet.
 -- Returns {"ok", pairs of which another pair holds a record...}: that one may turn out to have let it go.
-if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. ARGV[1] or redis.call('GET', S .. 'l') ~= ARGV[1] then
+if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. token or redis.call('GET', S .. 'l') ~= token then
   return {{'lost'}}
 end
-redis.call('PEXPIRE', S .. 'l', ARGV[2])
+redis.call('PEXPIRE', S .. 'l', ms)
 
 local function survives(slot, aliases)
   for _, alias in ipairs(split(aliases)) do if slot == ':' .. alias then return true end end
@@ -36,8 +34,8 @@ local function remove(pair)
 end
 
 local result = {'ok'}
-for at = 3, #ARGV, 15 do
-  local pair, rev, state, kind = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+for item in items() do
+  local pair, rev, kind, aliases = item.pair, tonumber(item.rev), item.kind, item.aliases
   local flags = string.sub(kind, -1) == '!' and 's' or nil
   if flags then kind = string.sub(kind, 1, -2) end
   local given = kind == 'given'
@@ -49,9 +47,9 @@ for at = 3, #ARGV, 15 do
   elseif kind == 'tail' or rev >= known then
     local taken = current and tonumber(string.match(current, '"at":(%d+)')) or -1
     local c = cget(pair) or {L = '', R = ''}
-    for n, side in ipairs({'L', 'R'}) do
-      local from = at + 4 + (n - 1) * 5
-      local id, alive, created, identity, keys = ARGV[from], ARGV[from + 1] == '1', ARGV[from + 2], ARGV[from + 3], ARGV[from + 4]
+    for _, side in ipairs({'L', 'R'}) do
+      local id, alive, created = item[side].id, item[side].alive == '1', item[side].created
+      local identity, keys = item[side].identity, item[side].keys
       local ref = side .. id
       -- An older state may have put another record there, which may be in another pair by now.
       local left = side .. string.sub(c[side], 2)
@@ -79,9 +77,9 @@ for at = 3, #ARGV, 15 do
             if c[side] == '-' .. id or c[side] == ':' .. id or alive and free(c[side]) then
               c[side] = (alive and ':' or '-') .. id
             end
-          elseif kind ~= 'tail' or not old and (rev < 0 or rev > taken) and (alive and (free(c[side]) or survives(c[side], ARGV[at + 14])) or c[side] == '' or c[side] == '*') then
+          elseif kind ~= 'tail' or not old and (rev < 0 or rev > taken) and (alive and (free(c[side]) or survives(c[side], aliases)) or c[side] == '' or c[side] == '*') then
             place(ref, {pair = pair, flags = flags or old and old.flags or '', created = created, identity = identity, keys = alive and keys or ''}, old)
-            local merged = survives(c[side], ARGV[at + 14]) and rget(left)
+            local merged = survives(c[side], aliases) and rget(left)
             if merged then -- as its claim did: nobody is found by it any more
               place(left, {pair = merged.pair, flags = merged.flags, created = merged.created, identity = merged.identity, keys = ''}, merged)
             end
@@ -93,7 +91,7 @@ for at = 3, #ARGV, 15 do
       end
     end
     if kind == 'absorbed' or (c.L == '' and c.R == '') then cdel(pair) else cset(pair, c) end
-    if kind ~= 'tail' then redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. state) end
+    if kind ~= 'tail' then redis.call('SET', S .. 'p:' .. pair, rev .. '\t' .. item.state) end
   end
 end
 return {result}

@@ -1,12 +1,8 @@
--- Replace the state of pairs, each only if its revision is the expected one. ARGV[1] = component limit, then
--- twenty-three arguments an item: pair, expected rev, "<new rev>\t<state>"; for L and R each: id, alive, created, identity,
--- keys; create side, release sides, give to, digest, origin, pokes, freed keys; for L and R each: the keys that the
--- reports of this step were claimed with ("*" when any keys may be replaced); "1" when who waits must hear of it.
+-- Replace the state of pairs, each only if its revision is the expected one.
 -- What a claim set whose report has not come by yet stays: it is newer than what the pair knows.
 -- Returns for each item {"ok", poked pairs..., "", waiting...} or {"stale"}, {"changed"}, {"taken", side, pair, the record's flags},
 -- {"occupied"}.
 if not ready() then return {{'notready'}} end
-local limit = tonumber(ARGV[1])
 local out = {}
 
 -- Whether a place is that of another record of the pair, though it left: what the links know of both is told by claims.
@@ -16,30 +12,27 @@ local function given_to_another(pair, side, slot, id)
   return other and other.pair == pair
 end
 
-local function swap(at)
-  local pair, expected, state = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
+local function swap(item)
+  local pair, create, give = item.pair, item.create, item.give_to
   local ends = {}
-  for n, side in ipairs({'L', 'R'}) do
-    local from = at + 3 + (n - 1) * 5
-    if ARGV[from] ~= '' then
-      ends[side] = {ref = side .. ARGV[from], id = ARGV[from], alive = ARGV[from + 1] == '1', created = ARGV[from + 2],
-                    identity = ARGV[from + 3], keys = ARGV[from + 4], stepped = ARGV[at + 19 + n]}
+  for _, side in ipairs({'L', 'R'}) do
+    local e = item[side]
+    if e.id ~= '' then
+      e.ref, e.alive = side .. e.id, e.alive == '1'
+      ends[side] = e
     end
   end
-  local create, release, give = ARGV[at + 13], ARGV[at + 14], ARGV[at + 15]
-  local digest, origin, pokes, freed = ARGV[at + 16], ARGV[at + 17], ARGV[at + 18], ARGV[at + 19]
-  local woken = ARGV[at + 22] == '1'
 
   -- A whole state is long, and only its revision is wanted; a number of milliseconds has thirteen digits.
   local current = string.match(redis.call('GETRANGE', S .. 'p:' .. pair, 0, 20), '^%d+')
-  if (tonumber(current) or 0) ~= expected then return {'stale'} end
+  if (tonumber(current) or 0) ~= tonumber(item.expected) then return {'stale'} end
   for side, e in pairs(ends) do
     e.old = rget(e.ref)
     if e.old and e.old.pair ~= pair then return {'taken', side, e.old.pair, e.old.flags} end
   end
-  if digest ~= '' then
-    local _, now = component(origin, limit)
-    if now ~= digest then return {'changed'} end
+  if item.digest ~= '' then
+    local _, now = component(item.origin, tonumber(limit))
+    if now ~= item.digest then return {'changed'} end
   end
   local c = cget(pair) or {L = '', R = ''}
   if create ~= '' and not free(c[create]) then return {'occupied'} end
@@ -68,7 +61,7 @@ local function swap(at)
     if target then target[side] = slot else c[side] = slot end
     redis.call('SREM', S .. 'h:' .. side, pair)
   end
-  for side in string.gmatch(release, '[LR]') do
+  for side in string.gmatch(item.release, '[LR]') do
     if c[side] == '*' then c[side] = '' end
     redis.call('SREM', S .. 'h:' .. side, pair)
   end
@@ -84,12 +77,12 @@ local function swap(at)
   else
     cset(pair, c)
   end
-  redis.call('SET', S .. 'p:' .. pair, state)
+  redis.call('SET', S .. 'p:' .. pair, item.state)
 
-  local result = holders(pokes, freed, pair, 50)
+  local result = holders(item.pokes, item.freed, pair, 50)
   table.insert(result, 1, 'ok')
   result[#result + 1] = ''
-  if woken and not target then
+  if item.woken == '1' and not target then
     for _, e in pairs(ends) do
       for _, waiting in ipairs(redis.call('SMEMBERS', S .. 'w:' .. e.ref)) do result[#result + 1] = waiting end
     end
@@ -97,5 +90,5 @@ local function swap(at)
   return result
 end
 
-for at = 2, #ARGV, 23 do out[#out + 1] = swap(at) end
+for item in items() do out[#out + 1] = swap(item) end
 return out

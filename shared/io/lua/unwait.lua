@@ -1,4 +1,4 @@
--- Forget who waited: two arguments an item: ref, waiting.
+-- Forget who waited.
 if not ready() then return {{'notready'}} end
-for at = 1, #ARGV, 2 do redis.call('SREM', S .. 'w:' .. ARGV[at], ARGV[at + 1]) end
+for item in items() do redis.call('SREM', S .. 'w:' .. item.ref, item.waiting) end
 return {{'ok'}}
