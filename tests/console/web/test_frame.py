@@ -2,7 +2,11 @@
 
 import gzip
 import re
-from urllib.parse import quote
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urljoin
 
 import pytest
 
@@ -16,6 +20,7 @@ from services.console.web.sessions import LASTS_MS, Sessions
 from shared.io.memory import ManualClock
 from tests.console.web.examples import LOOKS, show_everything
 from tests.console.web.visitor import Visitor
+from tests.services.console.conftest import opened
 from tests.services.console.window import TOKEN, Window
 
 _GUARDED = [row for row in PAGES if row.needs is not None]
@@ -192,16 +197,52 @@ def test_the_look_is_kept_in_the_browser(visitor: Visitor) -> None:
 # Every page
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A console that tests only look at, and where its links were found to lead somewhere."""
+
+    visitor: Visitor
+    followed: set[str] = field(default_factory=set)
+
+    def follow(self, link: str) -> None:
+        """Check that a link leads somewhere; one that several pages have is followed once."""
+        if link not in self.followed:
+            assert self.visitor.ask(link, allow_redirects=True).status_code < 400, link
+            self.followed.add(link)
+
+
+@contextmanager
+def looked_at(folder: Path, show: Callable[[Window], None]) -> Iterator[Looked]:
+    with opened(folder) as renew:
+        window = renew(folder)
+        show(window)
+        visitor = Visitor(window.address)
+        visitor.sign_in(TOKEN)
+        yield Looked(visitor)
+
+
+@pytest.fixture(name="empty", scope="module")
+def _empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
+    """Offer a console without data."""
+    with looked_at(tmp_path_factory.mktemp("empty"), lambda _: None) as looked:
+        yield looked
+
+
+@pytest.fixture(name="full", scope="module")
+def _full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
+    """Offer a console that shows everything."""
+    with looked_at(tmp_path_factory.mktemp("full"), show_everything) as looked:
+        yield looked
+
+
 @pytest.mark.parametrize("path", LOOKS)
-def test_every_page_holds_to_the_rules(window: Window, visitor: Visitor, path: str) -> None:
+def test_every_page_holds_to_the_rules(empty: Looked, full: Looked, path: str) -> None:
     """One heading, no style or script in the page, the policy, and links that lead somewhere; with data and without."""
-    for with_data in (False, True):
-        if with_data:
-            show_everything(window)
-        answer = visitor.ask(path)
-        if answer.status_code == 404 and not with_data:
+    for looked in (empty, full):
+        answer = looked.visitor.ask(path, allow_redirects=True)
+        if answer.status_code == 404 and looked is empty:
             continue
-        page = visitor.open(path)
+        page = looked.visitor.page(answer)
         assert len(page.headings) == 1
         assert page.answer.headers["Content-Security-Policy"] == POLICY
         assert page.answer.headers["Cache-Control"] == "no-store"
@@ -215,29 +256,27 @@ def test_every_page_holds_to_the_rules(window: Window, visitor: Visitor, path: s
             if link.startswith("#"):
                 assert link[1:] in identifiers, link
             elif not link.startswith("http"):
-                assert visitor.ask(link, allow_redirects=True).status_code < 400, link
+                looked.follow(urljoin(page.answer.url, link))
 
 
 @pytest.mark.parametrize("path", LOOKS)
-def test_a_page_is_small(window: Window, visitor: Visitor, path: str) -> None:
+def test_a_page_is_small(full: Looked, path: str) -> None:
     """Cold, with everything that it needs, as it travels."""
-    show_everything(window)
-    page = visitor.open(path)
+    page = full.visitor.open(path)
     needed = {value for tag, name, value in page.attributes if value.startswith("/static/")}
     needed = {value.partition("#")[0] for value in needed}
     assert len(needed) + 1 <= 8
-    bodies = [visitor.ask(name, stream=True).raw.read() for name in needed]
+    bodies = [full.visitor.ask(name, stream=True).raw.read() for name in needed]
     assert sum(map(len, bodies)) + len(gzip.compress(page.answer.content)) <= 40_000
     assert len(ASSETS["console.js"].body) <= 20_000
     assert len(ASSETS["console.css"].body) <= 40_000
 
 
-def test_every_icon_that_is_used_is_there(window: Window, visitor: Visitor) -> None:
-    show_everything(window)
+def test_every_icon_that_is_used_is_there(full: Looked) -> None:
     known = set(re.findall(r'<symbol id="([a-z-]+)"', ASSETS["icons.svg"].body.decode()))
     used = set()
     for path in LOOKS:
-        page = visitor.open(path)
+        page = full.visitor.open(path)
         used |= {value.partition("#")[2] for tag, name, value in page.attributes if (tag, name) == ("use", "href")}
     assert used
     assert used <= known
