@@ -33,10 +33,11 @@ def _seen(script: Script[Any, Any], call: Call) -> tuple[dict[str, str], list[An
     """Return what Lua reads of a call: its locals, and its items."""
     runtime = lua51.LuaRuntime(unpack_returned_tuples=True)
     heads = ", ".join(f"{name} = {name}" for name in script.head.__annotations__)
-    each = "for item in items() do out[#out + 1] = item end" if script.item.__annotations__ else ""
-    run = runtime.eval(f"function(ARGV)\n{declared(script)}\nlocal out = {{}} {each}\nreturn {{{heads}}}, out\nend")
-    head, items = run(runtime.table_from(call.args()))
-    return _read(head), [_read(item) for item in items.values()]
+    each = "for item in items() do see(item) end" if script.item.__annotations__ else ""
+    run = runtime.eval(f"function(ARGV, see)\n{declared(script)}\n{each}\nreturn {{{heads}}}\nend")
+    items: list[Any] = []
+    head = run(runtime.table_from(call.args()), lambda item: items.append(_read(item)))
+    return _read(head), items
 
 
 @pytest.mark.parametrize("script", _ALL, ids=lambda script: script.name)
