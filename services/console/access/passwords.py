@@ -13,22 +13,23 @@ SHORTEST: Final = 12
 LONGEST: Final = 256
 _AT_ONCE: Final = 2
 """Hashes that are computed at once: each takes 19 MiB."""
-_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+"""What a guess costs; tests may take one that costs less."""
 _PLACE: Final = "the console"
 
 
 class Passwords:
     """Seals and checks passwords."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, vault: Vault, hasher: PasswordHasher = HASHER) -> None:
+        self._vault, self._hasher = vault, hasher
         self._turn = threading.BoundedSemaphore(_AT_ONCE)
-        self._nobodys = _HASHER.hash("nobody has this password")
+        self._nobodys = hasher.hash("nobody has this password")
 
     def seal(self, user: str, password: str) -> str:
         """Return a password as it is stored; raises `Problem` where no key is set up."""
         with self._turn:
-            hashed = _HASHER.hash(password)
+            hashed = self._hasher.hash(password)
         try:
             return self._vault.seal(hashed, connection=_PLACE, name=_name(user))
         except VaultError as error:
@@ -44,7 +45,7 @@ class Passwords:
                 raise Problem(503, "Passwords cannot be read", str(error)) from error
         with self._turn:
             try:
-                return _HASHER.verify(hashed, password[: LONGEST + 1]) and sealed is not None
+                return self._hasher.verify(hashed, password[: LONGEST + 1]) and sealed is not None
             except (VerifyMismatchError, InvalidHashError):
                 return False
 

@@ -161,6 +161,14 @@ def test_a_session_that_somebody_planted_is_not_taken_over(window: Window, stran
     assert begun.who == "ann@x.example"
 
 
+def test_a_guess_costs_what_is_recommended() -> None:
+    """As OWASP has it of Argon2id: 19 MiB, two passes, one lane."""
+    vault = Vault([b"k" * 32])
+    sealed = Passwords(vault).seal("ann", PASSWORD)
+    hashed = vault.open(sealed, connection="the console", name="password of user ann")
+    assert hashed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
 def test_what_is_stored_is_nothing_to_guess_at(window: Window) -> None:
     user = window.person("admin")
     raw = b"".join(stored.raw or b"" for stored in MemoryReader(window.desk.broker, topics.ACCESS).poll(0))

@@ -4,8 +4,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
+from argon2 import PasswordHasher
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.access.authentication import Access
@@ -38,6 +40,9 @@ from tests.services.console.files import POST, exports_of
 from tests.services.console.window import TOKEN, FollowedPeople, MemoryRetention, Window
 from tests.services.desk import Desk, serving
 
+_QUICK: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Hashes passwords at no cost: most tests are about something else."""
+
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
@@ -64,7 +69,9 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     events.start()
     followed = FollowedPeople(desk)
     vault = Vault([b"k" * 32])
-    accounts = Accounts(installation, followed.people, Passwords(vault), MemoryOnce(desk.clock), followed.settle)
+    accounts = Accounts(
+        installation, followed.people, Passwords(vault, _QUICK), MemoryOnce(desk.clock), followed.settle
+    )
     installation.followed[topics.ACCESS.name] = lambda: followed.people.offset
     single_sign_on = SingleSignOn(accounts, vault, MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock))
     mailing = Mailing(accounts, vault, POST)
