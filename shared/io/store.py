@@ -30,6 +30,8 @@ from shared.io.scripts import Call, Scripts
 
 _CHUNK = 200
 """Items one script call takes, so that Redis is never busy with one call for more than some milliseconds."""
+_SCANNED: Final = 16
+"""Buckets that one call lists: some four thousand pairs where a sync has a million."""
 COMPONENT_LIMIT: Final = 50
 """Records that may share keys before their whole component is held as too common (semantics of matching)."""
 _LIMIT: Final = lua.LimitArgs(str(COMPONENT_LIMIT))
@@ -134,7 +136,9 @@ class Store:
 
     async def pairs_in(self, sync: str, buckets: Sequence[str]) -> list[tuple[str, Slots]]:
         """List the pairs in some of the `BUCKETS`; all buckets together list every pair that existed throughout."""
-        answers = await self._run([lua.SCAN.call(sync, lua.NoArgs(), [lua.BucketArgs(bucket)]) for bucket in buckets])
+        parts = [buckets[first : first + _SCANNED] for first in range(0, len(buckets), _SCANNED)]
+        calls = [lua.SCAN.call(sync, lua.NoArgs(), [lua.BucketArgs(bucket) for bucket in part]) for part in parts]
+        answers = await self._run(calls)
         return [(row[0], Slots(row[1], row[2])) for rows in answers for row in rows]
 
     async def check_epochs(self, epochs: Mapping[str, str]) -> None:
