@@ -100,12 +100,12 @@ def show_alerts(window: Window) -> None:
     """Show an alert that fires, could not tell everybody, and one that is fine."""
     now, accounts = window.desk.clock.now_ms(), window.access.accounts
     firing = Alert(id="fails", name="People fail", kind="failing", about="sync/people", over=2, minutes=5,
-                   mail=("ops@x.example",), url="https://chat.x.example/hooks/1", created_ms=1)  # fmt: skip
+                   mail=("ops@x.example",), url="https://chat.x.example/hooks/1", pause=True, created_ms=1)  # fmt: skip
     fine = Alert(id="accounts", name="Accounts", kind="paused", minutes=10, mail=("ops@x.example",), created_ms=2)
     error = "chat.x.example answered 500"
     standing = AlertStanding(
         alert="fails", about="sync/people", firing=True, at_ms=now - 900_000, number=3,
-        words="3 records fail in the sync people", incident="i1", rev=3,
+        words="3 records fail in the sync people", incident="i1", pausing="done", rev=3,
         deliveries=(
             AlertDelivery(to="", firing=True, attempt=len(AGAIN_MS) + 1, error=error, at_ms=now - 60_000),
             AlertDelivery(to="ops@x.example", firing=True, attempt=1, at_ms=now - 890_000),

@@ -96,6 +96,13 @@ def test_a_line_has_a_gap_where_nothing_is_known() -> None:
     assert "L <b>not known</b>" in empty
 
 
+@pytest.mark.parametrize(("top", "levels"), [(1, "01"), (2, "012"), (5, "012345"), (8, "0246810")])
+def test_what_is_counted_has_whole_levels(top: int, levels: str) -> None:
+    made = str(lines("T", "t", ["a"], [Line("L", "one", [top])], lambda value: f"{value:g}", 1))
+    wide = made[made.index("plot wide") : made.index("plot narrow")]
+    assert "".join(re.findall(r'text-anchor="end">([^<]*)<', wide)) == levels
+
+
 def test_a_state_is_told_apart_without_its_colour() -> None:
     made = str(
         bands("T", "t", ["a", "b", "c"], {"Hub": ["running", "running", "paused"]}, {"running": "Up", "paused": "Held"})

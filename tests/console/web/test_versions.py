@@ -1,5 +1,6 @@
 """Who changes what somebody else has changed meanwhile overwrites nothing: by API, by page, and at the same moment."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -10,11 +11,13 @@ from services.console.access.people import People
 from services.console.rest.versions import CHANGED
 from services.console.use.activity import Did
 from services.console.use.mailing import Wanted
+from services.console.web.screens import stale
 from shared import topics
 from shared.access import AccessDoc, SignInProvider
 from shared.io.envelope import Stored
 from shared.io.ports import Outbound
 from shared.messages import SetupDoc
+from tests.console.web.examples import show_everything
 from tests.console.web.test_roles import _BODIES, _shown, filled, names_of, visitor_as  # noqa: F401 - a fixture
 from tests.console.web.visitor import Visitor
 from tests.services.console.window import TOKEN, FollowedPeople, Window, is_problem
@@ -236,7 +239,7 @@ def test_the_second_of_two_people_sees_both_and_decides(window: Window, visitor:
     assert other.send(other.open(path).form(f"{path}/rename"), label="Theirs").status_code == 303
     page = visitor.page(visitor.send(form, label="Ours"), 412)
     assert "Somebody else was faster Nothing was changed yet" in page.words
-    assert "Label Ours Theirs" in page.words
+    assert "What people call it Ours Theirs" in page.words
     assert path in page.links
     assert window.desk.setups.connection(LEFT).label == "Theirs"
     again = page.form(f"{path}/rename")
@@ -244,6 +247,26 @@ def test_the_second_of_two_people_sees_both_and_decides(window: Window, visitor:
     assert window.desk.setups.connection(LEFT).label == "Ours"
     window.installation.connections.rename(LEFT, "A third")
     assert visitor.send(again).status_code == 412, "what was decided on stands no longer"
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/settings/alerts/fails", "name about over minutes pause mail"),
+        ("/settings/mail", "host port security user sender console_url"),
+        ("/settings/sign-in", "issuer client_id title scopes domains claim roles default_role"),
+        ("/settings/retention", "history_days health_days activity_days exports_days"),
+        ("/connections/hub/feeds", "interval"),
+        ("/connections/hub", "label"),
+    ],
+)
+def test_fields_are_called_as_their_forms_call_them(window: Window, visitor: Visitor, path: str, names: str) -> None:
+    """Also where somebody else was faster."""
+    show_everything(window)
+    text = visitor.open(path).answer.text
+    labels = dict(re.findall(r'<label for="(\w+)">([^<]+)</label>', text))
+    labels |= dict(re.findall(r'<input[^>]* id="(\w+)"[^>]* value="on"[^>]*>([^<]+)</label>', text))
+    assert {name: stale.title_of(name) for name in names.split()} == {name: labels[name] for name in names.split()}
 
 
 def test_it_is_told_who_was_faster(window: Window) -> None:
@@ -254,7 +277,7 @@ def test_it_is_told_who_was_faster(window: Window) -> None:
     assert visitor.send(form, **fields).status_code == 303
     window.follow_views()
     page = visitor.page(visitor.send(form, **{**fields, "host": "another.example"}), 412)
-    assert "Host another.example 127.0.0.1" in page.words
+    assert "Server another.example 127.0.0.1" in page.words
     assert "not to be shown" not in page.answer.text
     assert "ann@x.example changed by which server mail is sent" in page.words
     again = page.form("/settings/mail")

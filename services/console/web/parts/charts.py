@@ -54,7 +54,14 @@ def _nice(top: float) -> float:
     return next(step * by for by in (1, 2, 2.5, 5, 10) if step * by >= top)
 
 
-def lines(title: str, name: str, slots: Sequence[str], found: Sequence[Line], spell: Callable[[float], str]) -> Element:
+def lines(
+    title: str,
+    name: str,
+    slots: Sequence[str],
+    found: Sequence[Line],
+    spell: Callable[[float], str],
+    least: float = 0.0,
+) -> Element:
     """Return a chart of lines.
 
     Args:
@@ -63,6 +70,7 @@ def lines(title: str, name: str, slots: Sequence[str], found: Sequence[Line], sp
         slots: What stands below each value.
         found: The lines, four at most.
         spell: Writes a value with its unit.
+        least: By how much two levels differ at least, such as 1 for what is counted.
     """
     top = _nice(max((value for line in found for value in line.values if value is not None), default=0.0))
     said = "; ".join(f"{line.name} {_last(line, spell)}" for line in found)
@@ -81,7 +89,7 @@ def lines(title: str, name: str, slots: Sequence[str], found: Sequence[Line], sp
                 ]
             ],
         ],
-        [_plot(frame, f"{title}: {said}", slots, found, top, spell) for frame in _FRAMES],
+        [_plot(frame, f"{title}: {said}", slots, found, _levels(top, least), spell) for frame in _FRAMES],
         _behind(title, name, slots, found, spell),
     ]  # fmt: skip
 
@@ -91,8 +99,21 @@ def _last(line: Line, spell: Callable[[float], str]) -> str:
     return _NOWHERE if value is None else spell(value)
 
 
+def _levels(top: float, least: float) -> list[float]:
+    """Return at which values lines are drawn, from 0 to the top."""
+    parts = 4 if f"{top:e}".startswith("2.0") else 5
+    if least:
+        parts = max(1, min(parts, int(top / least)))
+    return [top * part / parts for part in range(parts + 1)]
+
+
 def _plot(
-    frame: _Frame, label: str, slots: Sequence[str], found: Sequence[Line], top: float, spell: Callable[[float], str]
+    frame: _Frame,
+    label: str,
+    slots: Sequence[str],
+    found: Sequence[Line],
+    levels: Sequence[float],
+    spell: Callable[[float], str],
 ) -> Element:
     inside, deep = frame.width - frame.left - _RIGHT, frame.height - _TOP - _BOTTOM
 
@@ -100,10 +121,8 @@ def _plot(
         return round(frame.left + inside * at / max(1, len(slots) - 1), 1)
 
     def y(value: float) -> float:
-        return round(_TOP + deep * (1 - value / top), 1)
+        return round(_TOP + deep * (1 - value / levels[-1]), 1)
 
-    parts = 4 if f"{top:e}".startswith("2.0") else 5
-    levels = [top * part / parts for part in range(parts + 1)]
     return _picture(frame, frame.height, label)[
         [
             h.line(".axis", x1=str(frame.left), x2=str(frame.width - _RIGHT), y1=str(y(at)), y2=str(y(at)))

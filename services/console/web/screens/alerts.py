@@ -210,7 +210,7 @@ def _standing(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Element:
         ("About", "State", "Since", "What was counted then", "Messages"),
         [
             h.tr[
-                h.th(".name", scope="row")[row["about"] or "everything"],
+                h.th(".name", scope="row")[_about(asked, row["about"])],
                 h.td(".state")[badge(_STATES[row["state"]])],
                 h.td(data_label="Since")[ago(row["at_ms"] or 0, asked.now_ms)],
                 h.td(".wrap", data_label="What was counted then")[_counted(row)],
@@ -220,6 +220,14 @@ def _standing(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Element:
         ],
         name="standing",
     )
+
+
+def _about(asked: Asked, about: str) -> str:
+    kind, _, name = about.partition("/")
+    if kind == "connection":
+        labels = {one.id: one.label for one in asked.console.setups.connections()}
+        return f"the account {labels.get(name) or name}"
+    return f"the sync {name}" if kind else "everything"
 
 
 def _counted(row: Mapping[str, Any]) -> Node:
@@ -254,10 +262,13 @@ def _form(
         path,
         field("Name", "name", value=of("name"), errors=errors),
         choice("What goes wrong", "kind", [(name, kind.title) for name, kind in KINDS.items()], value=of("kind"),
-               errors=errors) if row is None else h.p[KINDS[row["kind"]].title],
+               errors=errors) if row is None else h.div(".pick")[
+            h.span(".lab")["What goes wrong"], h.span[KINDS[row["kind"]].title]
+        ],
         choice("Where", "about", _places(asked, row), value=of("about"), errors=errors),
         field("More than", "over", kind="number", value=of("over"), errors=errors, needed=False,
-              hint=f"The most that is all right: {unit or _UNITS}.") if unit or row is None else None,
+              hint=f"So many {unit} are all right." if unit else f"The most that is all right: {_UNITS}.",
+              ) if unit or row is None else None,
         field("For how many minutes", "minutes", kind="number", value=of("minutes"), errors=errors, needed=False,
               hint="It fires when it is wrong for as long, and is over when it is right for as long."),
         tick("Switch the sync off", _PAUSE, value=of(_PAUSE), errors=errors,

@@ -79,11 +79,11 @@ def _charts(found: Mapping[str, Any], wanted: Range, asked: Asked) -> list[Eleme
     charts = [
         lines(
             "Not in sync", "not-in-sync", slots, counts(("failing", "Failing", "bad"), ("pending", "Pending", "two")),
-            _whole,
+            _whole, 1,
         ),
         lines(
             "Records", "records", slots, counts(("in_sync", "In sync", "one"), ("excluded", "Excluded", "four")),
-            _whole,
+            _whole, 1,
         ),
         lines(
             "From a change to in sync",
@@ -99,7 +99,7 @@ def _charts(found: Mapping[str, Any], wanted: Range, asked: Asked) -> list[Eleme
             "Writes for each edit", "writes", slots, [Line("Writes", "one", [row["writes_per_edit"] for row in rows])],
             _ratio,
         ),
-        lines("Failing, by reason", "failing", slots, _by_reason(rows), _whole),
+        lines("Failing, by reason", "failing", slots, _by_reason(rows), _whole, 1),
     ]  # fmt: skip
     if found["connections"]:
         labels = {row.id: row.label or row.id for row in asked.console.setups.connections()}

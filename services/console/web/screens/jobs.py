@@ -114,7 +114,7 @@ def _row(row: Mapping[str, Any], now_ms: int, *, with_sync: bool) -> Element:
         h.td(".state")[badge(_STATES[row["state"]])],
         h.td(data_label="Asked for")[ago(row["asked_at_ms"], now_ms)],
         h.td(data_label="So far")[_so_far(row)],
-        h.td(".wrap")[row.get("error") or None],
+        h.td(".wrap", data_label="Trouble" if row.get("error") else None)[row.get("error") or None],
     ]
 
 

@@ -80,7 +80,7 @@ def _done(asked: Asked) -> Element | None:
         return notice("ok", "Things are kept for as long from now on.")
     if asked.query.get("done") == "late":
         why = (
-            "It is tried again every ten minutes. Where the console may not change topics, somebody who may runs "
+            "It is tried again every ten minutes. Where the console may not change topics, let somebody run "
             "`python -m shared.io.kafka_topics`; the log of the console says what Kafka answers."
         )
         return notice("warn", "It is decided, but Kafka has not taken it", h.p[prose(why)])

@@ -8,10 +8,12 @@ from htpy import Element
 
 from services.console.access.roles import needed_at
 from services.console.use.activity import DEEDS
+from services.console.use.retention import TITLES
 from services.console.use.versions import Stale
 from services.console.views.activities import ActivityFilter
 from services.console.web.asked import Asked
 from services.console.web.parts.forms import VERSION, field
+from services.console.web.parts.page import PLACES
 from services.console.web.parts.page import page as whole
 from services.console.web.parts.pieces import button, card, hidden, notice, table
 from services.console.web.parts.words import ago
@@ -20,6 +22,15 @@ _SECRET: Final = re.compile("password|secret|token")
 _OURS: Final = ("form_token", VERSION)
 _TOLD: Final = 3
 """How many of the last changes are told."""
+_TITLES: Final = {
+    "about": "Where", "over": "More than", "minutes": "For how many minutes", "pause": "Switch the sync off",
+    "mail": "Tell by mail", "host": "Server", "security": "TLS", "console_url": "Address of this console",
+    "issuer": "Address of the provider", "title": "What people call it", "domains": "Domains that may come in",
+    "claim": "Claim that decides the role", "roles": "Its values, and the role that each gives",
+    "default_role": "All others", "label": "What people call it", "push": "How changes are learned",
+    "interval": "Asked every (seconds)", **{name: f"{what}: days" for name, what in TITLES.items()},
+}  # fmt: skip
+"""How forms call their fields, where that is not plain from the name."""
 
 
 def page(asked: Asked, stale: Stale) -> Element:
@@ -38,7 +49,7 @@ def page(asked: Asked, stale: Stale) -> Element:
             _both(asked, stale),
             h.div(".row")[button("Keep what stands now", href=back, id="keep"), _again(asked, stale)],
         ],
-        here=back,
+        here=_entry(back),
     )
 
 
@@ -54,6 +65,12 @@ def _back(path: str) -> str:
     return "/"
 
 
+def _entry(path: str) -> str:
+    """Return the entry of the navigation that a page belongs to, if its address tells."""
+    entries = (one.path for _, places in PLACES for one in places if one.path != "/")
+    return next((one for one in entries if path.startswith(one)), path)
+
+
 def _who(asked: Asked, stale: Stale) -> Element | None:
     """Return who changed it last, as far as the activity log tells already."""
     about = stale.now.about
@@ -67,7 +84,7 @@ def _both(asked: Asked, stale: Stale) -> Element | None:
     """Return what was written beside what stands, without secrets."""
     rows = [
         h.tr[
-            h.th(".name", scope="row")[_title(name)],
+            h.th(".name", scope="row")[title_of(name)],
             h.td(".wrap", data_label="You wrote")[asked.form.get(name) or h.span(".none")["nothing"]],
             h.td(".wrap", data_label="Stands now")[text or h.span(".none")["nothing"]],
         ]
@@ -86,10 +103,11 @@ def _again(asked: Asked, stale: Stale) -> Element:
         hidden("form_token", asked.form_token()),
         hidden(VERSION, stale.now.version),
         [hidden(name, text) for name, text in given.items() if not _SECRET.search(name)],
-        [field(f"{_title(name)}, once more", name, kind="password", fills="new-password") for name in secrets],
+        [field(f"{title_of(name)}, once more", name, kind="password", fills="new-password") for name in secrets],
         button("Change it all the same", kind="danger", type="submit", id="again"),
     ]
 
 
-def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+def title_of(name: str) -> str:
+    """Return how forms call one of their fields."""
+    return _TITLES.get(name) or name.replace("_", " ").capitalize()
