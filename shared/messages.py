@@ -45,6 +45,8 @@ class Notice(Frozen):
     """Set when a pair asks for a second read; the record that answers carries it back."""
     winner: str = ""
     """Of a merge: the old id of the record that lives on, where the source tells."""
+    into: str = ""
+    """Of a merge: the id of the record that it made, where the source tells. It may have been merged since."""
     occurred_ms: int = 0
     accepted_ms: int = 0
     """When we learned of it, for freshness."""

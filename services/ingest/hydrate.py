@@ -1,6 +1,6 @@
 """Hydrate: read the records that notices point at, in batches, and report them as they are now."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -124,13 +124,13 @@ class Hydrate:
         self._grow(connection, object_, binding, len(notices))
         outcomes: dict[int, Outcome] = _all(notices, Done("read"))
         out: list[Outbound] = []
-        winners = {inbound.message.winner for rows in notices.values() for inbound in rows}
+        merges = [inbound.message for rows in notices.values() for inbound in rows if inbound.message.winner]
         for result in results:
             if isinstance(result, Unreadable):
                 outcomes |= _all({result.id: notices.get(result.id, [])}, Park(result.code, result.message))
             else:
                 without = running.foreign_syncs(connection, object_)
-                told, about = _winner_told(result, winners), notices.get(result.id, ())
+                told, about = _winner_told(result, merges), notices.get(result.id, ())
                 out.append(_seen(told, about, next(iter(notices.values()))[0], without))
                 outcomes |= self._not_erased_yet(told, about)
         await self._bus.publish(out)
@@ -154,10 +154,21 @@ def _also_later(notice: Notice, outcome: Outcome, running: Running) -> Outcome:
     return NOT_RUN_HERE
 
 
-def _winner_told(report: Report, winners: Collection[str]) -> Report:
-    """Add to the survivor of a merge which record won, where a notice of the batch tells it."""
-    known = [old for old in report.aliases if old in winners]
-    return report.model_copy(update={"winner": known[0]}) if len(known) == 1 else report
+def _winner_told(report: Report, merges: Sequence[Notice]) -> Report:
+    """Add to the survivor of a merge which record won, where a notice of the batch tells it.
+
+    Of a record that was merged several times, only the last merge tells it. Where its winner was made by another merge
+    of the batch, nobody may have heard of that one, and its own winner lives on. Older notices do not say which merge
+    they are about.
+    """
+    won = {merge.into: merge.winner for merge in merges if merge.into}
+    winner = won.pop(report.id, "")
+    while winner in won:
+        winner = won.pop(winner)
+    unnamed = {merge.winner for merge in merges if not merge.into}.intersection(report.aliases)
+    if not winner and len(unnamed) == 1:
+        (winner,) = unnamed
+    return report.model_copy(update={"winner": winner}) if winner in report.aliases else report
 
 
 def _seen(

@@ -17,6 +17,7 @@ def as_notice(hint: Hint, connection: str, object_: str, now_ms: int) -> Notice:
         version=hint.version,
         occurred_ms=hint.occurred_ms,
         winner=hint.winner,
+        into=hint.into,
         accepted_ms=now_ms,
     )
 

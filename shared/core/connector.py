@@ -151,6 +151,8 @@ class Hint:
     occurred_ms: int = 0
     winner: str = ""
     """Of a merge: the old id of the record that lives on, where the source tells."""
+    into: str = ""
+    """Of a merge: the id of the record that it made, where the source tells. It may have been merged since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

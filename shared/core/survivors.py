@@ -33,6 +33,8 @@ def winner_of(policy: Policy, side: Side, report: Report, candidates: Sequence[C
     best, rest = rated[0], rated[1:]
     if best.identifier and not any(other.identifier for other in rest):
         return best.old, "identifier"
+    if rest and best.contradicts == rest[0].contradicts and best.holds and not rest[0].holds:
+        return best.old, "identifier"
     if rest and (best.contradicts, best.agrees) != (rest[0].contradicts, rest[0].agrees):
         return best.old, "fields"
     return best.old, "older" if rest else "identifier" if best.identifier else ""
@@ -45,6 +47,9 @@ class _Rated(NamedTuple):
     """Its identifier is the survivor's, or it had none: a merge fills what is empty, and keeps the winner's values."""
     contradicts: int
     """Minus the number of fields in which it held another value."""
+    holds: bool
+    """It has the survivor's identifier itself. Of two that contradict nothing, the one without may have lent values to
+    the other, so how many of its values stand tells nothing."""
     agrees: int
     age_ms: int
     """Minus the time of its link."""
@@ -55,7 +60,7 @@ def _rate(policy: Policy, side: Side, report: Report, candidate: Candidate) -> _
     old, pair = candidate
     end = pair.side(side)
     if end is None:
-        return _Rated(identifier=False, contradicts=0, agrees=0, age_ms=0, old=old)
+        return _Rated(identifier=False, contradicts=0, holds=False, agrees=0, age_ms=0, old=old)
     identify = policy.side(side).identify
     mine, theirs = (Identity.model_validate_json(identify(row.fields).identity).p for row in (end, report))
     settled = pair.base(side)
@@ -68,5 +73,6 @@ def _rate(policy: Policy, side: Side, report: Report, candidate: Candidate) -> _
             contradicts += not same
     linked_ms = pair.match.at_ms if pair.match is not None else 0
     return _Rated(
-        identifier=not mine or mine == theirs, contradicts=-contradicts, agrees=agrees, age_ms=-linked_ms, old=old
-    )
+        identifier=not mine or mine == theirs, contradicts=-contradicts, holds=bool(mine) and mine == theirs,
+        agrees=agrees, age_ms=-linked_ms, old=old,
+    )  # fmt: skip

@@ -175,12 +175,20 @@ class Slice:
     # What happens
 
     def notice(
-        self, connection: str, object_: str, record: str, kind: HintKind = "changed", *, winner: str = ""
+        self,
+        connection: str,
+        object_: str,
+        record: str,
+        kind: HintKind = "changed",
+        *,
+        winner: str = "",
+        into: str = "",
     ) -> None:
         """Say that a record changed, as a webhook without a version does."""
         notice = Notice(
-            connection=connection, object=object_, id=record, kind=kind, winner=winner, accepted_ms=self.clock.now_ms()
-        )
+            connection=connection, object=object_, id=record, kind=kind, winner=winner, into=into,
+            accepted_ms=self.clock.now_ms(),
+        )  # fmt: skip
         key = record_key(connection, object_, record)
         run_blocking(self.bus.publish([Outbound(topic=topics.NOTICES, key=key, message=notice)]))
 

@@ -40,7 +40,7 @@ def test_the_winner_keeps_its_card_whatever_the_ids(
     new = world.admin.edit(7001, "merge", "contacts", ids[winner], other=ids[loser])
     if told:
         for record, kind in ((new, "changed"), (ids[winner], "merged"), (ids[loser], "merged")):
-            world.notice("one", "contact", record, kind, winner=ids[winner])  # type: ignore[arg-type]  # a kind of hint
+            world.notice("one", "contact", record, kind, winner=ids[winner], into=new)  # type: ignore[arg-type]  # a kind of hint
         world.run(later=5)
     world.settle()
     by_card = {pair.R.id: pair for pair in world.pairs("people") if pair.R is not None and not pair.absorbed_by}
@@ -116,6 +116,60 @@ def test_a_winner_without_an_identifier_is_found_by_its_values(server: HubSpotSe
         ids[name] = world.admin.edit(7001, "create", "companies", properties={"name": name, "city": name, **domain})
     world.settle()
     partner = {pair.L.id: pair.R.id for pair in world.pairs("companies") if pair.L and pair.R}
+    new = world.admin.edit(7001, "merge", "companies", ids[winner], other=ids[loser])
+    world.settle()
+    kept = next(pair for pair in world.pairs("companies") if pair.R is not None and pair.R.id == partner[ids[winner]])
+    assert kept.L is not None
+    assert (kept.L.id, kept.status) == (new, "in_sync")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [("bob", "cid", "first"), ("ann", "cid", "both"), ("bob", "both", "both"), ("ann", "both", "nothing")],
+)
+def test_of_two_merges_that_are_read_together_the_last_winner_keeps_its_card(
+    server: HubSpotServer, book: Book, first: str, second: str, told: str
+) -> None:
+    """Ann and Bob are merged, and what they became with Cid; "both" wins where that keeps its values."""
+    world = Polling(server, [book_sync()], book=book)
+    book.put("cid.vcf", *_card("cid@x.example", TITLE="title of cid"))
+    ids = _linked(world, book)
+    other = "bob" if first == "ann" else "ann"
+    made = world.admin.edit(7001, "merge", "contacts", ids[first], other=ids[other])
+    wins, loses = (made, ids["cid"]) if second == "both" else (ids["cid"], made)
+    last = world.admin.edit(7001, "merge", "contacts", wins, other=loses)
+    merges = [(ids[first], made, (ids["ann"], ids["bob"])), (wins, last, (made, ids["cid"]))]
+    for winner, into, merged in merges[: {"both": 2, "first": 1, "nothing": 0}[told]]:
+        world.notice("one", "contact", into, winner=winner, into=into)
+        for record in merged:
+            world.notice("one", "contact", record, "merged", winner=winner, into=into)
+    world.run(later=5)
+    world.settle()
+    by_card = {pair.R.id: pair for pair in world.pairs("people") if pair.R is not None and not pair.absorbed_by}
+    kept = "cid" if second == "cid" else first
+    pair = by_card[f"{kept}.vcf"]
+    assert pair.L is not None
+    assert (pair.L.id, pair.status) == (last, "in_sync")
+    assert {by_card[f"{name}.vcf"].reason for name in {"ann", "bob", "cid"} - {kept}} == {"partner_merged"}
+    assert f"title of {kept}" in book.get(f"{kept}.vcf")
+
+
+@pytest.mark.parametrize(("winner", "loser"), [("acme", "beta"), ("beta", "acme")])
+def test_a_loser_without_an_identifier_is_no_winner_because_more_of_its_values_stand(
+    server: HubSpotServer, winner: str, loser: str
+) -> None:
+    """The merge fills what is empty in the winner, and nothing of the loser contradicts what stands."""
+    world = Polling(server, [sync("companies", "company")])
+    values = {winner: {"domain": "acme.example"}, loser: {"city": "Bergen", "zip": "5003", "phone": "+4755555555"}}
+    ids = {
+        name: world.admin.edit(7001, "create", "companies", properties={"name": name, **values[name]})
+        for name in ("acme", "beta")
+    }
+    world.settle()
+    partner = {pair.L.id: pair.R.id for pair in world.pairs("companies") if pair.L and pair.R}
+    for record in ids.values():
+        world.admin.edit(7001, "update", "companies", record, properties={"name": "Acme"})
+    world.settle()
     new = world.admin.edit(7001, "merge", "companies", ids[winner], other=ids[loser])
     world.settle()
     kept = next(pair for pair in world.pairs("companies") if pair.R is not None and pair.R.id == partner[ids[winner]])

@@ -122,9 +122,12 @@ def _hints(number: int, event: object) -> Iterator[Hint]:
         return
     account, occurred_ms = _id(number, event, "portalId"), _moment(number, event)
     winner = _id(number, event, "primaryObjectId") if what == "merge" and event.get("primaryObjectId") else ""
+    into = _id(number, event, "newObjectId") if winner and event.get("newObjectId") else ""
     for object_, record, kind in read_as(number, event, _named(spelling)):
         if object_:
-            yield Hint(id=record, kind=kind, object=object_, account=account, occurred_ms=occurred_ms, winner=winner)
+            yield Hint(
+                id=record, kind=kind, object=object_, account=account, occurred_ms=occurred_ms, winner=winner, into=into
+            )
 
 
 def _named(spelling: str) -> str:

@@ -141,6 +141,27 @@ def test_a_record_is_told_as_it_is_now(desk: Desk) -> None:
     assert (seen(desk)["1"].asks, seen(desk)["9"].asks) == (("x",), ())
 
 
+@pytest.mark.parametrize(
+    ("merges", "winner"),
+    [
+        pytest.param([("7", "2")], "", id="an earlier merge than its own"),
+        pytest.param([("9", "3")], "3", id="its own"),
+        pytest.param([("7", "2"), ("9", "3")], "3", id="both"),
+        pytest.param([("7", "2"), ("9", "7")], "2", id="its own was won by what an earlier one made"),
+        pytest.param([("9", "7"), ("7", "9")], "", id="a circle, which no app tells"),
+        pytest.param([("", "2")], "2", id="an older notice"),
+        pytest.param([("", "2"), ("", "3")], "", id="two older ones"),
+    ],
+)
+def test_who_won_is_told_of_the_merge_that_made_a_record(
+    desk: Desk, merges: list[tuple[str, str]], winner: str
+) -> None:
+    """1 and 2 became 7, and 7 and 3 became 9, before any of them was read."""
+    desk.answers["read"] = lambda _at, _ids: as_json([report("9", 3, aliases=("1", "2", "3", "7"))])
+    handle(desk, *(notice("1", kind="merged", into=into, winner=won) for into, won in merges))
+    assert seen(desk)["9"].report.winner == winner
+
+
 def test_a_record_that_was_erased_is_told_as_that(desk: Desk) -> None:
     """Reading shows only that it is gone; one that is there, or in the bin, was not erased, and is read again."""
     rows = [report("1", 2, life=Life.GONE), report("2", 2, life=Life.ARCHIVED), report("3", 2)]

@@ -173,13 +173,14 @@ def test_a_custom_object_is_known_by_its_type_id_in_its_own_account(door: Door) 
 
 
 def test_a_merge_tells_the_survivor_and_those_that_ended_in_it(door: Door) -> None:
-    """The new id has changed, the old ones were merged."""
+    """The new id has changed, the old ones were merged; each says who won, and which merge it is about."""
     door.call(body(event("contact.merge", 1, newObjectId=9, primaryObjectId=1, mergedObjectIds=[2, 9, 2])))
     assert door.brief() == {
         ("hub-a", "contact", "9", "changed"),
         ("hub-a", "contact", "1", "merged"),
         ("hub-a", "contact", "2", "merged"),
     }
+    assert {(row.winner, row.into) for row in door.notices()} == {("1", "9")}
 
 
 def test_deletes_of_every_kind_are_told(door: Door) -> None:
