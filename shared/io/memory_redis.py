@@ -10,7 +10,7 @@ from typing import Any
 
 from lupa import lua51
 
-from shared.io.scripts import Call, load_scripts
+from shared.io.scripts import Call, ScriptName, load_scripts
 
 _COMMANDS = """
 local data, log, script, volatile = {}, {}, 0, {}
@@ -97,9 +97,7 @@ class MemoryScripts:
         self._lua = lua51.LuaRuntime(encoding="utf-8", unpack_returned_tuples=True)
         self._lua.globals().sha1 = lambda text: hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - a name, not a secret
         self._lua.execute(_COMMANDS)
-        self._scripts = {
-            name: self._lua.eval(f"function(KEYS, ARGV)\n{text}\nend") for name, text in load_scripts().items()
-        }
+        self._texts, self._scripts = load_scripts(), dict[ScriptName, Any]()
         self._failovers = 0
 
     async def run(self, calls: Sequence[Call]) -> list[list[list[str]]]:
@@ -110,13 +108,18 @@ class MemoryScripts:
         for call in calls:
             self._lua.globals().begin()
             keys = self._lua.table_from(["{" + call.sync + "}e"])
-            result = self._scripts[call.script](keys, self._lua.table_from(call.args()))
+            script = self._scripts.get(call.script) or self._compiled(call.script)
+            result = script(keys, self._lua.table_from(call.args()))
             answers.append(_plain(result))
             if self._watch:
                 self._watch(call, answers[-1])
         if self._pause:
             await self._pause()
         return answers
+
+    def _compiled(self, name: ScriptName) -> Any:
+        self._scripts[name] = self._lua.eval(f"function(KEYS, ARGV)\n{self._texts[name]}\nend")
+        return self._scripts[name]
 
     def flush(self) -> None:
         """Forget everything, as FLUSHALL does: the replication id stays."""

@@ -6,6 +6,7 @@ what the store fills in, and their names are what the scripts read, by the lines
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, get_type_hints
 
@@ -210,6 +211,7 @@ class Scripts(Protocol):
         ...
 
 
+@lru_cache(maxsize=1)
 def load_scripts() -> Mapping[ScriptName, str]:
     """Read the scripts, each with what they have in common and the names of its arguments before it."""
     folder = Path(__file__).parent / "lua"

@@ -10,6 +10,7 @@ import requests
 from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse
 from shared.io.exchanges import drive, too_large
 from shared.io.ports import run_blocking
+from tests.sessions import session
 
 T = TypeVar("T")
 
@@ -29,23 +30,23 @@ class Driver:
 
     most: int | None = None
     """Bytes of an answer beyond which it is cut off."""
+    http: requests.Session = field(default_factory=session)
+    """Keeps its connections, as the product's own does."""
 
     def run(self, exchange: Exchange[T]) -> T:
         """Drive *exchange* to its result."""
-        with requests.Session() as http:
-            http.trust_env = False
 
-            async def send(request: HttpRequest) -> HttpResponse:
-                return self._send(http, request)
+        async def send(request: HttpRequest) -> HttpResponse:
+            return self._send(request)
 
-            return run_blocking(drive(exchange, send))
+        return run_blocking(drive(exchange, send))
 
-    def _send(self, http: requests.Session, request: HttpRequest) -> HttpResponse:
+    def _send(self, request: HttpRequest) -> HttpResponse:
         answer = self.instead(request) if self.instead is not None else None
         if answer is not None:
             return answer
         self.calls.append(request)
-        reply = http.request(
+        reply = self.http.request(
             request.method,
             urljoin(self.base_url, request.path),
             params=dict(request.query),

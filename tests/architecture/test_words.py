@@ -2,6 +2,8 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,13 @@ _SOURCES = [
 ]  # fmt: skip
 
 
+@cache
+def _trees() -> tuple[ast.Module, ...]:
+    return tuple(ast.parse(path.read_text()) for path in _SOURCES)
+
+
 def _nodes() -> Iterator[ast.AST]:
-    for path in _SOURCES:
-        yield from ast.walk(ast.parse(path.read_text()))
+    return chain.from_iterable(map(ast.walk, _trees()))
 
 
 def test_each_word_is_used() -> None:

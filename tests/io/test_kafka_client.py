@@ -22,7 +22,7 @@ from shared.io.kafka_reader import KafkaOffsets, TopicReader
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings, load
 
-WAIT_MS = 1500
+WAIT_MS = 300
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ def _run(folder: Path, code: str, ci: str) -> set[str]:
     where = ["--rootdir", str(folder), "-c", str(folder / "pytest.ini"), str(folder / "test_it.py")]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "tests.conftest", *where],
-        env=os.environ | {"CI": ci},
+        env=os.environ | {"CI": ci, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -7,6 +7,8 @@ from urllib.parse import urljoin
 
 import requests
 
+from tests.sessions import session
+
 _VOID: Final = frozenset(("meta", "link", "input", "img", "use", "br", "hr"))
 
 _INLINE: Final = frozenset(("a", "b", "code", "kbd", "span", "time"))
@@ -89,8 +91,7 @@ class Visitor:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.http = requests.Session()
-        self.http.trust_env = False
+        self.http = session()
 
     def ask(self, path: str, method: str = "GET", **more: Any) -> requests.Response:
         """Ask, and follow nothing."""

@@ -25,6 +25,7 @@ from shared.messages import Parked, Role, User
 from shared.topics import Topic
 from tests.services.console.files import exporter_of
 from tests.services.desk import SYNC, Desk
+from tests.sessions import session
 
 TOKEN: Final = "a long random token"
 PASSWORD: Final = "nine green bottles"
@@ -67,9 +68,7 @@ class Window:
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
         """Call with the token."""
         headers = {"Authorization": f"Bearer {TOKEN}", **more.pop("headers", {})}
-        with requests.Session() as http:
-            http.trust_env = False
-            return http.request(method, f"{self.address}/api/v1/{path}", headers=headers, timeout=20, **more)
+        return session().request(method, f"{self.address}/api/v1/{path}", headers=headers, timeout=20, **more)
 
     def get(self, path: str, **query: Any) -> Any:
         """Give what is there."""
