@@ -7,6 +7,8 @@ from typing import Final, Protocol
 
 from shared.metrics import Metrics
 
+_LOOK_S: Final = 0.5
+"""Between two looks whether it was closed."""
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -39,7 +41,7 @@ class MetricsServer:
             ) from error
         self._server.daemon_threads = True
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="metrics", daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": _LOOK_S}, name="metrics", daemon=True
         )
         self._thread.start()
 

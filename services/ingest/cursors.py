@@ -13,6 +13,7 @@ from shared.settings import Settings
 from shared.topics import UnreadableMessage
 
 _PAUSE_S: Final = 1.0
+_POLL_S: Final = 5.0
 _log = logs.get(__name__)
 
 
@@ -100,7 +101,7 @@ def follow(settings: Settings, cursors: Cursors, ready: threading.Event, stop: t
                 for stored in reader.read_to_end():
                     cursors.take(stored.key, stored.message, stored.offset)
                 ready.set()
-            for stored in reader.poll(0.5):
+            for stored in reader.poll(_POLL_S):
                 cursors.take(stored.key, stored.message, stored.offset)
             trouble.over()
         except BusUnavailable as error:

@@ -30,7 +30,7 @@ from shared.messages import Cursor, JobDoc, Notice
 from shared.metrics import Metrics
 from shared.setups import Setups, UnknownSetup
 
-_TICK_S: Final = 0.1
+_TICK_S: Final = 0.25
 _PARALLEL: Final = 64
 _PER_CONNECTION: Final = 2
 """Feeds of one connection that are asked at once: an app that does not answer holds up its own feeds alone."""

@@ -17,7 +17,7 @@ from shared.core.syncs import Sync
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
 from shared.jobs import PARTS, JobRow
 
-_TICK_S: Final = 0.05
+_TICK_S: Final = 0.25
 _PATIENCE_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 _FORGET_S: Final = 60.0
 _log = logs.get(__name__)

@@ -20,15 +20,18 @@ from shared.io.service import Service, serve
 from shared.io.store import Store
 
 _STOP_S: Final = 7.0
-_TERMINATED: Final = threading.Event()
 _log = logs.get("services.matcher")
 
 
 class _Worker(faust.Worker):  # type: ignore[misc]  # Faust ships no types
-    """Faust's worker, which tells when it was asked to stop."""
+    """Faust's worker, whose stop is cut short when it takes too long: nothing uncommitted is lost by it."""
+
+    def __init__(self, app: Any, process_stop: threading.Event, **options: Any) -> None:
+        self._process_stop = process_stop
+        super().__init__(app, **options)
 
     def _schedule_shutdown(self, signal: Any) -> None:
-        _TERMINATED.set()
+        threading.Thread(target=_cut_short, args=(self._process_stop,), daemon=True).start()
         super()._schedule_shutdown(signal)
 
 
@@ -51,13 +54,12 @@ def wire(service: Service) -> Callable[[], int]:
     agents = Agents(app, settings, bus, service.setups, service.clock, service.metrics, service.progress)
     agents.add(topics.RECORDS, Match(store, bus, service.setups).handle)
     agents.add(topics.PAIRS, Resolve(store, bus, service.setups, service.clock, metrics=service.metrics).handle)
-    worker = _Worker(app, loglevel="WARNING", override_logging=False, redirect_stdouts=False, quiet=True)
-    return lambda: _execute(worker, service.stop)
+    options = {"loglevel": "WARNING", "override_logging": False, "redirect_stdouts": False, "quiet": True}
+    worker = _Worker(app, service.stop, **options)
+    return lambda: _execute(worker)
 
 
-def _execute(worker: Any, stop: threading.Event) -> int:
-    """Run Faust's worker; a stop that takes too long is cut short, since nothing uncommitted is lost by it."""
-    threading.Thread(target=_cut_short, args=(stop,), daemon=True).start()
+def _execute(worker: Any) -> int:
     try:
         worker.execute_from_commandline()
     except SystemExit as end:
@@ -65,11 +67,8 @@ def _execute(worker: Any, stop: threading.Event) -> int:
     return 0
 
 
-def _cut_short(stop: threading.Event) -> None:
-    while not _TERMINATED.wait(0.2):
-        if stop.is_set():
-            return
-    if not stop.wait(_STOP_S):
+def _cut_short(stopped: threading.Event) -> None:
+    if not stopped.wait(_STOP_S):
         _log.warning("stop_cut_short", after_s=_STOP_S)
         os._exit(0)
 

@@ -20,7 +20,7 @@ from shared.settings import Settings
 from shared.setups import Setups
 from shared.topics import UnreadableMessage
 
-_INTERVAL_S: Final = 0.5
+_INTERVAL_S: Final = 1.0
 _log = logs.get(__name__)
 
 

@@ -17,7 +17,8 @@ from shared.settings import Settings
 from shared.setups import Setups
 from shared.topics import Topic, UnreadableMessage
 
-_POLL_S: Final = 0.5
+_POLL_S: Final = 5.0
+"""Between two polls while nothing comes. What comes ends a poll, and so does a process that stops."""
 _PAUSE_S: Final = 1.0
 _log = logs.get(__name__)
 M = TypeVar("M", bound=BaseModel)

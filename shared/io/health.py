@@ -27,7 +27,7 @@ NOT_READY_LIMIT_S: Final = 600.0
 """How long a rebuild may keep a worker from its messages before standing still counts."""
 JOIN_LIMITS: Final = 3
 """Joining counts after so many times the limit: a join waits for a member that hangs, which its own watchdog ends."""
-_INTERVAL_S: Final = 5.0
+_INTERVAL_S: Final = 10.0
 _LOOK_LIMIT_S: Final = 120.0
 """How long one look may take. The first call that meets its own limit ends a look, so this is met by one that hangs."""
 

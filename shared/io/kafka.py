@@ -9,6 +9,7 @@ from kafka import errors
 from kafka.partitioner.default import murmur2
 from kafka.structs import MemberState
 
+from shared.io import kafka_client
 from shared.settings import Settings
 
 REBALANCE: Final[tuple[type[Exception], ...]] = (
@@ -103,7 +104,7 @@ def poll(consumer: Any, timeout_ms: int) -> Any:
     coordinator = consumer._coordinator  # noqa: SLF001 - nothing public tells of it, or asks for it
     if coordinator.rebalance_in_progress():
         coordinator.request_rejoin()
-    return consumer.poll(timeout_ms=timeout_ms)
+    return kafka_client.poll(consumer, timeout_ms)
 
 
 def is_member(consumer: Any) -> bool:

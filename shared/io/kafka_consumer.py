@@ -33,10 +33,14 @@ from shared.topics import Topic
 
 M = TypeVar("M", bound=BaseModel)
 
-_POLL_MS: Final = 500
-_FETCH_MS: Final = 1000
+_POLL_MS: Final = 2000
+"""How long an idle consumer waits: polls cost time even where nothing comes. What comes ends the wait, and so does a
+process that stops."""
+_JOINING_MS: Final = 500
+"""The same while it joins its group, for it tells only between two polls that it has."""
+_FETCH_MS: Final = 2000
 """Longest wait of a broker for the first message, so that an idle consumer asks seldom. A message is sent at once all
-the same."""
+the same, but of a partition that is new or was paused only once the question before it is answered."""
 _COMMIT_MS: Final = 5000
 _COMMIT_EVERY_S: Final = 0.2
 """How long the offsets of handled batches may wait to be committed together: small batches, as while people edit, would
@@ -148,7 +152,7 @@ class SupervisedConsumer(Generic[M]):
         try:
             if self._handled and time.monotonic() >= self._due:
                 self._commit(consumer)
-            self._fetch(consumer, 0 if self._waiting else self._wait_ms())
+            self._fetch(consumer, 0 if self._waiting else self._wait_ms(consumer))
             if self._waiting and self._plan.linger_s:
                 self._gather(consumer, stop)
         except FencedInstanceIdError:
@@ -218,11 +222,12 @@ class SupervisedConsumer(Generic[M]):
         stop.wait(_PAUSE_S[min(self._failures, len(_PAUSE_S) - 1)])
         self._failures += 1
 
-    def _wait_ms(self) -> int:
-        """Give how long a poll may wait: until the next commit is due, where there is one."""
+    def _wait_ms(self, consumer: Any) -> int:
+        """Return how long a poll may wait: until the next commit is due, where there is one."""
+        most = _POLL_MS if self._assigned is not None and is_member(consumer) else _JOINING_MS
         if not self._handled:
-            return _POLL_MS
-        return max(0, min(_POLL_MS, int(1000 * (self._due - time.monotonic()))))
+            return most
+        return max(0, min(most, int(1000 * (self._due - time.monotonic()))))
 
     def _commit(self, consumer: Any) -> None:
         """Commit what was handled; what cannot be committed now is tried again while its partition is ours."""

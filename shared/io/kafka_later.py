@@ -42,7 +42,12 @@ from shared.settings import Settings
 from shared.topics import DELAYS_MS, LATER, PARKED, UnreadableMessage
 
 GROUP: Final = "later"
-_POLL_MS: Final = 500
+_POLL_MS: Final = 2000
+"""How long an idle loop waits. What comes ends the wait, and so does a process that stops."""
+_SHORT_MS: Final = 500
+"""The same while it joins its group, or a message is due: it tells, or looks, only between two polls."""
+_FETCH_MS: Final = 1000
+"""Longest wait of a broker for the first message: by so much later a message that is due is read again."""
 _TOPICS: Final = {topic.name: topic for topic in LATER.values()}
 _DELAY_OF: Final[Mapping[str, int]] = {topic.name: DELAYS_MS[delay] for delay, topic in LATER.items()}
 _log = logs.get(__name__)
@@ -175,7 +180,7 @@ class LaterLoop:
                 max_poll_records=ALL_FETCHED,
                 session_timeout_ms=session_ms,
                 heartbeat_interval_ms=session_ms // 4,
-                fetch_max_wait_ms=_POLL_MS,
+                fetch_max_wait_ms=_FETCH_MS,
             )
         except KafkaError as error:
             raise KafkaFault(f"no Kafka at {self._settings.kafka_bootstrap}: {error!r}") from error
@@ -185,7 +190,7 @@ class LaterLoop:
     def _round(self, consumer: Any, stop: threading.Event) -> None:
         self._progress.member(GROUP, _TOPICS, joined=is_member(consumer))
         try:
-            found = poll(consumer, _POLL_MS)
+            found = poll(consumer, self._wait_ms(consumer))
             self._follow(consumer)
             for part, records in found.items():
                 self._take(consumer, part, records)
@@ -203,6 +208,13 @@ class LaterLoop:
             self._unpublished.begun(group=GROUP, detail=str(error))
             self._rewind(consumer)
             stop.wait(1.0)
+
+    def _wait_ms(self, consumer: Any) -> int:
+        """Return how long a poll may wait: until the next message is due."""
+        if not is_member(consumer):
+            return _SHORT_MS
+        due = min((head.due for head in self._heads.values()), default=float("inf"))
+        return int(max(_SHORT_MS, min(_POLL_MS, 1000 * (due - self._monotonic()))))
 
     def _follow(self, consumer: Any) -> None:
         """Forget partitions that went elsewhere, and wake those whose head is due or whose wait must be shown."""

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, RetriableError
@@ -12,17 +12,22 @@ from pydantic import BaseModel
 
 from shared.io.envelope import Received, Stored, read_headers
 from shared.io.kafka import WITHOUT_METRICS, KafkaFault, client_config, partition_of
-from shared.io.kafka_client import make_client
+from shared.io.kafka_client import make_client, poll
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings
 from shared.topics import Topic, UnreadableMessage
 
 M = TypeVar("M", bound=BaseModel)
+Decode: TypeAlias = Callable[[bytes, Mapping[str, str]], Any]
+Unreadable: TypeAlias = Callable[[Received, UnreadableMessage], None]
 
 AT_ONCE: Final = 1000
 """Most messages that are decoded at a time: a state is some ten kilobytes in memory."""
 _PATIENCE_S: Final = 30.0
 _TIMEOUT_MS: Final = 10_000
+_FETCH_MS: Final = 5_000
+"""Longest wait of a broker for the first message, so that an idle reader asks seldom. A message is sent at once all the
+same; the broker answers nothing else on this connection meanwhile."""
 
 
 class TopicReader(Generic[M]):
@@ -44,29 +49,15 @@ class TopicReader(Generic[M]):
         topic: Topic[M],
         *,
         start: Mapping[int, int] | None = None,
-        unreadable: Callable[[Received, UnreadableMessage], None] | None = None,
-        decode: Callable[[bytes, Mapping[str, str]], Any] | None = None,
+        unreadable: Unreadable | None = None,
+        decode: Decode | None = None,
         keys: Collection[str] | None = None,
     ) -> None:
         self._topic = topic
         self._decode_value = decode or topic.decode
         self._keys = None if keys is None else frozenset(keys)
         self._unreadable = unreadable
-        try:
-            self._consumer: Any = make_client(
-                KafkaConsumer,
-                **client_config(settings),
-                **WITHOUT_METRICS,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                allow_auto_create_topics=False,
-                max_poll_records=AT_ONCE,
-                request_timeout_ms=_TIMEOUT_MS,
-                bootstrap_timeout_ms=_TIMEOUT_MS,
-                fetch_max_wait_ms=500,
-            )
-        except KafkaError as error:
-            raise BusUnavailable(f"{topic.name} cannot be read: {error!r}") from error
+        self._consumer = _connected(settings, topic.name)
         try:
             self._parts = _partitions(self._consumer, topic.name)
             if self._keys is not None:
@@ -113,7 +104,7 @@ class TopicReader(Generic[M]):
     def poll(self, timeout_s: float) -> Sequence[Stored[M]]:
         """Give what was written since, waiting at most *timeout_s* for the first message."""
         try:
-            found = self._consumer.poll(timeout_ms=int(timeout_s * 1000))
+            found = poll(self._consumer, int(timeout_s * 1000))
         except KafkaError as error:
             raise BusUnavailable(f"{self._topic.name} cannot be read: {error!r}") from error
         stored: list[Stored[M]] = []
@@ -129,28 +120,9 @@ class TopicReader(Generic[M]):
         return self.positions[part.partition]
 
     def _decode(self, part: Any, record: Any) -> Stored[M] | None:
-        headers = read_headers(record.headers)
-        key = (record.key or b"").decode("utf-8", "replace")
-        if self._keys is not None and key not in self._keys:
+        if self._keys is not None and (record.key or b"").decode("utf-8", "replace") not in self._keys:
             return None
-        message: M | None = None
-        if record.value is not None:
-            try:
-                message = self._decode_value(record.value, headers)
-            except UnreadableMessage as error:
-                if self._unreadable is None:
-                    raise
-                self._unreadable(received(record), error)
-                return None
-        return Stored(
-            partition=part.partition,
-            offset=record.offset,
-            key=key,
-            message=message,
-            raw=record.value,
-            headers=headers,
-            at_ms=record.timestamp or 0,
-        )
+        return _stored(part, record, self._decode_value, self._unreadable)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -163,6 +135,93 @@ class TopicReader(Generic[M]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class TopicsReader:
+    """Reads on in several topics through one client, without a consumer group. For one thread.
+
+    Args:
+        settings: Where Kafka is.
+        starts: By topic, the offset of each partition from which on it is read.
+        unreadable: Told of each message that cannot be decoded.
+        decode: Reads the messages of some topics, where less is needed than the topic's own type.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        starts: Mapping[Topic[Any], Mapping[int, int]],
+        *,
+        unreadable: Unreadable,
+        decode: Mapping[Topic[Any], Decode],
+    ) -> None:
+        self._topics = {topic.name: topic for topic in starts}
+        self._decode = {topic.name: decode.get(topic, topic.decode) for topic in starts}
+        self._unreadable = unreadable
+        self.positions = {topic: dict(start) for topic, start in starts.items()}
+        self._consumer = _connected(settings, ", ".join(self._topics))
+        first = {TopicPartition(topic.name, part): at for topic, start in starts.items() for part, at in start.items()}
+        self._consumer.assign(list(first))
+        for part, offset in first.items():
+            self._consumer.seek(part, offset)
+
+    def poll(self, timeout_s: float) -> Mapping[Topic[Any], Sequence[Stored[Any]]]:
+        """Return what was written since, by topic, waiting at most *timeout_s* for the first message."""
+        try:
+            found = poll(self._consumer, int(timeout_s * 1000))
+        except KafkaError as error:
+            raise BusUnavailable(f"{', '.join(self._topics)} cannot be read: {error!r}") from error
+        read: dict[Topic[Any], list[Stored[Any]]] = {}
+        for part, records in found.items():
+            topic, decode = self._topics[part.topic], self._decode[part.topic]
+            stored = (_stored(part, record, decode, self._unreadable) for record in records)
+            read.setdefault(topic, []).extend(one for one in stored if one is not None)
+            self.positions[topic][part.partition] = records[-1].offset + 1
+        return read
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close(autocommit=False, timeout_ms=1000)
+
+
+def _connected(settings: Settings, what: str) -> Any:
+    try:
+        return make_client(
+            KafkaConsumer,
+            **client_config(settings),
+            **WITHOUT_METRICS,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            max_poll_records=AT_ONCE,
+            request_timeout_ms=_TIMEOUT_MS,
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+            fetch_max_wait_ms=_FETCH_MS,
+        )
+    except KafkaError as error:
+        raise BusUnavailable(f"{what} cannot be read: {error!r}") from error
+
+
+def _stored(part: Any, record: Any, decode: Decode, unreadable: Unreadable | None) -> Stored[Any] | None:
+    headers = read_headers(record.headers)
+    message = None
+    if record.value is not None:
+        try:
+            message = decode(record.value, headers)
+        except UnreadableMessage as error:
+            if unreadable is None:
+                raise
+            unreadable(received(record), error)
+            return None
+    return Stored(
+        partition=part.partition,
+        offset=record.offset,
+        key=(record.key or b"").decode("utf-8", "replace"),
+        message=message,
+        raw=record.value,
+        headers=headers,
+        at_ms=record.timestamp or 0,
+    )
 
 
 def read_to_end(

@@ -18,6 +18,7 @@ from shared.io.following import JobsFollower, SetupsFollower
 from shared.io.grants import Grants
 from shared.io.health import ProcessHealth, Progress, Watchdog
 from shared.io.kafka import KafkaFault
+from shared.io.kafka_client import end_polls
 from shared.io.kafka_producer import KafkaBus
 from shared.io.kafka_reader import KafkaOffsets
 from shared.io.ports import BusUnavailable
@@ -31,6 +32,7 @@ from shared.settings import Settings, SettingsError, load
 from shared.setups import Setups
 
 _AGAIN_S: Final = 1.0
+_LOOK_S: Final = 0.1
 _COLLECT_AFTER: Final = 300_000
 """Containers made since the last search for circles before the next one. A batch of messages is some hundred thousand
 containers in no circle; at Python's 700 the searches through them took two fifths of the matcher's time."""
@@ -146,7 +148,9 @@ class Service:
     def join(self, deadline: float) -> list[str]:
         """Wait for the threads until a moment of the monotonic clock, and name those that did not end."""
         for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+                end_polls()  # again and again: a thread may begin one just when it shall stop
+                thread.join(min(_LOOK_S, left))
         return [thread.name for thread in self._threads if thread.is_alive()]
 
 

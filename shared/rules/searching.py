@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -78,8 +78,22 @@ def folded(text: str) -> str:
     if text.isascii() and text.isprintable():
         return " ".join(text.lower().split())
     plain = unicodedata.normalize("NFKD", text).casefold()
-    seen = (sign if sign.isprintable() else " " for sign in plain if not unicodedata.combining(sign))
-    return " ".join("".join(seen).split())
+    return " ".join(plain.translate(_SEEN).split())
+
+
+class _Seen(dict[int, str | None]):
+    """What becomes of a sign: nothing of an accent, and a space of what nobody can see."""
+
+    def __missing__(self, code: int) -> str | None:
+        sign = chr(code)
+        seen = None if unicodedata.combining(sign) else sign if sign.isprintable() else " "
+        if len(self) < _KNOWN_SIGNS:
+            self[code] = seen
+        return seen
+
+
+_KNOWN_SIGNS: Final = 4096
+_SEEN: Final = _Seen()
 
 
 def words(text: str) -> list[str]:
@@ -135,9 +149,9 @@ def is_found(pair: Searched, text: str) -> bool:
     return bool(asked) and all(any(word.startswith(one) for word in known) for one in asked)
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(value: object) -> Sequence[str]:
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts(one)
+        return (value,)
+    if isinstance(value, list | tuple):
+        return [text for one in value for text in _texts(one)]
+    return ()

@@ -1,11 +1,13 @@
 """While no broker answers, nothing stays open. The collector is switched off here, as it nearly is in a service.
 
-Each attempt is made to a port that refuses, or to a server whose handshake fails.
+Each attempt is made to a port that refuses, or to a server whose handshake fails. Where one answers, polls are ended.
 """
 
+import dataclasses
 import gc
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -17,9 +19,13 @@ from kafka.errors import KafkaError
 
 from shared import topics
 from shared.io.kafka import client_config
-from shared.io.kafka_client import make_client
-from shared.io.kafka_reader import KafkaOffsets, TopicReader
-from shared.io.ports import BusUnavailable
+from shared.io.kafka_client import end_polls, make_client
+from shared.io.kafka_producer import KafkaBus
+from shared.io.kafka_reader import KafkaOffsets, TopicReader, TopicsReader
+from shared.io.kafka_topics import create_topics
+from shared.io.ports import BusUnavailable, Outbound, run_blocking
+from shared.messages import Notice
+from shared.metrics import Metrics
 from shared.settings import Settings, load
 
 WAIT_MS = 300
@@ -85,3 +91,37 @@ def test_readers_that_cannot_read_leave_nothing(refusing: Settings, monkeypatch:
     offsets = KafkaOffsets(refusing)
     assert _left_open(lambda: TopicReader(refusing, topics.SETUPS)) == (0, 0)
     assert _left_open(lambda: offsets.end_offsets(topics.SETUPS.name)) == (0, 0)
+
+
+@pytest.mark.server
+def test_polls_are_ended_before_their_time_and_the_readers_read_on(kafka: Any) -> None:
+    """A process that stops does not wait for what may not come for long; nothing is lost to who goes on."""
+    suffix = uuid.uuid4().hex[:8]
+    settings = load(kafka_bootstrap=kafka.bootstrap, kafka_replication=1, kafka_partitions=2)
+    one, two = (dataclasses.replace(topics.NOTICES, name=f"{name}-{suffix}") for name in ("one", "two"))
+    create_topics(settings, (one, two))
+    bus, ends = KafkaBus(settings, metrics=Metrics()), {0: 0, 1: 0}
+    reader = TopicsReader(settings, {one: ends, two: ends}, unreadable=_never, decode={})
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(reader.poll(60)))
+    thread.start()
+    try:
+        for _ in range(50):
+            thread.join(0.1)
+            end_polls()
+        assert (thread.is_alive(), found) == (False, [{}])
+        notice = Notice(connection="hub", object="contact", id="1")
+        run_blocking(bus.publish([Outbound(topic=topic, key="1", message=notice) for topic in (one, two)]))
+        read: dict[Any, list[Any]] = {}
+        while len(read) < 2:
+            for topic, rows in reader.poll(10).items():
+                read.setdefault(topic, []).extend(row.message for row in rows)
+        assert read == {one: [notice], two: [notice]}
+        assert all(sum(reader.positions[topic].values()) == 1 for topic in (one, two))
+    finally:
+        reader.close()
+        bus.close()
+
+
+def _never(_item: object, error: Exception) -> None:
+    raise error

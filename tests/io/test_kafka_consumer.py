@@ -17,6 +17,7 @@ from shared.io.clock import SystemClock
 from shared.io.envelope import Raw
 from shared.io.health import Progress
 from shared.io.kafka import KafkaFault
+from shared.io.kafka_client import end_polls
 from shared.io.kafka_consumer import Subscription, SupervisedConsumer
 from shared.io.kafka_later import LaterLoop
 from shared.io.kafka_producer import KafkaBus
@@ -96,6 +97,7 @@ class World:
         for _, stop in self.threads:
             stop.set()
         for thread, _ in self.threads:
+            end_polls()
             thread.join(timeout=15)
             assert not thread.is_alive()
         self.threads.clear()
@@ -173,7 +175,7 @@ def test_what_small_batches_handled_is_committed_together(world: World) -> None:
             return len(world.handled)
 
         _until(lambda: handled() == 50)
-        assert loop._wait_ms() <= 200
+        assert loop._wait_ms(consumer) <= 200
         _until(lambda: handled() == 50 and world.committed() == 50, timeout_s=2)
         assert len(commits) <= 25
         assert loop._wait_ms() == 500, "with nothing to commit it waits for messages alone"

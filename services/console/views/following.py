@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
 from typing import Any, Final
 
 from services.console.views import glance
@@ -10,7 +11,7 @@ from services.console.views.projection import FOLLOWED, Views
 from shared import logs, topics
 from shared.io.clock import SystemClock
 from shared.io.envelope import Received, Stored
-from shared.io.kafka_reader import AT_ONCE, TopicReader
+from shared.io.kafka_reader import AT_ONCE, Decode, TopicReader, TopicsReader
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings
 from shared.topics import Kept, Topic, UnreadableMessage
@@ -18,8 +19,12 @@ from shared.topics import Kept, Topic, UnreadableMessage
 _PAUSE_S: Final = 1.0
 _FORGET_S: Final = 3600.0
 """Between two looks for steps of the history that are too old."""
-_GATHER_S: Final = 0.1
+_POLL_S: Final = 5.0
+"""Between two looks while nothing comes. What comes ends the wait, and so does a process that stops."""
+_GATHER_S: Final = 0.25
 """Between two looks at a busy journal: many messages in one transaction cost far less than one in each."""
+_DECODE: Final[Mapping[Topic[Any], Decode]] = {topics.PAIR_STATE: glance.read}
+"""How topics are read of which less is needed than all that a message says."""
 _log = logs.get(__name__)
 
 
@@ -36,23 +41,21 @@ class Follower:
         self._settings = settings
         self._views = views
         self._kept = kept
-        self._readers: dict[str, TopicReader[Any]] = {}
+        self._reader: TopicsReader | None = None
+        """Reads on in all topics, once each was read to its end."""
         self._trouble = logs.Trouble(_log, "views_not_followed")
         self.caught_up = threading.Event()
-        self.moved = time.monotonic()
         self._forget_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Follow until *stop* is set; a broker that is away is waited for."""
         while not stop.is_set():
             try:
-                for topic in FOLLOWED:
-                    self._follow(topic)
+                number = self._follow(self._reader or self._begin())
                 self._forget()
-                self.caught_up.set()
                 self._trouble.over()
-                self.moved = time.monotonic()
-                stop.wait(_GATHER_S)
+                if number < AT_ONCE:
+                    stop.wait(_GATHER_S)
             except BusUnavailable as error:
                 self._trouble.begun(detail=str(error))
                 self._close()
@@ -60,17 +63,33 @@ class Follower:
         self._close()
         self._views.close()
 
-    def _follow(self, topic: Topic[Any]) -> None:
-        reader = self._readers.get(topic.name)
-        if reader is None:
-            self._catch_up(topic, self._open(topic))
-            return
-        found = reader.poll(0.2 if topic is topics.PAIR_STATE else 0.02)
-        if found:
-            self._views.take(topic.name, found, reader.positions)
+    def _begin(self) -> TopicsReader:
+        """Read all topics to their ends, and return what reads on in them."""
+        with ExitStack() as opened:
+            readers = {topic: opened.enter_context(self._one(topic)) for topic in FOLLOWED}
+            shorter = [topic.name for topic, reader in readers.items() if self._is_shorter(topic, reader)]
+            if shorter:
+                _log.warning("journal_is_shorter", topics=shorter, detail="the views are built again")
+                self._views.clear()
+                readers = {topic: opened.enter_context(self._one(topic)) for topic in FOLLOWED}
+            starts = {topic: self._catch_up(topic, reader) for topic, reader in readers.items()}
+        self._reader = TopicsReader(self._settings, starts, unreadable=_unreadable, decode=_DECODE)
+        self.caught_up.set()
+        return self._reader
 
-    def _catch_up(self, topic: Topic[Any], reader: TopicReader[Any]) -> None:
-        """Read a topic to its end; where there is no pair yet, what makes lists quick is made after all are read."""
+    def _follow(self, reader: TopicsReader) -> int:
+        """Take what has come, and return how many messages that were."""
+        found = reader.poll(_POLL_S)
+        for topic in FOLLOWED:
+            if found.get(topic):
+                self._views.take(topic.name, found[topic], reader.positions[topic])
+        return sum(map(len, found.values()))
+
+    def _catch_up(self, topic: Topic[Any], reader: TopicReader[Any]) -> Mapping[int, int]:
+        """Read a topic to its end, and return where it goes on.
+
+        Where there is no pair yet, what makes lists quick is made after all are read.
+        """
         if topic is topics.PAIR_STATE:
             self._views.begin_build()
         begun = sum(reader.positions.values())
@@ -85,6 +104,7 @@ class Follower:
         self._views.take(topic.name, batch, reader.positions)
         if topic is topics.PAIR_STATE:
             self._views.end_build()
+        return reader.positions
 
     def _forget(self) -> None:
         """Forget now and then what the history forgets as well."""
@@ -100,27 +120,21 @@ class Follower:
         self._views.forget_activity_before(now_ms - kept.activity_days * topics.DAY_MS)
         self._views.forget_hours_before(now_ms - kept.health_days * topics.DAY_MS)
 
-    def _open(self, topic: Topic[Any]) -> TopicReader[Any]:
+    def _one(self, topic: Topic[Any]) -> TopicReader[Any]:
         start = self._views.positions(topic.name)
-        reader = self._reader(topic, start)
-        ends = reader.ends()
-        if any(offset > ends.get(part, 0) for part, offset in start.items()):
-            _log.warning("journal_is_shorter", topic=topic.name, detail="the views are built again")
-            reader.close()
-            self._close()
-            self._views.clear()
-            reader = self._reader(topic, {})
-        self._readers[topic.name] = reader
-        return reader
+        return TopicReader(
+            self._settings, topic, start=start, unreadable=_unreadable, decode=_DECODE.get(topic, topic.decode)
+        )
 
-    def _reader(self, topic: Topic[Any], start: Mapping[int, int]) -> TopicReader[Any]:
-        decode = glance.read if topic is topics.PAIR_STATE else None
-        return TopicReader(self._settings, topic, start=start, unreadable=_unreadable, decode=decode)
+    def _is_shorter(self, topic: Topic[Any], reader: TopicReader[Any]) -> bool:
+        """Check whether a topic ends before the place up to which the views have read it."""
+        ends = reader.ends()
+        return any(offset > ends.get(part, 0) for part, offset in self._views.positions(topic.name).items())
 
     def _close(self) -> None:
-        for reader in self._readers.values():
-            reader.close()
-        self._readers.clear()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
 
 def states_from(settings: Settings, start: Mapping[int, int]) -> Generator[Stored[Any], None, None]:

@@ -13,7 +13,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from services.console.views.glance import STATUSES, Listed, ends_of
 from services.console.views.hours import count_delays
@@ -59,6 +59,12 @@ JOIN told ON told.id = pairs.id JOIN words ON words.id = pairs.id
 """
 
 
+_Place: TypeAlias = tuple[int, int, int]
+"""Sync, status and reason, by which rows are counted."""
+_Searched: TypeAlias = tuple[int, str, _Place]
+"""What the index of words holds of a row: its number, its words and its place."""
+
+
 class _Old(NamedTuple):
     """A row as it stands."""
 
@@ -71,7 +77,7 @@ class _Old(NamedTuple):
     words: str
 
     @property
-    def place(self) -> tuple[int, int, int]:
+    def place(self) -> _Place:
         """Return where it is counted."""
         return self.sync, self.status, self.reason
 
@@ -195,7 +201,7 @@ def take(database: sqlite3.Connection, batch: Sequence[Stored[Any]]) -> None:
         told.append(pair)
         settled[pair.sync] = max(settled.get(pair.sync, 0), pair.synced_ms)
     old = _standing(database, [*newest, *removed])
-    counted: Counter[tuple[int, int, int]] = Counter()
+    counted: Counter[_Place] = Counter()
     if removed:
         for table in ("steps", "awaited"):
             database.executemany(f"DELETE FROM {table} WHERE pair = ?", [(pair,) for pair in removed])  # noqa: S608 - one of two tables
@@ -218,19 +224,15 @@ def _standing(database: sqlite3.Connection, pairs: Sequence[str]) -> dict[str, _
     return {row[0]: _Old(*row[1:]) for row in rows}
 
 
-def _remove(database: sqlite3.Connection, gone: Sequence[_Old], counted: Counter[tuple[int, int, int]]) -> None:
+def _remove(database: sqlite3.Connection, gone: Sequence[_Old], counted: Counter[_Place]) -> None:
     if not is_loading(database):
-        database.executemany(_FORGET, [(row.id, _indexed(row.words, row.place)) for row in gone if row.words])
+        _index(database, [(row.id, row.words, row.place) for row in gone], [])
     for table in ("pairs", "told", "words"):
         database.executemany(f"DELETE FROM {table} WHERE id = ?", [(row.id,) for row in gone])  # noqa: S608 - one of three tables
     counted.subtract(Counter(row.place for row in gone))
 
 
-_FORGET: Final = "INSERT INTO found (found, rowid, words) VALUES ('delete', ?, ?)"
-_FIND: Final = "INSERT INTO found (rowid, words) VALUES (?, ?)"
-
-
-def _indexed(words: str, place: tuple[int, int, int]) -> str:
+def _indexed(words: str, place: _Place) -> str:
     """Return what the index of words holds of a row: words with a `_` stand for sync, status and reason."""
     sync, status, reason = place
     return f"{words} _s{sync} _t{status} _r{reason}"
@@ -264,7 +266,7 @@ def _put(
     database: sqlite3.Connection,
     newest: Mapping[str, tuple[Listed, bytes]],
     old: Mapping[str, _Old],
-    counted: Counter[tuple[int, int, int]],
+    counted: Counter[_Place],
 ) -> None:
     """Write the newest states: new rows, and of rows that stand only what differs."""
     numbers = _numbered(database, {name for pair, _ in newest.values() for name in (pair.sync, pair.reason)})
@@ -291,9 +293,24 @@ def _put(
     counted.update(Counter(row[:3] for _, row in moved))
     counted.subtract(Counter(before.place for before, _ in moved))
     if not is_loading(database):
-        many(_FORGET, [(before.id, _indexed(before.words, before.place)) for before, _ in renamed if before.words])
-        searched = [(at, row) for at, _, row in added] + [(before.id, row) for before, row in renamed]
-        many(_FIND, [(at, _indexed(row.words, row[:3])) for at, row in searched if row.words])
+        gone = [(before.id, before.words, before.place) for before, _ in renamed]
+        come = [(before.id, row.words, row[:3]) for before, row in renamed]
+        _index(database, gone, [*come, *((at, row.words, row[:3]) for at, _, row in added)])
+
+
+def _index(database: sqlite3.Connection, gone: Sequence[_Searched], come: Sequence[_Searched]) -> None:
+    """Take rows out of the index of words, and put others into it.
+
+    In the order of their numbers: whenever one comes that lies before the last, the index writes to the file all that
+    it has gathered, which costs more than all the rest.
+    """
+    changes = sorted(
+        [*((at, 0, words, place) for at, words, place in gone), *((at, 1, words, place) for at, words, place in come)]
+    )
+    database.executemany(
+        "INSERT INTO found (found, rowid, words) VALUES (?, ?, ?)",
+        [(None if is_new else "delete", at, _indexed(words, place)) for at, is_new, words, place in changes if words],
+    )
 
 
 def _numbered(database: sqlite3.Connection, names: set[str]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -21,23 +21,53 @@ from shared.topics import Kept
 from tests.services.console.window import Window, linked
 
 
+class Reader(MemoryReader[Any]):
+    """Reads a topic of a window's broker; notes how far the views were while pairs were read."""
+
+    def __init__(self, window: Window, noted: list[Building | None], topic: Any, **more: Any) -> None:
+        self._window, self._noted, self._name = window, noted, topic.name
+        super().__init__(window.desk.broker, topic, **more)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def read_to_end(self) -> Iterator[Stored[Any]]:
+        for stored in super().read_to_end():
+            if self._name == topics.PAIR_STATE.name:
+                self._noted.append(self._window.views.building)
+            yield stored
+
+
+class Readers:
+    """Reads on in several topics of a window's broker."""
+
+    def __init__(self, window: Window, starts: Any, *, unreadable: Any, decode: Any) -> None:
+        more = {"unreadable": unreadable}
+        self._readers = {
+            topic: MemoryReader(window.desk.broker, topic, start=start, decode=decode.get(topic), **more)
+            for topic, start in starts.items()
+        }
+
+    @property
+    def positions(self) -> dict[Any, dict[int, int]]:
+        return {topic: reader.positions for topic, reader in self._readers.items()}
+
+    def poll(self, _timeout_s: float) -> dict[Any, Any]:
+        return {topic: reader.poll(0) for topic, reader in self._readers.items()}
+
+    def close(self) -> None:
+        """Do nothing: no connection is open."""
+
+
 @pytest.fixture(name="read")
 def _read(window: Window, monkeypatch: pytest.MonkeyPatch) -> list[Building | None]:
     """Have topics read from the broker in memory; tells how far the views were while pairs were read."""
     noted: list[Building | None] = []
-
-    class Reader(MemoryReader[Any]):
-        def __init__(self, _settings: Settings, topic: Any, **more: Any) -> None:
-            self._name = topic.name
-            super().__init__(window.desk.broker, topic, **more)
-
-        def read_to_end(self) -> Iterator[Stored[Any]]:
-            for stored in super().read_to_end():
-                if self._name == topics.PAIR_STATE.name:
-                    noted.append(window.views.building)
-                yield stored
-
-    monkeypatch.setattr(following, "TopicReader", Reader)
+    monkeypatch.setattr(following, "TopicReader", lambda _settings, topic, **more: Reader(window, noted, topic, **more))
+    monkeypatch.setattr(following, "TopicsReader", lambda _settings, starts, **more: Readers(window, starts, **more))
     monkeypatch.setattr(following, "AT_ONCE", 10)
     return noted
 

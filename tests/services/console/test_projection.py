@@ -135,6 +135,19 @@ def test_the_counts_are_all_the_rows_that_there_are(tmp_path_factory: pytest.Tem
     views.close()
 
 
+def test_the_index_of_words_is_written_once_for_a_batch(views: Views) -> None:
+    """States come in no order; the index would be written anew with each that comes before the last."""
+    names = [f"{number:03d}" for number in range(300)]
+    take(views, *(pair(name, "pending", label=f"Person {name}", reason="queued") for name in names))
+    with views._transaction() as database:
+        before = database.total_changes
+    take(views, *(pair(name, rev=2, label=f"Person {name}") for name in reversed(names)))
+    with views._transaction() as database:
+        assert database.total_changes - before < 8 * len(names)
+    for text, number in (("person", 300), ("pers 0", 100), ("person 123", 1), ("queued", 0)):
+        assert len(views.listed(Listing(text=text, limit=500)).rows) == number
+
+
 def test_a_tombstone_forgets_a_pair_and_its_history(views: Views) -> None:
     """A sync that was removed leaves nothing."""
     take(views, pair("a"))
