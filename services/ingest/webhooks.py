@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
-from starlette.requests import ClientDisconnect
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from services.ingest.notices import addressed, as_notice
 from services.ingest.noting import Noting
@@ -160,11 +161,10 @@ class Webhooks:
         return list(found.values())
 
 
-def make_app(webhooks: Webhooks, apps: Mapping[str, App]) -> FastAPI:
+def make_app(webhooks: Webhooks, apps: Mapping[str, App]) -> Starlette:
     """Make the web application: one path for each app that sends webhooks."""
-    web = FastAPI(title="Syncline ingest", docs_url=None, redoc_url=None, openapi_url=None)
 
-    def route(name: str, path: str) -> None:
+    def routes(name: str, path: str) -> tuple[Route, Route]:
         async def receive(request: Request) -> Response:
             try:
                 body = await _body(request)
@@ -178,18 +178,16 @@ def make_app(webhooks: Webhooks, apps: Mapping[str, App]) -> FastAPI:
             again = {"Retry-After": "1"} if status == 503 else {}
             return JSONResponse({"detail": sentence}, status_code=status, headers=again)
 
-        def prove(check: str = "") -> Response:
+        def prove(request: Request) -> Response:
+            check = request.query_params.get("check", "")
             if not _NONCE.fullmatch(check):
                 return JSONResponse({"detail": "webhooks are taken here, by POST"}, status_code=405)
             return JSONResponse({ASKED: webhooks.proof(check)})
 
-        web.add_api_route(path, receive, methods=["POST"])
-        web.add_api_route(path, prove, methods=["GET"])
+        return Route(path, receive, methods=["POST"]), Route(path, prove, methods=["GET"])
 
-    for name, app in apps.items():
-        if app.webhook is not None:
-            route(name, app.webhook.path)
-    return web
+    hooks = {name: app.webhook.path for name, app in apps.items() if app.webhook is not None}
+    return Starlette(routes=[route for name, path in hooks.items() for route in routes(name, path)])
 
 
 async def _body(request: Request) -> bytes:
