@@ -5,6 +5,7 @@ one term the first in the log counts, and progress under an older term counts fo
 dead can tell whatever it wants, and stops as soon as it reads that another one has claimed its job.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -19,6 +20,8 @@ PARTS: Final = ("job", "progress", *ORDERS)
 """Kinds of documents of one job; each is the beginning of its key."""
 ENDS: Final = ("done", "failed", "cancelled")
 """Phases of a job that has ended."""
+JOB_TRACES: Final = "00000000"
+"""The beginning of the traces of jobs."""
 State: TypeAlias = Literal["unconfirmed", "waiting", "running", "paused", "cancelling", "done", "failed", "cancelled"]
 
 
@@ -62,6 +65,14 @@ class JobRow:
         if self.state == "unconfirmed":
             return self.progress is None or self.progress.pairs is None
         return self.state in ("waiting", "running", "cancelling")
+
+
+def trace_of(job: str) -> str:
+    """Return the trace that all messages of a job belong to, and all that follows from them.
+
+    Other traces are drawn at random, and one in four billion begins as those of jobs do.
+    """
+    return JOB_TRACES + hashlib.sha256(job.encode()).hexdigest()[: 32 - len(JOB_TRACES)]
 
 
 class Jobs:

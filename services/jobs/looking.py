@@ -90,7 +90,7 @@ def _touch(
     work: Work, sync: str, names: Sequence[str], reason: Touch, *, origin: Literal["live", "snapshot"] = "live"
 ) -> None:
     touches = [PairEvent(sync=sync, pair=pair, kind="touch", reason=reason, origin=origin) for pair in names]
-    work.publish([Outbound(topic=topics.PAIRS, key=touch.pair, message=touch) for touch in touches])
+    work.publish([Outbound(topic=topics.PAIRS, key=touch.pair, message=touch, trace=work.trace) for touch in touches])
 
 
 def _chosen(work: Work, sync: str, names: Sequence[str], judge: Callable[[Pair], bool]) -> Sequence[str]:

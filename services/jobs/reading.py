@@ -38,7 +38,8 @@ def notice_of(work: Work, sync: Sync, side: Side, record: str, kind: HintKind) -
     notice = Notice(
         connection=end.connection, object=end.object, id=record, kind=kind, accepted_ms=work.parts.clock.now_ms()
     )
-    return Outbound(topic=topics.NOTICES, key=record_key(end.connection, end.object, record), message=notice)
+    key = record_key(end.connection, end.object, record)
+    return Outbound(topic=topics.NOTICES, key=key, message=notice, trace=work.trace)
 
 
 def _prepare(work: Work, sync: Sync) -> None:
@@ -80,6 +81,7 @@ def _read(work: Work, sync: Sync, side: Side, *, remember: bool) -> None:
                     message=RecordSeen(
                         report=within_limit(report), origin="snapshot", without=without, accepted_ms=now_ms
                     ),
+                    trace=work.trace,
                 )
                 for report in page.reports
             ]

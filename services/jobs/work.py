@@ -13,7 +13,7 @@ from shared.io.health import Offsets
 from shared.io.links import Slots
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, Outbound, run_blocking
 from shared.io.store import BUCKETS, Store
-from shared.jobs import JobRow, Jobs
+from shared.jobs import JobRow, Jobs, trace_of
 from shared.messages import JobDoc, JobPhase, JobProgress
 from shared.setups import Setups
 
@@ -74,6 +74,8 @@ class Work:
     def __init__(self, parts: Parts, row: JobRow, progress: JobProgress, stop: threading.Event, *, runner: str) -> None:
         self.parts = parts
         self.job: Job = row.job
+        self.trace = trace_of(row.job.id)
+        """What its messages are known by, and all that follows from them."""
         term = row.progress.term + 1 if row.progress is not None else 1
         self.progress = progress.model_copy(update={"term": term, "runner": runner})
         self.listed: Listed = {"L": set(), "R": set()}

@@ -135,7 +135,7 @@ def wrap(message: Outbound, *, setups: int, bits: RandomBits) -> Raw:
         headers = {
             SCHEMA: str(topic.version_of(message.message)),
             SETUPS: str(setups),
-            TRACE: child_trace(message.cause, f"{bits.getrandbits(64):016x}", bits),
+            TRACE: child_trace(message.cause, f"{bits.getrandbits(64):016x}", bits, message.trace),
         }
     value = message.raw
     if value is None and message.message is not None:
@@ -143,11 +143,11 @@ def wrap(message: Outbound, *, setups: int, bits: RandomBits) -> Raw:
     return Raw(topic=topic.name, key=message.key, value=value, headers=headers)
 
 
-def child_trace(cause: Inbound[Any] | None, span: str, bits: RandomBits) -> str:
-    """Go on with the trace of *cause* in a new span; begin a trace where there is none."""
+def child_trace(cause: Inbound[Any] | None, span: str, bits: RandomBits, trace: str = "") -> str:
+    """Go on with the trace of *cause* in a new span; begin a trace, or the one that is named, where there is none."""
     match = _TRACEPARENT.fullmatch(cause.headers.get(TRACE, "")) if cause else None
     if match is None:
-        return f"00-{bits.getrandbits(128):032x}-{span}-01"
+        return f"00-{trace or f'{bits.getrandbits(128):032x}'}-{span}-01"
     return f"00-{match[1]}-{span}-{match[2]}"
 
 

@@ -45,6 +45,8 @@ class Outbound:
     """The message as its topic spells it, where that was done already."""
     headers: Mapping[str, str] | None = None
     """Those that it had, where a message goes out once more."""
+    trace: str = ""
+    """The trace that it belongs to, where it follows from no message; a new one when empty."""
 
 
 class Bus(Protocol):

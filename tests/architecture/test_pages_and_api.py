@@ -190,7 +190,8 @@ NOT_SHOWN: Final = {
 TOLD_BESIDES: Final = {
     "openapi.json": "of the API", "events": "pages look again by themselves",
     "error-categories": "each page that names one shows it", "exports/{name}": "a row of the page of files",
-    "records/{name}": "a row of the list", "records/{name}/history": "on the page of the record",
+    "jobs/{name}/rows": "on the page of the job", "records/{name}": "a row of the list",
+    "records/{name}/history": "on the page of the record",
     "connections": "on the page of each app", "connections/{name}/changes": "on the page of feeds",
     "users/{name}": "a row of the page of users", "tokens/{name}": "a row of the page of tokens",
     "account/preferences": "the list of records is as they say",

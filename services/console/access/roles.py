@@ -131,6 +131,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "POST /api/v1/parked/{name}/drop": "operator",
     "GET /api/v1/jobs": "viewer",
     "GET /api/v1/jobs/{name}": "viewer",
+    "GET /api/v1/jobs/{name}/rows": "viewer",
     "POST /api/v1/jobs": "operator",
     "POST /api/v1/jobs/{name}/{what}": "operator",
     "GET /api/v1/audit": "viewer",

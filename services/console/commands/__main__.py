@@ -160,7 +160,7 @@ def _delete(service: "Service", given: argparse.Namespace) -> int:
 def _jobs(service: "Service", given: argparse.Namespace) -> int:
     from services.console.commands import jobs  # noqa: PLC0415
 
-    return jobs.run(service, given.what, given.name, as_json=given.json)
+    return jobs.run(service, given.what, given.name, status=given.status, as_json=given.json)
 
 
 def _people(service: "Service", given: argparse.Namespace) -> int:

@@ -1,23 +1,41 @@
-"""Lists jobs, and has them confirmed, paused, resumed or cancelled, from a terminal."""
+"""Lists jobs, shows what they led to, and has them confirmed, paused, resumed or cancelled, from a terminal."""
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias, get_args
+from urllib.parse import quote
 
+from services.console.commands.calling import Calls, NoAnswerError
 from services.console.commands.lines import job_line
-from services.console.use.jobs import Order, job_row, order
+from services.console.use.jobs import Order, find, job_row, order
 from services.console.use.problems import Problem
 from shared.io.ports import BusUnavailable
 from shared.io.service import Service
 
+What: TypeAlias = Literal["list", "show", "rows", "confirm", "pause", "resume", "cancel"]
 
-def run(service: Service, what: Order | None, name: str, *, as_json: bool = False) -> int:
-    """List all jobs, or give an order to one; returns the exit code: 0 done, 1 refused."""
+
+def run(service: Service, what: What, name: str, *, status: str = "", as_json: bool = False) -> int:
+    """List all jobs, show one, or give an order to one; returns the exit code: 0 done, 1 refused.
+
+    Args:
+        service: Where the jobs are.
+        what: What to do; `rows` shows what a job led to, record by record, which the console knows.
+        name: The job; not for a list.
+        status: Of `rows`: records that stand so now.
+        as_json: Print for programs.
+    """
+    known = next((one for one in get_args(Order) if one == what), None)
     try:
+        if what == "rows":
+            path = f"jobs/{quote(name, safe='')}/rows"
+            return _print_rows(Calls(service.settings).every(path, "rows", status=status), as_json=as_json)
         service.read_jobs()
         rows = service.jobs.rows()
-        if what is not None:
-            rows = [order(service, service.jobs, name, what)]
-    except (Problem, BusUnavailable) as error:
+        if what != "list":
+            rows = [find(service.jobs, name) if known is None else order(service, service.jobs, name, known)]
+    except (Problem, BusUnavailable, NoAnswerError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     shown = [job_row(row) for row in rows]
@@ -28,3 +46,23 @@ def run(service: Service, what: Order | None, name: str, *, as_json: bool = Fals
     if not rows:
         sys.stdout.write("there are no jobs\n")
     return 0
+
+
+def _print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> int:
+    """Print rows as they come: there may be very many."""
+    number = 0
+    for number, row in enumerate(rows, 1):
+        text = json.dumps(row, ensure_ascii=False) if as_json else _row_line(row)
+        sys.stdout.write(f"{('[' if number == 1 else ',') * as_json}{text}\n")
+    if as_json:
+        sys.stdout.write("]\n" if number else "[]\n")
+    elif not number:
+        sys.stdout.write("nothing was decided about a record because of this job\n")
+    return 0
+
+
+def _row_line(row: Mapping[str, Any]) -> str:
+    ends = " and ".join(end for end in (row["left"], row["right"]) if end)
+    name = f"{row['label']} ({ends})" if row["label"] else ends
+    why = f" ({row['reason']})" if row["reason"] and row["status"] != "in_sync" else ""
+    return "  ".join((name, f"{row['status'].replace('_', ' ')}{why}", " ".join(row["decisions"])))

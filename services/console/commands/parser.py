@@ -175,9 +175,12 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = found.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     _add_setup(commands)
-    jobs = commands.add_parser("jobs", help="list jobs, or confirm, pause, resume or cancel one")
-    jobs.add_argument("what", nargs="?", choices=("confirm", "pause", "resume", "cancel"), help="(default: list all)")
+    jobs = commands.add_parser("jobs", help="list jobs, or show, confirm, pause, resume or cancel one")
+    jobs_take = ("list", "show", "rows", "confirm", "pause", "resume", "cancel")
+    jobs.add_argument("what", nargs="?", choices=jobs_take, default="list", help="(default: list)")
     jobs.add_argument("name", nargs="?", default="", help="the job's id")
+    jobs.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
+                      help="rows: records that stand so now")  # fmt: skip
     add_json(jobs)
     _add_resync(commands)
     parked = commands.add_parser("parked", help="list messages that nobody could handle, and replay or drop them")

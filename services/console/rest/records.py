@@ -41,12 +41,14 @@ def _filter(
     )  # fmt: skip
 
 
+def shown(api: Installation, pair: Pair) -> dict[str, Any]:
+    """Return a pair as a row of a list."""
+    row = api.row(pair)
+    return {**row, "parked": named(row["parked"]) if row["parked"] else None}
+
+
 def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]) -> None:  # noqa: C901 - a list of routes, each a line or two
     """Add the routes below /records, and that of explanations."""
-
-    def shown(pair: Pair) -> dict[str, Any]:
-        row = api.row(pair)
-        return {**row, "parked": named(row["parked"]) if row["parked"] else None}
 
     @router.get(
         "/records",
@@ -61,7 +63,7 @@ def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]
         limit: Limit = 50,
     ) -> dict[str, Any]:
         page = page_of(api, wanted, cursor, limit, sort)
-        rows = [shown(pair) for pair in api.views.states([row.pair for row in page.rows])]
+        rows = [shown(api, pair) for pair in api.views.states([row.pair for row in page.rows])]
         total = asdict(page.total) if page.total else None
         return {"records": rows, "total": total, "next": page.next or None}
 
@@ -80,7 +82,7 @@ def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]
 
     @router.get("/records/{name}", tags=["records"], summary="One record", response_model=RecordRow)
     def get_record(name: RecordId) -> dict[str, Any]:
-        return shown(api.find(name))
+        return shown(api, api.find(name))
 
     @router.get(
         "/records/{name}/explanation", tags=["records"], summary="Why a record is as it is", response_model=Explanation
@@ -96,7 +98,7 @@ def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]
         response_model=RecordRow,
     )
     def resync_record(name: RecordId) -> dict[str, Any]:
-        return shown(api.resync(name))
+        return shown(api, api.resync(name))
 
     @router.get(
         "/records/{name}/history",

@@ -6,10 +6,14 @@ from fastapi import APIRouter, Path, Query
 
 from services.console.rest.describing import may
 from services.console.rest.pages import after_of, page, page_of_topic
+from services.console.rest.records import shown
 from services.console.rest.shapes.common import Cursor, IdempotencyKey, JobId, Limit
+from services.console.rest.shapes.records import JobRecordList
 from services.console.rest.shapes.standing import ActivityList, Categories, Health, JobList, JobRow, Series
 from services.console.use.installation import Installation, JobRequest
+from services.console.use.job_records import records_of
 from services.console.use.jobs import Order
+from services.console.use.records import Status
 from services.console.use.series import Range, series
 from services.console.views.activities import ActivityFilter
 from shared.rules.errors import ERRORS
@@ -46,6 +50,21 @@ def add_standing(router: APIRouter, api: Installation) -> None:
     @router.get("/jobs/{name}", tags=["jobs"], summary="One job", response_model=JobRow)
     def get_job(name: JobId) -> dict[str, Any]:
         return api.job(name)
+
+    @router.get(
+        "/jobs/{name}/rows",
+        tags=["jobs"],
+        summary="What a job led to, record by record",
+        response_model=JobRecordList,
+    )
+    def list_job_rows(
+        name: JobId,
+        status: Annotated[Status, Query(description="Records that stand so now.")] = "",
+        cursor: Cursor = "",
+        limit: Limit = 50,
+    ) -> dict[str, Any]:
+        found = records_of(api, name, status, cursor, limit)
+        return {"rows": [{**shown(api, row.pair), **row.row()} for row in found.rows], "next": found.next or None}
 
     @router.post(
         "/jobs",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from services.console.views import activities, hours, lists, parking, rows
+from services.console.views import activities, hours, job_steps, lists, parking, rows
 from services.console.views.activities import ActivityFilter
 from services.console.views.lists import Found, Listing, PairRow
 from services.console.views.parking import ParkedFilter
@@ -28,7 +28,7 @@ from shared.io.envelope import Stored
 from shared.messages import Cursor
 from shared.topics import Topic
 
-FORM: Final = 101 * pairs.FORM + 10
+FORM: Final = 101 * pairs.FORM + 11
 """Raised when the tables change: views of another form are built again, and so are those of other forms of states,
 among which an older console left out what it could not read."""
 _WRITE_CACHE_KIB: Final = 16_384
@@ -48,6 +48,7 @@ _log = logs.get(__name__)
 _TABLES: Final = (
     """CREATE TABLE steps (pair TEXT NOT NULL, rev INTEGER NOT NULL, at_ms INTEGER NOT NULL, cause TEXT NOT NULL,
     log TEXT NOT NULL, sealed TEXT NOT NULL, PRIMARY KEY (pair, rev)) WITHOUT ROWID""",
+    job_steps.INDEX,
     "CREATE TABLE settled (sync TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID",
     """CREATE TABLE cursors (feed TEXT PRIMARY KEY, complete_to_ms INTEGER NOT NULL, at_ms INTEGER NOT NULL,
     interval_s REAL NOT NULL, calls INTEGER NOT NULL) WITHOUT ROWID""",
@@ -349,6 +350,11 @@ class Views:
                 (pair, KEPT_STEPS),
             ).fetchall()
         return [{**dict(row), "log": json.loads(row["log"])} for row in found]
+
+    def led_to(self, trace: str, since_ms: int, after: str, limit: int, status: str) -> job_steps.LedPage:
+        """Return a page of what the job with a trace led to."""
+        with self._reading() as database:
+            return job_steps.listed(database, trace, since_ms, after, limit, status)
 
 
 class _Readers:

@@ -11,14 +11,15 @@ from services.console.views.hours import HOUR_MS, hour_of
 from shared import topics
 from shared.access import AccessDoc, Alert, AlertDelivery, AlertStanding
 from shared.core.demands import Limit
-from shared.core.pairs import Match, Pending, Problem
+from shared.core.pairs import Match, Pending, Problem, Trace
 from shared.exports import ExportFile, ExportProgress
 from shared.io.budgets import Ask, Grant, account_of
 from shared.io.envelope import Stored
 from shared.io.feed_notes import FeedNote
 from shared.io.http import quotas
 from shared.io.webhook_refusals import Refusals
-from shared.messages import Cursor, HealthHour, JobDoc, JobProgress, Parked, SetupDoc
+from shared.jobs import trace_of
+from shared.messages import Cursor, HealthHour, HistoryBundle, HistoryStep, JobDoc, JobProgress, Parked, SetupDoc
 from tests.console.web.objects import show_objects
 from tests.services.console.window import Window, linked, pair
 from tests.services.desk import LEFT, RIGHT, connection
@@ -116,6 +117,21 @@ def show_alerts(window: Window) -> None:
     accounts.store(Did(what="alert.added"), *docs.items())
 
 
+def show_led(window: Window, job: str) -> None:
+    """Show what a job led to: a write that was refused, and many that were taken."""
+    now = window.desk.clock.now_ms()
+    write = Trace(did="write", key="f", side="R")
+    ends = {"bob": Trace(did="refused", side="R", note="too_long")}
+    taken = Trace(did="written", side="R", note="update")
+    steps = tuple(
+        HistoryStep(sync="people", pair=name, rev=now, at_ms=now, cause=trace_of(job),
+                    decisions=(write, ends.get(name, taken)))
+        for name in ("ann", "bob", *(f"p{number:03d}" for number in range(40)))
+    )  # fmt: skip
+    kept = Stored(partition=0, offset=0, key="any", message=HistoryBundle(steps=steps), raw=b"", headers={})
+    window.views.take(topics.HISTORY.name, [kept], {})
+
+
 def show_everything(window: Window) -> None:
     """Show records in every state, feeds, a parked message, a job and refused webhooks."""
     now = window.desk.clock.now_ms()
@@ -191,6 +207,7 @@ def show_everything(window: Window) -> None:
     review = window.ask("review", sync="people", review=True).json()["id"]
     running = window.ask("running", sync="people").json()["id"]
     window.follow()
+    show_led(window, running)
     half = {"L": 1_234, "R": 40}
     for told in (
         JobProgress(job=review, phase="matching", pairs=3),

@@ -139,7 +139,7 @@ def test_the_console_itself_takes_no_commands() -> None:
 def test_jobs_are_printed_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     service: Any = Desk()
     monkeypatch.setattr(service, "read_jobs", lambda: None, raising=False)
-    assert jobs.run(service, None, "", as_json=True) == 0
+    assert jobs.run(service, "list", "", as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == []
 
 

@@ -1,15 +1,23 @@
 """Long work: how far it is, what it waits for, and what may be done to it."""
 
+import json
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
 import pytest
 
+from services.console.commands import jobs
+from services.console.commands.parser import parser
 from services.console.use.troubles import troubles
 from shared import topics
 from shared.io.memory import MemoryReader
 from shared.messages import JobDoc, JobProgress
-from tests.console.web.examples import show_everything
+from shared.settings import Settings
+from tests.console.web.examples import NASTY, show_everything
 from tests.console.web.test_roles import visitor_as
 from tests.console.web.visitor import Page, Visitor
-from tests.services.console.window import Window
+from tests.services.console.window import TOKEN, Window, is_problem
 
 _RUNNING = "/jobs/resync-people.running"
 _REVIEW = "/jobs/resync-people.review"
@@ -73,6 +81,55 @@ def test_what_may_be_done_depends_on_how_it_stands(window: Window, visitor: Visi
     last = {row.key: row.message for row in MemoryReader(window.desk.broker, topics.JOBS).poll(0)}
     assert last["paused:resync-people.running"] is None
     assert last["cancelled:resync-people.running"] is not None
+
+
+def test_a_job_tells_record_by_record_what_it_led_to(
+    window: Window, visitor: Visitor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page, the API and the command tell the same; of what went wrong, with why."""
+    show_everything(window)
+    page = visitor.open(_RUNNING)
+    assert "Ann In sync f is written to Book. Book took the update. 0 s ago" in page.words
+    assert "Text too long f is written to Book. Book refused the write: text too long." in page.words
+    assert "25 on this page" in page.words
+    further = next(link for link in page.links if "cursor=" in link)
+    assert "17 on this page" in visitor.open(further).words
+    failing = visitor.open(f"{_RUNNING}?status=failing")
+    assert "1 on this page" in failing.words
+    assert "/records/bob" in failing.links
+    assert "No record A record stands here once" in visitor.open(_REVIEW).words
+    assert "stands so now" in visitor.open(f"{_RUNNING}?status=excluded").words
+
+    name = "resync-people.running"
+    first = window.get(f"jobs/{name}/rows", limit=40)
+    second = window.get(f"jobs/{name}/rows", limit=40, cursor=first["next"])
+    rows = first["rows"] + second["rows"]
+    assert (len(rows), second["next"]) == (42, None)
+    told = {row["id"]: row["decisions"] for row in rows}
+    assert told["bob"] == ["f is written to Book.", "Book refused the write: text too long."]
+    is_problem(window.call("GET", "jobs/nothing/rows"), 404)
+    is_problem(window.call("GET", f"jobs/{name}/rows?cursor=eA=="), 400)
+
+    port = urlsplit(window.address).port
+    service: Any = SimpleNamespace(
+        jobs=window.desk.jobs, read_jobs=lambda: None,
+        settings=Settings(console_host="127.0.0.1", console_port=port, console_token=TOKEN),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+    def said(*words: str) -> str:
+        given = parser().parse_args(["jobs", *words])
+        assert jobs.run(service, given.what, given.name, status=given.status, as_json=given.json) == 0
+        return capsys.readouterr().out
+
+    assert said("show", name) == f"{name}: running; 1,234 read; 40 of 300 read; 12 looked at\n"
+    assert said("rows", name, "--status", "failing") == (
+        f"{NASTY} (h-bob and b-bob)  failing (too_long)  f is written to Book. Book refused the write: text too long.\n"
+    )
+    assert json.loads(said("rows", name, "--json")) == rows
+    assert json.loads(said("rows", "resync-people.review", "--json")) == []
+    assert said("rows", "resync-people.review") == "nothing was decided about a record because of this job\n"
+    assert jobs.run(service, "rows", "nothing") == 1
+    assert "There is no job 'nothing'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", ["confirm", "explode"])

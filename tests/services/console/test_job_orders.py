@@ -61,7 +61,7 @@ def test_what_cannot_be_done_is_said(window: Window) -> None:
 
 def test_a_command_lists_jobs_and_gives_orders(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     """With how far each is, and why it waits."""
-    assert job_commands.run(bench.service, None, "") == 0
+    assert job_commands.run(bench.service, "list", "") == 0
     assert capsys.readouterr().out == "there are no jobs\n"
     job = Job(id="j", kind="first_sync", sync="people", asked_at_ms=1)
     told = JobProgress(job="j", phase="reading", read={"L": 1200}, totals={"L": 5000}, error="the app is away")
@@ -69,7 +69,7 @@ def test_a_command_lists_jobs_and_gives_orders(bench: Bench, capsys: pytest.Capt
     run_blocking(
         bench.service.bus.publish([Outbound(topic=topics.JOBS, key=key, message=doc) for key, doc in docs.items()])
     )
-    assert job_commands.run(bench.service, None, "") == 0
+    assert job_commands.run(bench.service, "list", "") == 0
     assert capsys.readouterr().out == "j: running; 1,200 of 5,000 read; the app is away\n"
     assert job_commands.run(bench.service, "pause", "j") == 0
     assert capsys.readouterr().out.startswith("j: paused")

@@ -20,6 +20,11 @@ _ROW: Final[dict[str, Any]] = {
     "synced_ms": 1_700_000_000_000,
     "parked": None,
 }
+_LED: Final = {
+    **_ROW,
+    "decided_ms": 1_700_000_090_000,
+    "decisions": ["Title is written to Address book.", "Address book refused the write: text too long."],
+}
 _STEP: Final[dict[str, Any]] = {
     "rev": 7,
     "at": "2023-11-14T22:14:50.000+00:00",
@@ -97,6 +102,25 @@ class RecordList(Page):
     model_config = examples({"records": [_ROW], "total": {"number": 1, "exact": True}, "next": None})
 
     records: list[RecordRow]
+
+
+class JobRecord(RecordRow):
+    """What a job led to for one record, and how the record stands now."""
+
+    model_config = examples(_LED)
+
+    decided_ms: int
+    """When something was decided because of the job last."""
+    decisions: list[str]
+    """What was decided because of it, a sentence each, without values."""
+
+
+class JobRecordList(Page):
+    """One page of what a job led to, in an order that stays."""
+
+    model_config = examples({"rows": [_LED], "total": None, "next": None})
+
+    rows: list[JobRecord]
 
 
 class SideShown(Shown):

@@ -15,6 +15,7 @@ from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, empty, notice, send, table
 from services.console.web.parts.words import STATUS, Mark, ago, badge, count, many, url
+from services.console.web.screens import job_records
 from services.console.web.screens.standing import path_of as path_of_sync
 from shared.core.wording import capital
 from shared.jobs import ENDS
@@ -76,6 +77,7 @@ def show(asked: Asked) -> Response:
                 notice("info", "Asked for", h.p[_TOLD[told]]) if told in _TOLD and not ended else None,
                 _word(row),
                 _facts(asked, row),
+                job_records.show(asked, row["id"], path_of(row["id"])),
             ],
             crumbs=(("Home", "/"), ("Jobs", PATH)),
             actions=[badge(_STATES[row["state"]]), _buttons(asked, row)],
