@@ -94,8 +94,9 @@ def _fields() -> str:
 def _setup() -> str:
     return (
         f"# The settings file\n\n{_NOTE}\n"
-        "What `./syncline plan FILE` shows and `apply FILE` does: connections and syncs, as YAML. What "
-        "a\nfile does not name stays as it is. How to use it: [a second account](../how-to/second-account.md),\n"
+        "What `./syncline plan FILE` shows and `apply FILE` does: connections, syncs, and what the console keeps for "
+        "itself,\nas YAML. What a file does not name stays as it is. How to use it: "
+        "[a second account](../how-to/second-account.md),\n"
         "[a second sync](../how-to/second-sync.md), [a custom object](../how-to/custom-object.md),\n"
         "[options, owners and amounts](../how-to/values.md).\n\n" + setup_reference.page()
     )

@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from services.console.setups.console_file import AlertFile
 from services.console.setups.files import (
     ConnectionFile,
     CredentialsFile,
@@ -19,6 +20,7 @@ from services.console.setups.files import (
     SetupFile,
     SyncFile,
 )
+from services.console.use import mailing, retention, single_sign_on
 from shared.core.mapping import Otherwise, ValueRow
 from shared.core.matching import MatchSettings
 from shared.core.syncs import AssociationMapping, Create, SyncSide
@@ -38,12 +40,17 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("mappings: otherwise", Otherwise),
     ("mappings: changes of the defaults", MappingChanges),
     ("associations", AssociationMapping),
+    ("mail", mailing.Wanted),
+    ("sign_in", single_sign_on.Wanted),
+    ("alerts", AlertFile),
+    ("retention", retention.Wanted),
 )
 _NESTED: Final = {
     "credentials": "credentials", "connections": "connections", "syncs": "syncs",
     "left": "left-right", "right": "left-right", "create": "create",
     "match": "match", "mappings": "mappings-a-list", "add": "mappings-a-list", "associations": "associations",
     "values": "mappings-values", "otherwise": "mappings-otherwise",
+    "mail": "mail", "sign_in": "sign_in", "alerts": "alerts", "retention": "retention",
 }  # fmt: skip
 """Keys that hold what another section describes."""
 _SWITCHES: Final = ("on", "off", "yes", "no", "true", "false")
@@ -73,13 +80,13 @@ def examples() -> Iterator[tuple[type[BaseModel], str, list[Any]]]:
 
 
 def _is_nested(name: str, info: FieldInfo) -> bool:
-    """Check whether a section of its own describes a key; a mapping's own `left` and `right` are names of fields."""
-    return name in _NESTED and info.annotation is not str
+    """Check whether a section of its own describes a key; a mapping's own `left`, or an alert's `mail`, is a text."""
+    return name in _NESTED and info.annotation not in (str, tuple[str, ...])
 
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:
-    """Read what stands below each field in the source of a model and of those that it extends."""
-    found: dict[str, str] = {}
+    """Read what each field says of itself, or what stands below it in the source of a model and those it extends."""
+    found = {name: info.description for name, info in model.model_fields.items() if info.description}
     for cls in reversed(model.__mro__):
         if not issubclass(cls, BaseModel) or cls is BaseModel:
             continue
@@ -113,7 +120,7 @@ def _default(name: str, info: FieldInfo) -> str:
     if info.is_required():
         return "(needed)"
     default = info.get_default(call_default_factory=True)
-    if _is_nested(name, info) or default in (None, "", (), {}):
+    if _is_nested(name, info) or default in (None, "", (), {}, SecretStr("")):
         return "(none)"
     return f"`{json.dumps(default)}`"
 

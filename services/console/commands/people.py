@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from services.console.access.first_admin import address
@@ -39,25 +40,32 @@ class Said(NamedTuple):
     """The same for programs; None where there is nothing."""
 
 
-def told(service: Service, command: Callable[[Accounts, Vault], Iterator[Said]], *, as_json: bool) -> int:
-    """Print what a command says that is done with the users, or needs the keys; returns the exit code."""
+@contextmanager
+def accounts_of(service: Service) -> Iterator[tuple[Accounts, Vault]]:
+    """Read what the console keeps for itself, and return it with the keys; raises `VaultError`, `BusUnavailable`."""
     people = People()
     followed = TopicFollower(service.settings, topics.ACCESS, people)
     try:
         followed.catch_up()
         vault = Vault.from_file(service.settings.key_file)
         once = RedisOnce(connect_by(service.settings))
-        accounts = Accounts(service, people, Passwords(vault), once, lambda _: followed.poll(1.0))
-        found = list(command(accounts, vault))
-        if as_json:
-            sys.stdout.write(json.dumps([row for _, row in found if row], indent=2, ensure_ascii=False) + "\n")
-        else:
-            sys.stdout.writelines(f"{text}\n" for text, _ in found)
+        yield Accounts(service, people, Passwords(vault), once, lambda _: followed.poll(1.0)), vault
+    finally:
+        followed.close()
+
+
+def told(service: Service, command: Callable[[Accounts, Vault], Iterator[Said]], *, as_json: bool) -> int:
+    """Print what a command says that is done with the users, or needs the keys; returns the exit code."""
+    try:
+        with accounts_of(service) as (accounts, vault):
+            found = list(command(accounts, vault))
     except (Problem, VaultError, BusUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    finally:
-        followed.close()
+    if as_json:
+        sys.stdout.write(json.dumps([row for _, row in found if row], indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.writelines(f"{text}\n" for text, _ in found)
     return 0
 
 

@@ -1,20 +1,35 @@
 """Settings as a file: `plan` shows what would change, `apply` changes it, `export-settings` writes what stands.
 
-A file holds connections with their secrets in the clear, and syncs; what it does not name stays as it is. Secrets are
-sealed before they leave this process; those that it does not name are kept.
+A file holds connections with their secrets in the clear, syncs, and what the console keeps for itself; what it does not
+name stays as it is. Secrets are sealed before they leave this process; those that it does not name are kept.
 """
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from services.console.alerts.telling import Teller
+from services.console.commands.people import accounts_of
 from services.console.setups.credentials import opened
 from services.console.setups.discovery import discover
 from services.console.setups.exporting import document, text
 from services.console.setups.files import SetupError, read, unset_variables
 from services.console.setups.planning import plan
-from services.console.setups.plans import Current, Plan
+from services.console.setups.plans import Change, Current, Plan
 from services.console.setups.publishing import publish
+from services.console.use import console_settings
+from services.console.use.alerts import Alerts
+from services.console.use.console_settings import ConsoleChange, ConsolePlan, Parts
+from services.console.use.mailing import Mailing
+from services.console.use.problems import Problem
+from services.console.use.retention import Keeping
+from services.console.use.single_sign_on import SingleSignOn
+from shared.io.hooks import make_hook
+from shared.io.kafka_topics import KafkaRetention
+from shared.io.mail import make_post
+from shared.io.openid import make_open_id
 from shared.io.ports import BusUnavailable, NotReady
 from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
@@ -28,23 +43,31 @@ def run(service: Service, command: str, path: Path, *, as_json: bool = False) ->
         service.read_jobs()
         current = Current.of(service.setups, service.jobs)
         drawn = plan(current, wanted, discover(service, current, wanted))
+        with _parts(service) if console_settings.is_about_console(wanted) else nullcontext() as parts:
+            own = console_settings.plan(parts, wanted) if parts is not None else console_settings.ConsolePlan()
+            return _act(service, command, drawn, own, unset, as_json=as_json)
     except (SetupError, VaultError, BusUnavailable, NotReady, OSError, UnicodeDecodeError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+
+
+def _act(service: Service, command: str, drawn: Plan, own: ConsolePlan, unset: Sequence[str], *, as_json: bool) -> int:
+    """Print what a file changes, and apply it where that is wanted."""
     if unset:
         sys.stderr.write(f"these variables are not set, so the secrets stay as they are: {', '.join(unset)}\n")
-    for line in (*drawn.hints, *drawn.errors, *drawn.unasked):
+    for line in (*drawn.hints, *drawn.errors, *own.errors, *drawn.unasked):
         sys.stderr.write(f"{line}\n")
-    if drawn.errors or (command == "apply" and drawn.unasked):
+    if drawn.errors or own.errors or (command == "apply" and drawn.unasked):
         return 1
+    changes: list[Change | ConsoleChange] = [*drawn.changes, *own.changes]
     if as_json:
-        rows = [{"sign": one.sign, "what": one.key, "details": one.details} for one in drawn.changes if one.sign]
+        rows = [{"sign": one.sign, "what": one.key, "details": one.details} for one in changes if one.sign]
         sys.stdout.write(json.dumps({"changes": rows}, indent=2, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for change in drawn.changes for line in change.lines())
-    if not drawn.changes:
+        sys.stdout.writelines(f"{line}\n" for change in changes for line in change.lines())
+    if not changes:
         return _nothing(drawn, quiet=as_json)
-    return 2 if command == "plan" else _apply(service, drawn, quiet=as_json)
+    return 2 if command == "plan" else _apply(service, drawn, own, quiet=as_json)
 
 
 def export(service: Service, path: Path | None, *, as_json: bool = False) -> int:
@@ -52,10 +75,12 @@ def export(service: Service, path: Path | None, *, as_json: bool = False) -> int
     try:
         vault = Vault.from_file(service.settings.key_file)
         found = document(service.setups, lambda row: opened(vault, row))
+        with _parts(service) as parts:
+            found |= console_settings.document(parts)
         content = json.dumps(found, indent=2, ensure_ascii=False) + "\n" if as_json else text(found)
         if path is not None:
             path.write_text(content)
-    except (VaultError, OSError) as error:
+    except (VaultError, BusUnavailable, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     for name, why in service.setups.not_run().items():
@@ -64,16 +89,37 @@ def export(service: Service, path: Path | None, *, as_json: bool = False) -> int
     return 0
 
 
+@contextmanager
+def _parts(service: Service) -> Iterator[Parts]:
+    """Read what the console keeps for itself; raises `VaultError` and `BusUnavailable`."""
+    settings = service.settings
+    with accounts_of(service) as (accounts, vault):
+        mailing = Mailing(accounts, vault, make_post(settings))
+        calls = make_open_id(settings, service.clock)
+        yield Parts(
+            mailing=mailing,
+            sign_in=SingleSignOn(accounts, vault, accounts.once, calls),
+            alerts=Alerts(Teller(mailing, vault, make_hook(settings))),
+            keeping=Keeping(accounts, settings.kept, KafkaRetention(settings)),
+        )
+
+
 def _nothing(drawn: Plan, *, quiet: bool) -> int:
     if not quiet:
         sys.stdout.write("nothing else changes\n" if drawn.unasked else "nothing changes\n")
     return 1 if drawn.unasked else 0
 
 
-def _apply(service: Service, drawn: Plan, *, quiet: bool) -> int:
+def _apply(service: Service, drawn: Plan, own: ConsolePlan, *, quiet: bool) -> int:
+    done = 0
     try:
         lost = publish(service, drawn.changes)
-    except BusUnavailable as error:
+        for change in own.changes:
+            late = change.apply()
+            done += 1
+            if late:
+                sys.stderr.write(f"{change.key} is decided, and consoles go on telling Kafka: {late}\n")
+    except (BusUnavailable, Problem) as error:
         sys.stderr.write(f"{error}; apply the file again, what is there already changes nothing\n")
         return 1
     shown = [change.key for change in drawn.changes if change.sign]
@@ -84,5 +130,5 @@ def _apply(service: Service, drawn: Plan, *, quiet: bool) -> int:
             "at `plan` again\n"
         )
     if not quiet:
-        sys.stdout.write(f"{len([key for key in shown if key not in lost])} applied\n")
+        sys.stdout.write(f"{len([key for key in shown if key not in lost]) + done} applied\n")
     return 1 if lost else 0

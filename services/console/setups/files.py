@@ -1,19 +1,30 @@
-"""The file of connections and syncs, as people write it: what is stored, but for what follows from it."""
+"""The file of all settings, as people write it: what is stored, but for what follows from it."""
 
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, Discriminator, Field, SecretStr, Tag, ValidationError
 
+from services.console.setups.console_file import AlertFile
+from services.console.use.mailing import Wanted as Mail
+from services.console.use.retention import Wanted as Retention
+from services.console.use.single_sign_on import Wanted as SignIn
 from shared.core.mapping import MappingSettings
 from shared.core.records import Frozen
 from shared.core.syncs import ConnectionSettings, Direction, SyncSettings
 
 Read = TypeVar("Read", bound=BaseModel)
+
+
+_SECRETS: Final = {
+    "connections": ("webhook_secret",), "credentials": ("client_secret",), "mail": ("password",),
+    "sign_in": ("client_secret",), "alerts": ("url", "secret"),
+}  # fmt: skip
+"""By section, the keys whose values are secrets; `secrets` of connections come besides."""
 
 
 class SetupError(Exception):
@@ -95,6 +106,14 @@ class SetupFile(Frozen):
     """Accounts of apps."""
     syncs: tuple[SyncFile, ...] = ()
     """What is kept the same."""
+    mail: Mail | None = None
+    """By which server the console sends mail."""
+    sign_in: SignIn | None = None
+    """By which provider people sign in to the console, and who of them may come in."""
+    alerts: tuple[AlertFile, ...] = ()
+    """What admins are told of when it goes wrong."""
+    retention: Retention | None = None
+    """For how many days things are kept."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -112,7 +131,7 @@ _Loader.add_implicit_resolver(
 
 
 def read(text: str, environ: Mapping[str, str] = os.environ) -> SetupFile:
-    """Read a file of connections and syncs, its secrets also from variables; raises `SetupError`."""
+    """Read a file of settings, its secrets also from variables; raises `SetupError`."""
     loaded = _loaded(text)
     for holder, name, variable in _references(loaded):
         found = _from_variable(variable, environ)
@@ -150,14 +169,14 @@ def _checked(model: type[Read], loaded: Any) -> Read:
 
 def _references(loaded: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
     """Yield where a file names a variable in place of a secret: what holds it, under which name, and the variable."""
-    for section in ("connections", "credentials"):
+    for section, own in _SECRETS.items():
         rows = loaded.get(section) if isinstance(loaded, dict) else None
-        for row in rows if isinstance(rows, list) else ():
+        for row in rows if isinstance(rows, list) else [rows]:
             if not isinstance(row, dict):
                 continue
             secrets = row.get("secrets")
             named = [(secrets, name) for name in secrets] if isinstance(secrets, dict) else []
-            for holder, name in (*named, (row, "webhook_secret"), (row, "client_secret")):
+            for holder, name in (*named, *((row, name) for name in own)):
                 value = holder.get(name)
                 if isinstance(value, dict) and value.keys() == {"env"} and isinstance(value["env"], str):
                     yield holder, name, value["env"]

@@ -13,7 +13,7 @@ from services.console.use.accounts import EMAIL
 from services.console.use.activity import Did
 from services.console.use.asked import NUMBER
 from services.console.use.problems import Problem, Refused
-from services.console.use.sealing import seal
+from services.console.use.sealing import sealed
 from services.console.use.versions import Standing, check_seen, version_of
 from shared.access import AccessDoc, Alert, AlertDelivery, AlertKind, AlertStanding
 from shared.io.hooks import key_of as signing_key
@@ -26,12 +26,54 @@ _SHORTEST_SECRET: Final = 16
 WEEK: Final = 10_080
 
 
-class Wanted(BaseModel):
+class Rule(BaseModel):
+    """When an alert fires, and whom it tells by mail."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(max_length=100, description="What people call it.", examples=["Contacts fail"])
+    kind: AlertKind = Field(
+        description="What it watches: records that fail, accounts that are paused, syncs whose last job failed, "
+        "changes that come late (in minutes), or messages that are parked. It cannot be changed later.",
+        examples=["failing"],
+    )
+    about: str = Field(
+        default="", max_length=300,
+        description="One of them alone: `sync/` or `connection/`, and its `id`. All, each by itself, when empty.",
+        examples=["sync/contacts"],
+    )  # fmt: skip
+    over: Annotated[
+        int, Field(ge=0, le=1_000_000_000, description="The most that is all right.", examples=[20]), NUMBER
+    ] = 0
+    minutes: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=WEEK,
+            description="For how long it must be more before it fires; as long, to be over.",
+            examples=[10],
+        ),
+        NUMBER,
+    ] = 5
+    pause: bool = Field(
+        default=False,
+        description="Of failing records: whether a sync for which it fires is switched off and stays so.",
+        examples=[True],
+    )
+    mail: tuple[str, ...] = Field(
+        default=(), max_length=MOST_ADDRESSES, description="Addresses that are told.", examples=[["ops@example.com"]]
+    )
+    secret: SecretStr | None = Field(
+        default=None, max_length=500,
+        description="By which calls of the webhook are signed; left out, the one that stands stays, and empty there is "
+        "none any more.", examples=["a long random text"],
+    )  # fmt: skip
+
+
+class Wanted(Rule):
     """When an alert fires, and whom it tells."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
         json_schema_extra={
             "examples": [
                 {"name": "Contacts fail", "kind": "failing", "about": "sync/contacts", "over": 20, "minutes": 10,
@@ -42,32 +84,7 @@ class Wanted(BaseModel):
         },
     )  # fmt: skip
 
-    name: str = Field(max_length=100, description="What people call it.")
-    kind: AlertKind = Field(
-        description="What it watches: records that fail, accounts that are paused, syncs whose last job failed, "
-        "changes that come late (in minutes), or messages that are parked. It cannot be changed later."
-    )
-    about: str = Field(
-        default="", max_length=300,
-        description="One of them alone: `sync/` or `connection/`, and its `id`. All, each by itself, when empty.",
-    )  # fmt: skip
-    over: Annotated[int, Field(ge=0, le=1_000_000_000, description="The most that is all right."), NUMBER] = 0
-    minutes: Annotated[
-        int,
-        Field(ge=0, le=WEEK, description="For how long it must be more before it fires; as long, to be over."),
-        NUMBER,
-    ] = 5
-    pause: bool = Field(
-        default=False,
-        description="Of failing records: whether a sync for which it fires is switched off and stays so.",
-    )
-    mail: tuple[str, ...] = Field(default=(), max_length=MOST_ADDRESSES, description="Addresses that are told.")
     url: str = Field(default="", max_length=LONGEST_URL, description="A webhook that is told; empty for none.")
-    secret: SecretStr | None = Field(
-        default=None, max_length=500,
-        description="By which calls of the webhook are signed; left out, the one that stands stays, and empty there is "
-        "none any more.",
-    )  # fmt: skip
 
 
 class Alerts:
@@ -83,11 +100,19 @@ class Alerts:
 
     def rows(self) -> list[dict[str, Any]]:
         """List all alerts and how they stand, the oldest first."""
-        return list(map(self.row, self._accounts.people.alerts()))
+        return list(map(self.row, self.all()))
+
+    def all(self) -> list[Alert]:
+        """Return all alerts, the oldest first."""
+        return list(self._accounts.people.alerts())
+
+    def known(self, name: str) -> Alert | None:
+        """Return an alert, if there is one."""
+        return self._accounts.people.alert(name)
 
     def find(self, name: str) -> Alert:
         """Return an alert; raises `Problem`."""
-        alert = self._accounts.people.alert(name)
+        alert = self.known(name)
         if alert is None:
             raise Problem(404, "No such alert", f"There is no alert {name!r}.")
         return alert
@@ -106,18 +131,25 @@ class Alerts:
 
     def add(self, wanted: Wanted) -> Alert:
         """Add an alert; raises `Refused`."""
+        return self.put(secrets.token_hex(8), wanted)
+
+    def put(self, name: str, wanted: Wanted) -> Alert:
+        """Add an alert under a name of its own, or change it where there is one; raises `Refused`."""
+        if self.known(name) is not None:
+            return self.change(name, wanted)
         if len(self._accounts.people.alerts()) >= MOST:
             raise Problem(409, "Too many alerts", f"There are {MOST} alerts: remove one first.")
-        name, read_to = secrets.token_hex(8), self._accounts.people.offset
-        new = Alert(id=name, name="", kind=wanted.kind, created_ms=self._now)
-        return self._store(new, wanted, "alert.added", read_to)
+        read_to = self._accounts.people.offset
+        return self._store(self.new(name, wanted), wanted, "alert.added", read_to)
+
+    def new(self, name: str, wanted: Rule) -> Alert:
+        """Return an alert that is not there yet, before anything of it is filled in."""
+        return Alert(id=name, name="", kind=wanted.kind, created_ms=self._now)
 
     def change(self, name: str, wanted: Wanted) -> Alert:
         """Change an alert; raises `Refused`."""
         read_to, old = self._accounts.people.offset, self.find(name)
         check_seen(self.standing(old))
-        if wanted.kind != old.kind:
-            raise Refused({"kind": "What an alert watches stays: add another one, and remove this."})
         return self._store(old, wanted, "alert.changed", read_to)
 
     @staticmethod
@@ -128,31 +160,37 @@ class Alerts:
         return Standing(version_of(alert), shown, f"alert:{alert.name}")
 
     def _now_standing(self, old: Alert) -> Standing:
-        return self.standing(self._accounts.people.alert(old.id) or old)
+        return self.standing(self.known(old.id) or old)
 
     @property
     def _now(self) -> int:
         return self._accounts.outside.clock.now_ms()
 
     def _store(self, old: Alert, wanted: Wanted, deed: str, read_to: int) -> Alert:
+        new = self.drawn(old, wanted)
+        if new != old:
+            did = Did(what=deed, about=f"alert:{new.name}", changes=changes(old, new))
+            self._accounts.replace(did, read_to, _doc(new), now=lambda: self._now_standing(old))
+        return new
+
+    def drawn(self, old: Alert, wanted: Wanted) -> Alert:
+        """Return an alert as somebody wants it in place of how it stands; raises `Refused`."""
+        if wanted.kind != old.kind:
+            raise Refused({"kind": "What an alert watches stays: add another one, and remove this."})
         given = wanted.secret.get_secret_value() if wanted.secret is not None else None
         wrong = _faults(wanted, given)
         if wrong:
             raise Refused(wrong)
         mail = tuple(dict.fromkeys(one.strip() for one in wanted.mail))
-        sealed = (
-            old.secret if given is None else seal(self.teller.vault, given, place=PLACE, name=old.id) if given else ""
-        )
+        kept = old.secret if given is None else ""
+        if given:
+            kept = sealed(self.teller.vault, given, old.secret, place=PLACE, name=old.id)
         update = {
             "name": wanted.name.strip(), "about": wanted.about, "over": wanted.over if KINDS[old.kind].unit else 0,
             "minutes": wanted.minutes, "pause": wanted.pause, "mail": mail, "url": wanted.url.strip(),
-            "secret": sealed if wanted.url.strip() else "",
+            "secret": kept if wanted.url.strip() else "",
         }  # fmt: skip
-        new = old.model_copy(update=update)
-        if new != old:
-            did = Did(what=deed, about=f"alert:{new.name}", changes=_changes(old, new))
-            self._accounts.replace(did, read_to, _doc(new), now=lambda: self._now_standing(old))
-        return new
+        return old.model_copy(update=update)
 
     def remove(self, name: str) -> None:
         """Remove an alert, and what is known of how it stands."""
@@ -198,7 +236,7 @@ def _delivery(row: AlertDelivery) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _changes(old: Alert, new: Alert) -> list[tuple[str, str, str]]:
+def changes(old: Alert, new: Alert) -> list[tuple[str, str, str]]:
     """List what changes, without an address of a webhook: who has it may call it."""
     rows = [(name, _text(getattr(old, name)), _text(getattr(new, name)))
             for name in ("name", "kind", "about", "over", "minutes", "pause", "mail")]  # fmt: skip

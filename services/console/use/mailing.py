@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from services.console.use.accounts import EMAIL, Accounts
 from services.console.use.activity import Did
 from services.console.use.problems import Problem, Refused
-from services.console.use.sealing import seal
+from services.console.use.sealing import sealed
 from services.console.use.versions import Standing, check_seen, version_of
 from shared.access import AccessDoc, MailServer
 from shared.io.mail import Mail, MailError, Post
@@ -37,19 +37,30 @@ class Wanted(BaseModel):
         },
     )
 
-    host: str = Field(max_length=LONGEST, description="Its name.")
-    port: int = Field(default=587, ge=1, le=65_535)
+    host: str = Field(max_length=LONGEST, description="Its name.", examples=["smtp.example.com"])
+    port: int = Field(default=587, ge=1, le=65_535, description="Where it listens.", examples=[465])
     security: Literal["starttls", "tls", "none"] = Field(
-        default="starttls", description="TLS after a first word (mostly port 587), from the first byte (465), or none."
+        default="starttls",
+        description="TLS after a first word (mostly port 587), from the first byte (465), or none.",
+        examples=["tls"],
     )
-    user: str = Field(default="", max_length=LONGEST, description="As whom to sign in; empty for nobody.")
+    user: str = Field(
+        default="", max_length=LONGEST, description="As whom to sign in; empty for nobody.", examples=["syncline"]
+    )
     password: SecretStr = Field(
         default=SecretStr(""),
         max_length=LONGEST,
         description="Left out, the one that stands stays, for the same server and user.",
+        examples=["a long text"],
     )
-    sender: str = Field(max_length=LONGEST, description="From whom mail comes.")
-    console_url: str = Field(max_length=LONGEST, description="Address of the console, for links in mails.")
+    sender: str = Field(
+        max_length=LONGEST, description="From whom mail comes.", examples=["Syncline <syncline@example.com>"]
+    )
+    console_url: str = Field(
+        max_length=LONGEST,
+        description="Address of the console, for links in mails.",
+        examples=["https://syncline.example.com"],
+    )
 
 
 class Mailing:
@@ -83,27 +94,29 @@ class Mailing:
 
     def change(self, wanted: Wanted) -> MailServer:
         """Send mail by a server from now on; raises `Refused`."""
-        read_to, old, wrong = self.accounts.people.offset, self.server, _faults(wanted)
+        read_to, old = self.accounts.people.offset, self.server
+        new = self.drawn(old, wanted)
+        check_seen(self._standing(old))
+        if new != old:
+            did = Did(what="mail.changed", about=f"mail:{new.host}", changes=changes(old, new))
+            self.accounts.replace(did, read_to, (KEY, AccessDoc(mail=new)), now=self.standing)
+        return new
+
+    def drawn(self, old: MailServer | None, wanted: Wanted) -> MailServer:
+        """Return the mail server as somebody wants it in place of the one that stands; raises `Refused`."""
+        wrong = _faults(wanted)
         if wrong:
             raise Refused(wrong)
-        check_seen(self._standing(old))
         given = {name: str(getattr(wanted, name)).strip() for name in _PARTS}
         new = MailServer.model_validate({**given, "console_url": given["console_url"].rstrip("/")})
         same = ("host", "port", "security", "user")  # to no other server is a password sent that was meant for this one
         stays = old is not None and all(getattr(old, name) == getattr(new, name) for name in same)
-        sealed, secret = old.password if old is not None and stays else "", wanted.password.get_secret_value()
+        kept, secret = old.password if old is not None and stays else "", wanted.password.get_secret_value()
         if secret:
-            sealed = seal(self._vault, secret, place=_PLACE, name=_secret_of(new))
-        if new.user and not sealed:
+            kept = sealed(self._vault, secret, kept, place=_PLACE, name=_secret_of(new))
+        if new.user and not kept:
             raise Refused({"password": "Enter the password of this user at this server."})
-        new = new.model_copy(update={"password": sealed if new.user else ""})
-        if new != old:
-            changes = [(name, str(getattr(old, name, "")), str(getattr(new, name))) for name in _PARTS]
-            if secret:
-                changes.append(("password", "kept", "changed"))
-            did = Did(what="mail.changed", about=f"mail:{new.host}", changes=changes)
-            self.accounts.replace(did, read_to, (KEY, AccessDoc(mail=new)), now=self.standing)
-        return new
+        return new.model_copy(update={"password": kept if new.user else ""})
 
     def standing(self) -> Standing:
         """Return how the mail server stands; it has a version where none is set up, too."""
@@ -147,6 +160,13 @@ class Mailing:
 
 
 KEY: Final = "mail:server"
+
+
+def changes(old: MailServer | None, new: MailServer) -> list[tuple[str, str, str]]:
+    """List what changes of a mail server; of its password only that it does."""
+    rows = [(name, str(getattr(old, name, "")), str(getattr(new, name))) for name in _PARTS]
+    is_other = new.password and new.password != (old.password if old is not None else "")
+    return [*rows, *([("password", "kept", "changed")] if is_other else [])]
 
 
 def _secret_of(server: MailServer) -> str:

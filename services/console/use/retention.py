@@ -38,11 +38,11 @@ class Wanted(BaseModel):
         json_schema_extra={"examples": [{"history_days": 30, "activity_days": 730}]},
     )
 
-    history_days: Days | None = Field(default=None, description="What was decided about records.")
-    health_days: Days | None = Field(default=None, description="How everything stood, hour by hour.")
-    activity_days: Days | None = Field(default=None, description="Who did what.")
+    history_days: Days | None = Field(default=None, description="What was decided about records.", examples=[30])
+    health_days: Days | None = Field(default=None, description="How everything stood, hour by hour.", examples=[90])
+    activity_days: Days | None = Field(default=None, description="Who did what.", examples=[730])
     exports_days: Annotated[int, Field(ge=1, le=LONGEST_EXPORTS), NUMBER] | None = Field(
-        default=None, description="Files of lists, from when they are ready."
+        default=None, description="Files of lists, from when they are ready.", examples=[7]
     )
 
 
@@ -67,7 +67,7 @@ class Keeping:
 
     def rows(self) -> list[dict[str, Any]]:
         """List what is kept, for how long, and for how long Kafka keeps it now."""
-        kept, decided = self.kept, self._accounts.people.retention() or Retention()
+        kept, decided = self.kept, self.decided
         topics = kept_topics(kept)
         try:
             held = self.topics.held_ms([topic.name for topic in topics])
@@ -90,20 +90,31 @@ class Keeping:
 
     def change(self, wanted: Wanted) -> str:
         """Keep things for so many days from now on; returns why Kafka does not yet, or nothing."""
-        read_to, before = self._accounts.people.offset, self.kept
-        old = self._accounts.people.retention() or Retention()
+        read_to, old = self._accounts.people.offset, self.decided
         check_seen(self.standing())
-        new = old.model_copy(update={name: getattr(wanted, name) for name in TITLES})
+        new = self.drawn(wanted)
         if new != old:
-            after = self._usual.decided(new)
-            changes = [(name, str(getattr(before, name)), str(getattr(after, name))) for name in TITLES]
-            did = Did(what="retention.changed", about="retention:installation", changes=changes)
+            did = Did(what="retention.changed", about="retention:installation", changes=self.changes(old, new))
             self._accounts.replace(did, read_to, (RETENTION_KEY, AccessDoc(retention=new)), now=self.standing)
         return self.tell_kafka(TITLES)
 
+    @property
+    def decided(self) -> Retention:
+        """Return what somebody has decided."""
+        return self._accounts.people.retention() or Retention()
+
+    def drawn(self, wanted: Wanted) -> Retention:
+        """Return what somebody wants in place of what is decided."""
+        return self.decided.model_copy(update={name: getattr(wanted, name) for name in TITLES})
+
+    def changes(self, old: Retention, new: Retention) -> list[tuple[str, str, str]]:
+        """List for how many days things are kept before and after."""
+        before, after = self._usual.decided(old), self._usual.decided(new)
+        return [(name, str(getattr(before, name)), str(getattr(after, name))) for name in TITLES]
+
     def standing(self) -> Standing:
         """Return how stands what is decided; it has a version where nobody has decided anything, too."""
-        decided = self._accounts.people.retention() or Retention()
+        decided = self.decided
         shown = {name: str(getattr(decided, name) or "") for name in TITLES}
         return Standing(version_of(decided), shown, "retention:installation")
 
@@ -126,7 +137,7 @@ class Keeping:
         """
         trouble = logs.Trouble(_log, "retention_not_told")
         while not stop.is_set():
-            decided = self._accounts.people.retention() or Retention()
+            decided = self.decided
             error = self.tell_kafka([name for name in TITLES if getattr(decided, name) is not None])
             if error:
                 trouble.begun(detail=error)

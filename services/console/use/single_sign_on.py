@@ -19,7 +19,7 @@ from services.console.use.accounts import Accounts
 from services.console.use.activity import Did, acts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
-from services.console.use.sealing import seal
+from services.console.use.sealing import seal, sealed
 from services.console.use.versions import Standing, check_seen, version_of
 from shared.io.once import Once, OnceAway
 from shared.io.openid import OpenId, OpenIdClient, OpenIdQuestion, ProviderError, refuse_plain
@@ -56,19 +56,37 @@ class Wanted(BaseModel):
         },
     )
 
-    issuer: str = Field(max_length=LONGEST, description="Its address, as it calls itself.")
-    client_id: str = Field(max_length=LONGEST)
+    issuer: str = Field(
+        max_length=LONGEST, description="Its address, as it calls itself.", examples=["https://login.example.com"]
+    )
+    client_id: str = Field(max_length=LONGEST, description="What it knows this console by.", examples=["syncline"])
     client_secret: SecretStr = Field(
-        default=SecretStr(""), max_length=LONGEST, description="Left out, the one that stands stays."
+        default=SecretStr(""),
+        max_length=LONGEST,
+        description="Left out, the one that stands stays.",
+        examples=["a long text"],
     )
-    title: str = Field(default="", description="What people call it: stands on the button.")
-    scopes: tuple[str, ...] = Field(default=_SCOPES, max_length=20)
+    title: str = Field(default="", description="What people call it: stands on the button.", examples=["Our directory"])
+    scopes: tuple[str, ...] = Field(
+        default=_SCOPES,
+        max_length=20,
+        description="What it is asked to tell of people.",
+        examples=[["openid", "email", "groups"]],
+    )
     domains: tuple[str, ...] = Field(
-        default=(), description="Domains of verified addresses that may come in; all when empty."
+        default=(),
+        description="Domains of verified addresses that may come in; all when empty.",
+        examples=[["example.com"]],
     )
-    claim: str = Field(default="", max_length=LONGEST, description="What of a person decides the role.")
-    roles: dict[str, str] = Field(default={}, description="Which role a value of the claim gives.")
-    default_role: str = Field(default="", description="The role of all others; without it they may not come in.")
+    claim: str = Field(
+        default="", max_length=LONGEST, description="What of a person decides the role.", examples=["groups"]
+    )
+    roles: dict[str, str] = Field(
+        default={}, description="Which role a value of the claim gives.", examples=[{"crm-admins": "admin"}]
+    )
+    default_role: str = Field(
+        default="", description="The role of all others; without it they may not come in.", examples=["viewer"]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +143,40 @@ class SingleSignOn:
         if wrong:
             raise Refused(wrong)
         check_seen(_standing(old))
+        new = self._drawn(old, wanted, self._issuer_of(wanted))
+        if new != old:
+            did = Did(what="provider.changed", about=f"provider:{new.issuer}", changes=changes(old, new))
+            self._accounts.replace(did, read_to, (_KEY, AccessDoc(provider=new)), now=self.standing)
+        return new
+
+    def drawn(self, old: SignInProvider | None, wanted: Wanted) -> SignInProvider:
+        """Return the provider as somebody wants it in place of the one that stands; raises `Refused`.
+
+        It is asked whether it is one where something of it would change.
+        """
+        wrong = _faults(wanted)
+        if wrong:
+            raise Refused(wrong)
+        new = self._drawn(old, wanted, wanted.issuer.strip())
+        return new if new == old else self._drawn(old, wanted, self._issuer_of(wanted))
+
+    def _issuer_of(self, wanted: Wanted) -> str:
+        """Ask a provider what it calls itself; raises `Refused`."""
         try:
-            issuer = self.calls.about(wanted.issuer.strip(), anew=True).issuer
+            return self.calls.about(wanted.issuer.strip(), anew=True).issuer
         except ProviderError as error:
             raise Refused({"issuer": str(error)}) from error
+
+    def _drawn(self, old: SignInProvider | None, wanted: Wanted, issuer: str) -> SignInProvider:
         client_id, secret = wanted.client_id.strip(), wanted.client_secret.get_secret_value().strip()
         is_same = old is not None and (old.issuer, old.client_id) == (issuer, client_id)
-        sealed = old.client_secret if old is not None and is_same else ""
+        kept = old.client_secret if old is not None and is_same else ""
         if secret:
-            sealed = seal(self._vault, secret, place=_PLACE, name=_secret_of(issuer, client_id))
-        new = SignInProvider(
+            kept = sealed(self._vault, secret, kept, place=_PLACE, name=_secret_of(issuer, client_id))
+        return SignInProvider(
             issuer=issuer,
             client_id=client_id,
-            client_secret=sealed,
+            client_secret=kept,
             title=" ".join(wanted.title.split()),
             scopes=tuple(dict.fromkeys(("openid", *wanted.scopes))),
             domains=tuple(dict.fromkeys(row.strip().lower().removeprefix("@") for row in wanted.domains)),
@@ -145,10 +184,6 @@ class SingleSignOn:
             roles={value: role_of(role) for value, role in wanted.roles.items()},
             default_role=role_of(wanted.default_role) if wanted.default_role else None,
         )
-        if new != old:
-            did = Did(what="provider.changed", about=f"provider:{issuer}", changes=_changes(old, new))
-            self._accounts.replace(did, read_to, (_KEY, AccessDoc(provider=new)), now=self.standing)
-        return new
 
     def standing(self) -> Standing:
         """Return how the provider stands; it has a version where none is set up, too."""
@@ -362,13 +397,13 @@ def _role_faults(wanted: Wanted) -> dict[str, str]:
     return wrong
 
 
-def _changes(old: SignInProvider | None, new: SignInProvider) -> list[tuple[str, str, str]]:
-    """Return what changes, for the activity log: of a secret only that it does."""
+def changes(old: SignInProvider | None, new: SignInProvider) -> list[tuple[str, str, str]]:
+    """List what changes of a provider; of its secret only that it does."""
     before, after = _told(old), _told(new)
-    changes = [(name, before.get(name, ""), value) for name, value in after.items()]
+    rows = [(name, before.get(name, ""), value) for name, value in after.items()]
     if old is not None and old.client_secret != new.client_secret:
-        changes.append(("client_secret", "kept", "changed"))
-    return changes
+        rows.append(("client_secret", "kept", "changed"))
+    return rows
 
 
 def _standing(found: SignInProvider | None) -> Standing:
