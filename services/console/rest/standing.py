@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 
+from services.console.access.roles import methods_at
 from services.console.rest.describing import may
 from services.console.rest.pages import after_of, page, page_of_topic
 from services.console.rest.records import shown
@@ -17,6 +18,12 @@ from services.console.use.records import Status
 from services.console.use.series import Range, series
 from services.console.views.activities import ActivityFilter
 from shared.rules.errors import ERRORS
+
+
+def _is_an_order(request: Request) -> None:
+    """Refuse an address that is no order but another thing of a job, which takes other methods."""
+    if request.method not in methods_at(request.url.path):
+        raise HTTPException(405, "Method Not Allowed")
 
 
 def add_standing(router: APIRouter, api: Installation) -> None:
@@ -84,6 +91,7 @@ def add_standing(router: APIRouter, api: Installation) -> None:
         summary="Confirm, pause, resume or cancel a job",
         response_model=JobRow,
         responses=may(409),
+        dependencies=[Depends(_is_an_order)],
     )
     def order_job(name: JobId, what: Annotated[Order, Path(description="What is to become of it.")]) -> dict[str, Any]:
         return api.order_job(name, what)

@@ -108,6 +108,8 @@ def test_a_job_tells_record_by_record_what_it_led_to(
     told = {row["id"]: row["decisions"] for row in rows}
     assert told["bob"] == ["f is written to Book.", "Book refused the write: text too long."]
     is_problem(window.call("GET", "jobs/nothing/rows"), 404)
+    other = window.call("POST", f"jobs/{name}/rows")
+    assert (other.status_code, other.headers["Allow"]) == (405, "GET"), "it is no order"
     is_problem(window.call("GET", f"jobs/{name}/rows?cursor=eA=="), 400)
 
     port = urlsplit(window.address).port
