@@ -57,6 +57,7 @@ STATES: Final = (
     "/apps/ordered/connect",
     "/set-up",
     "/set-up?object=contact&left=hub&right=book",
+    "/set-up?account=hub&object=p_car&right=book&there=contact&left_field=plate&right_field=email",
     "/set-up?object=contact&left=hub&right=hub",
     "/apps/ordered?object=contact",
     "/connections/hub?tested=auth_expired",

@@ -82,6 +82,16 @@ def show_objects(window: Window) -> None:
         for what, object_ in (("contacts", "contact"), ("own", OWN_OBJECTS))
         for access in ("read", "write")
     )
+    other = desk.setups.apps["opaque"]
+    there = other.objects["contact"]
+
+    def fields(_session: Session) -> Exchange[Sequence[FieldInfo]]:
+        yield _ask("fields")
+        return there.fields
+
+    desk.setups.apps = {
+        **desk.setups.apps, "opaque": replace(other, objects={"contact": replace(there, discover=fields)})
+    }  # fmt: skip
     changed = replace(app, own_objects=OwnObjects(find=_find, bind=bind), scopes=scopes)
     desk.setups.apps = {**desk.setups.apps, "ordered": changed}
     boat = FoundObject(name="p_boat", label="Boats", id="2-3")

@@ -1,10 +1,15 @@
 """The second door: from an object to its accounts, and to the file that sets the sync up."""
 
 import re
+from dataclasses import replace
+from typing import Any
 
 from services.console.setups.files import read
+from shared.core.connector import AppError
+from shared.core.matching import MatchSettings
 from shared.core.syncs import SyncSide
 from shared.messages import SetupDoc
+from tests.console.web.objects import show_objects
 from tests.console.web.visitor import Page, Visitor
 from tests.services.console.window import Window
 from tests.services.desk import LEFT, RIGHT, SYNC, connection
@@ -49,3 +54,81 @@ def test_what_goes_not_together_is_refused(window: Window, visitor: Visitor) -> 
     assert "Choose an account." in visitor.open(f"/set-up?object=contact&left={LEFT}&right=nobody").words
     window.desk.set_up("connection", SetupDoc(connection=connection("contact-book", "opaque")), "contact-book")
     assert "The file that sets it up" not in visitor.open("/set-up?object=nothing&left=a&right=b").words
+
+
+# Objects that one account alone has
+
+
+def _cars(window: Window) -> None:
+    """Give another account of the same app cars, too."""
+    show_objects(window)
+    window.desk.set_up("connection", SetupDoc(connection=connection("hub-two", "ordered")), "hub-two")
+
+
+def test_objects_of_an_accounts_own_are_chosen_step_by_step(window: Window, visitor: Visitor) -> None:
+    """One account is asked at a time; each step is an address."""
+    _cars(window)
+    page = visitor.open("/set-up")
+    assert "Records that one account alone has" in page.words
+    assert {"/set-up?account=hub", "/set-up?account=hub-two"} <= set(page.links)
+    assert "/set-up?account=book" not in page.links, "its app has no such objects"
+    assert window.desk.asked("objects") == [], "nobody is asked yet"
+    page = visitor.open("/set-up?account=hub")
+    assert {"/set-up?account=hub&object=p_car", "/set-up?account=hub&object=p_member"} <= set(page.links)
+    assert "Boats: The account of connection 'hub' does not have the object 'p_boat' any more." in page.words
+    assert "/set-up?account=hub&object=p_boat" not in page.links
+    at = "/set-up?account=hub&object=p_car"
+    page = visitor.open(at)
+    assert {f"{at}&right=book", f"{at}&right=hub-two"} <= set(page.links)
+    assert f"{at}&right=hub" not in page.links
+    page = visitor.open(f"{at}&right=hub-two")
+    assert {f"{at}&right=hub-two&there={name}" for name in ("contact", "p_car", "p_member")} <= set(page.links)
+    page = visitor.open(f"{at}&right=hub-two&there=p_car")
+    (form,) = [form for form in page.forms if "there" in form.fields]
+    assert form.action == "/set-up"
+    assert "What tells that two records are the same?" in page.words
+    assert "Number plate" in page.words
+    assert "Colour" not in page.words, "an option tells no two records apart"
+    assert "The file that sets it up" not in page.words
+    page = visitor.open(f"{at}&right=hub-two&there=p_car&left_field=plate&right_field=plate")
+    (sync,) = read(file_of(page)).syncs
+    assert (sync.id, sync.left, sync.right) == (
+        "car-hub-two", SyncSide(connection="hub", object="p_car"), SyncSide(connection="hub-two", object="p_car"),
+    )  # fmt: skip
+    assert sync.match == MatchSettings(mode="fields", left_field="plate", right_field="plate")
+
+
+def test_records_of_an_accounts_own_are_synced_with_others(window: Window, visitor: Visitor) -> None:
+    """Both ends follow the rules of one type then."""
+    _cars(window)
+    app = window.desk.setups.apps["ordered"]
+    assert app.own_objects is not None
+    bind = app.own_objects.bind
+    as_records = replace(app.own_objects, bind=lambda found: replace(bind(found), type="record"))
+    window.desk.setups.apps = {**window.desk.setups.apps, "ordered": replace(app, own_objects=as_records)}
+    at = f"/set-up?account=hub&object=p_car&right={RIGHT}&there=contact"
+    page = visitor.open(f"{at}&left_field=plate&right_field=email")
+    (sync,) = read(file_of(page)).syncs
+    assert (sync.left.type, sync.right) == ("", SyncSide(connection=RIGHT, object="contact", type="record"))
+    page = visitor.open(f"{at}&left_field=plate&right_field=nothing")
+    assert "Choose a field." in page.words
+    assert "The file that sets it up" not in page.words
+
+
+def test_an_account_that_cannot_be_asked_says_so(window: Window, visitor: Visitor) -> None:
+    """What is known from before can still be chosen."""
+    _cars(window)
+
+    def away(_connection: str, _words: Any) -> Any:
+        raise AppError("app_unavailable", "it is away", retry="outage")
+
+    window.desk.answers["objects"] = away
+    page = visitor.open("/set-up?account=hub")
+    assert "The account cannot be asked now" in page.words
+    assert "it is away" in page.words
+    assert "/set-up?account=hub&object=p_member" in page.links
+    assert "/set-up?account=hub&object=p_car" not in page.links
+    at = f"/set-up?account=hub&object=p_member&right={RIGHT}"
+    assert "The account cannot be asked now" in visitor.open(f"{at}&there=contact").words
+    for wrong in ("account=nobody", "account=hub&object=p_boat", "account=hub&object=p_member&right=nobody"):
+        assert "What tells that" not in visitor.open(f"/set-up?{wrong}&there=contact").words

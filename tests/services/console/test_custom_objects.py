@@ -1,8 +1,12 @@
 """Custom objects in a file: found in the accounts, kept in the settings, and named where there is none of a name."""
 
 import pytest
+import yaml
 
 from deploy.local.hubspot import HubSpotServer
+from services.console.setups.discovery import Apps
+from services.console.use.drafting import Half, own_sync_file
+from services.console.use.objects import Objects
 from tests.services.console.bench import PORTALS, Bench, between
 
 
@@ -36,6 +40,11 @@ def test_a_custom_object_is_found_and_kept_with_its_sync(
     assert policy is not None
     assert (policy.left.object, {*policy.left.fields} >= {"serial", "weight"}) == ("p_machine", True)
     assert bench.run("plan", file) == 0, capsys.readouterr().out
+    objects = Objects(bench.service, Apps)
+    left, right = (Half(name, objects.one(setups.connection(name), "p_machine")) for name in ("one", "two"))
+    assert left.fields()[0] == ("serial", "Serial"), "what names a machine comes first"
+    (written,) = yaml.safe_load(own_sync_file(setups, left, right, ("serial", "serial")))["syncs"]
+    assert written == {name: value for name, value in {**sync, "id": "machine-two"}.items() if name != "mappings"}
     told = {**file, "syncs": [sync, between("one", "two", "robots", "p_robot")]}
     assert bench.run("plan", told) == 1
     assert "HubSpot has no 'p_robot', only contact, company, deal, p_machine (Machines)" in capsys.readouterr().err

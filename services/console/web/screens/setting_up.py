@@ -16,6 +16,7 @@ from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty
 from services.console.web.parts.words import url
 from services.console.web.screens.accounts import path_of_app
+from services.console.web.screens.setting_up_own import Choosing
 from shared.core.syncs import Connection
 
 PATH: Final = "/set-up"
@@ -25,9 +26,12 @@ def show(asked: Asked) -> Response:
     """Return what is chosen so far, and what comes next; all of it stands in the address."""
     apps = list(asked.console.connections.apps.values())
     objects, wanted = objects_of(apps), asked.query.get("object", "")
-    chosen = wanted if wanted in objects else ""
+    own = Choosing(asked, PATH)
+    chosen = wanted if wanted in objects and "account" not in asked.query else ""
     accounts = accounts_with(asked.console.setups, chosen) if chosen else []
     file, errors = _file(asked, chosen)
+    steps = own.cards() if not chosen else []
+    file, errors = file or own.file, errors or own.errors
     return html(
         page(
             asked,
@@ -36,6 +40,7 @@ def show(asked: Asked) -> Response:
                 refusals(errors),
                 card("Which records?", _objects(objects, chosen), name="objects"),
                 _accounts(asked, chosen, accounts) if chosen else None,
+                steps,
                 _shown(file) if file else None,
             ],
             crumbs=(("Home", "/"), ("Syncs", "/#syncs")),
