@@ -38,7 +38,8 @@ CONSOLE: dict[str, Any] = {
         {"id": "accounts", "name": "Accounts", "kind": "paused", "mail": ["ops@example.com"]},
         {
             "id": "contacts-fail", "name": "Contacts fail", "kind": "failing", "about": "sync/people", "over": 20,
-            "minutes": 0, "pause": True, "mail": ["ops@example.com"], "url": {"env": "SECRET__ALERT_CONTACTS_FAIL__URL"},
+            "minutes": 0, "pause": True, "mail": ["ops@example.com"],
+            "url": {"env": "SECRET__ALERT_CONTACTS_FAIL__URL"},
             "secret": {"env": "SECRET__ALERT_CONTACTS_FAIL__SECRET"},
         },
     ],
