@@ -2,7 +2,8 @@
 
 The result of a job is shown for 30 days, and its `Idempotency-Key` answers as long. Two of each sync stay for good: the
 last that ended, which says whether a first sync has failed, and the last that has read everything, which says whether
-the settings that stand were ever looked at. Of a sync that was deleted nothing stays.
+the settings that stand were ever looked at. So do those that follow from connections as they stand (`following.py`). Of
+a sync that was deleted nothing stays.
 """
 
 from collections.abc import Collection, Sequence

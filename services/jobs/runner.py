@@ -6,6 +6,7 @@ import uuid
 from typing import Final
 
 from services.jobs.first_sync import FIRST_SYNC
+from services.jobs.following import following
 from services.jobs.forgetting import forgotten
 from services.jobs.kind import Kind
 from services.jobs.kinds import kind_of
@@ -16,6 +17,7 @@ from shared.core.connector import AppError
 from shared.core.syncs import Sync
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
 from shared.jobs import PARTS, JobRow
+from shared.messages import JobDoc
 
 _TICK_S: Final = 0.25
 _PATIENCE_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
@@ -37,6 +39,8 @@ class Runner:
         self._running: dict[str, threading.Thread] = {}
         self._ended: set[str] = set()
         """Jobs that ended here, of which the topic may not tell yet."""
+        self._asked: set[str] = set()
+        """Jobs that were asked for here, of which the topic does not tell yet."""
         self._forgot = 0.0
         self._trouble = logs.Trouble(_log, "jobs_not_written")
 
@@ -45,11 +49,26 @@ class Runner:
         while not stop.wait(_TICK_S):
             try:
                 self._takeover.look()
+                self._ask()
                 self._forget()
                 self._trouble.over()
             except BusUnavailable as error:
                 self._trouble.begun(detail=str(error))
             self._start(stop)
+
+    def _ask(self) -> None:
+        """Ask for the jobs that follow from the settings, each once; raises `BusUnavailable`."""
+        parts = self._parts
+        new = []
+        for job in following(parts.setups, parts.clock.now_ms()):
+            if parts.jobs.is_known(job.id):
+                self._asked.discard(job.id)
+            elif job.id not in self._asked and parts.owns(job.sync):
+                new.append(job)
+        if new:
+            docs = [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job)) for job in new]
+            run_blocking(parts.bus.publish(docs))
+            self._asked |= {job.id for job in new}
 
     def _start(self, stop: threading.Event) -> None:
         self._running = {sync: thread for sync, thread in self._running.items() if thread.is_alive()}
@@ -82,7 +101,9 @@ class Runner:
             if row.is_taken_over and row.seen <= setups.offset and self._parts.owns(row.job.sync)
         ]
         syncs = {sync.id for sync in setups.syncs()} | setups.not_run().keys()
-        keys = [f"{part}:{row.job.id}" for row in forgotten(rows, syncs, now_ms) for part in PARTS]
+        asked = {job.id for job in following(setups, now_ms)}  # they would be asked for again
+        gone = [row.job.id for row in forgotten(rows, syncs, now_ms) if row.job.id not in asked]
+        keys = [f"{part}:{name}" for name in gone for part in PARTS]
         if keys:
             run_blocking(self._parts.bus.publish([Outbound(topic=topics.JOBS, key=key, message=None) for key in keys]))
 

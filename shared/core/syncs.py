@@ -150,6 +150,15 @@ class ConnectionSettings(Frozen):
         return self.poll_interval_s * usual_s / _USUAL_S
 
 
+class Moved(Frozen):
+    """What values of a connection mean has changed: its country, its currency, or its zone."""
+
+    version: int
+    """The connection's version in which it did."""
+    syncs: tuple[str, ...]
+    """Syncs whose records are to be judged again for it."""
+
+
 class Connection(ConnectionSettings):
     """One authorised account of an app, as it is stored."""
 
@@ -164,6 +173,8 @@ class Connection(ConnectionSettings):
     """What its account granted, sorted; None when the sign-in does not tell."""
     webhook_secret: str | None = None
     """Sealed; proves that a webhook is genuine."""
+    moved: Moved | None = None
+    """When that changed last; None for never."""
     version: int = 1
 
     @property

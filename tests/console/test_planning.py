@@ -8,6 +8,7 @@ import pytest
 from services.console.setups.ends import Unasked
 from services.console.setups.plans import Plan
 from shared.core.people import People, Person
+from shared.core.syncs import Moved
 from shared.io.budgets import account_of
 from tests.console.planner import BOOK, PAUSED, Planner, between, book, crm, lines
 
@@ -257,16 +258,17 @@ def test_a_changed_country_or_zone_has_the_pairs_judged_again(planner: Planner) 
     """A number without a country, a day at midnight: each may mean something else now."""
     planner.apply(crm("one"), crm("two"), crm("three"), between("one", "two"), between("two", "three", "other"))
     found = planner.apply(crm("one", country="IT"))
-    assert [change.key for change in found.changes] == ["connection:one", "job:moved-people-one-2"]
-    assert "+ job moved-people-one-2" in lines(found)
-    (job,) = [change.doc.job for change in found.changes if change.doc and change.doc.job]
-    assert (job.kind, job.sync, job.asked_at_ms) == ("resync", "people", 5)
+    assert lines(found) == [
+        "~ connection one", "    country: (none) -> IT", "    all records are judged again of: people",
+    ]  # fmt: skip
+    assert planner.connections["one"].moved == Moved(version=2, syncs=("people",))
     planner.zone = "Europe/Rome"
     found = planner.apply(crm("two"))
-    assert [change.key for change in found.changes] == [
-        "connection:two", "job:moved-people-two-2", "job:moved-other-two-2",
-    ]  # fmt: skip
+    assert [change.key for change in found.changes] == ["connection:two"], "workers ask for the jobs"
+    assert planner.connections["two"].moved == Moved(version=2, syncs=("people", "other"))
     assert planner.plan(crm("two")).changes == ()
+    planner.apply(crm("two", label="Second"))
+    assert planner.connections["two"].moved == Moved(version=2, syncs=("people", "other")), "nothing moves once more"
 
 
 def test_a_sync_that_changes_anyway_is_judged_once(planner: Planner) -> None:
@@ -274,7 +276,8 @@ def test_a_sync_that_changes_anyway_is_judged_once(planner: Planner) -> None:
     found = planner.plan(crm("one", country="IT"), between("one", "two", direction="to_right"))
     assert [change.key for change in found.changes] == ["connection:one", "sync:people", "job:edited-people-2"]
     found = planner.apply(between("one", "two", enabled=False))
-    assert [change.key for change in planner.plan(crm("one", country="IT")).changes] == ["connection:one"]
+    planner.apply(crm("one", country="IT"))
+    assert planner.connections["one"].moved is None, "a sync that is off is judged when it is switched on"
 
 
 def _owners(planner: Planner, one: Sequence[Person], two: Sequence[Person], **more: Any) -> Plan:
@@ -337,8 +340,8 @@ def test_a_deal_s_amount_travels_with_its_currency_by_default(planner: Planner) 
 def test_a_currency_that_changes_has_pairs_judged_again(planner: Planner) -> None:
     rows = crm("one"), crm("two"), between("one", "two", object_="deal")
     planner.apply(*rows)
-    found = planner.plan(crm("one", currency="USD"), *rows[1:])
-    assert [change.key for change in found.changes] == ["connection:one", "job:moved-people-one-2"]
+    planner.apply(crm("one", currency="USD"), *rows[1:])
+    assert planner.connections["one"].moved == Moved(version=2, syncs=("people",))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.console.setups import associations, checks, differences, graph, mappings, owners
@@ -27,7 +27,7 @@ from shared.core.accounts import account_name, is_account
 from shared.core.connector import AccountInfo, App
 from shared.core.mapping import FieldMapping
 from shared.core.records import carried
-from shared.core.syncs import Connection, ConnectionSettings, Job, Sync, SyncSettings, SyncSide
+from shared.core.syncs import Connection, ConnectionSettings, Job, Moved, Sync, SyncSettings, SyncSide
 from shared.messages import JobDoc, SetupDoc
 from shared.objects import ObjectType
 from shared.objects.roles import in_roles
@@ -74,7 +74,7 @@ def plan(current: Current, wanted: SetupFile, discovered: Discovered) -> Plan:
             _plan_sync(drawn, current, sync, {row.id: row for row in wanted.syncs}, discovered)
         except SetupError as error:
             drawn.errors.append(str(error))
-    _judge_again(drawn, current, discovered.at_ms)
+    _judge_again(drawn, current)
     planned = {change.key for change in drawn.changes}
     drawn.changes += [one for one in renewed(current, discovered.at_ms) if one.key not in planned]
     return Plan(
@@ -132,6 +132,7 @@ def draft(current: Current, wanted: ConnectionFile, sealed: Sealed) -> Connectio
         secrets=sealed.secrets,
         webhook_secret=sealed.webhook_secret,
         scopes=sealed.scopes,
+        moved=old.moved if old else None,
         version=old.version if old else 1,
     )
     return carried(new, old)
@@ -217,19 +218,33 @@ def _check_accounts(drawn: _Drawn, current: Current, wanted: Sequence[str]) -> N
             drawn.broken.add(name)
 
 
-def _judge_again(drawn: _Drawn, current: Current, at_ms: int) -> None:
-    """Ask for pairs to be judged again where a connection's country, currency or zone gives values another meaning."""
+def _judge_again(drawn: _Drawn, current: Current) -> None:
+    """Have pairs judged again where a connection's country, currency or zone gives values another meaning.
+
+    The connection itself says so, and workers ask for the jobs: none is lost where a command dies in between.
+    """
     planned = {change.key for change in drawn.changes}
     for old in current.connections.values():
         row = drawn.rows[old.id]
         if (row.country, row.zone, row.own_currency) == (old.country, old.zone, old.own_currency):
             continue
-        for sync in current.syncs.values():
-            used = row.id in (sync.left.connection, sync.right.connection)
-            if used and sync.enabled and f"sync:{sync.id}" not in planned:
-                job = Job(id=f"moved-{sync.id}-{row.id}-{row.version}", kind="resync", sync=sync.id, asked_at_ms=at_ms)
-                if all(change.key != f"job:{job.id}" for change in drawn.changes):
-                    drawn.changes.append(Change(key=f"job:{job.id}", doc=JobDoc(job=job), sign="+"))
+        judged = tuple(
+            sync.id
+            for sync in current.syncs.values()
+            if row.id in (sync.left.connection, sync.right.connection)
+            and sync.enabled
+            and f"sync:{sync.id}" not in planned
+        )
+        if judged:
+            row = row.model_copy(update={"moved": Moved(version=row.version, syncs=judged)})
+            told = f"all records are judged again of: {', '.join(judged)}"
+            drawn.rows[row.id] = row
+            drawn.changes = [
+                replace(change, doc=SetupDoc(connection=row), details=(*change.details, told))
+                if change.key == f"connection:{row.id}"
+                else change
+                for change in drawn.changes
+            ]
 
 
 # Syncs

@@ -9,7 +9,9 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.commands import setup
+from services.console.setups import publishing
 from services.console.setups.files import SetupError, read
+from services.jobs.following import following
 from shared import topics
 from shared.io.budgets import account_of
 from shared.io.budgets_redis import RedisBudgets
@@ -210,6 +212,25 @@ def test_of_two_people_who_apply_at_once_the_second_is_refused(
         assert made is not None
         assert (made.direction, made.default_app, made.version) == ("to_left", "L", 3)
         assert reader.setups.overruled() == []
+
+
+def test_what_follows_from_a_change_is_done_also_where_its_command_dies(
+    applied: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after Kafka has taken it: a worker finds in the settings what is to be judged again."""
+    applied.follow()
+
+    def dies(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(publishing, "_read_back", dies)
+    with pytest.raises(SystemExit):
+        applied.run("apply", {"connections": [{**applied.connection("one"), "country": "IT"}]})
+    (stored,) = applied.follow()
+    assert stored.key == "connection:one"
+    setups = applied.person().setups
+    (job,) = following(setups, 7)
+    assert (job.id, job.kind, job.sync) == ("moved-people-one-2", "resync", "people")
 
 
 def test_what_counts_is_the_last_of_its_key_also_when_the_second_person_dies(applied: Bench) -> None:
