@@ -7,12 +7,17 @@ from typing import Any, Final
 import yaml
 
 from deploy.local.hubspot import HubSpotServer
+from services.console.access.people import People
 from services.console.commands import setup
 from shared import topics
+from shared.access import AccessDoc
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
 from shared.io.service import Service
 from shared.settings import Settings
+from shared.topics import Topic
 
+_BROKERS: Final[dict[int, MemoryBroker]] = {}
+"""By the settings of each console, its Kafka."""
 PORTALS: Final = {"one": 8801, "two": 8802, "three": 8803}
 
 
@@ -26,6 +31,7 @@ class Bench:
         self.base_url = hubspot.url
         self.settings = Settings(redis_url=redis_url, key_file=key, allow_private_addresses=("127.0.0.1",))  # type: ignore[arg-type]  # a secret as text
         self.broker = MemoryBroker(topics.catalogue(("hubspot",)))
+        _BROKERS[id(self.settings)] = self.broker
         self.service = self.person()
         self.reader = MemoryReader(self.broker, topics.SETUPS)
         self.jobs_reader = MemoryReader(self.broker, topics.JOBS)
@@ -71,6 +77,25 @@ class Bench:
         """Give a file of two connections and a sync."""
         connections = [self.connection("one"), self.connection("two", webhook_secret="hook")]
         return {"connections": connections, "syncs": [between("one", "two", **sync)]}
+
+
+class AccessFollower:
+    """Follows the topic `access` of the console whose settings are given."""
+
+    def __init__(self, settings: Settings, _topic: Topic[AccessDoc], people: People) -> None:
+        self._reader, self._people = MemoryReader(_BROKERS[id(settings)], topics.ACCESS), people
+
+    def poll(self, _timeout_s: float) -> None:
+        """Take what was published."""
+        for stored in self._reader.poll(0):
+            self._people.apply(stored.offset, stored.key, stored.message)
+
+    def catch_up(self) -> None:
+        """Take everything that there is now."""
+        self.poll(0)
+
+    def close(self) -> None:
+        """Hold nothing."""
 
 
 def between(one: str, other: str, name: str = "people", object_: str = "contact", **more: Any) -> dict[str, Any]:

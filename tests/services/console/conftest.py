@@ -14,6 +14,7 @@ from services.console.access.authentication import Access
 from services.console.access.passwords import Passwords
 from services.console.access.rates import Limits
 from services.console.alerts.telling import Teller
+from services.console.commands import people
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.alerts import Alerts
@@ -35,7 +36,7 @@ from shared.io.vault import Vault
 from shared.settings import Settings
 from shared.topics import Kept
 from tests.services.console.accounts import connections_of
-from tests.services.console.bench import PORTALS, Bench
+from tests.services.console.bench import PORTALS, AccessFollower, Bench
 from tests.services.console.files import POST, exports_of
 from tests.services.console.window import TOKEN, FollowedPeople, MemoryRetention, Window
 from tests.services.desk import Desk, serving
@@ -142,7 +143,8 @@ def _hubspot() -> Iterator[HubSpotServer]:
 
 
 @pytest.fixture(name="bench")
-def _bench(hubspot: HubSpotServer, redis_url: str, tmp_path: Path) -> Bench:
+def _bench(hubspot: HubSpotServer, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr(people, "TopicFollower", AccessFollower)
     return Bench(hubspot, redis_url, tmp_path)
 
 

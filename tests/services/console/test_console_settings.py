@@ -10,12 +10,11 @@ import pytest
 import yaml
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.access.people import People
 from services.console.commands import people, setup
 from shared import topics
 from shared.io.memory import MemoryReader
 from shared.io.openid import ProviderError
-from tests.services.console.bench import Bench
+from tests.services.console.bench import AccessFollower, Bench
 from tests.services.console.window import MemoryRetention
 
 SECRETS = {
@@ -71,23 +70,6 @@ def _place(
     provider: dict[str, str],
 ) -> Place:
     """Offer installations, each with a Kafka of its own."""
-    brokers: dict[int, Bench] = {}
-
-    class Follower:
-        """Reads `access` of the installation whose settings are given."""
-
-        def __init__(self, settings: Any, _topic: Any, view: People) -> None:
-            self._reader, self._view = MemoryReader(brokers[id(settings)].broker, topics.ACCESS), view
-
-        def poll(self, _timeout_s: float) -> None:
-            for stored in self._reader.poll(0):
-                self._view.apply(stored.offset, stored.key, stored.message)
-
-        def catch_up(self) -> None:
-            self.poll(0)
-
-        def close(self) -> None:
-            """Hold nothing."""
 
     def about(issuer: str, *, anew: bool = False) -> Any:
         del anew
@@ -98,11 +80,9 @@ def _place(
     def made(name: str) -> Bench:
         folder = tmp_path / name
         folder.mkdir()
-        bench = Bench(hubspot, redis_url, folder)
-        brokers[id(bench.settings)] = bench
-        return bench
+        return Bench(hubspot, redis_url, folder)
 
-    monkeypatch.setattr(people, "TopicFollower", Follower)
+    monkeypatch.setattr(people, "TopicFollower", AccessFollower)
     monkeypatch.setattr(setup, "KafkaRetention", lambda _settings: kafka)
     monkeypatch.setattr(setup, "make_open_id", lambda *_: SimpleNamespace(about=about))
     return made
