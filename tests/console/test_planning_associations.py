@@ -87,7 +87,21 @@ def test_an_association_is_named_once_and_leads_elsewhere(garage: Planner) -> No
     row = {"to": "people", "label": "contact"}
     said = garage.refused(_sync("cars", "p_car", "p_vehicle", associations=[row, row]))
     assert said == "sync 'cars': several associations are called contact"
-    assert "must lead to another sync" in garage.refused(cars(to="cars", label="contact"))
+    assert "leads to contact of connection 'one'" in garage.refused(cars(to="cars", label="contact"))
+
+
+def test_within_one_sync_an_association_leads_to_a_single_record(garage: Planner) -> None:
+    """A company's parent: of any number both ends would carry the same association."""
+    plain, parent = _to("p_car"), _to("p_car", "p_car.parent", 1)
+    garage.own = {name: (_found("p_car", "2-1", plain, parent),) for name in ("one", "two")}
+    same = _sync("cars", "p_car", "p_car")
+    assert garage.refused({**same, "associations": [{"to": "cars", "label": "p_car"}]}) == (
+        "sync 'cars': association 'p_car' leads to any number of records of the same sync: only one that leads to a "
+        "single record, such as a parent, is carried there"
+    )
+    found = garage.apply({**same, "associations": [{"to": "cars", "label": "p_car.parent"}]})
+    assert garage.syncs["cars"].associations == (AssociationMapping(to="cars", label="p_car.parent"),)
+    assert not [hint for hint in found.hints if "p_car.parent" in hint]
 
 
 def test_whoever_carries_an_association_from_both_ends_is_asked(garage: Planner) -> None:

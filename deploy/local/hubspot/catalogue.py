@@ -248,6 +248,18 @@ def _association_rows() -> tuple[AssociationType, ...]:
                 rows.append(
                     AssociationType(type_id=first, source=a, target=b, primary=True, mirror=first_mirror, plain=plain)
                 )
+    for number, mirror, name in ((14, 13, "Parent Company"), (13, 14, "Child Company")):
+        rows.append(
+            AssociationType(
+                type_id=number,
+                source="companies",
+                target="companies",
+                primary=False,
+                mirror=mirror,
+                plain=number,
+                name=name,
+            )
+        )
     return tuple(rows)
 
 

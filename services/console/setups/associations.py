@@ -9,7 +9,7 @@ from shared.core.syncs import AssociationMapping, SyncSettings
 
 
 def check(wanted: SyncFile, bindings: Mapping[Side, Binding], others: Mapping[str, SyncSettings]) -> None:
-    """Check that a sync's associations are known to both apps and lead to records of another sync.
+    """Check that a sync's associations are known to both apps and lead to the records of the syncs that they name.
 
     Args:
         wanted: The sync.
@@ -23,8 +23,6 @@ def check(wanted: SyncFile, bindings: Mapping[Side, Binding], others: Mapping[st
     if doubled:
         raise SetupError(f"sync {wanted.id!r}: several associations are called {', '.join(sorted(doubled))}")
     for row in wanted.associations:
-        if row.to == wanted.id:
-            raise SetupError(f"sync {wanted.id!r}: association {row.label!r} must lead to another sync")
         left, right = (_known(wanted, row, side, bindings[side]) for side in SIDES)
         if (left.max_links == 1) != (right.max_links == 1):
             one, many = ("left", "right") if left.max_links == 1 else ("right", "left")
@@ -34,12 +32,19 @@ def check(wanted: SyncFile, bindings: Mapping[Side, Binding], others: Mapping[st
             )
         if row.to in others:
             _check_ends(wanted, row, {"L": left, "R": right}, others[row.to])
+        if row.to == wanted.id and left.max_links != 1:
+            # Both records would show it, and each of their pairs would carry it.
+            raise SetupError(
+                f"sync {wanted.id!r}: association {row.label!r} leads to any number of records of the same sync: only "
+                "one that leads to a single record, such as a parent, is carried there"
+            )
 
 
 def hints(sync: SyncSettings, others: Mapping[str, SyncSettings]) -> Iterator[str]:
     """Yield what may not be meant about the associations of a sync."""
     for row in sync.associations:
-        back = [x.label for x in others[row.to].associations if x.to == sync.id] if row.to in others else []
+        other = others.get(row.to) if row.to != sync.id else None
+        back = [x.label for x in other.associations if x.to == sync.id] if other is not None else []
         if back:
             yield (
                 f"sync {sync.id!r}: association {row.label!r} leads to {row.to}, whose association {', '.join(back)} "

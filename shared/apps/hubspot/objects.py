@@ -202,6 +202,7 @@ COMPANY: Final = Kind(
         _field("hs_lastmodifieddate", FieldType.DATETIME, "Last modified", writable=False),
         *_SYSTEM,
     ),
+    links=(Link(label="parent", to="company", path="companies", types=(LinkType(14),), most=1),),
     required_any=(("name", "domain"),),
 )
 

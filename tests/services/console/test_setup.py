@@ -336,7 +336,7 @@ def test_another_account_is_another_connection(applied: Bench, capsys: pytest.Ca
         ),
         ({"match": {"mode": "fields"}}, "match.left_field"),
         ({"match": {"mode": "guess"}}, "match.mode"),
-        ({"associations": [{"to": "people", "label": "company"}]}, "must lead to another sync"),
+        ({"associations": [{"to": "people", "label": "company"}]}, "leads to company of connection"),
         ({"direction": "sideways"}, "direction"),
         ({"version": 3}, "version"),
     ],
