@@ -121,13 +121,20 @@ class _Lost:
     def restored(self, pair: Pair) -> Restored:
         """Return a state for the links; what it had to tell may not be published while its messages come again."""
         if pair.pair in self.unsettled:
-            for side in SIDES:
-                end = pair.side(side)
-                if end is not None and end.version.order is not None:
-                    self.newest[side, end.id] = _Claimed(end.version.order, 0)
+            self._note_newest(pair)
         if pair.at >= self.unsettled.get(pair.pair, _TO_COME) and not pair.absorbed_by:
             pair = pair.model_copy(update={"untold": True})
         return as_restored(self.policy, pair)
+
+    def _note_newest(self, pair: Pair) -> None:
+        """Note what a state tells of its records, as far as it can be compared with messages that waited.
+
+        Of one in doubt, nothing is newer that was accepted before: it is read again, and that will tell.
+        """
+        for side in SIDES:
+            end, in_doubt = pair.side(side), side in pair.doubted
+            if end is not None and (in_doubt or end.version.order is not None):
+                self.newest[side, end.id] = _Claimed(end.version.order, pair.seen_ms if in_doubt else 0)
 
     def removed(self, pair: str) -> Restored:
         """Forget a pair that was deleted with its sync, which may have been set up again since."""

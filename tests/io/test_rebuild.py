@@ -210,3 +210,16 @@ def test_of_messages_that_wait_the_newest_says_what_a_record_is_known_by(
     told = _LINKED[-1].model_copy(update={"L": end.model_copy(update={"version": Version(order=known)})})
     (found,) = run_blocking(_rebuilt([told], waiting=waiting).components([(SYNC, "L", "a1")])).values()
     assert [f"{expected}@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]
+
+
+@pytest.mark.parametrize(("accepted_ms", "expected"), [(1, "new"), (3, "old")])
+def test_a_message_that_waits_undoes_no_doubt_that_came_after_it(accepted_ms: int, expected: str) -> None:
+    """The record is read again, and until then nobody may be created beside what it was shown to be last."""
+    end = _LINKED[-1].L
+    assert end is not None
+    shown = Recognised(identity='{"p":"new@x.example"}', keys=("e:new@x.example",))
+    changes = {"L": end.model_copy(update={"ask": "t"}), "doubted": {"L": shown}, "seen_ms": 2}
+    waits = _said("old@x.example", 0, accepted_ms, token="a")
+    store = _rebuilt([_LINKED[-1].model_copy(update=changes)], waiting=[waits])
+    (found,) = run_blocking(store.components([(SYNC, "L", "a1")])).values()
+    assert [f"{expected}@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]
