@@ -104,7 +104,7 @@ class Choosing:
         try:
             left, right = Half(row.id, self._objects.one(row, name)), Half(other.id, self._objects.one(other, there))
         except Problem as problem:
-            return card(title, notice("warn", "The account cannot be asked now", h.p[str(problem)]), name="told")
+            return card(title, notice("warn", "The account cannot be asked now", h.p[str(problem)]), name="same")
         query = self._asked.query
         if "left_field" in query or "right_field" in query:
             fields = query.get("left_field", ""), query.get("right_field", "")
@@ -115,7 +115,7 @@ class Choosing:
         sides = (("left_field", row, left), ("right_field", other, right))
         lacking = [one for _, one, half in sides if not half.fields()]
         if lacking:
-            return card(title, _no_field(lacking[0], left if lacking[0] is row else right), name="told")
+            return card(title, _no_field(lacking[0], left if lacking[0] is row else right), name="same")
         said = self._said("account", "object", "right", "there")
         return card(
             title,
@@ -132,7 +132,7 @@ class Choosing:
                              "their own, such as a plate, serve best."],
                 h.p(".row")[button("Show the file", kind="primary", type="submit")],
             ],
-            name="told",
+            name="same",
         )  # fmt: skip
 
     def _said(self, *names: str) -> dict[str, str]:
