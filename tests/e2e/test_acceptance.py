@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,8 +28,9 @@ from shared.core.pairs import PairEvent
 from shared.core.records import Report, Version
 from shared.io.clock import SystemClock
 from shared.io.kafka_producer import KafkaBus
-from shared.io.kafka_reader import KafkaOffsets
+from shared.io.kafka_reader import KafkaOffsets, read_to_end
 from shared.io.ports import Outbound, run_blocking
+from shared.io.redis_scripts import connect_by
 from shared.messages import RecordSeen
 from shared.metrics import Metrics
 from shared.settings import load
@@ -414,6 +416,14 @@ def _wrote(log: Path, after: int, text: bytes) -> bool:
 PASSWORD = "nine green bottles"
 
 
+def _has_begun(twin: Twin, redis: Any, export: str) -> bool:
+    """Let a console that stands still go on for a moment, too short to make a file; check whether it has begun."""
+    twin.child.resume()
+    time.sleep(0.002)
+    twin.child.pause()
+    return str(redis.get(f"console:once:export:{export}")).startswith("twin:")
+
+
 def _rested(live: Live) -> set[str]:
     """Wait until nothing moves, and return the names of all rows."""
     live.wait(lambda: live.health()["counts"]["pending"] == 0)
@@ -487,6 +497,30 @@ class TestTwoConsoles:
         assert told["audit?limit=500"]["audit"] != []
         assert told[f"records/{record}/history"]["history"] != []
         assert len(told["records?limit=500"]["records"]) == 500
+
+    def test_a_file_that_a_killed_console_was_making_is_made_by_the_other(self, live: Live, twin: Twin) -> None:
+        """It dies holding the lease; when that ends, the other one makes the file, whole."""
+        if not twin.child.is_running():
+            twin.start()
+        rows, first = _rested(live), live.stack.services["console"]
+        settings = load(kafka_bootstrap=live.stack.bootstrap, redis_url=live.stack.redis_url)
+        with closing(connect_by(settings)) as redis:
+            first.pause()  # so that it is the other one that begins
+            try:
+                made = _api(twin.url, live, "POST", "exports", json={"format": "jsonl"}).json()["id"]
+                twin.child.pause()
+                wait(lambda: _has_begun(twin, redis, made), 20, every=0)
+                twin.child.kill()
+            finally:
+                first.resume()
+        url = live.stack.console_url
+        wait(lambda: _api(url, live, "GET", f"exports/{made}").json()["state"] == "ready", 30, every=0.2)
+        lines = _api(url, live, "GET", f"exports/{made}/file").text.splitlines()
+        assert {json.loads(line)["id"] for line in lines} == rows
+        assert len(lines) == len(rows)
+        told = [row.message.progress for row in read_to_end(settings, topics.EXPORTS) if row.message is not None]
+        runners = [row.runner.partition(":")[0] for row in told if row is not None and row.export == made]
+        assert runners[-1] == "local", "the other one has begun it, and this one has ended it"
 
     def test_what_ends_at_one_has_ended_at_the_other_within_two_seconds(
         self, live: Live, twin: Twin, address: str

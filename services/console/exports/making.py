@@ -27,7 +27,8 @@ from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
 from shared.io.vault import VaultError
 
 CHUNK: Final = 524_288
-LEASE_MS: Final = 30_000
+LEASE_MS: Final = 15_000
+"""How long the file of a console that died waits for another one."""
 ATTEMPTS: Final = 3
 """Consoles that may begin to make a file before it counts as one that ends them."""
 _EVERY_S: Final = 1.0
