@@ -21,7 +21,7 @@ from services.console.use.installation import Installation
 from services.console.use.mailing import Mailing
 from services.console.use.retention import Keeping
 from services.console.use.single_sign_on import SingleSignOn
-from services.console.use.syncs import switch_off
+from services.console.use.syncs import switch
 from services.console.views.following import Follower, states_from
 from services.console.views.gauges import Gauges
 from services.console.views.keeping import HealthKeeper
@@ -144,7 +144,7 @@ def wire(service: Service) -> None:
         once,
         ready=lambda: follower.caught_up.is_set() and followed.caught_up.is_set() and jobs_read(),
         name=settings.instance_id,
-        switch_off=partial(switch_off, service),
+        switch_off=partial(switch, service, on=False),
     )
     service.start("alerts", watch.run)
     gauges = Gauges(views, service.setups, service.metrics, service.clock, installation.connection)

@@ -69,6 +69,8 @@ DONE: Final = (
     Deed(("POST /connections/{name}/reach",), ("POST /api/v1/connections/{name}/reach",), "connections reach"),
     Deed(("POST /connections/{name}/rename",), ("PATCH /api/v1/connections/{name}",), "connections rename"),
     Deed(("POST /connections/{name}/test",), ("POST /api/v1/connections/{name}/test",), "connections test"),
+    Deed(("POST /syncs/{name}/switch-off",), ("POST /api/v1/syncs/{name}/switch-off",), "syncs switch-off"),
+    Deed(("POST /syncs/{name}/switch-on",), ("POST /api/v1/syncs/{name}/switch-on",), "syncs switch-on"),
     Deed(("POST /connections/{name}/pause",), ("POST /api/v1/connections/{name}/pause",), "connections pause"),
     Deed(("POST /connections/{name}/resume",), ("POST /api/v1/connections/{name}/resume",), "connections resume"),
     Deed(("POST /connections/{name}/disconnect",), ("DELETE /api/v1/connections/{name}",), "delete"),

@@ -35,6 +35,8 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "GET /": "viewer",
     "GET /syncs/{name}": "viewer",
     "POST /syncs/{name}/resync": "operator",
+    "POST /syncs/{name}/switch-off": "operator",
+    "POST /syncs/{name}/switch-on": "operator",
     "GET /jobs": "viewer",
     "GET /jobs/{name}": "viewer",
     "POST /jobs/{name}/{what}": "operator",
@@ -189,6 +191,8 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "PATCH /api/v1/connections/{name}": "editor",
     "DELETE /api/v1/connections/{name}": "admin",
     "POST /api/v1/connections/{name}/test": "operator",
+    "POST /api/v1/syncs/{name}/switch-off": "operator",
+    "POST /api/v1/syncs/{name}/switch-on": "operator",
     "POST /api/v1/connections/{name}/pause": "operator",
     "POST /api/v1/connections/{name}/resume": "operator",
 }

@@ -58,7 +58,8 @@ class Teller:
             lines.append(f"At: {datetime.fromtimestamp(standing.at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC")
         link = self._link(alert)
         if standing.pausing:
-            lines += ["", "It stays off until somebody switches it on again: set `enabled: true`, and apply that."]
+            name = standing.about.partition("/")[2]
+            lines += ["", f"It stays off until somebody switches it on: on its page, or by `syncs switch-on {name}`."]
         return f"[Syncline] {said(standing, what)}", "\n".join([*lines, *(["", link] if link else []), ""])
 
     def _call(self, alert: Alert, standing: AlertStanding, what: What) -> None:

@@ -54,6 +54,12 @@ def _connections(given: argparse.Namespace) -> int:
     return accounts.run(given.what, given.names, as_json=given.json)
 
 
+def _syncs(given: argparse.Namespace) -> int:
+    from services.console.commands import accounts  # noqa: PLC0415
+
+    return accounts.run_syncs(given.what, given.name, as_json=given.json)
+
+
 def _credentials(given: argparse.Namespace) -> int:
     from services.console.commands import accounts  # noqa: PLC0415
 
@@ -112,8 +118,9 @@ def _completion(given: argparse.Namespace) -> int:
 
 
 _BY_API: Final = {
-    "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "health": _health, "exports": _exports,
-    "credentials": _credentials, "secrets": _secrets, "resync": _resync, "doctor": _doctor, "completion": _completion,
+    "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "syncs": _syncs, "health": _health,
+    "exports": _exports, "credentials": _credentials, "secrets": _secrets, "resync": _resync, "doctor": _doctor,
+    "completion": _completion,
 }  # fmt: skip
 """Commands that ask the console's API, or can do without any server."""
 

@@ -1,4 +1,4 @@
-"""Lists apps and accounts, and has accounts renamed, tested, paused and resumed, from a terminal."""
+"""Lists apps, accounts and syncs, and has accounts renamed, tested or paused, and syncs switched, from a terminal."""
 
 import getpass
 import json
@@ -55,6 +55,20 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
         return [api.post(f"{path}/{what}", {})]
 
     return _run(ask, _LINES.get(what or "", _accounts), settings, as_json=as_json)
+
+
+def run_syncs(what: str | None, name: str, *, as_json: bool = False, settings: Settings | None = None) -> int:
+    """List the syncs, or switch one on or off; returns the exit code: 0 done, 1 refused."""
+    if (what is None) == bool(name):
+        sys.stderr.write("name the sync, and what to do with it\n")
+        return 1
+
+    def ask(api: Calls) -> Any:
+        if what is None:
+            return api.get("health")["syncs"]
+        return [api.post(f"syncs/{quote(name, safe='')}/{what}", {})]
+
+    return _run(ask, _syncs, settings, as_json=as_json)
 
 
 def run_credentials(
@@ -133,6 +147,15 @@ def _accounts(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"  used by {', '.join(leaving['used_by'])}"
     if not rows:
         yield "no account is connected"
+
+
+def _syncs(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        counts = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in row["counts"].items())
+        state = row["not_run_here"] or ("on" if row["enabled"] else "off")
+        yield f"{row['id']}: {state}; {counts}"
+    if not rows:
+        yield "nothing is synced yet"
 
 
 def _tests(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -202,6 +202,10 @@ def parser() -> argparse.ArgumentParser:
         "names", nargs="*", help="its id, and to rename it what to call it, or which object to look at"
     )
     add_json(accounts)
+    syncs = commands.add_parser("syncs", help="list the syncs, or switch one on or off")
+    syncs.add_argument("what", nargs="?", choices=("switch-on", "switch-off"), help="(default: list all)")
+    syncs.add_argument("name", nargs="?", default="", help="its id")
+    add_json(syncs)
     _add_secrets(commands)
     health = commands.add_parser("health", help="show how everything stood over time")
     health.add_argument("--range", choices=("24h", "7d", "30d", "90d"), default="24h", help="(default: 24h)")

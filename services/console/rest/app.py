@@ -27,6 +27,7 @@ from services.console.rest.records import add_records
 from services.console.rest.retention import add_retention
 from services.console.rest.sign_in import add_sign_in
 from services.console.rest.standing import add_standing
+from services.console.rest.syncs import add_syncs
 from services.console.rest.versions import check_takes_versions, seen_by, unchanged
 from services.console.use.activity import acting, acts
 from services.console.use.callers import Caller
@@ -78,6 +79,7 @@ def routes(api: Installation, access: Access) -> APIRouter:
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(who)], route_class=Route)
     add_records(router, api, who)
     add_standing(router, api)
+    add_syncs(router, api)
     add_parked(router, api)
     add_connections(router, api)
     add_agreeing(router, api, who)

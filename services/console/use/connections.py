@@ -16,6 +16,7 @@ from services.console.use.apps import AppCard, cards, offered
 from services.console.use.connecting import LONGEST_LABEL, Connecting, standing
 from services.console.use.objects import Objects
 from services.console.use.problems import Problem
+from services.console.use.syncs import Syncs
 from services.console.use.versions import Standing, check_seen, is_seen, overtaken, version_of
 from shared.core.accounts import account_name, is_account
 from shared.core.connector import App, AppError
@@ -81,6 +82,7 @@ class Connections:
         self._apps_with = apps_with
         self.connecting = Connecting(service)
         self.objects = Objects(service, apps_with)
+        self.syncs = Syncs(service)
         self.agreeing = Agreeing(service, self.connecting, once)
 
     @property

@@ -27,6 +27,8 @@ BEFORE = {
     "POST /settings/mail/remove": "POST /settings/mail",
     "DELETE /api/v1/mail-server": "PUT /api/v1/mail-server",
     "POST /settings/users/{name}/enable": "POST /settings/users/{name}/disable",
+    "POST /syncs/{name}/switch-on": "POST /syncs/{name}/switch-off",
+    "POST /api/v1/syncs/{name}/switch-on": "POST /api/v1/syncs/{name}/switch-off",
     "POST /connections/{name}/resume": "POST /connections/{name}/pause",
     "POST /api/v1/connections/{name}/resume": "POST /api/v1/connections/{name}/pause",
 }

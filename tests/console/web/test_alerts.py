@@ -17,7 +17,7 @@ from services.console.use.accounts import Accounts
 from services.console.use.alerts import MOST, Wanted
 from services.console.use.mailing import Mailing
 from services.console.use.problems import Problem, Refused
-from services.console.use.syncs import switch_off
+from services.console.use.syncs import switch
 from shared import topics
 from shared.io.hooks import HookCall
 from shared.io.ports import BusUnavailable
@@ -51,7 +51,7 @@ class Console:
         )  # fmt: skip
         beside = shared.alerts.teller
         self.teller = Teller(Mailing(accounts, beside.vault, POST), beside.vault, beside.hook)
-        self.off: Callable[[str], bool] = partial(switch_off, window.installation.connections._service)
+        self.off: Callable[[str], bool] = partial(switch, window.installation.connections._service, on=False)
         self.watch = AlertWatch(
             window.installation, self.teller, accounts.once, ready=lambda: window.ready, name=name,
             switch_off=self._switch_off,
@@ -363,7 +363,7 @@ def test_an_alert_that_no_longer_wants_it_switches_nothing_off(window: Window, h
     given = {"name": "People fail", "kind": "failing", "over": 2, "minutes": 0, "url": hooks.address}
     window.access.accounts._settle(())
     window.access.alerts.change(name, Wanted.model_validate(given))
-    console.off = partial(switch_off, window.installation.connections._service)
+    console.off = partial(switch, window.installation.connections._service, on=False)
     console.look()
     assert is_on(window)
     assert [json.loads(body)["data"]["paused"] for _, body in hooks.calls] == [False]

@@ -8,7 +8,7 @@ from services.console.setups.plans import Change
 from services.console.setups.publishing import publish
 from services.console.use.connections import Connections
 from services.console.use.problems import Problem
-from services.console.use.syncs import switch_off
+from services.console.use.syncs import switch
 from shared import topics
 from shared.io.memory import MemoryReader
 from shared.io.once import MemoryOnce
@@ -25,7 +25,7 @@ def connections_of(service: Service) -> Connections:
 def test_an_account_that_another_console_disconnects_does_not_come_back(applied: Bench) -> None:
     """A rename that is made by a console that has not read yet that the account is gone counts for nobody."""
     one, two = applied.person(), applied.person()
-    assert switch_off(one, "people")
+    assert switch(one, "people", on=False)
     deleting.run(one, "sync", "people", read=lambda _: [], settle_s=0)
     two.follow(0)
     connections_of(one).disconnect("two")
@@ -53,7 +53,7 @@ def test_an_account_that_another_console_disconnects_does_not_come_back(applied:
 def test_a_sync_that_was_deleted_meanwhile_is_not_brought_back_by_an_edit(applied: Bench) -> None:
     """Nor is a job of it asked for."""
     one, two, late = applied.person(), applied.person(), applied.person()
-    assert switch_off(one, "people")
+    assert switch(one, "people", on=False)
     two.follow(0)
     off = two.setups.sync("people")
     assert off is not None
@@ -67,7 +67,7 @@ def test_a_sync_that_was_deleted_meanwhile_is_not_brought_back_by_an_edit(applie
     for _ in range(2):  # before it has read that the sync is gone, and afterwards
         assert publish(two, changes) == ["sync:people"]
         assert applied.person().setups.syncs() == []
-    assert switch_off(late, "people"), "it had read nothing, and there is nothing left to switch off"
+    assert switch(late, "people", on=False), "it had read nothing, and there is nothing left to switch off"
     assert late.setups.overruled() == []
     assert applied.person().setups.syncs() == []
     jobs = {row.key for row in MemoryReader(applied.broker, topics.JOBS).poll(0) if row.message is not None}

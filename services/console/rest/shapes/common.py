@@ -34,6 +34,7 @@ UserId: TypeAlias = Annotated[str, Path(description="`id` of the user.", json_sc
 TokenId: TypeAlias = Annotated[str, Path(description="`id` of the token.", json_schema_extra=_NAME)]
 AlertId: TypeAlias = Annotated[str, Path(description="`id` of the alert.", json_schema_extra=_NAME)]
 AppId: TypeAlias = Annotated[str, Path(description="`id` of the app, such as `hubspot`.", json_schema_extra=_NAME)]
+SyncId: TypeAlias = Annotated[str, Path(description="`id` of the sync.", json_schema_extra=_NAME)]
 ConnectionId: TypeAlias = Annotated[str, Path(description="`id` of the connection.", json_schema_extra=_NAME)]
 ObjectId: TypeAlias = Annotated[
     str, Path(description="`id` of the object, as settings call it.", json_schema_extra=_NAME)

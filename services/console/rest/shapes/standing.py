@@ -25,24 +25,23 @@ _JOB: Final[dict[str, Any]] = {
     "result": "",
 }
 _COUNTS: Final[dict[str, Any]] = {"in_sync": 1200, "pending": 3, "failing": 2, "excluded": 40}
+_SYNC: Final[dict[str, Any]] = {
+    "id": "contacts",
+    "enabled": True,
+    "phase": "live",
+    "not_run_here": "",
+    "not_run_hint": "",
+    "lacks": [],
+    "counts": _COUNTS,
+    "reasons": {"failing": {"too_long": 2}, "excluded": {"email_missing": 40}, "pending": {"queued": 3}},
+    "last_settled_ms": 1_700_000_000_000,
+    "oldest_pending_s": 1.5,
+    "jobs": [_JOB],
+}
 _HEALTH: Final[dict[str, Any]] = {
     "ready": True,
     "connections": [CONNECTION],
-    "syncs": [
-        {
-            "id": "contacts",
-            "enabled": True,
-            "phase": "live",
-            "not_run_here": "",
-            "not_run_hint": "",
-            "lacks": [],
-            "counts": _COUNTS,
-            "reasons": {"failing": {"too_long": 2}, "excluded": {"email_missing": 40}, "pending": {"queued": 3}},
-            "last_settled_ms": 1_700_000_000_000,
-            "oldest_pending_s": 1.5,
-            "jobs": [_JOB],
-        }
-    ],
+    "syncs": [_SYNC],
     "feeds": [
         {
             "feed": "hubspot/contact/changed",
@@ -128,6 +127,8 @@ class JobsAsked(Shown):
 
 class SyncStanding(Shown):
     """How one sync stands."""
+
+    model_config = examples(_SYNC)
 
     id: str
     enabled: bool | None

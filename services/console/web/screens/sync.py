@@ -22,6 +22,10 @@ from shared.core.syncs import Direction
 _EVERY_S: Final = 5
 _WAYS: Final[Mapping[str, str]] = dict(zip(get_args(Direction), ("both ways", "into {L}", "into {R}"), strict=True))
 _SHOWN_JOBS: Final = 5
+_SWITCHED: Final = {
+    "off": "The sync is off: it writes nothing any more. What changes meanwhile is caught up when it is switched on.",
+    "on": "The sync is on again, and catches up on what has changed meanwhile.",
+}
 RESYNCS: Final = {"failing": ("failing",), "pending": ("pending",), "excluded": ("excluded",), "all": ()}
 """What can be looked at again, by its word in a form: which statuses; none for all records of both sides."""
 
@@ -36,7 +40,7 @@ def show(asked: Asked) -> Response:
     panel = asked.query.get("panel", "")
     if panel not in STATUS:
         panel = next((status for status in STATUS if row["counts"][status]), "failing")
-    told = asked.query.get("asked", "")
+    told, done = asked.query.get("asked", ""), asked.query.get("done", "")
     return html(
         page(
             asked,
@@ -47,13 +51,18 @@ def show(asked: Asked) -> Response:
                 )
                 if told in RESYNCS
                 else None,
+                notice("info", _SWITCHED[done]) if done in _SWITCHED else None,
                 _numbers(row, panel),
                 panel_of(asked, row, panel),
                 _settings(asked, row, health["at_ms"]),
                 _jobs(row, health["at_ms"]),
             ],
             crumbs=(("Home", "/"), ("Syncs", "/#syncs")),
-            actions=[badge(state_of(row)), _resync(asked, name, "all", "Resync all records")],
+            actions=[
+                badge(state_of(row)),
+                _resync(asked, name, "all", "Resync all records"),
+                _switch(asked, row) if row["enabled"] is not None else None,
+            ],
             every=_EVERY_S,
         )
     )
@@ -66,6 +75,25 @@ def resync(asked: Asked) -> Response:
         raise Problem(422, "Not understood", "Choose which records to look at again.")
     asked.console.add_job(JobRequest.model_validate({"sync": name, "statuses": RESYNCS[what]}), "")
     return see_other(url(path_of(name), panel=what if what in STATUS else "", asked=what))
+
+
+def switch_off(asked: Asked) -> Response:
+    """Switch a sync off."""
+    asked.console.connections.syncs.switch_off(asked.params["name"])
+    return see_other(url(path_of(asked.params["name"]), done="off"))
+
+
+def switch_on(asked: Asked) -> Response:
+    """Switch a sync on."""
+    asked.console.connections.syncs.switch_on(asked.params["name"])
+    return see_other(url(path_of(asked.params["name"]), done="on"))
+
+
+def _switch(asked: Asked, row: Mapping[str, Any]) -> Element | None:
+    path = path_of(row["id"])
+    if row["enabled"]:
+        return send(asked, f"{path}/switch-off", "Switch off", mark="minus")
+    return send(asked, f"{path}/switch-on", "Switch on", mark="check")
 
 
 def _resync(asked: Asked, sync: str, what: str, text: str) -> Element | None:
