@@ -1,6 +1,10 @@
 """A sync that is off: nothing enters it, nothing is written, and nothing waits for ever."""
 
 from deploy.local.hubspot import HubSpotServer
+from shared import topics
+from shared.core.pairs import PairEvent
+from shared.io.ports import Outbound, run_blocking
+from shared.messages import SetupDoc
 from tests.slice.harness import Polling, sync
 
 
@@ -28,6 +32,25 @@ def test_a_create_that_was_not_sent_before_the_sync_was_off_does_not_stay_pendin
     world.run()
     assert [pair.status for pair in world.pairs("contacts")] == ["pending"]
     world.edit("contacts", enabled=False)
+    world.run(later=20)
+    assert [pair.status for pair in world.pairs("contacts")] == ["hidden"]
+    assert not world.records("two", "contacts")
+
+
+def test_what_waits_is_let_go_without_reading_any_app(server: HubSpotServer) -> None:
+    """The console has those that wait looked at again, and reads nothing, as it switches a sync off."""
+    world = Polling(server, [sync("contacts", "contact")])
+    left = world.admin.edit(7001, "create", "contacts", properties={"email": "bob@x.example"})
+    world.admin.set_faults(7002, {"kind": "status", "status": 503, "method": "POST"})
+    world.notice("one", "contact", left)
+    world.run()
+    (pair,) = world.pairs("contacts")
+    old = world.setups.sync("contacts")
+    assert (pair.status, old is not None) == ("pending", True)
+    off = old.model_copy(update={"enabled": False, "version": old.version + 1})  # type: ignore[union-attr]  # as above
+    world.set_up("sync", "contacts", SetupDoc(sync=off))
+    touch = PairEvent(sync="contacts", pair=pair.pair, kind="touch", reason="retry")
+    run_blocking(world.bus.publish([Outbound(topic=topics.PAIRS, key=pair.pair, message=touch)]))
     world.run(later=20)
     assert [pair.status for pair in world.pairs("contacts")] == ["hidden"]
     assert not world.records("two", "contacts")
