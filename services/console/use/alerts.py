@@ -11,7 +11,7 @@ from services.console.alerts.judging import AGAIN_MS, key_of, targets
 from services.console.alerts.telling import PLACE, Teller, rule
 from services.console.use.accounts import EMAIL
 from services.console.use.activity import Did
-from services.console.use.asked import NUMBER
+from services.console.use.asked import NUMBER, Flag
 from services.console.use.problems import Problem, Refused
 from services.console.use.sealing import sealed
 from services.console.use.versions import Standing, check_seen, version_of
@@ -55,7 +55,7 @@ class Rule(BaseModel):
         ),
         NUMBER,
     ] = 5
-    pause: bool = Field(
+    pause: Flag = Field(
         default=False,
         description="Of failing records: whether a sync for which it fires is switched off and stays so.",
         examples=[True],

@@ -508,6 +508,7 @@ def test_the_api_keeps_the_secret_to_itself(window: Window) -> None:
     assert (kept["has_secret"], kept["over"]) == (True, 5)
     assert window.call("PUT", f"alerts/{name}", json={**given, "secret": ""}).json()["has_secret"] is False
     assert window.call("PUT", f"alerts/{name}", json={**given, "kind": "late"}).status_code == 422
+    assert window.call("PUT", f"alerts/{name}", json={**given, "pause": 0}).status_code == 422, "a number is no flag"
     assert "does not lead to a public address" in is_problem(window.call("POST", f"alerts/{name}/test"), 409)
     for _ in range(MOST - 1):
         add(window)
