@@ -51,7 +51,6 @@ def _member(row: LinkedRecord, own: LinkedRecord, policy: Policy) -> Member:
         id=row.id,
         identity=identity,
         enters=policy.side(row.side).enters and not identity.x,
-        pair=row.pair,
         created=row.created,
         held=other.startswith(":"),  # a partner that is gone leaves its place to a living record
         creating=other == "*" and row is not own,

@@ -134,7 +134,6 @@ def put_off(command: Command, error: AppError) -> Told:
         code=error.code,
         message=error.message,
         retry=error.retry,
-        retry_after_ms=int((error.retry_after_s or 0) * 1000),
     )
     return Told(command=command, outcome=Done("held"), message=_answer(command, answer), result="held")
 

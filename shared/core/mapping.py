@@ -74,7 +74,6 @@ class FieldMapping(MappingSettings):
     lens: str = "text"
     direction: Literal["two_way", "to_left", "to_right"] = "two_way"
     origin: Literal["default", "custom"] = "default"
-    required: bool = False
     since: int = 0
     """Settings version in which it became what it is: a pair that was settled before that has no base for it."""
 

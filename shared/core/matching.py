@@ -84,7 +84,6 @@ class Member:
     side: Side
     id: str
     identity: Identity
-    pair: str
     created: str = ""
     held: bool = False
     """Linked already."""

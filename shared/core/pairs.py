@@ -288,7 +288,6 @@ class Answer(Frozen):
     field: str = ""
     retry: Retry = "edit"
     conflicting_id: str = ""
-    retry_after_ms: int = 0
 
 
 class PairEvent(Frozen):

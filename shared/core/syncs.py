@@ -113,7 +113,6 @@ class Sync(SyncSettings):
     """One object type on each side of two connections, as it is stored."""
 
     mappings: tuple[FieldMapping, ...]
-    deletes: Literal["hold"] = "hold"
     version: int = 1
 
 

@@ -150,7 +150,8 @@ def test_settings_that_are_made_anew_keep_what_a_newer_version_wrote_into_them()
     row = plain.mappings[0]
     made: Sync = carried(plain.model_copy(update={"mappings": (row.model_copy(update={"key": "new"}), row)}), old)
     news = {"news": {"of": ["a newer", 1.5, None]}}
-    assert [one.model_extra for one in made.mappings] == [{}, news]
+    before = {"required": True}  # which the version before had, and nobody read
+    assert [one.model_extra for one in made.mappings] == [before, before | news]
     assert [one.model_extra for one in (made, made.left, made.match, made.associations[0])] == [news] * 4
     assert carried(plain, None) is plain
     assert Version(order=1) == carried(Version(order=1), Version(order=2))

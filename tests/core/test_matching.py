@@ -40,7 +40,7 @@ def firm(name: str, called: str = "", *domains: str, **more: Any) -> Member:
 
 
 def _member(name: str, identity: Identity, **more: Any) -> Member:
-    return Member(side=_side(name), id=name, identity=identity, pair=f"pair of {name}", **more)
+    return Member(side=_side(name), id=name, identity=identity, **more)
 
 
 def _side(name: str) -> Side:
@@ -199,7 +199,7 @@ def _named(rows: list[tuple[Member, str]]) -> list[Member]:
     """Give every member an id of its own, and some a partner or an open create."""
     return [
         Member(
-            side=_side(side), id=f"{side}{number}", identity=row.identity, pair=f"p{number}", created=row.created,
+            side=_side(side), id=f"{side}{number}", identity=row.identity, created=row.created,
             held=what == "held", creating=what == "creating",
         )
         for number, (row, (side, what)) in enumerate(((row, place.split()) for row, place in rows))
@@ -250,7 +250,7 @@ def test_which_side_is_called_left_changes_nothing(component: tuple[Rule, list[M
     rule, members = component
     swapped = [
         Member(
-            side=_other(row.node)[0], id=row.id, identity=row.identity, pair=row.pair, created=row.created,
+            side=_other(row.node)[0], id=row.id, identity=row.identity, created=row.created,
             held=row.held, creating=row.creating,
         )
         for row in members

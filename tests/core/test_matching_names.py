@@ -11,7 +11,7 @@ ANN = Identity(n="ann|lee", c=("c:acme",))
 
 def _ann(side: Side, name: str, address: str = "", *, held: bool = False) -> Member:
     identity = ANN.model_copy(update={"p": address, "s": (address,) if address else ()})
-    return Member(side=side, id=name, identity=identity, pair=f"{side}{name}", created=name, held=held)
+    return Member(side=side, id=name, identity=identity, created=name, held=held)
 
 
 def _chosen(*members: Member) -> dict[Node, Verdict]:
