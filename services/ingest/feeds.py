@@ -23,6 +23,7 @@ from services.ingest.noting import Noting
 from services.ingest.told import Told
 from shared import logs, topics
 from shared.core.connector import AppError, Feed, FeedExpired, Hint, LinkFeed
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, NotReady, Outbound, run_blocking
 from shared.jobs import Jobs, State
@@ -327,7 +328,7 @@ class Feeds:
         now_ms, enough = self.clock.now_ms(), _ENOUGH[why]
         there = {row.job.sync for row in self.jobs.rows() if row.job.reads_all and row.state in enough}
         jobs = [
-            Job(id=f"{why}-{sync}-{at}", kind="resync", sync=sync, asked_at_ms=now_ms)
+            Job(id=f"{why}-{sync}-{at}", kind=JobKind.RESYNC, sync=sync, asked_at_ms=now_ms)
             for sync, at in syncs.items()
             if sync not in there
         ]

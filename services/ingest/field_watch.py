@@ -15,6 +15,7 @@ from services.ingest.cursors import Cursors
 from services.ingest.object_watch import ObjectWatch
 from services.ingest.watching import Watch
 from shared.core.connector import FieldInfo, label_of
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.messages import Cursor
 
@@ -67,7 +68,7 @@ class FieldWatch(Watch):
             if policy.enabled and policy.live and fields & changed:
                 statuses = () if fields & appeared else _OPEN
                 name = f"fields-{policy.sync}-{at_ms}"
-                found.append(Job(id=name, kind="resync", sync=policy.sync, statuses=statuses, asked_at_ms=at_ms))
+                found.append(Job(id=name, kind=JobKind.RESYNC, sync=policy.sync, statuses=statuses, asked_at_ms=at_ms))
         return found
 
 

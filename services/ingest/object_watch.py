@@ -10,6 +10,7 @@ from typing import Final
 
 from shared import logs, topics
 from shared.core.connector import FoundObject, OwnObjects
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.io.ports import Bus, Caller, Clock, Outbound, run_blocking
 from shared.messages import JobDoc, ObjectFound, SetupDoc
@@ -87,7 +88,7 @@ class ObjectWatch:
         """Return the jobs that look at all records of the object's syncs; one that is off catches up by itself."""
         at_ms = self.clock.now_ms()
         return [
-            Job(id=f"found-{sync.id}-{at_ms}", kind="resync", sync=sync.id, asked_at_ms=at_ms)
+            Job(id=f"found-{sync.id}-{at_ms}", kind=JobKind.RESYNC, sync=sync.id, asked_at_ms=at_ms)
             for sync in self.setups.syncs()
             if sync.enabled
             and self.setups.phase(sync.id) == "live"

@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from services.ingest.cursors import Cursors
 from services.ingest.watching import Watch
 from shared import topics
+from shared.core.job_kinds import JobKind
 from shared.core.people import People, people_of
 from shared.core.syncs import Job
 from shared.core.words import Note
@@ -70,7 +71,7 @@ class PeopleWatch(Watch):
         at_ms = self.clock.now_ms()
         return [
             Job(
-                id=f"people-{sync.id}-{at_ms}", kind="resync", sync=sync.id, statuses=_STATUSES,
+                id=f"people-{sync.id}-{at_ms}", kind=JobKind.RESYNC, sync=sync.id, statuses=_STATUSES,
                 notes=(Note.OWNER_UNMAPPED,), asked_at_ms=at_ms,
             )
             for sync in self.setups.syncs_with_owners(connection)

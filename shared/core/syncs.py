@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, TypeAlias
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from shared.core.earlier import RULES, with_rules, without_rules
+from shared.core.job_kinds import JobKind
 from shared.core.mapping import FieldMapping
 from shared.core.matching import MatchSettings
 from shared.core.records import Frozen, Side
@@ -199,7 +200,7 @@ class Job(Frozen):
     """Long work with progress."""
 
     id: str
-    kind: Literal["first_sync", "resync"]
+    kind: JobKind
     sync: str
     statuses: tuple[str, ...] = ()
     """For a resync: which pairs to look at again; all when empty."""
@@ -219,4 +220,4 @@ class Job(Frozen):
     @property
     def reads_all(self) -> bool:
         """Check whether it reads all records of its sync."""
-        return self.kind == "first_sync" or not self.statuses
+        return self.kind.reads and (self.kind is JobKind.FIRST_SYNC or not self.statuses)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.jobs import Jobs
 from shared.messages import JobDoc, JobProgress, SetupDoc
@@ -9,7 +10,7 @@ from shared.setups import Setups
 
 
 def job(name: str, at: int = 1) -> JobDoc:
-    return JobDoc(job=Job(id=name, kind="resync", sync="people", asked_at_ms=at))
+    return JobDoc(job=Job(id=name, kind=JobKind.RESYNC, sync="people", asked_at_ms=at))
 
 
 def progress(name: str, term: int, runner: str, **changes: Any) -> JobDoc:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from services.console.use.jobs import NAMES
 from shared.access import Alert, AlertKind
+from shared.core.job_kinds import JobKind
 from shared.rules.errors import CODES
 
 Health: TypeAlias = Mapping[str, Any]
@@ -73,7 +73,7 @@ def _stopped(health: Health) -> Counts:
     for row in health["syncs"]:
         last = max(row["jobs"], key=lambda job: job["asked_at_ms"], default=None)
         fails = last is not None and last["state"] == "failed"
-        what = f"the last {NAMES[last['kind']]} of {row['id']}" if last is not None else ""
+        what = f"the last {JobKind(last['kind']).called} of {row['id']}" if last is not None else ""
         words = f"{what} failed" if fails else f"no job of {row['id']} has failed since"
         found[f"sync/{row['id']}"] = Count(number=int(fails), words=words)
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job, Sync
 from shared.jobs import JobRow
 
@@ -9,8 +10,8 @@ from shared.jobs import JobRow
 def own_job(sync: Sync, at_ms: int) -> Job:
     """Return the job that looks at all records of a sync under its settings."""
     if sync.version > 1:
-        return Job(id=f"edited-{sync.id}-{sync.version}", kind="resync", sync=sync.id, asked_at_ms=at_ms)
-    return Job(id=f"first-{sync.id}", kind="first_sync", sync=sync.id, asked_at_ms=at_ms)
+        return Job(id=f"edited-{sync.id}-{sync.version}", kind=JobKind.RESYNC, sync=sync.id, asked_at_ms=at_ms)
+    return Job(id=f"first-{sync.id}", kind=JobKind.FIRST_SYNC, sync=sync.id, asked_at_ms=at_ms)
 
 
 def is_asked(sync: Sync, rows: Sequence[JobRow]) -> bool:

@@ -25,6 +25,7 @@ from services.console.setups.sealing import AGREED, Sealed
 from shared.compiling import compile_policy
 from shared.core.accounts import account_name, is_account
 from shared.core.connector import AccountInfo, App
+from shared.core.job_kinds import JobKind
 from shared.core.mapping import FieldMapping
 from shared.core.records import carried
 from shared.core.syncs import Connection, ConnectionSettings, Job, Moved, Sync, SyncSettings, SyncSide
@@ -450,7 +451,7 @@ def _job(sync: Sync, at_ms: int) -> Change:
 def _ask_again(drawn: _Drawn, current: Current, sync: Sync, at_ms: int) -> None:
     """Ask for the job of a sync again where Kafka took the sync and not the job, or where its first sync failed."""
     if sync.id in current.failed:
-        job = Job(id=f"first-{sync.id}.{at_ms}", kind="first_sync", sync=sync.id, asked_at_ms=at_ms)
+        job = Job(id=f"first-{sync.id}.{at_ms}", kind=JobKind.FIRST_SYNC, sync=sync.id, asked_at_ms=at_ms)
         drawn.changes.append(Change(key=f"job:{job.id}", doc=JobDoc(job=job), sign="+"))
     elif sync.id not in current.asked and (sync.version > 1 or sync.id not in current.live):
         change = _job(sync, at_ms)

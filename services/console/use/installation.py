@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from services.console.explain import explain, summary
 from services.console.use.activity import Did
@@ -23,6 +23,7 @@ from services.console.views.projection import FOLLOWED, Views
 from services.console.views.rows import SHOWN
 from shared import topics
 from shared.core.ids import record_key
+from shared.core.job_kinds import ASKED, JobKind
 from shared.core.pairs import Pair, PairEvent
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
@@ -42,6 +43,17 @@ from shared.setups import Setups
 _OF_VIEWS: Final = frozenset(topic.name for topic in FOLLOWED if topic.partitions == 1)
 
 
+def _may_be_asked(kind: JobKind) -> JobKind:
+    if kind not in ASKED:
+        raise ValueError(f"nobody asks for a {kind.called}: it begins by itself")
+    return kind
+
+
+_Asked: TypeAlias = Annotated[
+    JobKind, AfterValidator(_may_be_asked), WithJsonSchema({"type": "string", "enum": [*ASKED]})
+]
+
+
 class JobRequest(BaseModel):
     """Long work to be done."""
 
@@ -49,7 +61,10 @@ class JobRequest(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"sync": "contacts", "statuses": ["failing"]}]}
     )
 
-    kind: Literal["resync"] = Field(default="resync", description="What to do: read records again.")
+    kind: _Asked = Field(
+        default=JobKind.RESYNC,
+        description=f"What to do: {', '.join(f'`{kind}` {kind.does}' for kind in ASKED)}.",
+    )
     sync: str = Field(description="Of which sync.")
     statuses: tuple[Literal["in_sync", "pending", "failing", "excluded"], ...] = Field(
         default=(), description="Which pairs to look at again; all, and all records of both sides, when empty."

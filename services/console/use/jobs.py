@@ -13,8 +13,6 @@ from shared.messages import JobDoc, JobOrder
 
 Order: TypeAlias = Literal["confirm", "pause", "resume", "cancel"]
 _PARTS: Final = {"confirm": "confirmed", "pause": "paused", "resume": "paused", "cancel": "cancelled"}
-NAMES: Final = {"first_sync": "first sync", "resync": "resync"}
-"""What people call each kind of job."""
 _HIDDEN: Final = {"barrier", "cursors", "job", "term", "runner", "since", "places"}
 """What of a job's progress is for those who run it."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from services.console.use.jobs import NAMES
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import HALTED
 from shared.rules.errors import CODES
 
@@ -117,7 +117,7 @@ def _jobs(sync: str, jobs: Sequence[Mapping[str, Any]]) -> Iterator[Trouble]:
     """List the last job of a sync where it failed, and all that wait for somebody."""
     newest = max((row["asked_at_ms"] for row in jobs), default=0)
     for row in jobs:
-        what = NAMES[row["kind"]]
+        what = JobKind(row["kind"]).called
         if row["state"] == "failed" and row["asked_at_ms"] == newest:
             title, remedy = f"The last {what} of {sync} failed", f"Ask for the {what} again."
         elif row["state"] == "unconfirmed":

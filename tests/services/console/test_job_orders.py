@@ -4,6 +4,7 @@ import pytest
 
 from services.console.commands import jobs as job_commands
 from shared import topics
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
@@ -63,7 +64,7 @@ def test_a_command_lists_jobs_and_gives_orders(bench: Bench, capsys: pytest.Capt
     """With how far each is, and why it waits."""
     assert job_commands.run(bench.service, "list", "") == 0
     assert capsys.readouterr().out == "there are no jobs\n"
-    job = Job(id="j", kind="first_sync", sync="people", asked_at_ms=1)
+    job = Job(id="j", kind=JobKind.FIRST_SYNC, sync="people", asked_at_ms=1)
     told = JobProgress(job="j", phase="reading", read={"L": 1200}, totals={"L": 5000}, error="the app is away")
     docs = {"job:j": JobDoc(job=job), "progress:j": JobDoc(progress=told)}
     run_blocking(

@@ -7,6 +7,7 @@ import pytest
 
 from services.ingest import feeds as module
 from shared import topics
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job, SyncSide
 from shared.messages import JobDoc, JobProgress, SetupDoc
 from tests.services.desk import LEFT, RIGHT, connection, people
@@ -48,7 +49,7 @@ def test_while_a_job_runs_a_feed_rests_longer_than_its_round_took(
 
 
 def test_the_job_of_another_connection_slows_no_feed(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = Job(id="j", kind="resync", sync="others", asked_at_ms=1)
+    job = Job(id="j", kind=JobKind.RESYNC, sync="others", asked_at_ms=1)
     others = people(
         id="others", left=SyncSide(connection="x", object="contact"), right=SyncSide(connection="y", object="contact")
     )

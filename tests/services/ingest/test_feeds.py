@@ -16,6 +16,7 @@ from services.ingest.feeds import Feeds
 from services.ingest.told import Told
 from shared import topics
 from shared.core.connector import Hint
+from shared.core.job_kinds import JobKind
 from shared.core.pairs import Pair, SideState
 from shared.core.records import Version
 from shared.core.syncs import Job
@@ -122,7 +123,7 @@ def test_when_a_cursor_has_expired_only_a_job_that_has_read_nothing_yet_is_enoug
 ) -> None:
     """What changed since one that runs has read it was never told."""
     station.once()
-    job = Job(id="before", kind="resync", sync="people", asked_at_ms=1)
+    job = Job(id="before", kind=JobKind.RESYNC, sync="people", asked_at_ms=1)
     station.desk.jobs.apply(0, "job:before", JobDoc(job=job))
     station.desk.jobs.apply(1, "progress:before", JobDoc(progress=progress))
     station.desk.answers["poll"] = lambda _connection, asked: {"cursor": "new"} if asked[1] is None else "expired"

@@ -13,6 +13,7 @@ from services.ingest.noting import Noting
 from shared import topics
 from shared.apps import APPS
 from shared.core.connector import HttpRequest, HttpResponse
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Connection, Job, Sync, SyncSide
 from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
@@ -160,7 +161,7 @@ def test_after_a_rebuild_a_job_that_reads_everything_already_is_enough(
 ) -> None:
     """Each start of a Redis that keeps nothing is a rebuild, and may come before the job of the last one has ended."""
     scene.has("right", "sync", token="t1")
-    job = Job(id="before", kind="resync", sync=SYNC, statuses=statuses, asked_at_ms=1)
+    job = Job(id="before", kind=JobKind.RESYNC, sync=SYNC, statuses=statuses, asked_at_ms=1)
     scene.queue.apply(0, "job:before", JobDoc(job=job))
     scene.queue.apply(1, "progress:before", JobDoc(progress=progress))
     scene.rebuilt()

@@ -5,6 +5,7 @@ import pytest
 from services.jobs import runner as module
 from services.jobs.forgetting import KEPT_MS, forgotten
 from shared import topics
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.io.memory import MemoryReader
 from shared.jobs import PARTS, JobRow
@@ -16,7 +17,7 @@ NOW = 2 * KEPT_MS
 
 
 def row(name: str, age_ms: int, phase: JobPhase = "done", *, statuses: tuple[str, ...] = ("failing",)) -> JobRow:
-    job = Job(id=name, kind="resync", sync=SYNC, statuses=statuses, asked_at_ms=1)
+    job = Job(id=name, kind=JobKind.RESYNC, sync=SYNC, statuses=statuses, asked_at_ms=1)
     return JobRow(job=job, progress=JobProgress(job=name, phase=phase, at_ms=NOW - age_ms))
 
 
@@ -51,7 +52,7 @@ def test_what_is_forgotten_leaves_no_document(desk: Desk, shift: Shift, monkeypa
     monkeypatch.setattr(module, "_FORGET_S", 0.0)
     end = desk.clock.now_ms() - KEPT_MS
     for number, name in enumerate(("old", "young")):
-        desk.set_job("job", JobDoc(job=Job(id=name, kind="resync", sync=SYNC, asked_at_ms=number)), name)
+        desk.set_job("job", JobDoc(job=Job(id=name, kind=JobKind.RESYNC, sync=SYNC, asked_at_ms=number)), name)
         told = JobProgress(job=name, phase="done", at_ms=end + number)
         desk.set_job("progress", JobDoc(progress=told), name)
     shift.until(lambda: [one.job.id for one in desk.jobs.rows()] == ["young"])

@@ -6,6 +6,7 @@ import pytest
 
 from services.jobs.looking import is_asked_for
 from shared import topics
+from shared.core.job_kinds import JobKind
 from shared.core.pairs import Pair
 from shared.core.syncs import Job
 from tests.services.desk import SYNC, Desk
@@ -29,8 +30,8 @@ def test_a_resync_of_some_statuses_reads_nothing_and_touches_those(desk: Desk, u
 def test_a_resync_of_a_filter_looks_at_what_the_filter_chooses() -> None:
     """By reason, time and text, all at once."""
     job = Job(
-        id="j", kind="resync", sync=SYNC, statuses=("failing",), reasons=("too_long",), since_ms=50, text="Änn LEE",
-        asked_at_ms=1,
+        id="j", kind=JobKind.RESYNC, sync=SYNC, statuses=("failing",), reasons=("too_long",), since_ms=50,
+        text="Änn LEE", asked_at_ms=1,
     )  # fmt: skip
 
     def fits(**changes: Any) -> bool:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from shared import topics
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.jobs import PARTS, Jobs
 from shared.messages import JobDoc, SetupDoc
@@ -165,7 +166,7 @@ def test_jobs_can_be_listed_while_more_arrive() -> None:
     try:
         thread.start()
         for number in range(3000):
-            job = Job(id=f"j{number}", kind="resync", sync=SYNC, asked_at_ms=number)
+            job = Job(id=f"j{number}", kind=JobKind.RESYNC, sync=SYNC, asked_at_ms=number)
             jobs.apply(number, f"job:{job.id}", JobDoc(job=job))
     finally:
         stop.set()

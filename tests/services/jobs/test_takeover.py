@@ -4,6 +4,7 @@ import pytest
 
 from services.jobs.takeover import Takeover
 from shared import topics
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.io.memory import MemoryReader
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
@@ -14,7 +15,7 @@ from tests.services.jobs.shift import Shift, pair
 
 def before(desk: Desk, *, phase: JobPhase | None = None, name: str = "j", **told: object) -> None:
     """Write a job where the version before keeps it, with its progress."""
-    job = Job(id=name, kind="first_sync", sync=SYNC, asked_at_ms=1)
+    job = Job(id=name, kind=JobKind.FIRST_SYNC, sync=SYNC, asked_at_ms=1)
     docs = {f"job:{name}": SetupDoc(job=job)}
     if phase is not None:
         progress = JobProgress.model_validate({"job": name, "phase": phase, **told})
@@ -71,7 +72,7 @@ def test_a_worker_that_does_not_own_the_sync_leaves_its_job(desk: Desk, shift: S
 
 def test_a_job_that_is_in_both_is_not_taken_over_again(desk: Desk, shift: Shift) -> None:
     """Somebody died after the first half, and the job has gone on, or ended, since."""
-    job = Job(id="j", kind="first_sync", sync=SYNC, asked_at_ms=1)
+    job = Job(id="j", kind=JobKind.FIRST_SYNC, sync=SYNC, asked_at_ms=1)
     desk.set_job("job", JobDoc(job=job), "j")
     desk.set_job("progress", JobDoc(progress=JobProgress(job="j", phase="done", term=3, runner="a")), "j")
     before(desk, phase="reading", cursors={"L": "1"})

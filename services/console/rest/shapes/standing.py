@@ -6,6 +6,7 @@ from pydantic import Field
 
 from services.console.rest.shapes.common import Page, Shown, examples
 from services.console.rest.shapes.connections import CONNECTION, ConnectionRow
+from shared.core.job_kinds import JobKind
 
 _JOB: Final[dict[str, Any]] = {
     "id": "resync-contacts.1700000000000",
@@ -76,8 +77,7 @@ class JobRow(Shown):
     model_config = examples(_JOB)
 
     id: str
-    kind: str
-    """`first_sync` or `resync`."""
+    kind: str = Field(description=f"One of {', '.join(f'`{kind}`' for kind in JobKind)}.")
     sync: str
     statuses: list[str]
     """Records of which statuses it looks at; all when empty."""

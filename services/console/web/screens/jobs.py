@@ -8,7 +8,7 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.use.jobs import NAMES, Order
+from services.console.use.jobs import Order
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
@@ -17,6 +17,7 @@ from services.console.web.parts.pieces import card, empty, notice, send, table
 from services.console.web.parts.words import STATUS, Mark, ago, badge, count, many, url
 from services.console.web.screens import job_records
 from services.console.web.screens.standing import path_of as path_of_sync
+from shared.core.job_kinds import JobKind
 from shared.core.wording import capital
 from shared.jobs import ENDS
 
@@ -111,7 +112,9 @@ def jobs_table(rows: Sequence[Mapping[str, Any]], now_ms: int, *, with_sync: boo
 
 def _row(row: Mapping[str, Any], now_ms: int, *, with_sync: bool) -> Element:
     return h.tr[
-        h.th(".name", scope="row")[h.a(href=path_of(row["id"]), id=f"j-{row['id']}")[capital(NAMES[row["kind"]])]],
+        h.th(".name", scope="row")[
+            h.a(href=path_of(row["id"]), id=f"j-{row['id']}")[capital(JobKind(row["kind"]).called)]
+        ],
         h.td(data_label="Sync")[h.a(href=path_of_sync(row["sync"]))[row["sync"]]] if with_sync else None,
         h.td(".state")[badge(_STATES[row["state"]])],
         h.td(data_label="Asked for")[ago(row["asked_at_ms"], now_ms)],
@@ -121,7 +124,7 @@ def _row(row: Mapping[str, Any], now_ms: int, *, with_sync: bool) -> Element:
 
 
 def _title(row: Mapping[str, Any]) -> str:
-    return f"{capital(NAMES[row['kind']])} of {row['sync']}"
+    return f"{capital(JobKind(row['kind']).called)} of {row['sync']}"
 
 
 def _so_far(row: Mapping[str, Any]) -> str:
