@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, TypeAlias
 
-from services.jobs.work import Work
+from services.jobs.kind import LOOKED_AT, Kind, Step
+from services.jobs.work import Work, begun
 from shared import topics
 from shared.core.pairs import NewerState, Pair, PairEvent
 from shared.core.syncs import Job, Sync
@@ -23,10 +24,9 @@ def look_at_all(work: Work, sync: Sync, reason: Touch) -> None:
     _wake(work, sync)
 
 
-def look_at_some(work: Work, sync: Sync) -> None:
-    """Touch the pairs that have the job's statuses, and those of other syncs that wait for one of their records."""
-    # Whoever chose some records waits for them; all others make way for live changes.
-    _touch_each(work, sync, Touch.RETRY, lambda rows: _of_statuses(work, sync, rows))
+def look_at_some(work: Work, sync: Sync, reason: Touch) -> None:
+    """Touch the pairs that the job chooses, and those of other syncs that wait for one of their records."""
+    _touch_each(work, sync, reason, lambda rows: _of_statuses(work, sync, rows))
     _wake(work, sync)
 
 
@@ -38,6 +38,17 @@ def count_all(work: Work, sync: Sync) -> int:
 def count_some(work: Work, sync: Sync) -> int:
     """Count the pairs that `look_at_some` touches, as they are now."""
     return work.count(sync.id, lambda rows: len(_of_statuses(work, sync, rows)))
+
+
+def kind_of_chosen(name: str, reason: Touch) -> Kind:
+    """Make a kind of job that reads nothing from the apps and touches the pairs that it chooses, for one reason."""
+    return Kind(
+        name=name,
+        steps=(Step("matching", lambda work, sync: look_at_some(work, sync, reason)),),
+        rows=LOOKED_AT,
+        review=count_some,
+        begin=lambda parts, row: row.progress or begun(parts, row.job, "matching"),
+    )
 
 
 def fits(state: str, judge: Callable[[Pair], bool]) -> bool:
