@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
 from shared.setups import Setups
 
@@ -17,4 +18,4 @@ def following(setups: Setups, now_ms: int) -> Iterator[Job]:
         for sync in row.moved.syncs:
             if setups.sync(sync) is not None:
                 name = f"moved-{sync}-{row.id}-{row.moved.version}"
-                yield Job(id=name, kind="resync", sync=sync, asked_at_ms=now_ms)
+                yield Job(id=name, kind=JobKind.RESYNC, sync=sync, asked_at_ms=now_ms)

@@ -8,6 +8,7 @@ from deploy.local.hubspot import HubSpotServer
 from services.console.use.job_records import records_of
 from services.console.use.records import Status
 from services.console.views import job_steps
+from shared.core.job_kinds import JobKind
 from shared.core.mapping import FieldMapping
 from shared.core.syncs import Job
 from shared.messages import JobDoc
@@ -27,7 +28,7 @@ def _counting(server: HubSpotServer) -> Slice:
 
 
 def _job(name: str, *statuses: Status, at: int = 1) -> Job:
-    return Job(id=name, kind="resync", sync=_SYNC, statuses=statuses, asked_at_ms=at)
+    return Job(id=name, kind=JobKind.RESYNC, sync=_SYNC, statuses=statuses, asked_at_ms=at)
 
 
 def _told(console: Console, name: str, status: Status = "") -> list[tuple[str, str, list[str]]]:
