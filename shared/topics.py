@@ -70,6 +70,8 @@ class Topic(Generic[M]):
     partitions: int | None
     """None: as many as the setting says."""
     doc: str
+    bundled: bool = False
+    """Whether messages that one call publishes to one partition go as one."""
     oldest: Callable[[M], int] | None = None
     """Returns the oldest version whose readers take a message for what it says: it is written in that one. All are
     written in `version` where there is none."""
@@ -119,6 +121,7 @@ NOTICES: Final = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     partitions=None,
+    bundled=True,
     doc="Look at this record: changed, deleted, erased or merged. A hint, never data.",
 )
 RECORDS: Final = Topic(
@@ -131,6 +134,7 @@ RECORDS: Final = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     partitions=None,
+    bundled=True,
     doc="The record as the app holds it now; the answer to a write where it is one.",
 )
 PAIRS: Final = Topic(
@@ -143,6 +147,7 @@ PAIRS: Final = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     partitions=None,
+    bundled=True,
     doc="A report of one side, an answer without a record, or a touch with its reason.",
 )
 PAIR_STATE: Final = Topic(
@@ -328,6 +333,7 @@ def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
         cleanup="delete",
         retention_ms=7 * DAY_MS,
         partitions=None,
+        bundled=True,
         doc="One create, update or archive of one record: changed fields only, the version expected.",
     )
 

@@ -19,7 +19,7 @@ from shared.setups import Setups
 
 _LOOK_S: Final = 0.25
 """Between two looks at how far the matcher is: each asks the brokers four times."""
-_LAG: Final = 1000
+_LAG: Final = 100
 """Messages of one partition that may wait for the matcher before more is read: live changes come after them."""
 _CHUNK: Final = 500
 _BUCKETS: Final = 64

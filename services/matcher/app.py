@@ -13,6 +13,7 @@ import faust
 
 from services.matcher.faust_fast import FastApp
 from shared import logs, topics
+from shared.io.bundles import items_of, pack
 from shared.io.envelope import (
     MAX_WRAPPED_BYTES,
     Raw,
@@ -21,10 +22,10 @@ from shared.io.envelope import (
     read_headers,
     setups_seen,
     wire_headers,
-    wrap,
 )
 from shared.io.handling import process
 from shared.io.health import Progress
+from shared.io.kafka import partition_of
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound
 from shared.metrics import Metrics
 from shared.settings import Settings
@@ -47,13 +48,12 @@ class FaustBus:
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Send all, and return their offsets once Kafka has acknowledged each."""
-        seen = self._setups.offset
-        raws = [wrap(message, setups=seen, bits=self._bits) for message in messages]
-        for raw in raws:
-            raw.check()
         try:
             async with asyncio.timeout(self._settings.publish_timeout_s):
                 producer = await self._app.maybe_start_producer()
+                raws, numbers = await self._packed(producer, messages)
+                for raw in raws:
+                    raw.check()
                 sent = [await self._send(producer, raw) for raw in raws]
                 answers = await asyncio.gather(*sent)
         except (TimeoutError, faust.exceptions.ProducerSendError) as error:
@@ -62,7 +62,16 @@ class FaustBus:
             if type(error).__module__.startswith(("aiokafka", "kafka")):
                 raise BusUnavailable(repr(error)) from error
             raise
-        return [answer.offset for answer in answers]
+        return [answers[number].offset for number in numbers]
+
+    async def _packed(self, producer: Any, messages: Sequence[Outbound]) -> tuple[list[Raw], list[int]]:
+        counts: dict[str, int] = {}
+        for name in {message.topic.name for message in messages if message.topic.bundled}:
+            counts[name] = len(await producer._producer.partitions_for(name))  # noqa: SLF001 - Faust does not tell
+        return pack(
+            messages, setups=self._setups.offset, bits=self._bits,
+            partition_of=lambda topic, key: partition_of(key, counts[topic]),
+        )  # fmt: skip
 
     @staticmethod
     async def _send(producer: Any, raw: Raw) -> Awaitable[Any]:
@@ -133,16 +142,18 @@ class Agents:
 
     def _agent(self, topic: topics.Topic[Any], handle: Callable[..., Any]) -> Callable[[Any], Awaitable[None]]:
         async def agent(stream: Any) -> None:
-            batch: list[Any] = []
+            events: list[Any] = []
+            batch: list[Received] = []
             queue = stream.channel.queue
             # Batches grow under load, and nothing waits when idle.
             async for event in stream.noack().events():
-                batch.append(event)
+                events.append(event)
+                batch += items_of(received(event.message))
                 if len(batch) >= self._settings.match_batch or queue.empty():
-                    await self._settle(topic, handle, [received(event.message) for event in batch])
-                    for done in batch:
+                    await self._settle(topic, handle, batch)
+                    for done in events:
                         await stream.ack(done)
-                    batch = []
+                    events, batch = [], []
 
         agent.__name__ = f"{topic.name}_agent"
         agent.__qualname__ = agent.__name__

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ValidationError
 
-from shared.core.pairs import PairEvent
+from shared.core.pairs import PairEvent, place_at
 from shared.io.envelope import is_late
 from shared.io.links import Swap
 from shared.io.ports import Inbound, NotReady
@@ -21,10 +21,11 @@ def in_doubt(inbound: Inbound[PairEvent]) -> Inbound[PairEvent]:
 
 
 class _AnyForm(BaseModel, extra="allow"):
-    """What a state says in whatever form it is written, also by a newer version."""
+    """What a state says in whatever form it is written, also by a newer version; in the order of `Pair`."""
 
     rev: int = 0
     at: int = -1
+    item: int = 0
     absorbed_by: str = ""
     untold: bool = False
 
@@ -40,7 +41,7 @@ async def note_untold(store: Store, waiting: Sequence[Inbound[PairEvent]]) -> No
     first: dict[tuple[str, str], int] = {}
     for row in waiting:
         key = (row.message.sync, row.message.pair)
-        first[key] = min(row.offset, first.get(key, row.offset))
+        first[key] = min(row.place, first.get(key, row.place))
     standing = {sync: await store.is_ready(sync) for sync in sorted({key[0] for key in first})}
     for sync, links in standing.items():
         if links == "busy":
@@ -51,7 +52,7 @@ async def note_untold(store: Store, waiting: Sequence[Inbound[PairEvent]]) -> No
             was = _AnyForm.model_validate_json(loaded.state or "{}")
         except ValidationError:
             continue  # it is parked when its messages come again
-        if was.at < first[sync, name] or was.absorbed_by or was.untold:
+        if place_at(was.at, was.item) < first[sync, name] or was.absorbed_by or was.untold:
             continue  # nothing of these was taken; what was absorbed tells all of it again with each message
         state = was.model_copy(update={"untold": True}).model_dump_json(exclude_defaults=True)
         swaps.setdefault(sync, []).append(Swap(pair=name, expected=was.rev, rev=was.rev, state=state, ends={}))

@@ -163,8 +163,8 @@ class Resolve:
             return
         if work.old.absorbed_by:
             return
-        at = work.old.at
-        fresh = [(message.offset, message.message) for message in work.messages if message.offset > at]
+        place = work.old.place
+        fresh = [(message.place, message.message) for message in work.messages if message.place > place]
         if not loaded.state and all(event.kind != "report" for _, event in fresh):
             work.finish(Drop("no_state"))
             return

@@ -25,7 +25,7 @@ from services.writer.plan import Call, Target, calls, change, lanes, live_create
 from shared import topics
 from shared.core.connector import AppError, Binding, Change, Exchange, Refused, Session, WriteResult, Written, label_of
 from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Drop, Outcome
-from shared.core.pairs import NewerState, Pair
+from shared.core.pairs import NewerState, Standing
 from shared.io.envelope import setups_seen
 from shared.io.links import Loaded
 from shared.io.ports import Bus, Caller, Clock, NotReady, Outbound, Together, one_by_one
@@ -157,15 +157,14 @@ class Write:
             raise NotReady(write.sync)
         if policy is None or not self._is_set_up(write):
             return Drop("no_sync")
-        pair = Pair.read(loaded.state) if loaded.state else None
-        pending = pair.pending.get(write.side) if pair is not None else None
-        if pending is None or (pending.key, pending.n) != (write.key, write.n):
+        state = Standing.read(loaded.state) if loaded.state else Standing()
+        if not state.waits_for(write.side, write.key, write.n):
             return Drop("not_pending")
         if write.setup > policy.setup:
             return Drop("newer_settings")  # of a sync that was deleted, and set up again under its name
         if write.setup < policy.setup or not policy.enabled:
             return Drop("older_settings")
-        if write.op == "create" and not _place_kept(write, pair, loaded):
+        if write.op == "create" and not _place_kept(write, state, loaded):
             return Drop("place_taken")
         return None
 
@@ -337,15 +336,14 @@ class Write:
             self._metrics.observe("change_delay_seconds", delay_s, connection=write.connection)
 
 
-def _place_kept(command: WriteCommand, pair: Pair | None, loaded: Loaded) -> bool:
+def _place_kept(command: WriteCommand, state: Standing, loaded: Loaded) -> bool:
     """Check whether a create may be sent: its place is kept for it, or holds what it made.
 
     A record may be seen before the create's own answer comes. The pair waits on, because the answer says what was
     sent; the procedure finds the record by its marker and makes no other.
     """
-    slot = loaded.slots.of(command.side)
-    end = pair.side(command.side) if pair is not None else None
-    return slot == "*" or (end is not None and slot == f":{end.id}")
+    slot, record = loaded.slots.of(command.side), state.record(command.side)
+    return slot == "*" or (bool(record) and slot == f":{record}")
 
 
 def _operation(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from shared.core.ids import second_read_token
 from shared.core.merging import UNKNOWN, Edited, Flow, Held, Unknown
-from shared.core.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Trace
+from shared.core.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Trace, stands_at
 from shared.core.policies import Policy
 from shared.core.records import SIDES, Fields, Life, Linked, Side, Value, put_together
 from shared.core.words import Status
@@ -183,12 +183,12 @@ class Draft:
         self.ends[side] = end
         self.doubted.pop(side, None)
 
-    def ask(self, side: Side, offset: int = -1) -> None:
-        """Ask for a second read of a side, because of the message at *offset*, or of what follows from all of them."""
+    def ask(self, side: Side, place: int = -1) -> None:
+        """Ask for a second read of a side, because of the message at *place*, or of what follows from all of them."""
         end = self.ends[side]
         if end is None:
             raise ValueError("only a record that is known can be read again")
-        token = second_read_token(self.was.pair, side, self.was.rev, offset)
+        token = second_read_token(self.was.pair, side, self.was.rev, place)
         self.ends[side] = end.model_copy(update={"ask": token})
 
     def show(self, side: Side, life: Life, fields: Fields) -> Recognised | None:
@@ -200,8 +200,8 @@ class Draft:
         self.shown.update(found.keys)
         return Recognised(identity=found.identity, keys=found.keys)
 
-    def close(self, *, at: int, now_ms: int) -> Pair:
-        """Give the changed pair, with its next revision."""
+    def close(self, *, place: int, now_ms: int) -> Pair:
+        """Return the changed pair, with its next revision."""
         left, right = self.ends["L"], self.ends["R"]
         kept_l: dict[str, Value | None] = {}
         kept_r: dict[str, Value | None] = {}
@@ -226,8 +226,8 @@ class Draft:
         log = tuple(_brief(trace, sensitive=trace.key in sensitive) for trace in self.trace)
         erased = any(end is not None and end.life is Life.ERASED for end in (left, right))
         fields: dict[str, Any] = {
-            "sync": self.was.sync, "pair": self.was.pair, "form": FORM, "rev": next_rev(self.was, now_ms), "at": at,
-            "setup": self.policy.setup,
+            "sync": self.was.sync, "pair": self.was.pair, "form": FORM, "rev": next_rev(self.was, now_ms),
+            **stands_at(place), "setup": self.policy.setup,
             "generation": self.was.generation, "n": self.n, "L": left, "R": right,
             "base_l": kept_l, "base_r": kept_r,
             "fresh": tuple(fresh), "link_base": self._link_base(), "pending": self.pending, "unsure": self.unsure,

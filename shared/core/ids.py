@@ -59,6 +59,6 @@ def update_id(
     )
 
 
-def second_read_token(pair: str, side: Side, rev: int, offset: int) -> str:
+def second_read_token(pair: str, side: Side, rev: int, place: int) -> str:
     """Name one request to read a record again; a later request has another name."""
-    return _digest("ask", pair, side, str(rev), str(offset))
+    return _digest("ask", pair, side, str(rev), str(place))

@@ -33,14 +33,14 @@ class Step:
 
     def __init__(self, pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> None:
         self._draft = Draft.of(pair, policy, seated)
-        self._at = pair.at
+        self._place = pair.place
         self.results: list[tuple[PairEvent, Taken]] = []
 
     def take(self, events: Sequence[tuple[int, PairEvent]]) -> None:
-        """Take messages that were not applied before, each with its offset."""
-        for offset, event in events:
-            self.results.append((event, take(self._draft, event, offset)))
-            self._at = max(self._at, offset)
+        """Take messages that were not applied before, each with its place on `pairs`."""
+        for place, event in events:
+            self.results.append((event, take(self._draft, event, place)))
+            self._place = max(self._place, place)
 
     @property
     def wants_match(self) -> bool:
@@ -61,7 +61,7 @@ class Step:
         if linked_now and draft.ends["L"] and draft.ends["R"] and draft.match is not None and not draft.match.at_ms:
             draft.match = draft.match.model_copy(update={"at_ms": now_ms})
         decide(draft, counterpart, neighbours, now_ms)
-        pair = draft.close(at=self._at, now_ms=now_ms)
+        pair = draft.close(place=self._place, now_ms=now_ms)
         if draft.policy.live:
             pair = _with_pokes(pair, draft.was, draft.policy, frozenset(draft.shown.difference(pair.shown)))
         if redelivered:

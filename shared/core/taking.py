@@ -23,7 +23,7 @@ gives the identifier up; this is for a holder that gave it up before the refusal
 Taken: TypeAlias = Literal["taken", "known", "stale_version", "asked_again", "linked_elsewhere", "no_state"]
 
 
-def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
+def take(draft: Draft, event: PairEvent, place: int) -> Taken:
     """Take one message into account and say what became of it."""
     if event.kind == "touch":
         effects = effects_of(event.reason)
@@ -46,16 +46,16 @@ def take(draft: Draft, event: PairEvent, offset: int) -> Taken:
     draft.accepted_ms = max(draft.accepted_ms, event.accepted_ms)
     if not event.asks:
         draft.old_links.add(event.side)
-    return _take_report(draft, event.side, event.report, event, offset)
+    return _take_report(draft, event.side, event.report, event, place)
 
 
-def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, offset: int) -> Taken:
+def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, place: int) -> Taken:
     current = draft.ends[side]
     pending = draft.pending.get(side)
     own = event.answer if event.answer and pending and event.answer.write == pending.key else None
     if current is None or current.id != report.id:
-        return _take_new_record(draft, side, report, event, own, offset)
-    verdict = _judge_erased(current, report) or _believe(draft, side, current, report, event, own, offset)
+        return _take_new_record(draft, side, report, event, own, place)
+    verdict = _judge_erased(current, report) or _believe(draft, side, current, report, event, own, place)
     if verdict in ("taken", "known"):
         _note_arrival(draft, side, report, pending, own)
         if verdict == "taken":
@@ -76,12 +76,12 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, off
         end = draft.ends[side]
         if pending.links and own.result == "written" and end is not None:
             # Associations have no version: whether somebody changed them meanwhile, only another reading can tell.
-            draft.ask(side, offset)
+            draft.ask(side, place)
     return verdict
 
 
 def _take_new_record(
-    draft: Draft, side: Side, report: Report, event: PairEvent, own: Answer | None, offset: int
+    draft: Draft, side: Side, report: Report, event: PairEvent, own: Answer | None, place: int
 ) -> Taken:
     """Take a record that this pair did not hold: its first, its created one, or a survivor of a merge."""
     current = draft.ends[side]
@@ -114,7 +114,7 @@ def _take_new_record(
     asks = event.doubtful and not event.asks
     draft.put(side, end)
     if asks:
-        draft.ask(side, offset)
+        draft.ask(side, place)
     # What was refused concerned a pair that looked otherwise; what our create was made without is not sent again.
     draft.problems = {key: one for key, one in draft.problems.items() if ours and key != WHOLE}
     draft.match = _match(draft, report, event, ours=ours)
@@ -169,7 +169,7 @@ def _may_have_moved(draft: Draft, side: Side, verdict: Taken, own: Answer | None
 
 
 def _believe(  # noqa: C901, PLR0911 - one decision table, read from top to bottom
-    draft: Draft, side: Side, current: SideState, report: Report, event: PairEvent, own: Answer | None, offset: int
+    draft: Draft, side: Side, current: SideState, report: Report, event: PairEvent, own: Answer | None, place: int
 ) -> Taken:
     """Judge a report against what is known of the same record."""
     confirmed = bool(current.ask) and current.ask in event.asks
@@ -178,7 +178,7 @@ def _believe(  # noqa: C901, PLR0911 - one decision table, read from top to bott
     if told is not None:
         return told
     if event.doubtful and not confirmed and report.life is not current.life:
-        draft.ask(side, offset)  # what is gone has no version that could tell which of the two is newer
+        draft.ask(side, place)  # what is gone has no version that could tell which of the two is newer
         return "asked_again"
     if draft.policy.side(side).ordered and report.version.order is not None and current.version.order is not None:
         if report.version.order < current.version.order:
@@ -199,7 +199,7 @@ def _believe(  # noqa: C901, PLR0911 - one decision table, read from top to bott
         # asking once more would let the two chase each other for ever.
         return "asked_again"
     # Two states, and no telling which is newer: read again, and believe only that reading.
-    draft.ask(side, offset)
+    draft.ask(side, place)
     return "asked_again"
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE
+from shared.core.pairs import place_at
 from shared.io.ports import Inbound, Outbound
 from shared.topics import LATER, PARKED, UnreadableMessage
 
@@ -27,6 +28,8 @@ TRACE: Final = "traceparent"
 SETUPS: Final = "setups"
 """Offset of the `setups` topic up to which the sender had read: a receiver that is behind catches up first."""
 
+BUNDLED: Final = "bundled"
+"""That several messages came as one, by the form in which they are put together."""
 WAITED: Final = "waited"
 """Why a message that comes again had to wait, by the reason of its outcome."""
 REPLAYED: Final = "replayed"
@@ -94,6 +97,15 @@ class Received:
     headers: Mapping[str, str] = field(default_factory=dict)
     at_ms: int = 0
     """When it was sent, where that was asked for."""
+    index: int = 0
+    """Which item of its bundle it is."""
+    more: bool = False
+    """Whether items of its bundle follow it."""
+
+    @property
+    def after(self) -> int:
+        """The offset at which to go on once it was handled: a bundle is read again until its last item was."""
+        return self.offset if self.more else self.offset + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +121,26 @@ class Stored(Generic[M]):
     headers: Mapping[str, str]
     at_ms: int = 0
     """When it was sent, as its record tells; 0 where nobody does."""
+    index: int = 0
+    """Which item of its bundle it is."""
+
+    @property
+    def place(self) -> int:
+        """Its place among all messages of its partition."""
+        return place_at(self.offset, self.index)
 
     @property
     def at(self) -> str:
         """Return when it was sent (ISO 8601, UTC)."""
         return datetime.fromtimestamp(self.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def stored_as(item: Received, message: M | None) -> Stored[M]:
+    """Return a message that was read from its topic."""
+    return Stored(
+        partition=item.partition, offset=item.offset, key=item.key, message=message, raw=item.value,
+        headers=item.headers, at_ms=item.at_ms, index=item.index,
+    )  # fmt: skip
 
 
 def limit_of(topic: str) -> int:
@@ -199,4 +226,5 @@ def unwrap(received: Received, topics: Mapping[str, Any]) -> Inbound[Any]:
         message=message,
         raw=received.value,
         headers=received.headers,
+        index=received.index,
     )

@@ -48,29 +48,29 @@ async def process(
     Raises `NotReady` and `BusUnavailable`, on which the batch is to be tried again; any other exception is a bug in
     the handler, on which the partition stops.
     """
-    readable: list[Inbound[M]] = []
+    readable: dict[int, Inbound[M]] = {}
     follow_ups: list[Outbound] = []
-    settled: dict[tuple[str, int, int], Outcome] = {}
-    for item in received:
+    settled: dict[int, Outcome] = {}
+    for number, item in enumerate(received):
         try:
-            readable.append(unwrap(item, topics))
+            readable[number] = unwrap(item, topics)
         except UnreadableMessage as error:
             if error.reason == NEWER_VERSION.reason:
-                settled[item.topic, item.partition, item.offset] = NEWER_VERSION
+                settled[number] = NEWER_VERSION
                 follow_ups.append(_delay(item, item.value or b"", NEWER_VERSION, clock.now_ms(), None))
                 continue
             park = Park(error.reason, error.detail)
-            settled[item.topic, item.partition, item.offset] = park
+            settled[number] = park
             follow_ups.append(_park(item, item.value, park, clock.now_ms(), None))
-    outcomes = await _handle(readable, handle, metrics)
-    for inbound, outcome in zip(readable, outcomes, strict=True):
-        settled[inbound.topic, inbound.partition, inbound.offset] = outcome
+    outcomes = await _handle([*readable.values()], handle, metrics)
+    for (number, inbound), outcome in zip(readable.items(), outcomes, strict=True):
+        settled[number] = outcome
         more = follow_up(inbound, outcome, clock.now_ms())
         if more:
             follow_ups.append(more)
     if follow_ups:
         await bus.publish(follow_ups)
-    answer = [settled[item.topic, item.partition, item.offset] for item in received]
+    answer = [settled[number] for number in range(len(received))]
     report(received, answer, metrics)
     return answer
 

@@ -11,6 +11,8 @@ from kafka.errors import FencedInstanceIdError, KafkaError
 from pydantic import BaseModel
 
 from shared import logs
+from shared.io.bundles import items_of
+from shared.io.envelope import Received
 from shared.io.handling import Handler, by_name, process
 from shared.io.health import Progress
 from shared.io.kafka import (
@@ -93,7 +95,7 @@ class SupervisedConsumer(Generic[M]):
         self._progress = progress
         self._topics = by_name(subscription.topics)
         self._assigned: frozenset[tuple[str, int]] | None = None
-        self._waiting: Shares[Any, Any] = Shares()
+        self._waiting: Shares[Any, Received] = Shares()
         self._generation = -1
         """Of the group, when what waits was fetched."""
         self._handled: dict[Any, int] = {}
@@ -173,7 +175,8 @@ class SupervisedConsumer(Generic[M]):
         paused, waiting = consumer.paused(), self._waiting.parts & consumer.assignment()
         consumer.pause(*(waiting - paused))
         consumer.resume(*(paused - waiting))
-        self._waiting.add(poll(consumer, wait_ms))
+        for part, records in poll(consumer, wait_ms).items():
+            self._waiting.add({part: [item for record in records for item in items_of(received(record))]})
         generation = consumer.group_metadata().generation_id
         if waiting and generation != self._generation:
             self._read_again(consumer)
@@ -182,9 +185,9 @@ class SupervisedConsumer(Generic[M]):
     def _read_again(self, consumer: Any) -> None:
         """Forget what was fetched before a rebalance: others may have had the partitions since, and handled it."""
         mine = consumer.assignment()
-        for part, record in self._waiting.clear().items():
+        for part, item in self._waiting.clear().items():
             if part in mine:
-                consumer.seek(part, record.offset)
+                consumer.seek(part, item.offset)
         self._outrun = True
 
     def _gather(self, consumer: Any, stop: threading.Event) -> None:
@@ -193,9 +196,9 @@ class SupervisedConsumer(Generic[M]):
         while len(self._waiting) < self._plan.batch and time.monotonic() < deadline and not stop.is_set():
             self._fetch(consumer, 50)
 
-    def _settle(self, batch: dict[Any, list[Any]], stop: threading.Event) -> bool:
+    def _settle(self, batch: dict[Any, list[Received]], stop: threading.Event) -> bool:
         """Handle one batch and note that it can be committed; False when it, and all after it, has to come again."""
-        items = [received(record) for part in sorted(batch) for record in batch[part]]
+        items = [item for part in sorted(batch) for item in batch[part]]
         work = process(items, self._topics, self._plan.handle, bus=self._bus, clock=self._clock, metrics=self._metrics)
         try:
             run_blocking(work)
@@ -210,7 +213,7 @@ class SupervisedConsumer(Generic[M]):
         self._progress.working(self._plan.group)
         if not self._handled:
             self._due = time.monotonic() + _COMMIT_EVERY_S
-        self._handled |= {part: records[-1].offset + 1 for part, records in batch.items()}
+        self._handled |= {part: items[-1].after for part, items in batch.items()}
         return True
 
     def _hold(self, error: NotReady | BusUnavailable, topic: str, stop: threading.Event) -> None:

@@ -10,6 +10,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RetriableError
 
 from shared import logs
+from shared.io.bundles import pack
 from shared.io.envelope import (
     MAX_WRAPPED_BYTES,
     MessageTooLarge,
@@ -18,9 +19,8 @@ from shared.io.envelope import (
     fresh_bits,
     limit_of,
     wire_headers,
-    wrap,
 )
-from shared.io.kafka import WITHOUT_METRICS, client_config
+from shared.io.kafka import WITHOUT_METRICS, client_config, partition_of
 from shared.io.kafka_client import make_client
 from shared.io.ports import BusUnavailable, Outbound
 from shared.metrics import Metrics
@@ -68,8 +68,18 @@ class KafkaBus:
 
         Raises `BusUnavailable` when it did not in time, and `MessageTooLarge` before anything is sent.
         """
-        setups = self._setups()
-        return await self.publish_raw([wrap(message, setups=setups, bits=self._bits) for message in messages])
+        if not messages:
+            return []
+        producer = self._connected()
+        try:
+            raws, numbers = pack(
+                messages, setups=self._setups(), bits=self._bits,
+                partition_of=lambda topic, key: partition_of(key, len(producer.partitions_for(topic))),
+            )  # fmt: skip
+        except KafkaError as error:
+            raise BusUnavailable(f"Kafka did not answer within {self._timeout_s} s: {error!r}") from error
+        offsets = await self.publish_raw(raws)
+        return [offsets[number] for number in numbers]
 
     async def publish_raw(self, raws: Sequence[Raw]) -> Sequence[int]:
         """Publish messages that are in their envelopes already, as `publish` does."""

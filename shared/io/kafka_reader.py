@@ -10,7 +10,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, RetriableError
 from pydantic import BaseModel
 
-from shared.io.envelope import Received, Stored, read_headers
+from shared.io.bundles import items_of
+from shared.io.envelope import Received, Stored, read_headers, stored_as
 from shared.io.kafka import WITHOUT_METRICS, KafkaFault, client_config, partition_of
 from shared.io.kafka_client import make_client, poll
 from shared.io.ports import BusUnavailable
@@ -109,7 +110,8 @@ class TopicReader(Generic[M]):
             raise BusUnavailable(f"{self._topic.name} cannot be read: {error!r}") from error
         stored: list[Stored[M]] = []
         for part, records in found.items():
-            stored += [one for record in records if (one := self._decode(part, record)) is not None]
+            items = (item for record in records for item in items_of(received(record)))
+            stored += [one for item in items if (one := self._decode(item)) is not None]
             self.positions[part.partition] = records[-1].offset + 1
         return stored
 
@@ -119,10 +121,10 @@ class TopicReader(Generic[M]):
         self.positions[part.partition] = max(self.positions[part.partition], position or 0)
         return self.positions[part.partition]
 
-    def _decode(self, part: Any, record: Any) -> Stored[M] | None:
-        if self._keys is not None and (record.key or b"").decode("utf-8", "replace") not in self._keys:
+    def _decode(self, item: Received) -> Stored[M] | None:
+        if self._keys is not None and item.key not in self._keys:
             return None
-        return _stored(part, record, self._decode_value, self._unreadable)
+        return _stored(item, self._decode_value, self._unreadable)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -174,7 +176,8 @@ class TopicsReader:
         read: dict[Topic[Any], list[Stored[Any]]] = {}
         for part, records in found.items():
             topic, decode = self._topics[part.topic], self._decode[part.topic]
-            stored = (_stored(part, record, decode, self._unreadable) for record in records)
+            items = (item for record in records for item in items_of(received(record)))
+            stored = (_stored(item, decode, self._unreadable) for item in items)
             read.setdefault(topic, []).extend(one for one in stored if one is not None)
             self.positions[topic][part.partition] = records[-1].offset + 1
         return read
@@ -202,26 +205,17 @@ def _connected(settings: Settings, what: str) -> Any:
         raise BusUnavailable(f"{what} cannot be read: {error!r}") from error
 
 
-def _stored(part: Any, record: Any, decode: Decode, unreadable: Unreadable | None) -> Stored[Any] | None:
-    headers = read_headers(record.headers)
+def _stored(item: Received, decode: Decode, unreadable: Unreadable | None) -> Stored[Any] | None:
     message = None
-    if record.value is not None:
+    if item.value is not None:
         try:
-            message = decode(record.value, headers)
+            message = decode(item.value, item.headers)
         except UnreadableMessage as error:
             if unreadable is None:
                 raise
-            unreadable(received(record), error)
+            unreadable(item, error)
             return None
-    return Stored(
-        partition=part.partition,
-        offset=record.offset,
-        key=(record.key or b"").decode("utf-8", "replace"),
-        message=message,
-        raw=record.value,
-        headers=headers,
-        at_ms=record.timestamp or 0,
-    )
+    return stored_as(item, message)
 
 
 def read_to_end(
@@ -250,6 +244,7 @@ def received(record: Any) -> Received:
         key=(record.key or b"").decode("utf-8", "replace"),
         value=record.value,
         headers=read_headers(record.headers),
+        at_ms=record.timestamp or 0,
     )
 
 

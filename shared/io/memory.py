@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from shared.core.connector import Exchange, HttpRequest, HttpResponse
-from shared.io.envelope import RandomBits, Raw, Received, Stored, wrap
+from shared.io.bundles import items_of, pack
+from shared.io.envelope import RandomBits, Raw, Received, Stored, stored_as
 from shared.io.exchanges import drive, refusal
 from shared.io.kafka import partition_of
 from shared.io.ports import BusUnavailable, Outbound
@@ -72,10 +73,13 @@ class MemoryBroker:
         """Give a topic's partitions."""
         return range(len(self._topic(topic)))
 
+    def part(self, topic: str, key: str) -> int:
+        """Return the partition of a key."""
+        return partition_of(key, len(self._topic(topic)))
+
     def append(self, raw: Raw) -> tuple[int, int]:
         """Add a message, and give its partition and offset."""
-        parts = self._topic(raw.topic)
-        number = partition_of(raw.key, len(parts))
+        parts, number = self._topic(raw.topic), self.part(raw.topic, raw.key)
         offset = len(parts[number])
         parts[number].append(
             Received(
@@ -93,6 +97,10 @@ class MemoryBroker:
     def fetch(self, topic: str, partition: int, offset: int, most: int) -> Sequence[Received]:
         """Give at most *most* messages from *offset* on."""
         return self._topic(topic)[partition][offset : offset + most]
+
+    def items(self, topic: str, partition: int, offset: int, most: int) -> list[Received]:
+        """Return what at most *most* messages from *offset* on hold, those of bundles one by one."""
+        return [item for received in self.fetch(topic, partition, offset, most) for item in items_of(received)]
 
     def end_offsets(self, topic: str) -> Mapping[int, int]:
         """Give the offset that each partition's next message will have."""
@@ -134,8 +142,9 @@ class MemoryBus:
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Return each message's offset. A crash between two messages leaves the first ones published, as in Kafka."""
-        setups = self._setups()
-        return await self.publish_raw([wrap(message, setups=setups, bits=self._bits) for message in messages])
+        raws, numbers = pack(messages, setups=self._setups(), bits=self._bits, partition_of=self._broker.part)
+        offsets = await self.publish_raw(raws)
+        return [offsets[number] for number in numbers]
 
     async def publish_raw(self, raws: Sequence[Raw]) -> Sequence[int]:
         """Publish messages that are in their envelopes already, as `publish` does."""
@@ -191,10 +200,8 @@ class MemoryReader(Generic[M]):
         ends = self._broker.end_offsets(self._topic.name)
         for number, first in list(self.positions.items()):
             end = ends[number]
-            for item in self._broker.fetch(self._topic.name, number, first, end - first):
-                stored = self._decode(item)
-                if stored is not None:
-                    found.append(stored)
+            items = self._broker.items(self._topic.name, number, first, end - first)
+            found += [stored for item in items if (stored := self._decode(item)) is not None]
             self.positions[number] = max(first, end)
         return found
 
@@ -210,10 +217,7 @@ class MemoryReader(Generic[M]):
                     raise
                 self._unreadable(item, error)
                 return None
-        return Stored(
-            partition=item.partition, offset=item.offset, key=item.key, message=message, raw=item.value,
-            headers=item.headers, at_ms=item.at_ms,
-        )  # fmt: skip
+        return stored_as(item, message)
 
     def close(self) -> None:
         """Do nothing: there is no connection."""

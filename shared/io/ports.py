@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from shared.core.connector import Exchange
+from shared.core.pairs import place_at
 from shared.topics import Topic
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,6 +30,13 @@ class Inbound(Generic[M]):
     message: M
     raw: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    index: int = 0
+    """Which item of its bundle it is."""
+
+    @property
+    def place(self) -> int:
+        """Its place among all messages of its partition."""
+        return place_at(self.offset, self.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

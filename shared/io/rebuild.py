@@ -18,7 +18,7 @@ from shared.core.policies import Policy
 from shared.core.records import SIDES, Report, Side
 from shared.core.touches import Touch
 from shared.core.words import Status
-from shared.io.envelope import Received, Stored, is_late, unwrap
+from shared.io.envelope import Received, Stored, is_late, stored_as, unwrap
 from shared.io.links import Place, Restored
 from shared.io.places import place_of, places
 from shared.io.ports import Bus, Clock, Outbound
@@ -34,7 +34,7 @@ _CHUNK: Final = 200
 _BEFORE_ALL: Final = -1
 """An offset below all others."""
 _TO_COME: Final = 1 << 53
-"""An offset beyond all others, as a double still holds it."""
+"""A place beyond all others, as a double still holds it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -160,11 +160,11 @@ class _Lost:
             return None
         # Resolve passes the messages of a pair that gave itself away on to whoever took its record.
         holder = _holder(event.pair, self.given_away)
-        # One that waits has lost its offset: it counts as still to come, until the pair has looked at it.
-        offset = _TO_COME if is_late(stored.headers) else stored.offset
+        # One that waits has lost its place: it counts as still to come, until the pair has looked at it.
+        place = _TO_COME if is_late(stored.headers) else stored.place
         return Restored(
             pair=holder,
-            rev=offset if holder == event.pair else -1,
+            rev=place if holder == event.pair else -1,
             state="",
             kind="tail" if self._is_claim(event, event.side, event.report, late=is_late(stored.headers)) else "given",
             ends={event.side: place_of(self.policy.side(event.side), event.report)},
@@ -376,10 +376,7 @@ def unpack(
         except UnreadableMessage as error:
             unreadable(item, error)
             continue
-        yield Stored(
-            partition=item.partition, offset=item.offset, key=item.key, message=event, raw=item.value,
-            headers=item.headers,
-        )  # fmt: skip
+        yield stored_as(item, event)
 
 
 def _holder(pair: str, given_away: Mapping[str, Pair]) -> str:

@@ -64,7 +64,7 @@ FOUR: Final = _four()
 @given(drafts())
 def test_a_pair_that_is_stored_and_opened_again_is_the_same(draft: Draft) -> None:
     """Bases, marks, doubts and notes survive the journal, although most bases are not written down."""
-    stored = draft.close(at=7, now_ms=9)
+    stored = draft.close(place=7, now_ms=9)
     pair = Pair.model_validate_json(stored.model_dump_json(exclude_defaults=True))
     again = Draft.of(pair, FOUR)
     for name in ("ends", "base", "other_links", "pending", "unsure", "problems", "notes", "recent", "status", "reason",
@@ -77,8 +77,8 @@ def test_a_pair_that_is_stored_and_opened_again_is_the_same(draft: Draft) -> Non
 @given(drafts())
 def test_storing_twice_changes_only_the_number_and_the_time(draft: Draft) -> None:
     """A step that decided nothing leaves the state as it was."""
-    once = draft.close(at=7, now_ms=9)
-    twice = Draft.of(once, FOUR).close(at=7, now_ms=9)
+    once = draft.close(place=7, now_ms=9)
+    twice = Draft.of(once, FOUR).close(place=7, now_ms=9)
     moving = {"rev": 0, "woken": False, "log": ()}
     assert twice.rev > once.rev
     assert twice.model_copy(update=moving) == once.model_copy(update=moving)
@@ -87,7 +87,7 @@ def test_storing_twice_changes_only_the_number_and_the_time(draft: Draft) -> Non
 @given(drafts())
 def test_a_pair_is_what_would_be_read_of_its_text(draft: Draft) -> None:
     """It is made without being checked, so nothing may be missing, and nothing of another type."""
-    stored = draft.close(at=7, now_ms=9)
+    stored = draft.close(place=7, now_ms=9)
     assert set(stored.__dict__) == set(Pair.model_fields)
     assert Pair.read(stored.text()) == stored
 

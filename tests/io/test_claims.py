@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.core.pairs import place_at
 from shared.io.links import Claimed, Place, Restored, spell_keys
 from tests.io.links import Links, claim, place, swap
 
@@ -58,7 +59,9 @@ class TestRebuild:
     def _rebuilt(self, empty: Links, state: str, offset: int, *keys: str, alive: bool = True) -> Links:
         assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
         half = Restored(pair="pLa", rev=1, state=state, kind="half", ends={"L": place("a", "old")})
-        tail = Restored(pair="pLa", rev=offset, state="", kind="tail", ends={"L": place("a", *keys, alive=alive)})
+        tail = Restored(
+            pair="pLa", rev=place_at(offset, 0), state="", kind="tail", ends={"L": place("a", *keys, alive=alive)}
+        )
         assert empty.restore(half, tail)
         assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
         return empty
@@ -76,7 +79,7 @@ class TestRebuild:
     def _handed_over(self, empty: Links, *before: Restored) -> Links:
         """Let a rebuild read that a record was handed over to a pair, after what it read before."""
         assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
-        given = Restored(pair="p", rev=9, state="", kind="given", ends={"L": place("a", "k")})
+        given = Restored(pair="p", rev=place_at(9, 0), state="", kind="given", ends={"L": place("a", "k")})
         assert empty.restore(*before, given)
         assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
         return empty
@@ -87,7 +90,7 @@ class TestRebuild:
 
     def test_a_late_word_of_a_hand_over_does_not_undo_a_claim(self, empty: Links) -> None:
         half = Restored(pair="p", rev=1, state='{"at":7}', kind="half", ends={"R": place("b", "k")})
-        gone = Restored(pair="p", rev=8, state="", kind="tail", ends={"L": place("a", alive=False)})
+        gone = Restored(pair="p", rev=place_at(8, 0), state="", kind="tail", ends={"L": place("a", alive=False)})
         links = self._handed_over(empty, half, gone)
         assert (links.slots("p"), links.keys_of("La")) == (("-a", ":b"), set())
 
@@ -103,7 +106,9 @@ class TestRebuild:
     def test_the_survivor_of_a_merge_keeps_its_place(self, empty: Links) -> None:
         assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
         half = Restored(pair="pLa", rev=1, state='{"at":7}', kind="half", ends={"L": place("a", "k")})
-        tail = Restored(pair="pLa", rev=8, state="", kind="tail", ends={"L": place("b", "k")}, aliases=("a",))
+        tail = Restored(
+            pair="pLa", rev=place_at(8, 0), state="", kind="tail", ends={"L": place("b", "k")}, aliases=("a",)
+        )
         assert empty.restore(half, tail)
         assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
         assert (empty.slots("pLa")[0], empty.keys_of("La"), empty.keys_of("Lb")) == (":b", set(), {"k"})

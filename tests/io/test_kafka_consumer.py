@@ -55,14 +55,15 @@ class World:
         return made
 
     def publish(self, *ids: str) -> None:
-        run_blocking(
-            self.bus.publish(
-                [
-                    Outbound(topic=self.topic, key=name, message=Notice(connection="hub", object="contact", id=name))
-                    for name in ids
-                ]
-            )
-        )
+        """Publish messages, each by itself."""
+        for name in ids:
+            self.publish_together(name)
+
+    def publish_together(self, *ids: str, key: str = "") -> None:
+        """Publish messages in one call."""
+        notices = {name: Notice(connection="hub", object="contact", id=name) for name in ids}
+        out = [Outbound(topic=self.topic, key=key or name, message=notices[name]) for name in ids]
+        run_blocking(self.bus.publish(out))
 
     def start(self, instance: str = "", *, batch: int = 50) -> threading.Event:
         """Run one more consumer in a thread, and return the event that stops it."""
@@ -181,6 +182,24 @@ def test_what_small_batches_handled_is_committed_together(world: World) -> None:
         assert loop._wait_ms() == 500, "with nothing to commit it waits for messages alone"
     finally:
         consumer.close(autocommit=False, timeout_ms=2000)
+
+
+def test_a_bundle_is_committed_with_its_last_message(world: World) -> None:
+    """Batches are as small as they should be; a worker that dies within a bundle leaves all of it to the next one."""
+    world.publish_together(*(f"r{number}" for number in range(25)), key="k")
+    loop: Any = world.loop("first", batch=10)
+    consumer, stop = loop._connect(), threading.Event()
+    try:
+        _until(lambda: loop._round(consumer, stop) or len(world.handled) == 20)
+        time.sleep(0.3)
+        loop._commit(consumer)
+        assert world.committed() == 0
+    finally:
+        consumer.close(autocommit=False, timeout_ms=2000)
+    world.handled.clear()
+    world.start("second", batch=10)
+    _until(lambda: world.committed() == 1)
+    assert world.handled == [f"r{number}" for number in range(25)]
 
 
 def test_with_a_backlog_each_batch_has_a_share_of_each_partition(world: World) -> None:

@@ -54,6 +54,7 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     "test_what_a_worker_died_before_it_told_is_told_when_the_sync_runs_again",
     mutations.no_waiting_claims_in_a_rebuild: "tests/io/test_rebuild.py::"
     "test_what_a_message_claimed_that_waits_is_put_back_and_its_pair_tells_all_once_more",
+    mutations.bundles_pass_for_one_message: f"{_STEPS}::test_a_bundle_may_end_in_a_later_batch",
     mutations.no_digest: f"{_STEPS}::test_no_partner_is_created_beside_one_that_turned_up_since_the_decision",
     mutations.no_claims_in_a_rebuild: "tests/simulator/test_handing_over.py",
     mutations.no_second_look_at_the_epoch: f"{_STORE}::TestEpoch",

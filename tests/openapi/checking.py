@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.transport import Response
 from schemathesis.engine import Status, events, from_schema
 
 from services.console.rest.versions import CHANGED
@@ -183,13 +184,20 @@ def _collect(event: events.ScenarioFinished, found: Outcome) -> None:
         if seen.response is not None:
             case = event.recorder.cases[name].value
             found.calls[f"{case.operation.label} {seen.response.status_code}"] += 1
-    for checks in event.recorder.checks.values():
+    for name, checks in event.recorder.checks.items():
+        answer = event.recorder.interactions[name].response
         for one in checks:
             if one.status is Status.FAILURE and one.failure_info is not None:
                 failure = one.failure_info.failure
                 found.failures.setdefault(
-                    f"{failure.operation}: {failure.title}", f"{failure}\n{one.failure_info.code_sample}"
+                    f"{failure.operation}: {failure.title}",
+                    f"{failure}\n{one.failure_info.code_sample}\n{_shown(answer)}",
                 )
+
+
+def _shown(answer: Response | None) -> str:
+    """Return an answer's status and the beginning of its text."""
+    return "no answer" if answer is None else f"{answer.status_code} {answer.content[:500]!r}"
 
 
 def _config(

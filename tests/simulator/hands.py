@@ -30,7 +30,7 @@ def waiting(world: World, topic: Topic[Any], key: str) -> list[Inbound[Any]]:
     return [
         unwrap(item, {topic.name: topic})
         for partition, at in world.broker.committed(_worker(world, topic)[0], topic.name).items()
-        for item in world.broker.fetch(topic.name, partition, at, 1000)
+        for item in world.broker.items(topic.name, partition, at, 1000)
         if item.key == key
     ]
 

@@ -14,9 +14,10 @@ from services.writer.write import Write
 from shared.core import deciding, draft, ids, pairing, taking
 from shared.core.merging import Flow
 from shared.core.outcomes import Drop
-from shared.core.pairs import Pair
+from shared.core.pairs import MOST_IN_BUNDLE, Pair
 from shared.core.touches import effects_of
 from shared.io import memory_redis, places, rebuild, scripts, store
+from shared.io.ports import Inbound
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -106,6 +107,11 @@ def nobody_looks_again(patch: pytest.MonkeyPatch) -> None:
 def no_wake(patch: pytest.MonkeyPatch) -> None:
     """Who waits for a record is not told that it was linked, or left."""
     _rewrite(patch, "if item.woken == '1' and not target then", "if false then")
+
+
+def bundles_pass_for_one_message(patch: pytest.MonkeyPatch) -> None:
+    """Of a bundle's messages to one pair, those that a later batch brings count as the first one come again."""
+    patch.setattr(Inbound, "place", property(lambda self: self.offset * MOST_IN_BUNDLE))
 
 
 def published_once(patch: pytest.MonkeyPatch) -> None:

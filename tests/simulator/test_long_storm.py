@@ -112,12 +112,12 @@ class Scene:
 
     def _handle(self, topic: topics.Topic[Any], handle: Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]) -> bool:
         at = self.broker.committed("all", topic.name)[0]
-        batch = self.broker.fetch(topic.name, 0, at, _BATCH)
+        batch = self.broker.items(topic.name, 0, at, _BATCH)
         if batch:
             run_blocking(
                 process(batch, {topic.name: topic}, handle, bus=self.bus, clock=self.clock, metrics=self.metrics)
             )
-            self.broker.commit("all", topic.name, 0, at + len(batch))
+            self.broker.commit("all", topic.name, 0, batch[-1].after)
         return bool(batch)
 
     def wait(self, ms: int) -> None:

@@ -91,6 +91,7 @@ CAUGHT: Final = (
     Caught(mutations.nobody_gives_up, 0, story=addresses_swapped),
     Caught(mutations.nobody_told_of_freed_keys, 7, habits=MOVING, look_again=False),
     Caught(mutations.no_wake, 3, habits=LINKED, look_again=False),
+    Caught(mutations.bundles_pass_for_one_message, 0),
     Caught(mutations.published_once, 5, look_again=False),
     Caught(mutations.believed_at_once, 28, habits=HARD, look_again=False),
     Caught(mutations.parts_taken_for_the_whole, 7, _PARTS, HARD, look_again=False),

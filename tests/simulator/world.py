@@ -67,7 +67,6 @@ class _Task:
     topic: str = ""
     partition: int = 0
     group: str = ""
-    end: int = 0
     batch: Sequence[Received] = ()
     zombie: bool = False
 
@@ -200,6 +199,8 @@ class World:
             *(("write", topics.writes(app, backfill=late), write) for app in _APPS for late in (False, True)),
         ]
         self._tasks: list[_Task] = []
+        self._inside: dict[tuple[str, int, int], int] = {}
+        """How many items of a bundle at a topic's offset were handled, where these are not all."""
         self.people = People(self.rng, self.apps, habits, self.states)
         self.people.begin()
 
@@ -267,10 +268,12 @@ class World:
         draw = self.rng.random()
         if draw < self.faults.crash:
             self._end(task)
+            self._forget(task)
             task.run.close()
             return True
         if draw < self.faults.crash + self.faults.zombie:
             task.zombie = True
+            self._forget(task)
             if not task.topic:
                 self.scripts.run_out()
         self._advance(task)
@@ -321,9 +324,10 @@ class World:
         if not ready:
             return
         group, topic, handle, partition, at, _ = self.rng.choice(ready)
-        batch = self.broker.fetch(topic.name, partition, at, self.rng.randrange(1, 6))
+        most, done = self.rng.randrange(1, 6), self._inside.get((topic.name, partition, at), 0)
+        batch = self.broker.items(topic.name, partition, at, most)[done : done + most]
         run = process(batch, {topic.name: topic}, handle, bus=self.bus, clock=self.clock, metrics=self.metrics)
-        self._tasks.append(_Task(run, topic.name, partition, group, at + len(batch), batch))
+        self._tasks.append(_Task(run, topic.name, partition, group, batch))
 
     def _advance(self, task: _Task) -> None:
         try:
@@ -331,7 +335,7 @@ class World:
         except StopIteration as done:
             self._end(task)
             if task.topic and not task.zombie:
-                self.broker.commit(task.group, task.topic, task.partition, task.end)
+                self._commit(task)
                 if task.topic == topics.RECORDS.name:
                     outcomes = zip(task.batch, done.value, strict=True)
                     self.grants.passed([item for item, outcome in outcomes if outcome not in _UNCLAIMED])
@@ -340,8 +344,21 @@ class World:
             if not any(not other.topic and not other.zombie for other in self._tasks):
                 self._tasks.append(_Task(self.rebuilder.rebuild_lost()))
 
+    def _commit(self, task: _Task) -> None:
+        """Commit what was handled; how far it is in a bundle that was not handled to its end, only its worker knows."""
+        last = task.batch[-1]
+        self.broker.commit(task.group, task.topic, task.partition, last.after)
+        self._forget(task)
+        if last.more:
+            self._inside[task.topic, task.partition, last.offset] = last.index + 1
+
+    def _forget(self, task: _Task) -> None:
+        """Have whoever takes a partition over begin at what is committed."""
+        self._inside = {at: done for at, done in self._inside.items() if at[:2] != (task.topic, task.partition)}
+
     def crash(self) -> None:
         """Cut everybody off at once."""
+        self._inside = {}
         for task in list(self._tasks):
             self._end(task)
             task.run.close()

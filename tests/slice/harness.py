@@ -209,7 +209,7 @@ class Slice:
         for topic, handle in self.handlers.items():
             if only and topic not in only:
                 continue
-            batch = self.broker.fetch(topic.name, 0, self._at[topic.name], 100)
+            batch = self.broker.items(topic.name, 0, self._at[topic.name], 100)
             if not batch:
                 continue
             moved = True
@@ -255,9 +255,8 @@ class Slice:
 
     def writes(self) -> int:
         """Count the write commands that were decided so far."""
-        return sum(
-            self.broker.end_offsets(topic.name).get(0, 0) for topic in self.handlers if topic.name.startswith("writes.")
-        )
+        written = [topic.name for topic in self.handlers if topic.name.startswith("writes.")]
+        return sum(len(self.broker.items(name, 0, 0, self.broker.end_offsets(name)[0])) for name in written)
 
 
 class Polling(Slice):

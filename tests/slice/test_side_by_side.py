@@ -156,7 +156,7 @@ class SideBySide(Polling):
     def step(self, *only: topics.Topic[Any]) -> bool:
         moved = False
         for topic, handle in self.handlers.items():
-            batch = self.broker.fetch(topic.name, 0, self._at[topic.name], 100)
+            batch = self.broker.items(topic.name, 0, self._at[topic.name], 100)
             if not batch or (only and topic not in only):
                 continue
             moved = True

@@ -3,7 +3,7 @@
 -- and whether an unknown one still has a place that was taken before, only the next claim will tell.
 -- A "!" behind the kind says that the record is a copy, whose pair holds nothing else.
 -- A "removed" pair was deleted with its sync: what was put back of it before is taken away, however new it was.
--- A slot that awaits its create comes as id "*". The rev of a tail is the offset of the message that told of the claim:
+-- A slot that awaits its create comes as id "*". The rev of a tail is the place of the message that told of the claim (`place_at`):
 -- it says more than the state only where the pair has not taken that message yet.
 -- Returns {"ok", pairs of which another pair holds a record...}: that one may turn out to have let it go.
 if redis.call('GET', S .. 'e') ~= 'rebuilding:' .. replid() .. ':' .. token or redis.call('GET', S .. 'l') ~= token then
@@ -45,7 +45,9 @@ for item in items() do
   if kind == 'removed' then
     remove(pair)
   elseif kind == 'tail' or rev >= known then
-    local taken = current and tonumber(string.match(current, '"at":(%d+)')) or -1
+    local taken = -1
+    if current then taken = tonumber(string.match(current, '"at":(%d+)')) or -1 end
+    if taken >= 0 then taken = taken * 128 + (tonumber(string.match(current, '"at":%d+,"item":(%d+)')) or 0) end
     local c = cget(pair) or {L = '', R = ''}
     for _, side in ipairs({'L', 'R'}) do
       local id, alive, created = item[side].id, item[side].alive == '1', item[side].created

@@ -8,7 +8,8 @@ from shared.core.pairs import PairEvent
 from shared.io.ports import run_blocking
 from shared.io.scripts import Call, Scripts
 from shared.io.store import Store
-from tests.services.desk import RIGHT, SYNC, report
+from shared.messages import RecordSeen
+from tests.services.desk import LEFT, RIGHT, SYNC, report
 from tests.services.matcher.test_outputs import Matcher, linked
 
 
@@ -40,6 +41,23 @@ def test_no_partner_is_created_beside_one_that_turned_up_since_the_decision() ->
     assert pair.L is not None
     assert pair.R is not None
     assert (pair.L.id, pair.R.id) == ("h1", "b1")
+
+
+def test_a_bundle_may_end_in_a_later_batch() -> None:
+    """Of two messages to one pair in it, the second is none that came again."""
+    matcher = linked()
+    seen = [
+        (f"{LEFT}/contact/h1", RecordSeen(report=report("h1", version, fields={"f": text}), accepted_ms=1))
+        for version, text in ((2, "second"), (3, "third"))
+    ]
+    run_blocking(matcher.match.handle(matcher.desk.inbound(topics.RECORDS, *seen)))
+    first, second = matcher.waiting()
+    assert (first.offset, first.index, second.index) == (second.offset, 0, 1)
+    for message in (first, second, second):
+        matcher.step([message])
+    pair = matcher.pair()
+    assert pair.L is not None
+    assert (pair.L.fields["f"], pair.at, pair.item) == ("third", second.offset, 1)
 
 
 def test_a_step_that_was_overtaken_steps_again_from_the_newer_state() -> None:

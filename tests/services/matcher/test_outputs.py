@@ -49,8 +49,8 @@ class Matcher:
         """Take the messages to pairs that nobody took yet."""
         found: list[Received] = []
         for part, at in self._read.items():
-            new = self.desk.broker.fetch(topics.PAIRS.name, part, at, 1000)
-            self._read[part] = at + len(new)
+            new = self.desk.broker.items(topics.PAIRS.name, part, at, 1000)
+            self._read[part] = new[-1].after if new else at
             found += new
         return [unwrap(item, {topics.PAIRS.name: topics.PAIRS}) for item in found]
 
@@ -78,7 +78,7 @@ class Matcher:
         found = []
         for topic in TOPICS:
             for part, at in ends[topic.name].items():
-                for item in self.desk.broker.fetch(topic.name, part, at, 1000):
+                for item in self.desk.broker.items(topic.name, part, at, 1000):
                     message = topic.decode(item.value or b"", item.headers)
                     timeless = {"accepted_ms": 0, "due_ms": 0}
                     known = {key: value for key, value in timeless.items() if key in type(message).model_fields}
