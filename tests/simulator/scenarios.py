@@ -7,6 +7,7 @@ from services.matcher.resolve import Resolve
 from shared import topics
 from shared.io.scripts import Call, Scripts
 from shared.io.store import Store
+from shared.topics import MATCHER_GROUP
 from tests.simulator.checks import check
 from tests.simulator.hands import finish, pass_on, take, waiting
 from tests.simulator.people import Habits
@@ -78,6 +79,30 @@ def swapped_by_a_zombie(seed: int) -> None:
     world.settle(look_again=False)
     (copy,) = world.apps["b"].living()
     assert copy.values["f"] == "third", f"the last edit was lost: {copy.values['f']}"
+    check(world)
+
+
+def bundle_cut_in_two(seed: int) -> None:
+    """A record is edited twice, match tells its pair of both at once, and a batch of resolve ends between the two."""
+    world = World(seed, CALM, Habits(persons=1))
+    world.empty()
+    row = world.apps["a"].insert({"email": "ada@x.example", "f": "first", "g": None})
+    world.first_sync()
+    world.rest()
+    ((pair,), (copy,)), key = (world.states(), world.apps["b"].living()), f"a/contact/{row.id}"
+    for field in ("f", "g"):
+        row.values[field] = "second"
+        world.apps["a"].touch(row)
+        world.tell()
+        take(world, topics.NOTICES, key, commit=True)
+    take(world, topics.RECORDS, key, commit=True)
+    first, second = waiting(world, topics.PAIRS, pair)
+    assert (first.offset, first.index + 1) == (second.offset, second.index)
+    for message in (first, second):
+        finish(Resolve(Store(world.scripts), world.bus, world.setups, world.clock).handle([message]))
+    world.broker.commit(MATCHER_GROUP, topics.PAIRS.name, second.partition, second.offset + 1)
+    world.settle(look_again=False)
+    assert (copy.values["f"], copy.values["g"]) == ("second", "second"), "an edit was lost"
     check(world)
 
 

@@ -11,7 +11,12 @@ import pytest
 
 from tests.simulator import mutations
 from tests.simulator.people import ALL, DELETING, HARD, LINKED, MILD, MOVING, Habits
-from tests.simulator.scenarios import addresses_swapped, create_sent_and_forgotten, swapped_by_a_zombie
+from tests.simulator.scenarios import (
+    addresses_swapped,
+    bundle_cut_in_two,
+    create_sent_and_forgotten,
+    swapped_by_a_zombie,
+)
 from tests.simulator.seeds import quietly
 from tests.simulator.world import Faults, run
 
@@ -91,7 +96,7 @@ CAUGHT: Final = (
     Caught(mutations.nobody_gives_up, 0, story=addresses_swapped),
     Caught(mutations.nobody_told_of_freed_keys, 7, habits=MOVING, look_again=False),
     Caught(mutations.no_wake, 3, habits=LINKED, look_again=False),
-    Caught(mutations.bundles_pass_for_one_message, 0),
+    Caught(mutations.bundles_pass_for_one_message, 0, story=bundle_cut_in_two),
     Caught(mutations.published_once, 5, look_again=False),
     Caught(mutations.believed_at_once, 28, habits=HARD, look_again=False),
     Caught(mutations.parts_taken_for_the_whole, 7, _PARTS, HARD, look_again=False),
