@@ -32,7 +32,7 @@ TTL_MS: Final = 30_000
 """Silence after which another worker may take a rebuild over."""
 _CHUNK: Final = 200
 _BEFORE_ALL: Final = -1
-"""An offset below all others."""
+"""A place below all others."""
 _TO_COME: Final = 1 << 53
 """A place beyond all others, as a double still holds it."""
 
@@ -95,15 +95,15 @@ class _Lost:
     lacking: set[str] = field(default_factory=set)
     giving: set[str] = field(default_factory=set)
     unsettled: dict[str, int] = field(default_factory=dict)
-    """By pair, the offset of its first message that nobody has committed, or one below all where that waited: it may
+    """By pair, the place of its first message that nobody has committed, or one below all where that waited: it may
     have been taken, and newer ones may be handled before it comes again."""
     newest: dict[tuple[Side, str], "_Claimed"] = field(default_factory=dict)
     """The newest report for which a record was claimed, as far as it is known."""
 
     def note_unsettled(self, stored: Stored[PairEvent], pair: str) -> None:
-        """Note a message to a pair that nobody has committed; one that waited has lost its offset."""
-        offset = _BEFORE_ALL if is_late(stored.headers) else stored.offset
-        self.unsettled[pair] = min(offset, self.unsettled.get(pair, offset))
+        """Note a message to a pair that nobody has committed; one that waited has lost its place."""
+        place = _BEFORE_ALL if is_late(stored.headers) else stored.place
+        self.unsettled[pair] = min(place, self.unsettled.get(pair, place))
 
     def restorable(self, pair: Pair) -> Restored:
         """Spell a state for the links, and note what the others must know of it."""
@@ -122,7 +122,7 @@ class _Lost:
         """Return a state for the links; what it had to tell may not be published while its messages come again."""
         if pair.pair in self.unsettled:
             self._note_newest(pair)
-        if pair.at >= self.unsettled.get(pair.pair, _TO_COME) and not pair.absorbed_by:
+        if pair.place >= self.unsettled.get(pair.pair, _TO_COME) and not pair.absorbed_by:
             pair = pair.model_copy(update={"untold": True})
         return as_restored(self.policy, pair)
 
