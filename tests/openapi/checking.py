@@ -47,6 +47,8 @@ _WORLD: Final = {
     "POST /api/v1/records/resync": "a key may have asked for other work",
 }
 """Where what is described is refused for what no description can say."""
+_FILE: Final = "GET /api/v1/exports/{id}/file"
+"""A file may be gone, or shorter than the part that is asked for: neither is wrong with the request."""
 ENDLESS: Final = "GET /api/v1/events"
 """Its answer does not end by itself, and is no JSON: it has tests of its own."""
 _PARKED: Final = 40
@@ -211,6 +213,7 @@ def _config(
         if any(row["name"] == "cursor" for row in route["parameters"])  # one that was not given is refused
     ]
     unseen = {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404", "409", "412", "422"]}}
+    gone = {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "409", "410", "416"]}}
     changed = [row.replace("/{name}", "/{id}") for row in CHANGED]
     return SchemathesisConfig.from_dict(
         {
@@ -230,6 +233,7 @@ def _config(
                 {"include-name": ENDLESS, "enabled": False},
                 *({"include-name": name, "checks": refused} for name in (*_WORLD, *lists) if name not in changed),
                 *({"include-name": name, "checks": unseen} for name in changed),
+                {"include-name": _FILE, "checks": gone},
             ],
         }
     )
