@@ -5,6 +5,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from services.console.rest.shapes.common import At, Given, Page, Shown, examples
+from services.console.use.asked import Flag
 from services.console.use.records import LONGEST, Filter, Period, Status
 from shared.exports import ExportFormat
 
@@ -48,7 +49,7 @@ class ExportRequest(Given):
     q: str = Field(default="", max_length=LONGEST)
     """Parts of the name or of an address, or the id of a record."""
 
-    mail: bool = False
+    mail: Flag = False
     """Whether to tell you by mail when the file is ready, where you are a user."""
 
     def filter(self) -> Filter:
