@@ -12,10 +12,11 @@ from typing import Any, Final
 import faust
 import uvloop
 
-from services.matcher.app import Agents, FaustBus, make_app
+from services.matcher.app import Agents, FaustBus, make_app, received
 from shared import logs, topics
 from shared.core.outcomes import Done, Outcome
 from shared.core.records import Report, Version
+from shared.io.bundles import items_of
 from shared.io.clock import SystemClock
 from shared.io.health import Progress
 from shared.io.ports import Inbound, Outbound
@@ -67,7 +68,8 @@ def _acknowledge_first(app: faust.App, bus: FaustBus) -> None:
         batch: list[Notice] = []
         queue = stream.channel.queue
         async for event in stream.noack().events():
-            batch.append(topics.NOTICES.decode(event.message.value, {}))
+            items = items_of(received(event.message))
+            batch += [topics.NOTICES.decode(item.value or b"", item.headers) for item in items]
             await stream.ack(event)
             if len(batch) >= 200 or queue.empty():
                 await asyncio.sleep(WINDOW_S)
