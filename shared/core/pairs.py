@@ -278,7 +278,7 @@ class _Named(BaseModel):
 
 class _Marked(BaseModel):
     key: str
-    n: int
+    n: int = 0
 
 
 class Standing(BaseModel):
