@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from services.matcher.work import Key, Work
+from services.matcher.work import Key, Resolved
 from shared import topics
 from shared.core.pairs import PairEvent
 from shared.core.records import Side
@@ -16,18 +16,18 @@ from shared.io.store import Store
 _Look: TypeAlias = tuple[str, Side, str, Key | None]
 
 
-async def ask_to_give_up(store: Store, works: Iterable[Work]) -> list[Outbound]:
+async def ask_to_give_up(store: Store, decided: Iterable[Resolved]) -> list[Outbound]:
     """Return a message to each pair whose record stands in the way of a write that was refused in this step.
 
     It gives the value up if its source has done so: two records that swap their identifiers would wait for each other
     for ever.
     """
     asked: list[_Look] = []
-    events: list[tuple[Work, PairEvent]] = []
-    for work in works:
-        if work.stepped is None or not work.outcomes:
+    events: list[tuple[Resolved, PairEvent]] = []
+    for one in decided:
+        if not one.work.outcomes:
             continue
-        pair = work.stepped.pair
+        pair = one.pair
         for trace in pair.decisions():
             problem = pair.problems.get(trace.key)
             taken = problem is not None and problem.code == TAKEN and problem.other
@@ -37,13 +37,12 @@ async def ask_to_give_up(store: Store, works: Iterable[Work]) -> list[Outbound]:
                     wanted={trace.key: trace.new},
                 )  # fmt: skip
                 asked.append((pair.sync, trace.side, taken, None))
-                events.append((work, event))
+                events.append((one, event))
     if not asked:
         return []
-    return [
-        Outbound(
-            topic=topics.PAIRS, key=holder, message=event.model_copy(update={"pair": holder}), cause=work.messages[-1]
-        )
-        for (work, event), (holder, _) in zip(events, await store.look(asked), strict=True)
-        if holder and holder != work.key[1]
-    ]
+    out = []
+    for (one, event), (holder, _) in zip(events, await store.look(asked), strict=True):
+        if holder and holder != one.work.key[1]:
+            told = event.model_copy(update={"pair": holder})
+            out.append(Outbound(topic=topics.PAIRS, key=holder, message=told, cause=one.work.messages[-1]))
+    return out

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.matcher.outputs import read_again
-from services.matcher.work import Work
+from services.matcher.work import Resolved
 from shared import topics
 from shared.core.outcomes import Done, Drop, Outcome
 from shared.core.pairs import PairEvent, SideState
@@ -19,14 +19,15 @@ _WEIGHED: Final = ("taken", "known", "stale_version")
 """Results of a report for which no second read was asked."""
 
 
-def tell(work: Work, now_ms: int) -> list[Outbound]:
+def tell(decided: Resolved, now_ms: int) -> list[Outbound]:
     """Say what became of each message of a pair that was stepped; a living record without a place is read again.
 
     What a step said of a message that comes once more is not known any more: its record is read again where the pair,
     as it is now, says something else.
     """
     out: list[Outbound] = []
-    taken = {id(event): result for event, result in work.step.results} if work.step is not None else {}
+    work = decided.work
+    taken = {id(event): result for event, result in decided.opened.step.results}
     for inbound in work.messages:
         result = taken.get(id(inbound.message), "redelivered")
         event = inbound.message
@@ -34,73 +35,71 @@ def tell(work: Work, now_ms: int) -> list[Outbound]:
         report = event.report
         if report is not None and event.side:
             elsewhere = result == "linked_elsewhere" or (
-                result == "redelivered" and not _holds(work, event.side, report)
+                result == "redelivered" and not _holds(decided, event.side, report)
             )
             homeless = elsewhere and report.life is Life.ALIVE
-            if homeless or (_is_weighed(work, event.side, result) and _set_back(work, event.side, report)):
+            if homeless or (_is_weighed(decided, event.side, result) and _set_back(decided, event.side, report)):
                 out.append(read_again(work.policy, event.side, report.id, inbound, now_ms))
         work.outcomes.setdefault(id(inbound), outcome)
-    return out + _replaced(work, now_ms)
+    return out + _replaced(decided, now_ms)
 
 
-def _replaced(work: Work, now_ms: int) -> list[Outbound]:
+def _replaced(decided: Resolved, now_ms: int) -> list[Outbound]:
     """Read a record again whose place in the pair another one took: nothing else may tell of it any more.
 
     The stored state tells which, so that a redelivery asks again. What was merged away lives on in the other one.
     """
-    if work.stepped is None:
-        return []
-    cause = work.messages[-1]
+    work = decided.work
     return [
-        read_again(work.policy, row.side, row.old, cause, now_ms)
-        for row in work.stepped.pair.decisions()
+        read_again(work.policy, row.side, row.old, work.messages[-1], now_ms)
+        for row in decided.pair.decisions()
         if row.did == Did.REPLACED and row.side is not None and row.note not in SAME_RECORD and isinstance(row.old, str)
     ]
 
 
-def _is_weighed(work: Work, side: Side, result: str) -> bool:
+def _is_weighed(decided: Resolved, side: Side, result: str) -> bool:
     """Check whether no second read of the record is under way: one may be needless before the step is over."""
-    end = work.stepped.pair.side(side) if work.stepped is not None else None
+    end = decided.pair.side(side)
     return result in _WEIGHED or (result in ("asked_again", "redelivered") and end is not None and not end.ask)
 
 
-def _holds(work: Work, side: Side, report: Report) -> bool:
-    end = work.stepped.pair.side(side) if work.stepped is not None else None
+def _holds(decided: Resolved, side: Side, report: Report) -> bool:
+    end = decided.pair.side(side)
     return end is not None and end.id == report.id
 
 
-def _set_back(work: Work, side: Side, report: Report) -> bool:
+def _set_back(decided: Resolved, side: Side, report: Report) -> bool:
     """Check whether the step may have set back what the links were told by a report that it went beyond.
 
     If a newer one had told them the same meanwhile, that was set back as well, and only a claim can tell it again.
     """
-    now = work.ends.get(side)
+    now = decided.ends.get(side)
     if now is None or now.id != report.id:
         return False
-    told = place_of(work.policy.side(side), report)
+    told = place_of(decided.work.policy.side(side), report)
     if told.alive and now.alive and told.identity == UNCHANGED_IDENTITY:
         return False
     return (told.alive, spell_keys(told)) != (now.alive, spell_keys(now))
 
 
-def holds_already(work: Work, result: Swapped) -> bool:
+def holds_already(decided: Resolved, result: Swapped) -> bool:
     """Check whether the pair held the record before this step, although the links say that another one does."""
-    before, now = _ends_at(work, result)
+    before, now = _ends_at(decided, result)
     return before is not None and now is not None and before.id == now.id
 
 
-def _ends_at(work: Work, result: Swapped) -> tuple[SideState | None, SideState | None]:
-    if result.side is None or work.old is None or work.stepped is None:
-        raise ValueError("only a decided pair can find its record taken")
-    return work.old.side(result.side), work.stepped.pair.side(result.side)
+def _ends_at(decided: Resolved, result: Swapped) -> tuple[SideState | None, SideState | None]:
+    if result.side is None:
+        raise ValueError("a record that another pair has stands on a side")
+    return decided.old.side(result.side), decided.pair.side(result.side)
 
 
-def pass_on(work: Work, result: Swapped) -> list[Outbound]:
+def pass_on(decided: Resolved, result: Swapped) -> list[Outbound]:
     """Send the messages that brought another pair's record to that pair; this one steps again without them.
 
     It keeps the record that it has: were it given away as well, nobody would hold it.
     """
-    now = _ends_at(work, result)[1]
+    work, now = decided.work, _ends_at(decided, result)[1]
     passed = [
         inbound
         for inbound in work.messages

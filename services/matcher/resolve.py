@@ -18,7 +18,7 @@ from services.matcher.outputs import outputs
 from services.matcher.passing import forward, holds_already, pass_on, tell
 from services.matcher.states import StateCache
 from services.matcher.telling import Told, bundled, steps_of
-from services.matcher.work import Key, Work, as_swap, living, must_match_again, origin_of
+from services.matcher.work import Absorbed, Key, Opened, Resolved, Work, as_swap, living, must_match_again
 from services.matcher.yielding import cause_of, yields
 from shared import topics
 from shared.core.draft import next_rev
@@ -32,6 +32,7 @@ from shared.core.words import Status
 from shared.io.envelope import is_late, trace_id
 from shared.io.erasable import new_key
 from shared.io.links import Loaded, Place, Swap, Swapped
+from shared.io.places import places
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
 from shared.io.store import Store
 from shared.metrics import Metrics
@@ -89,35 +90,34 @@ class Resolve:
         for _ in range(ATTEMPTS):
             if not works:
                 return
-            await self._gather(works, epochs)
-            out: list[Outbound] = []
-            told: list[Told] = []
-            ready = [work for work in works if self._decide(work, out, told)]
-            swapped = await self._swap(ready)
+            opened, absorbed = await self._open_all(works, epochs)
+            out, told = self._forwarded(absorbed)
+            decided = [self._decide(one) for one in opened]
+            swapped = await self._swap(decided)
             losers = []
-            for work in ready:
-                result = swapped[work.key]
+            for one in decided:
+                work, result = one.work, swapped[one.work.key]
                 if result.what == "ok":
-                    out += self._publishable(work, result)
-                    told += _told(work)
-                    out += tell(work, self._clock.now_ms())
+                    out += self._publishable(one, result)
+                    told += told_of(one.pair, work)
+                    out += tell(one, self._clock.now_ms())
                 elif result.what == "taken":
-                    if not holds_already(work, result):
-                        out += pass_on(work, result)
+                    if not holds_already(one, result):
+                        out += pass_on(one, result)
                         losers += [work] if work.messages else []
                         continue
                     out += forward(work.messages, result.owner, surplus=result.surplus)
-                    await self._give_up(work, result)
+                    await self._give_up(one, result)
                 elif result.what == "occupied":
                     # The partner's own report is on its way to this pair; it decides.
                     work.finish(Drop("partner_on_its_way"))
                 else:
                     losers.append(work)
-            await self._let_go(ready)
-            out += await ask_to_give_up(self._store, ready)
+            await self._let_go(decided)
+            out += await ask_to_give_up(self._store, decided)
             await self._publish([*out, *bundled(told)])
             self._count(told)
-            await self._stop_waiting(ready)
+            await self._stop_waiting(decided)
             works = losers
         if works:
             raise NotReady(works[0].key[0])
@@ -129,82 +129,89 @@ class Resolve:
         for (sync, did, by), number in found.items():
             self._metrics.count("decisions_total", number, sync=sync, did=did, by=by)
 
-    # Gather
+    # Open
 
-    async def _gather(self, works: Iterable[Work], epochs: dict[str, str]) -> None:
-        works = list(works)
+    async def _open_all(self, works: list[Work], epochs: dict[str, str]) -> tuple[list[Opened], list[Absorbed]]:
+        """Load pairs, have their steps take their messages, and learn what deciding them needs."""
         loaded = await self._store.load(work.key for work in works)
+        opened: list[Opened] = []
+        absorbed: list[Absorbed] = []
         for work in works:
             epochs.setdefault(work.key[0], loaded[work.key].epoch)
-            self._open(work, loaded[work.key])
-        matching = [work for work in works if work.step is not None and work.step.wants_match]
-        if matching:
-            origins = {work.key: origin_of(work) for work in matching}
-            found = await self._store.components((key[0], side, record) for key, (side, record) in origins.items())
-            for work in matching:
-                side, record = origins[work.key]
-                work.component = found[work.key[0], side, record]
-                end = work.step.draft.ends[side] if work.step is not None else None
-                if end is not None:
-                    work.counterpart = counterpart_of(work.policy, side, end, work.key[1], work.component)
-        await self._look_at_neighbours(works)
+            one = self._open(work, loaded[work.key])
+            if isinstance(one, Opened):
+                opened.append(one)
+            elif one is not None:
+                absorbed.append(one)
+        await self._look_for_partners([one for one in opened if one.step.wants_match])
+        await self._look_at_neighbours(opened)
+        return opened, absorbed
 
-    def _open(self, work: Work, loaded: Loaded) -> None:
-        work.step = work.stepped = work.component = work.counterpart = None
-        work.slots, work.text = loaded.slots, loaded.state
+    def _open(self, work: Work, loaded: Loaded) -> Opened | Absorbed | None:
+        """Begin the step of a pair; None where none can be made, which is said of its messages."""
         sync, pair = work.key
         try:
-            work.old = self._states.read(loaded.state) if loaded.state else Pair(sync=sync, pair=pair)
+            old = self._states.read(loaded.state) if loaded.state else Pair(sync=sync, pair=pair)
         except NewerState:
             work.finish(NEWER_VERSION)
-            return
+            return None
         except ValidationError as error:
             work.finish(Park("unreadable_state", str(error.errors(include_input=False)[:3])))
-            return
-        if work.old.absorbed_by:
-            return
-        place = work.old.place
-        fresh = [(message.place, message.message) for message in work.messages if message.place > place]
+            return None
+        if old.absorbed_by:
+            return Absorbed(work, old, loaded.state)
+        fresh = [(message.place, message.message) for message in work.messages if message.place > old.place]
         if not loaded.state and all(event.kind != "report" for _, event in fresh):
             work.finish(Drop("no_state"))
-            return
-        if work.policy.setup < work.old.setup:
+            return None
+        if work.policy.setup < old.setup:
             raise NotReady(sync)  # this worker has not read the newest settings yet
-        late = any(is_late(message.headers) for message in work.messages)  # under an offset that says nothing of before
-        work.redelivered = len(fresh) < len(work.messages) or late or work.old.untold
-        work.again = work.redelivered or any(effects_of(event.reason).republishes for _, event in fresh)
-        work.step = open_step(work.old, work.policy, {side: living(work.slots.of(side)) for side in SIDES})
-        work.step.take(fresh)
-        work.step.draft.yields = yields(work.old, (event for _, event in fresh))
-        work.step.draft.cause = trace_id(cause_of(work.messages).headers)
-        work.step.draft.seal = work.old.seal or new_key()
+        late = any(is_late(message.headers) for message in work.messages)  # in a place that says nothing of before
+        redelivered = len(fresh) < len(work.messages) or late or old.untold
+        step = open_step(old, work.policy, {side: living(loaded.slots.of(side)) for side in SIDES})
+        step.take(fresh)
+        step.draft.yields = yields(old, (event for _, event in fresh))
+        step.draft.cause = trace_id(cause_of(work.messages).headers)
+        step.draft.seal = old.seal or new_key()
+        again = redelivered or any(effects_of(event.reason).republishes for _, event in fresh)
+        return Opened(work=work, old=old, step=step, redelivered=redelivered, again=again)
 
-    async def _look_at_neighbours(self, works: Sequence[Work]) -> None:
+    async def _look_for_partners(self, opened: Sequence[Opened]) -> None:
+        """Match those that have one record so far."""
+        if not opened:
+            return
+        found = await self._store.components((one.work.key[0], *one.origin) for one in opened)
+        for one in opened:
+            (sync, pair), (side, record) = one.work.key, one.origin
+            one.component = found[sync, side, record]
+            end = one.step.draft.ends[side]
+            if end is not None:
+                one.counterpart = counterpart_of(one.work.policy, side, end, pair, one.component)
+
+    async def _look_at_neighbours(self, opened: Sequence[Opened]) -> None:
         """Find the other ends of associations, registering first who waits for them."""
         items: list[tuple[str, Side, str, Key | None]] = []
-        owners: list[tuple[Work, Side, str, str, bool]] = []
+        owners: list[tuple[Opened, Side, str, str, bool]] = []
         ready: dict[str, bool] = {}
         running = self._setups.running
-        for work in works:
-            if work.step is None:
-                continue
-            for flow in work.policy.associations:
+        for one in opened:
+            for flow in one.work.policy.associations:
                 if flow.to not in ready:
                     ready[flow.to] = flow.to in running.policies or await self._runs_elsewhere(flow.to, running)
                 target = running.policies.get(flow.to)
                 off = target is not None and not target.enabled
                 for side in SIDES:
-                    end, label = work.step.draft.ends[side], flow.field(side)
+                    end, label = one.step.draft.ends[side], flow.field(side)
                     for record in ids_of(end.links.get(label)) if end is not None else ():
                         if not ready[flow.to]:
-                            work.neighbours[side, label, record] = Neighbour(off=True)
+                            one.neighbours[side, label, record] = Neighbour(off=True)
                             continue
-                        items.append((flow.to, side, record, work.key))
-                        owners.append((work, side, label, record, off))
+                        items.append((flow.to, side, record, one.work.key))
+                        owners.append((one, side, label, record, off))
         if not items:
             return
-        for (work, side, label, record, off), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
-            work.neighbours[side, label, record] = Neighbour(
+        for (one, side, label, record, off), (pair, slots) in zip(owners, await self._store.look(items), strict=True):
+            one.neighbours[side, label, record] = Neighbour(
                 pair=pair, left=living(slots.L), right=living(slots.R), off=off,
                 gone=slots.of(side) not in ("", "*", f":{record}"),
             )  # fmt: skip
@@ -215,40 +222,43 @@ class Resolve:
 
     # Decide
 
-    def _decide(self, work: Work, out: list[Outbound], told: list[Told]) -> bool:
-        """Decide a pair; False when there is nothing to set."""
-        if work.old is not None and work.old.absorbed_by:
+    def _decide(self, opened: Opened) -> Resolved:
+        stepped = opened.step.decide(
+            opened.counterpart, opened.neighbours, self._clock.now_ms(), redelivered=opened.redelivered
+        )
+        text, ends = stepped.pair.text(), places(opened.work.policy, stepped.pair)
+        return Resolved(opened=opened, stepped=stepped, text=text, ends=ends)
+
+    def _forwarded(self, absorbed: Iterable[Absorbed]) -> tuple[list[Outbound], list[Told]]:
+        """List what to publish of pairs whose record moved, and of the messages that came for them."""
+        out: list[Outbound] = []
+        told: list[Told] = []
+        for one in absorbed:
+            work, pair = one.work, one.pair
             # What it knew comes before what came since, and says how the two were matched.
             out += outputs(
-                work.old, work.old, work.policy, text=work.text, again=False, poked=(), waiting=(),
+                pair, pair, work.policy, text=one.text, again=False, poked=(), waiting=(),
                 cause=cause_of(work.messages), now_ms=self._clock.now_ms(),
             )  # fmt: skip
-            out += forward(work.messages, work.old.absorbed_by)
-            told += _told(work)
+            out += forward(work.messages, pair.absorbed_by)
+            told += told_of(pair, work)
             work.finish(Done("forwarded"))
-            return False
-        if work.step is None:
-            return False
-        work.stepped = work.step.decide(
-            work.counterpart, work.neighbours, self._clock.now_ms(), redelivered=work.redelivered
-        )
-        return True
+        return out, told
 
     # Apply
 
-    async def _swap(self, works: Sequence[Work]) -> dict[Key, Swapped]:
+    async def _swap(self, decided: Sequence[Resolved]) -> dict[Key, Swapped]:
         swaps: dict[str, list[Swap]] = {}
-        for work in works:
-            swaps.setdefault(work.key[0], []).append(as_swap(work))
+        for one in decided:
+            swaps.setdefault(one.work.key[0], []).append(as_swap(one))
         return await self._store.swap(swaps) if swaps else {}
 
-    def _publishable(self, work: Work, result: Swapped) -> list[Outbound]:
-        if work.stepped is None or work.old is None:
-            raise ValueError("only a decided pair can be published")
-        self._states.keep(work.text, work.stepped.pair)
-        poked = (*result.poked, work.key[1]) if must_match_again(work) else result.poked
+    def _publishable(self, decided: Resolved, result: Swapped) -> list[Outbound]:
+        work = decided.work
+        self._states.keep(decided.text, decided.pair)
+        poked = (*result.poked, work.key[1]) if must_match_again(decided) else result.poked
         return outputs(
-            work.stepped.pair, work.old, work.policy, text=work.text, again=work.again, poked=poked,
+            decided.pair, decided.old, work.policy, text=decided.text, again=decided.opened.again, poked=poked,
             waiting=result.waiting, cause=cause_of(work.messages), now_ms=self._clock.now_ms(),
         )  # fmt: skip
 
@@ -256,52 +266,52 @@ class Resolve:
         if out:
             await self._bus.publish(out)
 
-    async def _stop_waiting(self, works: Sequence[Work]) -> None:
+    async def _stop_waiting(self, decided: Iterable[Resolved]) -> None:
         """Forget waits that are over."""
         over: list[tuple[str, Side, str, Key]] = []
-        for work in works:
-            if work.stepped is not None and work.old is not None and work.outcomes:
-                for wait in set(work.old.waits) - set(work.stepped.pair.waits):
-                    sync, side, record = wait.split("/", 2)
-                    if self._setups.policy(sync) is None:
-                        continue  # it has no links in which anybody could wait
-                    over.append((sync, "L" if side == "L" else "R", record, work.key))
+        for one in decided:
+            for wait in set(one.old.waits) - set(one.pair.waits) if one.work.outcomes else ():
+                sync, side, record = wait.split("/", 2)
+                if self._setups.policy(sync) is None:
+                    continue  # it has no links in which anybody could wait
+                over.append((sync, "L" if side == "L" else "R", record, one.work.key))
         if over:
             await self._store.unwait(over)
 
-    async def _let_go(self, works: Sequence[Work]) -> None:
+    async def _let_go(self, decided: Iterable[Resolved]) -> None:
         """Give up records that lost their place, before they are read again."""
         lost = [
-            (work.key[0], event.side, event.report.id, work.key[1], work.stepped.pair.rev, _held(work, event.side))
-            for work in works
-            if work.stepped is not None and work.step is not None and work.outcomes
-            for event, result in work.step.results
+            (one.work.key[0], event.side, event.report.id, one.work.key[1], one.pair.rev, _held(one, event.side))
+            for one in decided
+            if one.work.outcomes
+            for event, result in one.opened.step.results
             if result == "linked_elsewhere" and event.side and event.report
         ]
         if lost:
             await self._store.let_go(lost)
 
-    async def _give_up(self, work: Work, result: Swapped) -> None:
+    async def _give_up(self, decided: Resolved, result: Swapped) -> None:
         """Close a pair whose record turned out to belong to another one."""
-        if work.old is None or work.old.rev == 0:
+        work, old = decided.work, decided.old
+        if old.rev == 0:
             work.finish(Done("forwarded"))
             return
-        if work.old.L is not None and work.old.R is not None:
-            raise RuntimeError(f"two linked pairs hold one record: {work.old.pair} and {result.owner} of {work.key[0]}")
-        closed = work.old.model_copy(
+        if old.L is not None and old.R is not None:
+            raise RuntimeError(f"two linked pairs hold one record: {old.pair} and {result.owner} of {work.key[0]}")
+        closed = old.model_copy(
             update={
-                "rev": next_rev(work.old, self._clock.now_ms()),
+                "rev": next_rev(old, self._clock.now_ms()),
                 "absorbed_by": result.owner,
                 "status": Status.ABSORBED,
                 "pending": {},
                 "pokes": (),
                 "log": (),
-                "earlier": work.old.decided() if work.redelivered else (),
+                "earlier": old.decided() if decided.opened.redelivered else (),
             }
         )
         swap = Swap(
             pair=closed.pair,
-            expected=work.old.rev,
+            expected=old.rev,
             rev=closed.rev,
             state=closed.text(),
             ends={},
@@ -314,13 +324,12 @@ class Resolve:
         work.finish(Done("forwarded"))
 
 
-def _told(work: Work) -> list[Told]:
+def told_of(pair: Pair, work: Work) -> list[Told]:
     """List the steps of its history that a pair's state has to tell."""
-    pair = work.stepped.pair if work.stepped is not None else work.old
-    return [Told(step, cause_of(work.messages)) for step in steps_of(pair)] if pair is not None else []
+    return [Told(step, cause_of(work.messages)) for step in steps_of(pair)]
 
 
-def _held(work: Work, side: Side) -> Place | None:
-    """Return the living record that a stepped pair holds on a side, as its swap told it to the links."""
-    end = work.ends.get(side)
+def _held(decided: Resolved, side: Side) -> Place | None:
+    """Return the living record that a decided pair holds on a side, as its swap told it to the links."""
+    end = decided.ends.get(side)
     return end if end is not None and end.alive else None

@@ -212,17 +212,17 @@ def publish_first(patch: pytest.MonkeyPatch) -> None:
     """The world hears of a step before the store accepted it."""
     original = resolve.Resolve._swap
 
-    async def swap(self: resolve.Resolve, works: Sequence[Any]) -> Any:
+    async def swap(self: resolve.Resolve, decided: Sequence[Any]) -> Any:
         early = [
             outbound
-            for work in works
+            for one in decided
             for outbound in outputs(
-                work.stepped.pair, work.old, work.policy, text=work.stepped.pair.text(), again=work.again, poked=(),
-                waiting=(), cause=work.messages[-1], now_ms=self._clock.now_ms(),
+                one.pair, one.old, one.work.policy, text=one.text, again=one.opened.again, poked=(), waiting=(),
+                cause=one.work.messages[-1], now_ms=self._clock.now_ms(),
             )
         ]  # fmt: skip
         await self._publish(early)
-        return await original(self, works)
+        return await original(self, decided)
 
     patch.setattr(resolve.Resolve, "_swap", swap)
 
@@ -287,8 +287,9 @@ def history_told_first(patch: pytest.MonkeyPatch) -> None:
     """The history hears of a step before the store accepted it."""
     original = resolve.Resolve._swap
 
-    async def swap(self: resolve.Resolve, works: Sequence[Any]) -> Any:
-        await self._publish(telling.bundled([told for work in works for told in resolve._told(work)]))
-        return await original(self, works)
+    async def swap(self: resolve.Resolve, decided: Sequence[Any]) -> Any:
+        told = [row for one in decided for row in resolve.told_of(one.pair, one.work)]
+        await self._publish(telling.bundled(told))
+        return await original(self, decided)
 
     patch.setattr(resolve.Resolve, "_swap", swap)

@@ -3,9 +3,9 @@
 import pytest
 
 from services.matcher.passing import forward, tell
-from services.matcher.work import Work
+from services.matcher.work import Opened, Resolved, Work
 from shared import topics
-from shared.core.pairing import Stepped
+from shared.core.pairing import Stepped, open_step
 from shared.core.pairs import Decided, PairEvent, Trace
 from shared.core.records import Report, Version
 from shared.messages import Notice
@@ -23,8 +23,10 @@ def _read_again(matcher: Matcher, note: str, *, again: bool) -> list[str]:
     log = (Trace(did="replaced", side="R", old="b1", new="b2", note=note),)
     decided = {"earlier": (Decided(rev=1, at_ms=1, log=log),), "log": ()} if again else {"log": log}
     taken = pair.model_copy(update=decided)
-    work = Work(key=(SYNC, pair.pair), policy=policy, messages=[message], stepped=Stepped(taken, None, ()))
-    return [notice.id for outbound in tell(work, 5) if isinstance(notice := outbound.message, Notice)]
+    work = Work(key=(SYNC, pair.pair), policy=policy, messages=[message])
+    opened = Opened(work=work, old=pair, step=open_step(pair, policy), redelivered=again, again=again)
+    resolved = Resolved(opened=opened, stepped=Stepped(taken, None, ()), text="", ends={})
+    return [notice.id for outbound in tell(resolved, 5) if isinstance(notice := outbound.message, Notice)]
 
 
 @pytest.mark.parametrize(("note", "again"), [("", ["b1"]), ("identifier", [])], ids=["another record", "a survivor"])
