@@ -39,7 +39,7 @@ def test_the_zone_that_is_kept_counts_before_the_browsers(window: Window) -> Non
     assert titles(ann, "/records") == {"2023-11-15 03:58:20 +0545"}
     again = visitor_as(window, "viewer")
     assert titles(again, "/records") == {"2023-11-15 03:58:20 +0545"}, "in every browser"
-    assert "Times are shown in Asia/Kathmandu now." in again.open("/account").words
+    assert "Times are shown in Asia/Kathmandu now," in again.open("/account").words
     refused = ann.send(form, zone="Europe/Nowhere")
     assert (refused.status_code, "Write a time zone" in refused.text) == (422, True)
     ann.send(ann.open("/account").form("/account/zone"), zone="")
