@@ -1,10 +1,12 @@
 """Short stories for the simulator, for what comes together too rarely by chance."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from services.matcher.resolve import Resolve
 from shared import topics
+from shared.io.ports import Bus, NotReady, Outbound
 from shared.io.scripts import Call, Scripts
 from shared.io.store import Store
 from shared.topics import MATCHER_GROUP
@@ -79,6 +81,49 @@ def swapped_by_a_zombie(seed: int) -> None:
     world.settle(look_again=False)
     (copy,) = world.apps["b"].living()
     assert copy.values["f"] == "third", f"the last edit was lost: {copy.values['f']}"
+    check(world)
+
+
+class _SlowBus:
+    """Holds a worker up before it publishes."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self.hangs = False
+        self.goes_on = False
+
+    async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
+        self.hangs = True
+        while not self.goes_on:
+            await pause()
+        return await self._bus.publish(messages)
+
+
+def rebuilt_before_it_was_told(seed: int) -> None:
+    """Redis is lost, and rebuilt, between the moment in which a worker stores a step and that in which it tells it."""
+    world = World(seed, CALM, Habits(persons=1))
+    world.empty()
+    row = world.apps["a"].insert({"email": "ada@x.example", "f": "first", "g": None})
+    world.first_sync()
+    world.rest()
+    (pair,), (copy,) = world.states(), world.apps["b"].living()
+    row.values["f"] = "second"
+    world.apps["a"].touch(row)
+    pass_on(world, row.id)
+    (message,) = waiting(world, topics.PAIRS, pair)
+    bus = _SlowBus(world.bus)
+    work = Resolve(Store(world.scripts), bus, world.setups, world.clock).handle([message])
+    while not bus.hangs:
+        work.send(None)
+    world.scripts.flush()
+    world.grants.lost()
+    world.rebuild()
+    bus.goes_on = True
+    with suppress(NotReady):  # then the message comes again
+        finish(work)
+        world.broker.commit(MATCHER_GROUP, topics.PAIRS.name, message.partition, message.offset + 1)
+    world.settle(look_again=False)
+    assert copy.values["f"] == "second", f"the edit was lost: {copy.values['f']}"
     check(world)
 
 
