@@ -204,8 +204,10 @@ class Hub:
             may: Tells whether he may still listen.
         """
         listener.bind()
-        loop, missed = asyncio.get_running_loop(), None if place is None else self._missed(place)
-        at = await loop.run_in_executor(self._threads, self.place) if place is None else place
+        loop = asyncio.get_running_loop()
+        # From here on everything is told: whatever comes now is no part of what was missed, however much that is.
+        now = await loop.run_in_executor(self._threads, self.place)
+        at, missed = (now, None) if place is None else (place, self._missed(place, now))
         try:
             yield f"retry: {AGAIN_MS}\n{_frame('begin', at, {'at_ms': self._installation.clock.now_ms()})}"
             events: Sequence[Event] = await loop.run_in_executor(self._threads, self._begun)
@@ -297,13 +299,13 @@ class Hub:
         rows = [(at, row) for at, name in moved if (row := jobs.get(name)) is not None]
         return [Event(kind="job", sync=row.job.sync, data=job_row(row), offset=at) for at, row in rows]
 
-    def _missed(self, place: Place) -> Generator[Event, None, None]:
+    def _missed(self, place: Place, now: Place) -> Generator[Event, None, None]:
         """Yield what has happened since somebody has heard; of what happened twice, the last at least."""
-        now, since = self.place(), dict(place.pairs)
+        since = dict(place.pairs)
         behind = {part: max(at - since.get(part, 0), 0) for part, at in now.pairs.items()}
         if sum(behind.values()) > FURTHEST:
-            # Nobody wants to hear all of that: lists show how it stands, and what happens is told from here on.
-            since = now.pairs
+            # Nobody wants to hear all of that: lists show how it stands, and what happens is told from there on.
+            since = dict(now.pairs)
             place.pairs.update(now.pairs)
         if any(since.get(part, 0) < at for part, at in now.pairs.items()):
             yield from (_record(row) for row in self._states_from(since) if row.message is not None)

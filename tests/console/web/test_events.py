@@ -167,6 +167,28 @@ def test_who_was_away_for_long_hears_what_happens_now(window: Window, monkeypatc
     stream.close()
 
 
+def test_what_happens_while_a_stream_begins_is_no_part_of_what_is_passed_over(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much somebody missed: from the first event on all is told."""
+    monkeypatch.setattr(events, "FURTHEST", 3)
+    tell(window, *(pair(f"{number}") for number in range(6)))
+    hub = Hub(window.installation, window.desk.states_from)
+    window.views.watchers.append(hub.take)
+
+    async def listen() -> str:
+        listener = hub.listen("ann", Wish(kinds=frozenset(("record",))))
+        async with asyncio.timeout(10):
+            async for text in hub.stream(listener, Place.read("j-1"), lambda: True):
+                if "event: begin" in text:
+                    tell(window, pair("new"))
+                elif "event: record" in text:
+                    return text
+        raise AssertionError("the stream ended")
+
+    assert '"id":"new"' in asyncio.run(listen())
+
+
 @pytest.mark.parametrize("last", ["nonsense", "j", "j1.0", "j1.0-x", "j1.0-99999999999999999"])
 def test_a_place_that_is_none_is_refused(window: Window, last: str) -> None:
     answer = window.call("GET", "events", headers={"Last-Event-ID": last})
