@@ -179,7 +179,7 @@ def test_what_small_batches_handled_is_committed_together(world: World) -> None:
         assert loop._wait_ms(consumer) <= 200
         _until(lambda: handled() == 50 and world.committed() == 50, timeout_s=2)
         assert len(commits) <= 25
-        assert loop._wait_ms() == 500, "with nothing to commit it waits for messages alone"
+        assert loop._wait_ms(consumer) == 2000, "with nothing to commit it waits for messages alone"
     finally:
         consumer.close(autocommit=False, timeout_ms=2000)
 
