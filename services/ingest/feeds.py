@@ -321,7 +321,7 @@ class Feeds:
         self.cursors.save(self._cursor(poll, page.cursor, page.complete_to_ms, rebuilt))
 
     def _read_again(self, why: Literal["rebuilt", "expired"], syncs: Mapping[str, int]) -> None:
-        """Have all records of syncs looked at, unless a job that will do is there.
+        """Ask for all records of syncs to be looked at, unless a job that will do is there.
 
         The time beside each sync tells one such job from another.
         """

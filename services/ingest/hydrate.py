@@ -137,7 +137,7 @@ class Hydrate:
         return outcomes
 
     def _not_erased_yet(self, report: Report, notices: Sequence[Inbound[Notice]]) -> dict[int, Outcome]:
-        """Have a record read again that was told to be erased and is shown still: no feed will tell it once more."""
+        """Put off a record that was told to be erased and is shown still: no feed will tell it once more."""
         found: dict[int, Outcome] = {}
         for inbound in notices:
             age = self._clock.now_ms() - inbound.message.accepted_ms

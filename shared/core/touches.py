@@ -36,7 +36,7 @@ class Effects:
     retries_taken: bool = False
     """Forget the writes that were refused because another record holds the identifier."""
     rereads_links: bool = False
-    """Have a record read again whose association names one that left meanwhile."""
+    """Ask for another reading of a record whose association names one that left meanwhile."""
     republishes: bool = False
     """Publish open writes and second reads again."""
     makes_way: bool = False

@@ -30,7 +30,7 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._told.wait(), _TICK_S)
 
     def end(self) -> None:
-        """Have the server exit, from any thread."""
+        """Make the server exit, from any thread."""
         self.should_exit = True
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._told.set)

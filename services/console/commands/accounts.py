@@ -1,13 +1,13 @@
 """Lists apps, accounts and syncs, and has accounts renamed, tested or paused, and syncs switched, from a terminal."""
 
 import getpass
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from services.console.commands.calling import Calls, NoAnswerError
+from services.console.commands.printing import write_json
 from shared.io.reaching import settings_for_command
 from shared.settings import Settings, SettingsError
 
@@ -123,7 +123,7 @@ def _run(ask: Any, lines: Any, settings: Settings | None, *, as_json: bool = Fal
         sys.stderr.write(f"{error}\n")
         return 1
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_json(rows)
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines(rows))
     return 1 if any(row.get("works") is False for row in rows) else 0

@@ -1,11 +1,11 @@
 """Says what is wrong with an installation, and what to do: servers, topics, keys, clocks, workers, apps."""
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
 from services.console.commands.calling import Calls, NoAnswerError
+from services.console.commands.printing import write_json
 from services.console.setups.discovery import Apps
 from services.console.setups.ends import Unasked
 from shared import findings
@@ -37,7 +37,7 @@ def run(*, as_json: bool = False) -> int:
             sys.stdout.flush()
     if as_json:
         rows = [{"state": one.state.lower(), "title": one.title, "advice": one.advice} for one in found]
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_json(rows)
     return 0 if findings.works(found) else 1
 
 

@@ -1,7 +1,6 @@
 """Has lists made files, and downloads them, from a terminal, by the console's API."""
 
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from services.console.commands.calling import Calls, NoAnswerError
+from services.console.commands.printing import write_json
 from shared.io.reaching import settings_for_command
 from shared.settings import Settings, SettingsError
 
@@ -60,7 +60,7 @@ def run(
         sys.stderr.write(f"{error}\n")
         return 1
     if as_json:
-        sys.stdout.write(json.dumps(rows if what == "list" else rows[0], indent=2) + "\n")
+        write_json(rows if what == "list" else rows[0])
     else:
         sys.stdout.write("".join(map(_line, rows)) or "no list was exported\n")
     return 0

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from services.console.commands.calling import Calls, NoAnswerError
+from services.console.commands.printing import write_json
 from services.console.use.outcomes import Chosen, Outcome, outcome_of
 from services.console.use.tracing import Event, Followed, stages, traced
 from shared import topics
@@ -143,7 +144,7 @@ def _outcomes(messages: Iterable[Stored[Pair]], setups: Setups, chosen: Chosen) 
 def _print(rows: Iterable[Outcome | Event], *, as_json: bool, whole: bool = False) -> None:
     """Print rows as lines, or for programs: as lines of JSON, or as one list."""
     if whole:
-        sys.stdout.write(json.dumps([row.row() for row in rows], indent=2, ensure_ascii=False) + "\n")
+        write_json([row.row() for row in rows])
         return
     for row in rows:
         sys.stdout.write((json.dumps(row.row(), ensure_ascii=False) if as_json else row.line()) + "\n")

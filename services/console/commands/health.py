@@ -1,6 +1,5 @@
 """Prints how everything stood over time, by the console's API."""
 
-import json
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from itertools import dropwhile
 from typing import Any
 
 from services.console.commands.calling import Calls, NoAnswerError
+from services.console.commands.printing import write_json
 from shared.io.reaching import settings_for_command
 from shared.settings import Settings, SettingsError
 
@@ -20,7 +20,7 @@ def run(wanted: str, sync: str, *, as_json: bool = False, settings: Settings | N
         sys.stderr.write(f"{error}\n")
         return 1
     if as_json:
-        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        write_json(told)
         return 0
     heads = ("from (UTC)", "in sync", "failing", "pending", "excluded", "edits", "writes", "p50 s", "p95 s")
     sys.stdout.write(_line(heads))

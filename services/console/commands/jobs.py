@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from services.console.commands.calling import Calls, NoAnswerError
 from services.console.commands.lines import job_line
+from services.console.commands.printing import write_json
 from services.console.use.jobs import Order, find, job_row, order
 from services.console.use.problems import Problem
 from shared.io.ports import BusUnavailable
@@ -40,7 +41,7 @@ def run(service: Service, what: What, name: str, *, status: str = "", as_json: b
         return 1
     shown = [job_row(row) for row in rows]
     if as_json:
-        sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+        write_json(shown)
         return 0
     sys.stdout.writelines(f"{job_line(row)}\n" for row in shown)
     if not rows:

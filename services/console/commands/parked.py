@@ -1,11 +1,11 @@
 """Lists messages that nobody could handle, and has them replayed or dropped, from a terminal, by the console's API."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from services.console.commands.calling import Calls, NoAnswerError
+from services.console.commands.printing import write_json
 from shared.io.reaching import settings_for_command
 from shared.settings import Settings, SettingsError
 
@@ -45,7 +45,7 @@ def run(
         sys.stderr.write(f"{error}\n")
         return 1
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        write_json(rows)
     else:
         sys.stdout.write("".join(map(_line, rows)) or "nothing is parked\n")
     return 0

@@ -1,7 +1,6 @@
 """Users and tokens at the command line: listed, invited, changed, made and revoked, as pages and API do it."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from services.console.access.first_admin import address
 from services.console.access.passwords import Passwords
 from services.console.access.people import People
 from services.console.access.roles import role_of
+from services.console.commands.printing import write_json
 from services.console.use.accounts import Accounts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
@@ -63,7 +63,7 @@ def told(service: Service, command: Callable[[Accounts, Vault], Iterator[Said]],
         sys.stderr.write(f"{error}\n")
         return 1
     if as_json:
-        sys.stdout.write(json.dumps([row for _, row in found if row], indent=2, ensure_ascii=False) + "\n")
+        write_json([row for _, row in found if row])
     else:
         sys.stdout.writelines(f"{text}\n" for text, _ in found)
     return 0

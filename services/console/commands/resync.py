@@ -1,6 +1,5 @@
 """Has records read or tried again from a terminal, by the console's API, and waits for it."""
 
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from services.console.commands.calling import Calls, NoAnswerError
 from services.console.commands.lines import job_line
+from services.console.commands.printing import write_json
 from shared.io.reaching import settings_for_command
 from shared.settings import SettingsError
 
@@ -59,7 +59,7 @@ def run(
         sys.stderr.write(f"{error}\n")
         return 1
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        write_json(rows)
     else:
         sys.stdout.writelines(f"{_record_line(row) if records else job_line(row)}\n" for row in rows)
     held = [row["id"] for row in rows if not records and row["state"] == "unconfirmed"]
@@ -68,7 +68,7 @@ def run(
 
 
 def _resync_one(calls: Calls, name: str) -> Any:
-    """Have the record that has an id read again; raises `NoAnswerError` where none or several have it."""
+    """Ask for another reading of the record that has an id; raises `NoAnswerError` where none or several have it."""
     fits = [row for row in calls.every("records", "records", q=name) if name in (row["id"], row["left"], row["right"])]
     if len(fits) > 1:
         named = ", ".join(f"{row['id']} (sync {row['sync']})" for row in fits)

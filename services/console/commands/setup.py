@@ -12,6 +12,7 @@ from pathlib import Path
 
 from services.console.alerts.telling import Teller
 from services.console.commands.people import accounts_of
+from services.console.commands.printing import write_json
 from services.console.setups.credentials import opened
 from services.console.setups.discovery import discover
 from services.console.setups.exporting import document, text
@@ -62,7 +63,7 @@ def _act(service: Service, command: str, drawn: Plan, own: ConsolePlan, unset: S
     changes: list[Change | ConsoleChange] = [*drawn.changes, *own.changes]
     if as_json:
         rows = [{"sign": one.sign, "what": one.key, "details": one.details} for one in changes if one.sign]
-        sys.stdout.write(json.dumps({"changes": rows}, indent=2, ensure_ascii=False) + "\n")
+        write_json({"changes": rows})
     else:
         sys.stdout.writelines(f"{line}\n" for change in changes for line in change.lines())
     if not changes:

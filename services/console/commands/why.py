@@ -1,12 +1,12 @@
 """Says why a record is as it is, in sentences, as the console's API explains it."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 from services.console.commands.calling import Calls, NoAnswerError
+from services.console.commands.printing import write_json
 from shared.io.reaching import settings_for_command
 from shared.settings import Settings, SettingsError
 
@@ -30,7 +30,7 @@ def run(name: str, *, sync: str = "", as_json: bool = False, settings: Settings 
         sys.stderr.write(f"no record{where} has {name!r} in its name, or as its id\n" if name else "no record yet\n")
         return 1
     if as_json:
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        write_json(told)
         return 0
     sys.stdout.write("\n\n".join("\n".join(sentences(one)) for one in told) + "\n")
     if len(found) > _MOST:

@@ -220,7 +220,7 @@ def _check_accounts(drawn: _Drawn, current: Current, wanted: Sequence[str]) -> N
 
 
 def _judge_again(drawn: _Drawn, current: Current) -> None:
-    """Have pairs judged again where a connection's country, currency or zone gives values another meaning.
+    """Ask for pairs to be judged again where a connection's country, currency or zone gives values another meaning.
 
     The connection itself says so, and workers ask for the jobs: none is lost where a command dies in between.
     """

@@ -68,7 +68,7 @@ def _is_of_nothing(setups: Setups, change: Change) -> bool:
 
 
 def _dated(change: Change, read_to: int) -> Change:
-    """Have a document say how far its author had read, where others may change the same."""
+    """Note in a document how far its author had read, where others may change the same."""
     if isinstance(change.doc, SetupDoc) and change.key.partition(":")[0] in VERSIONED:
         return replace(change, doc=change.doc.model_copy(update={"read_to": read_to}))
     return change

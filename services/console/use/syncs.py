@@ -34,11 +34,11 @@ class Syncs:
         return found
 
     def switch_off(self, name: str) -> Sync:
-        """Have a sync write nothing any more, until somebody switches it on."""
+        """Stop a sync from writing, until somebody switches it on."""
         return self._switch(name, on=False)
 
     def switch_on(self, name: str) -> Sync:
-        """Have a sync run again, and catch up."""
+        """Run a sync again, and catch up."""
         return self._switch(name, on=True)
 
     def _switch(self, name: str, *, on: bool) -> Sync:
