@@ -13,7 +13,7 @@ import faust
 
 from services.matcher.faust_fast import FastApp
 from shared import logs, topics
-from shared.io.bundles import items_of, pack
+from shared.io.bundles import items_of, pack, topics_of
 from shared.io.envelope import (
     MAX_WRAPPED_BYTES,
     Raw,
@@ -25,7 +25,6 @@ from shared.io.envelope import (
 )
 from shared.io.handling import process
 from shared.io.health import Progress
-from shared.io.kafka import partition_of
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound
 from shared.metrics import Metrics
 from shared.settings import Settings
@@ -66,12 +65,9 @@ class FaustBus:
 
     async def _packed(self, producer: Any, messages: Sequence[Outbound]) -> tuple[list[Raw], list[int]]:
         counts: dict[str, int] = {}
-        for name in {message.topic.name for message in messages if message.topic.bundled}:
+        for name in topics_of(messages):
             counts[name] = len(await producer._producer.partitions_for(name))  # noqa: SLF001 - Faust does not tell
-        return pack(
-            messages, setups=self._setups.offset, bits=self._bits,
-            partition_of=lambda topic, key: partition_of(key, counts[topic]),
-        )  # fmt: skip
+        return pack(messages, setups=self._setups.offset, bits=self._bits, partitions=counts)
 
     @staticmethod
     async def _send(producer: Any, raw: Raw) -> Awaitable[Any]:

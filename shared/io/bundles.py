@@ -8,14 +8,15 @@ The value of a bundle is a line with the keys and traces of its items (JSON), th
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from pydantic import TypeAdapter
 
 from shared.core.pairs import MOST_IN_BUNDLE
 from shared.io.envelope import BUNDLED, SCHEMA, SETUPS, TRACE, RandomBits, Raw, Received, wrap
+from shared.io.kafka import partition_of
 from shared.io.ports import Outbound
 
 BUNDLE_BYTES: Final = 500_000
@@ -23,14 +24,23 @@ BUNDLE_BYTES: Final = 500_000
 _FORM: Final = "1"
 _Head: Final = TypeAdapter(list[tuple[str, str, str]])
 """Key, trace and schema version of each item."""
-PartitionOf: TypeAlias = Callable[[str, str], int]
-"""Returns the partition of a topic (its name) that a key goes to."""
+
+
+def topics_of(messages: Sequence[Outbound]) -> set[str]:
+    """Name the topics of which `pack` has to know the partitions."""
+    return {message.topic.name for message in messages if message.topic.bundled} if len(messages) > 1 else set()
 
 
 def pack(
-    messages: Sequence[Outbound], *, setups: int, bits: RandomBits, partition_of: PartitionOf
+    messages: Sequence[Outbound], *, setups: int, bits: RandomBits, partitions: Mapping[str, int]
 ) -> tuple[list[Raw], list[int]]:
     """Put messages into their envelopes, those in one where they may be bundled, in the order of each partition.
+
+    Args:
+        messages: What one call publishes.
+        setups: Offset of the `setups` topic that the sender has seen; -1 for none.
+        bits: Source of ids.
+        partitions: How many each of `topics_of` has.
 
     Returns:
         What to publish, and for each message the number of the one that it is in.
@@ -41,11 +51,11 @@ def pack(
     sizes: dict[int, int] = {}
     for message in messages:
         raw = wrap(message, setups=setups, bits=bits)
-        if not message.topic.bundled or len(messages) == 1:
+        if raw.topic not in partitions:
             found.append(len(groups))
             groups.append([raw])
             continue
-        place, size = (raw.topic, partition_of(raw.topic, raw.key)), len(raw.value or b"")
+        place, size = (raw.topic, partition_of(raw.key, partitions[raw.topic])), len(raw.value or b"")
         number = open_.get(place, -1)
         alone = message.headers is not None or raw.value is None or b"\n" in raw.value or size > BUNDLE_BYTES
         if alone or number < 0 or len(groups[number]) == MOST_IN_BUNDLE or sizes[number] + size > BUNDLE_BYTES:

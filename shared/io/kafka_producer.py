@@ -10,7 +10,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RetriableError
 
 from shared import logs
-from shared.io.bundles import pack
+from shared.io.bundles import pack, topics_of
 from shared.io.envelope import (
     MAX_WRAPPED_BYTES,
     MessageTooLarge,
@@ -20,7 +20,7 @@ from shared.io.envelope import (
     limit_of,
     wire_headers,
 )
-from shared.io.kafka import WITHOUT_METRICS, client_config, partition_of
+from shared.io.kafka import WITHOUT_METRICS, client_config
 from shared.io.kafka_client import make_client
 from shared.io.ports import BusUnavailable, Outbound
 from shared.metrics import Metrics
@@ -72,12 +72,10 @@ class KafkaBus:
             return []
         producer = self._connected()
         try:
-            raws, numbers = pack(
-                messages, setups=self._setups(), bits=self._bits,
-                partition_of=lambda topic, key: partition_of(key, len(producer.partitions_for(topic))),
-            )  # fmt: skip
+            counts = {name: len(producer.partitions_for(name)) for name in topics_of(messages)}
         except KafkaError as error:
             raise BusUnavailable(f"Kafka did not answer within {self._timeout_s} s: {error!r}") from error
+        raws, numbers = pack(messages, setups=self._setups(), bits=self._bits, partitions=counts)
         offsets = await self.publish_raw(raws)
         return [offsets[number] for number in numbers]
 

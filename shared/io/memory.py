@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from shared.core.connector import Exchange, HttpRequest, HttpResponse
-from shared.io.bundles import items_of, pack
+from shared.io.bundles import items_of, pack, topics_of
 from shared.io.envelope import RandomBits, Raw, Received, Stored, stored_as
 from shared.io.exchanges import drive, refusal
 from shared.io.kafka import partition_of
@@ -73,13 +73,10 @@ class MemoryBroker:
         """Give a topic's partitions."""
         return range(len(self._topic(topic)))
 
-    def part(self, topic: str, key: str) -> int:
-        """Return the partition of a key."""
-        return partition_of(key, len(self._topic(topic)))
-
     def append(self, raw: Raw) -> tuple[int, int]:
         """Add a message, and give its partition and offset."""
-        parts, number = self._topic(raw.topic), self.part(raw.topic, raw.key)
+        parts = self._topic(raw.topic)
+        number = partition_of(raw.key, len(parts))
         offset = len(parts[number])
         parts[number].append(
             Received(
@@ -142,7 +139,8 @@ class MemoryBus:
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         """Return each message's offset. A crash between two messages leaves the first ones published, as in Kafka."""
-        raws, numbers = pack(messages, setups=self._setups(), bits=self._bits, partition_of=self._broker.part)
+        counts = {name: len(self._broker.partitions(name)) for name in topics_of(messages)}
+        raws, numbers = pack(messages, setups=self._setups(), bits=self._bits, partitions=counts)
         offsets = await self.publish_raw(raws)
         return [offsets[number] for number in numbers]
 

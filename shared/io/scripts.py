@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, get_type_hints
 
+from shared.core.pairs import MOST_IN_BUNDLE
+
 ScriptName: TypeAlias = Literal[
     "claim", "load", "component", "swap", "wait", "unwait", "scan", "epoch", "restore", "let_go"
 ]
@@ -215,7 +217,7 @@ class Scripts(Protocol):
 def load_scripts() -> Mapping[ScriptName, str]:
     """Read the scripts, each with what they have in common and the names of its arguments before it."""
     folder = Path(__file__).parent / "lua"
-    prelude = (folder / "prelude.lua").read_text()
+    prelude = f"local MOST_IN_BUNDLE = {MOST_IN_BUNDLE}\n" + (folder / "prelude.lua").read_text()
     return {
         script.name: f"{prelude}\n{declared(script)}\n{(folder / f'{script.name}.lua').read_text()}" for script in _ALL
     }

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from shared import topics
 from shared.core.outcomes import NEWER_VERSION, Done, Drop, Later, Outcome, Park
 from shared.core.pairs import MOST_IN_BUNDLE, place_at
-from shared.io.bundles import BUNDLE_BYTES, items_of, pack
+from shared.io.bundles import BUNDLE_BYTES, items_of, pack, topics_of
 from shared.io.envelope import BUNDLED, SCHEMA, TRACE, WAITED, Raw, Received, is_late, setups_seen, unwrap
 from shared.io.handling import process
+from shared.io.kafka import partition_of
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.ports import Outbound, run_blocking
 from shared.messages import Delayed, Notice, Parked
@@ -23,7 +24,7 @@ PARTS = 3
 
 
 def part_of(_topic: str, key: str) -> int:
-    return sum(key.encode()) % PARTS
+    return partition_of(key, PARTS)
 
 
 def notice(key: str, record: str = "1", **more: Any) -> Outbound:
@@ -31,7 +32,7 @@ def notice(key: str, record: str = "1", **more: Any) -> Outbound:
 
 
 def packed(*messages: Outbound) -> tuple[list[Raw], list[int]]:
-    return pack(messages, setups=7, bits=random.Random(1), partition_of=part_of)
+    return pack(messages, setups=7, bits=random.Random(1), partitions=dict.fromkeys(topics_of(messages), PARTS))
 
 
 def arrived(raw: Raw, offset: int = 0) -> Received:

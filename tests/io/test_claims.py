@@ -72,6 +72,15 @@ class TestRebuild:
     def test_a_claim_that_the_pair_has_taken_is_not(self, empty: Links) -> None:
         assert self._rebuilt(empty, '{"at":8}', 8, "new").keys_of("La") == {"old"}
 
+    @pytest.mark.parametrize(("item", "keys"), [(3, {"old"}), (4, {"new"})])
+    def test_of_a_bundle_each_item_is_a_claim_of_its_own(self, empty: Links, item: int, keys: set[str]) -> None:
+        half = Restored(pair="pLa", rev=1, state='{"at":8,"item":3}', kind="half", ends={"L": place("a", "old")})
+        tail = Restored(pair="pLa", rev=place_at(8, item), state="", kind="tail", ends={"L": place("a", "new")})
+        assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
+        assert empty.restore(half, tail)
+        assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
+        assert empty.keys_of("La") == keys
+
     def test_a_record_that_was_claimed_as_gone_is_gone(self, empty: Links) -> None:
         links = self._rebuilt(empty, '{"at":7}', 8, alive=False)
         assert (links.keys_of("La"), links.slots("pLa")[0]) == (set(), "-a")

@@ -47,7 +47,7 @@ for item in items() do
   elseif kind == 'tail' or rev >= known then
     local taken = -1
     if current then taken = tonumber(string.match(current, '"at":(%d+)')) or -1 end
-    if taken >= 0 then taken = taken * 128 + (tonumber(string.match(current, '"at":%d+,"item":(%d+)')) or 0) end
+    if taken >= 0 then taken = taken * MOST_IN_BUNDLE + (tonumber(string.match(current, '"at":%d+,"item":(%d+)')) or 0) end
     local c = cget(pair) or {L = '', R = ''}
     for _, side in ipairs({'L', 'R'}) do
       local id, alive, created = item[side].id, item[side].alive == '1', item[side].created
