@@ -10,6 +10,7 @@ from shared.io.ports import Bus, NotReady, Outbound
 from shared.io.scripts import Call, Scripts
 from shared.io.store import Store
 from shared.topics import MATCHER_GROUP
+from tests.simulator.apps import Row
 from tests.simulator.checks import check
 from tests.simulator.hands import finish, pass_on, take, waiting
 from tests.simulator.people import Habits
@@ -39,6 +40,16 @@ def create_sent_and_forgotten(seed: int) -> None:
     check(world)
 
 
+def _linked(seed: int) -> tuple[World, Row]:
+    """Return a world with one person in both apps, and her record in the first."""
+    world = World(seed, CALM, Habits(persons=1))
+    world.empty()
+    row = world.apps["a"].insert({"email": "ada@x.example", "f": "first", "g": None})
+    world.first_sync()
+    world.rest()
+    return world, row
+
+
 class _Slow:
     """Holds a worker up before it swaps, as a process that hangs."""
 
@@ -57,11 +68,7 @@ class _Slow:
 
 def swapped_by_a_zombie(seed: int) -> None:
     """A worker hangs between load and swap; its successor takes a later edit before it goes on."""
-    world = World(seed, CALM, Habits(persons=1))
-    world.empty()
-    row = world.apps["a"].insert({"email": "ada@x.example", "f": "first", "g": None})
-    world.first_sync()
-    world.rest()
+    world, row = _linked(seed)
     (pair,) = world.states()
 
     def edit(value: str) -> None:
@@ -101,11 +108,7 @@ class _SlowBus:
 
 def rebuilt_before_it_was_told(seed: int) -> None:
     """Redis is lost, and rebuilt, between the moment in which a worker stores a step and that in which it tells it."""
-    world = World(seed, CALM, Habits(persons=1))
-    world.empty()
-    row = world.apps["a"].insert({"email": "ada@x.example", "f": "first", "g": None})
-    world.first_sync()
-    world.rest()
+    world, row = _linked(seed)
     (pair,), (copy,) = world.states(), world.apps["b"].living()
     row.values["f"] = "second"
     world.apps["a"].touch(row)
@@ -129,11 +132,7 @@ def rebuilt_before_it_was_told(seed: int) -> None:
 
 def bundle_cut_in_two(seed: int) -> None:
     """A record is edited twice, match tells its pair of both at once, and a batch of resolve ends between the two."""
-    world = World(seed, CALM, Habits(persons=1))
-    world.empty()
-    row = world.apps["a"].insert({"email": "ada@x.example", "f": "first", "g": None})
-    world.first_sync()
-    world.rest()
+    world, row = _linked(seed)
     ((pair,), (copy,)), key = (world.states(), world.apps["b"].living()), f"a/contact/{row.id}"
     for field in ("f", "g"):
         row.values[field] = "second"
