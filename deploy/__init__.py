@@ -1,0 +1,1 @@
+"""What runs Syncline somewhere: so far on one machine, in `local/`."""

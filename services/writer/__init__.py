@@ -1,0 +1,1 @@
+"""Writes to the apps in batches, and publishes what became of each write."""

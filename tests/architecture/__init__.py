@@ -1,0 +1,1 @@
+"""Rules about the code itself: layers, sizes, words, declarations, and pages beside the API."""

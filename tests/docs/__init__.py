@@ -1,0 +1,1 @@
+"""Writes the generated references, and checks that every document is true."""

@@ -1,0 +1,1 @@
+"""The HubSpot simulator behaves as HubSpot does."""

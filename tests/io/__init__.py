@@ -1,0 +1,1 @@
+"""Kafka, Redis and HTTP: one suite for the real ones and those in memory."""

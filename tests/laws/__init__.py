@@ -1,0 +1,1 @@
+"""What holds for all values, tried by Hypothesis."""

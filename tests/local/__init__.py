@@ -1,0 +1,1 @@
+"""What `make run` and the build do on a machine."""

@@ -1,0 +1,1 @@
+"""Switches one guard after the other off, and shows which tests notice: `python -m tests.mutants`."""

@@ -1,0 +1,1 @@
+"""The handlers of each service, on Kafka and Redis in memory."""

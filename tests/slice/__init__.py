@@ -1,0 +1,1 @@
+"""Real handlers and apps over HTTP in one thread, Kafka and Redis in memory: the level for what users see."""

@@ -1,0 +1,1 @@
+"""The console's pages in Chromium: looks, accessibility, and what the script adds."""

@@ -1,0 +1,1 @@
+"""Lists as files: their formats, and how a console makes them."""

@@ -1,0 +1,1 @@
+"""What the console does with topics and settings, by its commands and its API."""

@@ -1,0 +1,1 @@
+"""Webhooks, feeds, watches and the hydrator, with an app that the test plays."""

@@ -1,0 +1,1 @@
+"""Jobs, with the matcher and the apps played by the test."""

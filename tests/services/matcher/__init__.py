@@ -1,0 +1,1 @@
+"""Match, resolve and the rebuild, message by message."""

@@ -1,0 +1,1 @@
+"""The writer: batches, unknown outcomes, and what it answers."""
