@@ -177,7 +177,7 @@ SHOWN: Final = {
     "GET /apps/{name}/connect": "apps/{name}", "GET /apps/{name}/credentials": "apps/{name}/credentials",
     "GET /connections/{name}": "connections/{name}", "GET /connections/{name}/feeds": "connections/{name}/feeds",
     "GET /connections/{name}/limits": "connections/{name}/limits", "GET /connections/{name}/secrets": "apps/{name}",
-    "GET /connections/{name}/disconnect": "connections/{name}",
+    "GET /connections/{name}/disconnect": "connections/{name}", "GET /syncs/{name}/switch-off": "syncs/{name}",
     "GET /connections/{name}/objects": "connections/{name}/objects",
     "GET /connections/{name}/objects/{object}": "connections/{name}/objects/{object}",
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from services.console.commands.calling import Calls, NoAnswerError
-from services.console.commands.printing import write_json
+from services.console.commands.printing import confirmed, write_json
 from shared.io.reaching import settings_for_command
 from shared.settings import Settings, SettingsError
 
@@ -57,8 +57,18 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
     return _run(ask, _LINES.get(what or "", _accounts), settings, as_json=as_json)
 
 
-def run_syncs(what: str | None, name: str, *, as_json: bool = False, settings: Settings | None = None) -> int:
-    """List the syncs, or switch one on or off; returns the exit code: 0 done, 1 refused."""
+def run_syncs(
+    what: str | None, name: str, *, yes: bool = False, as_json: bool = False, settings: Settings | None = None
+) -> int:
+    """List the syncs, or switch one on or off; returns the exit code: 0 done, 1 refused or not confirmed.
+
+    Args:
+        what: `switch-on` or `switch-off`; None lists all.
+        name: Its id.
+        yes: Switch it off without asking first.
+        as_json: Print what the API answers; nobody is asked then.
+        settings: Where the console is.
+    """
     if (what is None) == bool(name):
         sys.stderr.write("name the sync, and what to do with it\n")
         return 1
@@ -66,9 +76,17 @@ def run_syncs(what: str | None, name: str, *, as_json: bool = False, settings: S
     def ask(api: Calls) -> Any:
         if what is None:
             return api.get("health")["syncs"]
-        return [api.post(f"syncs/{quote(name, safe='')}/{what}", {})]
+        path = f"syncs/{quote(name, safe='')}"
+        off = api.get(path)["switching_off"] if what == "switch-off" and not (yes or as_json) else None
+        if off is not None and not confirmed((*off["meanwhile"], *_again(off["later"])), f"switch off {name}?"):
+            raise NoAnswerError(f"{name} is not switched off")
+        return [api.post(f"{path}/{what}", {})]
 
     return _run(ask, _syncs, settings, as_json=as_json)
+
+
+def _again(later: Sequence[str]) -> Iterator[str]:
+    yield from (f"When it is switched on again: {line[:1].lower()}{line[1:]}" for line in later)
 
 
 def run_credentials(

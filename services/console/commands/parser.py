@@ -205,6 +205,7 @@ def parser() -> argparse.ArgumentParser:
     syncs = commands.add_parser("syncs", help="list the syncs, or switch one on or off")
     syncs.add_argument("what", nargs="?", choices=("switch-on", "switch-off"), help="(default: list all)")
     syncs.add_argument("name", nargs="?", default="", help="its id")
+    syncs.add_argument("--yes", action="store_true", help="switch it off without being asked first, as with --json")
     add_json(syncs)
     _add_secrets(commands)
     health = commands.add_parser("health", help="show how everything stood over time")

@@ -17,7 +17,7 @@ from services.console.use.changes import HEADER
 TAGS: Final[Mapping[str, str]] = {
     "records": "Every record that takes part: lists, why each is as it is, and resyncs.",
     "standing": "How everything stands, now and over time.",
-    "syncs": "What is synced: switched off and on.",
+    "syncs": "What is synced: shown, switched off and on.",
     "events": "What changes, as it happens.",
     "jobs": "Long work: asked for, followed, confirmed, paused, resumed and cancelled.",
     "exports": "Lists as files: asked for, followed, downloaded and deleted.",

@@ -1,4 +1,4 @@
-"""The part of the REST API that switches syncs off and on."""
+"""The part of the REST API that shows a sync, and switches it off and on."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from services.console.rest.describing import may
 from services.console.rest.shapes.common import SyncId
-from services.console.rest.shapes.standing import SyncStanding
+from services.console.rest.shapes.standing import SyncShown, SyncStanding
 from services.console.use.installation import Installation
 from shared.core.syncs import Sync
 
@@ -16,6 +16,16 @@ def add_syncs(router: APIRouter, api: Installation) -> None:
 
     def standing(sync: Sync) -> dict[str, Any]:
         return next(row for row in api.health()["syncs"] if row["id"] == sync.id)
+
+    @router.get(
+        "/syncs/{name}",
+        tags=["syncs"],
+        summary="How one sync stands, and what switching it off would mean",
+        response_model=SyncShown,
+        responses=may(404),
+    )
+    def get_sync(name: SyncId) -> dict[str, Any]:
+        return api.sync(name)
 
     @router.post(
         "/syncs/{name}/switch-off",

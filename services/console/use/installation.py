@@ -17,6 +17,7 @@ from services.console.use.jobs import Order, find, job_row, order
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
 from services.console.use.reasons import acting
+from services.console.use.syncs import no_sync
 from services.console.use.troubles import troubles
 from services.console.views.past import steps_of
 from services.console.views.projection import FOLLOWED, Views
@@ -182,6 +183,14 @@ class Installation:
             "at_ms": now,
         }
         return {**found, "problems": [asdict(row) for row in troubles(found)]}
+
+    def sync(self, name: str) -> dict[str, Any]:
+        """Show how one sync stands, and what switching it off would mean; raises a problem when there is none."""
+        row = next((row for row in self.health()["syncs"] if row["id"] == name), None)
+        if row is None:
+            raise no_sync(name)
+        syncs = self.connections.syncs
+        return {**row, "switching_off": asdict(syncs.switching_off(name, row["counts"])) if row["enabled"] else None}
 
     def connection(self, row: Connection) -> dict[str, Any]:
         """Show whether a connection works: one line tells what holds up all of its records."""

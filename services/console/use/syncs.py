@@ -1,5 +1,7 @@
 """What can be done with a sync: switch it off and on."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from services.console.setups.asking import own_job
@@ -16,6 +18,22 @@ from shared.messages import JobDoc, SetupDoc
 _TRIES: Final = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchingOff:
+    """What switching a sync off means."""
+
+    records: int
+    """Records that it keeps what it knows of."""
+    waiting: int
+    """Those of them that wait to be written."""
+    needed_by: tuple[str, ...]
+    """Other syncs whose associations lead to its records."""
+    meanwhile: tuple[str, ...]
+    """What holds while it is off, in sentences."""
+    later: tuple[str, ...]
+    """What happens when it is switched on again, in sentences."""
+
+
 class Syncs:
     """The syncs of an installation.
 
@@ -30,8 +48,37 @@ class Syncs:
         """Return a sync; raises a problem when there is none."""
         found = self._service.setups.sync(name)
         if found is None:
-            raise Problem(404, "No such sync", f"There is no sync {name!r}; it may have been deleted.")
+            raise no_sync(name)
         return found
+
+    def switching_off(self, name: str, counts: Mapping[str, int]) -> SwitchingOff:
+        """Return what switching a sync off means, before anybody does it.
+
+        Args:
+            name: Its id.
+            counts: Its records by status.
+        """
+        records, waiting = sum(counts.values()), counts.get(Status.PENDING, 0)
+        needed_by = tuple(
+            sync.id
+            for sync in self._service.setups.syncs()
+            if sync.id != name and any(row.to == name for row in sync.associations)
+        )
+        meanwhile = [
+            "Nothing is read or written for this sync. The records in both apps stay as they are.",
+            f"The links of its {_records(records)} are kept, and the values that both apps last agreed on.",
+        ]
+        if waiting:
+            one = waiting == 1
+            meanwhile.append(f"{_records(waiting)} {'waits' if one else 'wait'} to be written: "
+                             f"{'it is not, and waits' if one else 'they are not, and wait'} no longer.")  # fmt: skip
+        if needed_by:
+            meanwhile.append(f"{_an_association(needed_by)} to its records: where such a record is not linked yet, "
+                             f"{'it waits' if len(needed_by) == 1 else 'they wait'}.")  # fmt: skip
+        later = ("All records of both apps are read, and what changed in between is caught up.",)
+        return SwitchingOff(
+            records=records, waiting=waiting, needed_by=needed_by, meanwhile=tuple(meanwhile), later=later
+        )
 
     def switch_off(self, name: str) -> Sync:
         """Stop a sync from writing, until somebody switches it on."""
@@ -50,6 +97,21 @@ class Syncs:
         except BusUnavailable as error:
             raise Problem(503, "Kafka is away", str(error), {"Retry-After": "1"}) from error
         raise Problem(409, "Changed meanwhile", "Somebody else changed this sync at the same moment: try again.")
+
+
+def no_sync(name: str) -> Problem:
+    """Return what is said where there is no such sync."""
+    return Problem(404, "No such sync", f"There is no sync {name!r}; it may have been deleted.")
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'' if number == 1 else 's'}"
+
+
+def _an_association(syncs: tuple[str, ...]) -> str:
+    if len(syncs) == 1:
+        return f"An association of {syncs[0]} leads"
+    return f"Associations of {', '.join(syncs[:-1])} and {syncs[-1]} lead"
 
 
 def switch(service: Service, name: str, *, on: bool) -> bool:

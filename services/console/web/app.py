@@ -114,6 +114,7 @@ PAGES: Final = (
     Page("GET", "/", home.show),
     Page("GET", "/syncs/{name}", sync.show),
     Page("POST", "/syncs/{name}/resync", sync.resync),
+    Page("GET", "/syncs/{name}/switch-off", sync.show_switching_off),
     Page("POST", "/syncs/{name}/switch-off", sync.switch_off),
     Page("POST", "/syncs/{name}/switch-on", sync.switch_on),
     Page("GET", "/jobs", jobs.show_all),

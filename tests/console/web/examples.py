@@ -36,6 +36,7 @@ PAGES: Final = (
 """An address of each page."""
 STATES: Final = (
     "/syncs/people?panel=excluded&asked=failing",
+    "/syncs/people/switch-off",
     "/jobs/resync-people.review",
     "/jobs/resync-people.running?told=resume",
     "/records?status=failing&q=scr&period=30d&columns=right,status",

@@ -1,5 +1,6 @@
 """A sync is switched off and on again: by page, API and command, each once, and told by the activity log."""
 
+import io
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,6 +9,7 @@ from services.console.commands import accounts
 from shared import topics
 from shared.core.syncs import Job, Sync
 from shared.settings import Settings
+from tests.console.web.objects import keep_cars, show_objects
 from tests.console.web.test_roles import visitor_as
 from tests.services.console.window import TOKEN, Window, is_problem, linked
 from tests.services.desk import SYNC
@@ -29,6 +31,8 @@ def test_a_sync_is_switched_off_and_on_by_a_page(window: Window) -> None:
     window.show(linked("ann"))
     visitor, before = visitor_as(window, "operator"), sync(window).version
     page = visitor.open(PATH)
+    assert f"{PATH}/switch-off" in page.links
+    page = visitor.open(f"{PATH}/switch-off")
     answer = visitor.send(page.form(f"{PATH}/switch-off"))
     assert answer.headers["Location"].startswith(f"{PATH}?done=off")
     assert (sync(window).enabled, sync(window).version) == (False, before + 1)
@@ -47,6 +51,42 @@ def test_a_sync_is_switched_off_and_on_by_a_page(window: Window) -> None:
         ("ann@x.example", "page", "enabled: true -> false"), ("ann@x.example", "page", "enabled: false -> true"),
     ]  # fmt: skip
     assert "switch-off" not in visitor_as(window, "editor").open(PATH).answer.text, "an operator does that"
+
+
+def test_it_says_first_what_that_means(window: Window) -> None:
+    """How many records it keeps, what waits, which syncs lead to it, and what happens when it is on again."""
+    show_objects(window)
+    keep_cars(window)
+    window.show(linked("ann"), linked("bob"), linked("cid", status="pending", reason="queued"))
+    visitor = visitor_as(window, "operator")
+    page = visitor.open(f"{PATH}/switch-off")
+    assert "Switch off people?" in page.words
+    for sentence in (
+        "Nothing is read or written for this sync. The records in both apps stay as they are.",
+        "The links of its 3 records are kept, and the values that both apps last agreed on.",
+        "1 record waits to be written: it is not, and waits no longer.",
+        "An association of cars leads to its records: where such a record is not linked yet, it waits.",
+        "All records of both apps are read, and what changed in between is caught up.",
+    ):
+        assert sentence in page.words, page.words
+    assert f"{PATH}/switch-off" in [form.action for form in page.forms]
+    assert PATH in page.links, "nobody has to"
+    assert sync(window).enabled, "looking changes nothing"
+    off = window.get(f"syncs/{SYNC}")["switching_off"]
+    assert (off["records"], off["waiting"], off["needed_by"]) == (3, 1, ["cars"])
+    assert all(sentence in page.words for sentence in (*off["meanwhile"], *off["later"]))
+    visitor.send(page.form(f"{PATH}/switch-off"))
+    assert window.get(f"syncs/{SYNC}")["switching_off"] is None, "it is off"
+    assert visitor.ask(f"{PATH}/switch-off").headers["Location"] == PATH
+    assert visitor.ask("/syncs/nobody/switch-off").status_code == 404
+    assert "There is no sync" in is_problem(window.call("GET", "syncs/nobody"), 404)
+
+
+def test_what_does_not_apply_is_not_said(window: Window) -> None:
+    window.show(linked("ann"))
+    off = window.get(f"syncs/{SYNC}")["switching_off"]
+    assert (off["records"], off["waiting"], off["needed_by"]) == (1, 0, [])
+    assert off["meanwhile"][1:] == ["The links of its 1 record are kept, and the values that both apps last agreed on."]
 
 
 def test_who_does_it_twice_changes_it_once(window: Window) -> None:
@@ -76,10 +116,49 @@ def test_the_command_does_the_same(window: Window, capsys: pytest.CaptureFixture
     numbers = "1 in sync, 0 pending, 0 failing, 0 excluded"
     assert accounts.run_syncs(None, "", settings=there) == 0
     assert f"{SYNC}: on; {numbers}\n" in capsys.readouterr().out
-    assert accounts.run_syncs("switch-off", SYNC, settings=there) == 0
+    assert accounts.run_syncs("switch-off", SYNC, yes=True, settings=there) == 0
     assert capsys.readouterr().out == f"{SYNC}: off; {numbers}\n"
     assert accounts.run_syncs("switch-on", SYNC, settings=there) == 0
     assert sync(window).enabled
     assert accounts.run_syncs("switch-off", "", settings=there) == 1
     assert accounts.run_syncs("switch-off", "nobody", settings=there) == 1
-    assert "There is no sync 'nobody'" in capsys.readouterr().err
+    assert accounts.run_syncs("switch-off", "nobody", yes=True, settings=there) == 1
+    assert capsys.readouterr().err.count("There is no sync 'nobody'") == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "more", "off"),
+    [("y\n", {}, True), ("Yes\n", {}, True), ("\n", {}, False), ("", {}, False), ("n\n", {}, False),
+     (None, {}, False), (None, {"yes": True}, True), (None, {"as_json": True}, True)],
+)  # fmt: skip
+def test_the_command_asks_first_but_for_programs(
+    window: Window,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str | None,
+    more: dict[str, bool],
+    off: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """None is typed where there is no terminal: nobody is there to ask."""
+    window.show(linked("ann"))
+    there = Settings(console_token=TOKEN, console_port=urlsplit(window.address).port)  # type: ignore[arg-type]  # as above
+    monkeypatch.setattr("sys.stdin", Typed(typed))
+    assert accounts.run_syncs("switch-off", SYNC, settings=there, **more) == (0 if off else 1)
+    assert sync(window).enabled is not off
+    told = capsys.readouterr()
+    assert ("The links of its 1 record are kept" in told.err) is not bool(more)
+    assert ("switch off people? [y/N] " in told.err) is (typed is not None)
+    assert ("not switched off" in told.err) is not off
+    assert ("--yes" in told.err) is (typed is None and not more)
+
+
+class Typed(io.StringIO):
+    """A terminal at which somebody types something; of None, no terminal."""
+
+    def __init__(self, typed: str | None) -> None:
+        super().__init__(typed or "")
+        self._there = typed is not None
+
+    def isatty(self) -> bool:
+        """Return whether somebody is there."""
+        return self._there

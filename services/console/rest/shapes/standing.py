@@ -151,6 +151,41 @@ class SyncStanding(Shown):
     jobs: list[JobRow]
 
 
+class SwitchingOff(Shown):
+    """What switching a sync off would mean."""
+
+    records: int
+    """Records that it keeps what it knows of."""
+    waiting: int
+    """Those of them that wait to be written."""
+    needed_by: list[str]
+    """Other syncs whose associations lead to its records."""
+    meanwhile: list[str]
+    """What holds while it is off, in sentences."""
+    later: list[str]
+    """What happens when it is switched on again, in sentences."""
+
+
+class SyncShown(SyncStanding):
+    """How one sync stands, and what switching it off would mean."""
+
+    model_config = examples(
+        {
+            **_SYNC,
+            "switching_off": {
+                "records": 1245,
+                "waiting": 3,
+                "needed_by": ["deals"],
+                "meanwhile": ["Nothing is read or written for this sync. The records in both apps stay as they are."],
+                "later": ["All records of both apps are read, and what changed in between is caught up."],
+            },
+        }
+    )
+
+    switching_off: SwitchingOff | None
+    """Null where it is not on."""
+
+
 class FeedStanding(Shown):
     """How fresh a feed is."""
 

@@ -11,9 +11,11 @@ from services.console.explain import names_of
 from services.console.use.installation import JobRequest
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
+from services.console.use.syncs import no_sync
 from services.console.web.asked import Asked, html, see_other
+from services.console.web.parts.forms import form
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import card, notice, send, table
+from services.console.web.parts.pieces import button, card, notice, send, table
 from services.console.web.parts.words import STATUS, ago, badge, count, icon, many, prose, span, url
 from services.console.web.screens.jobs import jobs_table
 from services.console.web.screens.standing import between, path_of, state_of
@@ -36,7 +38,7 @@ def show(asked: Asked) -> Response:
     health = asked.console.health()
     row = next((row for row in health["syncs"] if row["id"] == name), None)
     if row is None:
-        raise Problem(404, "No such sync", f"There is no sync {name!r}; it may have been deleted.")
+        raise no_sync(name)
     panel = asked.query.get("panel", "")
     if panel not in STATUS:
         panel = next((status for status in STATUS if row["counts"][status]), "failing")
@@ -77,6 +79,36 @@ def resync(asked: Asked) -> Response:
     return see_other(url(path_of(name), panel=what if what in STATUS else "", asked=what))
 
 
+def show_switching_off(asked: Asked) -> Response:
+    """Return what switching a sync off means, before anybody does it; the sync's page where it is off."""
+    name = asked.params["name"]
+    path, off = path_of(name), asked.console.sync(name)["switching_off"]
+    if off is None:
+        return see_other(path)
+    parts = (("While it is off", off["meanwhile"]), ("When it is switched on again", off["later"]))
+    return html(
+        page(
+            asked,
+            f"Switch off {name}?",
+            h.div(".stack")[
+                card(
+                    "What happens",
+                    [h.div(".pad.lines")[h.h3[title], h.ul[[h.li[line] for line in told]]] for title, told in parts],
+                    form(
+                        asked,
+                        f"{path}/switch-off",
+                        h.p(".row")[
+                            button(f"Switch off {name}", kind="danger", type="submit"), button("Cancel", href=path)
+                        ],
+                    ),
+                    name="meaning",
+                )
+            ],
+            crumbs=(("Home", "/"), ("Syncs", "/#syncs"), (name, path)),
+        )
+    )
+
+
 def switch_off(asked: Asked) -> Response:
     """Switch a sync off."""
     asked.console.connections.syncs.switch_off(asked.params["name"])
@@ -91,8 +123,9 @@ def switch_on(asked: Asked) -> Response:
 
 def _switch(asked: Asked, row: Mapping[str, Any]) -> Element | None:
     path = path_of(row["id"])
+    off = f"{path}/switch-off"
     if row["enabled"]:
-        return send(asked, f"{path}/switch-off", "Switch off", mark="minus")
+        return button("Switch off", href=off, mark="minus", id="switch-off") if asked.may("GET", off) else None
     return send(asked, f"{path}/switch-on", "Switch on", mark="check")
 
 
