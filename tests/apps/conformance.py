@@ -22,10 +22,11 @@ from shared.core.connector import (
 from shared.core.ids import pair_id, read_marker
 from shared.core.records import Fields, FieldType, Life, Report
 from shared.objects import OBJECTS
+from tests.apps.declared import Declared
 from tests.apps.world import SYNC, World, marker
 
 
-class Conformance:
+class Conformance(Declared):
     """The rules. Each says in its docstring what a user may rely on."""
 
     def test_feeds_cover_create_update_and_delete(self, world: World) -> None:

@@ -18,7 +18,11 @@ FIELDS: Final[Mapping[str, str]] = {
     "last_name": "name",
     "job": "text",
     "birthday": "date",
+    "score": "number",
 }
+SIZES: Final[Mapping[str, tuple[str, int]]] = {"job": ("max_length", 200), "score": ("scale", 2)}
+"""Of some fields, what of them is limited, and how far."""
+UNIQUE: Final = ("email", "marker")
 TOKEN: Final = "letmein"
 CREATED: Final = "2024-01-01T00:00:00.000Z"
 
@@ -43,7 +47,7 @@ class People:
             if (method, what) == ("GET", "me"):
                 return 200, {"id": "team", "name": "Team"}
             if (method, what) == ("GET", "fields"):
-                return 200, {"results": [{"name": name, "type": type_} for name, type_ in self.fields.items()]}
+                return 200, {"results": [_described(name, type_) for name, type_ in self.fields.items()]}
             if (method, what) == ("GET", "changes"):
                 return self._changes(query)
             if what != "people":
@@ -80,7 +84,11 @@ class People:
                 date.fromisoformat(row[name] or "2000-01-01")
             except ValueError:
                 return 422, {"message": f"the {name} is no date", "field": name}
-        for name in ("email", "marker"):
+        for name, (what, most) in SIZES.items():
+            held = str(row.get(name) or "")
+            if len(held if what == "max_length" else held.partition(".")[2]) > most:
+                return 422, {"message": f"the {name} is too long", "field": name}
+        for name in UNIQUE:
             twin = next((one for one in self.rows.values() if one.get(name) and one[name] == row.get(name)), None)
             if twin is not None and twin["id"] != record:
                 return 409, {"message": f"somebody else has this {name}", "field": name, "id": twin["id"]}
@@ -109,6 +117,11 @@ class People:
             "next": told[-1]["version"] if told else since,
             "more": len(found) > limit,
         }
+
+
+def _described(name: str, type_: str) -> Mapping[str, Any]:
+    sizes = dict([SIZES[name]]) if name in SIZES else {}
+    return {"name": name, "type": type_, "unique": name in UNIQUE, **sizes}
 
 
 class Tables:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from shared.apps.hubspot.calls import after, ask, path, post, read_json, rows
 from shared.apps.hubspot.errors import refuse
-from shared.apps.hubspot.objects import MARKER, Kind
+from shared.apps.hubspot.objects import LONGEST, MARKER, Kind
 from shared.apps.kit.calls import get, inner
 from shared.core.connector import AccountInfo, AppError, Exchange, FieldInfo, Option, Owner, Session
 from shared.core.records import FieldType
@@ -84,9 +84,10 @@ def field_of(row: Mapping[str, Any], known: FieldInfo | None) -> FieldInfo:
         options=() if owner else options,
         creatable=writable,
         updatable=writable,
+        required=bool(known and known.required),
         unique=bool(row.get("hasUniqueValue")) or bool(known and known.unique),
         sensitive=str(row.get("dataSensitivity") or "non_sensitive") != "non_sensitive",
-        max_length=65_536 if wire_type == "string" else None,
+        max_length=LONGEST if wire_type == "string" else None,
     )
 
 

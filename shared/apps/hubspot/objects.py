@@ -17,6 +17,11 @@ CUSTOM: Final = "p_"
 """What the names of custom objects begin with here: HubSpot itself may come to have an object of any other name."""
 MERGED: Final = "hs_merged_object_ids"
 CREATED: Final = "createdate"
+LONGEST: Final = 65_536
+"""Characters that a property of texts takes."""
+_TEXTS: Final = frozenset(
+    {FieldType.TEXT, FieldType.NAME, FieldType.EMAIL, FieldType.PHONE, FieldType.COUNTRY, FieldType.DOMAIN}
+)
 
 
 DEFINED: Final = "HUBSPOT_DEFINED"
@@ -105,7 +110,7 @@ def _field(
         updatable=writable,
         unique=unique,
         required=required,
-        max_length=65_536 if type_ in (FieldType.TEXT, FieldType.NAME) else None,
+        max_length=LONGEST if type_ in _TEXTS else None,
     )
 
 

@@ -33,6 +33,7 @@ _PERSON: Final = Binding(
         FieldInfo(name="last_name", type=FieldType.NAME, label="Last name", canonical="last_name"),
         FieldInfo(name="job", type=FieldType.TEXT, label="Job", canonical="job_title", max_length=200),
         FieldInfo(name="birthday", type=FieldType.DATE, label="Birthday", canonical="birthday"),
+        FieldInfo(name="score", type=FieldType.NUMBER, label="Score", scale=2),
     ),
     feeds=(Feed(name="changes", covers=frozenset({"create", "update", "delete"}), poll=poll),),
     read_batch=BATCH,

@@ -91,6 +91,13 @@ def discover(_session: Session) -> Exchange[Sequence[FieldInfo]]:
     """List the fields that a person has."""
     body = yield from ask(get("fields"))
     return [
-        FieldInfo(name=str(row["name"]), type=FieldType(row["type"]), label=str(row.get("label") or row["name"]))
+        FieldInfo(
+            name=str(row["name"]),
+            type=FieldType(row["type"]),
+            label=str(row.get("label") or row["name"]),
+            unique=bool(row.get("unique")),
+            max_length=row.get("max_length"),
+            scale=row.get("scale"),
+        )
         for row in rows(body, "results")
     ]
