@@ -1,7 +1,8 @@
 """A small server with people behind a plain JSON API, in memory: what a new app speaks to until it speaks to its own.
 
-``GET me`` · ``GET fields`` · ``GET people?after=&limit=`` · ``POST people/read {ids|markers}`` · ``GET people/ID`` ·
-``POST people`` · ``PATCH people/ID`` and ``DELETE people/ID`` with `If-Match` · ``GET changes?since=&limit=``
+``GET me`` · ``GET fields`` · ``GET people?after=&limit=`` · ``GET people/ID`` · ``POST people`` ·
+``POST people/read {ids|markers|emails}`` · ``PATCH people/ID`` and ``DELETE people/ID`` with `If-Match` ·
+``GET changes?since=&limit=``
 """
 
 import json
@@ -58,8 +59,8 @@ class People:
         if (method, record) == ("GET", ""):
             return self._page(int(query.get("after") or 0), int(query["limit"]))
         if (method, record) == ("POST", "read"):
-            key, wanted = ("marker", body["markers"]) if "markers" in body else ("id", body["ids"])
-            return 200, {"results": [row for row in self.rows.values() if row.get(key) in wanted]}
+            ((names, wanted),) = body.items()
+            return 200, {"results": [row for row in self.rows.values() if row.get(names.removesuffix("s")) in wanted]}
         if (method, record) == ("POST", ""):
             return self._put(str(len(self.told) + 1), {"created": CREATED, **dict.fromkeys(self.fields), **body}, 201)
         return self._one(method, record, expected, body)

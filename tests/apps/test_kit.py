@@ -1,29 +1,37 @@
 """What apps share: each part does alone what several apps rely on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from shared.apps.kit.batches import in_batches, one_by_one
-from shared.apps.kit.calls import ask, date_ms, get, read_json, send, wait_s
+from shared.apps.kit.batches import in_batches, one_by_one, read_each
+from shared.apps.kit.calls import ask, date_ms, get, inner, read_json, send, wait_s
+from shared.apps.kit.cursors import number
 from shared.apps.kit.markers import create_missing
-from shared.apps.kit.refusals import error, meaning
+from shared.apps.kit.refusals import Meaning, Refusing, error, meaning
 from shared.apps.kit.results import gone
 from shared.core.connector import (
     AppError,
     Change,
     Exchange,
+    FeedExpired,
     HttpRequest,
     HttpResponse,
     Refused,
     Retry,
     Session,
+    Stale,
     WriteResult,
     Written,
 )
 from shared.core.records import Life, Report
 from shared.rules.errors import CODES
-from tests.apps.driver import replay
+from tests.apps.driver import Driver, replay
+from tests.apps.example import EXAMPLE
+from tests.apps.example.people import PEOPLE
+from tests.apps.json_server import TOKEN, JsonServer
 
 SESSION = Session(connection="c")
 
@@ -151,3 +159,87 @@ def test_a_record_that_carries_the_marker_is_not_created_again() -> None:
         ("k1", True),
         ("k2", False),
     ]
+
+
+def _told(ids: Sequence[str]) -> Exchange[list[Report]]:
+    yield from ()
+    return [gone(SESSION, "contact", one).model_copy(update={"life": Life.ALIVE}) for one in ids if one != "c"]
+
+
+def test_records_are_read_in_batches_and_what_one_leaves_out_is_asked_for_alone() -> None:
+    sizes: list[int] = []
+
+    def some(ids: Sequence[str]) -> Exchange[list[Report]]:
+        sizes.append(len(ids))
+        return (yield from _told(ids))
+
+    def alone(record: str) -> Exchange[list[Report]]:
+        yield from ()
+        merged = gone(SESSION, "contact", record).model_copy(update={"life": Life.MERGED, "merged_into": "a"})
+        return [merged, gone(SESSION, "contact", "a"), gone(SESSION, "contact", "z")]
+
+    found, _ = replay(read_each(["a", "b", "a", "c"], 2, some, alone))
+    assert sizes == [2, 1]
+    told = {one.id: one.life for one in found if isinstance(one, Report)}
+    assert told == {"a": Life.ALIVE, "b": Life.ALIVE, "c": Life.MERGED, "z": Life.GONE}
+
+
+def test_a_refusal_is_read_where_the_app_says_it() -> None:
+    refusing = Refusing(
+        app="Acme", told=lambda body: inner(body, "error"), code=("kind",), named=("at", "field"), twin=("other",),
+        codes={"TWIN": Meaning(code="duplicate_in_target", retry="edit")},
+    )  # fmt: skip
+    body = b'{"error": {"message": "taken", "kind": "TWIN", "at": {"field": "email"}, "other": 7}}'
+    answer = HttpResponse(status=400, body=body)
+    found = refusing(send("POST", "/x", {}), answer)
+    assert (found.code, found.message, found.conflicting_id) == ("duplicate_in_target", "taken", "7")
+    assert refusing.field_of(answer) == "email"
+    for silent in (b"", b"[]", b'{"error": "no"}'):
+        answer = HttpResponse(status=422, body=silent)
+        found = refusing(send("POST", "/x", {}), answer)
+        assert (found.code, found.message) == ("invalid_value", "Acme answered 422 without a message")
+        assert (found.conflicting_id, refusing.field_of(answer)) == (None, None)
+
+
+@pytest.mark.parametrize("cursor", ["", "-1", "٣", "[]"])
+def test_a_cursor_that_is_no_number_has_expired(cursor: str) -> None:
+    assert number("42") == 42
+    with pytest.raises(FeedExpired):
+        number(cursor)
+
+
+def test_without_a_lock_a_record_is_read_again_before_it_is_written() -> None:
+    """And where nothing hides records, what is not listed is gone; one with an address is found by it."""
+    server = JsonServer()
+    driver = Driver(base_url=server.url, headers=EXAMPLE.auth[0].headers({"token": TOKEN}))
+    people = replace(PEOPLE, lock=None, hides=False, email="email")
+    (ann,) = server.create([{"email": "ann@mail.test", "job": "cook"}])
+
+    def sent(how: str, **more: Any) -> tuple[WriteResult, list[str]]:
+        driver.calls.clear()
+        run = people.archive_many if how == "DELETE" else people.update_many
+        (result,) = driver.run(run(SESSION, [Change(key="k", id=ann, **more)]))
+        return result, [call.method for call in driver.calls if not call.safe]
+
+    def held() -> Report:
+        (found,) = driver.run(people.read(SESSION, [ann], ["job"]))
+        assert isinstance(found, Report)
+        return found
+
+    try:
+        assert [one.id for one in driver.run(people.find(SESSION, ["ann@mail.test"], ["email"]))] == [ann]
+        before = held()
+        server.ask("PATCH", f"people/{ann}", {"job": "smith"})
+        stale = Stale(key="k", report=held())
+        assert sent("PATCH", fields={"job": "baker"}, before={"job": "cook"}) == (stale, [])
+        bare = Stale(key="k", report=held().model_copy(update={"fields": {}}))
+        assert sent("DELETE", expected=before.version) == (bare, [])
+        result, calls = sent("PATCH", fields={"job": "baker"}, before={"job": "smith"})
+        assert (result, calls) == (Written(key="k", report=held()), ["PATCH"])
+        assert sent("PATCH", fields={"job": "baker"}, before={"job": "smith"}) == (result, []), "it is done"
+        away = Written(key="k", report=gone(SESSION, "contact", ann))
+        assert sent("DELETE", expected=held().version) == (away, ["DELETE"])
+        assert sent("DELETE", expected=before.version) == (away, [])
+        assert all(call.path == "people/read" for call in driver.calls)
+    finally:
+        server.close()

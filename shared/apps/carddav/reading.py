@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -22,7 +22,7 @@ from shared.apps.carddav.dav import (
     refusal,
     sync_collection,
 )
-from shared.apps.kit.batches import chunks
+from shared.apps.kit.batches import chunks, read_each
 from shared.apps.kit.calls import date_ms
 from shared.apps.kit.results import gone
 from shared.core.connector import (
@@ -83,14 +83,14 @@ def judge(session: Session, record: str, body: bytes, etag: str, names: Sequence
 
 def read(session: Session, ids: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[ReadResult]]:
     """Read cards by id; one that a multiget does not know is asked for alone before it is called gone."""
-    results: list[ReadResult] = []
-    for wanted in chunks(ids, BATCH):
-        found = yield from _multiget(session, wanted, names)
-        for record in wanted:
-            if record not in found:
-                found[record] = yield from read_alone(session, record, names)
-        results += [found[record] for record in wanted]
-    return results
+
+    def some(chunk: Sequence[str]) -> Exchange[Iterable[ReadResult]]:
+        return (yield from _multiget(session, chunk, names)).values()
+
+    def alone(record: str) -> Exchange[Iterable[ReadResult]]:
+        return ((yield from read_alone(session, record, names)),)
+
+    return (yield from read_each(ids, BATCH, some, alone))
 
 
 def read_alone(session: Session, record: str, names: Sequence[str]) -> Exchange[ReadResult]:

@@ -11,7 +11,7 @@ from shared.apps.hubspot.calls import after, ask, inputs, objects, post, read_js
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import CREATED, MARKER, MERGED, Kind
 from shared.apps.hubspot.values import REDACTED, canonical, iso, moment_ms
-from shared.apps.kit.batches import chunks
+from shared.apps.kit.batches import read_each
 from shared.apps.kit.calls import get
 from shared.apps.kit.results import gone
 from shared.core.connector import AppError, Exchange, Page, ReadResult, Session, Unreadable, label_of
@@ -74,17 +74,13 @@ def read(session: Session, kind: Kind, ids: Sequence[str], names: Sequence[str])
     One that the batch does not know under its id is read alone before it is called anything: it may be merged (then
     the survivor's own report comes, too), archived, gone for good, or hidden from us.
     """
-    found: dict[str, ReadResult] = {}
-    wanted = list(dict.fromkeys(ids))
-    for chunk in chunks(wanted, BATCH):
-        for body in (yield from read_batch(session, kind, chunk, names)):
-            report = report_of(session, kind, body, names)
-            found[report.id] = report
-    for record in wanted:
-        if record not in found:
-            for result in (yield from read_alone(session, kind, record, names)):
-                found.setdefault(result.id, result)
-    return (yield from with_links(session, kind, list(found.values()), names))
+
+    def some(chunk: Sequence[str]) -> Exchange[list[Report]]:
+        bodies = yield from read_batch(session, kind, chunk, names)
+        return [report_of(session, kind, body, names) for body in bodies]
+
+    found = yield from read_each(ids, BATCH, some, lambda record: read_alone(session, kind, record, names))
+    return (yield from with_links(session, kind, found, names))
 
 
 def read_batch(

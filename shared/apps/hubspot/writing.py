@@ -17,20 +17,18 @@ from shared.apps.hubspot.values import wire
 from shared.apps.kit.batches import in_batches
 from shared.apps.kit.calls import inner
 from shared.apps.kit.markers import create_missing
-from shared.apps.kit.results import gone, hidden
+from shared.apps.kit.results import gone, verdict_on_archive, verdict_on_update
 from shared.core.connector import (
     Change,
     Exchange,
     ReadResult,
     Refused,
     Session,
-    Stale,
-    Unreadable,
     WriteResult,
     Written,
     link_name,
 )
-from shared.core.records import Fields, Life, Linked, Report, Version, is_done, linked_after
+from shared.core.records import Linked, Report, Version, linked_after
 
 _TRACE: Final = "objectWriteTraceId"
 
@@ -113,7 +111,7 @@ def _update_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Ex
     held = {x.id: x for x in (yield from read(session, kind, [change.id for change in changes], names))}
     results: dict[str, WriteResult] = {}
     for change in changes:
-        verdict = _judge(change, held[change.id])
+        verdict = verdict_on_update(change, held[change.id])
         if verdict is not None:
             results[change.key] = verdict
     going = {change.id: change for change in changes if change.key not in results}
@@ -137,28 +135,6 @@ def _update_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> Ex
             report = _answered(session, kind, change, answer, before[record])
             results[change.key] = Written(key=change.key, report=report)
     return (yield from _complete(session, kind, changes, [results[change.key] for change in changes]))
-
-
-def _judge(change: Change, held: ReadResult) -> WriteResult | None:
-    """Say what becomes of a write before it is sent; None when it may go out."""
-    if isinstance(held, Unreadable):
-        return hidden(change, held)
-    if held.life is not Life.ALIVE:
-        return Stale(key=change.key, report=held)
-    if _holds(held.fields, change.fields) and all(is_done(held.links.get(k), v) for k, v in change.links.items()):
-        return Written(key=change.key, report=held)
-    moved = change.expected is not None and held.version.order != change.expected.order
-    compared = {name: change.before[name] for name in change.fields if name in change.before and name in held.fields}
-    if any(held.fields[name] != value for name, value in compared.items()):
-        return Stale(key=change.key, report=held)
-    # What cannot be compared is believed only while the record has not moved at all.
-    if moved and len(compared) < len(change.fields):
-        return Stale(key=change.key, report=held)
-    return None
-
-
-def _holds(held: Fields, wanted: Fields) -> bool:
-    return all(name in held and held[name] == value for name, value in wanted.items())
 
 
 def _write_links(
@@ -229,13 +205,9 @@ def _archive_batch(session: Session, kind: Kind, changes: Sequence[Change]) -> E
     held = {x.id: x for x in (yield from read(session, kind, ids, ()))}
     results: dict[str, WriteResult] = {}
     for change in changes:
-        was = held[change.id]
-        if isinstance(was, Unreadable):
-            results[change.key] = hidden(change, was)
-        elif was.life in (Life.ARCHIVED, Life.GONE):
-            results[change.key] = Written(key=change.key, report=was)
-        elif was.life is Life.MERGED or (change.expected is not None and was.version != change.expected):
-            results[change.key] = Stale(key=change.key, report=was)
+        verdict = verdict_on_archive(change, held[change.id])
+        if verdict is not None:
+            results[change.key] = verdict
     items = [Item(change.id, {"id": change.id}) for change in changes if change.key not in results]
     answers = yield from send_batch(objects(session, kind, "batch", "archive"), items, lambda row: str(row.get("id")))
     bin_ = yield from _read_bin(session, kind, [x for x, answer in answers.items() if not isinstance(answer, Refused)])

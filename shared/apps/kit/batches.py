@@ -1,10 +1,10 @@
-"""Many writes: cut into what a call takes, or one after the other, so that each has its own result."""
+"""Many reads and writes: cut into what a call takes, or one after the other, so that each has its own result."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
 from shared.apps.kit.results import refused
-from shared.core.connector import AppError, Change, Exchange, WriteResult
+from shared.core.connector import AppError, Change, Exchange, ReadResult, WriteResult
 
 T = TypeVar("T")
 
@@ -15,6 +15,31 @@ One: TypeAlias = Callable[[Change], Exchange[WriteResult]]
 def chunks(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
     """Cut into pieces of at most *size*."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def read_each(
+    ids: Sequence[str],
+    size: int,
+    some: Callable[[Sequence[str]], Exchange[Iterable[ReadResult]]],
+    alone: Callable[[str], Exchange[Iterable[ReadResult]]],
+) -> Exchange[list[ReadResult]]:
+    """Read records in batches of at most *size*; one that its batch leaves out is asked for alone.
+
+    Args:
+        ids: What is to be read; what is named twice is read once.
+        size: Records that a batch takes.
+        some: Reads a batch, and returns what it tells.
+        alone: Finds out what became of one record, and returns what is told of it and of others that it leads to.
+    """
+    found: dict[str, ReadResult] = {}
+    wanted = list(dict.fromkeys(ids))
+    for chunk in chunks(wanted, size):
+        found |= {one.id: one for one in (yield from some(chunk))}
+    for record in wanted:
+        if record not in found:
+            for one in (yield from alone(record)):
+                found.setdefault(one.id, one)
+    return list(found.values())
 
 
 def in_batches(changes: Sequence[Change], size: int, batch: Batch) -> Exchange[list[WriteResult]]:

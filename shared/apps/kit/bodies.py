@@ -20,6 +20,12 @@ def read_body(raw: bytes) -> Any:
         return None
 
 
+def read_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object that a text holds; an empty one where it is none."""
+    body = read_body(raw)
+    return body if isinstance(body, dict) else {}
+
+
 def whole(value: Any) -> Any:
     """Return a JSON value without halves of surrogate pairs."""
     if isinstance(value, str):

@@ -1,10 +1,11 @@
 """What refusals mean: statuses that mean the same everywhere, and the error that an answer stands for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from shared.apps.kit.calls import wait_s
+from shared.apps.kit.bodies import read_object
+from shared.apps.kit.calls import inner, wait_s
 from shared.core.connector import AppError, HttpRequest, HttpResponse, Retry
 
 
@@ -48,3 +49,38 @@ def error(request: HttpRequest, response: HttpResponse, found: Meaning, said: st
         unknown=not request.safe and not 300 <= response.status < 500,
         status=response.status,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusing:
+    """How an app says in JSON why it refuses a call; called with one, it returns the error that stands for it."""
+
+    app: str
+    """What people call it."""
+    told: Callable[[Mapping[str, Any]], Any] = lambda body: body
+    """(body) -> the object that says what was wrong."""
+    message: tuple[str, ...] = ("message",)
+    """Names below which that holds a sentence."""
+    code: tuple[str, ...] = ("code",)
+    """Names below which it holds a code."""
+    codes: Mapping[str, Meaning] = field(default_factory=dict)
+    """What the app's own codes mean, where its status does not tell."""
+    named: tuple[str, ...] = ("field",)
+    """Names below which it names a field."""
+    twin: tuple[str, ...] = ("id",)
+    """Names below which it holds the id of the record that is in the way."""
+
+    def __call__(self, request: HttpRequest, response: HttpResponse) -> AppError:
+        """Return the error that an answer stands for."""
+        told = self.told(read_object(response.body))
+        said = inner(told, *self.message) or f"{self.app} answered {response.status} without a message"
+        found = self.codes.get(str(inner(told, *self.code))) or meaning(response.status)
+        made = error(request, response, found, str(said))
+        twin = inner(told, *self.twin)
+        made.conflicting_id = str(twin) if twin else None
+        return made
+
+    def field_of(self, response: HttpResponse) -> str | None:
+        """Return the field that a refusal names."""
+        found = inner(self.told(read_object(response.body)), *self.named)
+        return str(found) if found else None

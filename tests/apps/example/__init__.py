@@ -8,25 +8,23 @@ What is particular here:
 - **Deletes** are final, and the list of changes tells them.
 """
 
+from functools import partial
 from typing import Final
 
 from shared.apps.kit.sign_in import bearer
-from shared.core.connector import App, Auth, Binding, Feed, FieldInfo
+from shared.core.connector import App, Auth, Feed, FieldInfo
 from shared.core.demands import Limit
 from shared.core.records import FieldType
-from tests.apps.example.calls import OBJECT
-from tests.apps.example.reading import BATCH, account, discover, list_page, poll, read
-from tests.apps.example.writing import archive_many, create_many, update_many
+from tests.apps.example.account import account, discover
+from tests.apps.example.people import PEOPLE, list_page, poll
 
 __all__ = ["EXAMPLE"]
 
 
-_PERSON: Final = Binding(
-    object=OBJECT,
+_CHANGES: Final = Feed(name="changes", covers=frozenset({"create", "update", "delete"}), poll=partial(poll, ""))
+_PERSON: Final = PEOPLE.binding(
     type="contact",
     versions="ordered",
-    create="marker",
-    lock="etag",
     fields=(
         FieldInfo(name="email", type=FieldType.EMAIL, label="E-mail", canonical="email", unique=True),
         FieldInfo(name="first_name", type=FieldType.NAME, label="First name", canonical="first_name"),
@@ -35,15 +33,8 @@ _PERSON: Final = Binding(
         FieldInfo(name="birthday", type=FieldType.DATE, label="Birthday", canonical="birthday"),
         FieldInfo(name="score", type=FieldType.NUMBER, label="Score", scale=2),
     ),
-    feeds=(Feed(name="changes", covers=frozenset({"create", "update", "delete"}), poll=poll),),
-    read_batch=BATCH,
-    write_batch=20,
-    create_answer="whole",
-    read=read,
-    list_page=list_page,
-    create_many=create_many,
-    update_many=update_many,
-    archive_many=archive_many,
+    feeds=(_CHANGES,),
+    list_page=partial(list_page, PEOPLE),
     discover=discover,
 )
 
@@ -55,7 +46,7 @@ EXAMPLE: Final = App(
     base_url=None,
     auth=(Auth(kind="api_key", secrets=("token",), headers=bearer("token")),),
     limits=(Limit(name="calls", kind="rolling", scope="token", amount=100, window_s=10),),
-    objects={OBJECT: _PERSON},
+    objects={_PERSON.object: _PERSON},
     account=account,
     account_within="server",
 )

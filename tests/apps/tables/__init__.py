@@ -9,10 +9,11 @@ What is particular here:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from shared.apps.kit.calls import get, rows
+from shared.apps.kit.calls import ask, get, rows
 from shared.apps.kit.sign_in import bearer
 from shared.core.connector import (
     AccountInfo,
@@ -28,8 +29,7 @@ from shared.core.connector import (
 )
 from shared.core.demands import Limit
 from shared.core.records import FieldType
-from tests.apps.example.calls import ask
-from tests.apps.tables.records import BATCH, archive_many, create_many, list_page, poll, read, update_many
+from tests.apps.example.people import PEOPLE, REFUSE, list_page, poll, some, where
 
 __all__ = ["TABLES"]
 
@@ -41,7 +41,7 @@ def _field(row: Mapping[str, Any]) -> FieldInfo:
 
 def find(_session: Session) -> Exchange[Sequence[FoundObject]]:
     """List the tables."""
-    body = yield from ask(get("tables"))
+    body = yield from ask(get("tables"), REFUSE)
     return [
         FoundObject(
             name=str(row["name"]),
@@ -58,32 +58,24 @@ def bind(found: FoundObject) -> Binding:
     table = found.name
 
     def discover(_session: Session) -> Exchange[Sequence[FieldInfo]]:
-        body = yield from ask(get(f"{table}/fields"))
+        body = yield from ask(get(f"{table}/fields"), REFUSE)
         return [_field(row) for row in rows(body, "results")]
 
-    return Binding(
-        object=table,
+    base = f"{table}/"
+    records = replace(PEOPLE, object=table, where=partial(where, base), some=partial(some, base))
+    return records.binding(
         type=found.type,
         versions="ordered",
-        create="marker",
-        lock="etag",
         fields=found.fields,
-        feeds=(Feed(name="changes", covers=frozenset({"create", "update", "delete"}), poll=partial(poll, table)),),
-        read_batch=BATCH,
-        write_batch=20,
-        create_answer="whole",
-        read=partial(read, table),
-        list_page=partial(list_page, table),
-        create_many=partial(create_many, table),
-        update_many=partial(update_many, table),
-        archive_many=partial(archive_many, table),
+        feeds=(Feed(name="changes", covers=frozenset({"create", "update", "delete"}), poll=partial(poll, base)),),
+        list_page=partial(list_page, records),
         discover=discover,
     )
 
 
 def account(_session: Session) -> Exchange[AccountInfo]:
     """Name the account."""
-    body = yield from ask(get("me"))
+    body = yield from ask(get("me"), REFUSE)
     return AccountInfo(id=str(body["id"]), name=str(body["name"]))
 
 
