@@ -23,7 +23,9 @@ def read_each(
     some: Callable[[Sequence[str]], Exchange[Iterable[ReadResult]]],
     alone: Callable[[str], Exchange[Iterable[ReadResult]]],
 ) -> Exchange[list[ReadResult]]:
-    """Read records in batches of at most *size*; one that its batch leaves out is asked for alone.
+    """Read records in batches of at most *size*, and return them in the order of *ids*.
+
+    One that its batch leaves out is asked for alone.
 
     Args:
         ids: What is to be read; what is named twice is read once.
@@ -39,7 +41,7 @@ def read_each(
         if record not in found:
             for one in (yield from alone(record)):
                 found.setdefault(one.id, one)
-    return list(found.values())
+    return [found[record] for record in dict.fromkeys((*wanted, *found))]
 
 
 def in_batches(changes: Sequence[Change], size: int, batch: Batch) -> Exchange[list[WriteResult]]:
