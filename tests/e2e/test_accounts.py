@@ -384,12 +384,16 @@ class TestStorm:
 
 
 class TestAlerts:
-    """Whoever wants to know is told of what goes wrong, by webhook and mail, once as it begins and once as it ends."""
+    """Whoever wants to know is told of what goes wrong, by webhook and mail, once as it begins and once as it ends.
+
+    The alert of failing records switches the sync off as well: nothing is written until somebody switches it on.
+    """
 
     def test_a_paused_account_and_a_failing_record_are_told_twice_each(self, story: Story) -> None:
         story.rest()
         failing = story.stack.health()["counts"]["failing"]
         contact, _ = story.person(firstname="Evelyn", lastname="Zwick")
+        other, right = story.person(jobtitle="Before")
         with hook_server() as hooks, mail_server() as server:
 
             def told() -> list[tuple[str, str, str]]:
@@ -403,16 +407,26 @@ class TestAlerts:
                  sender="syncline@x.example", console_url=story.stack.console_url)  # fmt: skip
             whom = {"minutes": 0, "url": hooks.address, "secret": "a long random text", "mail": ["ops@x.example"]}
             _ask(story, "POST", "alerts", name="Accounts", kind="paused", about="connection/two", **whom)
-            whom |= {"about": f"sync/{CONTACTS}", "over": failing}
+            whom |= {"about": f"sync/{CONTACTS}", "over": failing, "pause": True}
             _ask(story, "POST", "alerts", name="Records", kind="failing", **whom)
             story.admin.edit(PORTAL, "archive", "contacts", contact)
             wait(lambda: told() == [("alert.firing", "Records", f"sync/{CONTACTS}")], every=0.2)
-            assert json.loads(hooks.calls[0][1])["data"]["number"] == failing + 1
+            fired = json.loads(hooks.calls[0][1])
+            assert (fired["data"]["number"], fired["data"]["paused"]) == (failing + 1, True)
+            assert fired["text"].endswith("; it is off now")
+            time.sleep(2)  # every worker has read it, and ended what it was at
+            end = story.audit_end(OTHER)
             story.admin.edit(PORTAL, "restore", "contacts", contact)
+            story.admin.edit(PORTAL, "update", "contacts", other, properties={"jobtitle": "While off"})
+            time.sleep(3)
+            assert story.writes(OTHER, end) == []
+            assert story.stack.api(f"syncs/{CONTACTS}")["enabled"] is False, "by itself it stays off"
             story.admin.set_faults(OTHER, {"kind": "storm", "retry_after": 5})
+            _ask(story, "POST", f"syncs/{CONTACTS}/switch-on")
             wait(lambda: ("alert.firing", "Accounts", "connection/two") in told(), every=0.2)
             story.admin.set_faults(OTHER)
             wait(lambda: len(server.mails) == 4, every=0.2)
+            wait(lambda: story.records(OTHER)[right]["jobtitle"] == "While off")
             time.sleep(6)  # what is looked at once more tells nothing anew
             assert sorted(told()) == [
                 ("alert.firing", "Accounts", "connection/two"), ("alert.firing", "Records", f"sync/{CONTACTS}"),
@@ -423,6 +437,7 @@ class TestAlerts:
             assert all(headers["webhook-signature"].startswith("v1,") for headers, _ in hooks.calls)
             said = "".join(mail.get_content() for mail in server.mails) + "".join(str(body) for _, body in hooks.calls)
             assert not [value for value in ("Evelyn", "Zwick") if value in said]
+        assert story.stack.api(f"syncs/{CONTACTS}")["enabled"] is True, "what is over switches nothing off"
         for row in story.stack.api("alerts")["alerts"]:
             assert row["state"] == "fine"
             _ask(story, "DELETE", f"alerts/{row['id']}")
