@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from services.console.setups.owners import named
+from services.console.use.zones import local
 from services.console.withholding import Withheld, withheld_from
 from shared.core.merging import Unknown, equal
 from shared.core.pairs import Pair, Pending, Problem, Trace
@@ -121,7 +122,7 @@ def summary(pair: Pair, setups: Setups) -> str:  # noqa: PLR0911 - one sentence 
 
 
 def _in_sync(pair: Pair, setups: Setups, names: Mapping[Side, str], *, off: bool) -> str:
-    settled = f"last settled {_time(pair.synced_ms)}"
+    settled = f"last settled {_moment(pair.synced_ms)}"
     if off:
         return f"The sync is switched off: what is edited is not carried over; {settled}."
     if pair.pending:
@@ -180,7 +181,7 @@ def _why(pair: Pair, setups: Setups, records: Callable[..., str], withheld: With
 def _of_parked(row: Mapping[str, Any]) -> str:
     told = f": {row['detail']}" if row["detail"] else ""
     return (
-        f"A message about it could not be handled at {_time(row['at_ms'])} ({row['reason']}{told}); "
+        f"A message about it could not be handled at {_moment(row['at_ms'])} ({row['reason']}{told}); "
         f"what it said is not taken over, unless a later one said it again."
     )
 
@@ -382,3 +383,8 @@ def _change(row: Mapping[str, Any], app: str, source: str) -> str:
 
 def _time(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds") if at_ms else NEVER
+
+
+def _moment(at_ms: int) -> str:
+    """Return a moment within a sentence, in the zone of whoever asks."""
+    return f"{local(at_ms):%Y-%m-%d %H:%M:%S %Z}" if at_ms else NEVER

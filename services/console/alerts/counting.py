@@ -29,6 +29,8 @@ class Kind:
     """One kind of alert."""
 
     title: str
+    rule: tuple[str, str]
+    """When it fires, in words: of any at all, and of more than so many."""
     each: Literal["sync", "connection", ""]
     """What it looks at one by one; empty where it looks at everything together."""
     unit: str
@@ -102,10 +104,41 @@ def _parked(health: Health) -> Counts:
 
 
 KINDS: Final[Mapping[AlertKind, Kind]] = {
-    "failing": Kind(title="Records fail", each="sync", unit="records", count=_failing, pauses=True),
-    "paused": Kind(title="An account is paused, or needs to be reconnected", each="connection", unit="", count=_paused),
-    "stopped": Kind(title="A first sync, or another job, has failed", each="sync", unit="", count=_stopped),
-    "late": Kind(title="Changes come late", each="connection", unit="minutes", count=_late),
-    "parked": Kind(title="Messages could not be handled", each="", unit="messages", count=_parked),
+    "failing": Kind(
+        title="Records fail",
+        rule=("any record of {where} fails", "more than {over:,} records of {where} fail"),
+        each="sync",
+        unit="records",
+        count=_failing,
+        pauses=True,
+    ),
+    "paused": Kind(
+        title="An account is paused, or needs to be reconnected",
+        rule=("{where} is paused, or needs to be reconnected",) * 2,
+        each="connection",
+        unit="",
+        count=_paused,
+    ),
+    "stopped": Kind(
+        title="A first sync, or another job, has failed",
+        rule=("the last job of {where} has failed",) * 2,
+        each="sync",
+        unit="",
+        count=_stopped,
+    ),
+    "late": Kind(
+        title="Changes come late",
+        rule=("changes of {where} are a minute late", "changes of {where} are more than {over:,} min late"),
+        each="connection",
+        unit="minutes",
+        count=_late,
+    ),
+    "parked": Kind(
+        title="Messages could not be handled",
+        rule=("any message could not be handled", "more than {over:,} messages could not be handled"),
+        each="",
+        unit="messages",
+        count=_parked,
+    ),
 }
 """What alerts can watch."""

@@ -96,7 +96,8 @@ def said(standing: AlertStanding, what: What) -> str:
 def rule(alert: Alert) -> str:
     """Return when an alert fires, in words."""
     kind, minutes = KINDS[alert.kind], "minute" if alert.minutes == 1 else f"{alert.minutes:,} minutes"
-    over = f", more than {alert.over:,} {kind.unit}" if kind.unit else ""
-    where = f", of {alert.about.partition('/')[2]}" if alert.about else ""
-    long = f", for {minutes}" if alert.minutes else ""
-    return f"{kind.title.lower()}{where}{over}{long}{'; switches the sync off' if alert.pause else ''}"
+    what = {"sync": "sync", "connection": "account"}.get(kind.each, "")
+    where = f"the {what} {alert.about.partition('/')[2]}" if alert.about else f"any {what}"
+    fires = kind.rule[alert.over > 0].format(where=where, over=alert.over)
+    long = f" for {minutes}" if alert.minutes else ""
+    return f"{fires}{long}{'; the sync is switched off then' if alert.pause else ''}"

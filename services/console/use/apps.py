@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.core.connector import App
+from shared.setups import Setups
 
 _SIGN_INS: Final = {
     "oauth2_code": "Sign in at {app}",
@@ -63,6 +64,12 @@ def object_title(name: str) -> str:
     """Return an object type as a heading, in the plural."""
     plural = name[:-1] + "ies" if name.endswith("y") else f"{name}s"
     return plural.replace("_", " ").capitalize()
+
+
+def title_in(setups: Setups, connection: str, name: str) -> str:
+    """Return an object of an account as a heading, in the plural: one of its own as the account calls it."""
+    own = setups.found().get(f"{connection}/{name}")
+    return own.object.label if own is not None and own.object.label else object_title(name)
 
 
 def sign_in_title(app: App, kind: str) -> str:

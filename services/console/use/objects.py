@@ -27,8 +27,8 @@ FRESH_MS: Final = 60_000
 """For how long an answer of an account counts."""
 _WAIT_S: Final = 5.0
 _UNRECOGNISED: Final = (
-    "Nothing tells two of its records to be the same. A sync of them names a field by `match`, or the `type` that they "
-    "are and the `roles` of their fields."
+    "Syncline does not know by which field two of its records are the same. The sync says so: by `match`, or by the "
+    "`type` of record that this is and the `roles` of its fields."
 )
 
 

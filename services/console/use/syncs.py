@@ -69,9 +69,7 @@ class Syncs:
             f"The links of its {_records(records)} are kept, and the values that both apps last agreed on.",
         ]
         if waiting:
-            one = waiting == 1
-            meanwhile.append(f"{_records(waiting)} {'waits' if one else 'wait'} to be written: "
-                             f"{'it is not, and waits' if one else 'they are not, and wait'} no longer.")  # fmt: skip
+            meanwhile.append(f"What waits to be written is dropped, and caught up later: {_records(waiting)} now.")
         if needed_by:
             meanwhile.append(f"{_an_association(needed_by)} to its records: where such a record is not linked yet, "
                              f"{'it waits' if len(needed_by) == 1 else 'they wait'}.")  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from services.console.use.apps import object_title
 from shared.core.job_kinds import JobKind
 from shared.core.syncs import HALTED
 from shared.rules.errors import CODES
@@ -132,17 +133,18 @@ def _jobs(sync: str, jobs: Sequence[Mapping[str, Any]]) -> Iterator[Trouble]:
 
 def _feeds(health: Mapping[str, Any]) -> Iterator[Trouble]:
     """List feeds that fell behind, but for those of a connection that is paused, which says so itself."""
+    labels = {row["id"]: row["label"] or row["id"] for row in health["connections"]}
     silent = {row["id"] for row in health["connections"] if row["state"] != "running"}
     for row in health["feeds"]:
-        connection, age = row["feed"].partition("/")[0], row["age_s"]
+        (connection, object_, feed), age = row["feed"].split("/", 2), row["age_s"]
         if age is None or connection in silent:
             continue
         if age > max(_STALE_S, _STALE_ROUNDS * (row["interval_s"] or 0.0)):
             yield Trouble(
                 kind="feed",
-                title=f"Changes of {row['feed']} are late",
+                title=f"{object_title(object_)} of {labels.get(connection, connection)}: changes are late ({feed})",
                 detail=f"The app last told everything {age / 60:,.0f} minutes ago.",
-                remedy="The log of ingest says why.",
+                remedy="The account's feeds show what they wait for; the log of the ingest service says more.",
                 who="admin",
                 connection=connection,
             )

@@ -10,6 +10,9 @@ _AT = """() => {
   return [at === document.body ? "body" : at.outerHTML, box.width > 0 && box.right > 0];
 }"""
 """Where the focus is, and whether that can be seen."""
+_NATIVE = """() => [...document.querySelectorAll("progress")].filter(
+  node => getComputedStyle(node).appearance !== "none").length"""
+"""How many bars look as the browser has them: in the dark an empty one is white from end to end."""
 _NOT_EMPTY = ("/sign-in?next=/", "/records/bob", "/jobs/resync-people.everything")
 """Pages that are the same, or are not there, without data."""
 _ENDS = ((1280, "light"), (390, "dark"))
@@ -31,6 +34,7 @@ def test_with_data(reader: Reader, path: str) -> None:
             reader.picture(f"{_name(path)}-{width}-{scheme}")
             assert reader.cut() == []
             assert reader.axe() == []
+    assert reader.page.evaluate(_NATIVE) == 0
 
 
 @pytest.mark.parametrize("path", STATES)

@@ -146,7 +146,7 @@ def test_people_sign_in_by_a_provider_that_an_admin_sets_up(
     page.locator("#title").fill("the firm's login")
     page.locator("#claim").fill("groups")
     page.locator("#roles").fill("crm = operator")
-    page.get_by_role("button", name="Ask the provider and keep").press("Enter")
+    page.get_by_role("button", name="Check and save the provider").press("Enter")
     expect(page.locator(".notice.ok")).to_contain_text("People sign in by this provider")
     looks(guest, "provider")
     page.locator(".top .pop > summary").press("Enter")

@@ -36,7 +36,10 @@ def away(_connection: str, _words: Any) -> Any:
 def test_an_account_shows_what_it_has_and_what_is_synced(shown: Window, visitor: Visitor) -> None:
     page = visitor.open(PATH)
     assert "Contacts contact Synced people" in page.words
-    assert "Cars p_car · this account's own Can be synced none Nothing tells two of its records" in page.words
+    assert (
+        "Cars p_car · this account's own Can be synced none Syncline does not know by which field two of its records "
+        "are the same." in page.words
+    )
     assert "Members p_member · this account's own Synced members" in page.words
     assert "Boats p_boat · this account's own Cannot be synced none The account of connection 'hub' does" in page.words
     assert f"{PATH}/p_car" in page.links
@@ -71,12 +74,12 @@ def test_an_object_shows_its_fields_with_their_parts_and_its_associations(shown:
     keep_cars(shown)
     page = visitor.open(f"{PATH}/p_car")
     assert page.headings[0] == f"Cars of {LEFT.title()}"
-    assert "Number plate plate text Name (name) Both Needed to create a record" in page.words
-    assert "Built on built date none Out of it and into it when a record is created nothing" in page.words
-    assert "Colour colour enum 1 option none Both Unique, sensitive" in page.words
-    assert "Made at made datetime none Out of it nothing" in page.words
+    assert "Number plate plate text Name (name) both ways Needed to create a record" in page.words
+    assert "Built on built date none out of it and into it when a record is created nothing" in page.words
+    assert "Colour colour enum 1 option none both ways Unique, sensitive" in page.words
+    assert "Made at made datetime none out of it nothing" in page.words
     assert "contact Contacts any number none contact.driver Contacts 1 record cars" in page.words
-    assert "Mail mail text E-mail (email) in members Both nothing" in visitor.open(f"{PATH}/p_member").words
+    assert "Mail mail text E-mail (email) in members both ways nothing" in visitor.open(f"{PATH}/p_member").words
     told = shown.get(f"connections/{LEFT}/objects/p_member")
     assert [(row["name"], row["roles"]) for row in told["fields"]] == [
         ("mail", [{"role": "email", "title": "E-mail", "sync": "members"}]),

@@ -119,7 +119,7 @@ def test_it_fires_once_and_is_over_once(window: Window, hooks: HookServer) -> No
     assert hooks.calls[0][0]["webhook-signature"].startswith("v1,")
     mail = server.mails[1]
     assert (mail["To"], mail["Subject"]) == ("ops@x.example", "[Syncline] Resolved: 0 records fail in the sync people")
-    assert "records fail, more than 2 records, for 5 minutes" in mail.get_content()
+    assert "more than 2 records of any sync fail for 5 minutes" in mail.get_content()
     everything = b"".join(body for _, body in hooks.calls).decode() + "".join(one.as_string() for one in server.mails)
     for value in ("Anna", "Rossi", "ann@x.example", SECRET):
         assert value not in everything
@@ -527,7 +527,7 @@ def test_the_command_does_the_same(window: Window, hooks: HookServer, tmp_path: 
     given = {"name": "Late", "kind": "late", "about": "connection/hub", "over": 10, "minutes": 0, "url": hooks.address}
     file.write_text(yaml.safe_dump({**given, "secret": SECRET}))
     name = told("add", str(file)).partition(":")[0]
-    assert told("list") == f"{name}  Late  fine  changes come late, of hub, more than 10 minutes"
+    assert told("list") == f"{name}  Late  fine  changes of the account hub are more than 10 min late"
     shown = yaml.safe_load(told("show", name))
     assert {**shown} == {**given}
     file.write_text(yaml.safe_dump({**shown, "over": 20}))
@@ -536,7 +536,7 @@ def test_the_command_does_the_same(window: Window, hooks: HookServer, tmp_path: 
     assert "webhook-signature" in hooks.calls[0][0]
     file.write_text(yaml.safe_dump({**given, "kind": "failing", "about": "sync/people", "pause": True}))
     other = told("add", str(file)).partition(":")[0]
-    assert "records fail, of people, more than 10 records; switches the sync off" in told("list")
+    assert "more than 10 records of the sync people fail; the sync is switched off then" in told("list")
     assert yaml.safe_load(told("show", other))["pause"] is True
     assert told("remove", other) == f"{other}: removed"
     assert told("remove", name) == f"{name}: removed"

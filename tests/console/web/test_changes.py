@@ -48,7 +48,7 @@ def test_a_job_that_was_asked_for_is_waited_for(window: Window, visitor: Visitor
     follows.start()
     words = visitor.open(answer.headers["Location"]).words
     follows.join()
-    assert "Looked at again" in words
+    assert "Jobs Job State" in words
 
 
 def test_the_api_tells_changes_and_waits_for_them(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,12 @@ def test_the_log_tells_who_took_a_file_once(window: Window, file: tuple[str, byt
     assert told == ["export.asked", "export.taken"]
 
 
+def test_why_there_is_no_file_is_said_below_what_it_was_to_hold(window: Window, visitor: Visitor) -> None:
+    """Beside the state it would push that aside on a phone."""
+    show_everything(window)
+    assert "All records 3 consoles have begun to make the file Failed" in visitor.open("/exports").words
+
+
 def test_what_is_not_there_is_said(window: Window) -> None:
     name = window.call("POST", "exports", json={"format": "xlsx"}, headers={"Idempotency-Key": "k"}).json()["id"]
     again = window.call("POST", "exports", json={"format": "xlsx"}, headers={"Idempotency-Key": "k"})

@@ -23,6 +23,9 @@ from tests.console.web.visitor import Visitor
 from tests.services.console.conftest import opened
 from tests.services.console.window import TOKEN, Window
 
+_BUTTONS = {"button", "plain", "primary", "danger", "ghost", "only"}
+_ELSEWHERE = {"/why", "/oauth/callback"}
+"""Pages that the search box leads to, or an app."""
 _GUARDED = [row for row in PAGES if row.needs is not None]
 _NAMES = [f"{row.method} {row.path}" for row in _GUARDED]
 guarded = pytest.mark.parametrize("row", _GUARDED, ids=_NAMES)
@@ -250,6 +253,8 @@ def test_every_page_holds_to_the_rules(empty: Looked, full: Looked, path: str) -
             assert name != "style", (tag, value)
             assert not name.startswith("on"), (tag, name)
             assert not (name in ("href", "src", "action") and value.startswith("javascript:"))
+            if name == "class" and value.startswith("button"):
+                assert set(value.split()) <= _BUTTONS, "of these the style sheet knows how they look"
         identifiers = [value for _, name, value in page.attributes if name == "id"]
         assert len(identifiers) == len(set(identifiers))
         for link in sorted(set(page.links)):
@@ -257,6 +262,15 @@ def test_every_page_holds_to_the_rules(empty: Looked, full: Looked, path: str) -
                 assert link[1:] in identifiers, link
             elif not link.startswith("http"):
                 looked.follow(urljoin(page.answer.url, link))
+
+
+def test_every_place_is_in_the_navigation(full: Looked) -> None:
+    """Each page that is not about one thing, but for those that a button or the figure at the top leads to."""
+    rail = full.visitor.open("/").text.partition("Overview")[2]
+    places = {row.path for row in PAGES if row.method == "GET" and row.needs is not None and "{" not in row.path}
+    linked = {link.partition("?")[0] for link in full.visitor.open("/").links}
+    assert {place for place in places if place not in linked} == _ELSEWHERE
+    assert "Activity" in rail
 
 
 @pytest.mark.parametrize("path", LOOKS)

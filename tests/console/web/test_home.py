@@ -31,6 +31,15 @@ def test_every_sync_stands_with_its_numbers(window: Window, visitor: Visitor) ->
     assert f"{SYNC} On Hub and back Book 2 1 2 61 4 s ago" in words
 
 
+def test_what_holds_changes_up_leads_to_the_feeds(window: Window, visitor: Visitor) -> None:
+    """Named as people name it; a title that leads nowhere would leave them with the log of a worker."""
+    show_everything(window)
+    page = visitor.open("/")
+    assert "Contacts of Book: changes are late (changed) The app last told everything 60 minutes ago." in page.words
+    assert "Webhooks of Hub are refused" in page.words
+    assert {"/connections/book/feeds", "/connections/hub/feeds"} <= set(page.links)
+
+
 def test_a_name_is_nothing_but_a_name(window: Window, visitor: Visitor) -> None:
     connection = window.desk.setups.connection(LEFT)
     window.desk.set_up(

@@ -97,7 +97,7 @@ def test_a_job_tells_record_by_record_what_it_led_to(
     failing = visitor.open(f"{_RUNNING}?status=failing")
     assert "1 on this page" in failing.words
     assert "/records/bob" in failing.links
-    assert "No record A record stands here once" in visitor.open(_REVIEW).words
+    assert "No record A record stands here once the job led to a decision" in visitor.open(_REVIEW).words
     assert "stands so now" in visitor.open(f"{_RUNNING}?status=excluded").words
 
     name = "resync-people.running"

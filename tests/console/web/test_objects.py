@@ -14,10 +14,11 @@ def test_every_sync_stands_with_its_object_and_numbers(window: Window, visitor: 
     window.desk.set_up("sync", SetupDoc(sync=deals), "trade")
     window.show(linked("z", sync="trade"))
     page = visitor.open("/objects")
-    assert f"Contact On {SYNC} Hub and back Book 2 1 2 61 4 s ago Resync failing" in page.words
-    assert "Deal and Contact Not here trade Hub and back Book 0 0 0 1" in page.words
+    assert f"Contacts On {SYNC} Hub and back Book 2 1 2 61 4 s ago Resync failing" in page.words
+    assert "Deals and Contacts Not here trade Hub and back Book 0 0 0 1" in page.words
+    assert "Members and Contacts Off members" in page.words, "an account's own object as the account calls it"
     assert "67 records = 2 failing + 1 pending + 2 excluded + 62 in sync" in page.words
-    assert page.words.index("Contact On") < page.words.index("Deal and Contact")
+    assert page.words.index("Contacts On") < page.words.index("Deals and Contacts")
     assert f"/objects?sync={SYNC}&panel=failing" in page.links
 
 
@@ -35,7 +36,7 @@ def test_a_number_opens_its_reasons_with_what_to_do_and_who_acts(window: Window,
 
 def test_the_objects_of_one_connection(window: Window, visitor: Visitor) -> None:
     show_everything(window)
-    assert f"Contact On {SYNC}" in visitor.open(f"/objects?connection={RIGHT}").words
+    assert f"Contacts On {SYNC}" in visitor.open(f"/objects?connection={RIGHT}").words
     page = visitor.open(f"/objects?connection={RIGHT}&sync={SYNC}&panel=excluded")
     assert f"/objects?connection={RIGHT}&sync={SYNC}&panel=failing" in page.links
     assert "Nothing is synced with it" in visitor.open("/objects?connection=nobody").words

@@ -41,6 +41,12 @@ def test_parked_messages_are_listed_by_age_in_pages(window: Window, visitor: Vis
     assert "Nothing is parked" not in visitor.open("/parked?before=x").words
 
 
+def test_on_a_phone_each_cell_says_what_it_is(window: Window, visitor: Visitor) -> None:
+    window.park(message(0))
+    labels = [value for tag, name, value in visitor.open("/parked").attributes if (tag, name) == ("td", "data-label")]
+    assert labels == ["Topic", "Reason", "Details", "When"]
+
+
 def test_a_parked_message_leads_to_its_record_whatever_its_id_holds(window: Window, visitor: Visitor) -> None:
     """The key of a message to a record ends with its id; that of a message to a pair is the pair's name."""
     for number, key in enumerate((f"{LEFT}/contact//ann/book/1.vcf", "0123456789abcdef0123")):

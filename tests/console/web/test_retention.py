@@ -47,7 +47,7 @@ def test_the_page_changes_what_kafka_keeps(window: Window, twin: tuple[Visitor, 
         "history": 30, "health": 90, "activity": 365, "export-chunks": 4,
     }  # fmt: skip
     page = admin.open(PATH)
-    assert "old and new values 30 days an admin, here Kafka keeps it as long" in page.words
+    assert "old and new values 30 days an admin, here Set in Kafka" in page.words
     assert page.form(PATH).fields["history_days"] == "30"
     twin[1].settle()
     assert Kept().decided(twin[1].people.retention()) == Kept(history_days=30, exports_days=3), "in every console"

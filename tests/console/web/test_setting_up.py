@@ -69,7 +69,7 @@ def test_objects_of_an_accounts_own_are_chosen_step_by_step(window: Window, visi
     """One account is asked at a time; each step is an address."""
     _cars(window)
     page = visitor.open("/set-up")
-    assert "Records that one account alone has" in page.words
+    assert "Or objects that one account alone has" in page.words
     assert {"/set-up?account=hub", "/set-up?account=hub-two"} <= set(page.links)
     assert "/set-up?account=book" not in page.links, "its app has no such objects"
     assert window.desk.asked("objects") == [], "nobody is asked yet"

@@ -92,10 +92,10 @@ def test_feeds_say_what_they_tell_how_far_they_are_and_how_often_they_are_asked(
     words = visitor.open(f"/connections/{LEFT}/feeds").words
     assert (
         "Contacts · changed asked for new records, edits, deletes Up to date 2 s ago 1 s ago 1 min ago "
-        "every minute in truth every 5 seconds 1764243000000 moved 1 min ago"
+        "every minute measured: every 5 seconds 1764243000000 moved 1 min ago"
     ) in words
     assert (
-        "Contacts · bin asked for new records, edits, deletes Waits The app asked us to slow down since 30 s ago."
+        "Contacts · bin asked for new records, edits, deletes Waits The app asked us to slow down, begun 30 s ago."
         in words
     )
     changed, waits = shown.get(f"connections/{LEFT}/feeds")["feeds"]

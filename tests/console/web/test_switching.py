@@ -64,7 +64,7 @@ def test_it_says_first_what_that_means(window: Window) -> None:
     for sentence in (
         "Nothing is read or written for this sync. The records in both apps stay as they are.",
         "The links of its 3 records are kept, and the values that both apps last agreed on.",
-        "1 record waits to be written: it is not, and waits no longer.",
+        "What waits to be written is dropped, and caught up later: 1 record now.",
         "An association of cars leads to its records: where such a record is not linked yet, it waits.",
         "All records of both apps are read, and what changed in between is caught up.",
     ):

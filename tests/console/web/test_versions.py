@@ -238,7 +238,7 @@ def test_the_second_of_two_people_sees_both_and_decides(window: Window, visitor:
     form, other = visitor.open(path).form(f"{path}/rename"), visitor_as(window, "editor")
     assert other.send(other.open(path).form(f"{path}/rename"), label="Theirs").status_code == 303
     page = visitor.page(visitor.send(form, label="Ours"), 412)
-    assert "Somebody else was faster Nothing was changed yet" in page.words
+    assert "Somebody else was faster Nothing of yours is changed yet" in page.words
     assert "What people call it Ours Theirs" in page.words
     assert path in page.links
     assert window.desk.setups.connection(LEFT).label == "Theirs"

@@ -39,7 +39,7 @@ def test_the_zone_that_is_kept_counts_before_the_browsers(window: Window) -> Non
     assert titles(ann, "/records") == {"2023-11-15 03:58:20 +0545"}
     again = visitor_as(window, "viewer")
     assert titles(again, "/records") == {"2023-11-15 03:58:20 +0545"}, "in every browser"
-    assert "Times are shown in Asia/Kathmandu now," in again.open("/account").words
+    assert "Times and days are shown in Asia/Kathmandu now." in again.open("/account").words
     refused = ann.send(form, zone="Europe/Nowhere")
     assert (refused.status_code, "Write a time zone" in refused.text) == (422, True)
     ann.send(ann.open("/account").form("/account/zone"), zone="")
@@ -50,8 +50,10 @@ def test_charts_and_histories_are_in_that_zone_too(window: Window) -> None:
     show_everything(window)
     ann = visitor_as(window, "viewer")
     utc = ann.open("/health?range=24h").words
+    assert "could not be handled at 2023-11-14 22:13:20 UTC" in ann.open("/records/bob").words
     ann.http.cookies.set("syncline-zone", "Asia/Kathmandu")
     told = ann.open("/health?range=24h").words
+    assert "could not be handled at 2023-11-15 03:58:20 +0545" in ann.open("/records/bob").words
     assert "Times are those of UTC." in utc
     assert "Times are those of Asia/Kathmandu." in told
     assert (":45" in told, ":45" in utc) == (True, False), "hours begin at another minute there"

@@ -35,13 +35,13 @@ PLACES: Final[tuple[tuple[str, tuple[Place, ...]], ...]] = (
             Place("Exports", "download", "/exports"),
         ),
     ),
-    ("Operate", (Place("Health", "chart", "/health"),)),
+    ("Operate", (Place("Health", "chart", "/health"), Place("Activity", "log", "/activity"))),
     (
         "Settings",
         (
             Place("Users", "people", "/settings/users"),
             Place("Sign-in", "person", "/settings/sign-in"),
-            Place("Mail", "out", "/settings/mail"),
+            Place("Mail", "mail", "/settings/mail"),
             Place("Alerts", "warn", "/settings/alerts"),
             Place("Retention", "clock", "/settings/retention"),
             Place("API tokens", "key", "/settings/tokens"),

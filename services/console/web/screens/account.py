@@ -97,8 +97,8 @@ def _zone(asked: Asked, errors: Mapping[str, str] | None) -> Element:
         asked,
         f"{PATH}/zone",
         field("Time zone", "zone", value=asked.form.get("zone", kept), errors=errors, needed=False,
-              hint=f"Such as Europe/Rome. Left empty, it is the browser's. Times are shown in {zone_name()} now, "
-                   "and days begin there."),
+              hint=f"Such as Europe/Rome. Left empty, it is the browser's. Times and days are shown in {zone_name()} "
+                   "now."),
         h.p[button("Show times in this zone", type="submit")],
     )  # fmt: skip
 

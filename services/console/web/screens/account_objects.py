@@ -113,13 +113,17 @@ def _fields(found: Mapping[str, Any]) -> Element:
                 one["type"], h.div(".sub")[many(one["options"], "option")] if one["options"] else None
             ],
             h.td(".wrap", data_label="Role")[_roles(one["roles"])],
-            h.td(".wrap", data_label="Ways")[capital(one["ways"]) or h.span(".none")["none"]],
+            h.td(".wrap", data_label="Values go")[_way(one["ways"])],
             h.td(".wrap", data_label="More")[_more(one) or h.span(".none")["nothing"]],
         ]
         for one in found["fields"]
     ]
     title = f"Fields ({count(len(rows))})"
-    return card(title, table("Fields", ("Field", "Type", "Role", "Ways", "More"), rows), name="fields")
+    return card(title, table("Fields", ("Field", "Type", "Role", "Values go", "More"), rows), name="fields")
+
+
+def _way(ways: str) -> Node:
+    return "both ways" if ways == "both" else ways or h.span(".none")["nowhere"]
 
 
 def _roles(roles: Sequence[Mapping[str, str]]) -> Node:

@@ -21,7 +21,9 @@ PATH: Final = "/settings/alerts"
 _FIELDS: Final = ("name", "kind", "about", "over", "minutes", "url", "secret")
 _PAUSE: Final = "pause"
 _HEADS: Final = ("Alert", "State", "Fires when", "Tells", "Last message")
-_UNITS: Final = "records that fail, minutes that changes are late, or messages; nothing to write for the others"
+_OVER: Final = (
+    "How many failing records, minutes of delay or parked messages are still fine. The other kinds need no number."
+)
 _STATES: Final = {
     "firing": Mark("Firing", "alert", "bad"),
     "waiting": Mark("Wrong, not for long enough", "clock", "wait"),
@@ -38,7 +40,7 @@ _DONE: Final = {
     "added": "The alert is added. Send a test message to see whether it arrives.",
     "changed": "The alert is changed.",
     "removed": "The alert is removed.",
-    "tested": "Everybody whom this alert tells was told. Look whether it arrives.",
+    "tested": "A test message was sent to everybody whom this alert tells. Check that it arrived.",
 }
 _WRONG: Final = {
     "name": "Write a name of up to 100 characters.",
@@ -207,13 +209,13 @@ def _standing(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Element:
         return notice("ok", "Nothing that this alert watches has been wrong yet")
     return table(
         "How it stands",
-        ("About", "State", "Since", "What was counted then", "Messages"),
+        ("About", "State", "Since", "What was counted", "Messages"),
         [
             h.tr[
                 h.th(".name", scope="row")[_about(asked, row["about"])],
                 h.td(".state")[badge(_STATES[row["state"]])],
                 h.td(data_label="Since")[ago(row["at_ms"] or 0, asked.now_ms)],
-                h.td(".wrap", data_label="What was counted then")[_counted(row)],
+                h.td(".wrap", data_label="What was counted")[_counted(row)],
                 h.td(".wrap", data_label="Messages")[_messages(asked, row["deliveries"])],
             ]
             for row in rows
@@ -267,19 +269,20 @@ def _form(
         ],
         choice("Where", "about", _places(asked, row), value=of("about"), errors=errors),
         field("More than", "over", kind="number", value=of("over"), errors=errors, needed=False,
-              hint=f"So many {unit} are all right." if unit else f"The most that is all right: {_UNITS}.",
+              hint=f"Up to so many {unit} are fine." if unit else _OVER,
               ) if unit or row is None else None,
         field("For how many minutes", "minutes", kind="number", value=of("minutes"), errors=errors, needed=False,
-              hint="It fires when it is wrong for as long, and is over when it is right for as long."),
+              hint="It fires once this was wrong for so long, and is over once it was right for so long."),
         tick("Switch the sync off", _PAUSE, value=of(_PAUSE), errors=errors,
-             hint=["Of failing records: nothing is written any more, until somebody switches the sync on again."],
+             hint="For failing records only: as the alert fires, the sync goes off until somebody switches it on.",
              ) if row is None or KINDS[row["kind"]].pauses else None,
         lines("Tell by mail", "mail", value=of("mail"), errors=errors,
               hint=["One address a line.", _mail(asked)]),
         field("Tell a webhook", "url", kind="url", value=of("url"), errors=errors, needed=False,
-              hint="An https address that takes JSON; its field text is one sentence, as chats want it."),
+              hint=["An https address that takes JSON. Its field ", h.code["text"],
+                    " is one sentence, as chat tools expect."]),
         field("Secret of the webhook", "secret", kind="password", errors=errors, needed=False, fills="new-password",
-              hint=again or "Calls are signed by it (Standard Webhooks). Left empty, they are not signed."),
+              hint=again or "Signs each call (Standard Webhooks). Left empty, calls are not signed."),
         h.p[button("Add the alert" if row is None else "Change the alert", kind="primary", type="submit")],
         version="" if row is None else _version(asked, row),
     )  # fmt: skip

@@ -7,7 +7,7 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.use.apps import AppCard, card_of, object_title
+from services.console.use.apps import AppCard, card_of, object_title, title_in
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty, notice, table
@@ -149,7 +149,7 @@ def _syncs(asked: Asked, app: App) -> Element | None:
     rows = [
         h.tr[
             h.th(".name", scope="row")[h.a(href=path_of(sync.id), id=f"s-{sync.id}")[sync.id]],
-            h.td(data_label="Object")[object_title(sync.left.object)],
+            h.td(data_label="Object")[title_in(asked.console.setups, sync.left.connection, sync.left.object)],
             h.td(data_label="Between")[between(asked, sync.id)],
         ]
         for sync in asked.console.setups.syncs()

@@ -111,13 +111,16 @@ def _word(asked: Asked, rows: list[dict[str, Any]]) -> Element | None:
 def _row(asked: Asked, row: Mapping[str, Any]) -> Element:
     ends = row["until_ms"]
     return h.tr(id=f"e-{row['id']}")[
-        h.th(".name.wrap", scope="row")[row["records"], h.span(".sub")[_progress(row)]],
-        h.td(".state")[
-            badge(_STATES[row["state"]]), h.p(".note")[row["error"]] if row["error"] else None, _mailed(row)
+        h.th(".name.wrap", scope="row")[
+            row["records"],
+            h.span(".sub")[_progress(row)],
+            h.p(".note")[row["error"]] if row["error"] else None,
+            _mailed(row),
         ],
+        h.td(".state")[badge(_STATES[row["state"]])],
         h.td(data_label="Format")[FORMATS[row["format"]].title],
         h.td(data_label="Asked for")[ago(row["asked_at_ms"], asked.now_ms), h.span(".sub")[f"by {row['who']}"]],
-        h.td(data_label="Ends")[
+        h.td(data_label="Deleted")[
             f"in {span((ends - asked.now_ms) / 1000)}" if ends and ends > asked.now_ms else h.span(".none")["not yet"]
         ],
         h.td[

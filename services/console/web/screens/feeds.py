@@ -8,7 +8,7 @@ from htpy import Element, Node
 from starlette.responses import Response
 
 from services.console.use import pushing
-from services.console.use.apps import every, object_title
+from services.console.use.apps import every, title_in
 from services.console.use.connections import learning_standing
 from services.console.use.feeds import feeds
 from services.console.use.problems import Refused
@@ -41,23 +41,28 @@ def show(asked: Asked) -> Response:
 
 def _page(asked: Asked, row: Connection, given: Mapping[str, str], errors: Mapping[str, str]) -> Element:
     found = feeds(asked.console, row)
-    body = [refusals(errors), _told(asked, found), _feeds(found), _push(asked, row, found, given, errors)]
+    body = [
+        refusals(errors),
+        _told(asked, found),
+        _feeds(asked, row.id, found),
+        _push(asked, row, found, given, errors),
+    ]
     return account_page(asked, row, asked.console.connection(row), "feeds", *body)
 
 
-def _feeds(found: Mapping[str, Any]) -> Element:
+def _feeds(asked: Asked, connection: str, found: Mapping[str, Any]) -> Element:
     now = found["at_ms"]
     rows = [
         h.tr[
             h.th(".name.wrap", scope="row")[
-                object_title(row["object"]),
+                title_in(asked.console.setups, connection, row["object"]),
                 h.span(".muted")[f" · {row['feed'].rpartition('/')[2]}"],
                 h.div(".sub")[f"{_KINDS[row['kind']]} {', '.join(_TELLS[what] for what in row['tells_of'])}"],
             ],
             h.td(".wrap")[badge(_STATES[row["state"]]), _why(row, now)],
             h.td(data_label="Known up to")[_at(row["complete_to_ms"], now)],
-            h.td(data_label="Read last")[_at(row["read_ms"], now)],
-            h.td(data_label="New last")[_at(row["event_ms"], now)],
+            h.td(data_label="Last read")[_at(row["read_ms"], now)],
+            h.td(data_label="Last change")[_at(row["event_ms"], now)],
             h.td(".wrap", data_label="Asked")[_asked(row)],
             h.td(".id.wrap", data_label="Cursor")[_cursor(row, now)],
         ]
@@ -66,7 +71,7 @@ def _feeds(found: Mapping[str, Any]) -> Element:
     if not rows:
         return empty("Nothing is asked for", "An account is asked for changes once a sync that is on uses it.",
                      mark="inbox")  # fmt: skip
-    heads = ("Feed", "State", "Known up to", "Read last", "New last", "Asked", "Cursor")
+    heads = ("Feed", "State", "Known up to", "Last read", "Last change", "Asked", "Cursor")
     return card("How changes are learned", table("Feeds", heads, rows), name="feeds")
 
 
@@ -77,7 +82,7 @@ def _at(at_ms: int | None, now_ms: int) -> Node:
 def _why(row: Mapping[str, Any], now_ms: int) -> Node:
     """Return what a state means where it is not what it should be."""
     if row["state"] == "waits":
-        begun = [" since ", ago(row["since_ms"], now_ms)] if row["since_ms"] else None
+        begun = [", begun ", ago(row["since_ms"], now_ms)] if row["since_ms"] else None
         return h.div(".sub")[row["title"] or row["reason"], begun, ". ", prose(row["hint"])]
     if row["state"] == "behind":
         return h.div(".sub")[f"Changes of the last {span(row['age_s'])} may be missing."]
@@ -88,7 +93,7 @@ def _asked(row: Mapping[str, Any]) -> Node:
     wanted, real = row["asked_s"], row["interval_s"]
     told: list[Node] = [every(wanted) if wanted else h.span(".none")["not yet"]]
     if real:
-        told.append(h.div(".sub")[f"in truth {every(real)}"])
+        told.append(h.div(".sub")[f"measured: {every(real)}"])
     if row["calls"] > 1:
         told.append(h.div(".sub")[f"{many(row['calls'], 'call')} a round"])
     return told
@@ -114,7 +119,7 @@ def _push(
 ) -> Element:
     told, path = found["webhooks"], path_of_account(row.id)
     return card(
-        "Told by the app, or asked for",
+        "Push or polling",
         h.div(".pad.lines")[h.p[f"{told_how(told)}."], _calls(told, found["at_ms"]) if told["can_push"] else None],
         _choose(asked, row, told, given, errors) if asked.may("POST", f"{path}/changes") else None,
         h.div(".pad")[send(asked, f"{path}/reach", "Can the app reach this address?", mark="refresh")]
@@ -151,7 +156,7 @@ def _choose(
         if told["can_push"]
         else hidden("push", "poll"),
         field("Asked every (seconds)", "interval", errors=errors, value=interval,
-              hint="Feeds that are asked seldom stay so in proportion."),
+              hint="Feeds that are asked less often change in proportion."),
         h.p(".row")[button("Keep", type="submit")],
         version=learning_standing(row).version,
     )  # fmt: skip

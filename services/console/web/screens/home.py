@@ -65,6 +65,8 @@ def _leads(row: Trouble) -> str:
         return url("/records", sync=row.sync, status="failing", category=row.reason)
     if row.kind == "connection":
         return path_of_account(row.connection)
+    if row.kind in ("feed", "webhooks"):
+        return f"{path_of_account(row.connection)}/feeds"
     if row.job:
         return jobs.path_of(row.job)
     if row.kind == "sync":

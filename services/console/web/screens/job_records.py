@@ -40,8 +40,8 @@ def show(asked: Asked, job: str, path: str) -> Element:
 
 
 _NOTHING: Final = {
-    False: "A record stands here once something was decided about it because of the job. Where both sides held "
-    "what they should, nothing was to be decided.",
+    False: "A record stands here once the job led to a decision about it. Where both sides held what they should, "
+    "there was nothing to decide.",
     True: "No record that the job led to something for stands so now.",
 }
 

@@ -119,7 +119,7 @@ def _row(row: Mapping[str, Any], now_ms: int, *, with_sync: bool) -> Element:
         h.td(".state")[badge(_STATES[row["state"]])],
         h.td(data_label="Asked for")[ago(row["asked_at_ms"], now_ms)],
         h.td(data_label="So far")[_so_far(row)],
-        h.td(".wrap", data_label="Trouble" if row.get("error") else None)[row.get("error") or None],
+        h.td(".wrap", data_label="Trouble")[row.get("error") or h.span(".none")["none"]],
     ]
 
 
@@ -134,7 +134,7 @@ def _so_far(row: Mapping[str, Any]) -> str:
 
 def _buttons(asked: Asked, row: Mapping[str, Any]) -> list[Node]:
     return [
-        send(asked, f"{path_of(row['id'])}/{what}", text, mark=mark, kind="main" if what == "confirm" else "plain")
+        send(asked, f"{path_of(row['id'])}/{what}", text, mark=mark, kind="primary" if what == "confirm" else "plain")
         for what, text, mark, states in _BUTTONS
         if row["state"] in states
     ]

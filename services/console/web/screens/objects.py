@@ -7,6 +7,7 @@ import htpy as h
 from htpy import Element
 from starlette.responses import Response
 
+from services.console.use.apps import title_in
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, empty, pick, send, table
@@ -63,10 +64,13 @@ def _connections(asked: Asked, name: str) -> Sequence[str]:
 
 def _object(asked: Asked, name: str) -> str:
     """Return what a sync is about: its object, and the one of the other side where that has another name."""
-    sync = asked.console.setups.sync(name)
+    setups = asked.console.setups
+    sync = setups.sync(name)
     if sync is None:
         return name
-    return " and ".join(dict.fromkeys(sync.side(side).object.capitalize() for side in SIDES))
+    return " and ".join(
+        dict.fromkeys(title_in(setups, sync.side(side).connection, sync.side(side).object) for side in SIDES)
+    )
 
 
 def _nothing(said: Mapping[str, str]) -> Element:

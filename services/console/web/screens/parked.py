@@ -169,14 +169,14 @@ def _list(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Element:
                 reason_of("failing", row["reason"]).title,
                 h.div(".sub")[f"Parked again after {many(row['replays'], 'replay')}"] if row["replays"] else None,
             ],
-            h.td(".wrap")[row["detail"]],
+            h.td(".wrap", data_label="Details")[row["detail"] or h.span(".none")["none"]],
             h.td(data_label="When")[ago(row["at_ms"], asked.now_ms)],
             h.td[_replay_one(row)] if can else None,
         ]
         for row in rows
     ]  # fmt: skip
-    heads = ("About", "Topic", "Reason", "What was said", "When")
-    return table("Parked messages", ("Choose", *heads, "Once more") if can else heads, body)
+    heads = ("About", "Topic", "Reason", "Details", "When")
+    return table("Parked messages", ("Choose", *heads, "Actions") if can else heads, body)
 
 
 def _replay_one(row: Mapping[str, Any]) -> Element:

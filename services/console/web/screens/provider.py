@@ -118,12 +118,12 @@ def _form(asked: Asked, given: Mapping[str, str], errors: Mapping[str, str] | No
 
     again = "Left empty, the one that stands stays. It is never shown again."
     has_secret = bool(found.client_secret) if (found := asked.site.access.single_sign_on.provider) else False
-    nobody = ("", "they may not come in")
+    nobody = ("", "may not sign in")
     return form(
         asked,
         PATH,
         h.p(".hint")[
-            "At the provider, register Syncline with this address to come back to: ",
+            "At the provider, register this redirect address: ",
             h.code[f"{asked.origin}{CALLBACK}"], ".",
         ],
         field("Address of the provider", "issuer", kind="url", value=of("issuer"), errors=errors,
@@ -131,19 +131,20 @@ def _form(asked: Asked, given: Mapping[str, str], errors: Mapping[str, str] | No
               "OpenID Connect."),
         field("Client id", "client_id", value=of("client_id"), errors=errors),
         field("Client secret", "client_secret", kind="password", needed=False, errors=errors, fills="new-password",
-              hint=again if has_secret else "Sealed before it is stored. Empty where the provider gives none."),
+              hint=again if has_secret else "Sealed before it is stored. Left empty where the provider gives none."),
         field("What people call it", "title", value=of("title"), needed=False, errors=errors,
-              hint="Stands on the button: Sign in with …"),
+              hint="Stands on the button “Sign in with …”."),
         field("Scopes", "scopes", value=of("scopes"), needed=False, errors=errors,
               hint="What the provider is asked to tell, separated by spaces."),
-        field("Domains that may come in", "domains", value=of("domains"), needed=False, errors=errors,
-              hint="Such as example.com; of addresses that the provider has verified. Empty: everybody whom the "
+        field("Domains that may sign in", "domains", value=of("domains"), needed=False, errors=errors,
+              hint="Such as example.com, of e-mail addresses that the provider has verified. Left empty, all whom the "
               "provider knows."),
         field("Claim that decides the role", "claim", value=of("claim"), needed=False, errors=errors,
-              hint="Such as groups, or realm_access.roles. Empty: all get the role below, and admins change it here."),
+              hint="Such as groups, or realm_access.roles. Left empty, all get the role below, which admins "
+              "change here."),
         lines("Its values, and the role that each gives", "roles", value=of("roles"), errors=errors,
               hint="One on each line, such as: crm-admins = admin. Of several, the highest role counts."),
         choice("All others", "default_role", [nobody, *roles_up_to("admin")], value=of("default_role"), errors=errors),
-        h.p[button("Ask the provider and keep", kind="primary", type="submit")],
+        h.p[button("Check and save the provider", kind="primary", type="submit")],
         version=asked.site.access.single_sign_on.standing().version,
     )  # fmt: skip

@@ -17,13 +17,13 @@ from services.console.web.parts.words import Mark, badge, many, prose, url
 
 PATH: Final = "/settings/retention"
 _STATES: Final = {
-    "applied": Mark("Kafka keeps it as long", "check", "ok"),
-    "differs": Mark("Kafka keeps it otherwise", "warn", "warn"),
+    "applied": Mark("Set in Kafka", "check", "ok"),
+    "differs": Mark("Not yet set in Kafka", "warn", "warn"),
     "unknown": Mark("Kafka does not say", "clock", "wait"),
 }
 _OTHERS: Final = (
-    "Parked messages are kept for 90 days, and jobs for 30 days after they end. What is on its way is kept for 7 days. "
-    "The state of each pair, settings and users are kept until they are deleted."
+    "Parked messages are kept for 90 days, and jobs for 30 days after they end. Messages between workers are kept for "
+    "7 days. The state of each pair, settings and users are kept until they are deleted."
 )
 
 
@@ -77,10 +77,10 @@ def _page(
 
 def _done(asked: Asked) -> Element | None:
     if asked.query.get("done") == "changed":
-        return notice("ok", "Things are kept for as long from now on.")
+        return notice("ok", "The retention is changed.")
     if asked.query.get("done") == "late":
         why = (
-            "It is tried again every ten minutes. Where the console may not change topics, let somebody run "
+            "It is tried again every ten minutes. Where the console may not change topics, run "
             "`python -m shared.io.kafka_topics`; the log of the console says what Kafka answers."
         )
         return notice("warn", "It is decided, but Kafka has not taken it", h.p[prose(why)])
@@ -104,12 +104,12 @@ def _form(
     return form(
         asked,
         PATH,
-        h.p["What is older than that is deleted, and nobody can bring it back."],
+        h.p["What is older is deleted, and nobody can bring it back."],
         [
-            field(f"{row['what']}: days", row["name"], kind="number", value=given.get(row["name"], ""), errors=errors,
-                  needed=False, hint=f"Left empty, {many(row['usual_days'], 'day')}.")
+            field(row["what"], row["name"], kind="number", value=given.get(row["name"], ""), errors=errors,
+                  needed=False, hint=f"In days. Left empty, {many(row['usual_days'], 'day')}.")
             for row in rows
         ],
-        h.p[button("Keep it for so long", kind="primary", type="submit")],
+        h.p[button("Change the retention", kind="primary", type="submit")],
         version=asked.site.access.keeping.standing().version,
     )  # fmt: skip

@@ -45,7 +45,7 @@ class Choosing:
         own = [one for one in found["objects"] if one["own"]] if found else []
         steps: list[Node] = [
             card(
-                "Records that one account alone has",
+                "Or objects that one account alone has",
                 self._chips(((one.id, one.label or one.id) for one in self._accounts), "account"),
                 name="own",
             ),
@@ -128,8 +128,8 @@ class Choosing:
                     )
                     for key, one, half in sides
                 ],
-                h.p(".hint")["Two records whose values are the same there are one. Fields that hold a number of "
-                             "their own, such as a plate, serve best."],
+                h.p(".hint")["Two records with the same value are linked. Fields with a unique number, such as a "
+                             "plate, serve best."],
                 h.p(".row")[button("Show the file", kind="primary", type="submit")],
             ],
             name="same",

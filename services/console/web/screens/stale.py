@@ -25,10 +25,10 @@ _TOLD: Final = 3
 _TITLES: Final = {
     "about": "Where", "over": "More than", "minutes": "For how many minutes", "pause": "Switch the sync off",
     "mail": "Tell by mail", "host": "Server", "security": "TLS", "console_url": "Address of this console",
-    "issuer": "Address of the provider", "title": "What people call it", "domains": "Domains that may come in",
+    "issuer": "Address of the provider", "title": "What people call it", "domains": "Domains that may sign in",
     "claim": "Claim that decides the role", "roles": "Its values, and the role that each gives",
     "default_role": "All others", "label": "What people call it", "push": "How changes are learned",
-    "interval": "Asked every (seconds)", **{name: f"{what}: days" for name, what in TITLES.items()},
+    "interval": "Asked every (seconds)", **TITLES,
 }  # fmt: skip
 """How forms call their fields, where that is not plain from the name."""
 
@@ -43,7 +43,7 @@ def page(asked: Asked, stale: Stale) -> Element:
             notice(
                 "warn",
                 "Somebody else was faster",
-                h.p["Nothing was changed yet: decide what is to stand."],
+                h.p["Nothing of yours is changed yet: choose which values to keep."],
                 _who(asked, stale),
             ),
             _both(asked, stale),

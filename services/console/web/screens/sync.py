@@ -197,7 +197,7 @@ def _settings(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
     waits = row["oldest_pending_s"]
     facts: list[tuple[str, Node]] = [
         ("Last settled", ago(row["last_settled_ms"], now_ms)),
-        ("Oldest that waits", span(waits) if waits else h.span(".none")["none"]),
+        ("Longest wait now", span(waits) if waits else h.span(".none")["none"]),
     ]
     if sync is not None:
         names = names_of(asked.console.setups, sync.id)
@@ -216,4 +216,4 @@ def _settings(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
 
 def _jobs(row: Mapping[str, Any], now_ms: int) -> Element | None:
     jobs = sorted(row["jobs"], key=lambda job: -job["asked_at_ms"])[:_SHOWN_JOBS]
-    return card("Looked at again", jobs_table(jobs, now_ms), name="jobs") if jobs else None
+    return card("Jobs", jobs_table(jobs, now_ms), name="jobs") if jobs else None

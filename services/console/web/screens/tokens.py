@@ -91,7 +91,7 @@ def _make(asked: Asked, errors: Mapping[str, str] | None) -> Element:
         PATH,
         field("What it is for", "name", value=given.get("name", ""), errors=errors),
         choice("The most that it may do", "role", roles_up_to(asked.caller.role), value=given.get("role", "viewer"),
-               hint="It never may more than its owner, and ends when its owner is disabled."),
-        choice("It lives", "days", _LIVES, value=given.get("days", "90")),
+               hint="It may never do more than its owner, and ends when its owner is disabled."),
+        choice("Valid for", "days", _LIVES, value=given.get("days", "90")),
         h.p[button("Make the token", kind="primary", type="submit")],
     )  # fmt: skip
