@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from services.console.commands.calling import Calls, NoAnswerError
-from services.console.commands.printing import confirmed, write_json
-from shared.io.reaching import settings_for_command
-from shared.settings import Settings, SettingsError
+from services.console.commands.calling import UNANSWERED, Calls, NoAnswerError, calls_of
+from services.console.commands.printing import confirmed, ending_on, write_json
+from shared.settings import Settings
 
 _TAKES: Final = {"rename": 2}
 
@@ -134,12 +133,9 @@ def asked_secret(what: str) -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
+@ending_on(*UNANSWERED)
 def _run(ask: Any, lines: Any, settings: Settings | None, *, as_json: bool = False) -> int:
-    try:
-        rows = ask(Calls(settings or settings_for_command()))
-    except (SettingsError, NoAnswerError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    rows = ask(calls_of(settings))
     if as_json:
         write_json(rows)
     else:

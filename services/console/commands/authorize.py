@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from services.console.commands.listener import Listener
+from services.console.commands.printing import ending_on
 from services.console.setups import consent
 from services.console.setups.consent import Consent, ConsentError, NotOurs
 from services.console.setups.discovery import Apps, discover
@@ -29,6 +30,7 @@ from shared.io.vault import Vault, VaultError
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
+@ending_on(SetupError, ConsentError, VaultError, BusUnavailable, NotReady, OSError)
 def run(service: Service, name: str, path: Path | None, *, redirect: str, objects: Sequence[str], paste: bool) -> int:
     """Connect, or connect again; gives the exit code: 0 connected, 1 refused.
 
@@ -40,13 +42,9 @@ def run(service: Service, name: str, path: Path | None, *, redirect: str, object
         objects: The object types to ask for; all when none is named.
         paste: Take the answer from standard input, where no browser of this machine can be sent back.
     """
-    try:
-        wanted = _wanted(service, name, path)
-        paste = paste or urlsplit(redirect).hostname not in _LOOPBACK
-        lines = _connect(service, wanted, redirect, objects, paste=paste)
-    except (SetupError, ConsentError, VaultError, BusUnavailable, NotReady, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    wanted = _wanted(service, name, path)
+    paste = paste or urlsplit(redirect).hostname not in _LOOPBACK
+    lines = _connect(service, wanted, redirect, objects, paste=paste)
     for line in lines:
         sys.stdout.write(f"{line}\n")
     return 0

@@ -7,7 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from services.console.use.changes import HEADER
-from shared.settings import Settings
+from shared.io.reaching import settings_for_command
+from shared.settings import Settings, SettingsError
 
 _EVERYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - addresses to listen on, which nobody can call
 _TIMEOUT_S: Final = 60.0
@@ -17,6 +18,10 @@ _PIECE: Final = 65_536
 
 class NoAnswerError(Exception):
     """The console does not say; the message says why, and what to do."""
+
+
+UNANSWERED: Final = (SettingsError, NoAnswerError)
+"""What keeps a command from asking the console."""
 
 
 class Calls:
@@ -98,3 +103,8 @@ class Calls:
         if answer.status not in (200, 202):
             raise NoAnswerError(str(told.get("detail", f"the console answered {answer.status}")))
         return told
+
+
+def calls_of(settings: Settings | None) -> Calls:
+    """Return what calls the console that settings name, those of this process when None; raises `UNANSWERED`."""
+    return Calls(settings or settings_for_command())

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from services.console.commands.calling import Calls, NoAnswerError
-from services.console.commands.printing import write_json
-from shared.io.reaching import settings_for_command
-from shared.settings import Settings, SettingsError
+from services.console.commands.calling import UNANSWERED, Calls, NoAnswerError, calls_of
+from services.console.commands.printing import ending_on, write_json
+from shared.settings import Settings
 
 Order: TypeAlias = Literal["list", "make", "get", "delete"]
 _EVERY_S: Final = 1.0
@@ -18,6 +17,7 @@ _TRIES: Final = 5
 """How often a download that breaks off is gone on with, where none of them brings anything."""
 
 
+@ending_on(*UNANSWERED, OSError)
 def run(
     what: Order,
     names: Sequence[str],
@@ -42,23 +42,19 @@ def run(
     if not fits[what]:
         sys.stderr.write("write `exports`, `exports make [FILE]`, `exports get ID FILE` or `exports delete ID …`\n")
         return 1
-    try:
-        calls = Calls(settings or settings_for_command())
-        if what == "make":
-            made = calls.post("exports", {name: value for name, value in wanted.items() if value})
-            if names:
-                _take(calls, _ready(calls, made["id"], every_s), Path(names[0]), every_s)
-            rows = [calls.get(f"exports/{made['id']}")]
-        elif what == "get":
-            _take(calls, _ready(calls, names[0], every_s), Path(names[1]), every_s)
-            rows = [calls.get(f"exports/{names[0]}")]
-        elif what == "delete":
-            rows = [{**calls.delete(f"exports/{name}"), "state": "deleted"} for name in names]
-        else:
-            rows = list(calls.every("exports", "exports"))
-    except (SettingsError, NoAnswerError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    calls = calls_of(settings)
+    if what == "make":
+        made = calls.post("exports", {name: value for name, value in wanted.items() if value})
+        if names:
+            _take(calls, _ready(calls, made["id"], every_s), Path(names[0]), every_s)
+        rows = [calls.get(f"exports/{made['id']}")]
+    elif what == "get":
+        _take(calls, _ready(calls, names[0], every_s), Path(names[1]), every_s)
+        rows = [calls.get(f"exports/{names[0]}")]
+    elif what == "delete":
+        rows = [{**calls.delete(f"exports/{name}"), "state": "deleted"} for name in names]
+    else:
+        rows = list(calls.every("exports", "exports"))
     if as_json:
         write_json(rows if what == "list" else rows[0])
     else:

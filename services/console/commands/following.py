@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from services.console.commands.calling import Calls, NoAnswerError
-from services.console.commands.printing import write_json
+from services.console.commands.printing import ending_on, write_json
 from services.console.use.outcomes import Chosen, Outcome, outcome_of
 from services.console.use.tracing import Event, Followed, stages, traced
 from shared import topics
@@ -36,24 +36,22 @@ _SEVERAL: Final = 5
 """Records with a name that are followed together."""
 
 
+@ending_on(BusUnavailable, KafkaFault)
 def tail(service: Service, given: argparse.Namespace) -> int:
     """Print what steps come to, and go on until Ctrl-C; returns the exit code: 0 printed, 1 not."""
     chosen = Chosen(sync=given.sync, record=given.record, status=given.status)
-    try:
-        start = service.offsets.since(topics.PAIR_STATE.name, _begin(service, given))
-        with TopicReader(service.settings, topics.PAIR_STATE, start=start, unreadable=_unreadable) as reader:
-            told = reader.read_to_end()
-            while some := list(islice(told, _AT_ONCE)):
-                _print(_outcomes(some, service.setups, chosen), as_json=given.json)
-            while not given.no_follow:
-                _print(_outcomes(reader.poll(1.0), service.setups, chosen), as_json=given.json)
-                service.follow(0.0)
-    except (BusUnavailable, KafkaFault) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    start = service.offsets.since(topics.PAIR_STATE.name, _begin(service, given))
+    with TopicReader(service.settings, topics.PAIR_STATE, start=start, unreadable=_unreadable) as reader:
+        told = reader.read_to_end()
+        while some := list(islice(told, _AT_ONCE)):
+            _print(_outcomes(some, service.setups, chosen), as_json=given.json)
+        while not given.no_follow:
+            _print(_outcomes(reader.poll(1.0), service.setups, chosen), as_json=given.json)
+            service.follow(0.0)
     return 0
 
 
+@ending_on(BusUnavailable, KafkaFault)
 def trace(service: Service, given: argparse.Namespace) -> int:
     """Print the messages about a record; returns the exit code: 0 printed, 1 nothing is found."""
     try:
@@ -63,9 +61,6 @@ def trace(service: Service, given: argparse.Namespace) -> int:
         events = traced(followed, told, service.setups)
     except NotReady:
         sys.stderr.write("Redis is being filled again: nobody knows which pair holds a record. Try again in a minute\n")
-        return 1
-    except (BusUnavailable, KafkaFault) as error:
-        sys.stderr.write(f"{error}\n")
         return 1
     if not events:
         sys.stderr.write(_nothing(given.record, known=bool(pairs)))

@@ -6,19 +6,15 @@ from datetime import UTC, datetime
 from itertools import dropwhile
 from typing import Any
 
-from services.console.commands.calling import Calls, NoAnswerError
-from services.console.commands.printing import write_json
-from shared.io.reaching import settings_for_command
-from shared.settings import Settings, SettingsError
+from services.console.commands.calling import UNANSWERED, calls_of
+from services.console.commands.printing import ending_on, write_json
+from shared.settings import Settings
 
 
+@ending_on(*UNANSWERED)
 def run(wanted: str, sync: str, *, as_json: bool = False, settings: Settings | None = None) -> int:
     """Print a line a slot, from the first of which anything is known; returns the exit code: 0 printed, 1 not."""
-    try:
-        told = Calls(settings or settings_for_command()).get("health/series", range=wanted, sync=sync)
-    except (SettingsError, NoAnswerError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    told = calls_of(settings).get("health/series", range=wanted, sync=sync)
     if as_json:
         write_json(told)
         return 0

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from services.console.commands.calling import Calls, NoAnswerError
 from services.console.commands.lines import job_line
-from services.console.commands.printing import write_json
+from services.console.commands.printing import ending_on, write_json
 from services.console.use.jobs import Order, find, job_row, order
 from services.console.use.problems import Problem
 from shared.io.ports import BusUnavailable
@@ -17,6 +17,7 @@ from shared.io.service import Service
 What: TypeAlias = Literal["list", "show", "rows", "confirm", "pause", "resume", "cancel"]
 
 
+@ending_on(Problem, BusUnavailable, NoAnswerError)
 def run(service: Service, what: What, name: str, *, status: str = "", as_json: bool = False) -> int:
     """List all jobs, show one, or give an order to one; returns the exit code: 0 done, 1 refused.
 
@@ -28,17 +29,13 @@ def run(service: Service, what: What, name: str, *, status: str = "", as_json: b
         as_json: Print for programs.
     """
     known = next((one for one in get_args(Order) if one == what), None)
-    try:
-        if what == "rows":
-            path = f"jobs/{quote(name, safe='')}/rows"
-            return _print_rows(Calls(service.settings).every(path, "rows", status=status), as_json=as_json)
-        service.read_jobs()
-        rows = service.jobs.rows()
-        if what != "list":
-            rows = [find(service.jobs, name) if known is None else order(service, service.jobs, name, known)]
-    except (Problem, BusUnavailable, NoAnswerError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    if what == "rows":
+        path = f"jobs/{quote(name, safe='')}/rows"
+        return _print_rows(Calls(service.settings).every(path, "rows", status=status), as_json=as_json)
+    service.read_jobs()
+    rows = service.jobs.rows()
+    if what != "list":
+        rows = [find(service.jobs, name) if known is None else order(service, service.jobs, name, known)]
     shown = [job_row(row) for row in rows]
     if as_json:
         write_json(shown)

@@ -4,14 +4,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from services.console.commands.calling import Calls, NoAnswerError
-from services.console.commands.printing import write_json
-from shared.io.reaching import settings_for_command
-from shared.settings import Settings, SettingsError
+from services.console.commands.calling import UNANSWERED, Calls, calls_of
+from services.console.commands.printing import ending_on, write_json
+from shared.settings import Settings
 
 Order: TypeAlias = Literal["list", "replay", "drop"]
 
 
+@ending_on(*UNANSWERED)
 def run(
     what: Order,
     ats: Sequence[int],
@@ -36,14 +36,10 @@ def run(
     if what != "list" and not ats and not every:
         sys.stderr.write("name messages by their places, as `parked list` shows them, or add --all\n")
         return 1
-    try:
-        calls = Calls(settings or settings_for_command())
-        if what != "list":
-            return _decide(calls, what, {"filter": dict(wanted)} if every else {"messages": list(ats)}, why)
-        rows = list(calls.every("parked", "parked", **wanted))
-    except (SettingsError, NoAnswerError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    calls = calls_of(settings)
+    if what != "list":
+        return _decide(calls, what, {"filter": dict(wanted)} if every else {"messages": list(ats)}, why)
+    rows = list(calls.every("parked", "parked", **wanted))
     if as_json:
         write_json(rows)
     else:

@@ -10,7 +10,7 @@ from services.console.access.first_admin import address
 from services.console.access.passwords import Passwords
 from services.console.access.people import People
 from services.console.access.roles import role_of
-from services.console.commands.printing import write_json
+from services.console.commands.printing import ending_on, write_json
 from services.console.use.accounts import Accounts
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
@@ -54,14 +54,11 @@ def accounts_of(service: Service) -> Iterator[tuple[Accounts, Vault]]:
         followed.close()
 
 
+@ending_on(Problem, VaultError, BusUnavailable)
 def told(service: Service, command: Callable[[Accounts, Vault], Iterator[Said]], *, as_json: bool) -> int:
     """Print what a command says that is done with the users, or needs the keys; returns the exit code."""
-    try:
-        with accounts_of(service) as (accounts, vault):
-            found = list(command(accounts, vault))
-    except (Problem, VaultError, BusUnavailable) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    with accounts_of(service) as (accounts, vault):
+        found = list(command(accounts, vault))
     if as_json:
         write_json([row for _, row in found if row])
     else:

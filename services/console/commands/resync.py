@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from services.console.commands.calling import Calls, NoAnswerError
+from services.console.commands.calling import UNANSWERED, Calls, NoAnswerError, calls_of
 from services.console.commands.lines import job_line
-from services.console.commands.printing import write_json
-from shared.io.reaching import settings_for_command
-from shared.settings import SettingsError
+from services.console.commands.printing import ending_on, write_json
 
 _EVERY_S: Final = 1.0
 """Seconds between two looks at the jobs."""
@@ -21,6 +19,7 @@ _HOW: Final = (
 )
 
 
+@ending_on(*UNANSWERED)
 def run(
     records: Sequence[str],
     *,
@@ -48,16 +47,12 @@ def run(
     if records and (wait or confirm):
         sys.stderr.write("--wait and --confirm are for jobs: records that are named are read at once\n")
         return 1
-    try:
-        calls = Calls(settings_for_command())
-        rows = [_resync_one(calls, name) for name in records] if records else _ask(calls, query)
-        if confirm:
-            rows = [_confirm(calls, row) for row in rows]
-        if wait:
-            rows = [_wait(calls, row) for row in rows]
-    except (SettingsError, NoAnswerError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    calls = calls_of(None)
+    rows = [_resync_one(calls, name) for name in records] if records else _ask(calls, query)
+    if confirm:
+        rows = [_confirm(calls, row) for row in rows]
+    if wait:
+        rows = [_wait(calls, row) for row in rows]
     if as_json:
         write_json(rows)
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services.console.alerts.telling import Teller
 from services.console.commands.people import accounts_of
-from services.console.commands.printing import write_json
+from services.console.commands.printing import ending_on, write_json
 from services.console.setups.credentials import opened
 from services.console.setups.discovery import discover
 from services.console.setups.exporting import document, text
@@ -36,20 +36,17 @@ from shared.io.service import Service
 from shared.io.vault import Vault, VaultError
 
 
+@ending_on(SetupError, VaultError, BusUnavailable, NotReady, OSError, UnicodeDecodeError)
 def run(service: Service, command: str, path: Path, *, as_json: bool = False) -> int:
     """Plan or apply a file; returns the exit code: 0 nothing to do or applied, 2 changes planned, 1 refused."""
-    try:
-        content = path.read_text()
-        wanted, unset = read(content), unset_variables(content)
-        service.read_jobs()
-        current = Current.of(service.setups, service.jobs)
-        drawn = plan(current, wanted, discover(service, current, wanted))
-        with _parts(service) if console_settings.is_about_console(wanted) else nullcontext() as parts:
-            own = console_settings.plan(parts, wanted) if parts is not None else console_settings.ConsolePlan()
-            return _act(service, command, drawn, own, unset, as_json=as_json)
-    except (SetupError, VaultError, BusUnavailable, NotReady, OSError, UnicodeDecodeError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    content = path.read_text()
+    wanted, unset = read(content), unset_variables(content)
+    service.read_jobs()
+    current = Current.of(service.setups, service.jobs)
+    drawn = plan(current, wanted, discover(service, current, wanted))
+    with _parts(service) if console_settings.is_about_console(wanted) else nullcontext() as parts:
+        own = console_settings.plan(parts, wanted) if parts is not None else console_settings.ConsolePlan()
+        return _act(service, command, drawn, own, unset, as_json=as_json)
 
 
 def _act(service: Service, command: str, drawn: Plan, own: ConsolePlan, unset: Sequence[str], *, as_json: bool) -> int:
@@ -71,19 +68,16 @@ def _act(service: Service, command: str, drawn: Plan, own: ConsolePlan, unset: S
     return 2 if command == "plan" else _apply(service, drawn, own, quiet=as_json)
 
 
+@ending_on(VaultError, BusUnavailable, OSError)
 def export(service: Service, path: Path | None, *, as_json: bool = False) -> int:
     """Write what is set up as a file for `apply`, or print it; returns the exit code: 0 written, 1 not."""
-    try:
-        vault = Vault.from_file(service.settings.key_file)
-        found = document(service.setups, lambda row: opened(vault, row))
-        with _parts(service) as parts:
-            found |= console_settings.document(parts)
-        content = json.dumps(found, indent=2, ensure_ascii=False) + "\n" if as_json else text(found)
-        if path is not None:
-            path.write_text(content)
-    except (VaultError, BusUnavailable, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    vault = Vault.from_file(service.settings.key_file)
+    found = document(service.setups, lambda row: opened(vault, row))
+    with _parts(service) as parts:
+        found |= console_settings.document(parts)
+    content = json.dumps(found, indent=2, ensure_ascii=False) + "\n" if as_json else text(found)
+    if path is not None:
+        path.write_text(content)
     for name, why in service.setups.not_run().items():
         sys.stderr.write(f"the file does not hold all of sync {name!r}: {why}\n")
     sys.stdout.write(content if path is None else f"{path} holds what is set up, without secrets\n")

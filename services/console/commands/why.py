@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from services.console.commands.calling import Calls, NoAnswerError
-from services.console.commands.printing import write_json
-from shared.io.reaching import settings_for_command
-from shared.settings import Settings, SettingsError
+from services.console.commands.calling import UNANSWERED, Calls, calls_of
+from services.console.commands.printing import ending_on, write_json
+from shared.settings import Settings
 
 _MOST: Final = 3
 """Records that one call explains."""
@@ -16,15 +15,12 @@ _STEPS: Final = 5
 """Steps of a record's history that are shown, the newest first."""
 
 
+@ending_on(*UNANSWERED)
 def run(name: str, *, sync: str = "", as_json: bool = False, settings: Settings | None = None) -> int:
     """Explain the records that a name fits; returns the exit code: 0 explained, 1 not."""
-    try:
-        ask = Calls(settings or settings_for_command())
-        found = _named(ask, name, sync)
-        told = [ask.get(f"records/{quote(row['id'], safe='')}/explanation") for row in found[:_MOST]]
-    except (SettingsError, NoAnswerError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    ask = calls_of(settings)
+    found = _named(ask, name, sync)
+    told = [ask.get(f"records/{quote(row['id'], safe='')}/explanation") for row in found[:_MOST]]
     if not told:
         where = f" in sync {sync!r}" if sync else ""
         sys.stderr.write(f"no record{where} has {name!r} in its name, or as its id\n" if name else "no record yet\n")

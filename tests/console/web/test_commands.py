@@ -14,7 +14,10 @@ import pytest
 
 from services.console.commands import jobs, people
 from services.console.commands.__main__ import main
+from services.console.commands.calling import UNANSWERED, NoAnswerError
 from services.console.commands.parser import parser
+from services.console.commands.printing import ending_on
+from shared.settings import SettingsError
 from tests.docs.command_reference import commands
 from tests.services.console.window import Window
 from tests.services.desk import Desk
@@ -30,6 +33,27 @@ def test_each_command_and_each_argument_says_what_it_is() -> None:
         assert not text.endswith("."), name
         nameless = [row.dest for row in command._actions if not row.help and row.dest != "what"]
         assert nameless == [], name
+
+
+def test_what_keeps_a_command_from_its_work_is_told_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing besides is taken for that: neither a fault of ours, nor that whoever read the output has stopped."""
+
+    @ending_on(*UNANSWERED, OSError)
+    def command(error: Exception | None) -> int:
+        if error is not None:
+            raise error
+        return 2
+
+    assert command(None) == 2
+    for known in (NoAnswerError("start the console"), SettingsError("set a token"), FileNotFoundError("no such file")):
+        assert command(known) == 1
+        assert capsys.readouterr().err == f"{known}\n"
+    for other in (KeyError("x"), BrokenPipeError()):
+        with pytest.raises(type(other)):
+            command(other)
+    folder = ROOT / "services" / "console" / "commands"
+    telling = [path.name for path in sorted(folder.glob("*.py")) if 'write(f"{error}\\n")' in path.read_text()]
+    assert telling == ["__main__.py", "printing.py"]
 
 
 def test_each_command_prints_for_programs_too() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.console.commands import resync
+from services.console.commands import calling
 from services.console.commands.__main__ import main
 from services.console.commands.calling import Calls
 from services.console.use import resyncing
@@ -35,9 +35,8 @@ def _run(window: Window, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
             window.follow()
             return super()._call(*asked)
 
-    monkeypatch.setattr(resync, "Calls", Followed)
-
-    monkeypatch.setattr(resync, "settings_for_command", lambda: there)
+    monkeypatch.setattr(calling, "Calls", Followed)
+    monkeypatch.setattr(calling, "settings_for_command", lambda: there)
 
     def run(*words: str) -> tuple[int, str, str]:
         code = main(["resync", *words])
