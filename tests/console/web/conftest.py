@@ -1,5 +1,6 @@
 """The pages over an installation in memory: the same that the API's tests use."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +10,18 @@ from services.console.access.authentication import Access
 from services.console.site import make_site
 from services.console.use.accounts import Accounts
 from services.console.use.single_sign_on import SingleSignOn
+from shared.io.openid import OpenId
+from shared.io.ssrf import AddressGuard
+from tests.console.web.providing import ANN
 from tests.console.web.visitor import Visitor
+from tests.hook_server import HookServer, hook_server
 from tests.services.console.agreeing import Vendor
 from tests.services.console.conftest import (  # noqa: F401 - fixtures are found by being here
     _served,
     _window,
 )
 from tests.services.console.office import Office, equip
+from tests.services.console.provider import ProviderServer
 from tests.services.console.window import TOKEN, FollowedPeople, Window
 from tests.services.desk import serving
 
@@ -74,3 +80,22 @@ def _twin(window: Window) -> Iterator[tuple[Visitor, FollowedPeople]]:
     followed.settle()
     with serving(make_site(window.installation, access)) as address:
         yield Visitor(address), followed
+
+
+@pytest.fixture(name="hooks")
+def _hooks() -> Iterator[HookServer]:
+    """Offer a server of webhooks."""
+    with hook_server() as server:
+        yield server
+
+
+@pytest.fixture(name="sign_on")
+def _sign_on(window: Window, provider: ProviderServer) -> SingleSignOn:
+    """Offer a console that may call the provider, whose tokens end by the time that it is now."""
+    window.desk.clock.advance(int(time.time() * 1000) - window.desk.clock.now_ms())
+    single_sign_on = window.access.single_sign_on
+    single_sign_on.calls = OpenId(
+        AddressGuard([f"localhost:{provider.port}", f"127.0.0.1:{provider.port}"]), window.desk.clock
+    )
+    provider.person("ann", **ANN)
+    return single_sign_on

@@ -1,0 +1,109 @@
+"""A provider is set up by page, API and command; one that is none is refused."""
+
+from typing import Any
+
+import pytest
+
+from services.console.commands.parser import parser
+from services.console.commands.sign_in import lines
+from services.console.use.problems import Problem, Refused
+from services.console.use.single_sign_on import SingleSignOn
+from shared import topics
+from shared.io.openid import OpenId
+from shared.io.ssrf import AddressGuard
+from tests.console.web.providing import arrive, user_of, wanted
+from tests.console.web.visitor import Visitor
+from tests.services.console.provider import ProviderServer
+from tests.services.console.window import Window, is_problem
+
+
+def test_a_provider_that_is_none_is_refused(sign_on: SingleSignOn, provider: ProviderServer) -> None:
+    def wrong(**changes: Any) -> dict[str, str]:
+        with pytest.raises(Refused) as caught:
+            sign_on.change(wanted(provider, **changes))
+        return caught.value.fields
+
+    for issuer in ("", "login.example.com", "http://login.example.com", "https://u:p@x.example", "file:///etc/passwd"):
+        assert "Write the provider's address" in wrong(issuer=issuer)["issuer"]
+    assert "answered 404" in wrong(issuer=f"{provider.url}/elsewhere")["issuer"]
+    assert "calls itself" in wrong(issuer=f"http://127.0.0.1:{provider.port}/..")["issuer"]
+    provider.stop()
+    assert "does not answer" in wrong()["issuer"]
+    provider.start()
+    assert set(wrong(client_id=" ")) == {"client_id"}
+    assert set(wrong(default_role="")) == {"default_role"}
+    assert set(wrong(default_role="king")) == {"default_role"}
+    assert set(wrong(roles={"a": "admin"})) == {"claim"}
+    assert set(wrong(claim="groups")) == {"roles"}
+    assert set(wrong(claim="groups", roles={"a": "king"})) == {"roles"}
+    assert set(wrong(domains=["x.example, y.example"])) == {"domains"}
+    assert sign_on.provider is None
+
+
+def test_an_internal_provider_must_be_allowed(window: Window, sign_on: SingleSignOn, provider: ProviderServer) -> None:
+    sign_on.calls = OpenId(AddressGuard(), window.desk.clock)
+    with pytest.raises(Refused, match="SYNCLINE_ALLOW_PRIVATE_ADDRESSES") as caught:
+        sign_on.change(wanted(provider))
+    assert "127.0.0.1" not in str(caught.value), "where a name leads is not for whoever types it"
+
+
+def test_the_secret_goes_to_no_other_provider(sign_on: SingleSignOn, provider: ProviderServer) -> None:
+    first = sign_on.change(wanted(provider))
+    assert sign_on.change(wanted(provider, client_secret="", title="Firm")).client_secret == first.client_secret
+    assert sign_on.change(wanted(provider, client_secret="", client_id="other")).client_secret == ""
+    moved = first.model_copy(update={"issuer": f"http://127.0.0.1:{provider.port}"})
+    with pytest.raises(Problem, match="belongs elsewhere"):
+        sign_on._client(moved)
+
+
+def test_page_api_and_command_do_the_same(
+    window: Window, sign_on: SingleSignOn, provider: ProviderServer, visitor: Visitor, tmp_path: Any
+) -> None:
+    def command(*words: str) -> list[str]:
+        given = parser().parse_args(["sign-in", *words])
+        return list(lines(sign_on, window.access.accounts, given))
+
+    with pytest.raises(Problem, match="none is set up"):
+        command()
+    form = visitor.open("/settings/sign-in").form("/settings/sign-in")
+    fields = {"issuer": provider.url, "client_id": "syncline", "client_secret": "s3cret", "claim": "groups",
+              "roles": "a = b = admin\n\ncrm=operator"}  # fmt: skip
+    bad = visitor.send(form, **{**fields, "issuer": "x"})
+    assert bad.status_code == 422
+    assert 'href="#issuer"' in bad.text
+    assert "s3cret" not in bad.text
+    assert visitor.send(form, **fields).headers["Location"].startswith("/settings/sign-in?done=changed")
+    told = window.get("sign-in-provider")
+    assert (told["roles"], told["has_secret"]) == ({"a = b": "admin", "crm": "operator"}, True)
+    assert "s3cret" not in str(told)
+    (text,) = command("show")
+    path = tmp_path / "provider.yaml"
+    path.write_text(text)
+    before = len(window.stored(topics.ACCESS))
+    assert command("set", str(path)) == [f"people sign in by {provider.url}"]
+    assert len(window.stored(topics.ACCESS)) == before, "what show prints is what stands"
+    path.write_text("issuer: x\nnonsense: 1")
+    with pytest.raises(Problem, match="nonsense"):
+        command("set", str(path))
+    put = window.call("PUT", "sign-in-provider", json={**wanted(provider).model_dump(mode="json"), "title": "Firm"})
+    assert put.json()["title"] == "Firm"
+    assert is_problem(window.call("PUT", "sign-in-provider", json={"issuer": "x", "client_id": "y"}), 422)
+    ann = window.person("editor")
+    assert arrive(Visitor(window.address), provider).status_code == 303
+    person = user_of(window, provider)
+    assert window.call("POST", f"users/{person.id}/link", json={"to": ann.id}).json()["linked_to"] == ann.id
+    assert window.call("DELETE", f"users/{person.id}/link").json()["state"] == "active"
+    assert command("link", person.id, ann.email)[0].endswith("is ann@x.example")
+    assert command("unlink", person.id) == ["ann@x.example is a user alone again"]
+    assert window.call("DELETE", "sign-in-provider").status_code == 204
+    assert is_problem(window.call("GET", "sign-in-provider"), 404)
+    sign_on.change(wanted(provider))
+    assert visitor.send(visitor.open("/settings/sign-in").form("/settings/sign-in/remove")).status_code == 303
+    sign_on.change(wanted(provider))
+    assert command("remove") == ["nobody signs in by a provider any more"]
+    told = [(row.message.what, row.message.via) for row in window.stored(topics.ACTIVITY) if row.message is not None]
+    for one in (
+        ("provider.changed", "page"), ("provider.changed", "api"), ("provider.removed", "api"),
+        ("provider.removed", "page"), ("user.linked", "api"), ("user.unlinked", "api"),
+    ):  # fmt: skip
+        assert one in told
