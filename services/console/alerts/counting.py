@@ -114,7 +114,7 @@ KINDS: Final[Mapping[AlertKind, Kind]] = {
     ),
     "paused": Kind(
         title="An account is paused, or needs to be reconnected",
-        rule=("{where} is paused, or needs to be reconnected",) * 2,
+        rule=("{where} is paused or needs to be reconnected",) * 2,
         each="connection",
         unit="",
         count=_paused,

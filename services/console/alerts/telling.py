@@ -99,5 +99,5 @@ def rule(alert: Alert) -> str:
     what = {"sync": "sync", "connection": "account"}.get(kind.each, "")
     where = f"the {what} {alert.about.partition('/')[2]}" if alert.about else f"any {what}"
     fires = kind.rule[alert.over > 0].format(where=where, over=alert.over)
-    long = f" for {minutes}" if alert.minutes else ""
+    long = f", for {minutes} or longer" if alert.minutes else ""
     return f"{fires}{long}{'; the sync is switched off then' if alert.pause else ''}"

@@ -33,7 +33,7 @@ _ALERT: Final[dict[str, Any]] = {
     "url": "",
     "created_ms": 1_700_000_000_000,
     "has_secret": False,
-    "rule": "more than 20 records of the sync contacts fail for 10 minutes",
+    "rule": "more than 20 records of the sync contacts fail, for 10 minutes or longer",
     "state": "firing",
     "standing": [_STANDING],
 }

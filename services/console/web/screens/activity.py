@@ -73,7 +73,7 @@ def _list(asked: Asked, rows: Sequence[Mapping[str, Any]]) -> Element:
             h.th(".name.wrap", scope="row")[row["who"], h.span(".sub")[_VIAS.get(row["via"], row["via"])]],
             h.td(".wrap", data_label="Did")[DEEDS.get(row["what"], row["what"])],
             h.td(".wrap", data_label="About")[_about(row["about"])],
-            h.td(".wrap.value")[_changes(row)],
+            h.td(".wrap.value", data_label="What changed")[_changes(row)],
             h.td(data_label="When")[ago(row["at_ms"], asked.now_ms)],
         ]
         for row in rows
@@ -93,7 +93,7 @@ def _quoted(name: str) -> str:
     return quote(name, safe="")
 
 
-def _changes(row: Mapping[str, Any]) -> Node:
+def _changes(row: Mapping[str, Any]) -> Element:
     lines: list[Node] = [
         h.p[
             f"{one['name']}: ", [h.del_[one["before"]], " → "] if one["before"] else None, h.ins[one["after"] or "none"]
@@ -102,7 +102,7 @@ def _changes(row: Mapping[str, Any]) -> Node:
     ]
     if row["note"]:
         lines.append(h.p(".note")[row["note"]])
-    return h.div(".lines")[lines] if lines else None
+    return h.div(".lines")[lines] if lines else h.span(".none")["nothing besides"]
 
 
 def _pager(said: Mapping[str, str], rows: Sequence[Mapping[str, Any]], before: int) -> Element | None:

@@ -24,7 +24,7 @@ _STATES: Final[Mapping[str, Mark]] = {
     "failed": Mark("Failed", "alert", "bad"),
     "ended": Mark("Ended", "minus", "off"),
 }
-_HEADS: Final = ("Records", "State", "Format", "Asked for", "Ends", "Actions")
+_HEADS: Final = ("Records", "State", "Format", "Asked for", "Deleted", "Actions")
 _OPEN: Final = ("waiting", "running")
 
 

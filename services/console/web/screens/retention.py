@@ -94,7 +94,7 @@ def _row(row: Mapping[str, Any]) -> Element:
         h.th(".name.wrap", scope="row")[row["what"]],
         h.td(data_label="Kept for")[many(row["days"], "day")],
         h.td(data_label="Decided by")["an admin, here" if row["decided"] else "the installation's settings"],
-        h.td(".wrap", data_label="Kafka")[h.div[badge(_STATES[row["state"]]), told]],
+        h.td(".wrap", data_label="Kafka")[badge(_STATES[row["state"]]), told],
     ]
 
 
