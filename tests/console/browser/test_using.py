@@ -12,6 +12,12 @@ from tests.console.browser.conftest import WIDTHS, Reader
 from tests.console.web.examples import NASTY
 from tests.services.console.window import Window, linked
 
+_BEYOND = """() => {
+  const panel = document.querySelector(".pop[open] > .panel"), most = panel.getBoundingClientRect();
+  return [...panel.querySelectorAll("*")].filter(node => node.getBoundingClientRect().right > most.right)
+    .map(node => node.outerHTML);
+}"""
+"""What is wider than the panel that it stands in."""
 _FOCUS = "document.activeElement.id || document.activeElement.name || document.activeElement.localName"
 
 
@@ -211,6 +217,19 @@ def test_columns_are_chosen_by_keyboard_and_stay(reader: Reader) -> None:
         reader.picture(f"records-columns-{width}-{scheme}")
     page.get_by_role("button", name="All columns").press("Enter")
     expect(page.locator("thead th").nth(1)).to_have_text("Status")
+
+
+def test_what_a_button_opens_lies_within_the_window(reader: Reader) -> None:
+    """And what is in it within that."""
+    reader.go("/records?status=failing")
+    for width in WIDTHS:
+        reader.look(width, "light")
+        for opens in ("#export", "#columns", "header > .pop"):
+            summary = reader.page.locator(f"{opens} > summary")
+            summary.click()
+            assert reader.cut() == [], (width, opens)
+            assert reader.page.evaluate(_BEYOND) == [], (width, opens)
+            summary.click()
 
 
 def test_a_list_is_exported_and_downloaded(reader: Reader, window: Window) -> None:

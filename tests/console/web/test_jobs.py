@@ -39,11 +39,11 @@ def test_all_jobs_are_listed_with_how_they_stand(window: Window, visitor: Visito
     ):
         assert said in page.words
     assert _RUNNING in page.links
-    assert "No long work yet" not in page.words
+    assert "No job yet" not in page.words
 
 
 def test_without_a_job_the_page_says_what_would_be_there(visitor: Visitor) -> None:
-    assert "No long work yet" in visitor.open("/jobs").words
+    assert "No job yet" in visitor.open("/jobs").words
 
 
 def test_a_job_shows_how_far_it_is(window: Window, visitor: Visitor) -> None:

@@ -17,6 +17,7 @@ def test_every_sync_stands_with_its_object_and_numbers(window: Window, visitor: 
     assert f"Contacts On {SYNC} Hub and back Book 2 1 2 61 4 s ago Resync failing" in page.words
     assert "Deals and Contacts Not here trade Hub and back Book 0 0 0 1" in page.words
     assert "Members and Contacts Off members" in page.words, "an account's own object as the account calls it"
+    assert "Object All Contacts Deals Members Connection" in visitor.open("/records").words, "as filters call them, too"
     assert "67 records = 2 failing + 1 pending + 2 excluded + 62 in sync" in page.words
     assert page.words.index("Contacts On") < page.words.index("Deals and Contacts")
     assert f"/objects?sync={SYNC}&panel=failing" in page.links

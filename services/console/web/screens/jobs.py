@@ -61,7 +61,7 @@ def show_all(asked: Asked) -> Response:
     inside = (
         jobs_table(rows, now_ms, with_sync=True)
         if rows
-        else empty("No long work yet", "A first sync or a resync of many records is shown here with its progress.")
+        else empty("No job yet", "A first sync or a resync of many records is shown here with its progress.")
     )
     return html(page(asked, "Jobs", card("All jobs", inside, name="all"), here=PATH, every=_EVERY_S))
 

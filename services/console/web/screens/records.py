@@ -8,6 +8,7 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
+from services.console.use.apps import title_in
 from services.console.use.reasons import reason_of
 from services.console.use.records import PERIODS, SORTS, Filter, RecordsPage, page_of, sort_of
 from services.console.use.resyncing import resync_chosen
@@ -126,7 +127,8 @@ def _tabs(asked: Asked, wanted: Filter, kept: Mapping[str, str]) -> Element:
 
 def _filters(asked: Asked, wanted: Filter, kept: Mapping[str, str], choosing: Element) -> Element:
     setups = asked.console.setups
-    objects = sorted({sync.side(side).object for sync in setups.syncs() for side in SIDES})
+    ends = [sync.side(side) for sync in setups.syncs() for side in SIDES]
+    objects = {end.object: title_in(setups, end.connection, end.object) for end in ends}
     connections = [(row.id, row.label or row.id) for row in setups.connections()]
     return h.div(".over")[h.form(
         ".bar", id="filters", action=PATH, data_live="", role="search", aria_label="Filter records"
@@ -137,7 +139,7 @@ def _filters(asked: Asked, wanted: Filter, kept: Mapping[str, str], choosing: El
             h.input(type="search", name="q", value=wanted.q, placeholder="Words, or an id", autocomplete="off"),
         ],
         pick("sync", "Sync", [(sync.id, sync.id) for sync in setups.syncs()], wanted.sync),
-        pick("object", "Object", [(name, name.capitalize()) for name in objects], wanted.object),
+        pick("object", "Object", sorted(objects.items()), wanted.object),
         pick("connection", "Connection", connections, wanted.connection),
         pick("category", "Reason", _reasons(asked, wanted), wanted.category),
         pick("period", "Changed", list(PERIODS.items()), wanted.period),
