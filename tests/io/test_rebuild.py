@@ -16,7 +16,7 @@ from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import run_blocking
 from shared.io.rebuild import Rebuilder
 from shared.io.store import Store
-from tests.simulator.world import SYNC, set_up
+from tests.simulator.settings import SYNC, set_up
 
 
 def _state(pair: str, rev: int, **ends: str) -> Pair:
@@ -120,9 +120,7 @@ def test_a_record_is_found_by_what_a_report_in_doubt_says_of_it(life: Life) -> N
 
 def test_a_report_that_another_pair_passed_on_once_more_undoes_no_newer_claim() -> None:
     def event(email: str, accepted_ms: int, *, passed_on: bool) -> PairEvent:
-        report = Report(
-            connection="b", object="contact", id="b2", version=Version(token=email), fields={"email": email}
-        )
+        report = Report(connection="b", object="contact", id="b2", version=Version(token=email), fields={"mail": email})
         return PairEvent(
             sync=SYNC, pair="p", kind="report", side="R", report=report, accepted_ms=accepted_ms, passed_on=passed_on
         )  # fmt: skip

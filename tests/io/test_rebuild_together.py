@@ -20,7 +20,7 @@ from shared.messages import Rebuilt, SetupDoc
 from shared.settings import load
 from shared.setups import Setups
 from shared.topics import UnreadableMessage
-from tests.simulator.world import FIRMS, SYNC, set_up
+from tests.simulator.settings import FIRMS, SYNC, set_up
 
 
 def state(sync: str, pair: str, record: str, **more: Any) -> Pair:

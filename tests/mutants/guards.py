@@ -12,9 +12,9 @@ import pytest
 
 from tests.mutants import others
 from tests.simulator import mutations
+from tests.simulator.faults import Faults
 from tests.simulator.people import DELETING, HARD
 from tests.simulator.test_mutations import CAUGHT, Caught
-from tests.simulator.world import Faults
 
 _SWAPS: Final = "tests/io/test_swaps.py::test_a_swap_on_old_knowledge_is_refused"
 _STEPS: Final = "tests/services/matcher/test_guards.py"

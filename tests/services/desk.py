@@ -44,7 +44,8 @@ from shared.messages import JobDoc, Parked, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from shared.setups import Setups
 from shared.topics import Topic
-from tests.simulator.apps import FIELDS, declare
+from tests.simulator.apps import declare
+from tests.simulator.objects import FIELDS
 
 SYNC: Final = "people"
 LEFT: Final = "hub"

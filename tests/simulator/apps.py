@@ -5,10 +5,9 @@ client-chosen ids and a lock. Both can answer after having forgotten to (`unknow
 """
 
 import json
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from shared.core.connector import (
     AccountInfo,
@@ -34,22 +33,10 @@ from shared.core.connector import (
     WriteResult,
     Written,
 )
-from shared.core.records import FieldType, Life, LinkChange, Linked, Report, Value, Version, ids_of, linked_after
+from shared.core.records import Life, LinkChange, Linked, Report, Value, Version, ids_of, linked_after
+from tests.simulator.objects import OBJECTS, OWN, found, infos
 
-FIELDS: Final = ("email", "f", "g", "h")
-"""An address, a field that people edit in one app only, one for the other app, and one that they edit in both."""
-MONEY: Final = ("m", "k")
-"""An amount and its currency, of which people edit one or the other, in both apps."""
-PERSON_FIELDS: Final = (*FIELDS, *MONEY)
-FIRM_FIELDS: Final = ("domain", "f", "g")
-_CANONICAL: Final = frozenset({"email", "domain"})
 Kind = Literal["ordered", "opaque"]
-CLUBS: Final = "clubs"
-"""An association with several ends: the companies that a person likes."""
-_ASSOCIATIONS: Final = (
-    Association(label="company", to="company", max_links=1),
-    Association(label=CLUBS, to="company"),
-)
 
 
 @dataclass
@@ -89,6 +76,8 @@ class MemoryApp:
         self.writes = 0
         self.changed: list[str] = []
         """Records whose change nobody was told of yet."""
+        self.linked: set[str] = set()
+        """Labels of associations that were written."""
 
     def insert(self, values: dict[str, Value | None], marker: str | None = None, object_: str = "contact") -> Row:
         """Create a record."""
@@ -117,9 +106,9 @@ class MemoryApp:
         """
         row.life = Life.ALIVE
         self.touch(row)
-        for person in self.living():
-            if any(row.id in ids_of(ends) for ends in person.links.values()):
-                self.touch(person)
+        for other in self.rows.values():
+            if not other.dead and any(row.id in ids_of(ends) for ends in other.links.values()):
+                self.touch(other)
 
     def merge(self, winner: Row, loser: Row) -> Row:
         """Make one new record of two: the winner's values, the loser's where the winner has none; both ids retire."""
@@ -128,8 +117,8 @@ class MemoryApp:
         made.by_us = False
         made.created = min(winner.created, loser.created)
         made.links = {**loser.links, **{label: other for label, other in winner.links.items() if other}}
-        if CLUBS in loser.links:
-            made.links[CLUBS] = tuple(sorted({*ids_of(loser.links[CLUBS]), *ids_of(winner.links.get(CLUBS))}))
+        for label in (end.label for end in OBJECTS[winner.object].ends if end.many and end.label in loser.links):
+            made.links[label] = tuple(sorted({*ids_of(loser.links[label]), *ids_of(winner.links.get(label))}))
         made.aliases = (*winner.aliases, winner.id, *loser.aliases, loser.id)
         for row in (winner, loser):
             row.merged_into, row.marker = made.id, None
@@ -142,19 +131,18 @@ class MemoryApp:
             row = self.rows[row.merged_into]
         return row
 
-    def company_of(self, row: Row) -> str | None:
-        """Return the company of a person."""
-        return next(iter(ids_of(self.links_of(row).get("company"))), None)
+    def end_of(self, row: Row, label: str) -> str | None:
+        """Return the record that another one is associated with, where that is one."""
+        return next(iter(ids_of(self.links_of(row).get(label))), None)
 
     def links_of(self, row: Row) -> dict[str, Linked]:
         """Give what a record is associated with: merged ends lead to their survivors, deleted ones to nothing."""
-        if row.object != "contact":
-            return {}
-        told: dict[str, tuple[str, ...]] = {}
-        for label in ("company", CLUBS):
-            ends = {self.survivor(self.rows[other]).id for other in ids_of(row.links.get(label))}
-            told[label] = tuple(sorted(end for end in ends if not self.rows[end].dead))
-        return {"company": next(iter(told["company"]), None), CLUBS: told[CLUBS]}
+        told: dict[str, Linked] = {}
+        for end in OBJECTS[row.object].ends:
+            others = {self.survivor(self.rows[other]).id for other in ids_of(row.links.get(end.label))}
+            living = tuple(sorted(other for other in others if not self.rows[other].dead))
+            told[end.label] = living if end.many else next(iter(living), None)
+        return told
 
     def touch(self, row: Row) -> None:
         """Note a change of a record."""
@@ -202,8 +190,8 @@ class MemoryApp:
             if holder is not None:
                 out.append({"conflict": holder.id})
                 continue
-            fields = PERSON_FIELDS if item["object"] == "contact" else FIRM_FIELDS
-            row = self.insert({**dict.fromkeys(fields), **item["values"]}, item["marker"], item["object"])
+            values = {**dict.fromkeys(OBJECTS[item["object"]].fields), **item["values"]}
+            row = self.insert(values, item["marker"], item["object"])
             self._link(row, item["links"])
             self.created_by_us.append(item["marker"])
             self.writes += 1
@@ -237,6 +225,7 @@ class MemoryApp:
         for label, write in asked.items():
             change = LinkChange.model_validate(write) if isinstance(write, dict) else write
             row.links[label] = linked_after(row.links.get(label), change)
+            self.linked.add(label)
 
     def _answer(self, row: Row, item: dict[str, Any]) -> dict[str, Any]:
         """Spell what a write answers: the whole record, or only what was to be written."""
@@ -247,32 +236,36 @@ class MemoryApp:
         return told
 
 
-def declare(kind: Kind, *, own: bool = False) -> App:
-    """Declare the app as a connector does; people are either an object of every account, or of this one's *own*."""
+def declare(kind: Kind, account: str = "") -> App:
+    """Declare the app as a connector does: what every account of it has, and what it finds in this one."""
+    own = OWN.get(account, ())
 
     def find(_session: Session) -> Exchange[Sequence[FoundObject]]:
         yield HttpRequest(method="POST", path="read", body=b"[]", safe=True)
-        return (PEOPLE,)
+        return tuple(found(account, name) for name in own)
 
-    def bind(found: FoundObject) -> Binding:
-        return replace(_bind(kind, found.name, PERSON_FIELDS), type=found.type, fields=found.fields)
+    def bind(object_: FoundObject) -> Binding:
+        return replace(_bind(kind, object_.name, object_.fields), type=object_.type)
 
-    def account(_session: Session) -> Exchange[AccountInfo]:
+    def whose(_session: Session) -> Exchange[AccountInfo]:
         yield HttpRequest(method="POST", path="read", body=b"[]", safe=True)
         return AccountInfo(id="1", name="memory")
 
-    objects = {"contact": _bind(kind, "contact", PERSON_FIELDS), "company": _bind(kind, "company", FIRM_FIELDS)}
-    if own:
-        del objects[PEOPLE.name]
     return App(
         key=kind, title=kind, docs_url="", tested_versions=(), base_url=None,
-        auth=(Auth(kind="none", secrets=(), headers=lambda _secrets: {}),), account=account,
-        objects=objects, own_objects=OwnObjects(find=find, bind=bind) if own else None,
+        auth=(Auth(kind="none", secrets=(), headers=lambda _secrets: {}),), account=whose,
+        objects={name: _bind(kind, name, infos(name)) for name in ("contact", "company") if name not in own},
+        own_objects=OwnObjects(find=find, bind=bind) if own else None,
     )  # fmt: skip
 
 
-def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa: C901 - a binding is many small functions
+def _bind(kind: Kind, object_: str, infos_: Sequence[FieldInfo]) -> Binding:  # noqa: C901 - a binding is many small functions
     """Bind one object type."""
+    theirs = dict(zip(OBJECTS[object_].fields, (info.name for info in infos_), strict=True))
+    ours = {name: field for field, name in theirs.items()}
+
+    def said(values: Mapping[str, Value | None], names: Mapping[str, str]) -> dict[str, Value | None]:
+        return {names[name]: value for name, value in values.items()}
 
     def report(session: Session, row: dict[str, Any]) -> Report:
         if row["version"] is None:
@@ -281,7 +274,7 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
             version = Version(order=row["version"]) if kind == "ordered" else Version(token=f"v{row['version']}")
         return Report(
             connection=session.connection, object=object_, id=row["id"], version=version, life=row["life"],
-            merged_into=row["merged_into"], fields=row.get("values", {}), marker=row.get("marker"),
+            merged_into=row["merged_into"], fields=said(row.get("values", {}), theirs), marker=row.get("marker"),
             created=row.get("created", ""), links=row.get("links", {}), aliases=tuple(row.get("aliases", ())),
         )  # fmt: skip
 
@@ -306,7 +299,7 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
 
     def create_many(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
         items = [
-            {"object": object_, "marker": change.marker, "values": dict(change.fields), "links": _wire(change)}
+            {"object": object_, "marker": change.marker, "values": said(change.fields, ours), "links": _wire(change)}
             for change in changes
         ]
         rows = yield from call("create", items, safe=False)
@@ -315,7 +308,8 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
     def update_many(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
         items = [
             {
-                "id": change.id, "values": dict(change.fields), "before": dict(change.before), "links": _wire(change),
+                "id": change.id, "values": said(change.fields, ours), "before": said(change.before, ours),
+                "links": _wire(change),
                 "expected": int(change.expected.token[1:]) if change.expected and change.expected.token else None,
             }
             for change in changes
@@ -341,15 +335,10 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
         versions=kind,
         create="marker" if kind == "ordered" else "client_id",
         lock="none" if kind == "ordered" else "etag",
-        fields=tuple(
-            FieldInfo(
-                name=name,
-                type=FieldType.EMAIL if name == "email" else FieldType.TEXT,
-                canonical=name if name in _CANONICAL else None,
-            )
-            for name in fields_
+        fields=tuple(infos_),
+        associations=tuple(
+            Association(label=end.label, to=end.to, max_links=None if end.many else 1) for end in OBJECTS[object_].ends
         ),
-        associations=_ASSOCIATIONS if object_ == "contact" else (),
         feeds=(
             Feed(
                 name="all",
@@ -368,24 +357,8 @@ def _bind(kind: Kind, object_: str, fields_: Sequence[str]) -> Binding:  # noqa:
     )
 
 
-PEOPLE: Final = FoundObject(
-    name="contact",
-    label="People",
-    id="1",
-    fields=tuple(
-        info.model_copy(update={"canonical": None}) for info in _bind("opaque", "contact", PERSON_FIELDS).fields
-    ),
-)
-"""People, where an account has them of its own: nothing tells which of their fields is an address."""
-
-
 def _wire(change: Change) -> dict[str, Any]:
     return {x: write.model_dump() if isinstance(write, LinkChange) else write for x, write in change.links.items()}
-
-
-def lost(rng: random.Random, share: float) -> bool:
-    """Draw whether an answer is lost."""
-    return rng.random() < share
 
 
 def lost_answer() -> AppError:

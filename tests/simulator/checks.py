@@ -7,16 +7,16 @@ from shared import topics
 from shared.core.connector import link_name
 from shared.core.pairs import Pair
 from shared.core.records import Life, Value, ids_of
-from tests.simulator.apps import CLUBS, FIRM_FIELDS, MONEY, PERSON_FIELDS, MemoryApp, Row
+from tests.simulator.apps import Row
 from tests.simulator.history import History
 from tests.simulator.links import check_rebuild
+from tests.simulator.objects import MONEY, OBJECTS
 from tests.simulator.past import check_history
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
 
 _OTHER = {"a": "b", "b": "a"}
-_IDENTIFIER = {"contact": "email", "company": "domain"}
 
 
 def check(world: "World") -> None:
@@ -33,6 +33,8 @@ def check(world: "World") -> None:
         for row in app.rows.values():
             if not row.dead:
                 _Living(world, history, seats, name, row).check()
+        strange = app.linked - {end.label for row in OBJECTS.values() for end in row.ends if end.ours}
+        assert not strange, f"associations were written in {name} that no sync carries: {strange}"
     assert not history.wrong, history.wrong[0]
     assert sum(app.writes for app in world.apps.values()) <= 4 * people.edits + 20, "writes go round in circles"
     for (name, record, field), value in people.expected.items():
@@ -74,7 +76,7 @@ class _Living:
         self._name = name
         self._row = row
         self._who = f"{name}/{row.id}"
-        self._key = row.values[_IDENTIFIER[row.object]]
+        self._key = row.values[OBJECTS[row.object].identifier]
 
     def check(self) -> None:
         """Assert that it is in a pair, with a partner that holds the same, or alone for a reason that is true."""
@@ -112,7 +114,7 @@ class _Living:
 
     def _others(self, name: str) -> list[Row]:
         """List the living records of an app with the same identifier."""
-        key = _IDENTIFIER[self._row.object]
+        key = OBJECTS[self._row.object].identifier
         return [row for row in self._world.apps[name].living(self._row.object) if row.values[key] == self._key]
 
     def _alone(self, name: str) -> list[tuple[int, str, str, str]]:
@@ -151,7 +153,7 @@ class _Living:
                 f"{pair.pair} waits for what its holder only has because it is refused as well: {left} {right}"
             )
             return
-        fields = PERSON_FIELDS if self._row.object == "contact" else FIRM_FIELDS
+        fields = OBJECTS[self._row.object].fields
         kept_clear = {key for key in ("f", "g") if left[key] is None or right[key] is None}
         for key in set(fields) - kept_clear:
             assert left.get(key) == right.get(key), (
@@ -164,9 +166,11 @@ class _Living:
         assert pair.status == "in_sync", f"{pair.pair} is {pair.status}: {pair.reason}"
         if not self._world.blind:
             self._check_values(pair, left)
-        if "company" in self._row.links or "company" in partner.links:
-            self._check_company(pair, partner)
-        self._check_clubs(pair, partner)
+        for end in OBJECTS[self._row.object].ends:
+            if end.ours and end.many:
+                self._check_set(pair, partner, end.label)
+            elif end.ours and (end.label in self._row.links or end.label in partner.links):
+                self._check_end(pair, partner, end.label)
 
     def _check_values(self, pair: Pair, values: Mapping[str, Value | None]) -> None:
         """Assert that what stands is some person's last value."""
@@ -182,44 +186,33 @@ class _Living:
             f"{pair.pair}: {values['email']!r} came back, but people wrote {addresses}"
         )
 
-    def _check_company(self, pair: Pair, partner: Row) -> None:
-        """Assert that both sides belong to the same company; a link that somebody took away may stay so."""
+    def _check_end(self, pair: Pair, partner: Row, label: str) -> None:
+        """Assert that both sides lead to the same record; an association that somebody took away may stay so."""
         ends = []
         for name, row in (("a", self._row), ("b", partner)):
             app = self._world.apps[name]
-            firm = app.company_of(row)
-            if firm is None and row.links.get("company") is None and None in self._companies(name, row):
-                return
-            if firm is None and self._ever_had_company(app, row):
-                return
-            ends.append((firm, self._seats[name, firm] if firm else None))
-        whole = [firm for _, firm in ends if firm is not None and self._is_whole(firm)]
-        if len(whole) < sum(firm is not None for _, firm in ends):
-            return  # a company that is in one app only cannot be told to the other
-        names = {firm.pair if firm is not None else None for _, firm in ends}
-        assert len(names) == 1, (
-            f"{pair.pair}: the companies are {[firm for firm, _ in ends]}; {pair.notes} {pair.waits}"
-        )
+            other, chosen = app.end_of(row, label), self._world.people.lives.chosen.get((name, row.id, label), set())
+            if other is None and (row.links.get(label) is not None or None in chosen):
+                return  # somebody took it away, or what it led to has left
+            ends.append((other, self._seats[name, other] if other else None))
+        whole = [led_to for _, led_to in ends if led_to is not None and self._is_whole(led_to)]
+        if len(whole) < sum(led_to is not None for _, led_to in ends):
+            return  # a record that is in one app only cannot be told to the other
+        names = {led_to.pair if led_to is not None else None for _, led_to in ends}
+        assert len(names) == 1, f"{pair.pair}: {label} leads to {[end for end, _ in ends]}; {pair.notes} {pair.waits}"
 
-    def _check_clubs(self, pair: Pair, partner: Row) -> None:
-        """Assert that both sides have the same clubs, as far as these are in both apps; a last one may be kept."""
-        clubs = [
+    def _check_set(self, pair: Pair, partner: Row, label: str) -> None:
+        """Assert that both sides lead to the same records, as far as these are in both apps; a last one may be kept."""
+        sets = [
             {
-                firm.pair
-                for record in ids_of(self._world.apps[name].links_of(row).get(CLUBS))
-                if (firm := self._seats.get((name, record))) is not None and self._is_whole(firm)
+                led_to.pair
+                for record in ids_of(self._world.apps[name].links_of(row).get(label))
+                if (led_to := self._seats.get((name, record))) is not None and self._is_whole(led_to)
             }
             for name, row in (("a", self._row), ("b", partner))
         ]
-        kept = pair.notes.get(link_name(CLUBS)) == "kept_clear" and (clubs[0] < clubs[1] or clubs[1] < clubs[0])
-        assert kept or clubs[0] == clubs[1], f"{pair.pair}: the clubs are {clubs}; {pair.notes} {pair.link_base}"
-
-    def _companies(self, name: str, row: Row) -> set[str | None]:
-        return self._world.people.lives.companies.get((name, row.id), set())
-
-    @staticmethod
-    def _ever_had_company(app: MemoryApp, row: Row) -> bool:
-        return row.links.get("company") is not None and app.company_of(row) is None
+        kept = pair.notes.get(link_name(label)) == "kept_clear" and (sets[0] < sets[1] or sets[1] < sets[0])
+        assert kept or sets[0] == sets[1], f"{pair.pair}: {label} leads to {sets}; {pair.notes} {pair.link_base}"
 
     def _is_whole(self, firm: Pair) -> bool:
         return all(_partner(self._world, firm, name) is not None for name in _OTHER)

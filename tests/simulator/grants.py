@@ -7,8 +7,8 @@ from shared import topics
 from shared.core.records import SIDES, Life, Side
 from shared.io.envelope import Received
 from shared.io.scripts import Call, ClaimArgs, SwapArgs
+from tests.simulator.objects import OBJECTS, named
 
-_IDENTIFIER: Final = {"contact": ("e", "email"), "company": ("d", "domain")}
 _SIDES: Final[dict[str, Side]] = {"a": "L", "b": "R"}
 
 
@@ -39,7 +39,8 @@ class Grants:
                 continue
             report = topics.RECORDS.decode(item.value, item.headers).report
             node = (_SIDES[report.connection], report.id)
-            kind, name = _IDENTIFIER[report.object]
+            known = OBJECTS[report.object]
+            kind, name = known.key, named(report.connection, report.object, known.identifier)
             self._known.pop(node, None)
             if report.life is Life.ALIVE and report.fields.get(name):
                 self._known[node] = f"{kind}:{report.fields[name]}"

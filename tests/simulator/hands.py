@@ -9,7 +9,8 @@ from shared.io.links import Slots
 from shared.io.ports import Inbound
 from shared.io.store import Store
 from shared.topics import Topic
-from tests.simulator.world import SYNC, World
+from tests.simulator.settings import SYNC
+from tests.simulator.world import World
 
 T = TypeVar("T")
 Handle: TypeAlias = Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]

@@ -9,7 +9,9 @@ from shared.core.pairing import open_step
 from shared.core.pairs import Answer, Pair, PairEvent
 from shared.core.policies import Counterpart, Neighbours, Policy
 from shared.core.records import Side
-from tests.simulator.world import CALM, SYNC, World
+from tests.simulator.faults import CALM
+from tests.simulator.settings import SYNC
+from tests.simulator.world import World
 
 CONNECTIONS: Final[dict[Side, str]] = {"L": "a", "R": "b"}
 

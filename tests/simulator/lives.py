@@ -1,11 +1,12 @@
-"""What people do beyond entering and editing: they change addresses, delete, restore, merge, and change companies."""
+"""What people do beyond entering and editing: they change addresses, delete, restore, merge, and associate records."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from shared.core.pairs import Pair
 from shared.core.records import Life, Value, ids_of
-from tests.simulator.apps import CLUBS, FIRM_FIELDS, MemoryApp, Row
+from tests.simulator.apps import MemoryApp, Row
+from tests.simulator.objects import FIRMS, OBJECTS, End
 
 Node = tuple[str, str]
 """App and record."""
@@ -29,8 +30,8 @@ class Lives:
         """The address that a person last gave a record."""
         self.former: dict[Node, set[Value]] = {}
         """The addresses that a record had before."""
-        self.companies: dict[Node, set[str | None]] = {}
-        """The companies that people put a person into."""
+        self.chosen: dict[tuple[str, str, str], set[str | None]] = {}
+        """What people associated a record with, under a label that leads to one."""
         self.merged: list[tuple[Node, Node]] = []
         """A record, and what it was merged into."""
 
@@ -52,19 +53,22 @@ class Lives:
         self.addresses[app.name, row.id] = email
         return True
 
-    def leave(self, app: MemoryApp, firms: bool) -> bool:  # noqa: FBT001 - one fact, named at the only call
-        """Delete a record; sometimes its like in the other app as well."""
-        living = self._deletable(app, "company" if firms and self._rng.random() < 0.3 else "contact")
+    def leave(self, app: MemoryApp, others: Sequence[str]) -> bool:
+        """Delete a person, or a record of another object; sometimes its like in the other app as well."""
+        living = self._deletable(app, self._some(others))
         if not living:
             return False
         row = self._rng.choice(living)
         other = next(each for each in self._apps.values() if each is not app)
-        key = "email" if row.object == "contact" else "domain"
+        key = OBJECTS[row.object].identifier
         twins = [twin for twin in self._deletable(other, row.object) if twin.values[key] == row.values[key]]
         app.leave(row, self._last_state(app))
         if twins and self._rng.random() < 0.25:
             other.leave(twins[0], self._last_state(other))
         return True
+
+    def _some(self, others: Sequence[str]) -> str:
+        return self._rng.choice(others) if others and self._rng.random() < 0.3 else "contact"
 
     def _last_state(self, app: MemoryApp) -> Life:
         return Life.ARCHIVED if app.kind == "ordered" and self._rng.random() < 0.6 else Life.GONE
@@ -91,10 +95,10 @@ class Lives:
         app.restore(self._rng.choice(gone))
         return True
 
-    def merge(self, firms: bool) -> bool:  # noqa: FBT001 - one fact, named at the only call
+    def merge(self, others: Sequence[str]) -> bool:
         """Merge two records of the app that can."""
         app = self._apps["a"]
-        living = app.living("company" if firms and self._rng.random() < 0.3 else "contact")
+        living = app.living(self._some(others))
         if len(living) < 2:
             return False
         winner, loser = self._rng.sample(living, 2)
@@ -104,47 +108,69 @@ class Lives:
         node = (app.name, made.id)
         self._last[node] = made.values.get("h")
         self.addresses[node] = made.values.get("email")
-        self.companies[node] = {*ids_of(made.links.get("company"))} or {None}
+        for end in OBJECTS[made.object].ends:
+            if not end.many:
+                self.chosen[*node, end.label] = {*ids_of(made.links.get(end.label))} or {None}
         self.merged += [((app.name, row.id), node) for row in (winner, loser)]
         return True
 
-    def company(self, app: MemoryApp, number: int) -> bool:
-        """Enter or edit a company, or let a person go to one, or to none."""
-        firms, draw = app.living("company"), self._rng.random()
-        if not firms or draw < 0.15:
-            name = f"d{self._rng.randrange(4)}.example"
-            if any(row.values["domain"] == name for row in firms):
-                return False
-            row = app.insert({**dict.fromkeys(FIRM_FIELDS), "domain": name, "f": f"f{number}"}, object_="company")
-            return True
+    def other(self, app: MemoryApp, objects: Sequence[str], number: int) -> bool:
+        """Enter or edit a record of one of these objects, or change what records are associated with by them."""
+        name, draw = self._rng.choice(objects), self._rng.random()
+        living = app.living(name)
+        if not living or draw < 0.15:
+            return self.enter(app, name, number)
         if draw < 0.3:
-            row = self._rng.choice(firms)
+            row = self._rng.choice(living)
             row.values["f" if app.name == "a" else "g"] = f"v{number}"
             app.touch(row)
             return True
-        people = app.living()
-        if not people:
-            return False
-        row, firm = self._rng.choice(people), self._rng.choice(firms).id
-        return self._change_clubs(app, row, firm) if draw > 0.65 else self._change_company(app, row, firm)
+        ends = [
+            (row.name, end) for row in OBJECTS.values() for end in row.ends if row.name in objects or end.to in objects
+        ]
+        holder, end = self._rng.choice(ends)
+        return self._associate(app, holder, end)
 
-    def _change_company(self, app: MemoryApp, row: Row, firm: str) -> bool:
-        """Let a person go to a company, or to none."""
-        chosen = firm if self._rng.random() < 0.85 else None
-        if app.company_of(row) == chosen:
+    def enter(self, app: MemoryApp, name: str, number: int) -> bool:
+        """Enter a record of an object other than people, unless one like it is there."""
+        key, value = OBJECTS[name].identifier, f"{name}{self._rng.randrange(4)}{'.example' if name in FIRMS else ''}"
+        if any(row.values[key] == value for row in app.living(name)):
             return False
-        row.links["company"] = chosen
-        app.touch(row)
-        self.companies.setdefault((app.name, row.id), set()).add(chosen)
+        app.insert({**dict.fromkeys(OBJECTS[name].fields), key: value, "f": f"f{number}"}, object_=name)
         return True
 
-    def _change_clubs(self, app: MemoryApp, row: Row, firm: str) -> bool:
-        """Let a person join a club, or leave it; now and then another one as well."""
-        clubs = {*ids_of(app.links_of(row).get(CLUBS))}
-        chosen = {firm, *(other for other in clubs if self._rng.random() < 0.2)}
-        row.links[CLUBS] = tuple(sorted(clubs ^ chosen))
-        app.touch(row)
+    def _associate(self, app: MemoryApp, object_: str, end: End) -> bool:
+        """Change what a record is associated with; sometimes what its like in the other app is, at the same time."""
+        holders, others = app.living(object_), app.living(end.to)
+        if not holders or not others:
+            return False
+        row = self._rng.choice(holders)
+        if not end.many:
+            return self._choose(app, row, end.label, self._rng.choice(others).id)
+        self._change_set(app, row, end.label, self._rng.choice(others).id)
+        there = next(each for each in self._apps.values() if each is not app)
+        key = OBJECTS[object_].identifier
+        twins = [twin for twin in there.living(object_) if twin.values[key] == row.values[key]]
+        if twins and there.living(end.to) and self._rng.random() < 0.3:
+            self._change_set(there, twins[0], end.label, self._rng.choice(there.living(end.to)).id)
         return True
+
+    def _choose(self, app: MemoryApp, row: Row, label: str, other: str) -> bool:
+        """Associate a record with another one, or with none."""
+        chosen = other if self._rng.random() < 0.85 else None
+        if app.end_of(row, label) == chosen:
+            return False
+        row.links[label] = chosen
+        app.touch(row)
+        self.chosen.setdefault((app.name, row.id, label), set()).add(chosen)
+        return True
+
+    def _change_set(self, app: MemoryApp, row: Row, label: str, other: str) -> None:
+        """Add a record to those that another one is associated with, or remove it; now and then others as well."""
+        held = {*ids_of(app.links_of(row).get(label))}
+        changed = {other, *(one for one in held if self._rng.random() < 0.2)}
+        row.links[label] = tuple(sorted(held ^ changed))
+        app.touch(row)
 
 
 def address(number: int) -> str:

@@ -12,7 +12,7 @@ from shared.core.records import SIDES, Fields, linked_after
 from shared.io.erasable import Unsealable, place, unseal
 from shared.io.memory import MemoryReader
 from shared.messages import HistoryStep
-from tests.simulator.apps import MONEY
+from tests.simulator.objects import MONEY, OBJECTS, named
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -65,9 +65,10 @@ def _told(world: "World") -> dict[Step, HistoryStep]:
 
 
 def _begun(state: Pair, before: Pair | None) -> Rows:
-    """List the updates that a state asks for and the one before did not, by fields: mappings are named as these are."""
+    """List the updates that a state asks for and the one before did not."""
     found = []
-    for side in SIDES:
+    object_ = next(row.name for row in OBJECTS.values() if row.sync == state.sync)
+    for side, account in zip(SIDES, "ab", strict=True):
         pending = state.pending.get(side)
         if pending is None or pending.op != "update" or (before is not None and before.pending.get(side) == pending):
             continue
@@ -78,7 +79,8 @@ def _begun(state: Pair, before: Pair | None) -> Rows:
                 old: Any = held.links.get(label) if held is not None else None
                 new: Any = linked_after(old, pending.links[label])
             else:
-                names = MONEY if key == MONEY[0] and pending.fields[key] is not None else (key,)
+                name = named(account, object_, key)
+                names = MONEY if key == MONEY[0] and pending.fields[name] is not None else (name,)
                 old, new = (_as_value(fields, names) for fields in (pending.before, pending.fields))
             found.append({"side": side, "key": key, "old": _as_json(old), "new": _as_json(new)})
     return found

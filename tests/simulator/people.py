@@ -7,8 +7,9 @@ from typing import Final
 
 from shared.core.pairs import Pair
 from shared.core.records import Value
-from tests.simulator.apps import MONEY, MemoryApp, Row
+from tests.simulator.apps import MemoryApp, Row
 from tests.simulator.lives import Lives, address
+from tests.simulator.objects import CARS, FIRMS, MONEY
 
 _BEGINNING: Final = 5
 
@@ -37,6 +38,14 @@ class Habits:
     firms: float = 0.0
     """A company is entered, edited, deleted or merged, or a person goes to another one: a second sync."""
 
+    cars: float = 0.0
+    """The same of cars and car parks, which are objects that accounts have of their own: two more syncs."""
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Name the objects that there are besides people."""
+        return (*(FIRMS if self.firms else ()), *(CARS if self.cars else ()))
+
     @property
     def wild(self) -> bool:
         """Whether a record may lose its partner or its address."""
@@ -49,9 +58,19 @@ MOVING: Final = Habits(shared=0.3, moves=0.3, persons=8)
 DELETING: Final = Habits(shared=0.2, moves=0.1, deletes=0.15, restores=0.1, persons=8)
 MERGING: Final = Habits(shared=0.2, moves=0.05, deletes=0.05, restores=0.05, merges=0.12, persons=8)
 LINKED: Final = Habits(shared=0.2, firms=0.4, persons=8)
+DRIVING: Final = Habits(shared=0.2, deletes=0.05, restores=0.05, merges=0.03, cars=0.5, persons=8)
 ALL: Final = Habits(
-    twins=0.05, shared=0.2, undo=0.1, moves=0.1, deletes=0.08, restores=0.08, merges=0.06, firms=0.3, persons=8
-)
+    twins=0.05,
+    shared=0.2,
+    undo=0.1,
+    moves=0.1,
+    deletes=0.08,
+    restores=0.08,
+    merges=0.06,
+    firms=0.2,
+    cars=0.2,
+    persons=8,
+)  # fmt: skip
 
 
 class People:
@@ -84,6 +103,8 @@ class People:
         for app in self._apps.values():
             for number in self._rng.sample(range(self._habits.persons), min(_BEGINNING, self._habits.persons)):
                 self._enter(app, address(number))
+            for name in self._habits.others:
+                self.lives.enter(app, name, 0)
 
     def act(self) -> None:
         """Let somebody create or edit a record on one of the sides."""
@@ -109,10 +130,11 @@ class People:
         """Let somebody do more than enter and edit, where these people do; False when nothing was done."""
         acts: tuple[tuple[float, Callable[[], bool]], ...] = (
             (self._habits.moves, lambda: self.lives.move(app, self._habits.persons, self.edits)),
-            (self._habits.deletes, lambda: self.lives.leave(app, self._habits.firms > 0)),
+            (self._habits.deletes, lambda: self.lives.leave(app, self._habits.others)),
             (self._habits.restores, lambda: self.lives.restore(app)),
-            (self._habits.merges, lambda: self.lives.merge(self._habits.firms > 0)),
-            (self._habits.firms, lambda: self.lives.company(app, self.edits)),
+            (self._habits.merges, lambda: self.lives.merge(self._habits.others)),
+            (self._habits.firms, lambda: self.lives.other(app, FIRMS, self.edits)),
+            (self._habits.cars, lambda: self.lives.other(app, CARS, self.edits)),
         )
         return any(self._likely(share) and act() for share, act in acts)
 

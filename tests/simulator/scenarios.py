@@ -12,9 +12,10 @@ from shared.io.store import Store
 from shared.topics import MATCHER_GROUP
 from tests.simulator.apps import Row
 from tests.simulator.checks import check
+from tests.simulator.faults import CALM
 from tests.simulator.hands import finish, pass_on, take, waiting
 from tests.simulator.people import Habits
-from tests.simulator.world import CALM, World, pause
+from tests.simulator.world import World, pause
 
 _LENIENT = replace(CALM, lenient=True)
 

@@ -6,11 +6,12 @@ from typing import Final
 
 import structlog
 
-from tests.simulator.people import ALL, DELETING, HARD, LINKED, MERGING, MILD, MOVING, Habits
-from tests.simulator.world import Faults, run
+from tests.simulator.faults import Faults
+from tests.simulator.people import ALL, DELETING, DRIVING, HARD, LINKED, MERGING, MILD, MOVING, Habits
+from tests.simulator.world import run
 
 PROCESSES: Final = os.cpu_count() or 1
-_HABITS: Final[tuple[Habits, ...]] = (MILD, HARD, MOVING, DELETING, MERGING, LINKED, ALL)
+_HABITS: Final[tuple[Habits, ...]] = (MILD, HARD, MOVING, DELETING, MERGING, LINKED, DRIVING, ALL)
 
 
 def quietly() -> None:
@@ -19,10 +20,10 @@ def quietly() -> None:
 
 
 def live(seed: int) -> None:
-    """Run one seed: among people who only edit, who change addresses, who delete, who merge, who change companies.
+    """Run one seed: among people who only edit, who change addresses, who delete, who merge, who change associations.
 
     In half of them nobody looks at the records again in the end: what waits must have been told by itself. In a third,
-    the object that holds people in one of the accounts is gone now and then.
+    an object that one of the accounts has of its own is gone now and then.
     """
     faults = Faults(removal=0.004) if seed % 3 == 1 else Faults()
     run(seed, faults, habits=_HABITS[seed % len(_HABITS)], look_again=seed // len(_HABITS) % 2 == 0)

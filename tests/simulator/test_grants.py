@@ -41,7 +41,7 @@ def _pass(grants: Grants, links: Links, record: str, email: str) -> None:
     """Let a record of the right app be claimed, and match commit that."""
     broker = MemoryBroker(topics.catalogue(()), partitions=1)
     seen = RecordSeen(
-        report=Report(connection="b", object="contact", id=record, version=Version(), fields={"email": email}),
+        report=Report(connection="b", object="contact", id=record, version=Version(), fields={"mail": email}),
         accepted_ms=1,
     )
     out = Outbound(topic=topics.RECORDS, key=record, message=seen)

@@ -9,8 +9,10 @@ from shared.io.memory_redis import MemoryScripts
 from shared.io.scripts import Call, SwapArgs
 from shared.io.store import Store
 from tests.simulator.checks import check
+from tests.simulator.faults import CALM
 from tests.simulator.hands import finish
-from tests.simulator.world import CALM, SYNC, World
+from tests.simulator.settings import SYNC
+from tests.simulator.world import World
 
 
 class _Forgetful(MemoryScripts):

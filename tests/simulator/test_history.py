@@ -6,7 +6,7 @@ from shared.core.records import Version
 from shared.io.memory import MemoryBroker, MemoryBus
 from shared.io.ports import Outbound, run_blocking
 from tests.simulator.history import History
-from tests.simulator.world import SYNC
+from tests.simulator.settings import SYNC
 
 _CREATE = Pending(key="k", op="create", setup=1)
 

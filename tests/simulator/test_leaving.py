@@ -18,9 +18,12 @@ from shared.io.store import Store
 from shared.messages import RecordSeen
 from shared.topics import MATCHER_GROUP
 from tests.simulator.checks import check
+from tests.simulator.faults import CALM
 from tests.simulator.hands import finish, pass_on, seats, take, waiting
 from tests.simulator.lived import CONNECTIONS, Lived, live_policy
-from tests.simulator.world import CALM, SYNC, World
+from tests.simulator.objects import named
+from tests.simulator.settings import SYNC
+from tests.simulator.world import World
 
 
 class _Moved(Lived):
@@ -39,7 +42,8 @@ class _Moved(Lived):
         told = Version(order=version) if side == "L" else Version(token=f"v{version}")
         report = Report(
             connection=CONNECTIONS[side], object="contact", id=record, version=told, life=life, marker=marker,
-            aliases=aliases, fields={"email": email} if life is Life.ALIVE else {},
+            aliases=aliases,
+            fields={named(CONNECTIONS[side], "contact", "email"): email} if life is Life.ALIVE else {},
         )  # fmt: skip
         return self.event("report", side, report=report, **more)
 
@@ -99,23 +103,23 @@ def test_a_create_that_was_executed_before_its_source_left_and_came_back_is_no_e
     lived.report("L", "a1", 2, life=Life.ARCHIVED)
     assert dict(lived.pair.pending) == {}
     lived.report("L", "a1", 3, email="new@x.example")
-    assert (lived.pair.pending["R"].key, lived.pair.pending["R"].fields["email"]) == (create, "new@x.example")
+    assert (lived.pair.pending["R"].key, lived.pair.pending["R"].fields["mail"]) == (create, "new@x.example")
     answer = Answer(write=create, result="written")
     lived.report("R", "b1", 1, email="old@x.example", marker=create, answer=answer, origin="answer")
-    assert {side: write.fields for side, write in lived.pair.pending.items()} == {"R": {"email": "new@x.example"}}
+    assert {side: write.fields for side, write in lived.pair.pending.items()} == {"R": {"mail": "new@x.example"}}
 
 
 def test_what_was_written_of_a_record_that_left_does_not_come_back_into_the_one_that_has_its_place() -> None:
     lived = _Moved().linked()
     lived.report("L", "a1", 2, email="left@x.example")
-    assert lived.pair.pending["R"].fields == {"email": "left@x.example"}
+    assert lived.pair.pending["R"].fields == {"mail": "left@x.example"}
     lived.seated = {"L": "a2", "R": "b1"}
     lived.report("L", "a1", 3, life=Life.ARCHIVED)
     lived.report("L", "a2", 4)
     lived.report("R", "b1", 2, email="left@x.example")
     assert lived.pair.R is not None
     lived.report("R", "b1", 2, email="left@x.example", asks=(lived.pair.R.ask,))
-    assert {side: write.fields for side, write in lived.pair.pending.items()} == {"R": {"email": "ada@x.example"}}
+    assert {side: write.fields for side, write in lived.pair.pending.items()} == {"R": {"mail": "ada@x.example"}}
 
 
 def test_a_record_that_had_the_place_before_does_not_take_it_by_a_late_report() -> None:
@@ -243,7 +247,7 @@ def test_a_refused_identifier_is_tried_again_when_it_may_be_free(reason: str) ->
     lived.touch("woken")
     assert not lived.pair.pending
     lived.touch(reason)
-    assert lived.pair.pending["R"].fields == {"email": "new@x.example"}
+    assert lived.pair.pending["R"].fields == {"mail": "new@x.example"}
 
 
 def test_a_refused_identifier_is_tried_less_and_less_often_by_itself() -> None:
@@ -267,10 +271,10 @@ def test_an_edit_made_while_an_earlier_try_of_the_create_was_executed_is_written
     held = Answer(write=create, result=result, code="duplicate_in_target", retry="outage")
     lived.take(PairEvent(sync=SYNC, pair=lived.pair.pair, kind="answer", side="R", answer=held))
     lived.report("L", "a1", 2, email="new@x.example")
-    assert (lived.pair.pending["R"].key, lived.pair.pending["R"].fields["email"]) == (create, "new@x.example")
+    assert (lived.pair.pending["R"].key, lived.pair.pending["R"].fields["mail"]) == (create, "new@x.example")
     written = Answer(write=create, result="written")
     lived.report("R", "b1", 1, email="old@x.example", marker=create, answer=written)
-    assert lived.pair.pending["R"].fields == {"email": "new@x.example"}
+    assert lived.pair.pending["R"].fields == {"mail": "new@x.example"}
 
 
 def test_a_pair_tells_which_identifiers_it_gave_up() -> None:

@@ -31,7 +31,7 @@ from shared.io.store import Store
 from shared.messages import Notice, PhaseSet, SetupDoc
 from shared.metrics import Metrics
 from tests.simulator.apps import MemoryApp
-from tests.simulator.world import SYNC, set_up
+from tests.simulator.settings import SYNC, set_up
 
 _APPS: Final = ("ordered", "opaque")
 _BATCH: Final = 500

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from tests.simulator import mutations
+from tests.simulator.faults import Faults
 from tests.simulator.people import ALL, DELETING, HARD, LINKED, MILD, MOVING, Habits
 from tests.simulator.scenarios import (
     addresses_swapped,
@@ -19,7 +20,7 @@ from tests.simulator.scenarios import (
     swapped_by_a_zombie,
 )
 from tests.simulator.seeds import quietly
-from tests.simulator.world import Faults, run
+from tests.simulator.world import run
 
 pytestmark = pytest.mark.long
 

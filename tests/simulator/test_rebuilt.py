@@ -5,8 +5,10 @@ from dataclasses import replace
 from shared import topics
 from shared.io.memory import MemoryReader
 from tests.simulator.checks import check
+from tests.simulator.faults import CALM
 from tests.simulator.people import LINKED
-from tests.simulator.world import CALM, FIRMS, SYNC, World
+from tests.simulator.settings import FIRMS, SYNC
+from tests.simulator.world import World
 
 
 def _told(world: World) -> list[int]:

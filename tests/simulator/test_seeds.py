@@ -5,8 +5,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
+from tests.simulator.faults import CALM
 from tests.simulator.seeds import PROCESSES, failure
-from tests.simulator.world import CALM, run
+from tests.simulator.world import run
 
 SEEDS = 300
 

@@ -6,7 +6,7 @@ zombie whose partitions others took over. Everything is drawn from one seed.
 
 import base64
 import random
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,33 +16,26 @@ from services.matcher.resolve import Resolve
 from services.writer.write import Write
 from shared import topics
 from shared.core.connector import AppError, HttpRequest, HttpResponse
-from shared.core.mapping import FieldMapping
 from shared.core.outcomes import NOT_RUN_HERE, Drop
 from shared.core.pairs import Pair, PairEvent
 from shared.core.records import Version
-from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
-from shared.io.envelope import Raw, Received, Stored
+from shared.io.envelope import Raw, Received
 from shared.io.handling import process
-from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
+from shared.io.memory import ManualClock, MemoryBus, MemoryCaller, MemoryReader
 from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
-from shared.io.rebuild import Rebuilder, unpack
+from shared.io.rebuild import Rebuilder
 from shared.io.store import Store
-from shared.messages import Notice, ObjectFound, PhaseSet, SetupDoc
+from shared.messages import Notice, PhaseSet, SetupDoc
 from shared.metrics import Metrics
-from shared.setups import Setups
-from shared.topics import MATCHER_GROUP, Topic, UnreadableMessage
-from tests.simulator.apps import CLUBS, FIELDS, FIRM_FIELDS, MONEY, PEOPLE, Kind, MemoryApp, declare, lost_answer
+from shared.topics import MATCHER_GROUP, Topic
+from tests.simulator.apps import MemoryApp, lost_answer
 from tests.simulator.checks import check
-from tests.simulator.grants import Grants
+from tests.simulator.faults import CALM, Faults
 from tests.simulator.people import MILD, Habits, People
+from tests.simulator.settings import APPS, found_as, set_up
+from tests.simulator.storage import Broker, Journal
 
-SYNC: Final = "people"
-FIRMS: Final = "firms"
-_APPS: Final[tuple[Kind, ...]] = ("ordered", "opaque")
-_ROLES: Final[dict[str, Any]] = {"type": "contact", "roles": {"email": "email"}}
-"""What the right account's people are, which it does not say itself."""
-_PLACE: Final = f"object:b/{PEOPLE.name}"
 _UNCLAIMED: Final = (NOT_RUN_HERE, Drop("no_sync"))
 """What match says of a record that it claimed for no sync: none runs, or another notice of it waits for the one."""
 _PARTITIONS: Final = 3
@@ -71,110 +64,21 @@ class _Task:
     zombie: bool = False
 
 
-@dataclass(frozen=True)
-class Faults:
-    """How often things go wrong, as shares of the points where they can."""
-
-    crash: float = 0.01
-    zombie: float = 0.01
-    lost_answer: float = 0.1
-    outage: float = 0.05
-    flush: float = 0.002
-    failover: float = 0.004
-    lenient: bool = False
-    """Neither app refuses a second record with an address."""
-    parts: bool = False
-    """The app without a lock answers a write with what was to be written alone; and where Redis forgets nothing, its
-    feeds tell versions, so that what is known need not be read. (Feeds look back otherwise, and nobody does that here.)
-    """
-    removal: float = 0
-    """The right account's people are gone as an object, or back: meanwhile their sync runs nowhere."""
-    blind: bool = False
-    """The apps write over whatever stands there. An edit in the moment of our write is lost then, and no protocol can
-    prevent that; but both sides must come to hold the same."""
-
-
-CALM: Final = Faults(crash=0, zombie=0, lost_answer=0, outage=0, flush=0, failover=0)
-
-
-class _Broker(MemoryBroker):
-    """Shows what the journal is told to whoever watches the grants."""
-
-    def __init__(self, catalogue: Sequence[Topic[Any]], *, partitions: int) -> None:
-        super().__init__(catalogue, partitions=partitions)
-        self.grants = Grants()
-
-    def append(self, raw: Raw) -> tuple[int, int]:
-        if raw.topic == topics.PAIR_STATE.name and raw.value is not None:
-            pair = topics.PAIR_STATE.decode(raw.value, raw.headers)
-            self.grants.told(pair.pair, pair.rev)
-        return super().append(raw)
-
-
-class _Journal:
-    def __init__(self, broker: MemoryBroker) -> None:
-        self._broker = broker
-
-    def was_built(self, sync: str) -> bool:
-        told = MemoryReader(self._broker, topics.SETUPS).read_to_end()
-        return any(row.message is not None and row.key == f"rebuilt:{sync}" for row in told)
-
-    def newer(self) -> frozenset[str]:
-        return frozenset()
-
-    def states(self) -> Iterable[Stored[Pair]]:
-        return MemoryReader(self._broker, topics.PAIR_STATE).read_to_end()
-
-    def waiting(self) -> Iterable[Stored[PairEvent]]:
-        for topic in topics.LATER.values():
-            start = self._broker.committed("later", topic.name)
-            yield from unpack(MemoryReader(self._broker, topic, start=start).read_to_end(), _fail)
-
-    def unstepped(self) -> Iterable[Stored[PairEvent]]:
-        start = self._broker.committed(MATCHER_GROUP, topics.PAIRS.name)
-        return MemoryReader(self._broker, topics.PAIRS, start=start).read_to_end()
-
-
-def _fail(_item: Received, error: UnreadableMessage) -> None:
-    raise error
-
-
-def set_up(*, firms: bool = False) -> Setups:
-    """Set up two connections and the sync between their people, which still reads both sides; firms have their own."""
-    setups = Setups({kind: declare(kind, own=kind == "opaque") for kind in _APPS})
-    syncs = [_sync(SYNC, "contact", FIELDS, company=firms)]
-    if firms:
-        syncs.append(_sync(FIRMS, "company", FIRM_FIELDS))
-    docs = [
-        (f"connection:{name}", SetupDoc(connection=_connection(name, kind)))
-        for name, kind in zip("ab", _APPS, strict=True)
-    ]
-    docs.append((_PLACE, _found("")))
-    for sync in syncs:
-        docs += [
-            (f"sync:{sync.id}", SetupDoc(sync=sync)),
-            (f"phase:{sync.id}", SetupDoc(phase=PhaseSet(sync=sync.id, phase="indexing"))),
-        ]
-    for offset, (key, doc) in enumerate(docs):
-        setups.apply(offset, key, doc)
-    return setups
-
-
 class World:
-    """Two apps, one sync, and everything between them."""
+    """Two apps, their syncs, and everything between them."""
 
     def __init__(self, seed: int, faults: Faults | None = None, habits: Habits = MILD) -> None:
         self.rng = random.Random(seed)
         self.faults = faults or Faults()
         self.blind = self.faults.blind
         self.tells_versions = self.faults.parts and not (self.faults.flush or self.faults.failover)
-        self.wild = habits.wild or habits.firms > 0
+        self.wild = habits.wild or habits.firms > 0 or habits.cars > 0
         self.away: set[str] = set()
         self.removals = random.Random(f"{seed}/removals")
         self.removed = 0
-        """How often the right account's people were removed."""
+        """How often an object of the right account was removed."""
         self.clock = ManualClock()
-        self.broker = _Broker(topics.catalogue(_APPS), partitions=_PARTITIONS)
+        self.broker = Broker(topics.catalogue(tuple(APPS.values())), partitions=_PARTITIONS)
         self.apps = {
             "a": MemoryApp("a", "ordered", unique_email=True),
             "b": MemoryApp("b", "opaque", unique_email=self.rng.random() < 0.5),
@@ -183,20 +87,20 @@ class World:
             app.blind = self.faults.blind
             app.parts = self.faults.parts
             app.unique_email = app.unique_email and not self.faults.lenient
-        self.setups = set_up(firms=habits.firms > 0)
+        self.setups = set_up(firms=habits.firms > 0, cars=habits.cars > 0)
         self.grants = self.broker.grants
         self.scripts = MemoryScripts(pause, self.grants.watch)
         self.bus = MemoryBus(self.broker, pause=pause)
         self.metrics = Metrics()
         store = Store(self.scripts)
         caller = MemoryCaller(self._serve, pause=pause)
-        self.rebuilder = Rebuilder(store, self.bus, self.setups, _Journal(self.broker), self.clock)
+        self.rebuilder = Rebuilder(store, self.bus, self.setups, Journal(self.broker), self.clock)
         write = Write(store, self.bus, self.setups, caller, clock=self.clock, metrics=self.metrics).handle
         self.handlers: list[tuple[str, Topic[Any], Callable[[Sequence[Any]], Coroutine[Any, Any, Any]]]] = [
             ("hydrate", topics.NOTICES, Hydrate(store, self.bus, self.setups, caller, self.clock).handle),
             (MATCHER_GROUP, topics.RECORDS, Match(store, self.bus, self.setups).handle),
             (MATCHER_GROUP, topics.PAIRS, Resolve(store, self.bus, self.setups, self.clock).handle),
-            *(("write", topics.writes(app, backfill=late), write) for app in _APPS for late in (False, True)),
+            *(("write", topics.writes(app, backfill=late), write) for app in APPS.values() for late in (False, True)),
         ]
         self._tasks: list[_Task] = []
         self._inside: dict[tuple[str, int, int], int] = {}
@@ -280,9 +184,12 @@ class World:
         return True
 
     def _remove_or_restore(self) -> None:
-        gone = bool(self.setups.found()[_PLACE.partition(":")[2]].gone)
-        self.removed += not gone
-        self.setups.apply(self.setups.offset + 1, _PLACE, _found("" if gone else "removed"))
+        """Take an object away from the right account, or bring back the one that is gone."""
+        rows = [row for row in self.setups.found().values() if row.connection == "b"]
+        gone = next((row for row in rows if row.gone), None)
+        self.removed += gone is None
+        name = (gone or self.removals.choice(rows)).object.name
+        self.setups.apply(self.setups.offset + 1, *found_as("b", name, "" if gone else "removed"))
         if gone:
             self._touch("resync")
 
@@ -431,36 +338,6 @@ class World:
             if stored.message is not None:
                 newest[stored.key] = stored.message
         return newest
-
-
-_MONEY: Final = FieldMapping(
-    key=MONEY[0], left=MONEY[0], right=MONEY[0], left_currency=MONEY[1], right_currency=MONEY[1], lens="money"
-)
-
-
-def _found(gone: str) -> SetupDoc:
-    """Say that the right account has people of its own, or has them no longer."""
-    return SetupDoc(object=ObjectFound(connection="b", object=PEOPLE, gone=gone))
-
-
-def _sync(name: str, object_: str, fields: Sequence[str], *, company: bool = False) -> Sync:
-    return Sync(
-        id=name,
-        left=SyncSide(connection="a", object=object_),
-        right=SyncSide(connection="b", object=object_, **(_ROLES if object_ == PEOPLE.name else {})),
-        mappings=tuple(
-            FieldMapping(key=field, left=field, right=field, lens="email" if field == "email" else "text")
-            for field in fields
-        )
-        + ((_MONEY,) if object_ == "contact" else ()),
-        associations=tuple(AssociationMapping(to=FIRMS, label=label) for label in ("company", CLUBS))
-        if company
-        else (),
-    )
-
-
-def _connection(name: str, kind: str) -> Connection:
-    return Connection(id=name, app=kind, label=name, account=name, base_url="http://memory", auth="none")
 
 
 def run(

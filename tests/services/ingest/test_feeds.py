@@ -24,7 +24,7 @@ from shared.io.ports import BusUnavailable
 from shared.messages import Cursor, JobDoc, JobProgress, SetupDoc
 from tests.services.desk import LEFT, RIGHT, SYNC, connection, fails
 from tests.services.ingest.station import BIN, CHANGED, Station, pages
-from tests.simulator.apps import FIELDS
+from tests.simulator.objects import FIELDS
 
 
 def test_hints_become_notices_that_say_what_the_feed_said(station: Station) -> None:

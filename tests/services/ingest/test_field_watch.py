@@ -15,7 +15,7 @@ from shared.core.syncs import Job
 from shared.io.ports import BusUnavailable
 from shared.messages import REFUSED, Cursor, PhaseSet, SetupDoc
 from tests.services.desk import LEFT, SYNC, Desk, fails, with_binding
-from tests.simulator.apps import FIELDS
+from tests.simulator.objects import FIELDS
 
 
 class Watch:

@@ -15,7 +15,7 @@ from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.messages import Notice, SetupDoc
 from shared.setups import UnknownSetup
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk, as_json, fails, people, report, with_binding
-from tests.simulator.apps import FIELDS
+from tests.simulator.objects import FIELDS
 
 
 @pytest.fixture(name="desk")

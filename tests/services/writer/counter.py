@@ -13,7 +13,8 @@ from shared.io.places import places
 from shared.io.ports import run_blocking
 from shared.messages import WriteCommand
 from tests.services.desk import LEFT, RIGHT, SYNC, Desk
-from tests.simulator.apps import FIELDS, MemoryApp
+from tests.simulator.apps import MemoryApp
+from tests.simulator.objects import FIELDS
 
 
 class Counter:

@@ -18,7 +18,7 @@ from shared.messages import SetupDoc
 from tests.services.desk import LEFT, RIGHT, SYNC, fails, people, with_binding
 from tests.services.matcher.test_guards import Before
 from tests.services.writer.counter import Counter
-from tests.simulator.apps import FIELDS
+from tests.simulator.objects import FIELDS
 
 # What is sent
 
