@@ -284,6 +284,7 @@ def _association(sync: Sync, row: AssociationMapping, bindings: Mapping[Side, Bi
         choose=lambda _left, _right, _edited: Choice(sync.default_app, By.DEFAULT_APP),
         members=texts if ends and all(end.max_links != 1 for end in ends) else None,
         to=row.to,
+        mutual=row.to == sync.id and bool(ends) and all(end.mutual for end in ends),
     )
 
 

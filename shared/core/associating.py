@@ -58,6 +58,9 @@ def _pairs_of(
     found: list[str] = []
     for record in ids_of(end.links[label]):
         neighbour = neighbours.get((side, label, record), Neighbour())
+        if neighbour.linked and flow.mutual and not carries(draft.was.pair, neighbour.pair):
+            draft.outside.setdefault(flow.key, set()).add(side)
+            continue
         if neighbour.linked:
             found.append(neighbour.pair)
             draft.partners[neighbour.pair] = {"L": neighbour.left, "R": neighbour.right}
@@ -72,6 +75,14 @@ def _pairs_of(
     if flow.many:
         return tuple(sorted(set(found)))
     return found[0] if found else None
+
+
+def carries(pair: str, other: str) -> bool:
+    """Check whether a pair carries the associations of its records with those of another pair of its sync.
+
+    Both see them. Were both to carry them, each could undo what somebody did between their steps.
+    """
+    return pair < other
 
 
 def as_written(draft: Draft, side: Side, flow: Flow, wanted: Held) -> LinkWrite:

@@ -314,6 +314,8 @@ class Association:
     """The object at the other end."""
     max_links: int | None = None
     """How many records it may lead to; None for any number."""
+    mutual: bool = False
+    """Where it leads to records of its own object: whether both records show it, under this label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,8 @@ class FoundAssociation(Frozen):
     """What the app's calls name the association by."""
     max_links: int | None = None
     """How many records it may lead to; None for any number."""
+    mutual: bool = False
+    """Where it leads to records of its own object: whether both records show it, under this name."""
 
 
 class FoundObject(Frozen):
@@ -69,8 +71,8 @@ class FoundObject(Frozen):
     def as_known(self, known: "FoundObject | None") -> "FoundObject":
         """Return the object with its associations as settings know them already.
 
-        One that people rename keeps its name here, and whether it leads to one record or to several: pairs were
-        settled by both.
+        One that people rename keeps its name here, and whether it leads to one record or to several, and whether both
+        records show it: pairs were settled by all of these.
         """
         before = {one.ids: one for one in known.associations if one.ids} if known is not None else {}
         rows = (_as_known(one, before.get(one.ids)) for one in self.associations)
@@ -87,5 +89,9 @@ def _as_known(now: FoundAssociation, known: FoundAssociation | None) -> FoundAss
         return now
     many = known.max_links != 1
     return now.model_copy(
-        update={"name": known.name, "max_links": now.max_links if many == (now.max_links != 1) else known.max_links}
+        update={
+            "name": known.name,
+            "max_links": now.max_links if many == (now.max_links != 1) else known.max_links,
+            "mutual": known.mutual or now.mutual,
+        }
     )

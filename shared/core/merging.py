@@ -96,6 +96,8 @@ class Flow:
     """Whether its values are kept back from the history, and from whoever may not see them."""
     to: str = ""
     """Of an association, the sync that holds its other end; empty for a field."""
+    mutual: bool = False
+    """Of an association within the sync, whether both of its records show it: then one of their pairs carries it."""
 
     @property
     def many(self) -> bool:

@@ -96,9 +96,10 @@ class SyncSettings(Frozen):
 
     @property
     def is_new_to_earlier(self) -> bool:
-        """Whether a version that knows no types, roles and rules would take it for something else."""
+        """Whether a version that knows no types, roles, rules and associations within one object would misread it."""
         named = any(end.type or end.roles for end in (self.left, self.right))
-        return named or bool(self.rules.keys() - RULES.keys())
+        within = any(row.to == self.id for row in self.associations)
+        return named or within or bool(self.rules.keys() - RULES.keys())
 
     @model_validator(mode="before")
     @classmethod

@@ -82,8 +82,8 @@ class Conformance(Declared):
         assert (made.object, made.type) == (one.name, one.type)
         assert made.type in OBJECTS
         assert [(info.name, info.type) for info in made.fields] == [(info.name, info.type) for info in one.fields]
-        assert [(row.label, row.to, row.max_links) for row in made.associations] == [
-            (row.name, row.to, row.max_links) for row in one.associations
+        assert [(row.label, row.to, row.max_links, row.mutual) for row in made.associations] == [
+            (row.name, row.to, row.max_links, row.mutual) for row in one.associations
         ]
         record = world.made().id
         (report,) = world.driver.run(made.read(world.session, [record], world.names))

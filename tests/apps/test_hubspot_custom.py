@@ -127,6 +127,20 @@ class TestCars(Conformance):
         assert [(one.name, one.to, one.to_id) for one in boats.associations] == [("p_Car", "p_Car", cars.id)]
         assert len(world.driver.calls) == 5, "the schemas, the limits, and each two types"
 
+    def test_an_association_with_its_own_kind_is_shown_by_both_where_it_is_the_only_one(self, world: Garage) -> None:
+        """One under a label may have another name at its other end."""
+        own = world.app.own_objects
+        assert own is not None
+        world.admin.associate(world.number, world.path, world.path)
+        world.admin.associate(world.number, world.path, world.path, label="Spare", inverseLabel="Spared by")
+        (cars, _) = world.driver.run(own.find(world.session))
+        found = [(one.name, one.mutual) for one in cars.associations if one.to == "p_Car"]
+        assert found == [("p_Car", True), ("p_Car.spare", False), ("p_Car.spared_by", False)]
+        known = cars.model_copy(update={"associations": tuple(
+            one.model_copy(update={"mutual": False}) for one in cars.associations
+        )})  # fmt: skip
+        assert [one.mutual for one in known.as_known(cars).associations] == [one.mutual for one in cars.associations]
+
     def test_a_label_that_is_renamed_keeps_its_name_and_a_limit_its_kind(self, world: Garage) -> None:
         """Pairs were settled by both."""
         own = world.app.own_objects

@@ -15,8 +15,9 @@ def _found(name: str, id_: str, *associations: FoundAssociation) -> FoundObject:
     return FoundObject(name=name, id=id_, fields=fields, associations=associations)
 
 
-def _to(to: str, name: str = "", most: int | None = None) -> FoundAssociation:
-    return FoundAssociation(name=name or to, to=to, to_id=to, ids=(f"USER_DEFINED {len(name)}",), max_links=most)
+def _to(to: str, name: str = "", most: int | None = None, *, mutual: bool = False) -> FoundAssociation:
+    ids = (f"USER_DEFINED {len(name)}",)
+    return FoundAssociation(name=name or to, to=to, to_id=to, ids=ids, max_links=most, mutual=mutual)
 
 
 CARS: Final = _found(
@@ -90,18 +91,27 @@ def test_an_association_is_named_once_and_leads_elsewhere(garage: Planner) -> No
     assert "leads to contact of connection 'one'" in garage.refused(cars(to="cars", label="contact"))
 
 
-def test_within_one_sync_an_association_leads_to_a_single_record(garage: Planner) -> None:
-    """A company's parent: of any number both ends would carry the same association."""
-    plain, parent = _to("p_car"), _to("p_car", "p_car.parent", 1)
-    garage.own = {name: (_found("p_car", "2-1", plain, parent),) for name in ("one", "two")}
-    same = _sync("cars", "p_car", "p_car")
-    assert garage.refused({**same, "associations": [{"to": "cars", "label": "p_car"}]}) == (
-        "sync 'cars': association 'p_car' leads to any number of records of the same sync: only one that leads to a "
-        "single record, such as a parent, is carried there"
+def test_within_one_sync_an_association_leads_to_a_single_record_or_is_shown_by_both(garage: Planner) -> None:
+    """A company's parent, or any number without a label: of one under a label nobody knows its other half."""
+    ends = _to("p_car", mutual=True), _to("p_car", "p_car.parent", 1), _to("p_car", "p_car.spare")
+    garage.own = {name: (_found("p_car", "2-1", *ends),) for name in ("one", "two")}
+
+    def cars(label: str, **more: str) -> dict[str, Any]:
+        return _sync("cars", "p_car", "p_car", associations=[{"to": "cars", "label": label, **more}])
+
+    several = "leads to any number of records of the same sync"
+    assert garage.refused(cars("p_car.spare", clears="propagate")) == (
+        f"sync 'cars': association 'p_car.spare' {several}, under a label that may read otherwise at its other end: "
+        "there, those without a label are carried, and those that lead to a single record, such as a parent"
     )
-    found = garage.apply({**same, "associations": [{"to": "cars", "label": "p_car.parent"}]})
-    assert garage.syncs["cars"].associations == (AssociationMapping(to="cars", label="p_car.parent"),)
-    assert not [hint for hint in found.hints if "p_car.parent" in hint]
+    assert garage.refused(cars("p_car")) == (
+        f"sync 'cars': association 'p_car' {several}, so what is removed on one side is removed on the other: write "
+        "clears: propagate"
+    )
+    for row in ({"label": "p_car.parent"}, {"label": "p_car", "clears": "propagate"}):
+        found = garage.apply(cars(**row))
+        assert garage.syncs["cars"].associations == (AssociationMapping.model_validate({"to": "cars", **row}),)
+        assert not [hint for hint in found.hints if "p_car" in hint]
 
 
 def test_whoever_carries_an_association_from_both_ends_is_asked(garage: Planner) -> None:

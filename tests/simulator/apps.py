@@ -139,10 +139,28 @@ class MemoryApp:
         """Give what a record is associated with: merged ends lead to their survivors, deleted ones to nothing."""
         told: dict[str, Linked] = {}
         for end in OBJECTS[row.object].ends:
-            others = {self.survivor(self.rows[other]).id for other in ids_of(row.links.get(end.label))}
-            living = tuple(sorted(other for other in others if not self.rows[other].dead))
+            living = tuple(other for other in self._held(row, end.label) if not self.rows[other].dead)
             told[end.label] = living if end.many else next(iter(living), None)
         return told
+
+    def _held(self, row: Row, label: str) -> tuple[str, ...]:
+        """Return what a record is associated with, also where that was deleted and may come back."""
+        ends = {self.survivor(self.rows[other]).id for other in ids_of(row.links.get(label))}
+        return tuple(sorted(ends - {row.id}))
+
+    def associate(self, row: Row, label: str, ends: Linked) -> None:
+        """Set what a record is associated with; a record that shows it as well changes with it."""
+        row.links[label] = ends
+        if not any(end.mutual for end in OBJECTS[row.object].ends if end.label == label):
+            return
+        for other in self.rows.values():
+            if other.object != row.object or other is row or other.merged_into:
+                continue
+            held = self._held(other, label)
+            if (row.id in held) != (other.id in ids_of(ends)):
+                other.links[label] = tuple(sorted({*held} ^ {row.id}))
+                if not other.dead:
+                    self.touch(other)
 
     def touch(self, row: Row) -> None:
         """Note a change of a record."""
@@ -224,7 +242,7 @@ class MemoryApp:
     def _link(self, row: Row, asked: dict[str, Any]) -> None:
         for label, write in asked.items():
             change = LinkChange.model_validate(write) if isinstance(write, dict) else write
-            row.links[label] = linked_after(row.links.get(label), change)
+            self.associate(row, label, linked_after(self._held(row, label), change))
             self.linked.add(label)
 
     def _answer(self, row: Row, item: dict[str, Any]) -> dict[str, Any]:
@@ -337,7 +355,8 @@ def _bind(kind: Kind, object_: str, infos_: Sequence[FieldInfo]) -> Binding:  # 
         lock="none" if kind == "ordered" else "etag",
         fields=tuple(infos_),
         associations=tuple(
-            Association(label=end.label, to=end.to, max_links=None if end.many else 1) for end in OBJECTS[object_].ends
+            Association(label=end.label, to=end.to, max_links=None if end.many else 1, mutual=end.mutual)
+            for end in OBJECTS[object_].ends
         ),
         feeds=(
             Feed(

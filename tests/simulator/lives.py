@@ -126,7 +126,10 @@ class Lives:
             app.touch(row)
             return True
         ends = [
-            (row.name, end) for row in OBJECTS.values() for end in row.ends if row.name in objects or end.to in objects
+            (row.name, end)
+            for row in OBJECTS.values()
+            for end in row.ends
+            if row.name in objects or end.to in objects or row.name == end.to == "contact"
         ]
         holder, end = self._rng.choice(ends)
         return self._associate(app, holder, end)
@@ -158,9 +161,9 @@ class Lives:
     def _choose(self, app: MemoryApp, row: Row, label: str, other: str) -> bool:
         """Associate a record with another one, or with none."""
         chosen = other if self._rng.random() < 0.85 else None
-        if app.end_of(row, label) == chosen:
+        if chosen == row.id or app.end_of(row, label) == chosen:
             return False
-        row.links[label] = chosen
+        app.associate(row, label, chosen)
         app.touch(row)
         self.chosen.setdefault((app.name, row.id, label), set()).add(chosen)
         return True
@@ -169,7 +172,7 @@ class Lives:
         """Add a record to those that another one is associated with, or remove it; now and then others as well."""
         held = {*ids_of(app.links_of(row).get(label))}
         changed = {other, *(one for one in held if self._rng.random() < 0.2)}
-        row.links[label] = tuple(sorted(held ^ changed))
+        app.associate(row, label, tuple(sorted((held ^ changed) - {row.id})))
         app.touch(row)
 
 

@@ -29,6 +29,8 @@ class End:
     """The object at the other end."""
     many: bool = False
     """Whether there may be several."""
+    mutual: bool = False
+    """Whether both records show it, which are of one object."""
     ours: bool = True
     """Whether the sync carries it; else people alone change it."""
 
@@ -59,12 +61,13 @@ OBJECTS: Final[Mapping[str, Object]] = MappingProxyType(
             Object(
                 "contact", "people", (*FIELDS, *MONEY), "e",
                 (End("company", "company"), End("clubs", "company", many=True),
-                 End("seen", "company", many=True, ours=False)),
+                 End("friends", "contact", many=True, mutual=True), End("seen", "company", many=True, ours=False)),
             ),
             Object("company", "firms", ("domain", "f", "g"), "d"),
             Object(
                 "car", "cars", ("plate", "f", "g"), "f",
-                (End("owner", "contact"), End("drivers", "contact", many=True), End("lots", "lot", many=True)),
+                (End("owner", "contact"), End("drivers", "contact", many=True), End("lots", "lot", many=True),
+                 End("beside", "car", many=True, mutual=True), End("pulls", "car")),
             ),
             Object("lot", "lots", ("place", "f", "g"), "f"),
         )
@@ -101,6 +104,7 @@ def found(account: str, object_: str) -> FoundObject:
         for info in infos(object_)
     )
     ends = tuple(
-        FoundAssociation(name=end.label, to=end.to, max_links=None if end.many else 1) for end in OBJECTS[object_].ends
+        FoundAssociation(name=end.label, to=end.to, max_links=None if end.many else 1, mutual=end.mutual)
+        for end in OBJECTS[object_].ends
     )
     return FoundObject(name=object_, label=object_.title(), id=f"1-{object_}", fields=fields, associations=ends)

@@ -63,9 +63,11 @@ def _sync(object_: str, names: Sequence[str]) -> Sync:
             *((_MONEY,) if object_ == "contact" else ()),
         ),
         associations=tuple(
-            AssociationMapping(to=OBJECTS[end.to].sync, label=end.label)
+            AssociationMapping(
+                to=OBJECTS[end.to].sync, label=end.label, clears="propagate" if end.mutual else "keep"
+            )
             for end in row.ends
-            if end.ours and end.to in names
+            if end.ours and end.to in names and len(names) > 1
         ),
     )  # fmt: skip
 

@@ -65,10 +65,12 @@ class AssociationTypes:
     def _define(
         self, source: str, target: str, names: tuple[str, str] | None = None, plain: tuple[int, int] | None = None
     ) -> AssociationType:
-        there, back = user_defined(self._made + 1), user_defined(self._made + 2)
-        self._made += 2
         names_or_none = names or (None, None)
-        ways = ((source, target, there, back), (target, source, back, there))
+        # Between records of one object, what reads the same at both ends is one type.
+        mutual = source == target and names_or_none[0] == names_or_none[1]
+        there, back = user_defined(self._made + 1), user_defined(self._made + (1 if mutual else 2))
+        self._made += 1 if mutual else 2
+        ways = ((source, target, there, back), (target, source, back, there))[: 1 if mutual else 2]
         for number, (one, other, type_id, mirror) in enumerate(ways):
             self.rows[type_id] = AssociationType(
                 type_id=type_id, source=one, target=other, primary=False, mirror=mirror,

@@ -248,6 +248,8 @@ def _association_rows() -> tuple[AssociationType, ...]:
                 rows.append(
                     AssociationType(type_id=first, source=a, target=b, primary=True, mirror=first_mirror, plain=plain)
                 )
+    for number, one in ((449, "contacts"), (450, "companies"), (451, "deals"), (452, "tickets")):
+        rows.append(AssociationType(type_id=number, source=one, target=one, primary=False, mirror=number, plain=number))
     for number, mirror, name in ((14, 13, "Parent Company"), (13, 14, "Child Company")):
         rows.append(
             AssociationType(

@@ -33,11 +33,7 @@ def check(wanted: SyncFile, bindings: Mapping[Side, Binding], others: Mapping[st
         if row.to in others:
             _check_ends(wanted, row, {"L": left, "R": right}, others[row.to])
         if row.to == wanted.id and left.max_links != 1:
-            # Both records would show it, and each of their pairs would carry it.
-            raise SetupError(
-                f"sync {wanted.id!r}: association {row.label!r} leads to any number of records of the same sync: only "
-                "one that leads to a single record, such as a parent, is carried there"
-            )
+            _check_mutual(wanted, row, left, right)
 
 
 def hints(sync: SyncSettings, others: Mapping[str, SyncSettings]) -> Iterator[str]:
@@ -62,6 +58,19 @@ def _known(wanted: SyncFile, row: AssociationMapping, side: Side, binding: Bindi
             f"{row.named(side)!r}; there are {known or 'none'}"
         )
     return found
+
+
+def _check_mutual(wanted: SyncFile, row: AssociationMapping, left: Association, right: Association) -> None:
+    """Check that an association within one object is shown by both of its records, in both accounts."""
+    said = f"sync {wanted.id!r}: association {row.label!r} leads to any number of records of the same sync"
+    if not (left.mutual and right.mutual):
+        raise SetupError(
+            f"{said}, under a label that may read otherwise at its other end: there, those without a label are "
+            "carried, and those that lead to a single record, such as a parent"
+        )
+    if row.clears != "propagate":
+        # Each of its two records is emptied at another moment: to keep the last one would be to keep any one.
+        raise SetupError(f"{said}, so what is removed on one side is removed on the other: write clears: propagate")
 
 
 def _check_ends(

@@ -58,27 +58,31 @@ def _found(row: Mapping[str, Any]) -> FoundObject:
 
 
 def _ends(schema: Mapping[str, Any], own: str, known: Mapping[str, object]) -> list[str]:
-    """List the types of other objects that a schema knows associations with, and that can be synced."""
-    told = [
-        str(row.get(name)) for row in rows(schema, "associations") for name in ("fromObjectTypeId", "toObjectTypeId")
-    ]
-    return [one for one in dict.fromkeys(told) if one != own and one in known]
+    """List the types of objects that a schema knows associations with, and that can be synced."""
+    told = [(str(row.get("fromObjectTypeId")), str(row.get("toObjectTypeId"))) for row in rows(schema, "associations")]
+    ends = [to if from_ == own else from_ for from_, to in told]
+    return [one for one in dict.fromkeys(ends) if one in known]
 
 
 def _associations(
     session: Session, own: str, end: tuple[str, str], limits: Mapping[LinkType, int]
 ) -> Exchange[list[FoundAssociation]]:
-    """Return the associations of one object type with another; none where the other one is hidden from us."""
+    """Return the associations of one object type with another; none where the other one is hidden from us.
+
+    Within one object, both records show the plain one where there is no other that could be its way back.
+    """
     to, to_path = end
     types = [
         (LinkType(int(row["typeId"]), str(row.get("category") or DEFINED)), row.get("label"))
         for row in (yield from _shown(get(path(session, "associations_path", own, to_path, "labels"))))
         if isinstance(row.get("typeId"), int)
     ]
-    plain = next((type_ for type_, label in types if not label), None)
-    if plain is None:
+    unnamed = [type_ for type_, label in types if not label]
+    if not unnamed:
         return []
-    found = {to: FoundAssociation(name=to, to=to, to_id=to_path, ids=(spelled(plain),), max_links=limits.get(plain))}
+    plain, mutual = unnamed[0], to_path == own and len(unnamed) == 1
+    ids: tuple[str, ...] = (spelled(plain),)
+    found = {to: FoundAssociation(name=to, to=to, to_id=to_path, ids=ids, max_links=limits.get(plain), mutual=mutual)}
     for type_, label in sorted((type_, str(label)) for type_, label in types if label):
         name = f"{to}.{re.sub(r'[^a-z0-9]+', '_', label.lower()).strip('_')}"
         if name.endswith(".") or name in found:

@@ -51,6 +51,8 @@ class Link:
     """How many records it may lead to; None for any number."""
     moves: bool = False
     """Whether HubSpot takes a record's label away by itself when another one gets it."""
+    mutual: bool = False
+    """Whether both of its records, of one object, show it by the same type."""
 
     @property
     def single(self) -> bool:
@@ -86,7 +88,7 @@ class Kind:
     @property
     def associations(self) -> tuple[Association, ...]:
         """Declare the links."""
-        return tuple(Association(label=x.label, to=x.to, max_links=x.most) for x in self.links)
+        return tuple(Association(label=x.label, to=x.to, max_links=x.most, mutual=x.mutual) for x in self.links)
 
 
 def _field(
@@ -140,6 +142,10 @@ def _primary_company(plain: int, primary: int) -> Link:
     return Link(label="company", to="company", path="companies", types=types, most=1, moves=True)
 
 
+def _each_other(object_: str, path: str, plain: int) -> Link:
+    return Link(label=path, to=object_, path=path, types=(LinkType(plain),), mutual=True)
+
+
 CONTACT: Final = Kind(
     object="contact",
     path="contacts",
@@ -172,7 +178,7 @@ CONTACT: Final = Kind(
         _field("lastmodifieddate", FieldType.DATETIME, "Last modified", writable=False),
         *_SYSTEM,
     ),
-    links=(_primary_company(279, 1),),
+    links=(_primary_company(279, 1), _each_other("contact", "contacts", 449)),
 )
 
 COMPANY: Final = Kind(
@@ -207,7 +213,10 @@ COMPANY: Final = Kind(
         _field("hs_lastmodifieddate", FieldType.DATETIME, "Last modified", writable=False),
         *_SYSTEM,
     ),
-    links=(Link(label="parent", to="company", path="companies", types=(LinkType(14),), most=1),),
+    links=(
+        Link(label="parent", to="company", path="companies", types=(LinkType(14),), most=1),
+        _each_other("company", "companies", 450),
+    ),
     required_any=(("name", "domain"),),
 )
 
@@ -232,6 +241,7 @@ DEAL: Final = Kind(
     links=(
         _primary_company(341, 5),
         Link(label="contacts", to="contact", path="contacts", types=(LinkType(3),)),
+        _each_other("deal", "deals", 451),
     ),
 )
 
@@ -246,7 +256,14 @@ def custom(found: FoundObject) -> Kind:
         group=f"{found.name.removeprefix(CUSTOM)}_information",
         fields=found.fields,
         links=tuple(
-            Link(label=x.name, to=x.to, path=x.to_id, types=tuple(map(_link_type, x.ids)), most=x.max_links)
+            Link(
+                label=x.name,
+                to=x.to,
+                path=x.to_id,
+                types=tuple(map(_link_type, x.ids)),
+                most=x.max_links,
+                mutual=x.mutual,
+            )
             for x in found.associations
         ),
     )
