@@ -7,9 +7,9 @@ from typing import Any, Final, TypeAlias
 from services.console.setups.owners import named
 from services.console.use.zones import local
 from services.console.withholding import Withheld, withheld_from
-from shared.core.merging import Unknown, equal
+from shared.core.merging import Flow, Unknown, equal
 from shared.core.pairs import Pair, Pending, Problem, Trace
-from shared.core.records import SIDES, Side, opposite
+from shared.core.records import SIDES, Side, ids_of, opposite
 from shared.core.syncs import Connection, Sync
 from shared.core.wording import Hidden, capital, flow_title, said
 from shared.core.words import By, Did, Note, Status, Wait
@@ -129,18 +129,32 @@ def _in_sync(pair: Pair, setups: Setups, names: Mapping[Side, str], *, off: bool
         return f"Linked; a write to {' and to '.join(names[side] for side in pair.pending)} is on its way; {settled}."
     differing = _differing(pair, setups)
     if differing:
-        return f"Both records hold the same values but for {', '.join(differing)}, which stay different; {settled}."
+        listed = ", ".join(flow_title(flow.key) for flow in differing)
+        return f"Both records hold the same values but for {listed}, which stay different; {settled}."
     return f"Both records hold the same values; {settled}."
 
 
-def _differing(pair: Pair, setups: Setups) -> list[str]:
-    """List the mappings whose two fields do not mean the same at this moment."""
+def carried_next(flow: Flow, names: Mapping[Side, str]) -> str:
+    """Return which edit of a flow that differs is carried over, as the beginning of a sentence."""
+    if flow.to_left and flow.to_right:
+        return "The next edit of either side is carried over"
+    return f"The next edit in {names['L' if flow.to_right else 'R']} is carried over"
+
+
+def differs(pair: Pair, flow: Flow) -> bool:
+    """Check whether the two sides of an association were settled although they lead to different records."""
+    base = pair.link_base.get(flow.left)
+    return base is not None and {*ids_of(base[0])} != {*ids_of(base[1])}
+
+
+def _differing(pair: Pair, setups: Setups) -> list[Flow]:
+    """List the flows whose two sides do not mean the same at this moment."""
     policy = setups.policy(pair.sync)
     if policy is None or pair.L is None or pair.R is None:
         return []
     left, right = pair.L.fields, pair.R.fields
-    return [
-        rule.key
+    fields = [
+        rule
         for rule in policy.rules
         if rule.on
         and not isinstance(here := rule.held_in("L", left), Unknown)
@@ -148,6 +162,7 @@ def _differing(pair: Pair, setups: Setups) -> list[str]:
         and here != there
         and not equal(rule, here, there)
     ]
+    return [*fields, *(flow for flow in policy.associations if differs(pair, flow))]
 
 
 def _why(pair: Pair, setups: Setups, records: Callable[..., str], withheld: Withheld) -> list[str]:
@@ -166,9 +181,9 @@ def _why(pair: Pair, setups: Setups, records: Callable[..., str], withheld: With
     found += [_note(key, note) for key, note in pair.notes.items()]
     if pair.status is Status.IN_SYNC and not pair.pending:
         found += [
-            f"{key} differs, and was settled so: an edit of either side is carried over as ever."
-            for key in _differing(pair, setups)
-            if key not in pair.notes
+            f"{_started(flow.key)} differs, and was settled so. {carried_next(flow, names)}."
+            for flow in _differing(pair, setups)
+            if flow.key not in pair.notes
         ]
     for wait in pair.waits:
         other, side_, record = wait.split("/", 2)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
-from services.console.explain import names_of
+from services.console.explain import carried_next, differs, names_of
 from services.console.setups.owners import named
 from services.console.use.reasons import reason_of
 from services.console.withholding import withheld_from
@@ -91,7 +91,7 @@ def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Fl
 
 def _association(pair: Pair, setups: Setups, flow: Flow) -> FieldRow:
     """Return the row of an association: the records at its other end, on each side."""
-    names, base = names_of(setups, pair.sync), pair.link_base.get(flow.left)
+    names = names_of(setups, pair.sync)
     ends: dict[Side, Cell] = {}
     for side in SIDES:
         end, label = pair.side(side), flow.field(side)
@@ -99,14 +99,14 @@ def _association(pair: Pair, setups: Setups, flow: Flow) -> FieldRow:
         value = ", ".join(ids_of(end.links[label])) if end is not None and known else ""
         ends[side] = Cell(name=capital(flow_title(flow.key)), value=value, known=known)
     way = "two_way" if flow.to_left and flow.to_right else "to_left" if flow.to_left else "to_right"
-    happens, sentence = _happens_to_links(pair, names, flow, settled=base is not None and base[0] == base[1])
+    happens, sentence = _happens_to_links(pair, names, flow)
     return FieldRow(
         key=flow.key, way=_WAYS[way].format(**names), left=ends["L"], right=ends["R"], happens=happens,
         sentence=sentence,
     )  # fmt: skip
 
 
-def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow, *, settled: bool) -> tuple[Happens, str]:
+def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow) -> tuple[Happens, str]:
     problem, note = pair.problems.get(flow.key), pair.notes.get(flow.key)
     if problem is not None:
         return _refused(problem)
@@ -118,7 +118,9 @@ def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow, *, sett
         return "differs", capital(Note.sentence_of(note))
     if pair.L is None or pair.R is None:
         return "alone", "There is no partner to compare it with"
-    return ("agree", "") if settled else ("unknown", "")
+    if differs(pair, flow):
+        return "differs", carried_next(flow, names)
+    return ("agree" if flow.left in pair.link_base else "unknown"), ""
 
 
 def _refused(problem: Problem) -> tuple[Happens, str]:
@@ -177,7 +179,7 @@ def _happens(  # noqa: PLR0911 - one outcome a line
         return "unknown", ""
     if left == right or equal(rule, left, right):
         return "agree", ""
-    return "differs", "The next edit of either side is carried over"
+    return "differs", carried_next(rule, names)
 
 
 def _held(rule: Flow | None, side: Side, field: str, fields: Fields) -> Held:
