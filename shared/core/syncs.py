@@ -59,7 +59,8 @@ class AssociationMapping(Frozen):
     direction: Direction = Field(default="two_way", examples=["to_right"])
     """Which way it travels."""
     clears: Literal["keep", "propagate"] = Field(default="keep", examples=["propagate"])
-    """Whether an association that is removed on one side is removed on the other."""
+    """Whether an association that is removed on one side is removed on the other. One that leads to any number of
+    records of the same sync needs `propagate`."""
 
     def named(self, side: Side) -> str:
         """Return the association's name in the app of one side."""

@@ -1,6 +1,6 @@
 """Writes that an app refuses because of one part: it is found out, left out and told; everything else arrives."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from shared.core.pairs import Answer, Match
 from shared.core.policies import Neighbour, Policy
 from shared.core.records import Report, Version
 from tests.simulator.lived import CONNECTIONS, Lived, association, live_policy
+from tests.simulator.objects import named as called
 
 _MOST: Final = 20
 _POLICY: Final = live_policy()
@@ -35,7 +36,7 @@ class _Picky(Lived):
         version = Version(order=number) if side == "L" else Version(token=f"v{number}")
         report = Report(
             connection=CONNECTIONS[side], object="contact", id="a1" if side == "L" else "b1", version=version,
-            fields=fields, **more,
+            fields={called(CONNECTIONS[side], "contact", name): value for name, value in fields.items()}, **more,
         )  # fmt: skip
         self.take(self.event("report", side, report=report, answer=answer))
 
@@ -51,19 +52,25 @@ class _Picky(Lived):
             pending = self.pair.pending.get("R")
             if pending is None:
                 return
-            parts = [*pending.fields, *map(link_name, pending.links)]
+            fields = _ours(pending.fields)
+            parts = [*fields, *map(link_name, pending.links)]
             self.sent.append(parts)
             wrong = [part for part in parts if part in self.bad]
             if wrong:
-                field = wrong[0] if self.named else ""
+                field = called("b", "contact", wrong[0]) if self.named else ""
                 self.answer("R", "refused", code="invalid_value", message="no", field=field)
                 continue
-            self.held.update(pending.fields)
+            self.held.update(fields)
             self.links.update(pending.links)
             marker = pending.key if pending.op == "create" else None
             answer = Answer(write=pending.key, result="written")
             self.see("R", dict(self.held), answer, marker=marker, links=dict(self.links))
         raise AssertionError(f"it sends for ever: {self.sent[-3:]}")
+
+
+def _ours(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of the right app under the names that they have here."""
+    return {"email" if name == "mail" else name: value for name, value in fields.items()}
 
 
 def _left(**changes: Any) -> dict[str, Any]:
@@ -97,7 +104,7 @@ def test_nothing_is_created_without_its_identifier(named: bool) -> None:  # noqa
     lived.see("L", _left())
     lived.serve()
     assert (lived.pair.status, lived.pair.reason, lived.pair.R) == ("failing", "invalid_value", None)
-    assert lived.pair.detail.endswith("email: no")
+    assert lived.pair.detail.endswith("mail: no")
     before = len(lived.sent)
     lived.touch("again")
     lived.serve()
@@ -159,7 +166,7 @@ def test_an_answer_to_an_earlier_try_of_a_create_is_none_to_the_later_one() -> N
     for _ in range(2):
         lived.take(lived.event("answer", "R", answer=refusal))
     second = lived.pair.pending["R"]
-    assert (second.key, second.n, set(second.fields)) == (first.key, first.n + 1, {"email", "f", "h"})
+    assert (second.key, second.n, set(_ours(second.fields))) == (first.key, first.n + 1, {"email", "f", "h"})
     lived.serve()
     assert lived.pair.match == Match(by="create", key=first.key, at_ms=4)  # when the answer linked the two
 
@@ -177,9 +184,9 @@ def test_an_identifier_is_given_up_that_the_source_has_no_more(left: str | None,
     lived.serve()
     lived.see("L", _left(email=left))
     if "R" in lived.pair.pending:
-        lived.answer("R", "refused", code="duplicate_in_target", field="email", conflicting_id="b2")
+        lived.answer("R", "refused", code="duplicate_in_target", field="mail", conflicting_id="b2")
     lived.take(lived.event("touch", "R", reason="give_up", wanted={"email": needed}))
-    writes = [dict(pending.fields) for pending in lived.pair.pending.values()]
+    writes = [_ours(pending.fields) for pending in lived.pair.pending.values()]
     assert writes == ([{"email": None}] if gives and needed == "ada@x.example" else [])
     lived.serve()
     lived.touch("rematch")
