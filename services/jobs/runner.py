@@ -3,10 +3,11 @@
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Final
 
 from services.jobs.first_sync import FIRST_SYNC
-from services.jobs.following import following
+from services.jobs.following import edited, moved
 from services.jobs.forgetting import forgotten
 from services.jobs.kind import Kind
 from services.jobs.kinds import kind_of
@@ -14,14 +15,16 @@ from services.jobs.takeover import Takeover
 from services.jobs.work import Cancelled, Held, Parts, Stopped, Work
 from shared import logs, topics
 from shared.core.connector import AppError
-from shared.core.syncs import Sync
+from shared.core.syncs import Job, Sync
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
-from shared.jobs import PARTS, JobRow
+from shared.jobs import PARTS, JobRow, is_asked
 from shared.messages import JobDoc
 
 _TICK_S: Final = 0.25
 _PATIENCE_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 _FORGET_S: Final = 60.0
+_GRACE_S: Final = 5.0
+"""How long whoever published a sync may take to publish its job."""
 _log = logs.get(__name__)
 
 
@@ -41,6 +44,8 @@ class Runner:
         """Jobs that ended here, of which the topic may not tell yet."""
         self._asked: set[str] = set()
         """Jobs that were asked for here, of which the topic does not tell yet."""
+        self._lacking: dict[str, float] = {}
+        """Jobs that are not there, and since when that is known here."""
         self._forgot = 0.0
         self._trouble = logs.Trouble(_log, "jobs_not_written")
 
@@ -58,17 +63,27 @@ class Runner:
 
     def _ask(self) -> None:
         """Ask for the jobs that follow from the settings, each once; raises `BusUnavailable`."""
-        parts = self._parts
-        new = []
-        for job in following(parts.setups, parts.clock.now_ms()):
-            if parts.jobs.is_known(job.id):
-                self._asked.discard(job.id)
-            elif job.id not in self._asked and parts.owns(job.sync):
-                new.append(job)
+        parts, now = self._parts, time.monotonic()
+        at_once = [job for job in moved(parts.setups, parts.clock.now_ms()) if not parts.jobs.is_known(job.id)]
+        lacking = {job.id: job for job in (*at_once, *self._not_looked_at()) if parts.owns(job.sync)}
+        self._asked &= lacking.keys()
+        self._lacking = {name: self._lacking.get(name, now) for name in lacking}
+        due = {job.id for job in at_once} | {name for name, since in self._lacking.items() if now >= since + _GRACE_S}
+        new = [job for name, job in lacking.items() if name in due - self._asked]
         if new:
             docs = [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job)) for job in new]
             run_blocking(parts.bus.publish(docs))
             self._asked |= {job.id for job in new}
+
+    def _not_looked_at(self) -> Iterator[Job]:
+        """Yield the jobs of syncs that were published without them."""
+        parts = self._parts
+        setups, off = parts.setups, parts.setups.not_run()
+        for sync, job in edited(setups, parts.clock.now_ms()):
+            if parts.jobs.is_known(job.id) or sync.id in off or is_asked(sync, parts.jobs.of_sync(sync.id)):
+                continue
+            if sync.version > 1 or setups.phase(sync.id) != "live":
+                yield job
 
     def _start(self, stop: threading.Event) -> None:
         self._running = {sync: thread for sync, thread in self._running.items() if thread.is_alive()}
@@ -101,7 +116,8 @@ class Runner:
             if row.is_taken_over and row.seen <= setups.offset and self._parts.owns(row.job.sync)
         ]
         syncs = {sync.id for sync in setups.syncs()} | setups.not_run().keys()
-        asked = {job.id for job in following(setups, now_ms)}  # they would be asked for again
+        # They would be asked for again.
+        asked = {job.id for job in (*moved(setups, now_ms), *(job for _, job in edited(setups, now_ms)))}
         gone = [row.job.id for row in forgotten(rows, syncs, now_ms) if row.job.id not in asked]
         keys = [f"{part}:{name}" for name in gone for part in PARTS]
         if keys:

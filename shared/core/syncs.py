@@ -117,6 +117,9 @@ class Sync(SyncSettings):
 
     mappings: tuple[FieldMapping, ...]
     version: int = 1
+    judged: int = 0
+    """Version of it under which all records are to be looked at: whoever owns the sync asks for the job that is not
+    there. 0 where nothing says so, as in versions before this one."""
 
 
 class ConnectionSettings(Frozen):

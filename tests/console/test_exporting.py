@@ -108,7 +108,7 @@ def syncs(draw: st.DrawFn, object_: str) -> dict[str, Any]:
 
 def what_people_decided(sync: Sync) -> dict[str, Any]:
     """Return a sync but for how it came to be."""
-    found = sync.model_dump(exclude={"version"})
+    found = sync.model_dump(exclude={"version", "judged"})
     for row in found["mappings"]:
         del row["origin"], row["since"]
     return found

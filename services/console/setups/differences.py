@@ -10,7 +10,7 @@ from shared.core.mapping import FieldMapping
 from shared.core.records import SIDES
 from shared.core.syncs import AssociationMapping, Connection, Sync
 
-_UNSHOWN: Final = frozenset({"version", "since", "origin", "required", "key", "deletes", "moved"})
+_UNSHOWN: Final = frozenset({"version", "since", "origin", "required", "key", "deletes", "moved", "judged"})
 """What follows from the rest."""
 _ARROWS: Final = {"two_way": "<->", "to_left": "<-", "to_right": "->"}
 

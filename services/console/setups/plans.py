@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self, TypeAlias
 
-from services.console.setups.asking import has_failed, is_asked
 from services.console.setups.ends import Unasked
 from services.console.setups.owners import Told
 from services.console.setups.sealing import Sealed
 from shared.core.connector import AccountInfo, App, FieldInfo, FoundObject
 from shared.core.people import People
 from shared.core.syncs import AppCredentials, Connection, Sync
-from shared.jobs import Jobs
+from shared.jobs import Jobs, has_failed, is_asked
 from shared.messages import JobDoc, ObjectFound, SetupDoc
 from shared.setups import Setups
 

@@ -3,7 +3,6 @@
 import pytest
 
 from services.console.setups import deleting
-from services.console.setups.asking import own_job
 from services.console.setups.plans import Change
 from services.console.setups.publishing import publish
 from services.console.use.connections import Connections
@@ -13,6 +12,7 @@ from shared import topics
 from shared.io.memory import MemoryReader
 from shared.io.once import MemoryOnce
 from shared.io.service import Service
+from shared.jobs import own_job
 from shared.messages import JobDoc, SetupDoc
 from shared.setups import Setups
 from tests.services.console.bench import Bench

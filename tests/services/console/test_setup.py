@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -11,7 +12,8 @@ from deploy.local.hubspot import HubSpotServer
 from services.console.commands import setup
 from services.console.setups import publishing
 from services.console.setups.files import SetupError, read
-from services.jobs.following import following
+from services.console.use.syncs import switch
+from services.jobs.following import edited, moved
 from shared import topics
 from shared.io.budgets import account_of
 from shared.io.budgets_redis import RedisBudgets
@@ -229,8 +231,36 @@ def test_what_follows_from_a_change_is_done_also_where_its_command_dies(
     (stored,) = applied.follow()
     assert stored.key == "connection:one"
     setups = applied.person().setups
-    (job,) = following(setups, 7)
+    (job,) = moved(setups, 7)
     assert (job.id, job.kind, job.sync) == ("moved-people-one-2", "resync", "people")
+
+
+def test_the_job_of_a_sync_follows_from_its_document_where_its_command_dies(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Be it set up, edited, or switched off or on."""
+
+    def dies(*_: object) -> None:
+        raise SystemExit
+
+    def left_behind(*what: Callable[[], object]) -> list[tuple[str, tuple[str, ...]]]:
+        found = []
+        for do in what:
+            with monkeypatch.context() as patch:
+                patch.setattr(publishing, "_read_back", dies)
+                with pytest.raises(SystemExit):
+                    do()
+            assert all(not stored.key.startswith("job:") for stored in bench.follow())
+            bench.service = bench.person()
+            found += [(job.id, job.statuses) for _, job in edited(bench.service.setups, 7)]
+        return found
+
+    assert left_behind(
+        lambda: bench.run("apply", bench.whole()),
+        lambda: bench.run("apply", bench.whole(direction="to_left")),
+        lambda: switch(bench.service, "people", on=False),
+        lambda: switch(bench.service, "people", on=True),
+    ) == [("first-people", ()), ("edited-people-2", ()), ("edited-people-3", ("pending",)), ("edited-people-4", ())]
 
 
 def test_what_counts_is_the_last_of_its_key_also_when_the_second_person_dies(applied: Bench) -> None:
@@ -247,7 +277,7 @@ def test_what_counts_is_the_last_of_its_key_also_when_the_second_person_dies(app
     last = {stored.key: stored.message for stored in MemoryReader(applied.broker, topics.SETUPS).poll(0)}
     kept = last["sync:people"]
     assert kept is not None
-    assert kept.sync == standing.model_copy(update={"version": 3})
+    assert kept.sync == standing.model_copy(update={"version": 3, "judged": 3})
 
 
 # What is refused
