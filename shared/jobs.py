@@ -69,6 +69,11 @@ class JobRow:
         return self.state in ("waiting", "running", "cancelling")
 
 
+def next_of(sync: Sync) -> Sync:
+    """Return a sync as its next version, under which all its records are to be looked at."""
+    return sync.model_copy(update={"version": sync.version + 1, "judged": sync.version + 1})
+
+
 def own_job(sync: Sync, at_ms: int) -> Job:
     """Return the job that looks at all records of a sync under its settings; of one that is off, at what waits.
 

@@ -28,7 +28,7 @@ from shared.core.job_kinds import JobKind
 from shared.core.mapping import FieldMapping
 from shared.core.records import carried
 from shared.core.syncs import Connection, ConnectionSettings, Job, Moved, Sync, SyncSettings, SyncSide
-from shared.jobs import own_job
+from shared.jobs import next_of, own_job
 from shared.messages import JobDoc, SetupDoc
 from shared.objects import ObjectType
 from shared.objects.roles import in_roles
@@ -109,7 +109,7 @@ def renewed(current: Current, at_ms: int) -> list[Change]:
             changes.append(Change(key=key, doc=SetupDoc(credentials=known), sign="~", details=told))
         else:
             sync = current.syncs[name]
-            sync = _next(sync)
+            sync = next_of(sync)
             changes += [Change(key=key, doc=SetupDoc(sync=sync), sign="~", details=told), _job(sync, at_ms)]
     return changes
 
@@ -311,7 +311,7 @@ def _plan_sync(
         raise SetupError(f"sync {made.id!r} names {error}, which does not exist") from error
     checks.scopes(made, drawn.rows, current.apps)
     checks.creates(made, policy, current.apps)
-    made = _next(made) if old is not None else made.model_copy(update={"judged": made.version})
+    made = next_of(made) if old is not None else made.model_copy(update={"judged": made.version})
     details = (
         differences.syncs(old, made)
         if old is not None
@@ -440,11 +440,6 @@ def _end(
     fields = {info.name: info for info in in_roles(found.values(), end.roles, type_)}
     row = drawn.rows[end.connection]
     return End(app=app.title, object=end.object, fields=fields, connection=row.id, currency=row.own_currency)
-
-
-def _next(sync: Sync) -> Sync:
-    """Return a sync as its next version, under which all its records are to be looked at."""
-    return sync.model_copy(update={"version": sync.version + 1, "judged": sync.version + 1})
 
 
 def _job(sync: Sync, at_ms: int) -> Change:

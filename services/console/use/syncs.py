@@ -12,7 +12,7 @@ from shared.core.syncs import Sync
 from shared.core.words import Status
 from shared.io.ports import BusUnavailable
 from shared.io.service import Service
-from shared.jobs import own_job
+from shared.jobs import next_of, own_job
 from shared.messages import JobDoc, SetupDoc
 
 _TRIES: Final = 3
@@ -121,7 +121,7 @@ def switch(service: Service, name: str, *, on: bool) -> bool:
     old = service.setups.sync(name)
     if old is None or old.enabled == on:
         return True
-    new = old.model_copy(update={"enabled": on, "version": old.version + 1, "judged": old.version + 1})
+    new = next_of(old).model_copy(update={"enabled": on})
     job = own_job(new, service.clock.now_ms())
     change = Change(key=f"sync:{name}", doc=SetupDoc(sync=new), sign="~", details=differences_of(old, new))
     return not publish(service, [change, Change(key=f"job:{job.id}", doc=JobDoc(job=job))])
