@@ -8,11 +8,12 @@ back. While Redis is away each process counts for itself.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from redis.exceptions import RedisError
 
 from shared import logs
+from shared.io.inline import NOW, Args, Inline, Nothing
 from shared.io.ports import Clock
 
 if TYPE_CHECKING:
@@ -28,28 +29,54 @@ _REST_S: Final = 5.0
 """For how long Redis is not asked after it did not answer."""
 _log = logs.get(__name__)
 
-_BEGIN: Final = """
-local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local first, longest, forget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+
+class _Begin(NamedTuple):
+    first: int
+    longest: int
+    forget: int
+    counts: bool
+
+
+class _Lane(NamedTuple):
+    free: int
+
+
+class _Forget(NamedTuple):
+    forget: int
+
+
+_BEGIN: Final = Inline(
+    NOW
+    + """
 local wait = 0
-for _, key in ipairs(KEYS) do
+for key in items() do
   wait = math.max(wait, tonumber(redis.call('HGET', key, 'until') or '0') - now)
 end
-if wait > 0 or ARGV[4] == '0' then return wait end
-for number, key in ipairs(KEYS) do
-  local over = redis.call('HINCRBY', key, 'wrong', 1) - tonumber(ARGV[4 + number])
+if wait > 0 or not counts then return wait end
+for key, free in items() do
+  local over = redis.call('HINCRBY', key, 'wrong', 1) - free
   if over >= 0 then redis.call('HSET', key, 'until', now + math.min(longest, first * 2 ^ math.min(over, 30))) end
   redis.call('PEXPIRE', key, forget)
 end
 return 0
-"""
-_TAKE_BACK: Final = """
-for _, key in ipairs(KEYS) do
+""",
+    keys=Nothing,
+    args=_Begin,
+    item=_Lane,
+)
+_TAKE_BACK: Final = Inline(
+    """
+for key in items() do
   if redis.call('HINCRBY', key, 'wrong', -1) <= 0 then redis.call('DEL', key)
-  else redis.call('HDEL', key, 'until'); redis.call('PEXPIRE', key, ARGV[1]) end
+  else redis.call('HDEL', key, 'until'); redis.call('PEXPIRE', key, forget) end
 end
 return 1
-"""
+""",
+    keys=Nothing,
+    args=_Forget,
+    item=_Lane,
+)
+_FORGIVE: Final = Inline("return redis.call('DEL', unpack(KEYS))", keys=Nothing, args=Nothing, item=_Lane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,31 +165,30 @@ class RedisAttempts:
 
     def wait_ms(self, lanes: Sequence[Lane]) -> int:
         """Return for how long attempts on these lanes are refused."""
-        found = self._run(_BEGIN, lanes, FIRST_WAIT_MS, LONGEST_WAIT_MS, _FORGET_MS, 0)
+        found = self._run(_BEGIN, lanes, _Begin(FIRST_WAIT_MS, LONGEST_WAIT_MS, _FORGET_MS, counts=False))
         return self._alone.wait_ms(lanes) if found is None else max(0, found)
 
     def begin(self, lanes: Sequence[Lane]) -> int:
         """Count an attempt as wrong, or return for how long it is refused."""
-        free = [lane.free for lane in lanes]
-        found = self._run(_BEGIN, lanes, FIRST_WAIT_MS, LONGEST_WAIT_MS, _FORGET_MS, 1, *free)
+        found = self._run(_BEGIN, lanes, _Begin(FIRST_WAIT_MS, LONGEST_WAIT_MS, _FORGET_MS, counts=True))
         return self._alone.begin(lanes) if found is None else max(0, found)
 
     def take_back(self, lanes: Sequence[Lane]) -> None:
         """Take back an attempt that was right."""
-        if self._run(_TAKE_BACK, lanes, _FORGET_MS) is None:
+        if self._run(_TAKE_BACK, lanes, _Forget(_FORGET_MS)) is None:
             self._alone.take_back(lanes)
 
     def forgive(self, lanes: Sequence[Lane]) -> None:
         """Forget all attempts on these lanes."""
-        if self._run("return redis.call('DEL', unpack(KEYS))", lanes) is None:
+        if self._run(_FORGIVE, lanes, Nothing()) is None:
             self._alone.forgive(lanes)
 
-    def _run(self, script: str, lanes: Sequence[Lane], *given: object) -> int | None:
+    def _run(self, script: Inline[Nothing, Args, _Lane], lanes: Sequence[Lane], args: Args) -> int | None:
         """Run a script over the lanes, whose keys share a slot; returns None while Redis is away."""
         if not lanes or time.monotonic() < self._rests_until:
             return None if lanes else 0
         try:
-            found = int(self._client.eval(script, len(lanes), *(_key(lane) for lane in lanes), *given))
+            found = int(script.run(self._client, Nothing(), args, {_key(lane): _Lane(lane.free) for lane in lanes}))
         except RedisError as error:
             self._rests_until = time.monotonic() + _REST_S
             self._trouble.begun(detail=repr(error))

@@ -1,7 +1,7 @@
 """Budgets shared through Redis: one script a request, by Redis' own clock, so that no two machines' clocks matter."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -32,22 +32,88 @@ from shared.io.budgets import (
     Usage,
 )
 from shared.io.envelope import RandomBits, fresh_bits
+from shared.io.inline import NOW, Args, Inline, Item, Keys, Nothing, OneKey
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
-_TAKE: Final = (
-    _NOW
+class _Account(NamedTuple):
+    """The keys of an account; those of its quotas follow."""
+
+    pause: str
+    live: str
+    lanes: str
+    latest: str
+    use: str
+
+
+class _Take(NamedTuple):
+    slot: str
+    share: str
+    room: int
+    hold: int = HOLD_MS
+    live_first: int = LIVE_FIRST_MS
+    again: int = ASK_AGAIN_MS
+    listed: int = LISTED
+    buckets: int = BUCKETS
+    paced: int = PACED
+    pace_from: float = PACE_FROM
+    pace: float = PACE
+    an_hour: int = HOUR_MS
+    hours: int = USE_HOURS
+
+
+class _Quota(NamedTuple):
+    amount: int
+    window: int
+    allowed: int
+
+
+class _UnderWay(NamedTuple):
+    pause: str
+    lanes: str
+    told: str
+
+
+class _Settle(NamedTuple):
+    slot: str
+    ok: bool
+    latest: int
+
+
+class _Window(NamedTuple):
+    window: int
+
+
+class _Pause(NamedTuple):
+    reason: str
+    asked: int
+    first: int = FIRST_PAUSE_MS
+    longest: int = LONGEST_PAUSE_MS
+    forget: int = FORGET_MS
+
+
+class _Used(NamedTuple):
+    pause: str
+    lanes: str
+    use: str
+    told: str
+
+
+class _Usage(NamedTuple):
+    listed: int = LISTED
+    buckets: int = BUCKETS
+
+
+class _Known(NamedTuple):
+    amount: int
+    window: int
+
+
+_TAKE: Final = Inline(
+    NOW
     + """
-local pause, live, lanes, latest, use = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local slot, share, room = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local hold, live_first, again = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local listed, buckets = tonumber(ARGV[7]), tonumber(ARGV[8])
-local paced, pace_from, pace = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local an_hour, hours = tonumber(ARGV[12]), tonumber(ARGV[13])
-
 local held = redis.call('HMGET', pause, 'until', 'reason', 'probe')
 if held[1] then
   if now < tonumber(held[1]) then return {0, held[2], tonumber(held[1]) - now} end
@@ -55,7 +121,7 @@ if held[1] then
 end
 if share == 'backfill' then
   local wait = tonumber(redis.call('HGET', live, lanes) or 0) - now
-  for i = 6, #KEYS do wait = math.max(wait, tonumber(redis.call('HGET', live, KEYS[i]) or 0) - now) end
+  for key in items() do wait = math.max(wait, tonumber(redis.call('HGET', live, key) or 0) - now) end
   if wait > 0 then return {0, 'live_first', wait} end
 end
 
@@ -63,36 +129,33 @@ end
 local function refused()
   redis.call('ZREMRANGEBYSCORE', lanes, '-inf', now)
   if redis.call('ZCARD', lanes) >= room then return {0, 'parallel', 50}, lanes end
-  for i = 6, #KEYS do
-    local amount = tonumber(ARGV[14 + (i - 6) * 3])
-    local window = tonumber(ARGV[15 + (i - 6) * 3])
-    local allowed = tonumber(ARGV[16 + (i - 6) * 3])
+  for key, amount, window, allowed in items() do
     if amount <= listed then
-      redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
-      local n = redis.call('ZCARD', KEYS[i])
+      redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+      local n = redis.call('ZCARD', key)
       if n >= allowed then
-        local freed = redis.call('ZRANGE', KEYS[i], n - allowed, n - allowed, 'WITHSCORES')
-        return {0, 'quota', tonumber(freed[2]) - now}, KEYS[i]
+        local freed = redis.call('ZRANGE', key, n - allowed, n - allowed, 'WITHSCORES')
+        return {0, 'quota', tonumber(freed[2]) - now}, key
       end
       if amount >= paced and n >= pace_from * allowed then
-        local wait = tonumber(redis.call('HGET', latest, KEYS[i]) or 0) + math.floor(pace * window / allowed) - now
-        if wait > 0 then return {0, 'quota', wait}, KEYS[i] end
+        local wait = tonumber(redis.call('HGET', latest, key) or 0) + math.floor(pace * window / allowed) - now
+        if wait > 0 then return {0, 'quota', wait}, key end
       end
     else
       local width = math.floor(window / buckets)
       local current = math.floor(now / width)
       local oldest, sum = current, 0
-      local rows = redis.call('HGETALL', KEYS[i])
+      local rows = redis.call('HGETALL', key)
       for r = 1, #rows, 2 do
         local at = tonumber(rows[r])
         if at > current - buckets - 1 then
           sum = sum + tonumber(rows[r + 1])
           oldest = math.min(oldest, at)
         else
-          redis.call('HDEL', KEYS[i], rows[r])
+          redis.call('HDEL', key, rows[r])
         end
       end
-      if sum >= allowed then return {0, 'quota', (oldest + buckets + 1) * width - now}, KEYS[i] end
+      if sum >= allowed then return {0, 'quota', (oldest + buckets + 1) * width - now}, key end
     end
   end
   return nil
@@ -106,16 +169,14 @@ if no then
   end
   return no
 end
-for i = 6, #KEYS do
-  local amount = tonumber(ARGV[14 + (i - 6) * 3])
-  local window = tonumber(ARGV[15 + (i - 6) * 3])
+for key, amount, window in items() do
   if amount <= listed then
-    redis.call('ZADD', KEYS[i], now + hold + window, slot)
+    redis.call('ZADD', key, now + hold + window, slot)
   else
-    redis.call('HINCRBY', KEYS[i], math.floor(now / math.floor(window / buckets)), 1)
+    redis.call('HINCRBY', key, math.floor(now / math.floor(window / buckets)), 1)
   end
-  redis.call('PEXPIRE', KEYS[i], 2 * (hold + window))
-  redis.call('HSET', latest, KEYS[i], now)
+  redis.call('PEXPIRE', key, 2 * (hold + window))
+  redis.call('HSET', latest, key, now)
 end
 redis.call('ZADD', lanes, now + hold, slot)
 redis.call('PEXPIRE', lanes, 2 * hold)
@@ -130,71 +191,76 @@ end
 if held[1] then redis.call('HSET', pause, 'probe', now + hold) end
 if share == 'live' then redis.call('HDEL', live, lanes, unpack(KEYS, 6)) end
 return {1, tostring(now), 0}
-"""
+""",
+    keys=_Account,
+    args=_Take,
+    item=_Quota,
 )
 
-_SETTLE: Final = (
-    _NOW
+_SETTLE: Final = Inline(
+    NOW
     + """
-local pause, lanes, told = KEYS[1], KEYS[2], KEYS[3]
-redis.call('ZREM', lanes, ARGV[1])
-for i = 4, #KEYS do
-  redis.call('ZADD', KEYS[i], 'XX', tonumber(ARGV[3]) + tonumber(ARGV[i]), ARGV[1])
+redis.call('ZREM', lanes, slot)
+for key, window in items() do
+  redis.call('ZADD', key, 'XX', latest + window, slot)
 end
-for i = #KEYS + 1, #ARGV, 2 do
-  redis.call('HSET', told, ARGV[i], ARGV[i + 1] .. ':' .. now)
+for i = rest(), #ARGV, 2 do
+  local limit, counted = ARGV[i], ARGV[i + 1]
+  redis.call('HSET', told, limit, counted .. ':' .. now)
   redis.call('PEXPIRE', told, tonumber(86400000))
 end
-if ARGV[2] == '1' then
+if ok then
   local held = redis.call('HGET', pause, 'until')
   if held and now >= tonumber(held) then redis.call('DEL', pause) end
 end
 return 1
-"""
+""",
+    keys=_UnderWay,
+    args=_Settle,
+    item=_Window,
 )
 
-_PAUSE: Final = (
-    _NOW
+_PAUSE: Final = Inline(
+    NOW
     + """
-local first, longest, forget = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local held = redis.call('HMGET', KEYS[1], 'until', 'streak')
+local held = redis.call('HMGET', key, 'until', 'streak')
 local known, streak = tonumber(held[1] or 0), tonumber(held[2] or 0)
 local under_way = now < known
 if not under_way then streak = streak + 1 end
-local asked = tonumber(ARGV[2])
 local length = asked
 if asked < 0 then length = math.min(longest, first * 2 ^ math.min(streak - 1, 16)) end
 local stop = now + length
 if under_way then
   if asked < 0 then stop = known else stop = math.max(known, stop) end
 end
-redis.call('HSET', KEYS[1], 'until', stop, 'reason', ARGV[1], 'streak', streak, 'probe', 0)
-redis.call('HSETNX', KEYS[1], 'since', now)
-redis.call('PEXPIRE', KEYS[1], stop - now + forget)
+redis.call('HSET', key, 'until', stop, 'reason', reason, 'streak', streak, 'probe', 0)
+redis.call('HSETNX', key, 'since', now)
+redis.call('PEXPIRE', key, stop - now + forget)
 return stop - now
-"""
+""",
+    keys=OneKey,
+    args=_Pause,
+    item=Nothing,
 )
 
 
-_USAGE: Final = (
-    _NOW
+_USAGE: Final = Inline(
+    NOW
     + """
-local listed, buckets = tonumber(ARGV[1]), tonumber(ARGV[2])
 local found = {now}
-for i = 5, #KEYS do
-  local amount, window = tonumber(ARGV[2 * i - 7]), tonumber(ARGV[2 * i - 6])
+for key, amount, window in items() do
   local used, first, last = 0, 0, 0
   if amount <= listed then
     local open = '(' .. now
-    used = redis.call('ZCOUNT', KEYS[i], open, '+inf')
+    used = redis.call('ZCOUNT', key, open, '+inf')
     if used > 0 then
-      first = redis.call('ZRANGEBYSCORE', KEYS[i], open, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] - now
-      last = redis.call('ZREVRANGE', KEYS[i], 0, 0, 'WITHSCORES')[2] - now
+      first = redis.call('ZRANGEBYSCORE', key, open, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] - now
+      last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2] - now
     end
   else
     local width = math.floor(window / buckets)
     local current = math.floor(now / width)
-    local rows = redis.call('HGETALL', KEYS[i])
+    local rows = redis.call('HGETALL', key)
     for r = 1, #rows, 2 do
       local free = (tonumber(rows[r]) + buckets + 1) * width - now
       if tonumber(rows[r]) > current - buckets - 1 then
@@ -206,9 +272,12 @@ for i = 5, #KEYS do
   end
   table.insert(found, {used, first, last})
 end
-return {found, redis.call('ZCOUNT', KEYS[2], '(' .. now, '+inf'), redis.call('HMGET', KEYS[1], 'reason', 'since',
-  'until'), redis.call('HGETALL', KEYS[3]), redis.call('HGETALL', KEYS[4])}
-"""
+return {found, redis.call('ZCOUNT', lanes, '(' .. now, '+inf'), redis.call('HMGET', pause, 'reason', 'since',
+  'until'), redis.call('HGETALL', use), redis.call('HGETALL', told)}
+""",
+    keys=_Used,
+    args=_Usage,
+    item=_Known,
 )
 
 
@@ -230,13 +299,14 @@ class RedisBudgets:
         """Grant a request, or say when to ask again."""
         slot = f"{self._bits.getrandbits(64):016x}"
         head = f"budget:{{{ask.account}}}:"
-        keys = [f"{head}pause", f"{head}live", f"{head}lanes", f"{head}latest", f"{head}use"]
-        keys += [f"{head}q:{quota.name}" for quota in ask.quotas]
-        arguments: list[str | int] = [slot, ask.share, ask.lanes(), HOLD_MS, LIVE_FIRST_MS, ASK_AGAIN_MS]
-        arguments += [LISTED, BUCKETS, PACED, str(PACE_FROM), str(PACE), HOUR_MS, USE_HOURS]
-        for quota in ask.quotas:
-            arguments += [quota.amount, quota.window_ms, quota.for_share(ask.share, self._backfill_share)]
-        granted, told, wait = self._run(_TAKE, keys, arguments)
+        keys = _Account(*(head + name for name in _Account._fields))
+        quotas = {
+            f"{head}q:{quota.name}": _Quota(
+                quota.amount, quota.window_ms, quota.for_share(ask.share, self._backfill_share)
+            )
+            for quota in ask.quotas
+        }
+        granted, told, wait = self._run(_TAKE, keys, _Take(slot, ask.share, ask.lanes()), quotas)
         text = _text(told)
         if granted:
             return Grant(slot=slot, ask=ask, at_ms=int(text))
@@ -248,17 +318,18 @@ class RedisBudgets:
     ) -> None:
         """Free a request's lane, and its quota one window after it can have been counted."""
         head = f"budget:{{{grant.ask.account}}}:"
-        listed = [quota for quota in grant.ask.quotas if quota.amount <= LISTED]
-        keys = [f"{head}pause", f"{head}lanes", f"{head}told", *(f"{head}q:{quota.name}" for quota in listed)]
+        keys = _UnderWay(*(head + name for name in _UnderWay._fields))
+        listed = {
+            f"{head}q:{quota.name}": _Window(quota.window_ms) for quota in grant.ask.quotas if quota.amount <= LISTED
+        }
         latest = grant.at_ms + int(late_s * 1000) + 1
         said = [text for name, (amount, left) in (counted or {}).items() for text in (name, f"{amount}:{left}")]
-        self._run(_SETTLE, keys, [grant.slot, int(ok), latest, *(quota.window_ms for quota in listed), *said])
+        self._run(_SETTLE, keys, _Settle(grant.slot, ok, latest), listed, said)
 
     def pause(self, account: str, *, reason: Reason, retry_after_s: float | None) -> float:
         """Stop an account; several refusals of one moment are one pause."""
         asked = -1 if retry_after_s is None else max(1, int(retry_after_s * 1000))
-        keys = [f"budget:{{{account}}}:pause"]
-        wait = self._run(_PAUSE, keys, [reason, asked, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, FORGET_MS])
+        wait = self._run(_PAUSE, OneKey(f"budget:{{{account}}}:pause"), _Pause(reason, asked))
         return int(wait) / 1000
 
     def paused(self, account: str) -> Paused | None:
@@ -272,15 +343,15 @@ class RedisBudgets:
     def usage(self, account: str, quotas: Sequence[Quota]) -> Usage:
         """Return how an account's budget is used at this moment."""
         head = f"budget:{{{account}}}:"
-        keys = [f"{head}pause", f"{head}lanes", f"{head}use", f"{head}told", *(f"{head}q:{row.name}" for row in quotas)]
-        asked = [number for quota in quotas for number in (quota.amount, quota.window_ms)]
-        (now, *used), under_way, paused, calls, told = self._run(_USAGE, keys, [LISTED, BUCKETS, *asked])
+        keys = _Used(*(head + name for name in _Used._fields))
+        known = {f"{head}q:{row.name}": _Known(row.amount, row.window_ms) for row in quotas}
+        (now, *used), under_way, paused, calls, told = self._run(_USAGE, keys, _Usage(), known)
         by_share: dict[Share, int] = {}
         for name, number in _pairs(calls):
             share, _, hour = name.partition(":")
             if int(hour) > int(now) // HOUR_MS - USE_HOURS:
-                known: Share = "backfill" if share == "backfill" else "live"
-                by_share[known] = by_share.get(known, 0) + int(number)
+                part: Share = "backfill" if share == "backfill" else "live"
+                by_share[part] = by_share.get(part, 0) + int(number)
         return Usage(
             quotas={
                 quota.name: QuotaUse(used=int(number), next_ms=int(first), all_ms=int(last))
@@ -296,9 +367,16 @@ class RedisBudgets:
             },
         )
 
-    def _run(self, script: str, keys: list[str], arguments: list[str | int]) -> Any:
+    def _run(
+        self,
+        script: Inline[Keys, Args, Item],
+        keys: Keys,
+        args: Args,
+        items: Mapping[str, Item] | None = None,
+        rest: Sequence[str] = (),
+    ) -> Any:
         try:
-            return self._client.eval(script, len(keys), *keys, *arguments)
+            return script.run(self._client, keys, args, items, rest)
         except RedisError as error:
             raise BudgetsUnavailable(f"the shared budgets cannot be read: {error!r}") from error
 

@@ -1,25 +1,46 @@
 """What can be taken once, within its time, by whoever knows its secret: kept in Redis, so that one process gives it."""
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from redis.exceptions import RedisError
 
+from shared.io.inline import Inline, Nothing, OneKey
 from shared.io.ports import Clock, NotReady
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_TAKE: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
+
+class _Secret(NamedTuple):
+    secret: str
+
+
+class _Hold(NamedTuple):
+    holder: str
+    lasts: int
+
+
+_TAKE: Final = Inline(
+    """
+if redis.call('GET', key) ~= secret then return 0 end
+redis.call('DEL', key)
 return 1
-"""
-_HOLD: Final = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+""",
+    keys=OneKey,
+    args=_Secret,
+    item=Nothing,
+)
+_HOLD: Final = Inline(
+    """
+local found = redis.call('GET', key)
+if found and found ~= holder then return 0 end
+redis.call('SET', key, holder, 'PX', lasts)
 return 1
-"""
+""",
+    keys=OneKey,
+    args=_Hold,
+    item=Nothing,
+)
 
 
 class OnceAway(NotReady):
@@ -100,7 +121,7 @@ class RedisOnce:
     def hold(self, place: str, holder: str, lasts_ms: int) -> bool:
         """Put a holder into a place, or keep it there for longer; returns False while the place is another one's."""
         try:
-            return bool(self._client.eval(_HOLD, 1, _key(place), holder, lasts_ms))
+            return bool(_HOLD.run(self._client, OneKey(_key(place)), _Hold(holder, lasts_ms)))
         except RedisError as error:
             raise OnceAway from error
 
@@ -114,7 +135,7 @@ class RedisOnce:
     def take(self, place: str, secret: str) -> bool:
         """Take it away; returns whether it was there."""
         try:
-            return bool(self._client.eval(_TAKE, 1, _key(place), secret))
+            return bool(_TAKE.run(self._client, OneKey(_key(place)), _Secret(secret)))
         except RedisError as error:
             raise OnceAway from error
 

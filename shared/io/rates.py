@@ -6,11 +6,12 @@ While Redis is away each process fills a bucket of its own.
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from redis.exceptions import RedisError
 
 from shared import logs
+from shared.io.inline import NOW, Inline, Nothing, OneKey
 from shared.io.ports import Clock
 
 if TYPE_CHECKING:
@@ -22,18 +23,30 @@ _REST_S: Final = 5.0
 """For how long Redis is not asked after it did not answer."""
 _log = logs.get(__name__)
 
+
+class _Take(NamedTuple):
+    size: int
+    within: int
+    cost: int
+
+
 # What is taken is never more than there is: whoever is refused waits no longer for having asked.
-_TAKE: Final = """
-local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local size, per_ms, cost = tonumber(ARGV[1]), tonumber(ARGV[1]) / tonumber(ARGV[2]), tonumber(ARGV[3])
-local held = redis.call('HMGET', KEYS[1], 'left', 'at')
+_TAKE: Final = Inline(
+    NOW
+    + """
+local per_ms = size / within
+local held = redis.call('HMGET', key, 'left', 'at')
 local left = math.min(size, tonumber(held[1] or size) + math.max(0, now - tonumber(held[2] or now)) * per_ms)
 local wait = 0
 if left >= cost then left = left - cost else wait = math.ceil((cost - left) / per_ms) end
-redis.call('HSET', KEYS[1], 'left', tostring(left), 'at', now)
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('HSET', key, 'left', tostring(left), 'at', now)
+redis.call('PEXPIRE', key, within)
 return {wait, math.floor(left), math.ceil((size - left) / per_ms)}
-"""
+""",
+    keys=OneKey,
+    args=_Take,
+    item=Nothing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,7 @@ class RedisRates:
         """Take a part of a bucket, if there is as much."""
         if time.monotonic() >= self._rests_until:
             try:
-                found = self._client.eval(_TAKE, 1, f"console:rate:{name}", size, within_ms, cost)
+                found = _TAKE.run(self._client, OneKey(f"console:rate:{name}"), _Take(size, within_ms, cost))
             except RedisError as error:
                 self._rests_until = time.monotonic() + _REST_S
                 self._trouble.begun(detail=repr(error))

@@ -1,32 +1,77 @@
 """The shared sign-ins in Redis: one script a question, by Redis' own clock."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from redis.exceptions import RedisError
 
+from shared.io.inline import NOW, Args, Inline, Keys, Nothing, OneKey
 from shared.io.tokens import FORGET_MS, KEEP_UNSAVED_MS, LOCK_MS, PROBE_MS, Held, Paused, Place, TokensAway
 
 if TYPE_CHECKING:
     from redis import Redis
 
-_NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
-_LOOK: Final = (
-    _NOW
+class _Shared(NamedTuple):
+    token: str
+    paused: str
+
+
+class _Renewed(NamedTuple):
+    token: str
+    lock: str
+
+
+class _Look(NamedTuple):
+    stamp: str
+    grant: str
+    enter: bool
+    every: int
+    forget: int
+
+
+class _Release(NamedTuple):
+    holder: str
+    after: int
+
+
+class _Store(NamedTuple):
+    holder: str
+    grant: str
+    sealed: str
+    lives: int
+    renew: int
+
+
+class _Remember(NamedTuple):
+    holder: str
+    grant: str
+    sealed: str
+    keep: int
+
+
+class _Pause(NamedTuple):
+    stamp: str
+    code: str
+    message: str
+    every: int
+    forget: int
+
+
+_LOOK: Final = Inline(
+    NOW
     + """
-local stamp, grant, enter, every, forget = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local code, message, again, probe = '', '', 0, 0
-local p = redis.call('HMGET', KEYS[2], 'stamp', 'code', 'message', 'until')
+local p = redis.call('HMGET', paused, 'stamp', 'code', 'message', 'until')
 if p[1] == stamp then
-  if now >= tonumber(p[4]) and enter == '1' then
-    redis.call('HSET', KEYS[2], 'until', now + every)
-    redis.call('PEXPIRE', KEYS[2], forget)
+  if now >= tonumber(p[4]) and enter then
+    redis.call('HSET', paused, 'until', now + every)
+    redis.call('PEXPIRE', paused, forget)
     probe = 1
   else
     code, message, again = p[2], p[3], math.max(0, tonumber(p[4]) - now)
   end
 end
-local h = redis.call('HMGET', KEYS[1], 'grant', 'name', 'sealed', 'ends', 'renew', 'born', 'unsaved')
+local h = redis.call('HMGET', token, 'grant', 'name', 'sealed', 'ends', 'renew', 'born', 'unsaved')
 local unsaved = ''
 if h[1] == grant then
   unsaved = h[7] or ''
@@ -36,43 +81,61 @@ if h[1] == grant then
   end
 end
 return {code, message, again, probe, unsaved, '', '', 0, 0, 0}
-"""
+""",
+    keys=_Shared,
+    args=_Look,
+    item=Nothing,
 )
 
-_RELEASE: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+_RELEASE: Final = Inline(
+    """
+if redis.call('GET', key) ~= holder then return 0 end
+if after == 0 then redis.call('DEL', key) else redis.call('PEXPIRE', key, after) end
 return 1
-"""
+""",
+    keys=OneKey,
+    args=_Release,
+    item=Nothing,
+)
 
-_STORE: Final = (
-    _NOW
+_STORE: Final = Inline(
+    NOW
     + """
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1], KEYS[2])
-local lives, renew = tonumber(ARGV[4]), tonumber(ARGV[5])
-redis.call('HSET', KEYS[1], 'grant', ARGV[2], 'name', ARGV[1], 'sealed', ARGV[3],
+if redis.call('GET', lock) ~= holder then return 0 end
+redis.call('DEL', token, lock)
+redis.call('HSET', token, 'grant', grant, 'name', holder, 'sealed', sealed,
   'ends', now + lives, 'renew', now + renew, 'born', now)
-redis.call('PEXPIRE', KEYS[1], lives + 1)
+redis.call('PEXPIRE', token, lives + 1)
 return 1
-"""
+""",
+    keys=_Renewed,
+    args=_Store,
+    item=Nothing,
 )
 
-_REMEMBER: Final = """
-if redis.call('GET', KEYS[2]) ~= ARGV[4] then return 0 end
-if redis.call('HGET', KEYS[1], 'grant') ~= ARGV[1] then redis.call('DEL', KEYS[1]) end
-redis.call('HSET', KEYS[1], 'grant', ARGV[1], 'unsaved', ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+_REMEMBER: Final = Inline(
+    """
+if redis.call('GET', lock) ~= holder then return 0 end
+if redis.call('HGET', token, 'grant') ~= grant then redis.call('DEL', token) end
+redis.call('HSET', token, 'grant', grant, 'unsaved', sealed)
+redis.call('PEXPIRE', token, keep)
 return 1
-"""
+""",
+    keys=_Renewed,
+    args=_Remember,
+    item=Nothing,
+)
 
-_PAUSE: Final = (
-    _NOW
+_PAUSE: Final = Inline(
+    NOW
     + """
-redis.call('HSET', KEYS[1], 'stamp', ARGV[1], 'code', ARGV[2], 'message', ARGV[3], 'until', now + tonumber(ARGV[4]))
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('HSET', key, 'stamp', stamp, 'code', code, 'message', message, 'until', now + every)
+redis.call('PEXPIRE', key, forget)
 return 1
-"""
+""",
+    keys=OneKey,
+    args=_Pause,
+    item=Nothing,
 )
 
 
@@ -88,8 +151,8 @@ class RedisTokens:
 
     def look(self, place: Place, *, enter: bool = False) -> Held:
         """Give what is shared."""
-        keys = [_key(place.connection), _key(place.connection, "paused")]
-        found = self._run(_LOOK, keys, place.stamp, place.grant, int(enter), PROBE_MS, FORGET_MS)
+        keys = _Shared(_key(place.connection), _key(place.connection, "paused"))
+        found = self._run(_LOOK, keys, _Look(place.stamp, place.grant, enter, PROBE_MS, FORGET_MS))
         code, message, again, probe, unsaved, name, sealed, ends, renew, age = found
         return Held(
             name=name,
@@ -111,21 +174,25 @@ class RedisTokens:
 
     def release(self, connection: str, holder: str, after_ms: int = 0) -> None:
         """Let others renew."""
-        self._run(_RELEASE, [_key(connection, "lock")], holder, after_ms)
+        self._run(_RELEASE, OneKey(_key(connection, "lock")), _Release(holder, after_ms))
 
     def store(self, place: Place, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:
         """Share a new access token and let go."""
-        keys = [_key(place.connection), _key(place.connection, "lock")]
-        return bool(self._run(_STORE, keys, holder, place.grant, sealed, lives_ms, renew_ms))
+        keys = _Renewed(_key(place.connection), _key(place.connection, "lock"))
+        return bool(self._run(_STORE, keys, _Store(holder, place.grant, sealed, lives_ms, renew_ms)))
 
     def remember(self, place: Place, holder: str, sealed: str) -> bool:
         """Keep a refresh token that Kafka does not have yet."""
-        keys = [_key(place.connection), _key(place.connection, "lock")]
-        return bool(self._run(_REMEMBER, keys, place.grant, sealed, KEEP_UNSAVED_MS, holder))
+        keys = _Renewed(_key(place.connection), _key(place.connection, "lock"))
+        return bool(self._run(_REMEMBER, keys, _Remember(holder, place.grant, sealed, KEEP_UNSAVED_MS)))
 
     def pause(self, place: Place, code: str, message: str) -> None:
         """Tell everybody that the app refused the sign-in."""
-        self._run(_PAUSE, [_key(place.connection, "paused")], place.stamp, code, message, PROBE_MS, FORGET_MS)
+        self._run(
+            _PAUSE,
+            OneKey(_key(place.connection, "paused")),
+            _Pause(place.stamp, code, message, PROBE_MS, FORGET_MS),
+        )
 
     def resume(self, connection: str) -> None:
         """Tell everybody that the sign-in works."""
@@ -134,9 +201,9 @@ class RedisTokens:
         except RedisError as error:
             raise TokensAway from error
 
-    def _run(self, script: str, keys: list[str], *arguments: str | int) -> Any:
+    def _run(self, script: Inline[Keys, Args, Nothing], keys: Keys, args: Args) -> Any:
         try:
-            return self._client.eval(script, len(keys), *keys, *arguments)
+            return script.run(self._client, keys, args)
         except RedisError as error:
             raise TokensAway from error
 

@@ -4,11 +4,12 @@ A cache in Redis: a note is forgotten after a day without another one, and holds
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from redis.exceptions import RedisError
 
 from shared.core.syncs import Connection
+from shared.io.inline import Inline, Nothing, OneKey
 from shared.io.tokens import TokensAway, place_of
 
 if TYPE_CHECKING:
@@ -16,16 +17,29 @@ if TYPE_CHECKING:
 
 _KEEP_MS: Final = 86_400_000
 
-_NOTE: Final = """
-if redis.call('HGET', KEYS[1], 'stamp') ~= ARGV[1] then
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'stamp', ARGV[1], 'since', ARGV[3])
+
+class _Note(NamedTuple):
+    stamp: str
+    reason: str
+    at: int
+    keep: int
+
+
+_NOTE: Final = Inline(
+    """
+if redis.call('HGET', key, 'stamp') ~= stamp then
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'stamp', stamp, 'since', at)
 end
-redis.call('HSET', KEYS[1], 'reason', ARGV[2], 'last', ARGV[3])
-redis.call('HINCRBY', KEYS[1], 'calls', 1)
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('HSET', key, 'reason', reason, 'last', at)
+redis.call('HINCRBY', key, 'calls', 1)
+redis.call('PEXPIRE', key, keep)
 return 1
-"""
+""",
+    keys=OneKey,
+    args=_Note,
+    item=Nothing,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +61,7 @@ class WebhookRefusals:
     def note(self, row: Connection, reason: str, now_ms: int) -> None:
         """Count one refused call."""
         try:
-            self._client.eval(_NOTE, 1, _key(row), place_of(row).stamp, reason, now_ms, _KEEP_MS)
+            _NOTE.run(self._client, OneKey(_key(row)), _Note(place_of(row).stamp, reason, now_ms, _KEEP_MS))
         except RedisError as error:
             raise TokensAway from error
 

@@ -48,7 +48,7 @@ def test_while_redis_is_away_each_process_counts_for_itself() -> None:
     class Away:
         calls = 0
 
-        def eval(self, *_: object) -> Any:
+        def evalsha(self, *_: object) -> Any:
             from redis.exceptions import ConnectionError as GoneError  # noqa: PLC0415 - as it says it
 
             self.calls += 1
