@@ -8,7 +8,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.associating import carries
+from shared.core import associating
 from shared.core.merging import Flow, Held, Keep, MergedSet, Settle, merge
 from shared.core.records import SIDES, Side, Value
 from shared.rules.identifiers import texts
@@ -38,7 +38,7 @@ class _World:
 
     def _carried(self, pair: str, side: Side) -> tuple[str, ...]:
         others = (edge.replace(pair, "") for edge in sorted(self.graph[side]) if pair in edge)
-        return tuple(other for other in others if carries(pair, other))
+        return tuple(other for other in others if associating.carries(pair, other))
 
     def step(self, pair: str) -> None:
         """Have a pair decide what its records show, and have its writes done."""

@@ -84,6 +84,8 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.believed_at_once: f"{_STEPS}::"
     "test_of_two_states_without_an_order_neither_is_believed_before_a_second_read",
     mutations.half_of_an_amount: "tests/laws/test_money.py::test_amount_and_currency_of_two_edits_are_never_mixed",
+    mutations.both_pairs_carry: "tests/laws/test_mutual_sets.py::"
+    "test_what_is_taken_back_on_the_other_side_before_the_other_pair_looks_stays_so",
     mutations.no_marker: f"{_STEPS}::test_a_record_that_carries_our_marker_is_its_pair_s_whatever_it_holds",
 }
 _OTHERS: Final = {

@@ -11,7 +11,7 @@ from services.matcher import counterparts, match, resolve, telling
 from services.matcher.outputs import outputs
 from services.matcher.work import as_swap
 from services.writer.write import Write
-from shared.core import deciding, draft, ids, pairing, taking
+from shared.core import associating, deciding, draft, ids, pairing, taking
 from shared.core.merging import Flow
 from shared.core.outcomes import Drop
 from shared.core.pairs import MOST_IN_BUNDLE, Pair
@@ -237,6 +237,11 @@ def half_of_an_amount(patch: pytest.MonkeyPatch) -> None:
         return {self.field(side): found[self.field(side)], **changed}
 
     patch.setattr(Flow, "as_fields", as_fields)
+
+
+def both_pairs_carry(patch: pytest.MonkeyPatch) -> None:
+    """An association that both of its records show is carried by both of their pairs."""
+    patch.setattr(associating, "carries", lambda *_args: True)
 
 
 class _AnyContent(str):
