@@ -15,6 +15,8 @@ EXAMPLES ?= 100
 BESIDE ?=
 T ?=
 NAME ?=
+# Compiling all tests anew would take a tenth of `make unit`: what was compiled is kept, also where containers say otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 # The rules about the documents and the layers are tests too.
 RULES := $(wildcard tests/architecture tests/docs)
 

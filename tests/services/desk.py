@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 import uvicorn
@@ -67,25 +68,39 @@ class Desk:
         self.calls: list[tuple[str, str, Any]] = []
         """Connection, what was asked, and with which words."""
         self.clock = ManualClock()
-        self.metrics = Metrics()
         self.setups = Setups({"ordered": app("ordered"), "opaque": app("opaque")})
         self.jobs = Jobs(self.setups)
         self.broker = MemoryBroker(topics.catalogue(("ordered", "opaque")), partitions=PARTITIONS)
         self.bus = MemoryBus(self.broker, setups=lambda: self.setups.offset)
-        self.scripts = MemoryScripts()
-        self.store = Store(self.scripts)
         self.caller = MemoryCaller(self._serve)
         self.set_up("connection", SetupDoc(connection=connection(LEFT, "ordered")), LEFT)
         self.set_up("connection", SetupDoc(connection=connection(RIGHT, "opaque")), RIGHT)
         self.set_up("sync", SetupDoc(sync=sync or people()), SYNC)
         if live:
             self.set_up("phase", SetupDoc(phase=PhaseSet(sync=SYNC, phase="live")), SYNC)
-        self.open_links(SYNC)
+
+    # What costs most to make is made when it is first asked for: most tests need one of them, or none.
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Return what counts."""
+        return Metrics()
+
+    @cached_property
+    def scripts(self) -> MemoryScripts:
+        """Return the Redis of the links; those of the sync are whole."""
+        scripts = MemoryScripts()
+        _declare_whole(Store(scripts), SYNC)
+        return scripts
+
+    @cached_property
+    def store(self) -> Store:
+        """Return the links."""
+        return Store(self.scripts)
 
     def open_links(self, sync: str) -> None:
         """Declare the links of a sync whole."""
-        run_blocking(self.store.begin_rebuild(sync, "t", 1))
-        run_blocking(self.store.finish_rebuild(sync, "t"))
+        _declare_whole(self.store, sync)
 
     def set_up(self, kind: str, doc: SetupDoc | None, name: str) -> None:
         """Take a settings document, as the follower of `setups` does."""
@@ -177,6 +192,11 @@ class Desk:
         )  # fmt: skip
         answer = run_blocking(self.store.swap({pair.sync: [swap]}))[pair.sync, pair.pair]
         assert answer.what == "ok", answer
+
+
+def _declare_whole(store: Store, sync: str) -> None:
+    run_blocking(store.begin_rebuild(sync, "t", 1))
+    run_blocking(store.finish_rebuild(sync, "t"))
 
 
 def people(**changes: Any) -> Sync:

@@ -6,7 +6,8 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,24 @@ def test_a_format_that_nobody_offers_is_refused(window: Window, visitor: Visitor
 # The command
 
 
+@contextmanager
+def made_meanwhile(look: Callable[[], None]) -> Iterator[None]:
+    """Have files made by another thread, as a console does: whenever they are asked for."""
+    over = threading.Event()
+
+    def look_again() -> None:
+        while not over.wait(0.02):
+            look()
+
+    maker = threading.Thread(target=look_again)
+    maker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        maker.join()
+
+
 def test_the_command_makes_a_file_and_goes_on_where_a_download_broke_off(
     window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,10 +204,8 @@ def test_the_command_makes_a_file_and_goes_on_where_a_download_broke_off(
     monkeypatch.setattr(window.installation.exports, "_chunks_from", breaking)
     given = parser().parse_args(["exports", "make", str(to), "--status", "in_sync"])
     assert given.names == [str(to)]
-    maker = threading.Timer(0.05, exporter_of(window.installation, window.access.mailing).look)
-    maker.start()
-    assert export_commands.run("make", given.names, wanted={"status": "in_sync"}, settings=there, every_s=0.02) == 0
-    maker.join()
+    with made_meanwhile(exporter_of(window.installation, window.access.mailing).look):
+        assert export_commands.run("make", given.names, wanted={"status": "in_sync"}, settings=there, every_s=0.02) == 0
     assert broken == []
     assert len(rows_of(to.read_text())) == 40
     assert "ready; 40 of 40 records as csv" in capsys.readouterr().out
@@ -217,10 +234,8 @@ def test_the_command_takes_a_moment_and_tells_by_mail(window: Window, capsys: py
     theirs = settings_of(window, token)
     given = parser().parse_args(["exports", "make", "--since", "2026-03-01T10:30+01:00", "--mail"])
     wanted = {"since": given.since, "mail": given.mail, "status": "", "format": "csv"}
-    maker = threading.Timer(0.05, window.make_files)
-    maker.start()
-    assert export_commands.run("make", [], wanted=wanted, settings=theirs) == 0
-    maker.join()
+    with made_meanwhile(window.make_files):
+        assert export_commands.run("make", [], wanted=wanted, settings=theirs) == 0
     assert "; mail: " in capsys.readouterr().out
     assert export_commands.run("list", [], wanted={}, settings=theirs) == 0
     shown = capsys.readouterr().out

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import pytest
 import requests
 from fastapi.routing import APIRoute
+from jsonschema_rs import Draft202012Validator
 
 from services.console.access.roles import MEANINGS, NEEDS, ROLES, needed_at, reaches
 from services.console.rest.app import make_app, routes
@@ -190,17 +192,28 @@ def ask(window: Window, row: str, role: Role, names: Mapping[str, str] | None) -
 
 def is_described(row: str, answer: requests.Response) -> None:
     """Check that an answer of the API is one that its description names, and holds nothing besides."""
-    verb, _, path = row.partition(" ")
-    described = _DOCUMENT["paths"][path.replace("{name}", "{id}")][verb.lower()]["responses"][str(answer.status_code)]
-    if "$ref" in described:
-        described = _DOCUMENT["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    kinds = described_at(row, answer.status_code)
     if answer.status_code == 204:
-        assert (answer.content, "content" in described) == (b"", False)
+        assert (answer.content, kinds) == (b"", {})
         return
     kind = answer.headers["Content-Type"].partition(";")[0]
-    assert kind in described["content"], row
-    if kind.endswith("json"):
-        validator(_DOCUMENT, described["content"][kind]["schema"]).validate(answer.json())
+    assert kind in kinds, row
+    schema = kinds[kind]
+    if schema is not None:
+        schema.validate(answer.json())
+
+
+@cache
+def described_at(row: str, status: int) -> dict[str, Draft202012Validator | None]:
+    """Return what an address may answer with a status: what checks it, by its media type; None of what is no JSON."""
+    verb, _, path = row.partition(" ")
+    described = _DOCUMENT["paths"][path.replace("{name}", "{id}")][verb.lower()]["responses"][str(status)]
+    if "$ref" in described:
+        described = _DOCUMENT["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    return {
+        kind: validator(_DOCUMENT, content["schema"]) if kind.endswith("json") else None
+        for kind, content in described.get("content", {}).items()
+    }
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])

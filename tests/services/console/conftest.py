@@ -120,7 +120,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
     installation.views.close()
 
 
-@pytest.fixture(name="served", scope="module")
+@pytest.fixture(name="served", scope="session")
 def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Window]]:
     """One server for all; each test gives it an installation of its own."""
     with opened(tmp_path_factory.mktemp("first")) as renew:

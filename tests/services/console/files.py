@@ -1,5 +1,6 @@
 """Lists as files, of an installation in memory: each console follows the broker, and makes files when asked."""
 
+import threading
 from collections.abc import Generator
 from typing import Final
 
@@ -30,12 +31,14 @@ class FollowedExports(Exports):
         super().__init__()
         self._desk = desk
         self._reader = MemoryReader(desk.broker, topics.EXPORTS)
+        self._turn = threading.Lock()  # whoever makes files asks, too
 
     def follow(self) -> None:
         """Take what was published."""
-        if self._desk.broker.available:
-            for stored in self._reader.poll(0):
-                self.apply(stored.offset, stored.key, stored.message)
+        with self._turn:
+            if self._desk.broker.available:
+                for stored in self._reader.poll(0):
+                    self.apply(stored.offset, stored.key, stored.message)
 
     def get(self, name: str) -> ExportRow | None:
         """Return a file by its id."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import htpy as h
 from htpy import Element, Node
+from markupsafe import Markup
 
 from services.console.use.zones import local
 from services.console.web.assets import ASSETS
@@ -37,9 +39,11 @@ OTHER_STATUS: Final[Mapping[str, Mark]] = {
 """States of pairs that no list shows."""
 
 
-def icon(name: str) -> Element:
-    """Return an icon; it says nothing by itself."""
-    return h.svg(".i", aria_hidden="true", focusable="false")[h.use(href=f"{ASSETS['icons.svg'].url}#{name}")]
+@cache
+def icon(name: str) -> Markup:
+    """Return an icon; it says nothing by itself, and is the same on every page."""
+    drawn = h.svg(".i", aria_hidden="true", focusable="false")[h.use(href=f"{ASSETS['icons.svg'].url}#{name}")]
+    return Markup(drawn)  # noqa: S704 - escaped by htpy
 
 
 def badge(mark: Mark) -> Element:
