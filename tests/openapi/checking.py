@@ -49,6 +49,8 @@ _WORLD: Final = {
 """Where what is described is refused for what no description can say."""
 _FILE: Final = "GET /api/v1/exports/{id}/file"
 """A file may be gone, or shorter than the part that is asked for: neither is wrong with the request."""
+_REFUSED: Final = ("400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429")
+"""How a request is refused of which something is wrong; one that is too large is not looked at any further."""
 ENDLESS: Final = "GET /api/v1/events"
 """Its answer does not end by itself, and is no JSON: it has tests of its own."""
 _PARKED: Final = 40
@@ -228,6 +230,7 @@ def _config(
             "auth": {"openapi": {"token": {"bearer": TOKEN}}},
             "generation": {"max-examples": examples, "database": "none", "no-shrink": True},
             "continue-on-failure": True,
+            "checks": {"negative_data_rejection": {"expected-statuses": [*_REFUSED]}},
             "phases": {name: {"enabled": not phases or name in phases} for name in every},
             "operations": [
                 {"include-name": ENDLESS, "enabled": False},
