@@ -85,6 +85,18 @@ def _exports(given: argparse.Namespace) -> int:
     return exports.run(given.what, given.names, wanted=wanted, as_json=given.json)
 
 
+def _records(given: argparse.Namespace) -> int:
+    from services.console.commands import lists  # noqa: PLC0415
+
+    return lists.run_records(_filter(given), as_json=given.json)
+
+
+def _activity(given: argparse.Namespace) -> int:
+    from services.console.commands import lists  # noqa: PLC0415
+
+    return lists.run_activity({"what": given.what, "q": given.q}, as_json=given.json)
+
+
 def _filter(given: argparse.Namespace) -> dict[str, object]:
     """Return which records are chosen, as the API names it."""
     names = ("sync", "object", "connection", "status", "category", "period", "since", "q")
@@ -120,7 +132,7 @@ def _completion(given: argparse.Namespace) -> int:
 _BY_API: Final = {
     "why": _why, "parked": _parked, "apps": _apps, "connections": _connections, "syncs": _syncs, "health": _health,
     "exports": _exports, "credentials": _credentials, "secrets": _secrets, "resync": _resync, "doctor": _doctor,
-    "completion": _completion,
+    "completion": _completion, "records": _records, "activity": _activity,
 }  # fmt: skip
 """Commands that ask the console's API, or can do without any server."""
 

@@ -1,14 +1,13 @@
 """Lists jobs, shows what they led to, and has them confirmed, paused, resumed or cancelled, from a terminal."""
 
-import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import quote
 
 from services.console.commands.calling import Calls, NoAnswerError
-from services.console.commands.lines import job_line
-from services.console.commands.printing import ending_on, write_json
+from services.console.commands.lines import job_line, record_line
+from services.console.commands.printing import ending_on, write_json, write_rows
 from services.console.use.jobs import Order, find, job_row, order
 from services.console.use.problems import Problem
 from shared.io.ports import BusUnavailable
@@ -31,7 +30,9 @@ def run(service: Service, what: What, name: str, *, status: str = "", as_json: b
     known = next((one for one in get_args(Order) if one == what), None)
     if what == "rows":
         path = f"jobs/{quote(name, safe='')}/rows"
-        return _print_rows(Calls(service.settings).every(path, "rows", status=status), as_json=as_json)
+        led = Calls(service.settings).every(path, "rows", status=status)
+        write_rows(led, _led_line, "nothing was decided about a record because of this job", as_json=as_json)
+        return 0
     service.read_jobs()
     rows = service.jobs.rows()
     if what != "list":
@@ -46,21 +47,5 @@ def run(service: Service, what: What, name: str, *, status: str = "", as_json: b
     return 0
 
 
-def _print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> int:
-    """Print rows as they come: there may be very many."""
-    number = 0
-    for number, row in enumerate(rows, 1):
-        text = json.dumps(row, ensure_ascii=False) if as_json else _row_line(row)
-        sys.stdout.write(f"{('[' if number == 1 else ',') * as_json}{text}\n")
-    if as_json:
-        sys.stdout.write("]\n" if number else "[]\n")
-    elif not number:
-        sys.stdout.write("nothing was decided about a record because of this job\n")
-    return 0
-
-
-def _row_line(row: Mapping[str, Any]) -> str:
-    ends = " and ".join(end for end in (row["left"], row["right"]) if end)
-    name = f"{row['label']} ({ends})" if row["label"] else ends
-    why = f" ({row['reason']})" if row["reason"] and row["status"] != "in_sync" else ""
-    return "  ".join((name, f"{row['status'].replace('_', ' ')}{why}", " ".join(row["decisions"])))
+def _led_line(row: Mapping[str, Any]) -> str:
+    return f"{record_line(row)}  {' '.join(row['decisions'])}"

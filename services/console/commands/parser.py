@@ -61,6 +61,17 @@ def _add_filter(command: argparse.ArgumentParser) -> None:
     command.add_argument("--q", default="", help="parts of the name or of an address, or the id of a record")
 
 
+def _add_lists(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Add the commands that list what the console knows, the newest first."""
+    records = commands.add_parser("records", help="list records with how each stands, the newest change first")
+    _add_filter(records)
+    add_json(records)
+    activity = commands.add_parser("activity", help="list who did what, the newest first")
+    activity.add_argument("--what", default="", help="what was done, such as user.changed, or its kind, such as user")
+    activity.add_argument("--q", default="", help="a part of who did it, or of what it was about")
+    add_json(activity)
+
+
 def _add_resync(commands: "argparse._SubParsersAction[_Parser]") -> None:
     resync = commands.add_parser(
         "resync", help="have records read or tried again: some by their ids, those that filters choose, or whole syncs"
@@ -182,6 +193,7 @@ def parser() -> argparse.ArgumentParser:
     jobs.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
                       help="rows: records that stand so now")  # fmt: skip
     add_json(jobs)
+    _add_lists(commands)
     _add_resync(commands)
     parked = commands.add_parser("parked", help="list messages that nobody could handle, and replay or drop them")
     parked.add_argument("what", nargs="?", choices=("list", "replay", "drop"), default="list", help="(default: list)")

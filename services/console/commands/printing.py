@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Final, ParamSpec
+from typing import Any, Final, ParamSpec
 
 P = ParamSpec("P")
 _YES: Final = ("y", "yes")
@@ -35,6 +35,27 @@ def ending_on(*errors: type[Exception]) -> Callable[[Callable[P, int]], Callable
         return ended
 
     return decorate
+
+
+def write_rows(
+    rows: Iterable[Mapping[str, Any]], line_of: Callable[[Mapping[str, Any]], str], none: str, *, as_json: bool
+) -> None:
+    """Print rows as they come, for there may be very many.
+
+    Args:
+        rows: What there is.
+        line_of: Returns how one of them is printed for people.
+        none: What is printed for people where there is none.
+        as_json: Print a list for programs.
+    """
+    number = 0
+    for number, row in enumerate(rows, 1):
+        text = json.dumps(row, ensure_ascii=False) if as_json else line_of(row)
+        sys.stdout.write(f"{('[' if number == 1 else ',') * as_json}{text}\n")
+    if as_json:
+        sys.stdout.write("]\n" if number else "[]\n")
+    elif not number:
+        sys.stdout.write(f"{none}\n")
 
 
 def confirmed(lines: Iterable[str], question: str) -> bool:
