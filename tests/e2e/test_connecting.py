@@ -1,4 +1,4 @@
-"""A new user in a browser: the first admin, accounts, numbers, a repaired record, a file, a reconnected account."""
+"""A new user: the first admin, accounts, numbers, a repaired record, a mailed file, a reconnected account."""
 
 import re
 from collections.abc import Iterator
@@ -10,13 +10,22 @@ from playwright.sync_api import Page, expect, sync_playwright
 from deploy.local.stack import Stack
 from tests.browsers import LAUNCH
 from tests.e2e.live import Live
+from tests.mail_server import MailServer, mail_server
 from tests.services.console.agreeing import PORTALS, Vendor
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 
 class Unequipped(Stack):
-    """An installation that nobody has set anything up in."""
+    """An installation that nobody has set anything up in; it may send mail by a server on this machine."""
+
+    mail_port = 0
+
+    def env(self, service: str) -> dict[str, str]:
+        """Return the settings of a service."""
+        own = super().env(service)
+        name = "SYNCLINE_ALLOW_PRIVATE_ADDRESSES"
+        return {**own, name: f"{own[name]},127.0.0.1:{self.mail_port}"}
 
     def setup(self, hook: str) -> dict[str, Any]:
         """Return that nothing is set up."""
@@ -24,9 +33,16 @@ class Unequipped(Stack):
         return {"connections": [], "syncs": []}
 
 
+@pytest.fixture(name="mails", scope="module")
+def _mails() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
 @pytest.fixture(name="live", scope="module")
-def _live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    live = Live(tmp_path_factory.mktemp("connecting"), data=None, make=Unequipped)
+def _live(tmp_path_factory: pytest.TempPathFactory, mails: MailServer) -> Iterator[Live]:
+    make = type("MailingStack", (Unequipped,), {"mail_port": mails.port})
+    live = Live(tmp_path_factory.mktemp("connecting"), data=None, make=make)
     try:
         live.start()
         yield live
@@ -66,7 +82,7 @@ def apply(live: Live, page: Page, left: str, right: str) -> None:
     live.stack.command("services.console.commands", "apply", str(path))
 
 
-def test_from_nothing_to_numbers_that_show(live: Live, page: Page) -> None:
+def test_from_nothing_to_numbers_that_show(live: Live, page: Page, mails: MailServer) -> None:
     """Nothing is done by an API: what the product has no page for is the command that the page shows."""
     vendor = Vendor.register(live.stack.hubspot, live.stack.console_url)
     vendor.admin.edit(PORTALS[0], "create", "contacts", properties={"email": "ann@firm.example", "firstname": "Ann"})
@@ -85,7 +101,7 @@ def test_from_nothing_to_numbers_that_show(live: Live, page: Page) -> None:
     see_how_it_is_learned(page, one)
     repair(live, page, vendor)
     replay(live, page)
-    export(page)
+    export(live, page, mails)
     reconnect(page, vendor)
     vendor.admin.close()
 
@@ -173,12 +189,27 @@ def replay(live: Live, page: Page) -> None:
     live.wait(lambda: not live.stack.api("health")["parked"])
 
 
-def export(page: Page) -> None:
-    """Take the list away as a file."""
+def export(live: Live, page: Page, mails: MailServer) -> None:
+    """Say by which server mail is sent, have the list made a file, and take it away from where the mail leads."""
+    page.goto("/settings/mail")
+    page.fill("#host", "127.0.0.1")
+    page.fill("#port", str(mails.port))
+    page.select_option("#security", "none")
+    page.fill("#sender", "Syncline <syncline@firm.example>")
+    page.fill("#console_url", live.stack.console_url)
+    page.get_by_role("button", name="Send mail by this server").click()
+    expect(page.get_by_role("heading", name="Mail is sent by this server from now on")).to_be_visible()
     page.goto("/records?q=ann")
     page.locator("#export summary").click()
+    page.get_by_label("Tell me by mail when it is ready").check()
     page.get_by_role("button", name="Export all that the filters choose").click()
-    expect(page.locator("#shown")).to_contain_text("Your file is ready", timeout=60_000)
+    live.wait(lambda: mails.mails, 60)
+    (mail,) = mails.mails
+    assert mail["To"] == "root@firm.example"
+    link = re.search(rf"{live.stack.console_url}/exports\S+", mail.get_content())
+    assert link is not None, mail.get_content()
+    page.goto(link[0])
+    expect(page.locator("#shown")).to_contain_text("Your file is ready")
     with page.expect_download() as download:
         page.locator("#shown-file").click()
     assert download.value.path().read_text().count("Ann") == len(PORTALS), "a row of each sync"

@@ -71,6 +71,8 @@ STATES: Final = (
 )
 """Other states of them."""
 LOOKS: Final = PAGES + STATES
+ALONE: Final = ("/activity",)
+"""Pages at which browsers look in tests of their own, and the tests of all pages as well."""
 NASTY: Final = "<script>alert(1)</script>\"'&"
 """A name that must be nothing but a name."""
 

@@ -18,7 +18,7 @@ from services.console.web.assets import ASSETS
 from services.console.web.policy import POLICY
 from services.console.web.sessions import LASTS_MS, Sessions
 from shared.io.memory import ManualClock
-from tests.console.web.examples import LOOKS, show_everything
+from tests.console.web.examples import ALONE, LOOKS, show_everything
 from tests.console.web.visitor import Visitor
 from tests.services.console.conftest import opened
 from tests.services.console.window import TOKEN, Window
@@ -29,6 +29,16 @@ _ELSEWHERE = {"/why", "/oauth/callback"}
 _GUARDED = [row for row in PAGES if row.needs is not None]
 _NAMES = [f"{row.method} {row.path}" for row in _GUARDED]
 guarded = pytest.mark.parametrize("row", _GUARDED, ids=_NAMES)
+
+
+_LOOKS = LOOKS + ALONE
+_OUTSIDE = frozenset(
+    (
+        "/sign-in/link", "/sign-in/provider", "/sign-in/callback", "/oauth/callback", "/first-admin", "/welcome",
+        "/exports/{name}/file", "/apps/{name}/credentials", "/connections/{name}/secrets",
+    )
+)  # fmt: skip
+"""What leads elsewhere, takes a link that counts once, is a file, or what no app of these tests has."""
 
 
 def path_of(row: Page) -> str:
@@ -238,7 +248,13 @@ def _full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looked]:
         yield looked
 
 
-@pytest.mark.parametrize("path", LOOKS)
+def test_every_page_is_looked_at() -> None:
+    shown = {path.partition("?")[0] for path in _LOOKS}
+    patterns = {row.path: re.compile(re.sub(r"{.*?}", "[^/]+", row.path)) for row in PAGES if row.method == "GET"}
+    assert {path for path, fits in patterns.items() if not any(map(fits.fullmatch, shown))} == _OUTSIDE
+
+
+@pytest.mark.parametrize("path", _LOOKS)
 def test_every_page_holds_to_the_rules(empty: Looked, full: Looked, path: str) -> None:
     """One heading, no style or script in the page, the policy, and links that lead somewhere; with data and without."""
     for looked in (empty, full):
@@ -273,7 +289,7 @@ def test_every_place_is_in_the_navigation(full: Looked) -> None:
     assert "Activity" in rail
 
 
-@pytest.mark.parametrize("path", LOOKS)
+@pytest.mark.parametrize("path", _LOOKS)
 def test_a_page_is_small(full: Looked, path: str) -> None:
     """Cold, with everything that it needs, as it travels."""
     page = full.visitor.open(path)
@@ -289,7 +305,7 @@ def test_a_page_is_small(full: Looked, path: str) -> None:
 def test_every_icon_that_is_used_is_there(full: Looked) -> None:
     known = set(re.findall(r'<symbol id="([a-z-]+)"', ASSETS["icons.svg"].body.decode()))
     used = set()
-    for path in LOOKS:
+    for path in _LOOKS:
         page = full.visitor.open(path)
         used |= {value.partition("#")[2] for tag, name, value in page.attributes if (tag, name) == ("use", "href")}
     assert used

@@ -392,3 +392,17 @@ def test_few_read_at_once(views: Views) -> None:
     with views._transaction() as database:
         sizes.append(-database.execute("PRAGMA cache_size").fetchone()[0])
     assert sum(sizes) <= 64 << 10
+
+
+def test_all_that_is_kept_of_the_file_in_memory_is_little(views: Views) -> None:
+    """Whoever writes, all that may read at once, and the file that is made of one moment: 64 MiB together."""
+    kept_kib = 0
+    with ExitStack() as opened:
+        lent = [opened.enter_context(views._transaction())]
+        lent += [opened.enter_context(views._readers.one()) for _ in range(READERS)]
+        opened.enter_context(views.snapshot())
+        lent.append(opened.enter_context(views._reading()))
+        assert len(set(map(id, lent))) == READERS + 2
+        for database in lent:
+            kept_kib -= database.execute("PRAGMA cache_size").fetchone()[0]
+    assert 0 < kept_kib <= 64 * 1024

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -39,7 +39,7 @@ OTHER_STATUS: Final[Mapping[str, Mark]] = {
 """States of pairs that no list shows."""
 
 
-@cache
+@lru_cache(maxsize=128)
 def icon(name: str) -> Markup:
     """Return an icon; it says nothing by itself, and is the same on every page."""
     drawn = h.svg(".i", aria_hidden="true", focusable="false")[h.use(href=f"{ASSETS['icons.svg'].url}#{name}")]
