@@ -114,7 +114,7 @@ def _rules(type_: ObjectType[Any], sync: Sync) -> TypeRules:
 
 
 def _zone(mapping: FieldMapping, left: Connection, right: Connection) -> str:
-    """Give the zone that the mapping names, else the one of the account that holds the time."""
+    """Return the zone that the mapping names, else the one of the account that holds the time."""
     return mapping.zone or (right.zone if mapping.lens == "date_datetime" else left.zone)
 
 

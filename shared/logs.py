@@ -125,7 +125,7 @@ def set_up(level: str = "info", *, service: str, stream: TextIO | None = None) -
 
 
 def get(name: str) -> FilteringBoundLogger:
-    """Give the logger of a module."""
+    """Return the logger of a module."""
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 

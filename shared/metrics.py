@@ -1,6 +1,6 @@
 """Every metric, in one table, with bounded labels; and the small server that shows them.
 
-A label is bounded in one of two ways: its values are enumerable (`Known`), or the first so many that appear are kept
+A label is bounded in one of two ways: its values are known (`Enumerated`), or the first so many that appear are kept,
 and all others share the value ``other`` (`Capped`). So no stream of strange input can fill the memory of Prometheus.
 """
 
@@ -20,7 +20,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Enumerated:
     """A label with values that can be listed."""
 
     values: tuple[str, ...]
@@ -34,7 +34,7 @@ class Capped:
     known: tuple[str, ...] = ()
 
 
-Label: TypeAlias = Known | Capped
+Label: TypeAlias = Enumerated | Capped
 
 OUTCOMES: Final = ("done", "drop", "later", "park")
 LOOP_REASONS: Final = (
@@ -53,23 +53,23 @@ LABELS: Final[Mapping[str, Label]] = {
     "topic": Capped(60),
     "group": Capped(20),
     "partition": Capped(1024),
-    "outcome": Known(OUTCOMES),
+    "outcome": Enumerated(OUTCOMES),
     "reason": Capped(100, REASONS),
     "connection": Capped(200),
     "sync": Capped(200),
-    "op": Known(("create", "update", "archive")),
-    "result": Known(("written", "found", "stale", "refused", "held", "unknown")),
-    "share": Known(("live", "backfill")),
-    "status": Known(
+    "op": Enumerated(("create", "update", "archive")),
+    "result": Enumerated(("written", "found", "stale", "refused", "held", "unknown")),
+    "share": Enumerated(("live", "backfill")),
+    "status": Enumerated(
         (
             *("2xx", "3xx", "4xx", "404", "412", "423", "429", "5xx", "refused", "timeout", "broken", "denied"),
             *(Status.IN_SYNC, Status.PENDING, Status.FAILING, Status.EXCLUDED),
         )
     ),
-    "cause": Known(("not_ready", "bus_unavailable", "rebalance", "too_large")),
+    "cause": Enumerated(("not_ready", "bus_unavailable", "rebalance", "too_large")),
     "feed": Capped(40),
-    "did": Known(tuple(Did)),
-    "by": Known(("", *By)),
+    "did": Enumerated(tuple(Did)),
+    "by": Enumerated(("", *By)),
 }
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
@@ -299,7 +299,7 @@ class Metrics:
             self._made[name].remove(*values) if self._has(name, values) else None
 
     def value(self, name: Name, /, **labels: str) -> float:
-        """Give a counter's or gauge's value; 0 when nothing was counted."""
+        """Return a counter's or gauge's value; 0 when nothing was counted."""
         row = self._rows[name]
         sample = f"syncline_{name}"
         return self.registry.get_sample_value(sample, {key: labels[key] for key in row.labels}) or 0.0
@@ -322,7 +322,7 @@ class Metrics:
 
     def _bounded(self, label: str, value: str) -> str:
         rule = LABELS[label]
-        if isinstance(rule, Known):
+        if isinstance(rule, Enumerated):
             return value if value in rule.values else OTHER
         seen = self._seen[label]
         if value in seen or value in rule.known:

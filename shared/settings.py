@@ -47,7 +47,7 @@ class _FileSource(PydanticBaseSettingsSource):
     """Reads `SYNCLINE_<FIELD>_FILE`: the variable holds a path, the file holds the value."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Give the content of the file that stands for a field, without the newline that editors add."""
+        """Return the content of the file that stands for a field, without the newline that editors add."""
         del field
         variable = f"{PREFIX}{field_name.upper()}{_FILE}"
         path = os.environ.get(variable)
@@ -59,7 +59,7 @@ class _FileSource(PydanticBaseSettingsSource):
             raise SettingsError(f"{variable} names {path!r}, which cannot be read: {error}") from error
 
     def __call__(self) -> dict[str, Any]:
-        """Give all fields that come from files."""
+        """Return all fields that come from files."""
         found = {name: self.get_field_value(info, name)[0] for name, info in self.settings_cls.model_fields.items()}
         return {name: value for name, value in found.items() if value is not None}
 

@@ -198,7 +198,7 @@ class Setups:
         return made
 
     def connection(self, name: str) -> Connection:
-        """Give a connection; raises `UnknownSetup`."""
+        """Return a connection; raises `UnknownSetup`."""
         try:
             return self._connections[name]
         except KeyError:
@@ -209,7 +209,7 @@ class Setups:
         return list(self._connections.values())
 
     def app_of(self, connection: str) -> App:
-        """Give the app of a connection; raises `UnknownSetup`."""
+        """Return the app of a connection; raises `UnknownSetup`."""
         name = self.connection(connection).app
         if name not in self.apps:
             raise UnknownSetup(f"there is no app {name!r}")
@@ -232,12 +232,12 @@ class Setups:
         return self._named.get((connection, called), called)
 
     def session(self, connection: str) -> Session:
-        """Tell an exchange for which connection it runs."""
+        """Return what an exchange knows of the connection that it runs for."""
         row = self.connection(connection)
         return Session(connection=row.id, options=row.options)
 
     def sync(self, name: str) -> Sync | None:
-        """Give a sync's settings."""
+        """Return a sync's settings."""
         return self._syncs.get(name)
 
     def syncs(self) -> list[Sync]:
@@ -245,7 +245,7 @@ class Setups:
         return list(self._syncs.values())
 
     def policy(self, sync: str) -> Policy | None:
-        """Give a sync ready to run; None when it, or one of its connections, is not set up, or does not run here."""
+        """Return a sync ready to run; None when it, or one of its connections, is not set up, or does not run here."""
         return self.running.policies.get(sync)
 
     def not_run(self) -> Mapping[str, str]:
@@ -256,7 +256,7 @@ class Setups:
         return self.running.not_run
 
     def phase(self, sync: str) -> Phase:
-        """Say how far a sync's first sync is."""
+        """Return how far a sync's first sync is."""
         return self._phases.get(sync, "indexing")
 
     def sides_of(self, connection: str, object_: str) -> Sequence[tuple[Policy, Side]]:
@@ -317,7 +317,7 @@ class Setups:
         return sync in self._rebuilt
 
     def rebuilt_ms(self, sync: str) -> int:
-        """Tell when Redis was last rebuilt for a sync; 0 for never."""
+        """Return when Redis was last rebuilt for a sync; 0 for never."""
         return self._rebuilt.get(sync, 0)
 
     def overruled(self) -> list[str]:
@@ -329,7 +329,7 @@ class Setups:
         return list(self._overruled)
 
     def rotated(self, connection: str) -> Rotated | None:
-        """Give the refresh token that a connection's app replaced its own by, if it ever did."""
+        """Return the refresh token that a connection's app replaced its own by, if it ever did."""
         return self._rotated.get(connection)
 
 

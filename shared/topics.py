@@ -322,7 +322,7 @@ DELAYS_MS: Final = {"10s": 10_000, "1m": 60_000, "10m": 600_000}
 
 @lru_cache(maxsize=256)
 def writes(app: str, *, backfill: bool = False) -> Topic[messages.WriteCommand]:
-    """Give the topic of writes to one app: live ones, or the backfill that yields to them."""
+    """Return the topic of writes to one app: live ones, or the backfill that yields to them."""
     return Topic(
         name=f"writes.{app}.backfill" if backfill else f"writes.{app}",
         model=messages.WriteCommand,

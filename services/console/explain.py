@@ -229,7 +229,7 @@ def _started(key: str) -> str:
 
 
 def _note(key: str, note: str) -> str:
-    """Spell a note; one about the whole pair is a sentence of its own."""
+    """Return the sentence of a note; one about the whole pair is a sentence of its own."""
     text = Note.sentence_of(note)
     return _sentence(text) if key == "*" else f"{_started(key)} {text}."
 

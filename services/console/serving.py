@@ -40,7 +40,7 @@ from shared.io.openid import make_open_id
 from shared.io.rates import RedisRates
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
-from shared.io.tokens import place_of
+from shared.io.tokens import sign_in_of
 from shared.io.tokens_redis import RedisTokens
 from shared.io.vault import Vault
 from shared.io.web import web_server
@@ -77,7 +77,7 @@ def wire(service: Service) -> None:
         service.clock,
         budgets=RedisBudgets(client),
         ready=follower.caught_up.is_set,
-        refused=lambda row: tokens.look(place_of(row)).paused,
+        refused=lambda row: tokens.look(sign_in_of(row)).paused,
         webhooks=WebhookRefusals(client).of,
         parked_from=lambda at: read_to_end(settings, topics.PARKED, start={0: at}),
         exports=Exporting(

@@ -7,7 +7,7 @@ from services.ingest.cursors import Cursors, follow
 from services.ingest.feeds import Feeds
 from services.ingest.field_watch import FieldWatch
 from services.ingest.hydrate import Hydrate
-from services.ingest.known import Known
+from services.ingest.known import TakenVersions
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
 from services.ingest.people_watch import PeopleWatch
@@ -69,7 +69,7 @@ def wire(service: Service) -> None:
         clock=service.clock,
         metrics=service.metrics,
         cursors=cursors,
-        known=Known(service.store, service.setups),
+        known=TakenVersions(service.store, service.setups),
         links=LinkRounds(service.setups, service.store, caller, service.bus, service.clock),
         owns=owns,
         noting=noting,

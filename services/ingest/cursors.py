@@ -38,7 +38,7 @@ class Cursors:
         return f"{connection}/{object_}/{feed}"
 
     def get(self, key: str) -> Cursor | None:
-        """Give a feed's cursor; None when it has none yet."""
+        """Return a feed's cursor; None when it has none yet."""
         with self._lock:
             return self._rows.get(key)
 

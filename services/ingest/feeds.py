@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from services.ingest.cursors import Cursors
-from services.ingest.known import Known
+from services.ingest.known import TakenVersions
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.notices import addressed, as_notice
 from services.ingest.noting import Noting
-from services.ingest.told import Told
+from services.ingest.seen import SeenVersions
 from shared import logs, topics
 from shared.core.connector import AppError, Feed, FeedExpired, Hint, LinkFeed
 from shared.core.job_kinds import JobKind
@@ -126,12 +126,12 @@ class Feeds:
     clock: Clock
     metrics: Metrics
     cursors: Cursors
-    known: Known
+    known: TakenVersions
     links: LinkRounds
     owns: Callable[[str], bool]
     noting: Noting
     _states: dict[str, _State] = field(default_factory=dict)
-    _told: Told = field(default_factory=Told)
+    _seen: SeenVersions = field(default_factory=SeenVersions)
 
     def run(self, stop: threading.Event) -> None:
         """Poll what is due until *stop* is set."""
@@ -247,9 +247,9 @@ class Feeds:
             known = self._look_back(poll, known, rebuilt)
         exchange = poll.feed.poll(self.setups.session(poll.connection), known.cursor if known else None)
         page = run_blocking(self.caller.run(poll.connection, exchange, wait_s=2.0))
-        news = self._told.news(poll.key, page.hints)
+        news = self._seen.unseen(poll.key, page.hints)
         run_blocking(self.bus.publish(self._unknown(self._notices(poll, news))))
-        self._told.note(poll.key, news)
+        self._seen.remember(poll.key, news)
         complete = page.complete_to_ms or (known.complete_to_ms if known else 0)
         if known is None or page.cursor != known.cursor or complete > known.complete_to_ms + 60_000:
             saved = self._cursor(poll, page.cursor, complete, rebuilt)
@@ -281,7 +281,7 @@ class Feeds:
         return [addressed(notice) for number, notice in enumerate(notices) if number not in known]
 
     def _rebuilt(self, poll: _AnyPoll) -> dict[str, int]:
-        """Tell when Redis was last rebuilt for each sync that the feed serves."""
+        """Return when Redis was last rebuilt for each sync that the feed serves."""
         return {
             policy.sync: self.setups.rebuilt_ms(policy.sync)
             for policy, _ in self.setups.sides_of(poll.connection, poll.object)
@@ -295,7 +295,7 @@ class Feeds:
         else:
             lost = {sync: at for sync, at in rebuilt.items() if at > known.rebuilt_ms}
             self._read_again("rebuilt", lost)
-        self._told.forget(poll.key)
+        self._seen.forget(poll.key)
         _log.info("feed_looks_back", feed=poll.key)
         moved = self._cursor(poll, cursor, known.complete_to_ms, rebuilt)
         self.cursors.save(moved)
@@ -349,7 +349,7 @@ class Feeds:
 
 
 def _pause(poll: _AnyPoll, state: _State) -> float:
-    """Give how long a feed that failed once more is left alone."""
+    """Return how long a feed that failed once more is left alone."""
     state.failures += 1
     doubled: float = _FIRST_PAUSE_S * 2 ** min(state.failures, 8)
     return min(_LONGEST_PAUSE_S, max(poll.interval_s, doubled))

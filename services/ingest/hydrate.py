@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from services.ingest.known import Known
+from services.ingest.known import TakenVersions
 from shared import topics
 from shared.core.connector import AppError, Binding, Unreadable
 from shared.core.ids import record_key
@@ -42,7 +42,7 @@ class Hydrate:
     ) -> None:
         self._together = together
         self._clock = clock
-        self._known = Known(store, setups)
+        self._known = TakenVersions(store, setups)
         self._bus = bus
         self._setups = setups
         self._caller = caller

@@ -10,7 +10,7 @@ from shared.messages import Notice
 from shared.setups import Setups
 
 
-class Known:
+class TakenVersions:
     """Asks the links what the pairs of a record know of it."""
 
     def __init__(self, store: Store, setups: Setups) -> None:

@@ -8,7 +8,7 @@ from shared.messages import Notice
 
 
 def as_notice(hint: Hint, connection: str, object_: str, now_ms: int) -> Notice:
-    """Spell a hint of one connection's record, accepted now, as a notice."""
+    """Encode a hint of one connection's record, accepted now, as a notice."""
     return Notice(
         connection=connection,
         object=object_,

@@ -22,7 +22,7 @@ LINGER_S = 1.0
 
 
 def batch_of(app: App) -> int:
-    """Say how many commands of an app are taken at once."""
+    """Return how many commands of an app are taken at once."""
     return min(MOST, ROUNDS * app.max_parallel * max((one.write_batch for one in app.objects.values()), default=1))
 
 

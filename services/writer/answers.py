@@ -26,7 +26,7 @@ Result: TypeAlias = Literal["", "written", "found", "stale", "refused", "held", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class WriteOutcome:
     """What became of one command."""
 
     command: Command
@@ -40,22 +40,22 @@ class Told:
 
 
 def tries(command: Command) -> int:
-    """Tell how often a command was sent already without our learning what became of it."""
+    """Return how often a command was sent already without our learning what became of it."""
     stated = command.headers.get(MAYBE_SENT, "")
     return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 6 else 0
 
 
-def not_sent(command: Command, drop: Drop) -> Told:
+def not_sent(command: Command, drop: Drop) -> WriteOutcome:
     """Drop a command, and tell its pair where that still waits for it."""
     message = None
     if drop.reason in _ANSWERED:
         message = _answer(command, Answer(write=command.message.key, n=command.message.n, result="dropped"))
-    return Told(command=command, outcome=drop, message=message)
+    return WriteOutcome(command=command, outcome=drop, message=message)
 
 
-def not_yet(command: Command) -> Told:
+def not_yet(command: Command) -> WriteOutcome:
     """Bring a command again, untouched, because this batch has no time left for it."""
-    return Told(command=command, outcome=Later("no_time"))
+    return WriteOutcome(command=command, outcome=Later("no_time"))
 
 
 def told(
@@ -65,7 +65,7 @@ def told(
     alone: bool = False,
     identifiers: frozenset[str] = frozenset(),
     without: tuple[str, ...] = (),
-) -> Told:
+) -> WriteOutcome:
     """Answer a write with what the app said about it.
 
     Args:
@@ -82,7 +82,7 @@ def told(
         return _refused(command, result)
     if isinstance(result, Stale):
         answer = Answer(write=key, result="stale")
-        return Told(
+        return WriteOutcome(
             command=command,
             outcome=Done("stale"),
             message=_with_record(command, result.report, answer, without),
@@ -94,7 +94,7 @@ def told(
         message = _answer(command, answer, result.report)
     else:
         message = _with_record(command, result.report, answer, without)
-    return Told(command=command, outcome=Done(named), message=message, result=named)
+    return WriteOutcome(command=command, outcome=Done(named), message=message, result=named)
 
 
 def _tells_who(command: Command, report: Report, identifiers: frozenset[str]) -> bool:
@@ -103,8 +103,8 @@ def _tells_who(command: Command, report: Report, identifiers: frozenset[str]) ->
     return not same or not identifiers.isdisjoint(report.fields)
 
 
-def all_refused(commands: Sequence[Command], error: AppError) -> list[Told]:
-    """Tell that the app refuses each of these writes for the same reason."""
+def all_refused(commands: Sequence[Command], error: AppError) -> list[WriteOutcome]:
+    """Publish that the app refuses each of these writes for the same reason."""
     return [_refused(command, refusal_of(command, error)) for command in commands]
 
 
@@ -119,14 +119,14 @@ def refusal_of(command: Command, error: AppError) -> Refused:
     )
 
 
-def put_off(command: Command, error: AppError) -> Told:
+def put_off(command: Command, error: AppError) -> WriteOutcome:
     """Answer a write that the app does not take now, so that its pair decides anew when it is time.
 
     One that may have been executed earlier keeps its pending mark instead: were that cleared, what we wrote would look
     like somebody's edit.
     """
     if tries(command):
-        return Told(command=command, outcome=Later("outcome_unknown", _delay(tries(command))), result="held")
+        return WriteOutcome(command=command, outcome=Later("outcome_unknown", _delay(tries(command))), result="held")
     answer = Answer(
         write=command.message.key,
         n=command.message.n,
@@ -135,10 +135,10 @@ def put_off(command: Command, error: AppError) -> Told:
         message=error.message,
         retry=error.retry,
     )
-    return Told(command=command, outcome=Done("held"), message=_answer(command, answer), result="held")
+    return WriteOutcome(command=command, outcome=Done("held"), message=_answer(command, answer), result="held")
 
 
-def outcome_unknown(command: Command, now_ms: int) -> Told:
+def outcome_unknown(command: Command, now_ms: int) -> WriteOutcome:
     """Bring a write again that may have been executed; the same procedure looks before it writes."""
     number = tries(command) + 1
     delay = _delay(number)
@@ -150,14 +150,14 @@ def outcome_unknown(command: Command, now_ms: int) -> Told:
         due_ms=now_ms + topics.DELAYS_MS[delay],
     )
     message = Outbound(topic=topics.LATER[delay], key=command.key, message=again, cause=command)
-    return Told(command=command, outcome=Done("outcome_unknown"), message=message, result="unknown")
+    return WriteOutcome(command=command, outcome=Done("outcome_unknown"), message=message, result="unknown")
 
 
 def _delay(number: int) -> Delay:
     return "10s" if number <= 6 else "1m" if number <= 30 else "10m"
 
 
-def _refused(command: Command, refused: Refused) -> Told:
+def _refused(command: Command, refused: Refused) -> WriteOutcome:
     answer = Answer(
         write=command.message.key,
         n=command.message.n,
@@ -168,7 +168,7 @@ def _refused(command: Command, refused: Refused) -> Told:
         retry=refused.retry,
         conflicting_id=refused.conflicting_id or "",
     )
-    return Told(
+    return WriteOutcome(
         command=command,
         outcome=Done("refused"),
         message=_answer(command, answer),

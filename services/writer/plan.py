@@ -35,7 +35,7 @@ class Call:
 
 
 def target_of(command: Command) -> Target:
-    """Say where a command goes."""
+    """Return where a command goes."""
     write = command.message
     share: Share = "backfill" if command.topic.endswith(".backfill") else "live"
     return Target(write.connection, write.object, write.op, share)
@@ -92,7 +92,7 @@ def lanes(work: Sequence[Call], width: Callable[[Target], int]) -> list[list[Cal
 
 
 def change(write: WriteCommand) -> Change:
-    """Spell a command as a connector takes it."""
+    """Encode a command as a connector takes it."""
     return Change(
         key=write.key,
         id=write.id,

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from services.writer.answers import (
     WAITS,
     Command,
-    Told,
+    WriteOutcome,
     all_refused,
     not_sent,
     not_yet,
@@ -41,7 +41,7 @@ _WHOLE: Final = frozenset({401, 403})
 _QUIET_MS: Final = 10_000
 """Between two notes that an app refuses something because of how it is set up."""
 
-Work: TypeAlias = Callable[[], Coroutine[Any, Any, list[Told]]]
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, list[WriteOutcome]]]
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ class Write:
                 outcomes[id(command)] = NOT_RUN_HERE
                 continue
             (known if self._is_set_up(command.message) else strangers).append(command)
-        done: list[Told] = []
+        done: list[WriteOutcome] = []
         if strangers:  # no call can be planned for them
             _, done = await self._sift(strangers)
             await self._publish(done)
@@ -128,20 +128,20 @@ class Write:
 
     # Whether a write still stands
 
-    async def _sift(self, commands: Sequence[Command]) -> tuple[list[Command], list[Told]]:
+    async def _sift(self, commands: Sequence[Command]) -> tuple[list[Command], list[WriteOutcome]]:
         """Divide commands into those that still stand and those that must not be sent."""
         loaded = await self._store.load({(row.message.sync, row.message.pair) for row in commands})
         standing: list[Command] = []
-        dropped: list[Told] = []
+        dropped: list[WriteOutcome] = []
         running = self._setups.running
         for command in commands:
             if command.message.sync in running.not_run:
-                dropped.append(Told(command=command, outcome=NOT_RUN_HERE))
+                dropped.append(WriteOutcome(command=command, outcome=NOT_RUN_HERE))
                 continue
             try:
                 drop = self._verdict(command, running, loaded[command.message.sync, command.message.pair])
             except NewerState:
-                dropped.append(Told(command=command, outcome=NEWER_VERSION))
+                dropped.append(WriteOutcome(command=command, outcome=NEWER_VERSION))
                 continue
             if drop is None:
                 standing.append(command)
@@ -150,7 +150,7 @@ class Write:
         return standing, dropped
 
     def _verdict(self, command: Command, running: Running, loaded: Loaded) -> Drop | None:
-        """Say why a command must not be sent; None when it stands."""
+        """Return why a command must not be sent; None when it stands."""
         write = command.message
         policy = running.policies.get(write.sync)
         if (policy is None or write.setup > policy.setup) and self._behind(command):
@@ -186,13 +186,13 @@ class Write:
         return self._setups.binding(target.connection, target.object).write_batch
 
     def _width(self, target: Target) -> int:
-        """Give how many calls an account takes at once; backfill leaves one of them to live writes."""
+        """Return how many calls an account takes at once; backfill leaves one of them to live writes."""
         most = self._setups.app_of(target.connection).max_parallel
         return most - 1 if target.share == "backfill" else most
 
     def _work(self, lane: Sequence[Call], run: _Run) -> Work:
-        async def work() -> list[Told]:
-            done: list[Told] = []
+        async def work() -> list[WriteOutcome]:
+            done: list[WriteOutcome] = []
             for call in lane:
                 rows = await self._call(call, run)
                 await self._publish(rows)
@@ -202,7 +202,7 @@ class Write:
         return work
 
     def _look(self, target: Target, commands: Sequence[Command], run: _Run) -> Work:
-        async def look() -> list[Told]:
+        async def look() -> list[WriteOutcome]:
             """Learn which of the records that are to be created are there already."""
             if self._stop():
                 return []  # none of them will be sent
@@ -218,7 +218,7 @@ class Write:
 
         return look
 
-    async def _call(self, call: Call, run: _Run) -> list[Told]:
+    async def _call(self, call: Call, run: _Run) -> list[WriteOutcome]:
         """Make one call of the writes that still stand, unless its account stopped or the batch has no time left."""
         error = run.stopped.get(call.target.connection)
         if error is not None:
@@ -235,7 +235,7 @@ class Write:
         binding = self._setups.binding(call.target.connection, call.target.object)
         return [*dropped, *refused, *await self._send(replace(call, commands=left), binding, run)]
 
-    async def _send(self, call: Call, binding: Binding, run: _Run) -> list[Told]:
+    async def _send(self, call: Call, binding: Binding, run: _Run) -> list[WriteOutcome]:
         """Send a call; halve it when the app refuses it whole, until the bad item stands alone."""
         running = self._setups.running
         results, error, unknown = await self._attempt(call, binding, run)
@@ -306,7 +306,7 @@ class Write:
 
     # Answers
 
-    async def _publish(self, rows: Sequence[Told]) -> None:
+    async def _publish(self, rows: Sequence[WriteOutcome]) -> None:
         """Have answers acknowledged, then count them."""
         messages = [row.message for row in rows if row.message is not None]
         messages += self._to_look_at([row.command for row in rows if row.by_setup])
@@ -327,7 +327,7 @@ class Write:
                 found.append(Outbound(topic=topics.CURSORS, key=place, message=told))
         return found
 
-    def _count(self, row: Told) -> None:
+    def _count(self, row: WriteOutcome) -> None:
         write = row.command.message
         self._metrics.count("writes_total", connection=write.connection, op=write.op, result=row.result)
         live = target_of(row.command).share == "live"

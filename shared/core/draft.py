@@ -126,7 +126,7 @@ class Draft:
         return "R" if self.ends["L"] is None else "L"
 
     def value(self, side: Side, name: str) -> Held:
-        """Give what a side holds in a field."""
+        """Return what a side holds in a field."""
         end = self.ends[side]
         if end is None or name not in end.fields:
             return UNKNOWN
@@ -152,7 +152,7 @@ class Draft:
         return self.edited.get(f"L{flow.key}"), self.edited.get(f"R{flow.key}")
 
     def base_of(self, side: Side, key: str) -> Held:
-        """Give a side's base of a mapping."""
+        """Return a side's base of a mapping."""
         return self.base[side].get(key, UNKNOWN) if key in self.base[side] else UNKNOWN
 
     def settle(self, key: str, left: Value | None, right: Value | None) -> None:
@@ -166,7 +166,7 @@ class Draft:
         self.other_links = {}
 
     def doubt(self, side: Side) -> None:
-        """Give a side's pending write up, but remember what it would have written."""
+        """Drop a side's pending write, but remember what it would have written."""
         given_up = self.pending.pop(side)
         others = [
             write

@@ -30,7 +30,7 @@ def create_id(sync: str, pair: str, side: Side, generation: int) -> str:
 
 
 def read_marker(marker: str | None, sync: str) -> tuple[str, Side] | None:
-    """Tell pair and side of a marker that *sync* made; None for any other text."""
+    """Return pair and side of a marker that *sync* made; None for any other text."""
     if not marker or not marker.startswith(f"{sync}."):
         return None
     rest = marker[len(sync) + 1 :].split(".")

@@ -144,7 +144,7 @@ Verdict: TypeAlias = Link | Create | Duplicate | Ambiguous | TooCommon
 
 
 def choose(rule: Rule, members: Sequence[Member], settings: MatchSettings) -> dict[Node, Verdict]:
-    """Give every member that is not held a verdict."""
+    """Return a verdict for every member that is not held."""
     if len(members) > COMPONENT_LIMIT:
         return {member.node: TooCommon() for member in members if not member.held}
     return _Choice(rule, members, settings).run()

@@ -121,7 +121,7 @@ def _with_pokes(pair: Pair, was: Pair, policy: Policy, shown: frozenset[str]) ->
 
 
 def _standing(pair: Pair) -> tuple[object, ...]:
-    """Tell what other records' matching can see of a pair: which places are held, and whether a create is open."""
+    """Return what other records' matching can see of a pair: which places are held, and whether a create is open."""
     return (
         pair.absorbed_by,
         tuple((end.id, end.life) if (end := pair.side(side)) else (side in pair.pending) for side in SIDES),

@@ -255,7 +255,7 @@ class Pair(Frozen):
         return _read(cls, text)
 
     def text(self) -> str:
-        """Spell the state as Redis and the journal keep it."""
+        """Encode the state as Redis and the journal keep it."""
         return self.model_dump_json(exclude_defaults=True)
 
     @property
@@ -264,7 +264,7 @@ class Pair(Frozen):
         return place_at(self.at, self.item)
 
     def side(self, side: Side) -> SideState | None:
-        """Give what is known of one side."""
+        """Return what is known of one side."""
         return self.L if side == "L" else self.R
 
     def base(self, side: Side) -> Fields:

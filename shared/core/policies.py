@@ -72,7 +72,7 @@ class Policy:
     """Associations that travel with the records, by their labels."""
 
     def side(self, side: Side) -> SidePolicy:
-        """Give one side's part."""
+        """Return one side's part."""
         return self.left if side == "L" else self.right
 
 

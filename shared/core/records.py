@@ -54,7 +54,7 @@ class TooLong(Frozen):
     digest: str
 
     def __str__(self) -> str:
-        """Spell it for people."""
+        """Return it as people read it."""
         return f"a text of {self.length:,} characters"
 
 

@@ -92,7 +92,7 @@ class SyncSettings(Frozen):
     """Associations that travel with the records."""
 
     def side(self, side: Side) -> SyncSide:
-        """Give one end."""
+        """Return one end."""
         return self.left if side == "L" else self.right
 
     @property

@@ -141,7 +141,7 @@ def _stays_out(current: SideState | None, report: Report, event: PairEvent, seat
 
 
 def _match(draft: Draft, report: Report, event: PairEvent, *, ours: bool) -> Match | None:
-    """Say how a new record was found to belong here."""
+    """Return how a new record was found to belong here."""
     if event.surplus:
         return Match(by="surplus", key=report.marker or "")
     if event.matched is not None:

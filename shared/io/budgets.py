@@ -66,7 +66,7 @@ class Quota:
     window_ms: int
 
     def for_share(self, share: Share, backfill_share: float) -> int:
-        """Give what a share may use; backfill leaves at least one request of a quota that has ten."""
+        """Return what a share may use; backfill leaves at least one request of a quota that has ten."""
         if share == "live":
             return self.amount
         part = int(self.amount * backfill_share)
@@ -74,7 +74,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class CallRequest:
     """One request that wants to be sent."""
 
     account: str
@@ -83,7 +83,7 @@ class Ask:
     share: Share = "live"
 
     def lanes(self) -> int:
-        """Give how many requests may be under way; one lane is kept free of backfill where there are two."""
+        """Return how many requests may be under way; one lane is kept free of backfill where there are two."""
         return self.parallel - 1 if self.share == "backfill" and self.parallel > 1 else self.parallel
 
 
@@ -92,7 +92,7 @@ class Grant:
     """Leave to send one request now; to be settled when its answer came, or did not."""
 
     slot: str
-    ask: Ask
+    ask: CallRequest
     at_ms: int
 
 
@@ -156,7 +156,7 @@ def account_of(row: Connection) -> str:
 class Budgets(Protocol):
     """Grants requests. Every method raises `BudgetsUnavailable`."""
 
-    def take(self, ask: Ask) -> Grant | Denied:
+    def take(self, ask: CallRequest) -> Grant | Denied:
         """Grant a request, or say when to ask again; never waits."""
         ...
 
@@ -175,7 +175,7 @@ class Budgets(Protocol):
         ...
 
     def paused(self, account: str) -> Paused | None:
-        """Tell since when an account has been stopped without a call that the app took; None when it is not."""
+        """Return since when an account has been stopped without a call that the app took; None when it is not."""
         ...
 
     def usage(self, account: str, quotas: Sequence[Quota]) -> Usage:
@@ -184,7 +184,7 @@ class Budgets(Protocol):
 
 
 def pause_ms(streak: int, retry_after_s: float | None) -> int:
-    """Give how long the pause number *streak* lasts."""
+    """Return how long the pause number *streak* lasts."""
     if retry_after_s is not None:
         return max(1, int(retry_after_s * 1000))
     return int(min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(streak - 1, 16)))
@@ -224,7 +224,7 @@ class MemoryBudgets:
         self._lock = threading.Lock()
         self._slots = 0
 
-    def take(self, ask: Ask) -> Grant | Denied:
+    def take(self, ask: CallRequest) -> Grant | Denied:
         """Grant a request, or say when to ask again."""
         with self._lock:
             now = self._now_ms()
@@ -244,7 +244,7 @@ class MemoryBudgets:
                 return denied
             return self._grant(account, ask, now)
 
-    def _refused(self, account: _Account, ask: Ask, now: int) -> tuple[str, Denied] | None:
+    def _refused(self, account: _Account, ask: CallRequest, now: int) -> tuple[str, Denied] | None:
         account.lanes = {slot: until for slot, until in account.lanes.items() if until > now}
         if len(account.lanes) >= ask.lanes():
             return LANES, _denied("parallel", 50)
@@ -257,7 +257,7 @@ class MemoryBudgets:
                 return quota.name, _denied("quota", wait)
         return None
 
-    def _grant(self, account: _Account, ask: Ask, now: int) -> Grant:
+    def _grant(self, account: _Account, ask: CallRequest, now: int) -> Grant:
         self._slots += 1
         slot = str(self._slots)
         for quota in ask.quotas:
@@ -312,7 +312,7 @@ class MemoryBudgets:
             return (until - now) / 1000
 
     def paused(self, account: str) -> Paused | None:
-        """Tell since when an account has been stopped; a pause that nobody probed is forgotten."""
+        """Return since when an account has been stopped; a pause that nobody probed is forgotten."""
         with self._lock:
             state = self._accounts.get(account)
             pause = state.pause if state else None
@@ -350,7 +350,7 @@ def _used(account: _Account, quota: Quota, now: int) -> QuotaUse:
     return QuotaUse(used=sum(counts.values()), next_ms=first, all_ms=last)
 
 
-def _needs(ask: Ask) -> tuple[str, ...]:
+def _needs(ask: CallRequest) -> tuple[str, ...]:
     return (LANES, *(quota.name for quota in ask.quotas))
 
 

@@ -20,8 +20,8 @@ from shared.io.budgets import (
     PACED,
     USE_HOURS,
     AppCount,
-    Ask,
     BudgetsUnavailable,
+    CallRequest,
     Denied,
     Grant,
     Paused,
@@ -295,7 +295,7 @@ class RedisBudgets:
         self._backfill_share = backfill_share
         self._bits = bits or fresh_bits()
 
-    def take(self, ask: Ask) -> Grant | Denied:
+    def take(self, ask: CallRequest) -> Grant | Denied:
         """Grant a request, or say when to ask again."""
         slot = f"{self._bits.getrandbits(64):016x}"
         head = f"budget:{{{ask.account}}}:"
@@ -333,7 +333,7 @@ class RedisBudgets:
         return int(wait) / 1000
 
     def paused(self, account: str) -> Paused | None:
-        """Tell since when an account has been stopped; Redis forgets a pause that nobody probed."""
+        """Return since when an account has been stopped; Redis forgets a pause that nobody probed."""
         try:
             found = self._client.hmget(f"budget:{{{account}}}:pause", "reason", "since", "until")
         except RedisError as error:

@@ -7,5 +7,5 @@ class SystemClock:
     """Tells the time of this machine."""
 
     def now_ms(self) -> int:
-        """Give wall-clock milliseconds since 1970."""
+        """Return wall-clock milliseconds since 1970."""
         return time.time_ns() // 1_000_000

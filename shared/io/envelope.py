@@ -144,7 +144,7 @@ def stored_as(item: Received, message: M | None) -> Stored[M]:
 
 
 def limit_of(topic: str) -> int:
-    """Give the largest message that a topic takes, in bytes."""
+    """Return the largest message that a topic takes, in bytes."""
     return MAX_WRAPPED_BYTES if topic in _WRAPPING else MAX_MESSAGE_BYTES
 
 
@@ -179,7 +179,7 @@ def child_trace(cause: Inbound[Any] | None, span: str, bits: RandomBits, trace: 
 
 
 def trace_id(headers: Mapping[str, str]) -> str:
-    """Give the trace that a message belongs to, for logs; empty when it has none."""
+    """Return the trace that a message belongs to, for logs; empty when it has none."""
     match = _TRACEPARENT.fullmatch(headers.get(TRACE, ""))
     return match[1] if match else ""
 
@@ -195,7 +195,7 @@ def is_late(headers: Mapping[str, str]) -> bool:
 
 
 def setups_seen(headers: Mapping[str, str]) -> int:
-    """Give the offset of `setups` that the sender had seen; -1 when it does not say."""
+    """Return the offset of `setups` that the sender had seen; -1 when it does not say."""
     stated = headers.get(SETUPS, "")
     return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 19 else -1
 

@@ -41,7 +41,7 @@ def harmless(request: HttpRequest) -> bool:
 
 
 def refusal(request: HttpRequest, response: HttpResponse) -> AppError | None:
-    """Give the error for an answer that says nothing about the record itself; None for one the exchange reads."""
+    """Return the error for an answer that says nothing about the record itself; None for one the exchange reads."""
     wait = retry_after(response)
     if response.status == 429:
         return AppError(

@@ -82,7 +82,7 @@ class _Follower(ABC, Generic[M]):
         return TopicReader(self._settings, self._topic, unreadable=self.leave_out)
 
     def close(self) -> None:
-        """Let go of the connection to Kafka."""
+        """Close the connection to Kafka."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -50,7 +50,7 @@ class Grants:
         self._sleep = sleep
 
     def newest(self, connection: str, grant: str) -> Rotated | None:
-        """Give the newest descendant of a refresh token, as Kafka knows it at this moment; None when there is none.
+        """Return the newest descendant of a refresh token, as Kafka knows it at this moment; None when there is none.
 
         Raises:
             BusUnavailable: Kafka is away: an older token might be one that the app has forgotten.

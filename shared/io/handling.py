@@ -95,7 +95,7 @@ async def _handle(batch: Sequence[Inbound[M]], handle: Handler[M], metrics: Metr
 
 
 def follow_up(inbound: Inbound[Any], outcome: Outcome, now_ms: int) -> Outbound | None:
-    """Give the message that an outcome asks for: a delayed or a parked copy of what came in."""
+    """Return the message that an outcome asks for: a delayed or a parked copy of what came in."""
     if isinstance(outcome, Later):
         return _delay(inbound, inbound.raw, outcome, now_ms, inbound)
     if isinstance(outcome, Park):

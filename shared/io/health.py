@@ -66,17 +66,17 @@ class Progress:
                 self._lag.pop(known, None)
 
     def owned(self, group: str) -> frozenset[tuple[str, int]]:
-        """Give the partitions of a group that this process owns."""
+        """Return the partitions of a group that this process owns."""
         with self._lock:
             return self._owned.get(group, frozenset())
 
     def groups(self) -> tuple[str, ...]:
-        """Give the groups that this process takes part in, or tries to."""
+        """Return the groups that this process takes part in, or tries to."""
         with self._lock:
             return tuple({**self._owned, **self._joining})
 
     def topics(self, group: str) -> frozenset[str]:
-        """Give the topics of a group to ask the brokers about."""
+        """Return the topics of a group to ask the brokers about."""
         with self._lock:
             return frozenset(topic for topic, _ in self._owned.get(group, ())) | (
                 self._topics[group] if group in self._joining else frozenset()
@@ -148,11 +148,11 @@ class Offsets(Protocol):
     """Asks the brokers, by a connection of its own."""
 
     def committed(self, group: str, topic: str) -> Mapping[int, int]:
-        """Give the committed offset of each partition, the first offset where nothing was committed."""
+        """Return the committed offset of each partition, the first offset where nothing was committed."""
         ...
 
     def end_offsets(self, topic: str) -> Mapping[int, int]:
-        """Give the offset that each partition's next message will have."""
+        """Return the offset that each partition's next message will have."""
         ...
 
 

@@ -21,9 +21,9 @@ from shared.core.connector import App, AppError, Exchange, HttpRequest, HttpResp
 from shared.core.syncs import Connection
 from shared.io.budgets import (
     JITTER_S,
-    Ask,
     Budgets,
     BudgetsUnavailable,
+    CallRequest,
     Denied,
     Grant,
     Quota,
@@ -133,7 +133,7 @@ class HttpCaller:
             raise
 
     def _asker(self, run: _Run) -> Sender:
-        """Give what renews tokens: its requests are signed by what they carry, and are no part of the exchange."""
+        """Return what renews tokens: its requests are signed by what they carry, and are no part of the exchange."""
         return lambda request: self._granted(_Run(run.signed, "live", max(run.wait_s, _RENEW_WAIT_S)), request)
 
     # Sending
@@ -174,7 +174,7 @@ class HttpCaller:
     def _grant(self, run: _Run, request: HttpRequest) -> tuple[Grant, float]:
         """Wait for leave to send; gives it with the latest moment (monotonic) that lies before it."""
         signed = run.signed
-        ask = Ask(
+        ask = CallRequest(
             account=signed.account,
             quotas=quotas(signed.app, signed.connection, request.limit),
             parallel=signed.app.max_parallel,
@@ -281,7 +281,7 @@ class HttpCaller:
         return HttpResponse(status=reply.status_code, headers=names, body=body)
 
     def _session(self, signed: SignedIn) -> requests.Session:
-        """Give this thread's session; sessions are not made to be shared between threads."""
+        """Return this thread's session; sessions are not made to be shared between threads."""
         return self._kept(signed)[0]
 
     def _adapter(self, signed: SignedIn) -> GuardedAdapter:
@@ -366,7 +366,7 @@ def _deny(answer: Denied) -> NoReturn:
 
 
 def _below(base: str, path: str) -> str:
-    """Give the address of a request: below the base, or on its very host."""
+    """Return the address of a request: below the base, or on its very host."""
     url = urljoin(base, path) if "://" in path or base.count("/") <= 3 else base.rstrip("/") + path
     if urlsplit(url)[:2] != urlsplit(base)[:2]:
         raise AppError("permission_denied", f"{urlsplit(url).netloc} is not the host of this connection", retry="setup")

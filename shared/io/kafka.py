@@ -61,12 +61,12 @@ class QuickSelector(selectors.DefaultSelector):
         return key
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
-        """Give what a socket is registered for; raises KeyError."""
+        """Return what a socket is registered for; raises KeyError."""
         return self._known[fileobj]
 
 
 def client_config(settings: Settings) -> dict[str, Any]:
-    """Give the arguments that every kafka-python client takes."""
+    """Return the arguments that every kafka-python client takes."""
     config: dict[str, Any] = {
         "bootstrap_servers": [part.strip() for part in settings.kafka_bootstrap.split(",")],
         "client_id": settings.kafka_client_id,
@@ -114,5 +114,5 @@ def is_member(consumer: Any) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def partition_of(key: str, partitions: int) -> int:
-    """Give the partition of a key, as the Kafka clients choose it."""
+    """Return the partition of a key, as the Kafka clients choose it."""
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -121,7 +121,7 @@ class SupervisedConsumer(Generic[M]):
             consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
 
     def ready(self) -> str:
-        """Tell why the consumer takes no messages yet; nothing once it has joined its group."""
+        """Return why the consumer takes no messages yet; nothing once it has joined its group."""
         return "" if self._assigned is not None else f"has not joined group {self._plan.group}"
 
     def _connect(self) -> Any:

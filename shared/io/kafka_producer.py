@@ -106,7 +106,7 @@ class KafkaBus:
         return offsets
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Let go of the connections; what is not acknowledged by then is given up."""
+        """Close the connections; what is not acknowledged by then is given up."""
         with self._lock:
             producer, self._producer = self._producer, None
         if producer is not None:

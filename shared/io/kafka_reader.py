@@ -79,11 +79,11 @@ class TopicReader(Generic[M]):
 
     @property
     def position(self) -> int:
-        """Give the next offset to read of partition 0, for topics with a single one."""
+        """Return the next offset to read of partition 0, for topics with a single one."""
         return self.positions[0]
 
     def ends(self) -> Mapping[int, int]:
-        """Give the offset that each partition's next message will have."""
+        """Return the offset that each partition's next message will have."""
         try:
             found = self._consumer.end_offsets(self._parts, timeout_ms=_TIMEOUT_MS)
         except KafkaError as error:
@@ -103,7 +103,7 @@ class TopicReader(Generic[M]):
                 raise BusUnavailable(f"{self._topic.name} gave nothing for {_PATIENCE_S:.0f} s before its end")
 
     def poll(self, timeout_s: float) -> Sequence[Stored[M]]:
-        """Give what was written since, waiting at most *timeout_s* for the first message."""
+        """Return what was written since, waiting at most *timeout_s* for the first message."""
         try:
             found = poll(self._consumer, int(timeout_s * 1000))
         except KafkaError as error:
@@ -127,7 +127,7 @@ class TopicReader(Generic[M]):
         return _stored(item, self._decode_value, self._unreadable)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._consumer.close(autocommit=False, timeout_ms=1000)
 
     def __enter__(self) -> Self:
@@ -183,7 +183,7 @@ class TopicsReader:
         return read
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._consumer.close(autocommit=False, timeout_ms=1000)
 
 
@@ -268,7 +268,7 @@ class KafkaOffsets:
         self._consumer: Any = None
 
     def committed(self, group: str, topic: str) -> Mapping[int, int]:
-        """Give the committed offset of each partition, the first offset where nothing was committed."""
+        """Return the committed offset of each partition, the first offset where nothing was committed."""
         with self._lock, _translated(f"offsets of {group}"):
             admin, consumer = self._clients()
             parts = _partitions(consumer, topic)
@@ -280,7 +280,7 @@ class KafkaOffsets:
             return found
 
     def end_offsets(self, topic: str) -> Mapping[int, int]:
-        """Give the offset that each partition's next message will have."""
+        """Return the offset that each partition's next message will have."""
         with self._lock, _translated(f"the end of {topic}"):
             _, consumer = self._clients()
             ends = consumer.end_offsets(_partitions(consumer, topic), timeout_ms=_TIMEOUT_MS)
@@ -296,7 +296,7 @@ class KafkaOffsets:
             return {part.partition: ends[part] if found.get(part) is None else found[part].offset for part in parts}
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         with self._lock:
             if self._admin is not None:
                 self._admin.close()

@@ -42,7 +42,7 @@ class Action:
     note: str = ""
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return it in one line."""
         what = {"create": "create   ", "configure": "configure", "keep": "keep     "}[self.kind]
         configs = " ".join(f"{name}={value}" for name, value in sorted(self.configs.items()))
         shape = f"{self.partitions} partitions, {self.replication} replicas"
@@ -50,7 +50,7 @@ class Action:
 
 
 def configs_of(topic: Topic[Any], replication: int) -> dict[str, str]:
-    """Give the settings of a topic as Kafka spells them."""
+    """Return the settings of a topic as Kafka spells them."""
     common = {
         "max.message.bytes": str(limit_of(topic.name) + _OVERHEAD),
         # Acknowledged means: held by two brokers, where there are that many.

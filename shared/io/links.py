@@ -74,7 +74,7 @@ class Slots:
     R: str = ""
 
     def of(self, side: Side) -> str:
-        """Give one side's slot."""
+        """Return one side's slot."""
         return self.L if side == "L" else self.R
 
 
@@ -120,7 +120,7 @@ class Swap:
     create: Side | None = None
     """Ask for the grant to create on this side."""
     release: tuple[Side, ...] = ()
-    """Give granted creates back."""
+    """Sides whose grant to create is given back."""
     give_to: str = ""
     """Hand the pair's records over to this pair."""
     digest: str = ""
@@ -209,7 +209,7 @@ class Restored:
 
 
 def spell_keys(place: Place) -> str:
-    """Spell the keys that the links hold for a record after a claim."""
+    """Encode the keys that the links hold for a record after a claim."""
     return SEP.join(place.keys) if place.alive else ""
 
 

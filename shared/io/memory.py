@@ -38,7 +38,7 @@ class ManualClock:
         self._now_ms = now_ms
 
     def now_ms(self) -> int:
-        """Give the time it was set to."""
+        """Return the time it was set to."""
         return self._now_ms
 
     def advance(self, ms: int) -> None:
@@ -70,7 +70,7 @@ class MemoryBroker:
         self._logs[topic] = [[] for _ in range(partitions)]
 
     def partitions(self, topic: str) -> range:
-        """Give a topic's partitions."""
+        """Return a topic's partitions."""
         return range(len(self._topic(topic)))
 
     def append(self, raw: Raw) -> tuple[int, int]:
@@ -92,7 +92,7 @@ class MemoryBroker:
         return number, offset
 
     def fetch(self, topic: str, partition: int, offset: int, most: int) -> Sequence[Received]:
-        """Give at most *most* messages from *offset* on."""
+        """Return at most *most* messages from *offset* on."""
         return self._topic(topic)[partition][offset : offset + most]
 
     def items(self, topic: str, partition: int, offset: int, most: int) -> list[Received]:
@@ -100,7 +100,7 @@ class MemoryBroker:
         return [item for received in self.fetch(topic, partition, offset, most) for item in items_of(received)]
 
     def end_offsets(self, topic: str) -> Mapping[int, int]:
-        """Give the offset that each partition's next message will have."""
+        """Return the offset that each partition's next message will have."""
         return {number: len(log) for number, log in enumerate(self._topic(topic))}
 
     def commit(self, group: str, topic: str, partition: int, offset: int) -> None:
@@ -109,7 +109,7 @@ class MemoryBroker:
         self._committed[group, topic, partition] = offset
 
     def committed(self, group: str, topic: str) -> Mapping[int, int]:
-        """Give the committed offset of each partition; 0 where nothing was committed."""
+        """Return the committed offset of each partition; 0 where nothing was committed."""
         return {number: self._committed.get((group, topic, number), 0) for number in self.partitions(topic)}
 
     def _topic(self, topic: str) -> list[list[Received]]:
@@ -180,7 +180,7 @@ class MemoryReader(Generic[M]):
 
     @property
     def position(self) -> int:
-        """Give the next offset to read of partition 0, for topics with a single one."""
+        """Return the next offset to read of partition 0, for topics with a single one."""
         return self.positions[0]
 
     def ends(self) -> Mapping[int, int]:
@@ -192,7 +192,7 @@ class MemoryReader(Generic[M]):
         yield from self.poll(0.0)
 
     def poll(self, timeout_s: float) -> Sequence[Stored[M]]:
-        """Give what was written since; *timeout_s* is not waited for."""
+        """Return what was written since; *timeout_s* is not waited for."""
         del timeout_s
         found: list[Stored[M]] = []
         ends = self._broker.end_offsets(self._topic.name)

@@ -136,7 +136,7 @@ class MemoryScripts:
         self._lua.globals().failover(f"b{self._failovers}")
 
     def dump(self) -> dict[str, Any]:
-        """Give everything it holds, for comparing."""
+        """Return everything it holds, for comparing."""
         return {key: _plain_value(value) for key, value in self._lua.globals().snapshot().items()}
 
 

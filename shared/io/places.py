@@ -1,4 +1,4 @@
-"""Spell reports and pairs as the links keep them."""
+"""Encode reports and pairs as the links keep them."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ UNCHANGED_IDENTITY: Final = "?"
 
 
 def as_claim(policy: Policy, side: Side, report: Report) -> Claim:
-    """Spell a report as a claim for its pair."""
+    """Encode a report as a claim for its pair."""
     part = policy.side(side)
     marked = read_marker(report.marker, policy.sync)
     return Claim(
@@ -27,7 +27,7 @@ def as_claim(policy: Policy, side: Side, report: Report) -> Claim:
 
 
 def place_of(part: SidePolicy, report: Report) -> Place:
-    """Spell a report as the links keep it."""
+    """Encode a report as the links keep it."""
     alive = report.life is Life.ALIVE
     if not part.identifiers <= report.fields.keys():
         return Place(id=report.id, alive=alive, created=report.created, identity=UNCHANGED_IDENTITY)
@@ -36,7 +36,7 @@ def place_of(part: SidePolicy, report: Report) -> Place:
 
 
 def places(policy: Policy, pair: Pair) -> dict[Side, Place]:
-    """Spell a pair's records as the links keep them."""
+    """Encode a pair's records as the links keep them."""
     ends: dict[Side, Place] = {}
     for side in SIDES:
         end = pair.side(side)

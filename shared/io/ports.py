@@ -87,7 +87,7 @@ class Together(Protocol):
     """Runs pieces of work, at the same time where it can, and gives their results when all have ended."""
 
     async def __call__(self, works: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
-        """Give the results in the order of the works; the first error is raised when all have ended."""
+        """Return the results in the order of the works; the first error is raised when all have ended."""
         ...
 
 
@@ -112,7 +112,7 @@ class Clock(Protocol):
     """Tells the time."""
 
     def now_ms(self) -> int:
-        """Give wall-clock milliseconds since 1970."""
+        """Return wall-clock milliseconds since 1970."""
         ...
 
 

@@ -106,7 +106,7 @@ class _Lost:
         self.unsettled[pair] = min(place, self.unsettled.get(pair, place))
 
     def restorable(self, pair: Pair) -> Restored:
-        """Spell a state for the links, and note what the others must know of it."""
+        """Encode a state for the links, and note what the others must know of it."""
         asked = any(end.ask for side in SIDES if (end := pair.side(side)) is not None)
         if pair.pending or pair.again or pair.waits or asked:
             self.open_pairs[pair.pair] = None
@@ -153,7 +153,7 @@ class _Lost:
             yield as_restored(self.policy, pair.model_copy(update=own))
 
     def claim(self, stored: Stored[PairEvent], event: PairEvent) -> Restored | None:
-        """Spell what an unstepped message claims, and note whether its pair may still be giving itself away."""
+        """Encode what an unstepped message claims, and note whether its pair may still be giving itself away."""
         if event.pair in self.given_away:
             self.giving.add(event.pair)
         if event.report is None or event.side is None:
@@ -406,7 +406,7 @@ def in_circles(given_away: Mapping[str, Pair]) -> list[Pair]:
 
 
 def as_restored(policy: Policy, pair: Pair) -> Restored:
-    """Spell a journal entry as the restore script takes it."""
+    """Encode a journal entry as the restore script takes it."""
     ends: dict[Side, Place] = dict(places(policy, pair))
     if not pair.absorbed_by:
         # A living record was seen that may be the newer one: nobody may be created beside it before it is read again.

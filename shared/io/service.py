@@ -140,7 +140,7 @@ class Service:
             follower.close()
 
     def close(self) -> None:
-        """Let go of what a command has opened."""
+        """Close what a command has opened."""
         self._follower.close()
         self.offsets.close()
         self.bus.close()

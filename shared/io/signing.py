@@ -20,7 +20,7 @@ from shared.io.envelope import RandomBits, fresh_bits
 from shared.io.exchanges import drive
 from shared.io.grants import Grants
 from shared.io.ports import BusUnavailable, Clock, run_blocking
-from shared.io.tokens import PROBE_MS, Held, Place, TokenCache, TokensAway, digest, place_of
+from shared.io.tokens import PROBE_MS, Held, SignIn, TokenCache, TokensAway, digest, sign_in_of
 from shared.io.vault import Vault, VaultError
 from shared.messages import Rotated
 from shared.metrics import Metrics
@@ -51,7 +51,7 @@ class SignedIn:
     app: App
     auth: Auth
     secrets: Mapping[str, str]
-    place: Place
+    place: SignIn
 
     @property
     def account(self) -> str:
@@ -147,10 +147,10 @@ class SignIns:
             names = ", ".join(missing)
             raise AppError("auth_expired", f"connection {row.id!r} lacks {names}: reconnect it", retry="auth")
         grant = digest(f"{secrets.get('client_id')}\n{secrets.get(_REFRESH)}") if auth.refresh else ""
-        return SignedIn(row, app, auth, secrets, place_of(row, grant))
+        return SignedIn(row, app, auth, secrets, sign_in_of(row, grant))
 
     def enter(self, signed: SignedIn, ask: Sender) -> Entry:
-        """Give leave to call, with an access token that lives; raises `AppError` where the connection is paused."""
+        """Allow a call, with an access token that lives; raises `AppError` where the connection is paused."""
         if signed.connection.paused:
             said = f"somebody paused connection {signed.connection.id!r}"
             raise AppError(HALTED, said, retry="auth", retry_after_s=PROBE_MS / 1000)
@@ -174,7 +174,7 @@ class SignIns:
         return True
 
     def leave(self, entry: Entry, error: AppError | None) -> None:
-        """Tell everybody what the exchange found out about the sign-in."""
+        """Publish what the exchange found out about the sign-in."""
         signed = entry.signed
         if error is not None and error.retry == "auth":
             self._pause(signed, error)

@@ -52,7 +52,7 @@ class AddressGuard:
                 self._names.add(entry.lower())
 
     def resolve(self, host: str, port: int) -> Sequence[str]:
-        """Give the addresses of a host, all of which may be reached; raises `BlockedAddress` and OSError."""
+        """Return the addresses of a host, all of which may be reached; raises `BlockedAddress` and OSError."""
         found = [str(row[4][0]) for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
         if not {host.lower(), f"{host.lower()}:{port}"} & self._names:
             for address in found:

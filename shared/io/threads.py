@@ -16,7 +16,7 @@ class InThreads:
         self._pool = ThreadPoolExecutor(width, thread_name_prefix=name)
 
     async def __call__(self, works: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
-        """Give the results in the order of the works; the first error is raised when all have ended."""
+        """Return the results in the order of the works; the first error is raised when all have ended."""
         if len(works) == 1:
             return [run_blocking(works[0]())]
         futures: list[Future[T]] = [self._pool.submit(_run, work) for work in works]

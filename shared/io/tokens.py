@@ -34,7 +34,7 @@ class TokensAway(NotReady):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SignIn:
     """Which sign-in is meant."""
 
     connection: str
@@ -76,8 +76,8 @@ class Held:
 class TokenCache(Protocol):
     """Every method raises `TokensAway`."""
 
-    def look(self, place: Place, *, enter: bool = False) -> Held:
-        """Give what is shared; to *enter* is to take the one try of the minute where there is a pause."""
+    def look(self, sign_in: SignIn, *, enter: bool = False) -> Held:
+        """Return what is shared; to *enter* is to take the one try of the minute where there is a pause."""
         ...
 
     def claim(self, connection: str, holder: str) -> bool:
@@ -88,27 +88,27 @@ class TokenCache(Protocol):
         """Let others renew, at once or a little later."""
         ...
 
-    def store(self, place: Place, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:
+    def store(self, sign_in: SignIn, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:
         """Share a new access token and let go; False, and nothing shared, when another one renews meanwhile."""
         ...
 
-    def remember(self, place: Place, holder: str, sealed: str) -> bool:
+    def remember(self, sign_in: SignIn, holder: str, sealed: str) -> bool:
         """Keep a refresh token that Kafka does not have yet; False when another one renews meanwhile."""
         ...
 
-    def pause(self, place: Place, code: str, message: str) -> None:
-        """Tell everybody that the app refused the sign-in."""
+    def pause(self, sign_in: SignIn, code: str, message: str) -> None:
+        """Publish that the app refused the sign-in."""
         ...
 
     def resume(self, connection: str) -> None:
-        """Tell everybody that the sign-in works."""
+        """Publish that the sign-in works."""
         ...
 
 
-def place_of(row: Connection, grant: str = "") -> Place:
+def sign_in_of(row: Connection, grant: str = "") -> SignIn:
     """Name a connection's sign-in; what we merely learned of the account does not count as another setup."""
     told = row.model_dump(mode="json", exclude={"account", "zone", "version", "label", "scopes"}, exclude_defaults=True)
-    return Place(connection=row.id, stamp=digest(json.dumps(told, sort_keys=True)), grant=grant)
+    return SignIn(connection=row.id, stamp=digest(json.dumps(told, sort_keys=True)), grant=grant)
 
 
 def digest(text: str) -> str:
@@ -145,14 +145,14 @@ class MemoryTokens:
     _locks: dict[str, tuple[str, int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def look(self, place: Place, *, enter: bool = False) -> Held:
-        """Give what is shared."""
+    def look(self, sign_in: SignIn, *, enter: bool = False) -> Held:
+        """Return what is shared."""
         with self._lock:
             now = self.now_ms()
-            paused, probe = self._paused(place, now, enter=enter)
+            paused, probe = self._paused(sign_in, now, enter=enter)
             held = Held(paused=paused, probe=probe)
-            token = self._tokens.get(place.connection)
-            if token is None or token.grant != place.grant:
+            token = self._tokens.get(sign_in.connection)
+            if token is None or token.grant != sign_in.grant:
                 return held
             held = replace(held, unsaved=token.unsaved)
             if not token.name or token.ends_ms <= now:
@@ -166,9 +166,9 @@ class MemoryTokens:
                 age_ms=now - token.born_ms,
             )
 
-    def _paused(self, place: Place, now: int, *, enter: bool) -> tuple[Paused | None, bool]:
-        pause = self._pauses.get(place.connection)
-        if pause is None or pause.stamp != place.stamp:
+    def _paused(self, sign_in: SignIn, now: int, *, enter: bool) -> tuple[Paused | None, bool]:
+        pause = self._pauses.get(sign_in.connection)
+        if pause is None or pause.stamp != sign_in.stamp:
             return None, False
         if now >= pause.until_ms and enter:
             pause.until_ms = now + PROBE_MS
@@ -190,39 +190,39 @@ class MemoryTokens:
             if self._holds(connection, holder):
                 self._locks[connection] = (holder, self.now_ms() + after_ms)
 
-    def store(self, place: Place, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:
+    def store(self, sign_in: SignIn, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:
         """Share a new access token and let go."""
         with self._lock:
-            if not self._holds(place.connection, holder):
+            if not self._holds(sign_in.connection, holder):
                 return False
             now = self.now_ms()
-            self._tokens[place.connection] = _Token(
-                place.grant, holder, sealed, now + lives_ms, now + renew_ms, born_ms=now
+            self._tokens[sign_in.connection] = _Token(
+                sign_in.grant, holder, sealed, now + lives_ms, now + renew_ms, born_ms=now
             )
-            del self._locks[place.connection]
+            del self._locks[sign_in.connection]
             return True
 
     def _holds(self, connection: str, holder: str) -> bool:
         held, until = self._locks.get(connection, ("", 0))
         return held == holder and until > self.now_ms()
 
-    def remember(self, place: Place, holder: str, sealed: str) -> bool:
+    def remember(self, sign_in: SignIn, holder: str, sealed: str) -> bool:
         """Keep a refresh token that Kafka does not have yet."""
         with self._lock:
-            if not self._holds(place.connection, holder):
+            if not self._holds(sign_in.connection, holder):
                 return False
-            token = self._tokens.get(place.connection)
-            if token is None or token.grant != place.grant:
-                token = self._tokens[place.connection] = _Token(place.grant)
+            token = self._tokens.get(sign_in.connection)
+            if token is None or token.grant != sign_in.grant:
+                token = self._tokens[sign_in.connection] = _Token(sign_in.grant)
             token.unsaved = sealed
             return True
 
-    def pause(self, place: Place, code: str, message: str) -> None:
-        """Tell everybody that the app refused the sign-in."""
+    def pause(self, sign_in: SignIn, code: str, message: str) -> None:
+        """Publish that the app refused the sign-in."""
         with self._lock:
-            self._pauses[place.connection] = _Pause(place.stamp, code, message, self.now_ms() + PROBE_MS)
+            self._pauses[sign_in.connection] = _Pause(sign_in.stamp, code, message, self.now_ms() + PROBE_MS)
 
     def resume(self, connection: str) -> None:
-        """Tell everybody that the sign-in works."""
+        """Publish that the sign-in works."""
         with self._lock:
             self._pauses.pop(connection, None)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from redis.exceptions import RedisError
 
 from shared.io.inline import NOW, Args, Inline, Keys, Nothing, OneKey
-from shared.io.tokens import FORGET_MS, KEEP_UNSAVED_MS, LOCK_MS, PROBE_MS, Held, Paused, Place, TokensAway
+from shared.io.tokens import FORGET_MS, KEEP_UNSAVED_MS, LOCK_MS, PROBE_MS, Held, Paused, SignIn, TokensAway
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -149,10 +149,10 @@ class RedisTokens:
     def __init__(self, client: "Redis") -> None:
         self._client: Any = client
 
-    def look(self, place: Place, *, enter: bool = False) -> Held:
-        """Give what is shared."""
-        keys = _Shared(_key(place.connection), _key(place.connection, "paused"))
-        found = self._run(_LOOK, keys, _Look(place.stamp, place.grant, enter, PROBE_MS, FORGET_MS))
+    def look(self, sign_in: SignIn, *, enter: bool = False) -> Held:
+        """Return what is shared."""
+        keys = _Shared(_key(sign_in.connection), _key(sign_in.connection, "paused"))
+        found = self._run(_LOOK, keys, _Look(sign_in.stamp, sign_in.grant, enter, PROBE_MS, FORGET_MS))
         code, message, again, probe, unsaved, name, sealed, ends, renew, age = found
         return Held(
             name=name,
@@ -176,26 +176,26 @@ class RedisTokens:
         """Let others renew."""
         self._run(_RELEASE, OneKey(_key(connection, "lock")), _Release(holder, after_ms))
 
-    def store(self, place: Place, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:
+    def store(self, sign_in: SignIn, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:
         """Share a new access token and let go."""
-        keys = _Renewed(_key(place.connection), _key(place.connection, "lock"))
-        return bool(self._run(_STORE, keys, _Store(holder, place.grant, sealed, lives_ms, renew_ms)))
+        keys = _Renewed(_key(sign_in.connection), _key(sign_in.connection, "lock"))
+        return bool(self._run(_STORE, keys, _Store(holder, sign_in.grant, sealed, lives_ms, renew_ms)))
 
-    def remember(self, place: Place, holder: str, sealed: str) -> bool:
+    def remember(self, sign_in: SignIn, holder: str, sealed: str) -> bool:
         """Keep a refresh token that Kafka does not have yet."""
-        keys = _Renewed(_key(place.connection), _key(place.connection, "lock"))
-        return bool(self._run(_REMEMBER, keys, _Remember(holder, place.grant, sealed, KEEP_UNSAVED_MS)))
+        keys = _Renewed(_key(sign_in.connection), _key(sign_in.connection, "lock"))
+        return bool(self._run(_REMEMBER, keys, _Remember(holder, sign_in.grant, sealed, KEEP_UNSAVED_MS)))
 
-    def pause(self, place: Place, code: str, message: str) -> None:
-        """Tell everybody that the app refused the sign-in."""
+    def pause(self, sign_in: SignIn, code: str, message: str) -> None:
+        """Publish that the app refused the sign-in."""
         self._run(
             _PAUSE,
-            OneKey(_key(place.connection, "paused")),
-            _Pause(place.stamp, code, message, PROBE_MS, FORGET_MS),
+            OneKey(_key(sign_in.connection, "paused")),
+            _Pause(sign_in.stamp, code, message, PROBE_MS, FORGET_MS),
         )
 
     def resume(self, connection: str) -> None:
-        """Tell everybody that the sign-in works."""
+        """Publish that the sign-in works."""
         try:
             self._client.delete(_key(connection, "paused"))
         except RedisError as error:

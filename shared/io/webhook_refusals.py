@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from shared.core.syncs import Connection
 from shared.io.inline import Inline, Nothing, OneKey
-from shared.io.tokens import TokensAway, place_of
+from shared.io.tokens import TokensAway, sign_in_of
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -61,7 +61,7 @@ class WebhookRefusals:
     def note(self, row: Connection, reason: str, now_ms: int) -> None:
         """Count one refused call."""
         try:
-            _NOTE.run(self._client, OneKey(_key(row)), _Note(place_of(row).stamp, reason, now_ms, _KEEP_MS))
+            _NOTE.run(self._client, OneKey(_key(row)), _Note(sign_in_of(row).stamp, reason, now_ms, _KEEP_MS))
         except RedisError as error:
             raise TokensAway from error
 
@@ -73,7 +73,7 @@ class WebhookRefusals:
             )
         except RedisError as error:
             raise TokensAway from error
-        if stamp is None or stamp != place_of(row).stamp:
+        if stamp is None or stamp != sign_in_of(row).stamp:
             return None
         return Refusals(reason=reason, calls=int(calls), since_ms=int(since), last_ms=int(last))
 

@@ -27,7 +27,7 @@ FIELDS: Final = (
 
 
 def identify(values: Mapping[str, Value | None], rules: TypeRules) -> tuple[Identity, str]:
-    """Say what a company is recognised by."""
+    """Return what a company is recognised by."""
     del rules
     stated = [*identifiers.texts(values.get("domain"))]
     for text in identifiers.texts(values.get("other_domains")):

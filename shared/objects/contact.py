@@ -51,7 +51,7 @@ def _first(value: Value | None) -> str:
 
 
 def identify(values: Mapping[str, Value | None], rules: ContactRules) -> tuple[Identity, str]:
-    """Say what a contact is recognised by, and whether it has a valid address; a placeholder is none."""
+    """Return what a contact is recognised by, and whether it has a valid address; a placeholder is none."""
 
     def real(text: str) -> list[str]:
         return [one for one in identifiers.emails(text) if not _stands_for_none(one, rules)]

@@ -84,7 +84,7 @@ FREE_MAIL: Final = frozenset(
 
 
 def email(text: str) -> str | None:
-    """Give the one valid address in *text* in normal form; None when there is none.
+    """Return the one valid address in *text* in normal form; None when there is none.
 
     Semantics of a valid e-mail: one ``@``, a local part of 1 to 64 in dot-atom form, a domain of two labels or more
     with an alphabetic or IDN top label, 254 in all; no quoted local part, no IP literal. Neither plus tags nor dots
@@ -182,7 +182,7 @@ def _address(text: str, start: int, end: int) -> _Address | None:
 
 @lru_cache(maxsize=4096)
 def _host(text: str) -> str | None:
-    """Give a host name in its ASCII form; None when it is none."""
+    """Return a host name in its ASCII form; None when it is none."""
     host = text.strip().lower().rstrip(".")
     if not host.isascii():
         try:
@@ -220,7 +220,7 @@ def web_host(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def company_name(text: str) -> str | None:
-    """Give a company's name for comparing: NFKC, case folded, spaces collapsed, punctuation off the edges.
+    """Return a company's name for comparing: NFKC, case folded, spaces collapsed, punctuation off the edges.
 
     Legal forms stay: "Acme" is not "Acme Inc".
     """
@@ -229,7 +229,7 @@ def company_name(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def person_name(text: str) -> str | None:
-    """Give a person's name for comparing."""
+    """Return a person's name for comparing."""
     return _folded(text)
 
 
@@ -244,7 +244,7 @@ def _folded(text: str) -> str | None:
 
 
 def texts(value: Value | None) -> tuple[str, ...]:
-    """Give a value as texts: none, one, or several."""
+    """Return a value as texts: none, one, or several."""
     if isinstance(value, str):
         return (value,)
     return value if isinstance(value, tuple) else ()

@@ -64,11 +64,11 @@ class Lens:
     """Whether a left and a right value mean the same, where more than what `get` returns does."""
 
     def get(self, value: Value, context: LensContext) -> Value | None:
-        """Spell a left value for the right; raises `InvalidValue`."""
+        """Convert a left value for the right; raises `InvalidValue`."""
         return _sent(self.spell(value, None, context))
 
     def put(self, new: Value, old: Value | None, context: LensContext) -> Value | None:
-        """Spell a right value for the left, where *old* stands; keeps *old* when it means the same."""
+        """Convert a right value for the left, where *old* stands; keeps *old* when it means the same."""
         if old is not None and self._reads_as(old, new, context):
             return old
         return _sent((self.back or self.spell)(new, old, context))
@@ -160,7 +160,7 @@ def _phone_key(value: Value, context: LensContext) -> Hashable:
 
 @lru_cache(maxsize=4096)
 def phone_meaning(text: str, country: str | None) -> str:
-    """Give a phone number for comparing: E.164 with its extension; the bare digits where it cannot be read."""
+    """Return a phone number for comparing: E.164 with its extension; the bare digits where it cannot be read."""
     abroad = re.match(r"\W*00(?=\W*[1-9])", text) if country is None else None
     try:
         number = phonenumbers.parse(f"+{text[abroad.end() :]}" if abroad else text, country)
@@ -289,7 +289,7 @@ def _checkbox(value: Value, _old: Value | None, _context: LensContext) -> Value:
 
 
 def _members(value: Value) -> frozenset[str]:
-    """Give several options; some apps spell them as one text, separated by ``;``."""
+    """Return several options; some apps spell them as one text, separated by ``;``."""
     parts = value.split(";") if isinstance(value, str) else texts(value)
     return frozenset(part.strip() for part in parts if part.strip())
 

@@ -65,3 +65,17 @@ def test_each_status_and_reason_that_the_engine_gives_is_such_a_word() -> None:
         if isinstance(argument, ast.Constant)
     ]  # fmt: skip
     assert given == ["deleted_in_both"]
+
+
+def test_no_docstring_gives_tells_says_or_spells() -> None:
+    """A function returns, publishes, prints or encodes."""
+    openings = ("Give ", "Tell ", "Say ", "Spell ")
+    found = [
+        f"{path.relative_to(_ROOT)}: {text.splitlines()[0]}"
+        for path, tree in zip(_SOURCES, _trees(), strict=True)
+        if path.parent.name != "matcher"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (text := ast.get_docstring(node) or "").startswith(openings)
+    ]
+    assert found == []

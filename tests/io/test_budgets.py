@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from shared.io.budgets import (
     HOUR_MS,
     JITTER_S,
-    Ask,
     Budgets,
     BudgetsUnavailable,
+    CallRequest,
     Denied,
     Grant,
     MemoryBudgets,
@@ -38,8 +38,8 @@ class _Now:
 
 def ask(
     amount: int = 5, window_ms: int = 1000, *, share: Share = "live", parallel: int = 100, account: str = "a"
-) -> Ask:
-    return Ask(
+) -> CallRequest:
+    return CallRequest(
         account=account,
         quotas=(Quota(name="calls", amount=amount, window_ms=window_ms),),
         parallel=parallel,
@@ -54,17 +54,17 @@ class World:
     budgets: Budgets
     wait: Callable[[float], None]
 
-    def granted(self, asked: Ask) -> Grant:
+    def granted(self, asked: CallRequest) -> Grant:
         grant = self.budgets.take(asked)
         assert isinstance(grant, Grant), grant
         return grant
 
-    def denied(self, asked: Ask) -> Denied:
+    def denied(self, asked: CallRequest) -> Denied:
         denied = self.budgets.take(asked)
         assert isinstance(denied, Denied), denied
         return denied
 
-    def use(self, asked: Ask, count: int) -> None:
+    def use(self, asked: CallRequest, count: int) -> None:
         for _ in range(count):
             self.budgets.settle(self.granted(asked), late_s=0.0, ok=True)
 
@@ -190,8 +190,8 @@ def test_a_waiting_live_request_goes_first(world: World) -> None:
 def test_a_live_request_that_waits_for_its_own_quota_holds_nobody_up(world: World) -> None:
     """Backfill that uses no searches goes on while a live search waits; one that does stands back."""
     calls, search = Quota(name="calls", amount=3, window_ms=1000), Quota(name="search", amount=1, window_ms=1000)
-    searching = Ask(account="a", quotas=(calls, search), parallel=10)
-    backfill = Ask(account="a", quotas=(calls,), parallel=10, share="backfill")
+    searching = CallRequest(account="a", quotas=(calls, search), parallel=10)
+    backfill = CallRequest(account="a", quotas=(calls,), parallel=10, share="backfill")
     world.use(searching, 1)
     assert world.denied(searching).reason == "quota"
     world.use(backfill, 1)
@@ -241,7 +241,7 @@ def test_refusals_of_one_moment_are_one_pause(world: World) -> None:
 
 def test_a_large_quota_is_counted_in_parts(world: World) -> None:
     """A daily quota needs no list of its requests, and is not exceeded either."""
-    day = Ask(account="a", quotas=(Quota(name="daily", amount=5001, window_ms=86_400_000),), parallel=100)
+    day = CallRequest(account="a", quotas=(Quota(name="daily", amount=5001, window_ms=86_400_000),), parallel=100)
     grants = 0
     for _ in range(5200):
         grant = world.budgets.take(day)
@@ -256,12 +256,12 @@ def test_a_large_quota_is_counted_in_parts(world: World) -> None:
 
 def test_two_quotas_must_both_have_room(world: World) -> None:
     """A request that one quota refuses is counted against neither."""
-    both = Ask(
+    both = CallRequest(
         account="a",
         quotas=(Quota(name="calls", amount=3, window_ms=1000), Quota(name="search", amount=1, window_ms=1000)),
         parallel=10,
     )
-    calls = Ask(account="a", quotas=both.quotas[:1], parallel=10)
+    calls = CallRequest(account="a", quotas=both.quotas[:1], parallel=10)
     world.use(both, 1)
     world.denied(both)
     world.use(calls, 2)

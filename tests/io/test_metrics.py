@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from shared.metrics import LABELS, METRICS, OTHER, Capped, Known, Metrics, Name, table
+from shared.metrics import LABELS, METRICS, OTHER, Capped, Enumerated, Metrics, Name, table
 from shared.metrics_server import start_metrics_server
 
 
@@ -29,7 +29,7 @@ def test_every_label_is_bounded() -> None:
         row = next((row for row in METRICS if label in row.labels), None)
         if row is None:
             continue
-        limit = len(rule.values) if isinstance(rule, Known) else rule.most + len(rule.known)
+        limit = len(rule.values) if isinstance(rule, Enumerated) else rule.most + len(rule.known)
         for number in range(limit + 50):
             values = {name: (f"v{number}" if name == label else "x") for name in row.labels}
             if row.kind == "counter":

@@ -9,10 +9,10 @@ import pytest
 
 from shared.core.syncs import Connection
 from shared.io import tokens
-from shared.io.tokens import MemoryTokens, Place, TokenCache, TokensAway, place_of
+from shared.io.tokens import MemoryTokens, SignIn, TokenCache, TokensAway, sign_in_of
 from tests.io.installation import Watch
 
-HERE = Place(connection="c", stamp="s1", grant="g1")
+HERE = SignIn(connection="c", stamp="s1", grant="g1")
 
 
 @dataclass
@@ -73,7 +73,7 @@ def test_a_token_is_shared_until_it_ends(world: World) -> None:
 
 def test_a_token_of_another_grant_is_none(world: World) -> None:
     world.renew("one")
-    assert world.cache.look(Place(connection="c", stamp="s1", grant="g2")).name == ""
+    assert world.cache.look(SignIn(connection="c", stamp="s1", grant="g2")).name == ""
 
 
 def test_one_renews_at_a_time(world: World) -> None:
@@ -122,13 +122,13 @@ def test_a_paused_connection_lets_one_try_through_a_minute(world: World) -> None
 
 def test_a_connection_that_is_set_up_anew_is_not_paused(world: World) -> None:
     world.cache.pause(HERE, "auth_expired", "revoked")
-    assert world.cache.look(Place(connection="c", stamp="s2", grant="g1"), enter=True).paused is None
+    assert world.cache.look(SignIn(connection="c", stamp="s2", grant="g1"), enter=True).paused is None
 
 
 def test_a_place_changes_with_what_a_person_entered_alone() -> None:
     row = Connection(id="c", app="crm", label="", account="", base_url="http://x", auth="none", secrets={"k": "v"})
-    assert place_of(row) == place_of(row.model_copy(update={"account": "7", "zone": "Europe/Rome", "version": 4}))
-    assert place_of(row) != place_of(row.model_copy(update={"secrets": {"k": "w"}}))
+    assert sign_in_of(row) == sign_in_of(row.model_copy(update={"account": "7", "zone": "Europe/Rome", "version": 4}))
+    assert sign_in_of(row) != sign_in_of(row.model_copy(update={"secrets": {"k": "w"}}))
 
 
 def test_without_redis_nothing_is_known() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from deploy.local.hubspot import HubSpotServer
 from services.console.setups.mappings import dated
 from services.ingest.hydrate import Hydrate
-from services.ingest.known import Known
+from services.ingest.known import TakenVersions
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.notices import addressed, as_notice
 from services.matcher.match import Match
@@ -264,7 +264,7 @@ class Polling(Slice):
 
     def __init__(self, server: HubSpotServer, syncs: Sequence[Sync], *, book: Book | None = None) -> None:
         super().__init__(server, syncs, book=book)
-        self._known = Known(self.store, self.setups)
+        self._known = TakenVersions(self.store, self.setups)
         self.links = LinkRounds(self.setups, self.store, self.caller, self.bus, self.clock)
         self._cursors: dict[tuple[str, str, str], str | None] = {}
         self.begin_feeds()

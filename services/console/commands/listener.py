@@ -27,7 +27,7 @@ class Listener(HTTPServer):
         self.timeout = _TURN_S
 
     def wait(self) -> Code:
-        """Give the code once the person has agreed; raises `ConsentError`."""
+        """Return the code once the person has agreed; raises `ConsentError`."""
         while self.found is None and self.question.left_s() > 0:
             self.handle_request()
         if self.found is None:

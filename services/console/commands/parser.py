@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
     """Ends with 1 where a command is not written as it must be: 2 says that something would change."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end."""
+        """Print what is wrong, and end."""
         self.print_usage(sys.stderr)
         self.exit(1, f"{self.prog}: {message}\n")
 

@@ -57,7 +57,7 @@ class Consent:
         return f"Consent({self.redirect_uri!r})"
 
     def asked(self) -> Asked:
-        """Spell the question."""
+        """Return what people are asked."""
         challenge = base64.urlsafe_b64encode(hashlib.sha256(self._verifier.encode()).digest()).rstrip(b"=").decode()
         return Asked(
             client_id=self.client_id,
@@ -69,7 +69,7 @@ class Consent:
         )
 
     def left_s(self) -> float:
-        """Give the seconds in which an answer still counts."""
+        """Return the seconds in which an answer still counts."""
         return max(0.0, self._until - self.now())
 
     def answer(self, address: str) -> Code:
@@ -109,13 +109,13 @@ def _in_scopes(app: App, object_: str) -> str:
 
 
 def missing(scopes: Sequence[Scope], granted: frozenset[str]) -> tuple[list[Scope], list[Scope]]:
-    """Tell what was not granted: what is required, and what is not."""
+    """Return what was not granted: what is required, and what is not."""
     lacking = [scope for scope in scopes if scope.name not in granted]
     return [scope for scope in lacking if scope.required], [scope for scope in lacking if not scope.required]
 
 
 def permissions(app: App, scopes: Sequence[Scope]) -> list[str]:
-    """Spell what will be asked for, for people to read before they agree."""
+    """Return what will be asked for, for people to read before they agree."""
     lines = [f"{app.title} will ask you to allow:"]
     for title, required in (("needed", True), ("optional", False)):
         lines += [f"  {title}: {one.name} - {one.reason}" for one in scopes if one.required is required]
@@ -123,7 +123,7 @@ def permissions(app: App, scopes: Sequence[Scope]) -> list[str]:
 
 
 def limits(scopes: Sequence[Scope]) -> list[str]:
-    """Spell what a connection cannot do for want of scopes that were not granted."""
+    """Return what a connection cannot do for want of scopes that were not granted."""
     return [f"not granted: {one.name} ({', '.join(one.objects)}). {one.reason}" for one in scopes]
 
 

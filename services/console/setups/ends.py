@@ -24,7 +24,7 @@ class End:
     """Of its amounts that name none; empty where nobody says."""
 
     def field(self, where: str, name: str) -> FieldInfo:
-        """Give a field; raises `SetupError`."""
+        """Return a field; raises `SetupError`."""
         found = self.fields.get(name)
         if found is None:
             shown = [info.name for info in self.fields.values() if info.label.casefold() == name.casefold()]

@@ -151,7 +151,7 @@ def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:
 
 
 def _closed(fits: Fit, one: FieldInfo, other: FieldInfo, left: End, right: End) -> str:
-    """Say which way is closed, and why."""
+    """Return which way is closed, and why."""
     parts = []
     for info, end, source, open_ in ((one, left, other, fits.cell.to_left), (other, right, one, fits.cell.to_right)):
         if not open_:

@@ -40,7 +40,7 @@ class Card:
 
     @property
     def is_contact(self) -> bool:
-        """Tell people from groups, organisations and places (``KIND``, and Apple's older spellings of it)."""
+        """Check that it is a person: no group, organisation or place (``KIND``, and Apple's older spellings of it)."""
         for line in self.lines:
             text = line.text().strip().lower()
             if line.name in ("KIND", "X-ADDRESSBOOKSERVER-KIND") and text not in ("", "individual"):
@@ -51,17 +51,17 @@ class Card:
 
     @property
     def uid(self) -> str:
-        """Give the card's own name for itself."""
+        """Return the card's own name for itself."""
         return next((line.text().strip() for line in self.lines if line.name == "UID"), "")
 
     @property
     def marker(self) -> str | None:
-        """Give the create id that the card carries as its UID, when a create of ours made it."""
+        """Return the create id that the card carries as its UID, when a create of ours made it."""
         return self.uid if _MARKER.fullmatch(self.uid) else None
 
     @property
     def version(self) -> str:
-        """Give the vCard version."""
+        """Return the vCard version."""
         return next((line.value.strip() for line in self.lines if line.name == "VERSION"), "3.0")
 
     def text(self) -> str:
@@ -96,7 +96,7 @@ def new_card(marker: str, fields: Fields) -> Card:
 
 
 def read_fields(card: Card, names: Iterable[str]) -> dict[str, Value | None]:
-    """Give the named fields; a field that the card does not hold is cleared, one it holds in part is left out."""
+    """Return the named fields; a field that the card does not hold is cleared, one it holds in part is left out."""
     found: dict[str, Value | None] = {}
     for name in names:
         column = COLUMNS.get(name)
@@ -109,7 +109,7 @@ def read_fields(card: Card, names: Iterable[str]) -> dict[str, Value | None]:
 
 
 def write_fields(card: Card, fields: Fields) -> Card:
-    """Give the card with these fields changed.
+    """Return the card with these fields changed.
 
     Raises:
         ValueError: a field that cards do not have, or that is read only, or a value that is no text.

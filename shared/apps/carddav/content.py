@@ -49,7 +49,7 @@ class Line:
     """Unfolded, not yet unescaped."""
 
     def param(self, name: str) -> tuple[str, ...]:
-        """Give the values of a parameter in lower case; a nameless one (``TEL;CELL:``) counts as a type."""
+        """Return the values of a parameter in lower case; a nameless one (``TEL;CELL:``) counts as a type."""
         found: list[str] = []
         for param in self.params:
             key, equals, value = param.partition("=")
@@ -60,15 +60,15 @@ class Line:
         return tuple(part for part in found if part)
 
     def parts(self) -> list[str]:
-        """Give the components of a structured value, still escaped."""
+        """Return the components of a structured value, still escaped."""
         return _split(self.decoded(), ";")
 
     def text(self) -> str:
-        """Give the whole value as one text."""
+        """Return the whole value as one text."""
         return unescape(self.decoded())
 
     def decoded(self) -> str:
-        """Give the value without its transfer encoding, still escaped."""
+        """Return the value without its transfer encoding, still escaped."""
         if not self.params:
             return self.value
         octets = self.value.encode("utf-8", "surrogateescape")
@@ -89,7 +89,7 @@ class Line:
         return text.replace("\r\n", "\\n").replace("\n", "\\n")
 
     def holding(self, value: str, *, without: Sequence[str] = (), params: Sequence[str] | None = None) -> "Line":
-        """Give this line with another value (escaped already), less the named parameters and the old encoding."""
+        """Return this line with another value (escaped already), less the named parameters and the old encoding."""
         drop = {"ENCODING", "CHARSET", *without}
         held = self.params if params is None else params
         kept = tuple(p for p in held if p.partition("=")[0].upper() not in {*drop, "QUOTED-PRINTABLE", "BASE64"})

@@ -45,7 +45,7 @@ class Multistatus:
 
 
 def book_of(session: Session) -> str:
-    """Give the address book's path or URL, ending in a slash.
+    """Return the address book's path or URL, ending in a slash.
 
     Raises:
         AppError: the connection names none.
@@ -57,12 +57,12 @@ def book_of(session: Session) -> str:
 
 
 def href_of(session: Session, record: str) -> str:
-    """Give the path of a card."""
+    """Return the path of a card."""
     return book_of(session) + quote(record, safe="/-._~!$&'()*+,;=:@")
 
 
 def id_of(session: Session, href: str) -> str:
-    """Give the id of the card at *href*: its path below the book, unquoted; empty for the book itself."""
+    """Return the id of the card at *href*: its path below the book, unquoted; empty for the book itself."""
     book = unquote(urlsplit(book_of(session)).path)
     path = unquote(urlsplit(href).path)
     return path[len(book) :] if path.startswith(book) else posixpath.basename(path)
@@ -204,7 +204,7 @@ def precondition(response: HttpResponse, name: str) -> bool:
 
 
 def refusal(request: HttpRequest, response: HttpResponse) -> AppError:
-    """Say what an answer means that no branch of an exchange expected."""
+    """Return what an answer means that no branch of an exchange expected."""
     root = xml_of(response)
     names = frozenset(node.tag.rpartition("}")[2] for node in root) if root is not None else frozenset[str]()
     row = row_for(response.status, names)

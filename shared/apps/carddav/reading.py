@@ -54,7 +54,7 @@ PAGE: Final = 200
 
 
 def report_of(session: Session, record: str, card: Card, etag: str, names: Sequence[str]) -> Report:
-    """Say what a card holds."""
+    """Return what a card holds."""
     return Report(
         connection=session.connection,
         object=OBJECT,
@@ -73,7 +73,7 @@ def out_of_scope(session: Session, record: str, etag: str) -> Report:
 
 
 def judge(session: Session, record: str, body: bytes, etag: str, names: Sequence[str]) -> ReadResult:
-    """Say what a resource is: a contact, no contact, or no vCard."""
+    """Return what a resource is: a contact, no contact, or no vCard."""
     try:
         card = read_card(body)
     except NotACard as error:
@@ -212,7 +212,7 @@ def _is_collection(kind: object) -> bool:
 
 
 def poll(session: Session, cursor: str | None) -> Exchange[FeedPage]:
-    """Tell what changed since the sync token in the cursor.
+    """Return what changed since the sync token in the cursor.
 
     Raises:
         FeedExpired: the server no longer knows the token (403 or 412 with ``valid-sync-token``).
@@ -282,6 +282,6 @@ def account(session: Session) -> Exchange[AccountInfo]:
 
 
 def discover(_session: Session) -> Exchange[Sequence[FieldInfo]]:
-    """Give the fields of a card: RFC 6350 fixes them, so no server is asked."""
+    """Return the fields of a card: RFC 6350 fixes them, so no server is asked."""
     yield from ()
     return FIELDS

@@ -134,7 +134,7 @@ def _delete(session: Session, change: Change) -> Exchange[WriteResult]:
 
 
 def _lost(response: HttpResponse) -> bool:
-    """Tell a lock that does not hold any more from a card that the server does not take; Xandikos says 412 to both."""
+    """Check whether a lock no longer holds; Xandikos says 412 also of a card that it does not take."""
     return response.status in (404, 410, 412) and not precondition(response, "valid-address-data")
 
 

@@ -23,12 +23,12 @@ PREFIXES: Final = {
 
 
 def path(session: Session, prefix: str, *parts: str) -> str:
-    """Give a path below one of the prefixes."""
+    """Return a path below one of the prefixes."""
     return "/".join((session.options.get(prefix) or PREFIXES[prefix], *parts))
 
 
 def objects(session: Session, kind: Kind, *parts: str) -> str:
-    """Give a path of the objects API."""
+    """Return a path of the objects API."""
     return path(session, "objects_path", kind.path, *parts)
 
 
@@ -53,7 +53,7 @@ def rows(body: Mapping[str, Any], name: str = "results") -> list[dict[str, Any]]
 
 
 def after(body: Mapping[str, Any]) -> str | None:
-    """Give the cursor of the next page."""
+    """Return the cursor of the next page."""
     found = inner(body, "paging", "next", "after")
     return str(found) if found else None
 

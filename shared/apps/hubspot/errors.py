@@ -142,7 +142,7 @@ def read_refusal(body: object, status: int = 0) -> Refusal:
 
 
 def as_error(refusal: Refusal, *, retry_after_s: float | None = None, unknown: bool = False) -> AppError:
-    """Give the error that a refusal stands for."""
+    """Return the error that a refusal stands for."""
     row = next((row for row in ROWS if row.fits(refusal)), None) or meaning(refusal.status)
     holder = _EXISTING.search(refusal.text) or _HOLDER.search(refusal.text)
     return AppError(
@@ -157,7 +157,7 @@ def as_error(refusal: Refusal, *, retry_after_s: float | None = None, unknown: b
 
 
 def refuse(request: HttpRequest, response: HttpResponse) -> AppError:
-    """Give the error that an answer stands for; a failing server may have carried the call out."""
+    """Return the error that an answer stands for; a failing server may have carried the call out."""
     body = read_body(response.body)
     return as_error(
         read_refusal(body, response.status),

@@ -41,7 +41,7 @@ LEFT_OUT: Final = 100
 
 
 def poll_modified(session: Session, kind: Kind, cursor: str | None) -> Exchange[FeedPage]:
-    """Tell the records created, changed, restored or made by a merge."""
+    """Return hints of the records created, changed, restored or made by a merge."""
     if cursor is None:
         return (yield from _start(session, kind))
     state = _load(cursor, "at", "low")

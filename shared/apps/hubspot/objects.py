@@ -82,7 +82,7 @@ class Kind:
 
     @property
     def system(self) -> tuple[str, ...]:
-        """Give the properties that every reading asks for."""
+        """Return the properties that every reading asks for."""
         return (MARKER, self.modified, CREATED, MERGED)
 
     @property

@@ -21,18 +21,18 @@ BATCH: Final = 100
 
 
 def properties(kind: Kind, names: Iterable[str]) -> list[str]:
-    """Give the properties to ask for: those named, and the ones that every report needs."""
+    """Return the properties to ask for: those named, and the ones that every report needs."""
     return list(dict.fromkeys([*(name for name in names if not label_of(name)), *kind.system]))
 
 
 def labels(kind: Kind, names: Iterable[str]) -> tuple[str, ...]:
-    """Give the associations asked for."""
+    """Return the associations asked for."""
     asked = {label_of(name) for name in names}
     return tuple(link.label for link in kind.links if link.label in asked)
 
 
 def fields_of(kind: Kind, held: Mapping[str, Any], names: Iterable[str]) -> dict[str, Value | None]:
-    """Give the named values out of ``properties``; one that is masked or was not sent is not known."""
+    """Return the named values out of ``properties``; one that is masked or was not sent is not known."""
     return {
         name: canonical(held[name], kind.types.get(name, FieldType.TEXT))
         for name in names
@@ -41,7 +41,7 @@ def fields_of(kind: Kind, held: Mapping[str, Any], names: Iterable[str]) -> dict
 
 
 def order_of(kind: Kind, body: Mapping[str, Any]) -> int | None:
-    """Give the moment of the last change, which is a record's version; archiving is a change, too."""
+    """Return the moment of the last change, which is a record's version; archiving is a change, too."""
     held = _held(body)
     told = (moment_ms(held.get(kind.modified)), moment_ms(body.get("updatedAt")), moment_ms(body.get("archivedAt")))
     changed = told[0] if told[0] is not None else told[1]
@@ -49,7 +49,7 @@ def order_of(kind: Kind, body: Mapping[str, Any]) -> int | None:
 
 
 def report_of(session: Session, kind: Kind, body: Mapping[str, Any], names: Iterable[str]) -> Report:
-    """Say what a record of an answer holds."""
+    """Return what a record of an answer holds."""
     held = _held(body)
     created = moment_ms(held.get(CREATED)) or moment_ms(body.get("createdAt"))
     merged = canonical(held.get(MERGED), FieldType.MULTI)

@@ -22,7 +22,7 @@ PAGE: Final = "https://app.hubspot.com/oauth/authorize"
 
 
 def page(session: Session, asked: Asked) -> str:
-    """Give the address on which a person chooses an account and agrees."""
+    """Return the address on which a person chooses an account and agrees."""
     query = {
         "client_id": asked.client_id,
         "redirect_uri": asked.redirect_uri,
@@ -103,7 +103,7 @@ def _scopes(body: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _status(response: HttpResponse) -> str:
-    """Give the word by which HubSpot's token endpoint names its refusal, such as BAD_REFRESH_TOKEN."""
+    """Return the word by which HubSpot's token endpoint names its refusal, such as BAD_REFRESH_TOKEN."""
     body = read_body(response.body)
     status = body.get("status") if isinstance(body, dict) else None
     return status if isinstance(status, str) and status.isupper() and len(status) < 60 else ""

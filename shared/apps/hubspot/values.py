@@ -12,7 +12,7 @@ REDACTED: Final = "REDACTED"
 
 
 def canonical(wire: object, type_: FieldType) -> Value | None:
-    """Give the canonical value, None for cleared. A value that its type does not explain stays the text it is.
+    """Return the canonical value, None for cleared. A value that its type does not explain stays the text it is.
 
     >>> canonical("1500.50", FieldType.NUMBER), canonical("", FieldType.TEXT)
     ('1500.5', None)
@@ -25,7 +25,7 @@ def canonical(wire: object, type_: FieldType) -> Value | None:
 
 
 def wire(value: Value | None) -> str:
-    """Give HubSpot's spelling; an empty string clears. Several options replace what is there, never append to it."""
+    """Return HubSpot's spelling; an empty string clears. Several options replace what is there, never append to it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -51,7 +51,7 @@ def moment_ms(text: object) -> int | None:
 
 
 def iso(ms: int) -> str:
-    """Spell epoch milliseconds ``YYYY-MM-DDTHH:MM:SS.mmmZ``.
+    """Encode epoch milliseconds ``YYYY-MM-DDTHH:MM:SS.mmmZ``.
 
     >>> iso(-1)
     '1969-12-31T23:59:59.999Z'

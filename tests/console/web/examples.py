@@ -13,7 +13,7 @@ from shared.access import AccessDoc, Alert, AlertDelivery, AlertStanding
 from shared.core.demands import Limit
 from shared.core.pairs import Match, Pending, Problem, Trace
 from shared.exports import ExportFile, ExportProgress
-from shared.io.budgets import Ask, Grant, account_of
+from shared.io.budgets import CallRequest, Grant, account_of
 from shared.io.envelope import Stored
 from shared.io.feed_notes import FeedNote
 from shared.io.http import quotas
@@ -89,7 +89,7 @@ def show_supply(window: Window) -> None:
     row = setups.connection(LEFT)
     budgets, asked = window.installation.budgets, quotas(setups.apps["ordered"], row, "calls")
     for number in range(42):
-        ask = Ask(account=account_of(row), quotas=asked, parallel=100, share="live" if number else "backfill")
+        ask = CallRequest(account=account_of(row), quotas=asked, parallel=100, share="live" if number else "backfill")
         grant = budgets.take(ask)
         assert isinstance(grant, Grant)
         if number:

@@ -17,7 +17,7 @@ from shared.io.memory import MemoryBroker, MemoryReader
 from shared.io.once import RedisOnce
 from shared.io.redis_scripts import connect_by
 from shared.io.service import Service
-from shared.io.tokens import place_of
+from shared.io.tokens import sign_in_of
 from shared.io.tokens_redis import RedisTokens
 from shared.io.vault import Vault
 from shared.io.webhook_refusals import WebhookRefusals
@@ -60,7 +60,7 @@ def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, .
     tokens = RedisTokens(client)
     installation.setups, installation.jobs, installation.bus = service.setups, service.jobs, bus
     installation.clock, installation.budgets = service.clock, RedisBudgets(client)
-    installation.refused = lambda row: tokens.look(place_of(row)).paused
+    installation.refused = lambda row: tokens.look(sign_in_of(row)).paused
     installation.feed_notes = RedisFeedNotes(client)
     installation._webhooks = WebhookRefusals(client).of
     installation.connections = Connections(

@@ -5,7 +5,7 @@ from typing import Any, Final
 from services.ingest import feeds as module
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds
-from services.ingest.known import Known
+from services.ingest.known import TakenVersions
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
 from shared.io.feed_notes import MemoryFeedNotes
@@ -27,8 +27,8 @@ class Station:
         self.feeds = Feeds(
             setups=self.desk.setups, jobs=self.desk.jobs, caller=self.desk.caller, bus=self.desk.bus,
             clock=self.desk.clock, metrics=self.desk.metrics, cursors=self.cursors,
-            known=Known(self.desk.store, self.desk.setups), links=self.links, owns=lambda name: name in self.owned,
-            noting=Noting(self.notes, self.desk.clock),
+            known=TakenVersions(self.desk.store, self.desk.setups), links=self.links,
+            owns=lambda name: name in self.owned, noting=Noting(self.notes, self.desk.clock),
         )  # fmt: skip
         self.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c"}
 

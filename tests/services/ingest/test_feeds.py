@@ -13,7 +13,7 @@ import pytest
 
 from services.ingest import feeds as module
 from services.ingest.feeds import Feeds
-from services.ingest.told import Told
+from services.ingest.seen import SeenVersions
 from shared import topics
 from shared.core.connector import Hint
 from shared.core.job_kinds import JobKind
@@ -325,7 +325,7 @@ def test_an_echo_of_what_every_pair_knows_becomes_no_notice(station: Station) ->
     station.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c", "hints": hints}
     station.once()
     assert [row.id for row in station.desk.told(topics.NOTICES)] == ["2"]
-    station.feeds._told.forget(CHANGED)
+    station.feeds._seen.forget(CHANGED)
     station.desk.scripts.flush()
     station.once()
     assert sorted(str(row.id) for row in station.desk.told(topics.NOTICES)) == ["1", "2", "2"]
@@ -343,16 +343,16 @@ def test_what_kafka_did_not_take_is_told_again(station: Station) -> None:
 
 
 def test_the_oldest_are_told_again_when_memory_ends() -> None:
-    told = Told(2)
-    told.note("f", [hint("1", 1), hint("2", 1)])
-    told.note("f", [hint("1", 1), hint("3", 1)])
-    assert [row.id for row in told.news("f", [hint("1", 1), hint("2", 1), hint("3", 1)])] == ["2"]
+    seen = SeenVersions(2)
+    seen.remember("f", [hint("1", 1), hint("2", 1)])
+    seen.remember("f", [hint("1", 1), hint("3", 1)])
+    assert [row.id for row in seen.unseen("f", [hint("1", 1), hint("2", 1), hint("3", 1)])] == ["2"]
 
 
 def test_a_feed_that_looks_back_tells_everything_again() -> None:
     """Another feed's memory stays."""
-    told = Told()
+    seen = SeenVersions()
     for feed in ("f", "g"):
-        told.note(feed, [hint("1", 1)])
-    told.forget("f")
-    assert [len(told.news(feed, [hint("1", 1)])) for feed in ("f", "g")] == [1, 0]
+        seen.remember(feed, [hint("1", 1)])
+    seen.forget("f")
+    assert [len(seen.unseen(feed, [hint("1", 1)])) for feed in ("f", "g")] == [1, 0]

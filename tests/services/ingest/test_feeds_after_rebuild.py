@@ -7,7 +7,7 @@ import pytest
 
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds, _Poll
-from services.ingest.known import Known
+from services.ingest.known import TakenVersions
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
 from shared import topics
@@ -45,7 +45,7 @@ class Scene:
         store, caller = Store(MemoryScripts()), MemoryCaller(self._serve)
         self.feeds = Feeds(
             setups=self.setups, jobs=self.queue, caller=caller, bus=bus, clock=self.clock, metrics=Metrics(),
-            cursors=self.cursors, known=Known(store, self.setups), owns=lambda _name: True,
+            cursors=self.cursors, known=TakenVersions(store, self.setups), owns=lambda _name: True,
             links=LinkRounds(self.setups, store, caller, bus, self.clock), noting=Noting(MemoryFeedNotes(), self.clock),
         )  # fmt: skip
         rows: tuple[tuple[str, str, dict[str, str]], ...] = (

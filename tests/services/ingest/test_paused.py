@@ -7,7 +7,7 @@ import pytest
 from services.ingest.cursors import Cursors
 from services.ingest.feeds import Feeds, _Poll, _State
 from services.ingest.hydrate import Hydrate
-from services.ingest.known import Known
+from services.ingest.known import TakenVersions
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
 from shared import topics
@@ -58,7 +58,7 @@ def test_a_feed_looks_once_a_minute_however_often_it_failed(setups: Setups, retr
     store, caller, clock = Store(MemoryScripts()), Refusing(retry), ManualClock()
     feeds = Feeds(
         setups=setups, jobs=Jobs(setups), caller=caller, bus=bus, clock=clock, metrics=Metrics(), cursors=Cursors(bus),
-        known=Known(store, setups), links=LinkRounds(setups, store, caller, bus, clock), owns=lambda _: True,
+        known=TakenVersions(store, setups), links=LinkRounds(setups, store, caller, bus, clock), owns=lambda _: True,
         noting=Noting(MemoryFeedNotes(), clock),
     )  # fmt: skip
     poll = _Poll("one", "contact", APPS["hubspot"].objects["contact"].feeds[0], 30.0)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.known import Known
+from services.ingest.known import TakenVersions
 from services.jobs.looking import fits
 from services.writer.write import Write
 from shared import topics
@@ -112,7 +112,7 @@ def test_a_version_that_only_a_newer_worker_can_know_is_news(form: int, known: s
     matcher = waiting_for_its_create()
     rewrite(matcher, lambda doc: doc.update(form=form))
     notice = Notice(connection=LEFT, object="contact", id="h1", version=Version(order=1))
-    assert run_blocking(Known(matcher.desk.store, matcher.desk.setups).among([notice])) == known
+    assert run_blocking(TakenVersions(matcher.desk.store, matcher.desk.setups).among([notice])) == known
 
 
 def test_a_resync_of_some_statuses_touches_such_a_pair() -> None:

@@ -15,21 +15,21 @@ MOST: Final = 50_000
 """Records remembered of each feed: more than an app changes between the beginnings of two rounds."""
 
 
-class Told:
+class SeenVersions:
     """Remembers by feed what Kafka has acknowledged; each feed is asked by one thread at a time."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._feeds: dict[str, OrderedDict[str, int]] = {}
 
-    def news(self, feed: str, hints: Sequence[Hint]) -> Sequence[Hint]:
+    def unseen(self, feed: str, hints: Sequence[Hint]) -> Sequence[Hint]:
         """Leave out the hints that were told already, in the same version; deletes and merges always stay."""
         known = self._feeds.get(feed)
         if not known:
             return hints
         return [hint for hint in hints if _order(hint) is None or known.get(hint.id) != _order(hint)]
 
-    def note(self, feed: str, hints: Sequence[Hint]) -> None:
+    def remember(self, feed: str, hints: Sequence[Hint]) -> None:
         """Remember hints whose notices Kafka has acknowledged."""
         known = self._feeds.setdefault(feed, OrderedDict())
         for hint in hints:
