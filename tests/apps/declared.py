@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from shared.core.connector import Change, FieldInfo, Refused, WebhookCall, Written
 from shared.core.demands import OWN_OBJECTS
-from shared.core.records import FieldType, Report
+from shared.core.records import Report
 from tests.apps.world import World, marker
 
 
@@ -25,7 +25,10 @@ class Declared:
         found = {info.name: info for info in world.driver.run(world.binding.discover(world.session))}
         for info in world.binding.fields:
             assert (info.name, facts(found[info.name])) == (info.name, facts(info))
-        assert all(info.label for info in found.values() if info.type is FieldType.ENUM)
+        for info in found.values():
+            values = [option.value for option in info.options]
+            assert len({*values}) == len(values), f"{info.name} has an option twice"
+            assert info.label or not values, f"people are to choose an option of {info.name}, which has no label"
 
     def test_a_field_takes_as_much_as_is_declared_and_no_more(self, world: World) -> None:
         """What fits arrives whole; of what does not, a person is told which field it is."""

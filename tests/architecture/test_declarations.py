@@ -20,7 +20,7 @@ NO_RULE: Final[Mapping[str, Collection[str]]] = {
         "WebhookCall.at_ms", "WebhookCall.body", "WebhookCall.headers", "WebhookCall.method", "WebhookCall.url",
     },
     "people read it": {
-        "App.title", "Auth.outlives", "FoundObject.label", "Option.label", "Option.value", "Refused.message",
+        "App.title", "Auth.outlives", "FoundObject.label", "Option.label", "Refused.message",
         "Scope.access", "Scope.name", "Scope.reason", "Scope.required", "Unreadable.code", "Unreadable.message",
         "ConnectionField.required", "Refused.retry",
     },
