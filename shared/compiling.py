@@ -14,7 +14,6 @@ from shared.core.people import People
 from shared.core.policies import Identified, Policy, SidePolicy
 from shared.core.records import LONGEST, SIDES, Fields, Side, TooLong, Value, goes_to, opposite
 from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSettings
-from shared.core.words import By
 from shared.objects import OBJECTS, ObjectType
 from shared.objects.base import TypeRules
 from shared.objects.roles import playing
@@ -271,6 +270,7 @@ def _rule(sync: Sync, mapping: FieldMapping, context: LensContext, infos: Infos)
 def _association(sync: Sync, row: AssociationMapping, bindings: Mapping[Side, Binding]) -> Flow:
     """Compile an association: its values are pairs of another sync, several where both apps allow several."""
     ends = [end for side in SIDES for end in bindings[side].associations if end.label == row.named(side)]
+    policy = POLICIES[row.policy]
     return Flow(
         key=link_name(row.label),
         left=row.named("L"),
@@ -281,7 +281,7 @@ def _association(sync: Sync, row: AssociationMapping, bindings: Mapping[Side, Bi
         to_left=goes_to(sync.direction, "L") and goes_to(row.direction, "L"),
         to_right=goes_to(sync.direction, "R") and goes_to(row.direction, "R"),
         clears=row.clears,
-        choose=lambda _left, _right, _edited: Choice(sync.default_app, By.DEFAULT_APP),
+        choose=lambda one, other, _edited: policy(Conflict(left=one, right=other, default=sync.default_app)),
         members=texts if ends and all(end.max_links != 1 for end in ends) else None,
         to=row.to,
         mutual=row.to == sync.id and bool(ends) and all(end.mutual for end in ends),

@@ -274,13 +274,19 @@ def _decide_flow(
 
 def _asked(draft: Draft, rule: Flow) -> Problem:
     """Return the problem that a person has to solve, and tell it once."""
-    left, right = draft.held("L", rule), draft.held("R", rule)
+    left, right = (_in_the_app(draft, side, rule) for side in SIDES)
     told = WITHHELD if rule.sensitive else f"{_spoken(rule, left)} or {_spoken(rule, right)}"
     problem = Problem(code=Code.CONFLICT_MANUAL, message=told, field=rule.key)
     if draft.was.problems.get(rule.key) != problem:
         values = [None if isinstance(held, Unknown) else held for held in (left, right)]
         draft.trace.append(Trace(did=Did.ASKED, key=rule.key, old=values[0], new=values[1], by=By.PERSON))
     return problem
+
+
+def _in_the_app(draft: Draft, side: Side, rule: Flow) -> Held:
+    """Return what a side holds as its app knows it: an association leads to a record there, not to a pair."""
+    held = draft.held(side, rule)
+    return draft.partners[held][side] if rule.to and isinstance(held, str) else held
 
 
 def _spoken(rule: Flow, value: Held) -> str:

@@ -58,6 +58,9 @@ class AssociationMapping(Frozen):
     """Its name in the right app, where it is another one."""
     direction: Direction = Field(default="two_way", examples=["to_right"])
     """Which way it travels."""
+    policy: Literal["inherit", "left", "right", "manual"] = Field(default="inherit", examples=["manual"])
+    """Which side wins where both changed one that leads to a single record; `inherit` leaves it to the sync's
+    `default_app`, and with `manual` a person decides. Several records are merged instead."""
     clears: Literal["keep", "propagate"] = Field(default="keep", examples=["propagate"])
     """Whether an association that is removed on one side is removed on the other. One that leads to any number of
     records of the same sync needs `propagate`."""
@@ -97,10 +100,10 @@ class SyncSettings(Frozen):
 
     @property
     def is_new_to_earlier(self) -> bool:
-        """Whether a version that knows no types, roles, rules and associations within one object would misread it."""
+        """Whether a version that knows fewer of its settings would take it for something else."""
         named = any(end.type or end.roles for end in (self.left, self.right))
-        within = any(row.to == self.id for row in self.associations)
-        return named or within or bool(self.rules.keys() - RULES.keys())
+        led = any(row.to == self.id or row.policy != "inherit" for row in self.associations)
+        return named or led or bool(self.rules.keys() - RULES.keys())
 
     @model_validator(mode="before")
     @classmethod

@@ -84,6 +84,21 @@ def test_an_association_leads_to_one_record_in_both_accounts_or_in_none(garage: 
     )
 
 
+def test_which_side_wins_is_said_of_an_association_that_leads_to_a_single_record(garage: Planner) -> None:
+    """Documents that say so are written in a version that workers leave out who would let the default app win."""
+    garage.own["two"] = (VEHICLES.model_copy(update={"associations": CARS.associations}), WORKSHOPS)
+    garage.apply(cars(to="people", label="contact.driver", policy="manual"))
+    found = garage.syncs["cars"]
+    assert (found.associations[0].policy, found.is_new_to_earlier) == ("manual", True)
+    assert not found.model_copy(
+        update={"associations": (AssociationMapping(to="people", label="contact"),)}
+    ).is_new_to_earlier
+    assert garage.refused(cars(to="people", label="contact.fan", policy="manual")) == (
+        "sync 'cars': association 'contact.fan' leads to any number of records, and what both sides change in it is "
+        "merged, so no side has to win: leave out policy"
+    )
+
+
 def test_an_association_is_named_once_and_leads_elsewhere(garage: Planner) -> None:
     row = {"to": "people", "label": "contact"}
     said = garage.refused(_sync("cars", "p_car", "p_vehicle", associations=[row, row]))

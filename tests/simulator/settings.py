@@ -64,7 +64,8 @@ def _sync(object_: str, names: Sequence[str]) -> Sync:
         ),
         associations=tuple(
             AssociationMapping(
-                to=OBJECTS[end.to].sync, label=end.label, clears="propagate" if end.mutual else "keep"
+                to=OBJECTS[end.to].sync, label=end.label, clears="propagate" if end.mutual else "keep",
+                policy="right" if end.label == "pulls" else "inherit",
             )
             for end in row.ends
             if end.ours and end.to in names and len(names) > 1

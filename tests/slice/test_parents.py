@@ -1,8 +1,11 @@
 """Associations within one object: companies and their parents, which one sync keeps the same."""
 
+from typing import Literal
+
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
+from services.console.explain import explain
 from shared import topics
 from shared.core.syncs import AssociationMapping
 from tests.slice.harness import Polling, sync
@@ -13,8 +16,10 @@ _CHILD_TO_PARENT = 14
 class Groups(Polling):
     """Two accounts whose companies have parents."""
 
-    def __init__(self, server: HubSpotServer) -> None:
-        parent = AssociationMapping(to="companies", label="parent", clears="propagate")
+    def __init__(
+        self, server: HubSpotServer, policy: Literal["inherit", "left", "right", "manual"] = "inherit"
+    ) -> None:
+        parent = AssociationMapping(to="companies", label="parent", clears="propagate", policy=policy)
         super().__init__(server, [sync("companies", "company", associations=[parent])])
 
     def make(self, at: str, *names: str) -> None:
@@ -70,13 +75,24 @@ def _rounds(world: Groups) -> None:
 @pytest.fixture(name="world")
 def _world(server: HubSpotServer) -> Groups:
     """Offer a group of companies in the first account, after the first sync."""
-    world = Groups(server)
+    return _offered(Groups(server))
+
+
+def _offered(world: Groups) -> Groups:
     world.make("one", "Acme", "Beta", "Corp", "Dora")
     world.put("one", "Beta", "Acme")
     world.put("one", "Corp", "Beta")
     world.settle()
     world.trail.clear()
     return world
+
+
+def _moved_at_once(world: Groups) -> None:
+    """Have people of both accounts give one company another parent."""
+    for at, parent in (("one", "Acme"), ("two", "Dora")):
+        world.put(at, "Corp", "Beta", "unlink")
+        world.put(at, "Corp", parent)
+    world.settle()
 
 
 def test_a_group_is_created_with_its_parents(world: Groups) -> None:
@@ -114,6 +130,36 @@ def test_both_accounts_change_the_tree_at_once(world: Groups) -> None:
     world.put("two", "Corp", "Dora")
     world.settle()
     assert world.both() == _same(Beta="Acme", Dora="Acme", Corp="Acme")
+
+
+@pytest.mark.parametrize(("policy", "parent"), [("left", "Acme"), ("right", "Dora")])
+def test_the_association_itself_may_say_which_account_decides(
+    server: HubSpotServer, policy: Literal["left", "right"], parent: str
+) -> None:
+    world = _offered(Groups(server, policy))
+    _moved_at_once(world)
+    assert world.both() == _same(Beta="Acme", Corp=parent)
+    assert {pair.status for pair in world.pairs("companies")} == {"in_sync"}
+
+
+def test_a_person_decides_between_two_parents(server: HubSpotServer) -> None:
+    """Until one account takes the parent of the other, nothing is written, and both are named."""
+    world = _offered(Groups(server, "manual"))
+    _moved_at_once(world)
+    assert (world.parents("one")["Corp"], world.parents("two")["Corp"]) == (["Acme"], ["Dora"])
+    (failing,) = (pair for pair in world.pairs("companies") if pair.status == "failing")
+    acme, dora = world.company("one", "Acme"), world.company("two", "Dora")
+    assert (
+        f"Both sides changed, you decide (the association parent): '{acme}' or '{dora}'."
+        in explain(failing, world.setups, [])["why"]
+    )
+    assert world.written() == []
+    world.put("two", "Corp", "Dora", "unlink")
+    world.put("two", "Corp", "Acme")
+    world.settle()
+    assert world.both() == _same(Beta="Acme", Corp="Acme")
+    assert {pair.status for pair in world.pairs("companies")} == {"in_sync"}
+    assert world.written() == []
 
 
 def test_a_parent_that_is_deleted_stays_one_in_the_other_account(world: Groups) -> None:

@@ -30,6 +30,11 @@ def check(wanted: SyncFile, bindings: Mapping[Side, Binding], others: Mapping[st
                 f"sync {wanted.id!r}: association {row.label!r} leads to one record in the {one} account, and to any "
                 f"number in the {many} one: set the same limit in both accounts, or leave the association out"
             )
+        if row.policy != "inherit" and left.max_links != 1:
+            raise SetupError(
+                f"sync {wanted.id!r}: association {row.label!r} leads to any number of records, and what both sides "
+                "change in it is merged, so no side has to win: leave out policy"
+            )
         if row.to in others:
             _check_ends(wanted, row, {"L": left, "R": right}, others[row.to])
         if row.to == wanted.id and left.max_links != 1:
