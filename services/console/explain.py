@@ -84,7 +84,7 @@ def explain(
         "history": [
             {
                 "rev": step["rev"],
-                "at": _time(step["at_ms"]),
+                "at": time_of(step["at_ms"]),
                 "cause": step.get("cause", ""),
                 "decisions": [
                     _decided(_with_names(withheld.decision(row), sync, setups), names, records) for row in step["log"]
@@ -396,7 +396,8 @@ def _change(row: Mapping[str, Any], app: str, source: str) -> str:
     return Did.WRITE.sentence.format(key=key, note=what, app=app, old=old, lost=lost, by=by)
 
 
-def _time(at_ms: int) -> str:
+def time_of(at_ms: int) -> str:
+    """Return a moment as the API tells it, in UTC."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds") if at_ms else NEVER
 
 

@@ -29,6 +29,7 @@ from services.console.views.projection import Views
 from shared import topics
 from shared.io.attempts import RedisAttempts
 from shared.io.budgets_redis import RedisBudgets
+from shared.io.call_notes import RedisCallNotes
 from shared.io.feed_notes import RedisFeedNotes
 from shared.io.following import TopicFollower
 from shared.io.hooks import make_hook
@@ -85,6 +86,7 @@ def wire(service: Service) -> None:
         ),
         connections=Connections(service, lambda topic: read_to_end(settings, topic), once),
         feed_notes=RedisFeedNotes(client),
+        call_notes=RedisCallNotes(client),
         states_from=lambda start: states_from(settings, start),
     )
     views.watchers.append(installation.events.take)

@@ -105,7 +105,7 @@ class Hydrate:
         session = self._setups.session(connection)
         exchange = binding.read(session, list(notices), running.fields_of(connection, object_))
         try:
-            results = await self._caller.run(connection, exchange, wait_s=_WAIT_S)
+            results = await self._caller.run(connection, exchange, wait_s=_WAIT_S, about=list(notices))
         except AppError as error:
             if error.smaller and error.retry == "outage" and len(notices) > 1:
                 self._shrink(connection, object_, len(notices))

@@ -44,7 +44,8 @@ async def find_doubles(
     values = sorted({value for row in wanted for value in row.identity.s})
     names = sorted({name for row in wanted for name in row.policy.side(row.command.message.side).identifiers})
     exchange = binding.find(setups.session(target.connection), values, names)
-    found = await caller.run(target.connection, exchange, share=target.share, wait_s=wait_s)
+    about = [row.command.message.pair for row in wanted]
+    found = await caller.run(target.connection, exchange, share=target.share, wait_s=wait_s, about=about)
     refused = (_refused(row, found) for row in wanted)
     return {one.key: one for one in refused if one is not None}
 

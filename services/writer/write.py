@@ -296,6 +296,7 @@ class Write:
                     _operation(binding, call.target)(session, changes),
                     share=call.target.share,
                     wait_s=max(0.0, min(self._wait_s, left_s)),
+                    about=[row.message.id or row.message.pair for row in call.commands],
                 )
             except AppError as caught:
                 unknown = caught.unknown or (error is not None and error.unknown)

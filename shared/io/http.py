@@ -8,7 +8,7 @@ exchange that did.
 import http.cookiejar
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -31,6 +31,7 @@ from shared.io.budgets import (
     Share,
 )
 from shared.io.budgets_redis import RedisBudgets
+from shared.io.call_notes import CallNote, CallNotes, CallNotesAway, RedisCallNotes, masked, said
 from shared.io.exchanges import UNAVAILABLE, drive, harmless, refusal, retry_after, too_large
 from shared.io.grants import Grants
 from shared.io.ports import Clock, NotReady
@@ -72,6 +73,8 @@ class _Run:
     """Its leave to call; None where nobody has signed in yet."""
     changed: bool = False
     """A request that changes something was sent."""
+    about: tuple[str, ...] = ()
+    """The records, and of creates the pairs, that its calls are noted for."""
 
 
 class HttpCaller:
@@ -82,6 +85,7 @@ class HttpCaller:
         budgets: Grants each request.
         guard: Decides where connections may go.
         metrics: Where calls are counted.
+        notes: Where calls about records are noted.
         ca_file: Certificates that vouch for apps.
         sleep: Waits; returns early when the process stops.
     """
@@ -93,6 +97,7 @@ class HttpCaller:
         budgets: Budgets,
         guard: AddressGuard,
         metrics: Metrics,
+        notes: CallNotes,
         ca_file: str | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -100,14 +105,18 @@ class HttpCaller:
         self._budgets = budgets
         self._guard = guard
         self._metrics = metrics
+        self._notes = notes
         self._verify: str | bool = ca_file or True
         self._sleep = sleep
         self._local = threading.local()
 
-    async def run(self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0) -> T:
+    async def run(
+        self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0,
+        about: Collection[str] = (),
+    ) -> T:  # fmt: skip
         """Drive *exchange* to its result, waiting at most *wait_s* for the budget of each request."""
         signed = self.sign_ins.open(connection)
-        run = _Run(signed, "backfill" if share == "backfill" else "live", wait_s)
+        run = _Run(signed, "backfill" if share == "backfill" else "live", wait_s, about=tuple(about))
         run.entry = entry = self.sign_ins.enter(signed, self._asker(run))
         try:
             result = await self._drive(run, exchange)
@@ -148,12 +157,15 @@ class HttpCaller:
         signed = run.signed
         grant, started = self._grant(run, request)
         ok, counted = False, {}
+        headers = run.entry.headers() if run.entry is not None else {}
+        began = time.monotonic()
         try:
-            response = self._transfer(signed, request, run.entry.headers() if run.entry is not None else {})
+            response = self._transfer(signed, request, headers)
             run.changed = run.changed or not harmless(request)
             ok = response.status not in UNAVAILABLE and response.status != 429
             counted = counted_by_app(signed.app, response.headers)
         except AppError as error:
+            self._note(run, request, headers, began, error)
             run.changed = run.changed or error.unknown
             # A listing asks for fewer records then: a slow one is no reason to stop the whole account.
             if error.retry == "outage" and not (error.smaller and run.share == "backfill"):
@@ -161,6 +173,7 @@ class HttpCaller:
             raise
         finally:
             self._settle(signed, grant, started, ok=ok, counted=counted)
+        self._note(run, request, headers, began, response)
         refused = refusal(request, response)
         if refused is not None:
             if response.status == 429:
@@ -209,6 +222,25 @@ class HttpCaller:
             self._budgets.settle(grant, late_s=late_s, ok=ok, counted=counted)
         except BudgetsUnavailable as error:
             _log.warning("budget_not_settled", connection=signed.connection.id, detail=str(error))  # it ends by itself
+
+    def _note(
+        self, run: _Run, request: HttpRequest, headers: Mapping[str, str], began: float, came: HttpResponse | AppError
+    ) -> None:
+        """Note a call for those who ask why a record is as it is; a call that cannot be noted is as good as any."""
+        if not run.about:
+            return
+        note = CallNote(
+            method=request.method,
+            path=request.path,
+            status=came.status or 0,
+            took_ms=int(1000 * (time.monotonic() - began)),
+            said=masked(said(came) if isinstance(came, HttpResponse) else came.message, headers),
+            about=run.about,
+        )
+        try:
+            self._notes.note(run.signed.connection.id, note)
+        except CallNotesAway as error:
+            _log.warning("call_not_noted", connection=run.signed.connection.id, detail=str(error))
 
     def _pause(self, signed: SignedIn, reason: Reason, seconds: float | None) -> None:
         try:
@@ -346,6 +378,7 @@ def make_caller(
         budgets=RedisBudgets(client, backfill_share=settings.backfill_share),
         guard=AddressGuard(settings.allow_private_addresses),
         metrics=metrics,
+        notes=RedisCallNotes(client),
         ca_file=str(settings.http_ca_file) if settings.http_ca_file else None,
         sleep=sleep,
     )

@@ -228,9 +228,12 @@ class MemoryCaller:
         self._server = server
         self._pause = pause
 
-    async def run(self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0) -> T:
+    async def run(
+        self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0,
+        about: Collection[str] = (),
+    ) -> T:  # fmt: skip
         """Drive *exchange* to its result; raises `AppError` as `shared.io.ports.Caller` says."""
-        del share, wait_s
+        del share, wait_s, about
 
         async def send(request: HttpRequest) -> HttpResponse:
             await self._pause()

@@ -5,7 +5,7 @@ complete without suspending, see `run_blocking`), and under the protocol simulat
 wherever a crash could strike.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -72,9 +72,13 @@ class BusUnavailable(Exception):  # noqa: N818 - names the state of the world
 class Caller(Protocol):
     """Runs exchanges with apps."""
 
-    async def run(self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0) -> T:
+    async def run(
+        self, connection: str, exchange: Exchange[T], *, share: str = "live", wait_s: float = 0.0,
+        about: Collection[str] = (),
+    ) -> T:  # fmt: skip
         """Drive *exchange* to its result, within the account's budget.
 
+        Its calls are noted for people as calls *about* these records; of creates, about these pairs.
         Waits at most *wait_s* for budget. Raises `shared.core.connector.AppError`: `rate_limited` or `budget_spent`
         with `retry_after_s`, `app_unavailable` (with `unknown` when a write may have been executed), or what the
         exchange itself raised. Raises `NotReady` while Redis is away, and `BusUnavailable` where a sign-in has to be

@@ -14,6 +14,7 @@ from shared.apps import APPS
 from shared.core.connector import App
 from shared.core.syncs import Connection
 from shared.io.budgets import MemoryBudgets
+from shared.io.call_notes import MemoryCallNotes
 from shared.io.clock import SystemClock
 from shared.io.grants import Grants
 from shared.io.http import HttpCaller
@@ -69,6 +70,7 @@ class Installation:
     broker: MemoryBroker = field(default_factory=lambda: MemoryBroker([topics.SETUPS]))
     vault: Vault = field(default_factory=lambda: Vault([KEY]))
     budgets: MemoryBudgets = field(init=False)
+    notes: MemoryCallNotes = field(default_factory=lambda: MemoryCallNotes(SystemClock()))
 
     def __post_init__(self) -> None:
         self.cache, self.budgets = MemoryTokens(self.watch), MemoryBudgets(now_ms=self.watch)
@@ -117,6 +119,12 @@ class Installation:
             metrics=metrics,
             clock=SystemClock(),
         )
-        caller = HttpCaller(sign_ins=sign_ins, budgets=self.budgets, guard=AddressGuard(self.allowed), metrics=metrics)
+        caller = HttpCaller(
+            sign_ins=sign_ins,
+            budgets=self.budgets,
+            guard=AddressGuard(self.allowed),
+            metrics=metrics,
+            notes=self.notes,
+        )
         follow()
         return Process(self, setups, metrics, caller, follow)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,8 +15,10 @@ from shared.core.demands import Limit
 from shared.core.oauth import Tokens
 from shared.core.syncs import Connection
 from shared.io import http as http_module
+from shared.io.call_notes import MemoryCallNotes, RedisCallNotes
 from shared.io.http import HttpCaller, quotas
 from shared.io.ports import run_blocking
+from shared.io.redis_scripts import connect
 from shared.io.vault import Vault
 from shared.metrics import Metrics
 from tests.io.installation import Installation
@@ -113,8 +115,9 @@ class Calls:
 
     caller: HttpCaller
     metrics: Metrics
+    notes: MemoryCallNotes
 
-    def send(self, *requests: HttpRequest, wait_s: float = 0.0) -> list[HttpResponse]:
+    def send(self, *requests: HttpRequest, wait_s: float = 0.0, about: Sequence[str] = ()) -> list[HttpResponse]:
         def exchange() -> Exchange[list[HttpResponse]]:
             found: list[HttpResponse] = []
             for request in requests:
@@ -122,11 +125,11 @@ class Calls:
                 found += [response]
             return found
 
-        return run_blocking(self.caller.run("c", exchange(), wait_s=wait_s))
+        return run_blocking(self.caller.run("c", exchange(), wait_s=wait_s, about=about))
 
-    def refused(self, *requests: HttpRequest) -> AppError:
+    def refused(self, *requests: HttpRequest, about: Sequence[str] = ()) -> AppError:
         with pytest.raises(AppError) as caught:
-            self.send(*requests)
+            self.send(*requests, about=about)
         return caught.value
 
 
@@ -141,7 +144,7 @@ def calls_to(
         secrets={"access_token": "old"} | secrets if auth == "api_key" else {"refresh_token": "r"} | secrets,
     )
     process = installation.process()
-    return Calls(process.caller, process.metrics)
+    return Calls(process.caller, process.metrics, installation.notes)
 
 
 READ = HttpRequest(method="GET", path="/x")
@@ -207,6 +210,39 @@ def test_an_outage_after_a_change_of_the_same_exchange_is_unknown(server: Server
     assert calls_to(server).refused(WRITE, READ).unknown
     server.replies += [status(200), status(503)]
     assert not calls_to(server).refused(READ, READ).unknown
+
+
+def test_calls_about_records_are_noted_with_the_apps_words_and_without_secrets(server: Server) -> None:
+    calls = calls_to(server, access_token="pat-7f3e9")
+    calls.send(READ)
+    server.replies += [
+        status(200, b'{"name": "Ann"}'),
+        status(207, b'{"results": [{"name": "Ann"}], "errors": [{"message": "8 is gone"}]}'),
+        status(200, b'{"said": "errors"}'),
+    ]
+    calls.send(READ, WRITE, READ, about=["7", "8"])
+    said = b'no: pat-7f3e9 and {"refresh_token": "r9", "api_key":"k"} and password=secret&x=1 of Ann'
+    server.replies += [status(200), status(403, said), hang_up]
+    calls.send(READ, WRITE, about=["9"])
+    calls.refused(WRITE, about=["10"])
+    found = calls.notes.about("c", ("7", "9", "10", "11"), 9)
+    assert [(note.method, note.path, note.status, note.said) for note in found] == [
+        ("POST", "/x", 0, f"127.0.0.1:{server.port} broke off"),
+        ("POST", "/x", 403, 'no: ••• and {"refresh_token": "•••", "api_key":"•••"} and password=•••&x=1 of Ann'),
+        ("GET", "/x", 200, ""),
+        ("GET", "/x", 200, ""),
+        ("POST", "/x", 207, '[{"message": "8 is gone"}]'),
+        ("GET", "/x", 200, ""),
+    ]
+    assert calls.notes.about("c", ("8",), 1)[0].about == ("7", "8")
+    assert calls.notes.about("d", ("7",), 9) == []
+
+
+def test_a_call_that_cannot_be_noted_is_as_good_as_any(server: Server) -> None:
+    calls = calls_to(server)
+    calls.caller._notes = RedisCallNotes(connect("redis://127.0.0.1:9/0"))
+    (answer,) = calls.send(READ, about=["7"])
+    assert answer.status == 200
 
 
 def test_slow_down_pauses_the_account(server: Server) -> None:

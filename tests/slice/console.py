@@ -10,6 +10,7 @@ from services.console.use.installation import Installation
 from services.console.views.projection import FOLLOWED, Views
 from shared import topics
 from shared.io.budgets import MemoryBudgets
+from shared.io.call_notes import MemoryCallNotes
 from shared.io.envelope import Stored
 from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import MemoryReader
@@ -38,6 +39,7 @@ class Console(Installation):
             budgets=MemoryBudgets(now_ms=world.clock.now_ms),
             states_from=lambda start: MemoryReader(world.broker, topics.PAIR_STATE, start=start).read_to_end(),
             feed_notes=MemoryFeedNotes(),
+            call_notes=MemoryCallNotes(world.clock),
             ready=lambda: True,
             refused=lambda _: None,
             webhooks=lambda _: None,

@@ -6,8 +6,8 @@ an installation without webhooks does.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.local.hubspot import HubSpotServer
@@ -55,9 +55,15 @@ class _Caller:
     """Runs exchanges without budgets."""
 
     drivers: dict[str, Driver]
+    about: list[tuple[str, str]] = field(default_factory=list)
+    """By connection, the records and pairs that calls were said to be about."""
 
-    async def run(self, connection: str, exchange: Exchange[Any], *, share: str = "live", wait_s: float = 0.0) -> Any:
+    async def run(
+        self, connection: str, exchange: Exchange[Any], *, share: str = "live", wait_s: float = 0.0,
+        about: Collection[str] = (),
+    ) -> Any:  # fmt: skip
         del share, wait_s
+        self.about.extend((connection, one) for one in about)
         return self.drivers[connection].run(exchange)
 
 

@@ -17,6 +17,19 @@ def test_a_contact_and_its_edits_travel_both_ways_by_feeds_alone(server: HubSpot
     assert world.writes() == 2
 
 
+def test_calls_are_said_to_be_about_the_records_that_they_read_and_write(server: HubSpotServer) -> None:
+    """A create is about the pair, for its record has no id yet."""
+    world = Polling(server, [sync("contacts", "contact")])
+    left = world.admin.edit(7001, "create", "contacts", properties={"email": "ann@x.example"})
+    world.settle()
+    (pair,), (right,) = world.pairs("contacts"), world.records("two", "contacts")
+    assert set(world.caller.about) == {("one", left), ("two", pair.pair)}
+    world.caller.about.clear()
+    world.admin.edit(7001, "update", "contacts", left, properties={"city": "Oslo"})
+    world.settle()
+    assert ("two", right) in world.caller.about
+
+
 def test_contacts_and_cards_meet(server: HubSpotServer, book: Book) -> None:
     world = Polling(server, [book_sync()], book=book)
     world.admin.edit(7001, "create", "contacts", properties={"email": "bob@x.example", "firstname": "Bob"})

@@ -11,6 +11,8 @@ from shared.settings import Settings
 
 _MOST: Final = 3
 """Records that one call explains."""
+_CALLS: Final = 5
+"""Calls about a record that are shown, the newest first."""
 _STEPS: Final = 5
 """Steps of a record's history that are shown, the newest first."""
 
@@ -57,6 +59,19 @@ def sentences(told: Mapping[str, Any]) -> Iterator[str]:
             gone = "" if end["life"] == "alive" else f", {end['life'].replace('_', ' ')}"
             yield f"  {end['connection']}: record {end['record']}{gone}" + (f", {end['url']}" if end["url"] else "")
     yield from _steps(told["history"])
+    yield from _calls(told)
+
+
+def _calls(told: Mapping[str, Any]) -> Iterator[str]:
+    if not told["calls_known"]:
+        yield "  The last calls cannot be read now: Redis does not answer."
+    if told["calls"]:
+        yield "  The last calls, the newest first:"
+    for row in told["calls"][:_CALLS]:
+        answer = f"{row['status'] or 'no answer'} after {row['took_ms']} ms"
+        yield f"    {row['at']}  {row['connection']}: {row['method']} {row['path']}: {answer}"
+        if row["said"]:
+            yield f"      {row['said']}"
 
 
 def _steps(history: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from services.console.explain import explain, summary
 from services.console.use.activity import Did
 from services.console.use.asked import NUMBER, Flag
+from services.console.use.calls import calls_about
 from services.console.use.connections import Connections
 from services.console.use.events import Hub
 from services.console.use.exports import Exporting
@@ -31,6 +32,7 @@ from shared.core.records import SIDES, Side
 from shared.core.syncs import HALTED, Connection, Job
 from shared.core.touches import Touch
 from shared.io.budgets import Budgets, BudgetsUnavailable, account_of
+from shared.io.call_notes import CallNotes
 from shared.io.envelope import Stored
 from shared.io.feed_notes import FeedNotes
 from shared.io.ports import Bus, Clock, NotReady, Outbound
@@ -87,6 +89,7 @@ class Installation:
         parked_from: Reads `parked` from an offset to its end; raises `BusUnavailable`.
         connections: What can be done with the accounts of apps.
         feed_notes: What workers note of each feed.
+        call_notes: What workers note of calls about records.
         exports: Lists as files.
         states_from: Reads `pair-state` from offsets by partition to its end; raises `BusUnavailable`.
     """
@@ -106,6 +109,7 @@ class Installation:
         parked_from: Callable[[int], Generator[Stored[Parked], None, None]],
         connections: Connections,
         feed_notes: FeedNotes,
+        call_notes: CallNotes,
         exports: Exporting,
         states_from: Callable[[Mapping[int, int]], Iterator[Stored[Any]]],
     ) -> None:
@@ -121,6 +125,7 @@ class Installation:
         self.parked_from = parked_from
         self.connections = connections
         self.feed_notes = feed_notes
+        self.call_notes = call_notes
         self.exports = exports
         self.events = Hub(self, states_from)
         self.followed: dict[str, Callable[[], int]] = {
@@ -257,7 +262,9 @@ class Installation:
                 break
             pair = owner
         told = explain(pair, self.setups, self.steps(pair), self._parked(pair), self._label, role)
-        return {**told, "who": acting(pair), "fields": [asdict(row) for row in fields_of(pair, self.setups, role)]}
+        calls = calls_about(pair, self.setups, self.call_notes, role)
+        fields = [asdict(row) for row in fields_of(pair, self.setups, role)]
+        return {**told, "who": acting(pair), "fields": fields, **calls}
 
     def steps(self, pair: Pair) -> list[dict[str, Any]]:
         """List what was decided about a pair, the newest first."""

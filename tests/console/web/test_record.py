@@ -8,6 +8,9 @@ from shared import topics
 from shared.core.mapping import FieldMapping
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.records import Version
+from shared.core.wording import SENSITIVE
+from shared.io.call_notes import CallNote, RedisCallNotes
+from shared.io.redis_scripts import connect
 from shared.messages import Role, SetupDoc
 from tests.console.web.examples import NASTY, show_everything
 from tests.console.web.test_roles import visitor_as
@@ -28,6 +31,43 @@ def test_one_sentence_says_why_and_who_acts(window: Window, visitor: Visitor) ->
     assert "Nobody needs to act." in visitor.open("/records/ann").words
     assert visitor.open("/records/dan").headings == ["A record without a name"]
     assert visitor.open("/records/bob").headings == [NASTY]
+
+
+def test_the_last_calls_are_shown_with_the_apps_own_words(window: Window, visitor: Visitor) -> None:
+    """Those about its two records, and about the pair while the partner was created; not those about others."""
+    show_everything(window)
+    installation, clock = window.installation, window.desk.clock
+    found = window.get("records/eve/explanation")
+    assert (found["calls"], found["calls_known"]) == ([], True)
+    assert "Last calls" not in visitor.open("/records/eve").words
+    record = found["sides"]["L"]["record"]
+    for side, about, said in ((LEFT, record, ""), (RIGHT, "eve", "LASTNAME must not be blank"), (RIGHT, record, "no")):
+        clock.advance(1_000)
+        status = 400 if said else 200
+        note = CallNote(method="POST", path="/objects/x", status=status, took_ms=41, said=said, about=(about,))
+        installation.call_notes.note(side, note)
+    calls = window.get("records/eve/explanation")["calls"]
+    assert [(row["side"], row["connection"], row["status"], row["said"]) for row in calls] == [
+        ("R", RIGHT, 400, "LASTNAME must not be blank"), ("L", LEFT, 200, ""),
+    ]  # fmt: skip
+    words = visitor.open("/records/eve").words
+    assert "POST /objects/x 400 after 41 ms LASTNAME must not be blank" in words
+    assert "POST /objects/x 200 after 41 ms" in words
+    installation.call_notes = RedisCallNotes(connect("redis://127.0.0.1:9/0"))
+    assert window.get("records/eve/explanation")["calls_known"] is False
+    assert "They cannot be read now: Redis does not answer." in visitor.open("/records/eve").words
+
+
+def test_who_may_not_see_a_value_does_not_read_it_in_the_apps_words(window: Window) -> None:
+    mapping = FieldMapping(key="salary", left="salary", right="SALARY", sensitive=True)
+    window.desk.set_up("sync", SetupDoc(sync=people(mappings=(mapping,), version=2)), SYNC)
+    window.show(linked("a"))
+    note = CallNote(method="POST", path="/x", status=400, said="70,000 is too much", about=("a",))
+    window.installation.call_notes.note(LEFT, note)
+    found = window.installation.find("a")
+    roles: tuple[Role, ...] = ("viewer", "editor")
+    told = {role: window.installation.explain(found, role)["calls"][0]["said"] for role in roles}
+    assert told == {"viewer": str(SENSITIVE), "editor": "70,000 is too much"}
 
 
 def test_both_records_stand_side_by_side(window: Window, visitor: Visitor) -> None:

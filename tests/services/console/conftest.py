@@ -26,6 +26,7 @@ from services.console.views.projection import Views
 from shared import topics
 from shared.io.attempts import MemoryAttempts
 from shared.io.budgets import MemoryBudgets
+from shared.io.call_notes import MemoryCallNotes
 from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.hooks import make_hook
 from shared.io.once import MemoryOnce
@@ -63,6 +64,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         exports=exports_of(desk),
         budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
         feed_notes=MemoryFeedNotes(),
+        call_notes=MemoryCallNotes(desk.clock),
         states_from=desk.states_from,
     )
     stop = threading.Event()
@@ -96,7 +98,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
         window = Window(desk, Views(place / "views.sqlite"), address, installation, access)
         installation.views, installation.setups = window.views, desk.setups
         installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
-        installation.parked_from = desk.parked_from
+        installation.parked_from, installation.call_notes = desk.parked_from, MemoryCallNotes(desk.clock)
         installation.events._states_from = desk.states_from
         window.views.watchers.append(installation.events.take)
         installation.connections, installation.exports = connections_of(desk), exports_of(desk)

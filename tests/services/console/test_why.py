@@ -9,10 +9,11 @@ import pytest
 from services.console.commands import why
 from services.console.views import lists
 from shared.core.pairs import Match, Pending, Problem, Trace
+from shared.io.call_notes import CallNote
 from shared.settings import Settings
 from tests.e2e.live import free_ports
 from tests.services.console.window import TOKEN, Window, linked
-from tests.services.desk import SYNC
+from tests.services.desk import RIGHT, SYNC
 
 
 def settings_of(window: Window, token: str | None = TOKEN) -> Settings:
@@ -45,6 +46,20 @@ def test_a_record_is_explained_in_sentences(shown: Window, capsys: pytest.Captur
     assert any(line.endswith("f: 'b' is written to Book (it held 'a').") for line in lines)
     assert any(": record h-a" in line for line in lines)
     assert not any("{" in line for line in lines)
+
+
+def test_the_last_calls_are_told_with_the_apps_words(shown: Window, capsys: pytest.CaptureFixture[str]) -> None:
+    for status, said in ((0, "book.example did not answer in time"), (403, "TITLE is too long")):
+        shown.desk.clock.advance(1_000)
+        note = CallNote(method="PUT", path="/ann/1.vcf", status=status, took_ms=41, said=said, about=("b-a", "b-b"))
+        shown.installation.call_notes.note(RIGHT, note)
+    assert why.run("Ann", settings=settings_of(shown)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-5] == "  The last calls, the newest first:"
+    assert [line.strip().rpartition("  ")[2] for line in lines[-4:]] == [
+        f"{RIGHT}: PUT /ann/1.vcf: 403 after 41 ms", "TITLE is too long",
+        f"{RIGHT}: PUT /ann/1.vcf: no answer after 41 ms", "book.example did not answer in time",
+    ]  # fmt: skip
 
 
 def test_json_on_request(shown: Window, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """A connection whose sign-in was refused: feeds and reads come back within a minute after somebody signed in again."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -33,9 +34,11 @@ class Refusing:
     def __init__(self, retry: Retry) -> None:
         self._retry = retry
 
-    async def run(self, connection: str, exchange: Any, *, share: str = "live", wait_s: float = 0.0) -> Any:
+    async def run(
+        self, connection: str, exchange: Any, *, share: str = "live", wait_s: float = 0.0, about: Collection[str] = ()
+    ) -> Any:
         """Refuse."""
-        del connection, share, wait_s
+        del connection, share, wait_s, about
         exchange.close()
         raise AppError("auth_expired", "revoked", retry=self._retry)
 

@@ -65,6 +65,19 @@ _EXPLANATION: Final[dict[str, Any]] = {
             "sentence": "Address book refused it: at most 40.",
         }
     ],
+    "calls": [
+        {
+            "at": "2023-11-14T22:14:49.000+00:00",
+            "side": "R",
+            "connection": "book",
+            "method": "PUT",
+            "path": "/ann/contacts/4c1f.vcf",
+            "status": 403,
+            "took_ms": 41,
+            "said": "TITLE is too long",
+        }
+    ],
+    "calls_known": True,
 }
 
 
@@ -192,6 +205,22 @@ class FieldShown(Shown):
     """What there is to say besides."""
 
 
+class CallShown(Shown):
+    """One call to an app."""
+
+    at: str
+    """When, in UTC."""
+    side: Literal["L", "R"]
+    connection: str
+    method: str
+    path: str
+    status: int
+    """What the app answered; 0 where no answer came."""
+    took_ms: int
+    said: str
+    """The app's own words of what it refused, without secrets, or what kept it from answering; empty otherwise."""
+
+
 class Explanation(Shown):
     """Why a record is as it is."""
 
@@ -219,6 +248,11 @@ class Explanation(Shown):
     """Who acts; empty where nobody needs to."""
     fields: list[FieldShown]
     """Both records field by field."""
+    calls: list[CallShown]
+    """The last calls about both records, the newest first; of each account the last few hundred calls are kept, for a
+    week at most."""
+    calls_known: bool
+    """False while Redis, which keeps them, does not answer."""
 
 
 class Explanations(Shown):

@@ -62,6 +62,7 @@ def show(asked: Asked) -> Response:
                 _list("On its way", "waits", [row["sentence"] for row in told["pending"]]),
                 _associations(told, names),
                 _history(told["history"]),
+                _calls(told, names),
             ],
             crumbs=(("Records", "/records"), (told["sync"], path_of(told["sync"]))),
             actions=[
@@ -184,6 +185,28 @@ def _associations(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element
         for label in labels
     ]  # fmt: skip
     return card("Associations", table("Associations", ("Association", names["L"], names["R"]), rows), name="links")
+
+
+def _calls(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element | None:
+    """Return the last calls about both records; nothing where none is known."""
+    if not told["calls_known"]:
+        return card("Last calls", h.p(".pad")["They cannot be read now: Redis does not answer."], name="calls")
+    if not told["calls"]:
+        return None
+    heads = ("When", "App", "Call", "Answer")
+    return card("Last calls", table("Last calls", heads, [_call(row, names) for row in told["calls"]]), name="calls")
+
+
+def _call(row: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
+    return h.tr[
+        h.th(".name", scope="row")[_time(row["at"])],
+        h.td(data_label="App")[names[row["side"]]],
+        h.td(".wrap.mono", data_label="Call")[f"{row['method']} {row['path']}"],
+        h.td(".wrap.value", data_label="Answer")[
+            f"{row['status'] or 'none'} after {row['took_ms']} ms",
+            h.div(".sub")[row["said"]] if row["said"] else None,
+        ],
+    ]
 
 
 def _time(at: str) -> Element:
