@@ -203,6 +203,9 @@ class TestEdits:
         assert told["why"][0] == "Linked because Syncline created one of them from the other."
         live.wait(lambda: "job_title: 'New' is written to Address book (it held 'Old')." in live.decisions(contact))
         assert told["sides"]["R"]["fields"]["title"] == "New"
+        put = next(row for row in told["calls"] if (row["side"], row["method"]) == ("R", "PUT"))
+        assert (put["status"], put["path"].rpartition("/")[2], put["said"]) == (204, card, "")
+        assert {row["side"] for row in told["calls"]} == {"L", "R"}
         found = live.stack.api("explanations", connection="hubspot-main", object="contact", record_id=contact)
         assert found["explanations"][0]["id"] == told["id"]
 

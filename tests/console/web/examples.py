@@ -14,6 +14,7 @@ from shared.core.demands import Limit
 from shared.core.pairs import Match, Pending, Problem, Trace
 from shared.exports import ExportFile, ExportProgress
 from shared.io.budgets import CallRequest, Grant, account_of
+from shared.io.call_notes import CallNote
 from shared.io.envelope import Stored
 from shared.io.feed_notes import FeedNote
 from shared.io.http import quotas
@@ -99,6 +100,14 @@ def show_supply(window: Window) -> None:
         read_ms=now - 1_000, event_ms=now - 61_000, cursor="1764243000000", moved_ms=now - 61_000, asked_s=60.0,
     ))  # fmt: skip
     notes.note(LEFT, "contact/bin", FeedNote(reason="rate_limited", since_ms=now - 30_000, asked_s=300.0))
+    for side, status, words in (
+        (LEFT, 200, ""),
+        (RIGHT, 400, "LASTNAME must not be blank"),
+        (RIGHT, 0, NASTY + "x" * 300),
+    ):
+        path = "/crm/objects/2026-03/contacts/batch/update"
+        note = CallNote(method="POST", path=path, status=status, took_ms=41, said=words, about=("eve",))
+        window.installation.call_notes.note(side, note)
 
 
 def show_alerts(window: Window) -> None:

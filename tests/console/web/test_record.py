@@ -37,25 +37,25 @@ def test_the_last_calls_are_shown_with_the_apps_own_words(window: Window, visito
     """Those about its two records, and about the pair while the partner was created; not those about others."""
     show_everything(window)
     installation, clock = window.installation, window.desk.clock
-    found = window.get("records/eve/explanation")
+    found = window.get("records/ann/explanation")
     assert (found["calls"], found["calls_known"]) == ([], True)
-    assert "Last calls" not in visitor.open("/records/eve").words
+    assert "Last calls" not in visitor.open("/records/ann").words
     record = found["sides"]["L"]["record"]
-    for side, about, said in ((LEFT, record, ""), (RIGHT, "eve", "LASTNAME must not be blank"), (RIGHT, record, "no")):
+    for side, about, said in ((LEFT, record, ""), (RIGHT, "ann", "LASTNAME must not be blank"), (RIGHT, record, "no")):
         clock.advance(1_000)
         status = 400 if said else 200
         note = CallNote(method="POST", path="/objects/x", status=status, took_ms=41, said=said, about=(about,))
         installation.call_notes.note(side, note)
-    calls = window.get("records/eve/explanation")["calls"]
+    calls = window.get("records/ann/explanation")["calls"]
     assert [(row["side"], row["connection"], row["status"], row["said"]) for row in calls] == [
         ("R", RIGHT, 400, "LASTNAME must not be blank"), ("L", LEFT, 200, ""),
     ]  # fmt: skip
-    words = visitor.open("/records/eve").words
+    words = visitor.open("/records/ann").words
     assert "POST /objects/x 400 after 41 ms LASTNAME must not be blank" in words
     assert "POST /objects/x 200 after 41 ms" in words
     installation.call_notes = RedisCallNotes(connect("redis://127.0.0.1:9/0"))
-    assert window.get("records/eve/explanation")["calls_known"] is False
-    assert "They cannot be read now: Redis does not answer." in visitor.open("/records/eve").words
+    assert window.get("records/ann/explanation")["calls_known"] is False
+    assert "They cannot be read now: Redis does not answer." in visitor.open("/records/ann").words
 
 
 def test_who_may_not_see_a_value_does_not_read_it_in_the_apps_words(window: Window) -> None:

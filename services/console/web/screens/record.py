@@ -203,7 +203,7 @@ def _call(row: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
         h.td(data_label="App")[names[row["side"]]],
         h.td(".wrap.mono", data_label="Call")[f"{row['method']} {row['path']}"],
         h.td(".wrap.value", data_label="Answer")[
-            f"{row['status'] or 'none'} after {row['took_ms']} ms",
+            f"{row['status'] or 'No answer'} after {row['took_ms']} ms",
             h.div(".sub")[row["said"]] if row["said"] else None,
         ],
     ]
