@@ -165,8 +165,8 @@ METRICS: Final[tuple[MetricRow, ...]] = (
         name="webhook_calls_total",
         kind="counter",
         labels=("connection", "reason"),
-        doc="Calls of apps, by what became of them; `old_signature` is one refused for how it was signed. One that "
-        "nobody we know has signed has no connection.",
+        doc="Calls of apps, by what became of them; `old_signature` is one refused for how it was signed, and "
+        "`too_many` one that was not listened to. What nobody we know has signed counts for the connection `other`.",
     ),
     MetricRow(
         name="change_delay_seconds",

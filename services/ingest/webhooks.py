@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from services.ingest.notices import addressed, as_notice
 from services.ingest.noting import Noting
+from services.ingest.strangers import Strangers
 from shared import logs
 from shared.core.connector import App, Hint, Webhook, WebhookCall
 from shared.core.syncs import Connection
@@ -65,9 +67,19 @@ class Webhooks:
         self._public_url = public_url.rstrip("/")
         self._refused = refused
         self._noting = noting
+        self._strangers = Strangers(clock)
 
-    def receive(self, app: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
-        """Take one call; gives the status and the sentence to answer."""
+    def refuses_ms(self, address: str) -> int:
+        """Return for how long an address is not listened to, because nobody has signed what it sends; 0 where it is."""
+        wait_ms = self._strangers.wait_ms(address)
+        if wait_ms:
+            self._count("too_many", "")
+        return wait_ms
+
+    def receive(
+        self, app: str, method: str, target: str, headers: Mapping[str, str], body: bytes, *, address: str = ""
+    ) -> tuple[int, str]:
+        """Take one call from an address; gives the status and the sentence to answer."""
         webhook = self._setups.apps[app].webhook
         if webhook is None:
             return 404, f"{app} sends no webhooks"
@@ -76,6 +88,7 @@ class Webhooks:
         senders, old = self._senders(app, webhook, call)
         for row in old:
             self._refuse(row, now_ms)
+        self._strangers.heard(address, genuine=bool(senders or old))
         if not senders:
             if old:
                 return 401, f"{_OLD.title}. {_OLD.remedy}"
@@ -166,6 +179,11 @@ def make_app(webhooks: Webhooks, apps: Mapping[str, App]) -> Starlette:
 
     def routes(name: str, path: str) -> tuple[Route, Route]:
         async def receive(request: Request) -> Response:
+            address = request.client.host if request.client is not None else ""
+            wait_ms = webhooks.refuses_ms(address)
+            if wait_ms:
+                told = {"detail": "too many calls that no account has signed"}
+                return JSONResponse(told, status_code=429, headers={"Retry-After": str(-(-wait_ms // 1000))})
             try:
                 body = await _body(request)
             except TooLarge:
@@ -174,7 +192,8 @@ def make_app(webhooks: Webhooks, apps: Mapping[str, App]) -> Starlette:
                 return Response(status_code=400)
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             headers = {key.lower(): value for key, value in request.headers.items()}
-            status, sentence = await run_in_threadpool(webhooks.receive, name, request.method, target, headers, body)
+            take = partial(webhooks.receive, name, request.method, target, headers, body, address=address)
+            status, sentence = await run_in_threadpool(take)
             again = {"Retry-After": "1"} if status == 503 else {}
             return JSONResponse({"detail": sentence}, status_code=status, headers=again)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.ingest.noting import Noting
+from services.ingest.strangers import Strangers
 from services.ingest.webhooks import Webhooks, make_app
 from shared.apps import APPS
 from shared.io.memory import MemoryBus
@@ -22,6 +23,7 @@ def _station() -> Station:
 @pytest.fixture(name="door")
 def _door(web: Door) -> Door:
     web.reset()
+    web.webhooks._strangers = Strangers(web.clock)
     return web
 
 
@@ -40,5 +42,5 @@ def _web() -> Iterator[Door]:
         noting=Noting(door.notes, door.clock),
     )  # fmt: skip
     with serving(make_app(webhooks, APPS)) as address:
-        door.address = address
+        door.address, door.webhooks = address, webhooks
         yield door

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import requests
 from hubspot.utils.signature import Signature
 
+from services.ingest.webhooks import Webhooks
 from shared import topics
 from shared.core.mapping import FieldMapping
 from shared.core.syncs import Connection, Sync, SyncSide
@@ -32,6 +33,7 @@ PORTALS: Final = {"hub-a": "11", "hub-b": "22", "hub-c": "33"}
 class Door:
     """The webhook server of an installation with three portals, two of which share a secret."""
 
+    webhooks: Webhooks = field(init=False)
     address: str = ""
     broker: MemoryBroker = field(default_factory=lambda: MemoryBroker(topics.catalogue(("hubspot",)), partitions=2))
     clock: ManualClock = field(default_factory=lambda: ManualClock(int(time.time() * 1000)))
