@@ -153,11 +153,12 @@ class MemoryApp:
         row.links[label] = ends
         if not any(end.mutual for end in OBJECTS[row.object].ends if end.label == label):
             return
+        shown = {self.survivor(self.rows[end]).id for end in ids_of(ends)}
         for other in self.rows.values():
             if other.object != row.object or other is row or other.merged_into:
                 continue
             held = self._held(other, label)
-            if (row.id in held) != (other.id in ids_of(ends)):
+            if (row.id in held) != (other.id in shown):
                 other.links[label] = tuple(sorted({*held} ^ {row.id}))
                 if not other.dead:
                     self.touch(other)
