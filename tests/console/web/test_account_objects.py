@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from services.console.commands import accounts
+from services.console.web.parts.words import TYPES
 from shared.core.connector import AppError
+from shared.core.records import FieldType
 from shared.messages import SetupDoc
 from shared.settings import Settings
 from tests.console.web.objects import keep_cars, show_objects
@@ -74,12 +76,12 @@ def test_an_object_shows_its_fields_with_their_parts_and_its_associations(shown:
     keep_cars(shown)
     page = visitor.open(f"{PATH}/p_car")
     assert page.headings[0] == f"Cars of {LEFT.title()}"
-    assert "Number plate plate text Name (name) both ways Needed to create a record" in page.words
-    assert "Built on built date none out of it and into it when a record is created nothing" in page.words
-    assert "Colour colour enum 1 option none both ways Unique, sensitive" in page.words
-    assert "Made at made datetime none out of it nothing" in page.words
+    assert "Number plate plate Text Name (name) both ways Needed to create a record" in page.words
+    assert "Built on built Date none out of it and into it when a record is created nothing" in page.words
+    assert "Colour colour Choice 1 option none both ways Unique, sensitive" in page.words
+    assert "Made at made Date and time none out of it nothing" in page.words
     assert "contact Contacts any number none contact.driver Contacts 1 record cars" in page.words
-    assert "Mail mail text E-mail (email) in members both ways nothing" in visitor.open(f"{PATH}/p_member").words
+    assert "Mail mail Text E-mail (email) in members both ways nothing" in visitor.open(f"{PATH}/p_member").words
     told = shown.get(f"connections/{LEFT}/objects/p_member")
     assert [(row["name"], row["roles"]) for row in told["fields"]] == [
         ("mail", [{"role": "email", "title": "E-mail", "sync": "members"}]),
@@ -147,3 +149,7 @@ def test_the_command_shows_the_same(shown: Window, capsys: pytest.CaptureFixture
     assert "  association contact.driver: to contact, 1, carried by cars" in out
     assert accounts.run("objects", [LEFT, "p_train"], settings=settings) == 1
     assert "there are contact, p_car, p_member" in capsys.readouterr().err
+
+
+def test_each_kind_of_field_has_a_name_for_people() -> None:
+    assert set(TYPES) == set(FieldType)

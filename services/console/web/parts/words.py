@@ -11,6 +11,7 @@ from htpy import Element, Node
 
 from services.console.use.zones import local
 from services.console.web.assets import ASSETS
+from shared.core.records import FieldType
 from shared.core.words import Status
 
 Tone: TypeAlias = Literal["ok", "wait", "bad", "off", "warn", "info"]
@@ -36,6 +37,22 @@ OTHER_STATUS: Final[Mapping[str, Mark]] = {
     Status.ABSORBED: Mark(Status.ABSORBED.sentence, "minus", "off"),
 }
 """States of pairs that no list shows."""
+TYPES: Final[Mapping[str, str]] = {
+    FieldType.TEXT: "Text",
+    FieldType.EMAIL: "E-mail address",
+    FieldType.PHONE: "Phone number",
+    FieldType.NAME: "Name",
+    FieldType.COUNTRY: "Country",
+    FieldType.DOMAIN: "Domain",
+    FieldType.NUMBER: "Number",
+    FieldType.DATE: "Date",
+    FieldType.DATETIME: "Date and time",
+    FieldType.BOOL: "Yes or no",
+    FieldType.ENUM: "Choice",
+    FieldType.MULTI: "Several choices",
+    FieldType.OWNER: "Owner",
+}
+"""What people call the kinds of fields."""
 
 
 @lru_cache(maxsize=128)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.console.web.asked import Asked, html
 from services.console.web.parts.pieces import card, empty, notice, table
-from services.console.web.parts.words import Mark, ago, badge, count, many, prose
+from services.console.web.parts.words import TYPES, Mark, ago, badge, count, many, prose
 from services.console.web.screens.accounts import path_of_account
 from services.console.web.screens.connection_parts import account_page
 from services.console.web.screens.standing import path_of
@@ -110,7 +110,7 @@ def _fields(found: Mapping[str, Any]) -> Element:
         h.tr[
             h.th(".name.wrap", scope="row")[one["label"], h.div(".sub")[h.code[one["name"]]]],
             h.td(data_label="Type")[
-                one["type"], h.div(".sub")[many(one["options"], "option")] if one["options"] else None
+                TYPES[one["type"]], h.div(".sub")[many(one["options"], "option")] if one["options"] else None
             ],
             h.td(".wrap", data_label="Role")[_roles(one["roles"])],
             h.td(".wrap", data_label="Values go")[_way(one["ways"])],

@@ -85,13 +85,13 @@ def _both(asked: Asked, stale: Stale) -> Element | None:
     rows = [
         h.tr[
             h.th(".name", scope="row")[title_of(name)],
-            h.td(".wrap", data_label="You wrote")[asked.form.get(name) or h.span(".none")["nothing"]],
+            h.td(".wrap", data_label="Your form")[asked.form.get(name) or h.span(".none")["nothing"]],
             h.td(".wrap", data_label="Stands now")[text or h.span(".none")["nothing"]],
         ]
         for name, text in stale.now.shown.items()
         if asked.form.get(name, "") != text
     ]
-    heads = ("Field", "You wrote", "Stands now")
+    heads = ("Field", "Your form", "Stands now")
     return card("What differs", table("What differs", heads, rows), name="differs") if rows else None
 
 
