@@ -22,7 +22,6 @@ class Grants:
         self.forgotten: set[tuple[str, int]] = set()
         """Pairs and revisions of states that Redis may have lost before the journal told of them."""
         self._told: set[tuple[str, int]] = set()
-        self._highest: dict[str, int] = {}
         self._set: set[tuple[str, int]] = set()
         self._known: dict[tuple[Side, str], str] = {}
         """Addresses of living records that match passed on, by side and record."""
@@ -58,8 +57,11 @@ class Grants:
         self.forgotten |= self._set - self._told
 
     def highest(self, pair: str) -> int:
-        """Give the highest revision that was set of a pair."""
-        return self._highest.get(pair, 0)
+        """Return the highest revision that was set of a pair, but for those that were lost before anybody was told.
+
+        Whoever set one of these has committed nothing of it: its messages came again.
+        """
+        return max((rev for name, rev in self._set - (self.forgotten - self._told) if name == pair), default=0)
 
     def told(self, pair: str, rev: int) -> None:
         """Note a state that the journal tells."""
@@ -81,7 +83,6 @@ class Grants:
         rev, _, text = item.state.partition("\t")
         self.states.append((int(item.expected), text))
         self._set.add((item.pair, int(rev)))
-        self._highest[item.pair] = max(int(rev), self._highest.get(item.pair, 0))
         self._note_places(item)
         if item.create:
             self._granted("L" if item.create == "L" else "R", item)

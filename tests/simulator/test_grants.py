@@ -76,3 +76,20 @@ def test_a_create_for_an_address_that_a_record_gave_up_is_not() -> None:
     grants.lost()
     _create_beside(links, "ada@x.example")
     assert not grants.wrong
+
+
+def test_the_newest_state_of_a_pair_is_the_newest_that_redis_has_not_lost_untold() -> None:
+    grants = Grants()
+    links = in_memory(MemoryScripts(watch=grants.watch)).ready()
+    links.claim(claim("Rb", "k"))
+    links.swap(swap("pRb", 0, {"R": place("b", "k")}))
+    first = grants.highest("pRb")
+    grants.told("pRb", first)
+    links.swap(swap("pRb", first, {"R": place("b", "k")}))
+    second = grants.highest("pRb")
+    assert second > first > grants.highest("pRc") == 0
+    grants.lost()
+    assert grants.highest("pRb") == first
+    grants.told("pRb", second)
+    assert grants.highest("pRb") == second
+    assert not grants.wrong
