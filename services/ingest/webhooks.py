@@ -77,7 +77,7 @@ class Webhooks:
         return wait_ms
 
     def receive(
-        self, app: str, method: str, target: str, headers: Mapping[str, str], body: bytes, *, address: str = ""
+        self, app: str, method: str, target: str, headers: Mapping[str, str], body: bytes, *, address: str
     ) -> tuple[int, str]:
         """Take one call from an address; gives the status and the sentence to answer."""
         webhook = self._setups.apps[app].webhook

@@ -33,6 +33,7 @@ from shared.io.budgets import (
 )
 from shared.io.envelope import RandomBits, fresh_bits
 from shared.io.inline import NOW, Args, Inline, Item, Keys, Nothing, OneKey
+from shared.io.redis_scripts import text_of
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -307,7 +308,7 @@ class RedisBudgets:
             for quota in ask.quotas
         }
         granted, told, wait = self._run(_TAKE, keys, _Take(slot, ask.share, ask.lanes()), quotas)
-        text = _text(told)
+        text = text_of(told)
         if granted:
             return Grant(slot=slot, ask=ask, at_ms=int(text))
         reason: Reason = text  # type: ignore[assignment]  # the script gives back reasons alone
@@ -381,12 +382,8 @@ class RedisBudgets:
             raise BudgetsUnavailable(f"the shared budgets cannot be read: {error!r}") from error
 
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
 def _pairs(flat: Sequence[Any]) -> list[tuple[str, str]]:
-    texts = [_text(value) for value in flat]
+    texts = [text_of(value) for value in flat]
     return list(zip(texts[::2], texts[1::2], strict=True))
 
 
@@ -394,5 +391,5 @@ def _paused(found: Sequence[Any]) -> Paused | None:
     reason, since, until = found
     if reason is None:
         return None
-    told: Reason = _text(reason)  # type: ignore[assignment]  # what `pause` stored
+    told: Reason = text_of(reason)  # type: ignore[assignment]  # what `pause` stored
     return Paused(reason=told, since_ms=int(since or 0), until_ms=int(float(until or 0)))

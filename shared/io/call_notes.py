@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
+from shared.apps.kit.bodies import read_object
 from shared.core.connector import HttpResponse
 from shared.core.records import Frozen
 from shared.io.ports import Clock, NotReady
+from shared.io.redis_scripts import text_of
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -118,14 +120,9 @@ def said(response: HttpResponse) -> str:
 
     An app that answers for many records at once lists what it refused under `errors`.
     """
-    text = response.body.decode("utf-8", "replace")
     if response.status >= 400:
-        return text.strip()
-    try:
-        body = json.loads(text) if '"errors"' in text else None
-    except ValueError:
-        return ""
-    errors = body.get("errors") if isinstance(body, Mapping) else None
+        return response.body.decode("utf-8", "replace").strip()
+    errors = read_object(response.body).get("errors") if b'"errors"' in response.body else None
     return json.dumps(errors, ensure_ascii=False) if errors else ""
 
 
@@ -142,14 +139,14 @@ def masked(text: str, headers: Mapping[str, str]) -> str:
 def _read(rows: Iterable[tuple[Any, Mapping[Any, Any]]], names: Collection[str]) -> Iterable[CallNote]:
     """Yield the notes in which one of these names stands: of most calls nothing more is read."""
     for at, fields in rows:
-        text = next((_text(value) for name, value in fields.items() if _text(name) == "note"), "")
+        text = next((text_of(value) for name, value in fields.items() if text_of(name) == "note"), "")
         if not any(name in text for name in names):
             continue
         try:
             note = CallNote.model_validate_json(text)
         except ValidationError:
             continue
-        yield note.model_copy(update={"at_ms": int(_text(at).partition("-")[0])})
+        yield note.model_copy(update={"at_ms": int(text_of(at).partition("-")[0])})
 
 
 def _chosen(notes: Iterable[CallNote], records: Collection[str], most: int) -> list[CallNote]:
@@ -160,10 +157,6 @@ def _chosen(notes: Iterable[CallNote], records: Collection[str], most: int) -> l
             if len(found) == most:
                 break
     return found
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _key(connection: str) -> str:

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from shared.core.records import Frozen
 from shared.io.ports import NotReady
+from shared.io.redis_scripts import text_of
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -103,14 +104,10 @@ class RedisFeedNotes:
         found = {}
         for name, text in rows.items():
             try:
-                found[_text(name)] = FeedNote.model_validate_json(text)
+                found[text_of(name)] = FeedNote.model_validate_json(text)
             except ValidationError:
                 continue  # a newer version's: the next round of ours writes another
         return found
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _key(connection: str) -> str:

@@ -162,6 +162,7 @@ class HttpCaller:
         try:
             response = self._transfer(signed, request, headers)
             run.changed = run.changed or not harmless(request)
+            self._note(run, request, headers, began, response)
             ok = response.status not in UNAVAILABLE and response.status != 429
             counted = counted_by_app(signed.app, response.headers)
         except AppError as error:
@@ -173,7 +174,6 @@ class HttpCaller:
             raise
         finally:
             self._settle(signed, grant, started, ok=ok, counted=counted)
-        self._note(run, request, headers, began, response)
         refused = refusal(request, response)
         if refused is not None:
             if response.status == 429:

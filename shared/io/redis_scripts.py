@@ -146,3 +146,8 @@ class AsyncScripts:
         answers: list[Any] = await pipeline.execute(raise_on_error=False)
         _raise(answers, calls)
         return answers
+
+
+def text_of(value: object) -> str:
+    """Return what Redis answered as text, whether the client decodes its answers or not."""
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -107,7 +107,7 @@ def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]
         response_model=History,
     )
     def get_history(name: RecordId, by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:
-        return {"history": api.explain(api.find(name), by.role)["history"]}
+        return {"history": api.history(api.find(name), by.role)}
 
     @router.get(
         "/explanations",

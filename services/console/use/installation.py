@@ -256,15 +256,22 @@ class Installation:
 
     def explain(self, pair: Pair, role: Role) -> dict[str, Any]:
         """Explain a pair to somebody of a role; one that gave its record away, by the pair that holds it now."""
+        told, pair = self._told(pair, role)
+        calls = calls_about(pair, self.setups, self.call_notes, role)
+        fields = [asdict(row) for row in fields_of(pair, self.setups, role)]
+        return {**told, "who": acting(pair), "fields": fields, **calls}
+
+    def history(self, pair: Pair, role: Role) -> Any:
+        """Return what was decided about a pair, in words for somebody of a role, the newest first."""
+        return self._told(pair, role)[0]["history"]
+
+    def _told(self, pair: Pair, role: Role) -> tuple[dict[str, Any], Pair]:
         for _ in range(8):
             owner = self.views.pair(pair.absorbed_by) if pair.absorbed_by else None
             if owner is None:
                 break
             pair = owner
-        told = explain(pair, self.setups, self.steps(pair), self._parked(pair), self._label, role)
-        calls = calls_about(pair, self.setups, self.call_notes, role)
-        fields = [asdict(row) for row in fields_of(pair, self.setups, role)]
-        return {**told, "who": acting(pair), "fields": fields, **calls}
+        return explain(pair, self.setups, self.steps(pair), self._parked(pair), self._label, role), pair
 
     def steps(self, pair: Pair) -> list[dict[str, Any]]:
         """List what was decided about a pair, the newest first."""
