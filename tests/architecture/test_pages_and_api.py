@@ -166,7 +166,7 @@ def _words(of: ArgumentParser) -> set[str]:
 # Looking
 
 SHOWN: Final = {
-    "GET /": "health", "GET /syncs/{name}": "health", "GET /objects": "health", "GET /health": "health/series",
+    "GET /": "health", "GET /syncs/{name}": "syncs/{name}", "GET /objects": "syncs", "GET /health": "health/series",
     "GET /jobs": "jobs", "GET /jobs/{name}": "jobs/{name}", "GET /records": "records",
     "GET /records/{name}": "records/{name}/explanation", "GET /why": "explanations", "GET /exports": "exports",
     "GET /exports/{name}/file": "exports/{name}/file", "GET /parked": "parked", "GET /activity": "audit",

@@ -192,6 +192,7 @@ NEEDS: Final[Mapping[str, Role | None]] = {
     "PATCH /api/v1/connections/{name}": "editor",
     "DELETE /api/v1/connections/{name}": "admin",
     "POST /api/v1/connections/{name}/test": "operator",
+    "GET /api/v1/syncs": "viewer",
     "GET /api/v1/syncs/{name}": "viewer",
     "POST /api/v1/syncs/{name}/switch-off": "operator",
     "POST /api/v1/syncs/{name}/switch-on": "operator",

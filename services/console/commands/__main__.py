@@ -57,7 +57,8 @@ def _connections(given: argparse.Namespace) -> int:
 def _syncs(given: argparse.Namespace) -> int:
     from services.console.commands import accounts  # noqa: PLC0415
 
-    return accounts.run_syncs(given.what, given.name, yes=given.yes, as_json=given.json)
+    wanted = {"connection": given.connection, "object": given.object}
+    return accounts.run_syncs(given.what, given.name, wanted=wanted, yes=given.yes, as_json=given.json)
 
 
 def _credentials(given: argparse.Namespace) -> int:

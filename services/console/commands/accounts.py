@@ -11,6 +11,7 @@ from services.console.commands.printing import confirmed, ending_on, write_json
 from shared.settings import Settings
 
 _TAKES: Final = {"rename": 2}
+_WAYS: Final = {"two_way": "<->", "to_right": "->", "to_left": "<-"}
 
 
 def run_apps(text: str, *, as_json: bool = False, settings: Settings | None = None) -> int:
@@ -57,13 +58,20 @@ def run(what: str | None, names: Sequence[str], *, as_json: bool = False, settin
 
 
 def run_syncs(
-    what: str | None, name: str, *, yes: bool = False, as_json: bool = False, settings: Settings | None = None
+    what: str | None,
+    name: str,
+    *,
+    wanted: Mapping[str, str] | None = None,
+    yes: bool = False,
+    as_json: bool = False,
+    settings: Settings | None = None,
 ) -> int:
     """List the syncs, or switch one on or off; returns the exit code: 0 done, 1 refused or not confirmed.
 
     Args:
         what: `switch-on` or `switch-off`; None lists all.
         name: Its id.
+        wanted: Which to list, as the API names it.
         yes: Switch it off without asking first.
         as_json: Print what the API answers; nobody is asked then.
         settings: Where the console is.
@@ -74,7 +82,7 @@ def run_syncs(
 
     def ask(api: Calls) -> Any:
         if what is None:
-            return api.get("health")["syncs"]
+            return list(api.every("syncs", "syncs", **(wanted or {})))
         path = f"syncs/{quote(name, safe='')}"
         off = api.get(path)["switching_off"] if what == "switch-off" and not (yes or as_json) else None
         if off is not None and not confirmed((*off["meanwhile"], *_again(off["later"])), f"switch off {name}?"):
@@ -167,9 +175,11 @@ def _syncs(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in rows:
         counts = ", ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in row["counts"].items())
         state = row["not_run_here"] or ("on" if row["enabled"] else "off")
-        yield f"{row['id']}: {state}; {counts}"
+        left, right = (f"{end['connection']}/{end['object']}" if end else "" for end in (row["left"], row["right"]))
+        ends = f", {left} {_WAYS.get(row['direction'], '?')} {right}" if left else ""
+        yield f"{row['id']}: {state}{ends}; {counts}"
     if not rows:
-        yield "nothing is synced yet"
+        yield "nothing is synced"
 
 
 def _tests(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -217,6 +217,8 @@ def parser() -> argparse.ArgumentParser:
     syncs = commands.add_parser("syncs", help="list the syncs, or switch one on or off")
     syncs.add_argument("what", nargs="?", choices=("switch-on", "switch-off"), help="(default: list all)")
     syncs.add_argument("name", nargs="?", default="", help="its id")
+    for name in ("connection", "object"):
+        syncs.add_argument(f"--{name}", default="", help=f"list those that have this {name} on one side")
     syncs.add_argument("--yes", action="store_true", help="switch it off without being asked first, as with --json")
     add_json(syncs)
     _add_secrets(commands)

@@ -1,21 +1,34 @@
-"""The part of the REST API that shows a sync, and switches it off and on."""
+"""The part of the REST API that shows syncs, and switches them off and on."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from services.console.rest.describing import may
-from services.console.rest.shapes.common import SyncId
-from services.console.rest.shapes.standing import SyncShown, SyncStanding
+from services.console.rest.pages import page
+from services.console.rest.shapes.common import Cursor, Limit, SyncId
+from services.console.rest.shapes.standing import SyncList, SyncShown, SyncStanding
 from services.console.use.installation import Installation
-from shared.core.syncs import Sync
 
 
 def add_syncs(router: APIRouter, api: Installation) -> None:
     """Add the routes to those of the API."""
 
-    def standing(sync: Sync) -> dict[str, Any]:
-        return next(row for row in api.health()["syncs"] if row["id"] == sync.id)
+    @router.get(
+        "/syncs",
+        tags=["syncs"],
+        summary="How all syncs stand, or those of a connection or an object",
+        response_model=SyncList,
+    )
+    def list_syncs(
+        connection: Annotated[str, Query(description="Those that have this connection on one side.")] = "",
+        object: Annotated[  # noqa: A002 - the API's word
+            str, Query(description="Those that have this object on one side; with a connection, on the same side.")
+        ] = "",
+        cursor: Cursor = "",
+        limit: Limit = 50,
+    ) -> dict[str, Any]:
+        return page("syncs", api.syncs(connection, object), lambda row: (row["id"],), cursor, limit)
 
     @router.get(
         "/syncs/{name}",
@@ -25,7 +38,7 @@ def add_syncs(router: APIRouter, api: Installation) -> None:
         responses=may(404),
     )
     def get_sync(name: SyncId) -> dict[str, Any]:
-        return api.sync(name)
+        return api.sync_shown(name)
 
     @router.post(
         "/syncs/{name}/switch-off",
@@ -35,7 +48,7 @@ def add_syncs(router: APIRouter, api: Installation) -> None:
         responses=may(409),
     )
     def switch_sync_off(name: SyncId) -> dict[str, Any]:
-        return standing(api.connections.syncs.switch_off(name))
+        return api.sync(api.connections.syncs.switch_off(name).id)
 
     @router.post(
         "/syncs/{name}/switch-on",
@@ -45,4 +58,4 @@ def add_syncs(router: APIRouter, api: Installation) -> None:
         responses=may(409),
     )
     def switch_sync_on(name: SyncId) -> dict[str, Any]:
-        return standing(api.connections.syncs.switch_on(name))
+        return api.sync(api.connections.syncs.switch_on(name).id)

@@ -1,6 +1,6 @@
 """One installation: how everything stands, why, and long work to be done."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -18,6 +18,7 @@ from services.console.use.jobs import Order, find, job_row, order
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
 from services.console.use.reasons import acting
+from services.console.use.standing import syncs_of
 from services.console.use.syncs import no_sync
 from services.console.use.troubles import troubles
 from services.console.views.past import steps_of
@@ -27,7 +28,6 @@ from shared import topics
 from shared.core.ids import record_key
 from shared.core.job_kinds import ASKED, JobKind
 from shared.core.pairs import Pair, PairEvent
-from shared.core.policies import Policy
 from shared.core.records import SIDES, Side
 from shared.core.syncs import HALTED, Connection, Job
 from shared.core.touches import Touch
@@ -145,28 +145,7 @@ class Installation:
 
     def health(self) -> dict[str, Any]:
         """Count pairs by sync and status, say how fresh everything is, and list what is wrong."""
-        counts, fresh, now = self.views.counts(), self.views.freshness(), self.clock.now_ms()
-        not_run = self.setups.not_run()
-        gone = {one.gone for one in self.setups.found().values() if one.gone}
-        syncs = []
-        for name in dict.fromkeys((*(sync.id for sync in self.setups.syncs()), *not_run)):
-            by_status, sync = counts.get(name, {}), self.setups.sync(name)
-            settled, waits = fresh.get(name, (0, 0))
-            syncs.append(
-                {
-                    "id": name,
-                    "enabled": sync.enabled if sync else None,
-                    "phase": self.setups.phase(name),
-                    "not_run_here": not_run.get(name, ""),
-                    "not_run_hint": _not_run_hint(not_run.get(name, ""), gone),
-                    "lacks": _lacks(self.setups.policy(name)),
-                    "counts": {status: sum(by_status.get(status, {}).values()) for status in SHOWN},
-                    "reasons": {status: rows for status, rows in by_status.items() if any(rows)},
-                    "last_settled_ms": settled,
-                    "oldest_pending_s": round((now - waits) / 1000, 3) if waits else 0.0,
-                    "jobs": [job_row(row) for row in self.jobs.of_sync(name)],
-                }
-            )
+        now = self.clock.now_ms()
         asked = self.setups.feeds_in_use()
         feeds = [
             {
@@ -182,19 +161,28 @@ class Installation:
         found = {
             "ready": self._ready(),
             "connections": [self.connection(row) for row in self.setups.connections()],
-            "syncs": syncs,
+            "syncs": self.syncs(),
             "feeds": feeds,
             "parked": self.views.parked(),
             "at_ms": now,
         }
         return {**found, "problems": [asdict(row) for row in troubles(found)]}
 
+    def syncs(self, connection: str = "", object_: str = "") -> list[dict[str, Any]]:
+        """List how the syncs stand, all or those that have a connection or an object on one side."""
+        known = (self.setups, self.views, self.jobs, self.clock)
+        return list(syncs_of(*known, connection=connection, object_=object_))
+
     def sync(self, name: str) -> dict[str, Any]:
-        """Show how one sync stands, and what switching it off would mean; raises a problem when there is none."""
-        row = next((row for row in self.health()["syncs"] if row["id"] == name), None)
+        """Show how one sync stands; raises a problem when there is none."""
+        row = next((row for row in self.syncs() if row["id"] == name), None)
         if row is None:
             raise no_sync(name)
-        syncs = self.connections.syncs
+        return row
+
+    def sync_shown(self, name: str) -> dict[str, Any]:
+        """Show how one sync stands, and what switching it off would mean; raises a problem when there is none."""
+        row, syncs = self.sync(name), self.connections.syncs
         return {**row, "switching_off": asdict(syncs.switching_off(name, row["counts"])) if row["enabled"] else None}
 
     def connection(self, row: Connection) -> dict[str, Any]:
@@ -336,24 +324,6 @@ class Installation:
                    ("statuses", "", ", ".join(job.statuses) or "all"), ("job", "", job.id)])  # fmt: skip
         publish(self, [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))], asks)
         return job_row(JobRow(job=job, progress=None))
-
-
-def _not_run_hint(reason: str, gone: Collection[str]) -> str:
-    """Return what to do where a sync does not run; empty where it does."""
-    if not reason:
-        return ""
-    updates = "Finish the update of all of Syncline's processes."
-    return "Bring the object back in the app, or delete the sync." if reason in gone else updates
-
-
-def _lacks(policy: Policy | None) -> list[str]:
-    """List what a sync carries and its accounts do not have any more, in sentences."""
-    parts = [(policy.side(side), flow.field(side)) for side in SIDES for flow in policy.associations] if policy else []
-    return [
-        f"The account of connection {part.connection!r} has no association {label!r} of {part.object} any more."
-        for part, label in parts
-        if label not in part.links
-    ]
 
 
 def _asked_for(job: Job) -> tuple[object, ...]:

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.console.use.cursors import opened, spelled
 from services.console.use.reasons import reason_of
+from services.console.use.standing import has_end
 from services.console.use.zones import hour_of_day_ms, local, times_in, zone_name
 from services.console.views.lists import Listing, PairRow, Place, Sort, Total
 from services.console.views.rows import SHOWN
-from shared.core.records import SIDES
 from shared.core.words import Status as PairStatus
 from shared.setups import Setups
 
@@ -118,12 +118,8 @@ class Filter:
         """Return the syncs of which the filter chooses; None for all."""
         if not self.object and not self.connection:
             return (self.sync,) if self.sync else None
-        ends = {sync.id: [sync.side(side) for side in SIDES] for sync in setups.syncs() if self.sync in ("", sync.id)}
-        return tuple(
-            name
-            for name, sides in ends.items()
-            if any(self.object in ("", end.object) and self.connection in ("", end.connection) for end in sides)
-        )
+        chosen = (sync for sync in setups.syncs() if self.sync in ("", sync.id))
+        return tuple(sync.id for sync in chosen if has_end(sync, self.connection, self.object))
 
 
 _Filter: Final = TypeAdapter(Filter)

@@ -1,6 +1,7 @@
 """A sync is switched off and on again: by page, API and command, each once, and told by the activity log."""
 
 import io
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +13,7 @@ from shared.settings import Settings
 from tests.console.web.objects import keep_cars, show_objects
 from tests.console.web.test_roles import visitor_as
 from tests.services.console.window import TOKEN, Window, is_problem, linked
-from tests.services.desk import SYNC
+from tests.services.desk import LEFT, RIGHT, SYNC
 
 PATH = f"/syncs/{SYNC}"
 
@@ -115,9 +116,14 @@ def test_the_command_does_the_same(window: Window, capsys: pytest.CaptureFixture
     there = Settings(console_token=TOKEN, console_port=port)  # type: ignore[arg-type]  # a secret as text
     numbers = "1 in sync, 0 pending, 0 failing, 0 excluded"
     assert accounts.run_syncs(None, "", settings=there) == 0
-    assert f"{SYNC}: on; {numbers}\n" in capsys.readouterr().out
+    ends = f"{LEFT}/contact <-> {RIGHT}/contact"
+    assert f"{SYNC}: on, {ends}; {numbers}\n" in capsys.readouterr().out
+    assert accounts.run_syncs(None, "", wanted={"connection": RIGHT, "object": ""}, settings=there) == 0
+    assert capsys.readouterr().out.startswith(f"{SYNC}: on, ")
+    assert accounts.run_syncs(None, "", wanted={"object": "deal"}, settings=there) == 0
+    assert capsys.readouterr().out == "nothing is synced\n"
     assert accounts.run_syncs("switch-off", SYNC, yes=True, settings=there) == 0
-    assert capsys.readouterr().out == f"{SYNC}: off; {numbers}\n"
+    assert capsys.readouterr().out == f"{SYNC}: off, {ends}; {numbers}\n"
     assert accounts.run_syncs("switch-on", SYNC, settings=there) == 0
     assert sync(window).enabled
     assert accounts.run_syncs("switch-off", "", settings=there) == 1
@@ -136,7 +142,7 @@ def test_the_command_asks_first_but_for_programs(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     typed: str | None,
-    more: dict[str, bool],
+    more: dict[str, Any],
     off: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     """None is typed where there is no terminal: nobody is there to ask."""

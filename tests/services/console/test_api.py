@@ -10,6 +10,7 @@ from shared import topics
 from shared.core.mapping import FieldMapping
 from shared.core.pairs import Match, Pending, Problem, SideState, Trace
 from shared.core.records import Version
+from shared.core.syncs import SyncSide
 from shared.io.envelope import Stored
 from shared.io.webhook_refusals import Refusals
 from shared.messages import Cursor, JobDoc, JobProgress, Parked, SetupDoc
@@ -71,6 +72,46 @@ def test_the_counts_add_up_and_are_those_of_the_lists(window: Window) -> None:
         "live",
         True,
     )
+
+
+def test_the_list_of_syncs_tells_ends_and_numbers_page_by_page(window: Window) -> None:
+    """In the order of their ids, one that is off among them; each row is as health and the sync alone have it."""
+    deals = people(id="a-deals", left=SyncSide(connection=LEFT, object="deal"), direction="to_left", enabled=False)
+    window.desk.set_up("sync", SetupDoc(sync=deals), "a-deals")
+    setups = window.desk.setups
+    setups.leave_out(setups.offset + 1, "sync:newest", b"{}", "direction: mirror is not known")
+    window.show(linked("ann"), linked("bob", status="failing", reason="too_long"))
+    first = window.get("syncs", limit=2)
+    second = window.get("syncs", limit=2, cursor=first["next"])
+    assert first["total"] == second["total"] == {"number": 3, "exact": True}
+    assert second["next"] is None
+    rows = [*first["syncs"], *second["syncs"]]
+    assert [(row["id"], row["enabled"], row["direction"]) for row in rows] == [
+        ("a-deals", False, "to_left"), ("newest", None, None), (SYNC, True, "two_way"),
+    ]  # fmt: skip
+    off, newest, shown = rows
+    assert (off["left"], off["right"]) == (
+        {"connection": LEFT, "object": "deal"}, {"connection": RIGHT, "object": "contact"}
+    )  # fmt: skip
+    assert (newest["left"], newest["right"], "mirror is not known" in newest["not_run_here"]) == (None, None, True)
+    assert (shown["counts"]["in_sync"], shown["reasons"]["failing"]) == (1, {"too_long": 1})
+    assert sorted(window.get("health")["syncs"], key=lambda row: str(row["id"])) == rows
+    assert {name: value for name, value in window.get(f"syncs/{SYNC}").items() if name != "switching_off"} == shown
+    is_problem(window.call("GET", "syncs", params={"cursor": "!"}), 400)
+
+
+def test_the_list_of_syncs_is_narrowed_by_one_of_their_ends(window: Window) -> None:
+    """A connection and an object are of the same end."""
+    deals = people(id="deals", left=SyncSide(connection=LEFT, object="deal"))
+    window.desk.set_up("sync", SetupDoc(sync=deals), "deals")
+
+    def names(**query: str) -> list[str]:
+        return [row["id"] for row in window.get("syncs", **query)["syncs"]]
+
+    assert names() == names(connection=RIGHT) == names(object="contact") == ["deals", SYNC]
+    assert names(object="deal") == names(connection=LEFT, object="deal") == ["deals"]
+    assert names(connection=LEFT, object="contact") == [SYNC]
+    assert names(connection=RIGHT, object="deal") == names(connection="nobody") == []
 
 
 def test_health_says_how_fresh_everything_is(window: Window) -> None:

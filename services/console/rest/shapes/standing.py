@@ -29,6 +29,9 @@ _COUNTS: Final[dict[str, Any]] = {"in_sync": 1200, "pending": 3, "failing": 2, "
 _SYNC: Final[dict[str, Any]] = {
     "id": "contacts",
     "enabled": True,
+    "left": {"connection": "hubspot", "object": "contact"},
+    "right": {"connection": "address-book", "object": "contact"},
+    "direction": "two_way",
     "phase": "live",
     "not_run_here": "",
     "not_run_hint": "",
@@ -125,6 +128,15 @@ class JobsAsked(Shown):
     jobs: list[JobRow]
 
 
+class SyncEnd(Shown):
+    """One end of a sync."""
+
+    connection: str
+    """`id` of the connection."""
+    object: str
+    """`id` of the object there."""
+
+
 class SyncStanding(Shown):
     """How one sync stands."""
 
@@ -133,6 +145,12 @@ class SyncStanding(Shown):
     id: str
     enabled: bool | None
     """Null where this version cannot run it."""
+    left: SyncEnd | None
+    """One end; null where this version cannot read what is set up."""
+    right: SyncEnd | None
+    """The other end."""
+    direction: str | None
+    """`two_way`, `to_left` or `to_right`: which way changes travel."""
     phase: str
     """`indexing`, `matching` or `live`: how far its first sync is."""
     not_run_here: str
@@ -149,6 +167,14 @@ class SyncStanding(Shown):
     oldest_pending_s: float
     """For how long the oldest pending record waits."""
     jobs: list[JobRow]
+
+
+class SyncList(Page):
+    """One page of syncs, in the order of their ids."""
+
+    model_config = examples({"syncs": [_SYNC], "total": {"number": 1, "exact": True}, "next": None})
+
+    syncs: list[SyncStanding]
 
 
 class SwitchingOff(Shown):

@@ -24,8 +24,7 @@ _NUMBERS: Final = tuple(mark.text for mark in STATUS.values())
 def show(asked: Asked) -> Response:
     """Return all syncs, or those of one connection, by their objects."""
     connection = asked.query.get("connection", "")
-    health = asked.console.health()
-    rows = [row for row in health["syncs"] if connection in ("", *_connections(asked, row["id"]))]
+    rows, now_ms = asked.console.syncs(connection), asked.console.clock.now_ms()
     rows.sort(key=lambda row: (_object(asked, row["id"]), row["id"]))
     sync, status = asked.query.get("sync", ""), asked.query.get("panel", "")
     opened = next((row for row in rows if row["id"] == sync), None) if status in STATUS else None
@@ -36,7 +35,7 @@ def show(asked: Asked) -> Response:
             "Objects",
             _filter(asked, connection),
             h.div("#list.aside" if opened else "#list")[
-                _table(asked, rows, said, health["at_ms"], sync if opened else "", status) if rows else _nothing(said),
+                _table(asked, rows, said, now_ms, sync if opened else "", status) if rows else _nothing(said),
                 h.aside(id="beside", aria_label="Reasons")[
                     panel_of(asked, opened, status),
                     h.p(".row")[button("Close", mark="close", href=url(PATH, said), id="shut", data_live="")],
@@ -55,11 +54,6 @@ def _filter(asked: Asked, connection: str) -> Element:
     return h.form(".bar", id="filters", action=PATH, data_live="", aria_label="Choose a connection")[
         pick("connection", "Connection", known, connection), h.noscript[button("Apply", type="submit")]
     ]
-
-
-def _connections(asked: Asked, name: str) -> Sequence[str]:
-    sync = asked.console.setups.sync(name)
-    return [sync.side(side).connection for side in SIDES] if sync is not None else []
 
 
 def _object(asked: Asked, name: str) -> str:

@@ -11,7 +11,6 @@ from services.console.explain import names_of
 from services.console.use.installation import JobRequest
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
-from services.console.use.syncs import no_sync
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import form
 from services.console.web.parts.page import page
@@ -35,10 +34,7 @@ RESYNCS: Final = {"failing": ("failing",), "pending": ("pending",), "excluded": 
 def show(asked: Asked) -> Response:
     """Return the page of one sync."""
     name = asked.params["name"]
-    health = asked.console.health()
-    row = next((row for row in health["syncs"] if row["id"] == name), None)
-    if row is None:
-        raise no_sync(name)
+    row, now_ms = asked.console.sync(name), asked.console.clock.now_ms()
     panel = asked.query.get("panel", "")
     if panel not in STATUS:
         panel = next((status for status in STATUS if row["counts"][status]), "failing")
@@ -56,8 +52,8 @@ def show(asked: Asked) -> Response:
                 notice("info", _SWITCHED[done]) if done in _SWITCHED else None,
                 _numbers(row, panel),
                 panel_of(asked, row, panel),
-                _settings(asked, row, health["at_ms"]),
-                _jobs(row, health["at_ms"]),
+                _settings(asked, row, now_ms),
+                _jobs(row, now_ms),
             ],
             crumbs=(("Home", "/"), ("Syncs", "/#syncs")),
             actions=[
@@ -82,7 +78,7 @@ def resync(asked: Asked) -> Response:
 def show_switching_off(asked: Asked) -> Response:
     """Return what switching a sync off means, before anybody does it; the sync's page where it is off."""
     name = asked.params["name"]
-    path, off = path_of(name), asked.console.sync(name)["switching_off"]
+    path, off = path_of(name), asked.console.sync_shown(name)["switching_off"]
     if off is None:
         return see_other(path)
     parts = (("While it is off", off["meanwhile"]), ("When it is switched on again", off["later"]))
