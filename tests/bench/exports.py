@@ -33,10 +33,10 @@ from shared.io.kafka_topics import create_topics
 from shared.metrics import Metrics
 from shared.settings import Settings, load
 from tests.bench.figures import ROOT, Figure, figure
-from tests.bench.records import fill_window
+from tests.bench.records import fill_console
 from tests.services.console.conftest import opened
 from tests.services.console.files import VAULT, exporter_of
-from tests.services.console.window import TOKEN, Window
+from tests.services.console.harness import TOKEN, ConsoleHarness
 
 ROWS: Final = 1_000_000
 MOST_MIB: Final = 50
@@ -49,7 +49,7 @@ def measure(rows: int = ROWS) -> list[Figure]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         with opened(folder) as renew:
-            fill_window(renew(folder / "filled"), rows, random.Random(1))
+            fill_console(renew(folder / "filled"), rows, random.Random(1))
         with KafkaServer(folder / "kafka") as kafka:
             command = [sys.executable, "-m", "tests.bench.exports", str(folder / "filled"), kafka.bootstrap, str(rows)]
             done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
@@ -69,25 +69,25 @@ def _main(filled: Path, bootstrap: str, rows: int) -> None:
     settings = load(kafka_bootstrap=bootstrap, kafka_replication=1)
     create_topics(settings, [topics.EXPORTS, topics.EXPORT_CHUNKS, topics.ACTIVITY])
     with tempfile.TemporaryDirectory() as place, opened(Path(place)) as renew:
-        window = renew(filled)
-        with _on_kafka(window, settings):
+        console = renew(filled)
+        with _on_kafka(console, settings):
             # What a console has anyway: a page of the list, and clients that were in use.
-            window.get("records")
-            _make(window, "csv", q="nobody at all")
-            found = {format_: _measured(window, format_, rows) for format_ in FORMATS}
+            console.get("records")
+            _make(console, "csv", q="nobody at all")
+            found = {format_: _measured(console, format_, rows) for format_ in FORMATS}
     sys.stdout.write(json.dumps(found) + "\n")
 
 
 @contextmanager
-def _on_kafka(window: Window, settings: Settings) -> Iterator[None]:
-    console, stop, known = window.installation, threading.Event(), Exports()
-    console.clock = SystemClock()
-    console.bus = bus = KafkaBus(settings, metrics=Metrics())
+def _on_kafka(console: ConsoleHarness, settings: Settings) -> Iterator[None]:
+    installation, stop, known = console.installation, threading.Event(), Exports()
+    installation.clock = SystemClock()
+    installation.bus = bus = KafkaBus(settings, metrics=Metrics())
     follower = TopicFollower(settings, topics.EXPORTS, known)
     thread = threading.Thread(target=follower.run, args=(stop,))
     thread.start()
-    console.exports = Exporting(
-        console, known, VAULT, lambda at: read_to_end(settings, topics.EXPORT_CHUNKS, start={0: at})
+    installation.exports = Exporting(
+        installation, known, VAULT, lambda at: read_to_end(settings, topics.EXPORT_CHUNKS, start={0: at})
     )
     yield
     stop.set()
@@ -95,21 +95,21 @@ def _on_kafka(window: Window, settings: Settings) -> Iterator[None]:
     bus.close()
 
 
-def _make(window: Window, format_: str, **wanted: str) -> dict[str, Any]:
+def _make(console: ConsoleHarness, format_: str, **wanted: str) -> dict[str, Any]:
     """Have a file made, and return how it stands."""
-    name = window.call("POST", "exports", json={"format": format_, **wanted}).json()["id"]
-    while window.installation.exports.known.get(name) is None:
+    name = console.call("POST", "exports", json={"format": format_, **wanted}).json()["id"]
+    while console.installation.exports.known.get(name) is None:
         time.sleep(_LOOK_S)
-    exporter = exporter_of(window.installation, window.access.mailing)
+    exporter = exporter_of(console.installation, console.access.mailing)
     while True:
         exporter.look()
-        row: dict[str, Any] = window.get(f"exports/{name}")
+        row: dict[str, Any] = console.get(f"exports/{name}")
         if row["state"] not in ("waiting", "running"):
             return row
         time.sleep(_LOOK_S)
 
 
-def _measured(window: Window, format_: str, rows: int) -> dict[str, float]:
+def _measured(console: ConsoleHarness, format_: str, rows: int) -> dict[str, float]:
     process, most, stop = psutil.Process(), 0, threading.Event()
     before = process.memory_info().rss
 
@@ -121,10 +121,10 @@ def _measured(window: Window, format_: str, rows: int) -> dict[str, float]:
     watching = threading.Thread(target=watch)
     watching.start()
     began, cpu = time.monotonic(), time.thread_time()
-    row = _make(window, format_)
+    row = _make(console, format_)
     made_s, made_cpu_s = time.monotonic() - began, time.thread_time() - cpu
     assert row["rows"] == rows, row
-    _download(window, row)
+    _download(console, row)
     stop.set()
     watching.join()
     return {
@@ -136,12 +136,12 @@ def _measured(window: Window, format_: str, rows: int) -> dict[str, float]:
     }
 
 
-def _download(window: Window, row: dict[str, Any]) -> None:
+def _download(console: ConsoleHarness, row: dict[str, Any]) -> None:
     """Download a file, break off in the middle, and go on; raises where that is not the file."""
     digest, size, whole = hashlib.sha256(), 0, row["size"]
     for end in (whole // 2, whole):
         headers = {"Authorization": f"Bearer {TOKEN}", "Range": f"bytes={size}-", "If-Range": f'"{row["digest"]}"'}
-        path = f"{window.address}/api/v1/exports/{row['id']}/file"
+        path = f"{console.address}/api/v1/exports/{row['id']}/file"
         with requests.get(path, headers=headers, stream=True, timeout=60) as answer:
             for piece in answer.iter_content(_PIECE):
                 digest.update(piece)

@@ -26,8 +26,8 @@ from shared.io.ports import Outbound
 from shared.messages import SetupDoc
 from tests.bench.figures import Figure, figure
 from tests.services.console.conftest import opened
-from tests.services.console.window import Window
-from tests.services.desk import LEFT, RIGHT, people
+from tests.services.console.harness import ConsoleHarness
+from tests.services.environment import LEFT, RIGHT, people
 
 ROWS: Final = 1_000_000
 PAGES: Final = 1_200
@@ -57,9 +57,9 @@ def measure(rows: int = ROWS, pages: int = PAGES) -> list[Figure]:
     bits = random.Random(1)
     before = _resident_mib()
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as renew:
-        window = renew(Path(folder) / "filled")
-        read_s, taken_s = fill_window(window, rows, bits)
-        lists_ms, pages_ms, slowest = _ask(window, pages, bits)
+        console = renew(Path(folder) / "filled")
+        read_s, taken_s = fill_console(console, rows, bits)
+        lists_ms, pages_ms, slowest = _ask(console, pages, bits)
         resident = _resident_mib()
     print(f"slowest: {slowest}")
     return [
@@ -83,13 +83,13 @@ def _resident_mib() -> float:
     return float(psutil.Process().memory_info().rss / 2**20)
 
 
-def fill_window(window: Window, rows: int, bits: random.Random) -> tuple[float, float]:
+def fill_console(console: ConsoleHarness, rows: int, bits: random.Random) -> tuple[float, float]:
     """Set the syncs up, and build the views; returns the processor seconds of reading and of taking the states."""
     for name, object_, _ in _SYNCS[1:]:
         made = people(id=name, left=SyncSide(connection=LEFT, object=object_),
                       right=SyncSide(connection=RIGHT, object=object_))  # fmt: skip
-        window.desk.set_up("sync", SetupDoc(sync=made), name)
-    return _fill(window.views, rows, window.desk.clock.now_ms(), bits)
+        console.env.set_up("sync", SetupDoc(sync=made), name)
+    return _fill(console.views, rows, console.env.clock.now_ms(), bits)
 
 
 def _fill(views: Views, rows: int, now_ms: int, bits: random.Random) -> tuple[float, float]:
@@ -156,9 +156,9 @@ def _drawn(bits: random.Random) -> Iterator[dict[str, str]]:
         yield {name: value for name, value in drawn.items() if value}
 
 
-def _ask(window: Window, pages: int, bits: random.Random) -> tuple[list[float], list[float], str]:
+def _ask(console: ConsoleHarness, pages: int, bits: random.Random) -> tuple[list[float], list[float], str]:
     """Ask for pages, each first one and the one that follows it; returns milliseconds of lists, and of whole pages."""
-    site = Site(console=window.installation, access=window.access, sessions=window.sessions)
+    site = Site(console=console.installation, access=console.access, sessions=console.sessions)
     session = site.sessions.begin(None)
     lists_ms: list[float] = []
     pages_ms: list[float] = []
@@ -173,7 +173,7 @@ def _ask(window: Window, pages: int, bits: random.Random) -> tuple[list[float], 
             pages_ms.append((time.thread_time() - began) * 1000)
             began = time.thread_time()
             sort = sort_of(query.get("sort", ""))
-            found = page_of(window.installation, Filter.read(query), query.get("cursor", ""), 50, sort)
+            found = page_of(console.installation, Filter.read(query), query.get("cursor", ""), 50, sort)
             lists_ms.append((time.thread_time() - began) * 1000)
             if pages_ms[-1] == max(pages_ms):
                 slowest = f"{query} {pages_ms[-1]:.0f} ms, its list {lists_ms[-1]:.0f} ms"

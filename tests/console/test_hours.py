@@ -16,7 +16,7 @@ from shared.core.syncs import Connection
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
 from shared.messages import HealthHour, HistoryBundle, HistoryStep
-from tests.services.desk import LEFT, RIGHT, SYNC, Desk
+from tests.services.environment import LEFT, RIGHT, SYNC, Environment
 
 NOON = 1_699_999_200_000
 """The beginning of an hour."""
@@ -108,8 +108,8 @@ class Keeping:
     """Consoles of one installation, each with views and a keeper of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.desk = Desk()
-        self.desk.clock.advance(NOON - self.desk.clock.now_ms())
+        self.env = Environment()
+        self.env.clock.advance(NOON - self.env.clock.now_ms())
         self.folder = folder
         self.state = "running"
         self.consoles: list[tuple[Views, HealthKeeper]] = []
@@ -123,9 +123,9 @@ class Keeping:
 
         keeper = HealthKeeper(
             views,
-            self.desk.setups,
-            self.desk.bus,
-            self.desk.clock,
+            self.env.setups,
+            self.env.bus,
+            self.env.clock,
             standing=standing,
             days=lambda: 90,
             ready=lambda: True,
@@ -136,7 +136,7 @@ class Keeping:
     def wait(self, seconds: int, *awake: Views) -> None:
         """Let time pass, with some consoles awake, or all."""
         for _ in range(seconds // 10):
-            self.desk.clock.advance(10_000)
+            self.env.clock.advance(10_000)
             for views, keeper in self.consoles:
                 if not awake or views in awake:
                     keeper.look()
@@ -144,13 +144,13 @@ class Keeping:
 
     def _follow(self) -> None:
         for views, _ in self.consoles:
-            reader = MemoryReader(self.desk.broker, topics.HEALTH)
+            reader = MemoryReader(self.env.broker, topics.HEALTH)
             views.take(topics.HEALTH.name, list(reader.read_to_end()), {})
 
     def kept(self) -> dict[str, list[HealthHour]]:
         """Return what was published, by name."""
         found: dict[str, list[HealthHour]] = {}
-        for row in self.desk.told(topics.HEALTH):
+        for row in self.env.told(topics.HEALTH):
             found.setdefault(row.name, []).append(row)
         return found
 
@@ -218,7 +218,7 @@ def test_a_console_that_was_away_at_the_end_tells_no_counts(keeping: Keeping) ->
     state(views, 1, NOON)
     tell(views, 1, NOON + 5, "write")
     keeping.wait(600)
-    keeping.desk.clock.advance(HOUR_MS)
+    keeping.env.clock.advance(HOUR_MS)
     keeping.wait(20)
     (hour,) = keeping.kept()[f"sync/{SYNC}"]
     assert (hour.counts, hour.edits) == ({}, 1)
@@ -228,7 +228,7 @@ def test_a_console_that_was_away_at_the_end_tells_no_counts(keeping: Keeping) ->
 def test_kafka_that_is_away_is_asked_again(keeping: Keeping) -> None:
     keeping.console()
     keeping.wait(3650)
-    with keeping.desk.kafka_away(), pytest.raises(Exception, match="away"):
+    with keeping.env.kafka_away(), pytest.raises(Exception, match="away"):
         keeping.wait(10)
     keeping.wait(20)
     assert len(keeping.kept()[f"connection/{LEFT}"]) == 1

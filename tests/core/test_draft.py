@@ -13,7 +13,7 @@ from shared.core.records import SIDES, Report, Side, Version
 from shared.core.taking import take
 from shared.messages import SetupDoc
 from shared.setups import Setups
-from tests.services.desk import LEFT, RIGHT, SYNC, app, connection, people
+from tests.services.environment import LEFT, RIGHT, SYNC, app, connection, people
 
 VALUES = st.sampled_from((None, "1", "2"))
 KEYS = ("email", "f", "g", "h")

@@ -14,7 +14,7 @@ from shared.core.updating import FLAP_MS, FLAP_WRITES
 from shared.io.memory import ManualClock
 from shared.messages import SetupDoc
 from shared.setups import Setups
-from tests.services.desk import LEFT, RIGHT, SYNC, app, connection, people
+from tests.services.environment import LEFT, RIGHT, SYNC, app, connection, people
 
 _AT: Final[dict[Side, str]] = {"L": LEFT, "R": RIGHT}
 

@@ -10,7 +10,7 @@ from shared.core.pairing import open_step
 from shared.core.pairs import Pair, PairEvent, SideState
 from shared.core.records import Fields, Report, Version
 from tests.core.test_pairing import policy
-from tests.services.desk import LEFT, SYNC
+from tests.services.environment import LEFT, SYNC
 
 _WHOLE: Final[dict[str, str | None]] = {"email": "a@x.example", "f": "1", "g": "1"}
 

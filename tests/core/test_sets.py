@@ -8,7 +8,7 @@ from shared.core.pairing import open_step
 from shared.core.pairs import Answer, PairEvent
 from shared.core.records import SIDES, Report, Side, Version
 from tests.core.test_pairing import _AT, Lived, policy
-from tests.services.desk import SYNC
+from tests.services.environment import SYNC
 
 _SET = {"lens": "set", "clears": "propagate"}
 

@@ -16,8 +16,8 @@ from shared.core.syncs import Connection, Sync, SyncSide
 from shared.messages import PhaseSet, SetupDoc
 from tests.browsers import LAUNCH, found
 from tests.services.console.conftest import opened
-from tests.services.console.window import TOKEN, Window
-from tests.services.desk import LEFT, RIGHT, SYNC
+from tests.services.console.harness import TOKEN, ConsoleHarness
+from tests.services.environment import LEFT, RIGHT, SYNC
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "pictures"
 REPAIRED: Final = "console-repaired.png"
@@ -32,18 +32,18 @@ def take(chromium: str, folder: Path) -> list[Path]:
     """Take all pictures into a folder, and return their files."""
     made = []
     with tempfile.TemporaryDirectory() as data, opened(Path(data)) as renew, sync_playwright() as playwright:
-        window = renew(Path(data) / "shown")
-        show(window)
+        console = renew(Path(data) / "shown")
+        show(console)
         browser = playwright.chromium.launch(executable_path=chromium, args=LAUNCH)
         page = browser.new_page(viewport={"width": 1280, "height": 760}, color_scheme="light")
-        page.goto(f"{window.address}/sign-in")
+        page.goto(f"{console.address}/sign-in")
         page.fill("#token", TOKEN)
         page.keyboard.press("Enter")
-        page.wait_for_url(f"{window.address}/")
+        page.wait_for_url(f"{console.address}/")
         for name, path in PAGES.items():
             if name == REPAIRED:
-                repair(window)
-            page.goto(f"{window.address}{path}")
+                repair(console)
+            page.goto(f"{console.address}{path}")
             page.evaluate("document.activeElement.blur()")
             made.append(folder / name)
             page.screenshot(path=made[-1])
@@ -51,18 +51,18 @@ def take(chromium: str, folder: Path) -> list[Path]:
     return made
 
 
-def show(window: Window) -> None:
+def show(console: ConsoleHarness) -> None:
     """Show a HubSpot and an address book with some people, of whom one has an address that is none."""
-    desk, now = window.desk, window.desk.clock.now_ms()
-    desk.setups.apps = APPS
+    env, now = console.env, console.env.clock.now_ms()
+    env.setups.apps = APPS
     for kind, name in (("sync", SYNC), ("phase", SYNC), ("connection", LEFT), ("connection", RIGHT)):
-        desk.set_up(kind, None, name)
+        env.set_up(kind, None, name)
     for name, app, label, account in (
         ("hubspot", "hubspot", "HubSpot", "4001"),
         ("book", "carddav", "Address book", "dav.example.com/sales/"),
     ):
         row = Connection(id=name, app=app, label=label, account=account, base_url="https://x.example", auth="none")
-        desk.set_up("connection", SetupDoc(connection=row), name)
+        env.set_up("connection", SetupDoc(connection=row), name)
     fields = [APPS[name].objects["contact"].fields for name in ("hubspot", "carddav")]
     sync = Sync(
         id="contacts",
@@ -70,10 +70,10 @@ def show(window: Window) -> None:
         right=SyncSide(connection="book", object="contact"),
         mappings=default_mappings(*fields),
     )
-    desk.set_up("sync", SetupDoc(sync=sync), sync.id)
-    desk.set_up("phase", SetupDoc(phase=PhaseSet(sync=sync.id, phase="live")), sync.id)
+    env.set_up("sync", SetupDoc(sync=sync), sync.id)
+    env.set_up("phase", SetupDoc(phase=PhaseSet(sync=sync.id, phase="live")), sync.id)
     problem = Problem(code="invalid_value", message="anna.rossi@acme is no e-mail address", field="email")
-    window.show(
+    console.show(
         _pair(sync, "anna", "Anna Rossi", now - 90_000, status="failing", reason="invalid_value",
               problems={"email": problem}, right={"email": "anna.rossi@acme"}),
         _pair(sync, "zoe", "Zoë Whitfield", now - 3_600_000, status="excluded", reason="email_missing"),
@@ -81,12 +81,12 @@ def show(window: Window) -> None:
     )  # fmt: skip
 
 
-def repair(window: Window) -> None:
+def repair(console: ConsoleHarness) -> None:
     """Show the record that failed as it is once its address is right."""
-    sync = window.desk.setups.sync("contacts")
+    sync = console.env.setups.sync("contacts")
     assert sync is not None
-    now = window.desk.clock.now_ms()
-    window.show(_pair(sync, "anna", "Anna Rossi", now - 2_000).model_copy(update={"rev": 2}))
+    now = console.env.clock.now_ms()
+    console.show(_pair(sync, "anna", "Anna Rossi", now - 2_000).model_copy(update={"rev": 2}))
 
 
 def _pair(sync: Sync, key: str, name: str, at_ms: int, *, right: Mapping[str, str] | None = None, **more: Any) -> Pair:

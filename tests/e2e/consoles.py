@@ -16,7 +16,7 @@ import requests
 from deploy.local.base_server import free_port
 from deploy.local.processes import Child
 from deploy.local.stack import Stack
-from tests.console.web.visitor import Visitor
+from tests.console.web.client import ConsoleClient
 from tests.e2e.live import wait
 
 _READ: Final = 65_536
@@ -94,11 +94,11 @@ class Balancer:
         self._listener.close()
         self._thread.join()
 
-    def visitor(self) -> Visitor:
+    def client(self) -> ConsoleClient:
         """Return a browser that opens a connection for each request."""
-        visitor = Visitor(self.url)
-        visitor.http.headers["Connection"] = "close"
-        return visitor
+        client = ConsoleClient(self.url)
+        client.http.headers["Connection"] = "close"
+        return client
 
     def _serve(self) -> None:
         while True:

@@ -35,7 +35,7 @@ from shared.messages import RecordSeen
 from shared.metrics import Metrics
 from shared.settings import load
 from tests.browsers import LAUNCH
-from tests.console.web.visitor import Page, Visitor
+from tests.console.web.client import ConsoleClient, Page
 from tests.e2e.consoles import Balancer, Twin, twin_of
 from tests.e2e.live import Live, vcard, wait
 from tests.e2e.tutorial import follow
@@ -433,11 +433,11 @@ def _rested(live: Live) -> set[str]:
     return {row["id"] for row in live.rows()}
 
 
-def _signed_in(live: Live, visitor: Visitor, email: str, role: str) -> str:
+def _signed_in(live: Live, client: ConsoleClient, email: str, role: str) -> str:
     """Make a user who signs in by choosing a password; returns its id."""
     reply = _api(live.stack.console_url, live, "POST", "users", json={"email": email, "role": role})
-    page = visitor.open(reply.json()["path"])
-    assert visitor.send(page.form("/welcome"), password=PASSWORD).status_code == 303
+    page = client.open(reply.json()["path"])
+    assert client.send(page.form("/welcome"), password=PASSWORD).status_code == 303
     return str(reply.json()["id"])
 
 
@@ -460,27 +460,27 @@ class TestTwoConsoles:
         """In the middle of a session, of a list and of a job that was asked for there."""
         rows, seen = _rested(live), list[str]()
         with Balancer(twin.port, live.stack.ports["console"]) as both:
-            visitor = both.visitor()
-            _signed_in(live, visitor, address, "operator")
-            page = visitor.open("/records")
+            client = both.client()
+            _signed_in(live, client, address, "operator")
+            page = client.open("/records")
             for _ in range(3):
                 seen += _names(page)
-                page = visitor.open(_next(page))
+                page = client.open(_next(page))
             assert {*both.led[-4:]} == {*both.ports}, "both answered"
             job = _api(twin.url, live, "POST", "jobs", json={"sync": "contacts"}).json()["id"]
             twin.child.kill()
             led = len(both.led)
             seen += _names(page)
             while _next(page):
-                page = visitor.open(_next(page))
+                page = client.open(_next(page))
                 assert page.headings == ["Records"]  # and not "Sign in"
                 seen += _names(page)
             assert {*both.led[led:]} == {live.stack.ports["console"]}
             assert len(seen) == len(set(seen))
             assert {*seen} == rows
-            live.wait(lambda: "Done" in visitor.open(f"/jobs/{job}").words, 60)
-            form = visitor.open("/account").form("/account/sign-out")
-            assert visitor.send(form).status_code == 303, "forms of the one are taken by the other"
+            live.wait(lambda: "Done" in client.open(f"/jobs/{job}").words, 60)
+            form = client.open("/account").form("/account/sign-out")
+            assert client.send(form).status_code == 303, "forms of the one are taken by the other"
 
     def test_a_console_whose_disk_is_lost_knows_everything_again(self, live: Live, twin: Twin, address: str) -> None:
         """While the other one runs: users, activity, settings, records and their history."""
@@ -531,7 +531,7 @@ class TestTwoConsoles:
         """A role, a token, a session, and all of a user who is disabled."""
         if not twin.child.is_running():
             twin.start()
-        here, there = Visitor(live.stack.console_url), Visitor(twin.url)
+        here, there = ConsoleClient(live.stack.console_url), ConsoleClient(twin.url)
         user = _signed_in(live, here, address, "operator")
         there.http.cookies.update(here.http.cookies)
         made = _api(twin.url, live, "POST", "tokens", json={"name": "t", "role": "viewer"}).json()
@@ -574,13 +574,13 @@ class TestTwoConsoles:
             text = f"issuer: {provider.url}\nclient_id: syncline\nclient_secret: x\ndefault_role: viewer\n"
             file.write_text(text)
             assert provider.url in twin.command("sign-in", "set", str(file))
-            here, there = Visitor(live.stack.console_url), Visitor(twin.url)
+            here, there = ConsoleClient(live.stack.console_url), ConsoleClient(twin.url)
             to = wait(lambda: there.ask("/sign-in/provider").headers.get("Location"))
             back, began = provider.agree(to, "ann"), dict(there.http.cookies)
             assert there.ask(back).status_code == 303
             here.http.cookies.set("syncline", there.http.cookies["syncline"])
             wait(lambda: address in here.open("/account").words, 2)
-            again = Visitor(twin.url)
+            again = ConsoleClient(twin.url)
             again.http.cookies.update(began)
             assert again.ask(back).status_code == 410, "the answer was taken"
             twin.command("sign-in", "remove")

@@ -15,8 +15,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=SEED, help="chooses them")
     parser.add_argument("--phase", action="append", default=[], help="examples, coverage, fuzzing or stateful")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, shown(Path(folder)) as window:
-        found = check(window, examples=given.examples, seed=given.seed, phases=given.phase)
+    with tempfile.TemporaryDirectory() as folder, shown(Path(folder)) as console:
+        found = check(console, examples=given.examples, seed=given.seed, phases=given.phase)
     lines = [f"{name}: {number}" for name, number in sorted(found.calls.items())]
     lines += [f"\n{name}\n{text}" for name, text in found.failures.items()]
     lines += [

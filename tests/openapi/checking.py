@@ -23,8 +23,8 @@ from tests.console.web.examples import show_everything
 from tests.docs.api_reference import document, routes
 from tests.docs.described import closed
 from tests.services.console.conftest import opened
-from tests.services.console.window import TOKEN, Window, caller_of
-from tests.services.desk import LEFT, RIGHT, people
+from tests.services.console.harness import TOKEN, ConsoleHarness, caller_of
+from tests.services.environment import LEFT, RIGHT, people
 
 SEED: Final = 1
 _WORLD: Final = {
@@ -86,9 +86,9 @@ class _Patient(MemoryAttempts):
 class _Followed(MemoryBus):
     """Has the console follow what it publishes before it answers, as it does a moment later by Kafka."""
 
-    def __init__(self, broker: MemoryBroker, window: Window) -> None:
-        super().__init__(broker, setups=lambda: window.desk.setups.offset)
-        self._window = window
+    def __init__(self, broker: MemoryBroker, console: ConsoleHarness) -> None:
+        super().__init__(broker, setups=lambda: console.env.setups.offset)
+        self._console = console
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
         offsets = await super().publish(messages)
@@ -96,32 +96,32 @@ class _Followed(MemoryBus):
             message: Any = row.message
             if row.topic is topics.JOBS:
                 part, _, name = row.key.partition(":")
-                self._window.desk.set_job(part, message, name)
+                self._console.env.set_job(part, message, name)
             elif row.topic in (topics.PARKED_DECISIONS, topics.ACTIVITY):
                 stored = Stored(partition=0, offset=offset, key=row.key, message=message, raw=b"", headers={})
-                self._window.views.take(row.topic.name, [stored], {0: offset + 1})
+                self._console.views.take(row.topic.name, [stored], {0: offset + 1})
         return offsets
 
 
 @contextmanager
-def shown(folder: Path) -> Iterator[Window]:
+def shown(folder: Path) -> Iterator[ConsoleHarness]:
     """Serve an API with something of everything."""
     (folder / "first").mkdir()
     (folder / "second").mkdir()
     with opened(folder / "first") as renew:
-        window = renew(folder / "second")
-        show_everything(window)
-        window.desk.set_up("sync", SetupDoc(sync=people(id="contacts")), "contacts")
-        window.park(*(_parked(number) for number in range(_PARKED)))
-        window.access.attempts = _Patient(window.desk.clock)
-        window.installation.bus = _Followed(window.desk.broker, window)
-        yield window
+        console = renew(folder / "second")
+        show_everything(console)
+        console.env.set_up("sync", SetupDoc(sync=people(id="contacts")), "contacts")
+        console.park(*(_parked(number) for number in range(_PARKED)))
+        console.access.attempts = _Patient(console.env.clock)
+        console.installation.bus = _Followed(console.env.broker, console)
+        yield console
 
 
-def _known(window: Window) -> dict[str, tuple[list[Any], tuple[str, ...]]]:
+def _known(console: ConsoleHarness) -> dict[str, tuple[list[Any], tuple[str, ...]]]:
     """Return what there is, by kind, and the places of a request that it fits."""
     return {
-        "names": (_names(window), ("path.id",)),
+        "names": (_names(console), ("path.id",)),
         "messages": (list(range(_PARKED)), ("body.messages[*]",)),
         "syncs": (["people", "contacts"], ("body.sync", "query.sync")),
         "connections": ([LEFT, RIGHT], ("query.connection",)),
@@ -130,11 +130,11 @@ def _known(window: Window) -> dict[str, tuple[list[Any], tuple[str, ...]]]:
     }
 
 
-def _names(window: Window) -> list[str]:
+def _names(console: ConsoleHarness) -> list[str]:
     """Return names of all kinds that there are."""
-    ann, bob = window.person("admin"), window.person("viewer", "bob@x.example")
-    token = window.access.tokens.make(caller_of(ann), "own", "viewer", 0)[0]
-    jobs = [row["id"] for row in window.installation.all_jobs()]
+    ann, bob = console.person("admin"), console.person("viewer", "bob@x.example")
+    token = console.access.tokens.make(caller_of(ann), "own", "viewer", 0)[0]
+    jobs = [row["id"] for row in console.installation.all_jobs()]
     return [
         "ann",
         "bob",
@@ -159,17 +159,17 @@ def _parked(number: int) -> Parked:
     )  # fmt: skip
 
 
-def check(window: Window, *, examples: int, seed: int = SEED, phases: Sequence[str] = ()) -> Outcome:
+def check(console: ConsoleHarness, *, examples: int, seed: int = SEED, phases: Sequence[str] = ()) -> Outcome:
     """Send an API many requests, and return where it is not as it is described.
 
     Args:
-        window: The API.
+        console: The API.
         examples: Requests that are made up for each route, in each way.
         seed: Chooses them.
         phases: Of which kinds; all when empty.
     """
     described, found = closed(document()), Outcome()
-    schema = schemathesis.openapi.from_dict(described, config=_config(window, described, examples, seed, phases))
+    schema = schemathesis.openapi.from_dict(described, config=_config(console, described, examples, seed, phases))
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
             _collect(event, found)
@@ -205,9 +205,9 @@ def _shown(answer: Response | None) -> str:
 
 
 def _config(
-    window: Window, described: dict[str, Any], examples: int, seed: int, phases: Sequence[str]
+    console: ConsoleHarness, described: dict[str, Any], examples: int, seed: int, phases: Sequence[str]
 ) -> SchemathesisConfig:
-    known, every = _known(window), ("examples", "coverage", "fuzzing", "stateful")
+    known, every = _known(console), ("examples", "coverage", "fuzzing", "stateful")
     refused = {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404", "409", "422"]}}
     lists = [
         f"{method} {path}"
@@ -219,7 +219,7 @@ def _config(
     changed = [row.replace("/{name}", "/{id}") for row in CHANGED]
     return SchemathesisConfig.from_dict(
         {
-            "base-url": window.address,
+            "base-url": console.address,
             "seed": seed,
             "dictionaries": {name: {"values": values} for name, (values, _) in known.items()},
             "parameters": {

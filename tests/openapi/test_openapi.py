@@ -12,8 +12,8 @@ from tests.openapi.checking import ENDLESS, check, shown
 @pytest.mark.long
 def test_no_request_finds_the_api_other_than_it_is_described(tmp_path: Path) -> None:
     """Every route is reached, and most do what they are for; the others do in tests of their own, on real accounts."""
-    with shown(tmp_path) as window:
-        found = check(window, examples=3)
+    with shown(tmp_path) as console:
+        found = check(console, examples=3)
     assert found.failures == {}
     assert found.errors == []
     assert found.server_errors == []
@@ -28,16 +28,16 @@ def test_no_request_finds_the_api_other_than_it_is_described(tmp_path: Path) -> 
 @pytest.mark.long
 def test_an_answer_that_is_not_as_described_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something besides what its model names, and a fault of ours."""
-    with shown(tmp_path) as window:
-        accounts = window.access.accounts
+    with shown(tmp_path) as console:
+        accounts = console.access.accounts
         row = accounts.row
 
         def no_health() -> dict[str, Any]:
             raise KeyError("health")
 
         monkeypatch.setattr(accounts, "row", lambda user: {**row(user), "secret": "x"})
-        monkeypatch.setattr(window.installation, "health", no_health)
-        found = check(window, examples=1, phases=("fuzzing",))
+        monkeypatch.setattr(console.installation, "health", no_health)
+        found = check(console, examples=1, phases=("fuzzing",))
     assert found.server_errors == ["GET /api/v1/health 500"]
     assert "GET /api/v1/health: Server error" in found.failures
     assert any(name.startswith("GET /api/v1/users: ") for name in found.failures)

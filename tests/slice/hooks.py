@@ -10,7 +10,7 @@ from shared.io.clock import SystemClock
 from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.vault import Vault
 from shared.messages import SetupDoc
-from tests.services.desk import serving
+from tests.services.environment import serving
 from tests.slice.harness import Slice
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from tests.browsers import LAUNCH
 from tests.console.web.examples import show_everything
 from tests.services.console.conftest import opened
-from tests.services.console.window import TOKEN, Window
+from tests.services.console.harness import TOKEN, ConsoleHarness
 
 PICTURES: Final = Path(__file__).parents[3] / ".bench" / "pictures"
 WIDTHS: Final = {1280: 800, 390: 844}
@@ -84,40 +84,40 @@ def _browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(name="window", scope="package")
-def _window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+@pytest.fixture(name="console", scope="package")
+def _console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleHarness]:
     """Offer one console with something of everything; whoever changes it leaves it as it was for the others."""
     with opened(tmp_path_factory.mktemp("first")) as opening:
-        window = opening(tmp_path_factory.mktemp("shared"))
-        show_everything(window)
-        yield window
+        console = opening(tmp_path_factory.mktemp("shared"))
+        show_everything(console)
+        yield console
 
 
 @pytest.fixture(name="empty", scope="package")
-def _empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+def _empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleHarness]:
     """Offer one console that knows no record yet."""
     with opened(tmp_path_factory.mktemp("first")) as opening:
         yield opening(tmp_path_factory.mktemp("empty"))
 
 
 @pytest.fixture(name="reader")
-def _reader(browser: Browser, window: Window) -> Iterator[Reader]:
+def _reader(browser: Browser, console: ConsoleHarness) -> Iterator[Reader]:
     """Offer a signed-in reader of the console with something of everything."""
-    yield from at_window(browser, window)
+    yield from at_console(browser, console)
 
 
 @pytest.fixture(name="newcomer")
-def _newcomer(browser: Browser, empty: Window) -> Iterator[Reader]:
+def _newcomer(browser: Browser, empty: ConsoleHarness) -> Iterator[Reader]:
     """Offer a signed-in reader of a console without records."""
-    yield from at_window(browser, empty)
+    yield from at_console(browser, empty)
 
 
-def at_window(browser: Browser, window: Window, *, signed_in: bool = True) -> Iterator[Reader]:
+def at_console(browser: Browser, console: ConsoleHarness, *, signed_in: bool = True) -> Iterator[Reader]:
     """Open a browser at a console, and look at the end that it had nothing to complain of."""
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(15_000)
-    reader = Reader(context, page, window.address)
+    reader = Reader(context, page, console.address)
 
     def heard(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -9,26 +9,26 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from deploy.local.hubspot import HubSpotServer
-from tests.console.browser.conftest import Reader, at_window
+from tests.console.browser.conftest import Reader, at_console
 from tests.services.console.agreeing import PORTALS, Vendor
 from tests.services.console.conftest import opened
-from tests.services.console.office import Office, equip
+from tests.services.console.connecting import ConnectingHarness, equip
 from tests.slice.book import Book
 
 if TYPE_CHECKING:
     from deploy.local.servers import RadicaleServer
 
 
-@pytest.fixture(name="office")
-def _office(tmp_path: Path, redis_url: str) -> Iterator[Office]:
+@pytest.fixture(name="connecting")
+def _connecting(tmp_path: Path, redis_url: str) -> Iterator[ConnectingHarness]:
     """Offer a console without accounts, which can connect real ones."""
     with opened(tmp_path) as renew:
         yield equip(renew(tmp_path / "views"), tmp_path, redis_url)
 
 
 @pytest.fixture(name="admin")
-def _admin(browser: Browser, office: Office) -> Iterator[Reader]:
-    yield from at_window(browser, office.window)
+def _admin(browser: Browser, connecting: ConnectingHarness) -> Iterator[Reader]:
+    yield from at_console(browser, connecting.console)
 
 
 def look(reader: Reader, name: str) -> None:
@@ -41,7 +41,7 @@ def look(reader: Reader, name: str) -> None:
 
 
 def test_an_address_book_is_connected_from_the_first_page(
-    admin: Reader, office: Office, radicale: "RadicaleServer"
+    admin: Reader, connecting: ConnectingHarness, radicale: "RadicaleServer"
 ) -> None:
     """From home to the app, its form, what was wrong in it, the choice of the book, and the account."""
     book, page = Book.made(radicale), admin.page
@@ -74,7 +74,7 @@ def test_an_address_book_is_connected_from_the_first_page(
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Books of Ann")
     expect(page.locator("#done")).to_contain_text("The account is connected.")
-    assert [row.options["book"] for row in office.service.setups.connections()] == [book.path]
+    assert [row.options["book"] for row in connecting.service.setups.connections()] == [book.path]
     page.get_by_role("button", name="Test").press("Enter")
     expect(page.locator("#done")).to_contain_text("The account answered just now.")
     look(admin, "connect-book-done")
@@ -91,9 +91,9 @@ def test_an_address_book_is_connected_from_the_first_page(
 
 
 @pytest.fixture(name="vendor")
-def _vendor(office: Office) -> Iterator[Vendor]:
+def _vendor(connecting: ConnectingHarness) -> Iterator[Vendor]:
     with HubSpotServer() as server:
-        vendor = Vendor.register(server, office.window.address)
+        vendor = Vendor.register(server, connecting.console.address)
         yield vendor
         vendor.admin.close()
 
@@ -105,10 +105,10 @@ def agree(page: Page, portal: int) -> None:
     page.get_by_role("button", name="Connect app").press("Enter")
 
 
-def have_one_only_asked(admin: Reader, office: Office, portal: int) -> None:
+def have_one_only_asked(admin: Reader, connecting: ConnectingHarness, portal: int) -> None:
     """Find out on its page that the app cannot reach us, choose that it is only asked, and go back to the app."""
     page = admin.page
-    office.service.settings = office.service.settings.model_copy(update={"public_url": "https://127.0.0.1:9"})
+    connecting.service.settings = connecting.service.settings.model_copy(update={"public_url": "https://127.0.0.1:9"})
     page.get_by_role("link", name=f"HubSpot {portal}").press("Enter")
     page.get_by_role("link", name="Feeds").press("Enter")
     page.get_by_role("button", name="Can the app reach this address?").press("Enter")
@@ -122,7 +122,7 @@ def have_one_only_asked(admin: Reader, office: Office, portal: int) -> None:
 
 
 def test_two_accounts_are_connected_and_one_that_was_revoked_is_connected_again(
-    admin: Reader, office: Office, vendor: Vendor
+    admin: Reader, connecting: ConnectingHarness, vendor: Vendor
 ) -> None:
     """Credentials once, permissions before each redirect, and home leads to what was revoked."""
     page = admin.page
@@ -156,7 +156,7 @@ def test_two_accounts_are_connected_and_one_that_was_revoked_is_connected_again(
     expect(page.locator("#accounts tbody tr")).to_have_count(2)
     look(admin, "connect-hubspot-app")
     admin.look(1280, "light")
-    have_one_only_asked(admin, office, PORTALS[1])
+    have_one_only_asked(admin, connecting, PORTALS[1])
     vendor.admin.call("POST", f"accounts/{PORTALS[0]}/revoke")
     page.get_by_role("link", name=f"HubSpot {PORTALS[0]}").press("Enter")
     page.get_by_role("button", name="Test").press("Enter")
@@ -171,6 +171,6 @@ def test_two_accounts_are_connected_and_one_that_was_revoked_is_connected_again(
     expect(page.locator("#done")).to_contain_text("The account is connected again")
     admin.go("/")
     expect(page.locator("#troubles")).to_contain_text("All is well")
-    assert [row.account for row in office.service.setups.connections()] == [str(portal) for portal in PORTALS]
+    assert [row.account for row in connecting.service.setups.connections()] == [str(portal) for portal in PORTALS]
     missing = "Failed to load resource: the server responded with a status of 404 (Not Found)"
     admin.said[:] = [text for text in admin.said if text != missing]  # HubSpot's page has no icon here

@@ -9,22 +9,22 @@ from playwright.sync_api import Browser, expect
 
 from shared.io.openid import OpenId
 from shared.io.ssrf import AddressGuard
-from tests.console.browser.conftest import SCHEMES, WIDTHS, Reader, at_window
+from tests.console.browser.conftest import SCHEMES, WIDTHS, Reader, at_console
 from tests.services.console.conftest import opened
+from tests.services.console.harness import PASSWORD, ConsoleHarness
 from tests.services.console.provider import ProviderServer
-from tests.services.console.window import PASSWORD, Window
 
 
 @pytest.fixture(name="own", scope="module")
-def _own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+def _own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleHarness]:
     """Offer a console of these tests alone: they make users."""
     with opened(tmp_path_factory.mktemp("first")) as opening:
         yield opening(tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture(name="guest")
-def _guest(browser: Browser, own: Window) -> Iterator[Reader]:
-    yield from at_window(browser, own, signed_in=False)
+def _guest(browser: Browser, own: ConsoleHarness) -> Iterator[Reader]:
+    yield from at_console(browser, own, signed_in=False)
 
 
 def looks(reader: Reader, name: str) -> None:
@@ -37,7 +37,7 @@ def looks(reader: Reader, name: str) -> None:
             assert reader.axe() == []
 
 
-def test_the_first_admin_is_made_by_keyboard(guest: Reader, own: Window) -> None:
+def test_the_first_admin_is_made_by_keyboard(guest: Reader, own: ConsoleHarness) -> None:
     secret = own.access.accounts.offer_first_admin()
     page = guest.page
     guest.go(f"/first-admin?token={secret}")
@@ -62,7 +62,7 @@ def test_the_first_admin_is_made_by_keyboard(guest: Reader, own: Window) -> None
     guest.said.clear()  # the browser tells of the 410
 
 
-def test_whoever_is_invited_chooses_a_password(guest: Reader, own: Window) -> None:
+def test_whoever_is_invited_chooses_a_password(guest: Reader, own: ConsoleHarness) -> None:
     _, secret = own.access.accounts.invite("bob@x.example", "viewer")
     page = guest.page
     guest.go(f"/welcome?token={secret}")
@@ -72,7 +72,7 @@ def test_whoever_is_invited_chooses_a_password(guest: Reader, own: Window) -> No
     expect(page.locator("h1")).to_have_text("Home")
 
 
-def test_a_password_is_typed(guest: Reader, own: Window) -> None:
+def test_a_password_is_typed(guest: Reader, own: ConsoleHarness) -> None:
     own.person("viewer", "cid@x.example")
     page = guest.page
     guest.go("/records?q=x")
@@ -95,7 +95,7 @@ def test_a_password_is_typed(guest: Reader, own: Window) -> None:
     looks(guest, "sign-in-token")
 
 
-def test_an_admin_invites_and_disables_by_keyboard(guest: Reader, own: Window) -> None:
+def test_an_admin_invites_and_disables_by_keyboard(guest: Reader, own: ConsoleHarness) -> None:
     own.person("admin", "root@x.example")
     own.person("operator", "a.person.with.a.rather.long.address@a-firm-with-a-long-name.example")
     page = guest.page
@@ -122,11 +122,11 @@ def test_an_admin_invites_and_disables_by_keyboard(guest: Reader, own: Window) -
 
 
 def test_people_sign_in_by_a_provider_that_an_admin_sets_up(
-    guest: Reader, own: Window, provider: ProviderServer
+    guest: Reader, own: ConsoleHarness, provider: ProviderServer
 ) -> None:
     own.person("admin", "root@x.example")
-    own.desk.clock.advance(int(time.time() * 1000) - own.desk.clock.now_ms())
-    own.access.single_sign_on.calls = OpenId(AddressGuard([f"localhost:{provider.port}"]), own.desk.clock)
+    own.env.clock.advance(int(time.time() * 1000) - own.env.clock.now_ms())
+    own.access.single_sign_on.calls = OpenId(AddressGuard([f"localhost:{provider.port}"]), own.env.clock)
     provider.person("kim", email="kim@x.example", name="Kim", groups=["crm"])
     page = guest.page
     enter(guest, "root@x.example")
@@ -178,7 +178,7 @@ def test_people_sign_in_by_a_provider_that_an_admin_sets_up(
     own.access.single_sign_on.remove()
 
 
-def test_a_token_is_made_and_revoked_by_keyboard(guest: Reader, own: Window) -> None:
+def test_a_token_is_made_and_revoked_by_keyboard(guest: Reader, own: ConsoleHarness) -> None:
     own.person("operator", "ted@x.example")
     page = guest.page
     enter(guest, "ted@x.example")
@@ -195,7 +195,7 @@ def test_a_token_is_made_and_revoked_by_keyboard(guest: Reader, own: Window) -> 
     expect(page.locator(".notice.ok")).to_contain_text("has ended")
 
 
-def test_ones_own_account(guest: Reader, own: Window) -> None:
+def test_ones_own_account(guest: Reader, own: ConsoleHarness) -> None:
     own.person("viewer", "eva@x.example")
     page = guest.page
     enter(guest, "eva@x.example")
@@ -211,7 +211,7 @@ def test_ones_own_account(guest: Reader, own: Window) -> None:
     page.wait_for_url("**/sign-in*")
 
 
-def test_the_activity_log(guest: Reader, own: Window) -> None:
+def test_the_activity_log(guest: Reader, own: ConsoleHarness) -> None:
     """What the tests before have done, by the newest first, and chosen by typing."""
     root = own.person("admin", "root@x.example")
     own.access.accounts.change(own.person("viewer", "eva@x.example").id, role="operator")

@@ -19,9 +19,9 @@ def test_the_pictures_show_what_the_documents_say(reader: Reader, tmp_path: Path
     """A record that fails, with the field, the value and who acts, and the first page that leads to it."""
     page = reader.page
     with opened(tmp_path) as renew:
-        window = renew(tmp_path / "shown")
-        pictures.show(window)
-        other = Reader(reader.context, page, window.address)
+        console = renew(tmp_path / "shown")
+        pictures.show(console)
+        other = Reader(reader.context, page, console.address)
         other.go("/")
         page.get_by_role("link", name="1 record of contacts fails: value refused").press("Enter")
         page.get_by_role("link", name="Anna Rossi").press("Enter")
@@ -30,7 +30,7 @@ def test_the_pictures_show_what_the_documents_say(reader: Reader, tmp_path: Path
         expect(page.locator("tr.agree")).to_have_count(14)
         for name, path in pictures.PAGES.items():
             if name == pictures.REPAIRED:
-                pictures.repair(window)
+                pictures.repair(console)
             other.go(path)
             page.screenshot(path=tmp_path / name)
             assert (tmp_path / name).stat().st_size > 10_000

@@ -10,7 +10,7 @@ from shared.core.pairs import Problem
 from shared.messages import Parked
 from tests.console.browser.conftest import WIDTHS, Reader
 from tests.console.web.examples import NASTY
-from tests.services.console.window import Window, linked
+from tests.services.console.harness import ConsoleHarness, linked
 
 _BEYOND = """() => {
   const panel = document.querySelector(".pop[open] > .panel"), most = panel.getBoundingClientRect();
@@ -69,9 +69,9 @@ def test_filters_of_a_list_are_kept_by_its_tabs(reader: Reader) -> None:
     expect(page).to_have_url(re.compile("q=ann.*category=too_long|category=too_long.*q=ann"))
 
 
-def test_a_failing_record_turns_green_without_a_reload(reader: Reader, window: Window) -> None:
+def test_a_failing_record_turns_green_without_a_reload(reader: Reader, console: ConsoleHarness) -> None:
     """From the first page to the record, its resync, and its new state, without touching a mouse."""
-    window.show(linked("zed", label="Zed", status="failing", reason="invalid_value"))
+    console.show(linked("zed", label="Zed", status="failing", reason="invalid_value"))
     page = reader.page
     reader.go("/")
     page.focus("#ask")
@@ -82,19 +82,19 @@ def test_a_failing_record_turns_green_without_a_reload(reader: Reader, window: W
     page.get_by_role("button", name="Resync this record").focus()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_contain_text("Both records are read again")
-    assert {row.id for row in window.desk.told(topics.NOTICES)} >= {"h-zed", "b-zed"}
-    window.show(linked("zed", label="Zed"))
+    assert {row.id for row in console.env.told(topics.NOTICES)} >= {"h-zed", "b-zed"}
+    console.show(linked("zed", label="Zed"))
     expect(page.locator("#sentence")).to_contain_text("Both records hold the same values")
 
 
-def test_a_page_that_was_stopped_stands_still(reader: Reader, window: Window) -> None:
-    window.show(linked("yan", label="Yan", status="pending", reason="queued"))
+def test_a_page_that_was_stopped_stands_still(reader: Reader, console: ConsoleHarness) -> None:
+    console.show(linked("yan", label="Yan", status="pending", reason="queued"))
     page = reader.page
     page.clock.install()
     reader.go("/records/yan")
     button = page.get_by_role("button", name="Stop updating this page")
     button.press("Space")
-    window.show(linked("yan", label="Yan"))
+    console.show(linked("yan", label="Yan"))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.clock.run_for(60_000)
@@ -105,16 +105,16 @@ def test_a_page_that_was_stopped_stands_still(reader: Reader, window: Window) ->
     expect(page.locator("#sentence")).to_contain_text("Both records hold the same values")
 
 
-def test_what_somebody_opened_stays_open(reader: Reader, window: Window) -> None:
+def test_what_somebody_opened_stays_open(reader: Reader, console: ConsoleHarness) -> None:
     """Also when the page is renewed meanwhile."""
     problem = Problem(code="too_long", message="at most 10", field="f")
-    window.show(linked("xia", label="Xia", status="failing", reason="too_long", problems={"f": problem}))
+    console.show(linked("xia", label="Xia", status="failing", reason="too_long", problems={"f": problem}))
     page = reader.page
     page.clock.install()
     reader.go("/records/xia")
     expect(page.locator("#agree table")).to_be_hidden()
     page.locator("#agree > summary").press("Enter")
-    window.show(linked("xia", label="Xia", status="failing", reason="too_long", problems={"f": problem}, n=5,
+    console.show(linked("xia", label="Xia", status="failing", reason="too_long", problems={"f": problem}, n=5,
                        notes={"g": "drift"}))  # fmt: skip
     page.clock.run_for(5_000)
     expect(page.locator("#fields")).to_contain_text("was changed on the side", ignore_case=True)
@@ -163,7 +163,7 @@ def test_the_theme_is_chosen(reader: Reader) -> None:
     assert reader.axe() == []
 
 
-def test_a_parked_message_is_replayed_and_another_dropped_by_keyboard(reader: Reader, window: Window) -> None:
+def test_a_parked_message_is_replayed_and_another_dropped_by_keyboard(reader: Reader, console: ConsoleHarness) -> None:
     """The list follows, and says what was done; Enter in the reason drops what is chosen."""
     one, other = (
         Parked(
@@ -172,13 +172,13 @@ def test_a_parked_message_is_replayed_and_another_dropped_by_keyboard(reader: Re
         )
         for name in ("oda", "per")
     )  # fmt: skip
-    window.park(one, other)
+    console.park(one, other)
     page = reader.page
     reader.go("/parked?q=h-oda")
     page.get_by_label("Choose hub/contact/h-oda").press("Space")
     page.get_by_role("button", name="Replay chosen").press("Enter")
     expect(page.locator("#done")).to_contain_text("1 message replayed")
-    window.follow_views()
+    console.follow_views()
     page.reload()
     expect(page.locator("#list")).to_contain_text("No message matches")
     reader.go("/parked?q=h-per")
@@ -186,11 +186,11 @@ def test_a_parked_message_is_replayed_and_another_dropped_by_keyboard(reader: Re
     page.get_by_label("Why they are not needed").fill("a test")
     page.keyboard.press("Enter")
     expect(page.locator("#done")).to_contain_text("1 message dropped")
-    window.follow_views()
+    console.follow_views()
     reader.go("/parked?state=decided")
     expect(page.locator("tbody")).to_contain_text("dropped: a test")
-    assert [row.key for row in window.desk.broker.fetch("notices", 0, 0, 999) if "replayed" in row.headers] + [
-        row.key for row in window.desk.broker.fetch("notices", 1, 0, 999) if "replayed" in row.headers
+    assert [row.key for row in console.env.broker.fetch("notices", 0, 0, 999) if "replayed" in row.headers] + [
+        row.key for row in console.env.broker.fetch("notices", 1, 0, 999) if "replayed" in row.headers
     ] == ["hub/contact/h-oda"]
 
 
@@ -232,7 +232,7 @@ def test_what_a_button_opens_lies_within_the_window(reader: Reader) -> None:
             summary.click()
 
 
-def test_a_list_is_exported_and_downloaded(reader: Reader, window: Window) -> None:
+def test_a_list_is_exported_and_downloaded(reader: Reader, console: ConsoleHarness) -> None:
     """By keyboard: the page tells how far the file is, and offers it without being loaded again."""
     reader.go("/records?status=failing")
     page = reader.page
@@ -244,7 +244,7 @@ def test_a_list_is_exported_and_downloaded(reader: Reader, window: Window) -> No
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("#shown h2")).to_have_text("Your file is being made")
-    window.make_files()
+    console.make_files()
     expect(page.locator("#shown h2")).to_have_text("Your file is ready", timeout=10_000)
     with page.expect_download() as download:
         page.focus("#shown-file")
@@ -255,8 +255,8 @@ def test_a_list_is_exported_and_downloaded(reader: Reader, window: Window) -> No
     assert download.value.suggested_filename.endswith(".jsonl")
 
 
-def test_the_second_of_two_people_sees_both_and_decides_by_keyboard(reader: Reader, window: Window) -> None:
-    page, connections = reader.page, window.installation.connections
+def test_the_second_of_two_people_sees_both_and_decides_by_keyboard(reader: Reader, console: ConsoleHarness) -> None:
+    page, connections = reader.page, console.installation.connections
     known = connections.find("hub").label
     reader.go("/connections/hub")
     page.locator("#label").fill("Ours")

@@ -22,21 +22,21 @@ from shared.io.memory import MemoryBus
 from shared.io.once import MemoryOnce
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
 from tests.services.console.files import exporter_of, exports_of
-from tests.services.console.window import Window, caller_of, linked, pair
+from tests.services.console.harness import ConsoleHarness, caller_of, linked, pair
 
 BY = Caller("installation", "admin")
 
 
-def ask(window: Window, format_: Any = "csv", **wanted: Any) -> str:
-    return str(window.installation.exports.ask(BY, Filter(**wanted), format_)["id"])
+def ask(console: ConsoleHarness, format_: Any = "csv", **wanted: Any) -> str:
+    return str(console.installation.exports.ask(BY, Filter(**wanted), format_)["id"])
 
 
-def row(window: Window, name: str) -> dict[str, Any]:
-    return window.installation.exports.row(name, BY)
+def row(console: ConsoleHarness, name: str) -> dict[str, Any]:
+    return console.installation.exports.row(name, BY)
 
 
-def body(window: Window, name: str) -> bytes:
-    return b"".join(window.installation.exports.open(name).pieces)
+def body(console: ConsoleHarness, name: str) -> bytes:
+    return b"".join(console.installation.exports.open(name).pieces)
 
 
 def names(file: bytes) -> list[str]:
@@ -46,8 +46,8 @@ def names(file: bytes) -> list[str]:
 class Failing(MemoryBus):
     """Does not publish the messages of one topic."""
 
-    def __init__(self, window: Window, topic: str) -> None:
-        super().__init__(window.desk.broker)
+    def __init__(self, console: ConsoleHarness, topic: str) -> None:
+        super().__init__(console.env.broker)
         self.topic = topic
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
@@ -56,163 +56,169 @@ class Failing(MemoryBus):
         return await super().publish(messages)
 
 
-def test_a_file_is_of_one_moment_and_tells_how_far_it_is(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_of_one_moment_and_tells_how_far_it_is(
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A change that comes while it is made moves no record, and changes none in the file."""
     monkeypatch.setattr(exporting, "_PIECE", 10)
     monkeypatch.setattr(making, "_TOLD_MS", 0)
-    window.show(*(linked(f"p{number:02d}", changed_ms=number) for number in range(45)), pair("out", "excluded"))
-    name = ask(window, status="in_sync")
-    assert (row(window, name)["state"], row(window, name)["rows"]) == ("waiting", 0)
+    console.show(*(linked(f"p{number:02d}", changed_ms=number) for number in range(45)), pair("out", "excluded"))
+    name = ask(console, status="in_sync")
+    assert (row(console, name)["state"], row(console, name)["rows"]) == ("waiting", 0)
     told: list[tuple[str, int, int]] = []
-    taken = window.views.in_order
+    taken = console.views.in_order
 
     def changing(*given: Any) -> Any:
-        window.installation.exports.known.rows()
-        told.append(tuple(row(window, name)[part] for part in ("state", "rows", "total")))
+        console.installation.exports.known.rows()
+        told.append(tuple(row(console, name)[part] for part in ("state", "rows", "total")))
         found = taken(*given)
         news = linked("new", changed_ms=9), linked(f"p{44 - len(told):02d}", status="failing", changed_ms=99)
         with ThreadPoolExecutor(1) as pool:
-            pool.submit(window.show, *news).result()
+            pool.submit(console.show, *news).result()
         return found
 
-    monkeypatch.setattr(window.views, "in_order", changing)
-    window.make_files()
+    monkeypatch.setattr(console.views, "in_order", changing)
+    console.make_files()
     assert told == [("running", number, 45) for number in (0, 10, 20, 30, 40)]
-    assert sorted(names(body(window, name))) == [f"h-p{number:02d}" for number in range(45)]
-    assert (row(window, name)["rows"], row(window, name)["size"]) == (45, len(body(window, name)))
-    monkeypatch.setattr(window.views, "in_order", taken)
-    again = ask(window, status="in_sync")
-    window.make_files()
-    assert len(names(body(window, again))) == 45 + 1 - 5
+    assert sorted(names(body(console, name))) == [f"h-p{number:02d}" for number in range(45)]
+    assert (row(console, name)["rows"], row(console, name)["size"]) == (45, len(body(console, name)))
+    monkeypatch.setattr(console.views, "in_order", taken)
+    again = ask(console, status="in_sync")
+    console.make_files()
+    assert len(names(body(console, again))) == 45 + 1 - 5
 
 
-def test_any_console_hands_out_what_another_one_has_made(window: Window) -> None:
+def test_any_console_hands_out_what_another_one_has_made(console: ConsoleHarness) -> None:
     """From Kafka alone: none keeps anything on its disk."""
-    window.show(*(linked(f"p{number}") for number in range(5)))
-    name = ask(window)
-    window.make_files()
-    assert b"".join(exports_of(window.desk).open(name).pieces) == body(window, name)
+    console.show(*(linked(f"p{number}") for number in range(5)))
+    name = ask(console)
+    console.make_files()
+    assert b"".join(exports_of(console.env).open(name).pieces) == body(console, name)
 
 
-def test_one_console_makes_a_file_and_another_one_when_it_dies(window: Window) -> None:
-    window.show(linked("a"))
-    once, name = MemoryOnce(window.desk.clock), ask(window)
-    first, second = (exporter_of(window.installation, window.access.mailing, once, name) for name in ("one", "two"))
-    bus = window.installation.bus
-    window.installation.bus = Failing(window, topics.EXPORTS.name.replace("exports", "export-chunks"))
+def test_one_console_makes_a_file_and_another_one_when_it_dies(console: ConsoleHarness) -> None:
+    console.show(linked("a"))
+    once, name = MemoryOnce(console.env.clock), ask(console)
+    first, second = (exporter_of(console.installation, console.access.mailing, once, name) for name in ("one", "two"))
+    bus = console.installation.bus
+    console.installation.bus = Failing(console, topics.EXPORTS.name.replace("exports", "export-chunks"))
     with pytest.raises(BusUnavailable):
         first.look()
-    window.installation.bus = bus
+    console.installation.bus = bus
     second.look()
-    assert row(window, name)["state"] == "running", "the first one may live on: its lease holds"
-    window.desk.clock.advance(LEASE_MS)
+    assert row(console, name)["state"] == "running", "the first one may live on: its lease holds"
+    console.env.clock.advance(LEASE_MS)
     second.look()
-    made = window.installation.exports.known.get(name)
+    made = console.installation.exports.known.get(name)
     assert made is not None
     assert made.progress is not None
     assert (made.progress.runner.split(":")[0], made.progress.attempt) == ("two", 2)
-    assert names(body(window, name)) == ["h-a"]
-    before = len(window.stored(topics.EXPORT_CHUNKS))
-    for console in (first, second):
-        console.look()
-    assert len(window.stored(topics.EXPORT_CHUNKS)) == before, "it is made once"
+    assert names(body(console, name)) == ["h-a"]
+    before = len(console.stored(topics.EXPORT_CHUNKS))
+    for maker in (first, second):
+        maker.look()
+    assert len(console.stored(topics.EXPORT_CHUNKS)) == before, "it is made once"
 
 
-def test_a_file_that_ends_every_console_is_given_up(window: Window) -> None:
-    name = ask(window)
+def test_a_file_that_ends_every_console_is_given_up(console: ConsoleHarness) -> None:
+    name = ask(console)
     told = ExportProgress(export=name, runner="another", attempt=ATTEMPTS)
     key = f"progress:{name}"
-    run_blocking(window.desk.bus.publish([Outbound(topic=topics.EXPORTS, key=key, message=ExportDoc(progress=told))]))
-    window.make_files()
-    assert row(window, name)["state"] == "failed"
-    assert "3 consoles have begun to make the file" in row(window, name)["error"]
+    run_blocking(console.env.bus.publish([Outbound(topic=topics.EXPORTS, key=key, message=ExportDoc(progress=told))]))
+    console.make_files()
+    assert row(console, name)["state"] == "failed"
+    assert "3 consoles have begun to make the file" in row(console, name)["error"]
     with pytest.raises(Problem, match="3 consoles") as caught:
-        window.installation.exports.open(name)
+        console.installation.exports.open(name)
     assert caught.value.status == 410
 
 
-def test_no_file_is_made_before_the_views_are_whole(window: Window) -> None:
-    name = ask(window)
-    exporter = exporter_of(window.installation, window.access.mailing)
+def test_no_file_is_made_before_the_views_are_whole(console: ConsoleHarness) -> None:
+    name = ask(console)
+    exporter = exporter_of(console.installation, console.access.mailing)
     exporter._ready = lambda: False
     exporter.look()
-    assert row(window, name)["state"] == "waiting"
+    assert row(console, name)["state"] == "waiting"
     exporter._ready = lambda: True
-    window.views.building = Building(0.5, is_read=False)
+    console.views.building = Building(0.5, is_read=False)
     exporter.look()
-    assert row(window, name)["state"] == "waiting", "they are built again"
-    window.views.building = None
+    assert row(console, name)["state"] == "waiting", "they are built again"
+    console.views.building = None
     exporter.look()
-    assert row(window, name)["state"] == "ready"
+    assert row(console, name)["state"] == "ready"
 
 
-def test_what_is_deleted_while_it_is_made_is_made_no_further(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_deleted_while_it_is_made_is_made_no_further(
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(exporting, "_PIECE", 10)
     monkeypatch.setattr(making, "_TOLD_MS", 0)
-    window.show(*(linked(f"p{number:02d}") for number in range(45)))
-    name, taken, asked = ask(window), window.views.in_order, 0
+    console.show(*(linked(f"p{number:02d}") for number in range(45)))
+    name, taken, asked = ask(console), console.views.in_order, 0
 
     def deleting(*given: Any) -> Any:
         nonlocal asked
         asked += 1
         if asked == 2:
-            window.installation.exports.delete(BY, name)
+            console.installation.exports.delete(BY, name)
         return taken(*given)
 
-    monkeypatch.setattr(window.views, "in_order", deleting)
-    window.make_files()
+    monkeypatch.setattr(console.views, "in_order", deleting)
+    console.make_files()
     assert asked == 2
-    assert window.stored(topics.EXPORT_CHUNKS) == []
-    last = {stored.key: stored.message for stored in window.stored(topics.EXPORTS)}
+    assert console.stored(topics.EXPORT_CHUNKS) == []
+    last = {stored.key: stored.message for stored in console.stored(topics.EXPORTS)}
     assert {key: message for key, message in last.items() if message is not None and message.progress is None} == {}
     with pytest.raises(Problem) as caught:
-        row(window, name)
+        row(console, name)
     assert caught.value.status == 404
 
 
-def test_a_file_lies_in_kafka_sealed_and_is_gone_after_a_day(window: Window) -> None:
-    window.show(linked("ann", label="Anna Rossi"))
-    name = ask(window, "jsonl")
-    exporter = exporter_of(window.installation, window.access.mailing)
+def test_a_file_lies_in_kafka_sealed_and_is_gone_after_a_day(console: ConsoleHarness) -> None:
+    console.show(linked("ann", label="Anna Rossi"))
+    name = ask(console, "jsonl")
+    exporter = exporter_of(console.installation, console.access.mailing)
     exporter.look()
-    assert b"Anna Rossi" in body(window, name)
-    (chunk,) = window.stored(topics.EXPORT_CHUNKS)
+    assert b"Anna Rossi" in body(console, name)
+    (chunk,) = console.stored(topics.EXPORT_CHUNKS)
     assert b"Anna" not in (chunk.raw or b"")
-    asked = window.installation.exports.known.get(name)
+    asked = console.installation.exports.known.get(name)
     assert asked is not None
     assert asked.export.key.startswith("v1:"), "its key is sealed itself"
-    window.desk.clock.advance(topics.DAY_MS)
-    assert row(window, name)["state"] == "ended"
+    console.env.clock.advance(topics.DAY_MS)
+    assert row(console, name)["state"] == "ended"
     with pytest.raises(Problem, match="Its time is over") as caught:
-        window.installation.exports.open(name)
+        console.installation.exports.open(name)
     assert caught.value.status == 410
     exporter.look()
-    assert window.installation.exports.known.get(name) is None
-    assert {stored.key for stored in window.stored(topics.EXPORTS) if stored.message is None} == {
+    assert console.installation.exports.known.get(name) is None
+    assert {stored.key for stored in console.stored(topics.EXPORTS) if stored.message is None} == {
         f"export:{name}", f"progress:{name}", f"file:{name}",
     }  # fmt: skip
 
 
-def test_what_kafka_has_lost_is_not_taken_for_a_file(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_kafka_has_lost_is_not_taken_for_a_file(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making, "CHUNK", 100)
-    window.show(*(linked(f"p{number}") for number in range(5)))
-    name = ask(window)
-    window.make_files()
-    file = window.installation.exports
+    console.show(*(linked(f"p{number}") for number in range(5)))
+    name = ask(console)
+    console.make_files()
+    file = console.installation.exports
     read = file._chunks_from
     file._chunks_from = lambda at: (one for one in read(at) if one.message is None or one.message.n != 2)
     with pytest.raises(Problem, match="Kafka does not hold all of it"):
-        body(window, name)
+        body(console, name)
     with pytest.raises(Problem, match="Kafka does not hold all of it") as caught:
         file.open(name, "bytes=200-")
     assert caught.value.status == 410
 
 
-def test_other_files_between_its_chunks_are_passed_over(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_files_between_its_chunks_are_passed_over(
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(making, "CHUNK", 300)
-    window.show(*(linked(f"p{number}") for number in range(20)))
-    name = ask(window)
-    between = window.desk.bus.publish
+    console.show(*(linked(f"p{number}") for number in range(20)))
+    name = ask(console)
+    between = console.env.bus.publish
 
     async def twice(messages: Sequence[Outbound]) -> Sequence[int]:
         found = await between(messages)
@@ -220,38 +226,38 @@ def test_other_files_between_its_chunks_are_passed_over(window: Window, monkeypa
             await between(messages)
         return found
 
-    monkeypatch.setattr(window.desk.bus, "publish", twice)
-    window.make_files()
-    assert len(names(body(window, name))) == 20
+    monkeypatch.setattr(console.env.bus, "publish", twice)
+    console.make_files()
+    assert len(names(body(console, name))) == 20
 
 
-def test_the_same_key_asks_for_the_same_file(window: Window) -> None:
-    asking = window.installation.exports
+def test_the_same_key_asks_for_the_same_file(console: ConsoleHarness) -> None:
+    asking = console.installation.exports
     first = asking.ask(BY, Filter(status="failing"), "csv", "k")
     assert asking.ask(BY, Filter(status="failing"), "csv", "k") == first
     with pytest.raises(Problem) as caught:
         asking.ask(BY, Filter(status="failing"), "xlsx", "k")
     assert caught.value.status == 422
-    ann = caller_of(window.person("viewer"))
+    ann = caller_of(console.person("viewer"))
     assert asking.ask(ann, Filter(status="failing"), "xlsx", "k")["id"] != first["id"], "another's key is another one"
 
 
-def test_so_many_files_are_enough(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_files_are_enough(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "MOST", 2)
-    first = ask(window)
-    ask(window)
+    first = ask(console)
+    ask(console)
     with pytest.raises(Problem, match="2 files already") as caught:
-        ask(window)
+        ask(console)
     assert caught.value.status == 409
-    window.installation.exports.delete(BY, first)
-    ask(window)
+    console.installation.exports.delete(BY, first)
+    ask(console)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_of_anothers_file_operators_alone_dispose(window: Window, role: Any) -> None:
+def test_of_anothers_file_operators_alone_dispose(console: ConsoleHarness, role: Any) -> None:
     """Everybody who sees the records may download it."""
-    ann, eve = caller_of(window.person("viewer")), caller_of(window.person(role, "eve@x.example"))
-    asking = window.installation.exports
+    ann, eve = caller_of(console.person("viewer")), caller_of(console.person(role, "eve@x.example"))
+    asking = console.installation.exports
     theirs, own = (asking.ask(by, Filter(), "csv")["id"] for by in (ann, eve))
     may = role in ("operator", "admin")
     assert asking.row(theirs, eve)["may_delete"] is may
@@ -264,27 +270,27 @@ def test_of_anothers_file_operators_alone_dispose(window: Window, role: Any) -> 
     asking.delete(eve, own)
 
 
-def test_a_token_disposes_of_its_own_files(window: Window) -> None:
-    asking = window.installation.exports
+def test_a_token_disposes_of_its_own_files(console: ConsoleHarness) -> None:
+    asking = console.installation.exports
     one, other = (Caller(name, "viewer", token=name) for name in ("one", "other"))
     made = asking.ask(one, Filter(), "csv")["id"]
     assert not asking.row(made, other)["may_delete"]
     assert asking.row(made, one)["may_delete"]
 
 
-def test_without_a_key_file_nothing_is_exported(window: Window) -> None:
+def test_without_a_key_file_nothing_is_exported(console: ConsoleHarness) -> None:
     from shared.io.vault import Vault  # noqa: PLC0415 - of this test alone
 
-    window.installation.exports._vault = Vault()
+    console.installation.exports._vault = Vault()
     with pytest.raises(Problem, match="SYNCLINE_KEY_FILE") as caught:
-        ask(window)
+        ask(console)
     assert caught.value.status == 503
 
 
-def test_a_file_whose_key_cannot_be_opened_fails_with_a_sentence(window: Window) -> None:
-    name = ask(window)
-    export = Export(id=name, format="csv", key="v1:other:AAAA", asked_at_ms=window.desk.clock.now_ms())
+def test_a_file_whose_key_cannot_be_opened_fails_with_a_sentence(console: ConsoleHarness) -> None:
+    name = ask(console)
+    export = Export(id=name, format="csv", key="v1:other:AAAA", asked_at_ms=console.env.clock.now_ms())
     key = f"export:{name}"
-    run_blocking(window.desk.bus.publish([Outbound(topic=topics.EXPORTS, key=key, message=ExportDoc(export=export))]))
-    window.make_files()
-    assert (row(window, name)["state"], "SYNCLINE_KEY_FILE" in row(window, name)["error"]) == ("failed", True)
+    run_blocking(console.env.bus.publish([Outbound(topic=topics.EXPORTS, key=key, message=ExportDoc(export=export))]))
+    console.make_files()
+    assert (row(console, name)["state"], "SYNCLINE_KEY_FILE" in row(console, name)["error"]) == ("failed", True)

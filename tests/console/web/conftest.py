@@ -12,63 +12,63 @@ from services.console.use.accounts import Accounts
 from services.console.use.single_sign_on import SingleSignOn
 from shared.io.openid import OpenId
 from shared.io.ssrf import AddressGuard
+from tests.console.web.client import ConsoleClient
 from tests.console.web.providing import ANN
-from tests.console.web.visitor import Visitor
 from tests.hook_server import HookServer, hook_server
 from tests.services.console.agreeing import Vendor
 from tests.services.console.conftest import (  # noqa: F401 - fixtures are found by being here
+    _console,
     _served,
-    _window,
 )
-from tests.services.console.office import Office, equip
+from tests.services.console.connecting import ConnectingHarness, equip
+from tests.services.console.harness import TOKEN, ConsoleHarness, FollowedPeople
 from tests.services.console.provider import ProviderServer
-from tests.services.console.window import TOKEN, FollowedPeople, Window
-from tests.services.desk import serving
+from tests.services.environment import serving
 
 
-@pytest.fixture(name="stranger")
-def _stranger(window: Window) -> Visitor:
+@pytest.fixture(name="anonymous")
+def _anonymous(console: ConsoleHarness) -> ConsoleClient:
     """Offer a browser that is not signed in."""
-    return Visitor(window.address)
+    return ConsoleClient(console.address)
 
 
-@pytest.fixture(name="visitor")
-def _visitor(window: Window) -> Visitor:
+@pytest.fixture(name="client")
+def _client(console: ConsoleHarness) -> ConsoleClient:
     """Offer a browser that is signed in."""
-    visitor = Visitor(window.address)
-    visitor.sign_in(TOKEN)
-    return visitor
+    client = ConsoleClient(console.address)
+    client.sign_in(TOKEN)
+    return client
 
 
-@pytest.fixture(name="office")
-def _office(window: Window, tmp_path: Path, redis_url: str) -> Office:
+@pytest.fixture(name="connecting")
+def _connecting(console: ConsoleHarness, tmp_path: Path, redis_url: str) -> ConnectingHarness:
     """Offer a console that can connect real accounts."""
-    return equip(window, tmp_path, redis_url)
+    return equip(console, tmp_path, redis_url)
 
 
 @pytest.fixture(name="vendor")
-def _vendor(office: Office) -> Iterator[Vendor]:
+def _vendor(connecting: ConnectingHarness) -> Iterator[Vendor]:
     """Offer the HubSpot simulator, where the console is known as an app."""
     from deploy.local.hubspot import HubSpotServer  # noqa: PLC0415 - only where a server runs
 
     with HubSpotServer() as server:
-        vendor = Vendor.register(server, office.window.address)
+        vendor = Vendor.register(server, connecting.console.address)
         yield vendor
         vendor.admin.close()
 
 
 @pytest.fixture(name="twin")
-def _twin(window: Window) -> Iterator[tuple[Visitor, FollowedPeople]]:
+def _twin(console: ConsoleHarness) -> Iterator[tuple[ConsoleClient, FollowedPeople]]:
     """Offer a second console of the same installation, which reads the same topic by itself."""
-    followed, shared = FollowedPeople(window.desk), window.access
+    followed, shared = FollowedPeople(console.env), console.access
     accounts = Accounts(
-        window.installation, followed.people, shared.accounts._passwords, shared.accounts.once, followed.settle
+        console.installation, followed.people, shared.accounts._passwords, shared.accounts.once, followed.settle
     )
     beside = shared.single_sign_on
     single_sign_on = SingleSignOn(accounts, beside._vault, beside.once, beside.calls)
     access = Access(
         TOKEN,
-        window.desk.clock,
+        console.env.clock,
         accounts,
         shared.attempts,
         single_sign_on,
@@ -78,8 +78,8 @@ def _twin(window: Window) -> Iterator[tuple[Visitor, FollowedPeople]]:
         shared.keeping,
     )
     followed.settle()
-    with serving(make_site(window.installation, access)) as address:
-        yield Visitor(address), followed
+    with serving(make_site(console.installation, access)) as address:
+        yield ConsoleClient(address), followed
 
 
 @pytest.fixture(name="hooks")
@@ -90,12 +90,12 @@ def _hooks() -> Iterator[HookServer]:
 
 
 @pytest.fixture(name="sign_on")
-def _sign_on(window: Window, provider: ProviderServer) -> SingleSignOn:
+def _sign_on(console: ConsoleHarness, provider: ProviderServer) -> SingleSignOn:
     """Offer a console that may call the provider, whose tokens end by the time that it is now."""
-    window.desk.clock.advance(int(time.time() * 1000) - window.desk.clock.now_ms())
-    single_sign_on = window.access.single_sign_on
+    console.env.clock.advance(int(time.time() * 1000) - console.env.clock.now_ms())
+    single_sign_on = console.access.single_sign_on
     single_sign_on.calls = OpenId(
-        AddressGuard([f"localhost:{provider.port}", f"127.0.0.1:{provider.port}"]), window.desk.clock
+        AddressGuard([f"localhost:{provider.port}", f"127.0.0.1:{provider.port}"]), console.env.clock
     )
     provider.person("ann", **ANN)
     return single_sign_on

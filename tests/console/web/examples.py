@@ -22,8 +22,8 @@ from shared.io.webhook_refusals import Refusals
 from shared.jobs import trace_of
 from shared.messages import Cursor, HealthHour, HistoryBundle, HistoryStep, JobDoc, JobProgress, Parked, SetupDoc
 from tests.console.web.objects import show_objects
-from tests.services.console.window import Window, linked, pair
-from tests.services.desk import LEFT, RIGHT, connection
+from tests.services.console.harness import ConsoleHarness, linked, pair
+from tests.services.environment import LEFT, RIGHT, connection
 
 PAGES: Final = (
     "/sign-in?next=/", "/", "/syncs/people", "/records", "/records/bob", "/why?q=Person", "/parked", "/health",
@@ -78,9 +78,9 @@ NASTY: Final = "<script>alert(1)</script>\"'&"
 """A name that must be nothing but a name."""
 
 
-def show_supply(window: Window) -> None:
+def show_supply(console: ConsoleHarness) -> None:
     """Show limits of which something is used, a pause, and feeds in several states."""
-    setups, now = window.desk.setups, window.desk.clock.now_ms()
+    setups, now = console.env.setups, console.env.clock.now_ms()
     limits = (
         Limit(name="calls", kind="rolling", scope="token", amount=100, window_s=10),
         Limit(name="search", kind="rolling", scope="account", amount=5, window_s=1),
@@ -88,14 +88,14 @@ def show_supply(window: Window) -> None:
     )
     setups.apps = {**setups.apps, "ordered": replace(setups.apps["ordered"], limits=limits)}
     row = setups.connection(LEFT)
-    budgets, asked = window.installation.budgets, quotas(setups.apps["ordered"], row, "calls")
+    budgets, asked = console.installation.budgets, quotas(setups.apps["ordered"], row, "calls")
     for number in range(42):
         ask = CallRequest(account=account_of(row), quotas=asked, parallel=100, share="live" if number else "backfill")
         grant = budgets.take(ask)
         assert isinstance(grant, Grant)
         if number:
             budgets.settle(grant, late_s=0.0, ok=True, counted={"daily": (250_000, 190_000)})
-    notes = window.installation.feed_notes
+    notes = console.installation.feed_notes
     notes.note(LEFT, "contact/changed", FeedNote(
         read_ms=now - 1_000, event_ms=now - 61_000, cursor="1764243000000", moved_ms=now - 61_000, asked_s=60.0,
     ))  # fmt: skip
@@ -107,12 +107,12 @@ def show_supply(window: Window) -> None:
     ):
         path = "/crm/objects/2026-03/contacts/batch/update"
         note = CallNote(method="POST", path=path, status=status, took_ms=41, said=words, about=("eve",))
-        window.installation.call_notes.note(side, note)
+        console.installation.call_notes.note(side, note)
 
 
-def show_alerts(window: Window) -> None:
+def show_alerts(console: ConsoleHarness) -> None:
     """Show an alert that fires, could not tell everybody, and one that is fine."""
-    now, accounts = window.desk.clock.now_ms(), window.access.accounts
+    now, accounts = console.env.clock.now_ms(), console.access.accounts
     firing = Alert(id="fails", name="People fail", kind="failing", about="sync/people", over=2, minutes=5,
                    mail=("ops@x.example",), url="https://chat.x.example/hooks/1", pause=True, created_ms=1)  # fmt: skip
     fine = Alert(id="accounts", name="Accounts", kind="paused", minutes=10, mail=("ops@x.example",), created_ms=2)
@@ -130,9 +130,9 @@ def show_alerts(window: Window) -> None:
     accounts.store(Did(what="alert.added"), *docs.items())
 
 
-def show_led(window: Window, job: str) -> None:
+def show_led(console: ConsoleHarness, job: str) -> None:
     """Show what a job led to: a write that was refused, and many that were taken."""
-    now = window.desk.clock.now_ms()
+    now = console.env.clock.now_ms()
     write = Trace(did="write", key="f", side="R")
     ends = {"bob": Trace(did="refused", side="R", note="too_long")}
     taken = Trace(did="written", side="R", note="update")
@@ -142,13 +142,13 @@ def show_led(window: Window, job: str) -> None:
         for name in ("ann", "bob", *(f"p{number:03d}" for number in range(40)))
     )  # fmt: skip
     kept = Stored(partition=0, offset=0, key="any", message=HistoryBundle(steps=steps), raw=b"", headers={})
-    window.views.take(topics.HISTORY.name, [kept], {})
+    console.views.take(topics.HISTORY.name, [kept], {})
 
 
-def show_everything(window: Window) -> None:
+def show_everything(console: ConsoleHarness) -> None:
     """Show records in every state, feeds, a parked message, a job and refused webhooks."""
-    now = window.desk.clock.now_ms()
-    window.show(
+    now = console.env.clock.now_ms()
+    console.show(
         linked("ann", changed_ms=now - 5_000, synced_ms=now - 4_000, match=Match(by="email", key="ann@x.example")),
         linked(
             "bob", status="failing", reason="too_long", label=NASTY, changed_ms=now - 90_000,
@@ -164,16 +164,16 @@ def show_everything(window: Window) -> None:
         *(linked(f"p{number:03d}", label=f"Person {number}", changed_ms=now - 60_000 * number) for number in range(60)),
     )  # fmt: skip
     spare = connection("spare", "opaque", scopes=("some",), paused=True, label="")
-    window.desk.set_up("connection", SetupDoc(connection=spare), "spare")
+    console.env.set_up("connection", SetupDoc(connection=spare), "spare")
     for name, behind in ((LEFT, 2_000), (RIGHT, 3_600_000)):
         cursor = Cursor(
             connection=name, object="contact", feed="changed", cursor="c", complete_to_ms=now - behind,
             interval_s=5.0,
         )  # fmt: skip
         row = Stored(partition=0, offset=0, key=f"{name}/contact/changed", message=cursor, raw=b"", headers={})
-        window.views.take(topics.CURSORS.name, [row], {})
-    show_supply(window)
-    show_objects(window)
+        console.views.take(topics.CURSORS.name, [row], {})
+    show_supply(console)
+    show_objects(console)
     parked = Parked(
         topic="records",
         partition=0,
@@ -184,7 +184,7 @@ def show_everything(window: Window) -> None:
         detail="not JSON",
         at_ms=now,
     )
-    window.park(parked, parked.model_copy(update={"detail": "again", "headers": {"replayed": "1"}}))
+    console.park(parked, parked.model_copy(update={"detail": "again", "headers": {"replayed": "1"}}))
     hours = [
         HealthHour(
             name=name,
@@ -202,28 +202,30 @@ def show_everything(window: Window) -> None:
         for name in ("sync/people", f"connection/{LEFT}", f"connection/{RIGHT}")
     ]
     kept = [Stored(partition=0, offset=0, key=row.name, message=row, raw=b"", headers={}) for row in hours]
-    window.views.take(topics.HEALTH.name, kept, {})
-    window.refused[LEFT] = Refusals(reason="old_signature", calls=3, since_ms=now - 60_000, last_ms=now)
-    asked = window.ask("everything", sync="people").json()
-    window.follow()
+    console.views.take(topics.HEALTH.name, kept, {})
+    console.refused[LEFT] = Refusals(reason="old_signature", calls=3, since_ms=now - 60_000, last_ms=now)
+    asked = console.ask("everything", sync="people").json()
+    console.follow()
     told = JobProgress(job=asked["id"], phase="failed", error="the app <b>went</b> away", at_ms=now)
-    window.desk.set_job("progress", JobDoc(progress=told), asked["id"])
-    exports = window.installation.exports
+    console.env.set_job("progress", JobDoc(progress=told), asked["id"])
+    exports = console.installation.exports
     exports.ask(Caller("ann@x.example", "viewer"), Filter(status="failing"), "csv")
     exports.ask(Caller("ann@x.example", "viewer"), Filter(q="nobody", period="24h"), "xlsx")
-    window.make_files()
+    console.make_files()
     gone = exports.ask(Caller("backup", "viewer"), Filter(), "jsonl", "gone")["id"]
     going = exports.ask(Caller("backup", "viewer"), Filter(sync="people"), "csv", "going")["id"]
-    window.publish_export(ExportFile(export=gone, error="3 consoles have begun to make the file", until_ms=now + 9_999))
-    window.publish_export(ExportProgress(export=going, rows=40, total=66, at_ms=now))
-    show_alerts(window)
-    review = window.ask("review", sync="people", review=True).json()["id"]
-    running = window.ask("running", sync="people").json()["id"]
-    window.follow()
-    show_led(window, running)
+    console.publish_export(
+        ExportFile(export=gone, error="3 consoles have begun to make the file", until_ms=now + 9_999)
+    )
+    console.publish_export(ExportProgress(export=going, rows=40, total=66, at_ms=now))
+    show_alerts(console)
+    review = console.ask("review", sync="people", review=True).json()["id"]
+    running = console.ask("running", sync="people").json()["id"]
+    console.follow()
+    show_led(console, running)
     half = {"L": 1_234, "R": 40}
     for told in (
         JobProgress(job=review, phase="matching", pairs=3),
         JobProgress(job=running, phase="reading", read=half, totals={"R": 300}, touched=12, at_ms=now),
     ):
-        window.desk.set_job("progress", JobDoc(progress=told), told.job)
+        console.env.set_job("progress", JobDoc(progress=told), told.job)

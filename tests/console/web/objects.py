@@ -21,8 +21,8 @@ from shared.core.mapping import FieldMapping
 from shared.core.records import FieldType
 from shared.core.syncs import AssociationMapping, Sync, SyncSide
 from shared.messages import ObjectFound, SetupDoc
-from tests.services.console.window import Window
-from tests.services.desk import LEFT, RIGHT
+from tests.services.console.harness import ConsoleHarness
+from tests.services.environment import LEFT, RIGHT
 
 CARS: Final = FoundObject(
     name="p_car", label="Cars", id="2-1",
@@ -58,11 +58,11 @@ def _find(_session: Session) -> Exchange[Sequence[FoundObject]]:
     return (CARS, MEMBERS)
 
 
-def show_objects(window: Window) -> None:
+def show_objects(console: ConsoleHarness) -> None:
     """Give the hub cars and members of its own, and a boat that it has no longer; its members are synced."""
-    desk = window.desk
-    desk.answers["objects"] = lambda *_: []
-    app = desk.setups.apps["ordered"]
+    env = console.env
+    env.answers["objects"] = lambda *_: []
+    app = env.setups.apps["ordered"]
     contact = app.objects["contact"]
 
     def bind(found: FoundObject) -> Binding:
@@ -82,23 +82,23 @@ def show_objects(window: Window) -> None:
         for what, object_ in (("contacts", "contact"), ("own", OWN_OBJECTS))
         for access in ("read", "write")
     )
-    other = desk.setups.apps["opaque"]
+    other = env.setups.apps["opaque"]
     there = other.objects["contact"]
 
     def fields(_session: Session) -> Exchange[Sequence[FieldInfo]]:
         yield _ask("fields")
         return there.fields
 
-    desk.setups.apps = {
-        **desk.setups.apps, "opaque": replace(other, objects={"contact": replace(there, discover=fields)})
+    env.setups.apps = {
+        **env.setups.apps, "opaque": replace(other, objects={"contact": replace(there, discover=fields)})
     }  # fmt: skip
     changed = replace(app, own_objects=OwnObjects(find=_find, bind=bind), scopes=scopes)
-    desk.setups.apps = {**desk.setups.apps, "ordered": changed}
+    env.setups.apps = {**env.setups.apps, "ordered": changed}
     boat = FoundObject(name="p_boat", label="Boats", id="2-3")
     why = f"the account of connection '{LEFT}' does not have the object 'p_boat' any more"
     for found, gone in ((MEMBERS, ""), (boat, why)):
         doc = SetupDoc(object=ObjectFound(connection=LEFT, object=found, gone=gone))
-        desk.set_up("object", doc, f"{LEFT}/{found.name}")
+        env.set_up("object", doc, f"{LEFT}/{found.name}")
     members = Sync(
         id="members",
         left=SyncSide(connection=LEFT, object="p_member", type="contact", roles={"email": "mail"}),
@@ -106,13 +106,13 @@ def show_objects(window: Window) -> None:
         mappings=(FieldMapping(key="mail", left="mail", right="email", lens="email"),),
         enabled=False,
     )
-    desk.set_up("sync", SetupDoc(sync=members), members.id)
+    env.set_up("sync", SetupDoc(sync=members), members.id)
 
 
-def keep_cars(window: Window, **sides: Mapping[str, Any]) -> None:
+def keep_cars(console: ConsoleHarness, **sides: Mapping[str, Any]) -> None:
     """Sync cars, with who drives them."""
     ends: dict[str, Any] = {"connection": LEFT, "object": "p_car", **sides}
-    window.desk.set_up("object", SetupDoc(object=ObjectFound(connection=LEFT, object=CARS)), f"{LEFT}/p_car")
+    console.env.set_up("object", SetupDoc(object=ObjectFound(connection=LEFT, object=CARS)), f"{LEFT}/p_car")
     cars = Sync(
         id="cars",
         left=SyncSide(**ends),
@@ -121,4 +121,4 @@ def keep_cars(window: Window, **sides: Mapping[str, Any]) -> None:
         associations=(AssociationMapping(to="people", label="contact.driver"),),
         enabled=False,
     )
-    window.desk.set_up("sync", SetupDoc(sync=cars), cars.id)
+    console.env.set_up("sync", SetupDoc(sync=cars), cars.id)

@@ -5,9 +5,9 @@ from typing import Any
 
 from services.console.use.single_sign_on import Wanted, person_id
 from shared.messages import User
-from tests.console.web.visitor import Visitor
+from tests.console.web.client import ConsoleClient
+from tests.services.console.harness import ConsoleHarness
 from tests.services.console.provider import ProviderServer
-from tests.services.console.window import Window
 
 ANN = {"email": "Ann@x.example", "email_verified": True, "name": "Ann", "groups": ["crm", "sales"]}
 
@@ -17,24 +17,24 @@ def wanted(provider: ProviderServer, **changes: Any) -> Wanted:
     return Wanted(**{**given, **changes})
 
 
-def go(visitor: Visitor, path: str = "/sign-in/provider") -> str:
+def go(client: ConsoleClient, path: str = "/sign-in/provider") -> str:
     """Set out for the provider; return where the browser is sent."""
-    answer = visitor.ask(path)
+    answer = client.ask(path)
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"]
 
 
-def arrive(visitor: Visitor, provider: ProviderServer, subject: str = "ann", **changes: str) -> Any:
+def arrive(client: ConsoleClient, provider: ProviderServer, subject: str = "ann", **changes: str) -> Any:
     """Sign in by the provider, and return what the console answers."""
-    return visitor.ask(provider.agree(go(visitor), subject, **changes))
+    return client.ask(provider.agree(go(client), subject, **changes))
 
 
-def who(visitor: Visitor) -> str:
+def who(client: ConsoleClient) -> str:
     """Return who is signed in."""
-    answer = visitor.ask("/account")
+    answer = client.ask("/account")
     found = re.search("Signed in as ([^<]+)<", answer.text)
     return found[1] if found is not None and answer.status_code == 200 else ""
 
 
-def user_of(window: Window, provider: ProviderServer, subject: str = "ann") -> User:
-    return window.access.accounts.find(person_id(provider.url, subject))
+def user_of(console: ConsoleHarness, provider: ProviderServer, subject: str = "ann") -> User:
+    return console.access.accounts.find(person_id(provider.url, subject))

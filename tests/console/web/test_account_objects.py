@@ -10,33 +10,33 @@ from shared.core.connector import AppError
 from shared.core.records import FieldType
 from shared.messages import SetupDoc
 from shared.settings import Settings
+from tests.console.web.client import ConsoleClient
 from tests.console.web.objects import keep_cars, show_objects
-from tests.console.web.visitor import Visitor
-from tests.services.console.window import TOKEN, Window, is_problem
-from tests.services.desk import LEFT, RIGHT
+from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem
+from tests.services.environment import LEFT, RIGHT
 
 PATH = f"/connections/{LEFT}/objects"
 
 
 @pytest.fixture(name="shown")
-def _shown(window: Window) -> Window:
-    show_objects(window)
-    return window
+def _shown(console: ConsoleHarness) -> ConsoleHarness:
+    show_objects(console)
+    return console
 
 
-def grants(window: Window, *scopes: str) -> None:
+def grants(console: ConsoleHarness, *scopes: str) -> None:
     """Have the account's sign-in tell what was granted."""
-    row = window.desk.setups.connection(LEFT)
+    row = console.env.setups.connection(LEFT)
     changes = {"scopes": scopes, "version": row.version + 1}
-    window.desk.set_up("connection", SetupDoc(connection=row.model_copy(update=changes)), LEFT)
+    console.env.set_up("connection", SetupDoc(connection=row.model_copy(update=changes)), LEFT)
 
 
 def away(_connection: str, _words: Any) -> Any:
     raise AppError("app_unavailable", "it is away", retry="outage")
 
 
-def test_an_account_shows_what_it_has_and_what_is_synced(shown: Window, visitor: Visitor) -> None:
-    page = visitor.open(PATH)
+def test_an_account_shows_what_it_has_and_what_is_synced(shown: ConsoleHarness, client: ConsoleClient) -> None:
+    page = client.open(PATH)
     assert "Contacts contact Synced people" in page.words
     assert (
         "Cars p_car · this account's own Can be synced none Syncline does not know by which field two of its records "
@@ -46,7 +46,7 @@ def test_an_account_shows_what_it_has_and_what_is_synced(shown: Window, visitor:
     assert "Boats p_boat · this account's own Cannot be synced none The account of connection 'hub' does" in page.words
     assert f"{PATH}/p_car" in page.links
     assert f"{PATH}/p_boat" not in page.links
-    assert PATH in visitor.open(f"/connections/{LEFT}").links, "the account leads there"
+    assert PATH in client.open(f"/connections/{LEFT}").links, "the account leads there"
     told = shown.get(f"connections/{LEFT}/objects")
     assert [(row["id"], row["own"], row["usable"], row["syncs"]) for row in told["objects"]] == [
         ("contact", False, True, ["people"]),
@@ -58,7 +58,7 @@ def test_an_account_shows_what_it_has_and_what_is_synced(shown: Window, visitor:
     is_problem(shown.call("GET", "connections/nobody/objects"), 404)
 
 
-def test_what_was_not_granted_is_in_the_way(shown: Window, visitor: Visitor) -> None:
+def test_what_was_not_granted_is_in_the_way(shown: ConsoleHarness, client: ConsoleClient) -> None:
     grants(shown, "own.read", "contacts.write")
     told = {row["id"]: row for row in shown.get(f"connections/{LEFT}/objects")["objects"]}
     assert (told["contact"]["usable"], told["contact"]["in_the_way"]) == (
@@ -69,31 +69,33 @@ def test_what_was_not_granted_is_in_the_way(shown: Window, visitor: Visitor) -> 
         True,
         "It can only be read. Not granted: own.write.",
     )
-    assert "Contacts contact Cannot be synced people Not granted: contacts.read." in visitor.open(PATH).words
+    assert "Contacts contact Cannot be synced people Not granted: contacts.read." in client.open(PATH).words
 
 
-def test_an_object_shows_its_fields_with_their_parts_and_its_associations(shown: Window, visitor: Visitor) -> None:
+def test_an_object_shows_its_fields_with_their_parts_and_its_associations(
+    shown: ConsoleHarness, client: ConsoleClient
+) -> None:
     keep_cars(shown)
-    page = visitor.open(f"{PATH}/p_car")
+    page = client.open(f"{PATH}/p_car")
     assert page.headings[0] == f"Cars of {LEFT.title()}"
     assert "Number plate plate Text Name (name) both ways Needed to create a record" in page.words
     assert "Built on built Date none out of it and into it when a record is created nothing" in page.words
     assert "Colour colour Choice 1 option none both ways Unique, sensitive" in page.words
     assert "Made at made Date and time none out of it nothing" in page.words
     assert "contact Contacts any number none contact.driver Contacts 1 record cars" in page.words
-    assert "Mail mail Text E-mail (email) in members both ways nothing" in visitor.open(f"{PATH}/p_member").words
+    assert "Mail mail Text E-mail (email) in members both ways nothing" in client.open(f"{PATH}/p_member").words
     told = shown.get(f"connections/{LEFT}/objects/p_member")
     assert [(row["name"], row["roles"]) for row in told["fields"]] == [
         ("mail", [{"role": "email", "title": "E-mail", "sync": "members"}]),
         ("surname", [{"role": "name", "title": "Name", "sync": ""}]),
     ]
     assert told["associations"] == []
-    visitor.open(f"{PATH}/p_boat", 404)
+    client.open(f"{PATH}/p_boat", 404)
     said = is_problem(shown.call("GET", f"connections/{LEFT}/objects/p_boat"), 404)
     assert said == "The account has no object 'p_boat'; there are contact, p_car, p_member."
 
 
-def test_a_sync_that_lacks_its_object_or_an_association_is_a_problem(shown: Window) -> None:
+def test_a_sync_that_lacks_its_object_or_an_association_is_a_problem(shown: ConsoleHarness) -> None:
     """With what to do about it; an association that nobody has any more takes nothing else with it."""
     keep_cars(shown)
     problems = [row for row in shown.get("health")["problems"] if row["kind"] == "sync"]
@@ -102,8 +104,8 @@ def test_a_sync_that_lacks_its_object_or_an_association_is_a_problem(shown: Wind
         ("cars", f"The account of connection '{RIGHT}' {lacking}"),
     ]
     assert problems[0]["remedy"] == "Take it out of the sync, or make it again in the app."
-    found = shown.desk.setups.found()[f"{LEFT}/p_car"].model_copy(update={"gone": "it is gone"})
-    shown.desk.set_up("object", SetupDoc(object=found), f"{LEFT}/p_car")
+    found = shown.env.setups.found()[f"{LEFT}/p_car"].model_copy(update={"gone": "it is gone"})
+    shown.env.set_up("object", SetupDoc(object=found), f"{LEFT}/p_car")
     (problem,) = (row for row in shown.get("health")["problems"] if row["kind"] == "sync")
     assert (problem["detail"], problem["remedy"]) == (
         "it is gone",
@@ -112,20 +114,20 @@ def test_a_sync_that_lacks_its_object_or_an_association_is_a_problem(shown: Wind
 
 
 def test_an_account_is_asked_once_a_minute_and_what_is_known_stays_when_it_is_away(
-    shown: Window, visitor: Visitor
+    shown: ConsoleHarness, client: ConsoleClient
 ) -> None:
     def asked() -> list[str]:
-        return [words for _, what, words in shown.desk.calls if what == "objects"]
+        return [words for _, what, words in shown.env.calls if what == "objects"]
 
     for _ in range(3):
-        visitor.open(f"{PATH}/p_car")
+        client.open(f"{PATH}/p_car")
     assert asked() == ["find", "p_car"]
-    shown.desk.clock.advance(60_000)
-    visitor.open(PATH)
+    shown.env.clock.advance(60_000)
+    client.open(PATH)
     assert asked() == ["find", "p_car", "find"]
-    shown.desk.clock.advance(60_000)
-    shown.desk.answers["objects"] = away
-    words = visitor.open(PATH).words
+    shown.env.clock.advance(60_000)
+    shown.env.answers["objects"] = away
+    words = client.open(PATH).words
     assert "The account cannot be asked now app_unavailable: it is away What is shown is what is known" in words
     assert "Members" in words
     assert "Cars" not in words, "nothing has kept it"
@@ -134,7 +136,7 @@ def test_an_account_is_asked_once_a_minute_and_what_is_known_stays_when_it_is_aw
     assert said.endswith("App_unavailable: it is away.")
 
 
-def test_the_command_shows_the_same(shown: Window, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_shows_the_same(shown: ConsoleHarness, capsys: pytest.CaptureFixture[str]) -> None:
     keep_cars(shown)
     port = int(shown.address.rpartition(":")[2])
     settings = Settings(console_token=TOKEN, console_port=port)  # type: ignore[arg-type]  # a secret as text

@@ -11,10 +11,10 @@ from services.console.use.activity import DEEDS, Did, acting, entry
 from services.console.use.callers import at_terminal
 from shared import topics
 from shared.messages import Activity
+from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import NASTY, show_everything
-from tests.console.web.test_roles import REFUSED, ask, names_of, visitor_as
-from tests.console.web.visitor import Visitor
-from tests.services.console.window import PASSWORD, Window
+from tests.console.web.test_roles import REFUSED, ask, client_as, names_of
+from tests.services.console.harness import PASSWORD, ConsoleHarness
 
 CHANGES_NOTHING = (
     "POST /look", "POST /records/columns", "PUT /api/v1/account/preferences", "POST /account/zone",
@@ -35,21 +35,21 @@ BEFORE = {
 """What must be done first, so that an address has something to change."""
 
 
-def told(window: Window) -> list[Activity]:
-    return [row.message for row in window.stored(topics.ACTIVITY) if row.message is not None]
+def told(console: ConsoleHarness) -> list[Activity]:
+    return [row.message for row in console.stored(topics.ACTIVITY) if row.message is not None]
 
 
 @pytest.mark.parametrize("row", CHANGING)
-def test_whatever_changes_something_is_told(window: Window, row: str) -> None:
+def test_whatever_changes_something_is_told(console: ConsoleHarness, row: str) -> None:
     """Every address that changes anything, of pages and API: one that is refused, or changes nothing, tells nothing."""
-    show_everything(window)
-    names, ann = {**names_of(window, "admin"), "jobs": "resync-people.running"}, window.person("admin")
-    window.person("admin", "root@x.example")
+    show_everything(console)
+    names, ann = {**names_of(console, "admin"), "jobs": "resync-people.running"}, console.person("admin")
+    console.person("admin", "root@x.example")
     if row in BEFORE:
-        assert ask(window, BEFORE[row], "admin", names).status_code < 400
-    before = len(told(window))
-    answer = ask(window, row, "admin", names)
-    new = [one for one in told(window)[before:] if one.via != "process"]
+        assert ask(console, BEFORE[row], "admin", names).status_code < 400
+    before = len(told(console))
+    answer = ask(console, row, "admin", names)
+    new = [one for one in told(console)[before:] if one.via != "process"]
     if row in CHANGES_NOTHING or (row in REFUSED and "/jobs/" not in row):
         assert new == []
         return
@@ -64,15 +64,15 @@ def test_whatever_changes_something_is_told(window: Window, row: str) -> None:
         assert one.at_ms > 0
 
 
-def test_the_log_shows_who_changed_what(window: Window) -> None:
-    show_everything(window)
-    bob = window.person("viewer", "bob@x.example")
-    admin = visitor_as(window, "admin")
-    window.person("admin", "root@x.example")
+def test_the_log_shows_who_changed_what(console: ConsoleHarness) -> None:
+    show_everything(console)
+    bob = console.person("viewer", "bob@x.example")
+    admin = client_as(console, "admin")
+    console.person("admin", "root@x.example")
     page = admin.open("/settings/users")
     admin.send(page.form(f"/settings/users/{bob.id}/role"), role="operator")
     admin.send(admin.open("/records/bob").form("/records/bob/resync"))
-    window.follow_views()
+    console.follow_views()
     page = admin.open("/activity")
     assert "by page changed a user user bob@x.example role: viewer → operator" in page.words
     assert "by itself invited a user user bob@x.example role: viewer" in page.words
@@ -82,62 +82,62 @@ def test_the_log_shows_who_changed_what(window: Window) -> None:
     assert "had a record read again" in only.words
     assert "changed a user" not in only.words
     assert "Nothing matches" in admin.open("/activity?q=nobody").words
-    rows = window.get("audit", what="user.changed", q="BOB@")["audit"]
+    rows = console.get("audit", what="user.changed", q="BOB@")["audit"]
     assert [(row["who"], row["about"], row["changes"]) for row in rows if row["via"] == "page"] == [
         ("ann@x.example", "user:bob@x.example", [{"name": "role", "before": "viewer", "after": "operator"}])
     ]
 
 
-def test_the_log_is_read_page_by_page_and_forgotten_in_time(window: Window) -> None:
+def test_the_log_is_read_page_by_page_and_forgotten_in_time(console: ConsoleHarness) -> None:
     for number in range(60):
-        window.access.tokens.make(window.sessions.begin(None).caller, f"t{number}", "viewer", 1)
-    window.follow_views()
-    visitor = visitor_as(window, "viewer")
-    page = visitor.open("/activity")
+        console.access.tokens.make(console.sessions.begin(None).caller, f"t{number}", "viewer", 1)
+    console.follow_views()
+    client = client_as(console, "viewer")
+    page = client.open("/activity")
     following = next(link for link in page.links if "before=" in link)
-    seen = re.findall(r"token t\d+", page.words) + re.findall(r"token t\d+", visitor.open(following).words)
+    seen = re.findall(r"token t\d+", page.words) + re.findall(r"token t\d+", client.open(following).words)
     assert len(set(seen)) == len(seen) == 60
     ids, cursor, sizes = [], "", []
     while cursor is not None:
-        part = window.get("audit", limit=25, cursor=cursor)
+        part = console.get("audit", limit=25, cursor=cursor)
         ids += [row["id"] for row in part["audit"]]
         sizes.append(len(part["audit"]))
         cursor = part["next"]
     assert (ids, sizes) == (sorted(set(ids), reverse=True), [25, 25, 10])
-    window.views.forget_activity_before(window.desk.clock.now_ms() + 1)
-    assert window.get("audit")["audit"] == []
+    console.views.forget_activity_before(console.env.clock.now_ms() + 1)
+    assert console.get("audit")["audit"] == []
 
 
-def test_no_secret_is_told(window: Window, stranger: Visitor) -> None:
-    user, link = window.access.accounts.invite("bob@x.example", "admin")
-    stranger.send(stranger.open(f"/welcome?token={link}").form("/welcome"), password=PASSWORD)
-    token = window.access.tokens.make(window.sessions.begin(user).caller, "backup", "admin", 1)[1]
-    again = window.access.accounts.reset(user.id)
-    sign_in = window.access.accounts.sign_in_link()
-    raw = b"".join(row.raw or b"" for row in window.stored(topics.ACTIVITY)).decode()
+def test_no_secret_is_told(console: ConsoleHarness, anonymous: ConsoleClient) -> None:
+    user, link = console.access.accounts.invite("bob@x.example", "admin")
+    anonymous.send(anonymous.open(f"/welcome?token={link}").form("/welcome"), password=PASSWORD)
+    token = console.access.tokens.make(console.sessions.begin(user).caller, "backup", "admin", 1)[1]
+    again = console.access.accounts.reset(user.id)
+    sign_in = console.access.accounts.sign_in_link()
+    raw = b"".join(row.raw or b"" for row in console.stored(topics.ACTIVITY)).decode()
     for secret in (link, PASSWORD, token, token.split("_", 2)[2], again, sign_in):
         assert secret not in raw
-    (chose,) = [one for one in told(window) if one.what == "password.chosen"]
+    (chose,) = [one for one in told(console) if one.what == "password.chosen"]
     assert (chose.who, chose.user, chose.via) == ("bob@x.example", user.id, "page"), "whoever had the link"
 
 
-def test_the_first_admin_is_told_as_who_that_became(window: Window, stranger: Visitor) -> None:
-    secret = window.access.accounts.offer_first_admin()
-    stranger.send(
-        stranger.open(f"/first-admin?token={secret}").form("/first-admin"), email="ann@x.example", password=PASSWORD
+def test_the_first_admin_is_told_as_who_that_became(console: ConsoleHarness, anonymous: ConsoleClient) -> None:
+    secret = console.access.accounts.offer_first_admin()
+    anonymous.send(
+        anonymous.open(f"/first-admin?token={secret}").form("/first-admin"), email="ann@x.example", password=PASSWORD
     )
-    assert [(one.what, one.who, one.via) for one in told(window)] == [("user.first", "ann@x.example", "page")]
+    assert [(one.what, one.who, one.via) for one in told(console)] == [("user.first", "ann@x.example", "page")]
 
 
-def test_a_command_is_told_as_whose_terminal_it_is(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_is_told_as_whose_terminal_it_is(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     import argparse  # noqa: PLC0415 - of this test alone
 
     parser = argparse.ArgumentParser()
     add_parsers(parser.add_subparsers(dest="command"))
     monkeypatch.setenv("LOGNAME", "pat")
     with acting("command", at_terminal()):
-        list(lines(window.access.accounts, parser.parse_args(["users", "add", "bob@x.example", "viewer"]), "http://c"))
-    (one,) = told(window)
+        list(lines(console.access.accounts, parser.parse_args(["users", "add", "bob@x.example", "viewer"]), "http://c"))
+    (one,) = told(console)
     assert (one.who, one.via, one.what, one.about) == (
         "pat (terminal)",
         "command",
@@ -146,12 +146,12 @@ def test_a_command_is_told_as_whose_terminal_it_is(window: Window, monkeypatch: 
     )
 
 
-def test_when_kafka_is_away_nothing_is_done_and_nothing_told(window: Window) -> None:
-    show_everything(window)
-    before = len(told(window))
-    with window.desk.kafka_away():
-        assert window.call("POST", "records/bob/resync").status_code == 503
-    assert len(told(window)) == before
+def test_when_kafka_is_away_nothing_is_done_and_nothing_told(console: ConsoleHarness) -> None:
+    show_everything(console)
+    before = len(told(console))
+    with console.env.kafka_away():
+        assert console.call("POST", "records/bob/resync").status_code == 503
+    assert len(told(console)) == before
 
 
 def test_what_nobody_knows_is_not_told() -> None:

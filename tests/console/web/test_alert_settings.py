@@ -10,16 +10,16 @@ from services.console.commands.parser import parser
 from services.console.use.alerts import MOST
 from services.console.use.problems import Problem, Refused
 from shared import topics
-from tests.console.web.alerting import SECRET, Console, add, failing, row_of, types
+from tests.console.web.alerting import SECRET, AlertingConsole, add, failing, row_of, types
 from tests.console.web.test_mail import set_up
-from tests.console.web.test_roles import visitor_as
+from tests.console.web.test_roles import client_as
 from tests.hook_server import HookServer
 from tests.mail_server import MailServer
-from tests.services.console.window import Window, is_problem
+from tests.services.console.harness import ConsoleHarness, is_problem
 
 
-def test_the_page_adds_changes_tries_and_removes_one(window: Window, hooks: HookServer) -> None:
-    admin = visitor_as(window, "admin")
+def test_the_page_adds_changes_tries_and_removes_one(console: ConsoleHarness, hooks: HookServer) -> None:
+    admin = client_as(console, "admin")
     form = admin.open("/settings/alerts").form("/settings/alerts")
     assert admin.send(form, name="Accounts", kind="paused", mail="a@x.example", pause="on").status_code == 422
     refused = admin.send(form, name="Accounts", kind="paused", mail="", over="")
@@ -46,9 +46,9 @@ def test_the_page_adds_changes_tries_and_removes_one(window: Window, hooks: Hook
     assert "Accounts" in admin.open("/settings/alerts").words
     admin.send(admin.open(place).form(f"{place}/remove"))
     assert admin.ask(place).status_code == 404
-    raw = b"".join(row.raw or b"" for topic in (topics.ACCESS, topics.ACTIVITY) for row in window.stored(topic))
+    raw = b"".join(row.raw or b"" for topic in (topics.ACCESS, topics.ACTIVITY) for row in console.stored(topic))
     assert SECRET.encode() not in raw
-    told = [row.message for row in window.stored(topics.ACTIVITY) if row.message is not None]
+    told = [row.message for row in console.stored(topics.ACTIVITY) if row.message is not None]
     assert [one.what for one in told if one.about.startswith("alert:")] == [
         "alert.added", "alert.changed", "alert.removed",
     ]  # fmt: skip
@@ -77,33 +77,35 @@ def test_the_page_adds_changes_tries_and_removes_one(window: Window, hooks: Hook
         ({"url": "https://x.example", "secret": "whsec_nothing that is base64"}, "secret"),
     ],
 )
-def test_what_cannot_be_right_is_refused_at_its_field(window: Window, changes: dict[str, Any], name: str) -> None:
+def test_what_cannot_be_right_is_refused_at_its_field(
+    console: ConsoleHarness, changes: dict[str, Any], name: str
+) -> None:
     with pytest.raises(Refused) as caught:
-        add(window, **changes)
+        add(console, **changes)
     assert list(caught.value.fields) == [name]
 
 
-def test_the_api_keeps_the_secret_to_itself(window: Window) -> None:
+def test_the_api_keeps_the_secret_to_itself(console: ConsoleHarness) -> None:
     given = {"name": "A", "kind": "parked", "url": "https://127.0.0.2/hook", "secret": SECRET}
-    made = window.call("POST", "alerts", json=given)
+    made = console.call("POST", "alerts", json=given)
     assert (made.status_code, made.json()["has_secret"], SECRET in made.text) == (201, True, False)
     name = made.json()["id"]
-    assert [row["id"] for row in window.get("alerts")["alerts"]] == [name]
-    kept = window.call("PUT", f"alerts/{name}", json={**given, "secret": None, "over": 5}).json()
+    assert [row["id"] for row in console.get("alerts")["alerts"]] == [name]
+    kept = console.call("PUT", f"alerts/{name}", json={**given, "secret": None, "over": 5}).json()
     assert (kept["has_secret"], kept["over"]) == (True, 5)
-    assert window.call("PUT", f"alerts/{name}", json={**given, "secret": ""}).json()["has_secret"] is False
-    assert window.call("PUT", f"alerts/{name}", json={**given, "kind": "late"}).status_code == 422
-    assert window.call("PUT", f"alerts/{name}", json={**given, "pause": 0}).status_code == 422, "a number is no flag"
-    assert "does not lead to a public address" in is_problem(window.call("POST", f"alerts/{name}/test"), 409)
+    assert console.call("PUT", f"alerts/{name}", json={**given, "secret": ""}).json()["has_secret"] is False
+    assert console.call("PUT", f"alerts/{name}", json={**given, "kind": "late"}).status_code == 422
+    assert console.call("PUT", f"alerts/{name}", json={**given, "pause": 0}).status_code == 422, "a number is no flag"
+    assert "does not lead to a public address" in is_problem(console.call("POST", f"alerts/{name}/test"), 409)
     for _ in range(MOST - 1):
-        add(window)
-    assert "remove one first" in is_problem(window.call("POST", "alerts", json=given), 409)
-    assert window.call("DELETE", f"alerts/{name}").status_code == 204
-    assert window.call("DELETE", f"alerts/{name}").status_code == 404
+        add(console)
+    assert "remove one first" in is_problem(console.call("POST", "alerts", json=given), 409)
+    assert console.call("DELETE", f"alerts/{name}").status_code == 204
+    assert console.call("DELETE", f"alerts/{name}").status_code == 404
 
 
-def test_the_command_does_the_same(window: Window, hooks: HookServer, tmp_path: Any) -> None:
-    alerts, file = window.access.alerts, tmp_path / "alert.yaml"
+def test_the_command_does_the_same(console: ConsoleHarness, hooks: HookServer, tmp_path: Any) -> None:
+    alerts, file = console.access.alerts, tmp_path / "alert.yaml"
 
     def told(*words: str) -> str:
         return "\n".join(row.text for row in run(alerts, parser().parse_args(["alerts", *words])))
@@ -129,11 +131,11 @@ def test_the_command_does_the_same(window: Window, hooks: HookServer, tmp_path: 
         told("show", name)
 
 
-def test_mail_that_is_not_set_up_is_told_at_the_alert(window: Window) -> None:
-    name, console = add(window, minutes=0), Console(window, "one")
-    failing(window, 3)
-    console.look()
-    (told,) = row_of(window, name)["standing"][0]["deliveries"]
+def test_mail_that_is_not_set_up_is_told_at_the_alert(console: ConsoleHarness) -> None:
+    name, watcher = add(console, minutes=0), AlertingConsole(console, "one")
+    failing(console, 3)
+    watcher.look()
+    (told,) = row_of(console, name)["standing"][0]["deliveries"]
     assert told["error"] == "no mail server is set up"
-    set_up(window, MailServer(port=1))
-    assert "no mail server is set up" in visitor_as(window, "admin").open("/settings/alerts").words
+    set_up(console, MailServer(port=1))
+    assert "no mail server is set up" in client_as(console, "admin").open("/settings/alerts").words

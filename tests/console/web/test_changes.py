@@ -8,60 +8,62 @@ import pytest
 
 from services.console.use import changes
 from services.console.web.parts.words import with_query
+from tests.console.web.client import ConsoleClient
 from tests.console.web.test_parked import boxes, decide_form, message
-from tests.console.web.visitor import Visitor
-from tests.services.console.window import Window, is_problem
-from tests.services.desk import SYNC
+from tests.services.console.harness import ConsoleHarness, is_problem
+from tests.services.environment import SYNC
 
 
-def test_the_next_page_waits_for_the_change(window: Window, visitor: Visitor) -> None:
+def test_the_next_page_waits_for_the_change(console: ConsoleHarness, client: ConsoleClient) -> None:
     """As long as another replica needs that reads it a little later."""
-    (at,) = window.park(message(1))
-    answer = visitor.send(boxes(decide_form(visitor), at), what="replay")
+    (at,) = console.park(message(1))
+    answer = client.send(boxes(decide_form(client), at), what="replay")
     assert "change=parked-decisions.0" in answer.headers["Location"]
-    follows = threading.Timer(0.4, window.follow_views)
+    follows = threading.Timer(0.4, console.follow_views)
     follows.start()
-    page = visitor.open(answer.headers["Location"])
+    page = client.open(answer.headers["Location"])
     follows.join()
     assert "Nothing is parked" in page.words
     assert "Not shown here yet" not in page.words
 
 
-def test_a_page_that_is_older_says_so(window: Window, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    (at,) = window.park(message(1))
-    answer = visitor.send(boxes(decide_form(visitor), at), what="replay")
+def test_a_page_that_is_older_says_so(
+    console: ConsoleHarness, client: ConsoleClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (at,) = console.park(message(1))
+    answer = client.send(boxes(decide_form(client), at), what="replay")
     monkeypatch.setattr(changes.wait_for, "__defaults__", (0.2,))
     began = time.monotonic()
-    page = visitor.open(answer.headers["Location"])
+    page = client.open(answer.headers["Location"])
     assert time.monotonic() - began > 0.2
     assert "Not shown here yet Your change is kept" in page.words
     assert "broken 1" in page.words
-    window.follow_views()
-    assert "Not shown here yet" not in visitor.open(answer.headers["Location"]).words
+    console.follow_views()
+    assert "Not shown here yet" not in client.open(answer.headers["Location"]).words
 
 
-def test_a_job_that_was_asked_for_is_waited_for(window: Window, visitor: Visitor) -> None:
-    form = next(form for form in visitor.open(f"/syncs/{SYNC}").forms if form.fields.get("what") == "all")
-    answer = visitor.send(form)
+def test_a_job_that_was_asked_for_is_waited_for(console: ConsoleHarness, client: ConsoleClient) -> None:
+    form = next(form for form in client.open(f"/syncs/{SYNC}").forms if form.fields.get("what") == "all")
+    answer = client.send(form)
     assert answer.headers["Location"].endswith("asked=all&change=jobs.0")
-    follows = threading.Timer(0.3, window.follow)
+    follows = threading.Timer(0.3, console.follow)
     follows.start()
-    words = visitor.open(answer.headers["Location"]).words
+    words = client.open(answer.headers["Location"]).words
     follows.join()
     assert "Jobs Job State" in words
 
 
-def test_the_api_tells_changes_and_waits_for_them(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = window.ask("a", sync=SYNC)
+def test_the_api_tells_changes_and_waits_for_them(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = console.ask("a", sync=SYNC)
     told = {"Syncline-Change": answer.headers["Syncline-Change"]}
     assert told == {"Syncline-Change": "jobs.0"}
-    assert "Syncline-Change" not in window.call("GET", "jobs").headers
-    follows = threading.Timer(0.3, window.follow)
+    assert "Syncline-Change" not in console.call("GET", "jobs").headers
+    follows = threading.Timer(0.3, console.follow)
     follows.start()
-    assert len(window.call("GET", "jobs", headers=told).json()["jobs"]) == 1
+    assert len(console.call("GET", "jobs", headers=told).json()["jobs"]) == 1
     follows.join()
     monkeypatch.setattr(changes.wait_for, "__defaults__", (0.1,))
-    late = window.call("GET", "jobs", headers={"Syncline-Change": "jobs.7"})
+    late = console.call("GET", "jobs", headers={"Syncline-Change": "jobs.7"})
     assert "not read yet" in is_problem(late, 503)
     assert late.headers["Retry-After"] == "1"
 
@@ -78,11 +80,11 @@ def test_changes_are_read_from_an_address(text: str, found: dict[str, int]) -> N
     assert changes.read(changes.spell(found)) == found
 
 
-def test_what_nobody_follows_is_not_waited_for(window: Window, visitor: Visitor) -> None:
+def test_what_nobody_follows_is_not_waited_for(console: ConsoleHarness, client: ConsoleClient) -> None:
     began = time.monotonic()
-    visitor.open("/parked?change=notices.99~nonsense.1~pair-state.77")
+    client.open("/parked?change=notices.99~nonsense.1~pair-state.77")
     assert time.monotonic() - began < 1.5
-    assert window.installation.reached("pair-state") is None
+    assert console.installation.reached("pair-state") is None
 
 
 def test_changes_are_those_of_one_request() -> None:

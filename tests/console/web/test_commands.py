@@ -19,8 +19,8 @@ from services.console.commands.parser import parser
 from services.console.commands.printing import ending_on
 from shared.settings import SettingsError
 from tests.docs.command_reference import commands
-from tests.services.console.window import Window
-from tests.services.desk import Desk
+from tests.services.console.harness import ConsoleHarness
+from tests.services.environment import Environment
 
 ROOT = Path(__file__).parents[3]
 
@@ -161,15 +161,15 @@ def test_the_console_itself_takes_no_commands() -> None:
 
 
 def test_jobs_are_printed_for_programs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    service: Any = Desk()
+    service: Any = Environment()
     monkeypatch.setattr(service, "read_jobs", lambda: None, raising=False)
     assert jobs.run(service, "list", "", as_json=True) == 0
     assert json.loads(capsys.readouterr().out) == []
 
 
-def test_what_is_said_for_people_is_said_for_programs(window: Window) -> None:
+def test_what_is_said_for_people_is_said_for_programs(console: ConsoleHarness) -> None:
     """With the link or the secret that is shown this once."""
-    accounts = window.access.accounts
+    accounts = console.access.accounts
 
     def said(*words: str) -> list[people.Said]:
         return list(people.said(accounts, parser().parse_args(words), "https://c.example"))

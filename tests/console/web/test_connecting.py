@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.console.web.visitor import Page, Visitor
-from tests.services.console.office import Office, equip
-from tests.services.console.window import Window, is_problem
+from tests.console.web.client import ConsoleClient, Page
+from tests.services.console.connecting import ConnectingHarness, equip
+from tests.services.console.harness import ConsoleHarness, is_problem
 from tests.slice.book import Book
 
 if TYPE_CHECKING:
@@ -25,31 +25,31 @@ def _book(radicale: "RadicaleServer") -> Book:
     return Book.made(radicale)
 
 
-def send(visitor: Visitor, **fields: str) -> requests.Response:
+def send(client: ConsoleClient, **fields: str) -> requests.Response:
     """Fill the form in."""
-    return visitor.send(visitor.open(FORM).form(FORM), **fields)
+    return client.send(client.open(FORM).form(FORM), **fields)
 
 
-def test_the_address_of_a_book_connects_it(office: Office, visitor: Visitor, book: Book) -> None:
+def test_the_address_of_a_book_connects_it(connecting: ConnectingHarness, client: ConsoleClient, book: Book) -> None:
     """What is written is sealed, and the account has its own name."""
-    answer = send(visitor, base_url=book.url, **book.secrets, label="Books of Ann")
+    answer = send(client, base_url=book.url, **book.secrets, label="Books of Ann")
     assert urlsplit(answer.headers["Location"]).path == "/connections/books-of-ann"
-    page = visitor.open(answer.headers["Location"])
+    page = client.open(answer.headers["Location"])
     assert "The account is connected." in page.words
-    row = office.service.setups.connection("books-of-ann")
+    row = connecting.service.setups.connection("books-of-ann")
     assert (row.label, row.auth, row.version) == ("Books of Ann", "basic", 1)
     assert (row.base_url, row.options) == (book.server.rstrip("/"), {"book": book.path})
     assert row.account.endswith(book.path)
-    assert office.opened("books-of-ann") == book.secrets
+    assert connecting.opened("books-of-ann") == book.secrets
     assert book.secrets["password"] not in page.answer.text + row.model_dump_json()
-    assert "Books of Ann Connected" in visitor.open("/apps/carddav").words
+    assert "Books of Ann Connected" in client.open("/apps/carddav").words
 
 
 def test_from_the_address_of_the_server_one_chooses_among_its_books(
-    office: Office, visitor: Visitor, book: Book
+    connecting: ConnectingHarness, client: ConsoleClient, book: Book
 ) -> None:
     """The password does not come back to the browser meanwhile, and the book lends its name."""
-    answer = send(visitor, base_url=book.server, **book.secrets)
+    answer = send(client, base_url=book.server, **book.secrets)
     assert answer.status_code == 200
     page = Page(answer)
     assert "Which one is meant?" in page.words
@@ -58,27 +58,27 @@ def test_from_the_address_of_the_server_one_chooses_among_its_books(
     place = next(
         value for tag, name, value in page.attributes if (tag, name) == ("option", "value") and book.path in value
     )
-    done = visitor.send(page.form(FORM), place=place)
+    done = client.send(page.form(FORM), place=place)
     name = book.path.strip("/").rpartition("/")[2]
     assert urlsplit(done.headers["Location"]).path.startswith("/connections/")
-    (row,) = office.service.setups.connections()
+    (row,) = connecting.service.setups.connections()
     assert (row.label, row.options["book"]) == (name, book.path)
 
 
 def test_what_waits_for_a_choice_is_good_for_this_session_and_a_while(
-    office: Office, visitor: Visitor, book: Book, monkeypatch: pytest.MonkeyPatch
+    connecting: ConnectingHarness, client: ConsoleClient, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    form = Page(send(visitor, base_url=book.server, **book.secrets)).form(FORM)
-    other = Visitor(visitor.address)
+    form = Page(send(client, base_url=book.server, **book.secrets)).form(FORM)
+    other = ConsoleClient(client.address)
     other.sign_in("a long random token")
     token = other.open(FORM).form(FORM).fields["form_token"]
     assert other.send(form, form_token=token).status_code == 410
-    now = office.service.clock.now_ms()
-    monkeypatch.setattr(office.service.clock, "now_ms", lambda: now + 900_001)
-    late = visitor.send(form)
+    now = connecting.service.clock.now_ms()
+    monkeypatch.setattr(connecting.service.clock, "now_ms", lambda: now + 900_001)
+    late = client.send(form)
     assert late.status_code == 410
     assert "begin again" in late.text
-    assert office.service.setups.connections() == []
+    assert connecting.service.setups.connections() == []
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_what_waits_for_a_choice_is_good_for_this_session_and_a_while(
     ],
 )  # fmt: skip
 def test_what_is_wrong_stands_at_its_field(
-    office: Office, visitor: Visitor, book: Book, changes: dict[str, str], at: str, said: str
+    connecting: ConnectingHarness, client: ConsoleClient, book: Book, changes: dict[str, str], at: str, said: str
 ) -> None:
     """What was written stays, but for the password."""
-    answer = send(visitor, **{"base_url": book.url, **book.secrets, **changes})
+    answer = send(client, **{"base_url": book.url, **book.secrets, **changes})
     assert answer.status_code == 422
     page = Page(answer)
     assert said in page.words
@@ -105,54 +105,56 @@ def test_what_is_wrong_stands_at_its_field(
     if "base_url" not in changes:
         assert ("input", "value", book.url) in page.attributes
     assert book.secrets["password"] not in answer.text
-    assert office.service.setups.connections() == []
+    assert connecting.service.setups.connections() == []
 
 
 def test_nobody_learns_where_a_private_name_leads(
-    window: Window, visitor: Visitor, book: Book, tmp_path: Path, redis_url: str
+    console: ConsoleHarness, client: ConsoleClient, book: Book, tmp_path: Path, redis_url: str
 ) -> None:
-    office = equip(window, tmp_path, redis_url, allowed=())
+    connecting = equip(console, tmp_path, redis_url, allowed=())
     where = f"http://localhost:{urlsplit(book.url).port}/"
-    answer = send(visitor, base_url=where, **book.secrets)
+    answer = send(client, base_url=where, **book.secrets)
     assert answer.status_code == 422
     words = Page(answer).words
     assert f"Localhost:{urlsplit(book.url).port} does not lead to a public address." in words
     assert "SYNCLINE_ALLOW_PRIVATE_ADDRESSES" in words
-    assert "127.0.0.1:" not in words.replace(urlsplit(visitor.address).netloc, "")
-    assert office.service.setups.connections() == []
+    assert "127.0.0.1:" not in words.replace(urlsplit(client.address).netloc, "")
+    assert connecting.service.setups.connections() == []
 
 
-def test_an_account_has_one_connection(office: Office, visitor: Visitor, book: Book) -> None:
-    assert send(visitor, base_url=book.url, **book.secrets).status_code == 303
-    answer = send(visitor, base_url=book.url, **book.secrets)
+def test_an_account_has_one_connection(connecting: ConnectingHarness, client: ConsoleClient, book: Book) -> None:
+    assert send(client, base_url=book.url, **book.secrets).status_code == 303
+    answer = send(client, base_url=book.url, **book.secrets)
     assert answer.status_code == 422
     assert "leads to the same account" in Page(answer).words
-    assert len(office.service.setups.connections()) == 1
+    assert len(connecting.service.setups.connections()) == 1
 
 
-def test_ids_are_made_of_names_and_never_twice(office: Office) -> None:
-    free: Callable[[str], str] = office.window.installation.connections.connecting.free_id
+def test_ids_are_made_of_names_and_never_twice(connecting: ConnectingHarness) -> None:
+    free: Callable[[str], str] = connecting.console.installation.connections.connecting.free_id
     assert [free(text) for text in ("HubSpot Europe", "Büro — Nord", "日本", "-", "x" * 200)] == [
         "hubspot-europe", "b-ro-nord", "account", "account", "x" * 50,
     ]  # fmt: skip
 
 
-def test_the_same_by_api(office: Office, book: Book) -> None:
+def test_the_same_by_api(connecting: ConnectingHarness, book: Book) -> None:
     body = {"auth": "basic", "base_url": book.server.rstrip("/"), "secrets": book.secrets}
-    asked = office.window.call("POST", "apps/carddav/places", json=body)
+    asked = connecting.console.call("POST", "apps/carddav/places", json=body)
     assert asked.status_code == 200, asked.text
     found = asked.json()["places"]
     options = next(row["options"] for row in found if row["options"]["book"] == book.path)
-    answer = office.window.call(
+    answer = connecting.console.call(
         "POST", "connections", json={**body, "app": "carddav", "options": options, "label": "B"}
     )
     assert (answer.status_code, answer.json()["state"], answer.json()["id"]) == (201, "running", "b")
     assert book.secrets["password"] not in answer.text
     wrong = {**body, "app": "carddav", "options": options, "secrets": {"user": "ann", "password": "no"}}
-    assert "does not accept this sign-in" in is_problem(office.window.call("POST", "connections", json=wrong), 422)
-    assert "There is no app" in is_problem(office.window.call("POST", "connections", json={**wrong, "app": "x"}), 404)
+    assert "does not accept this sign-in" in is_problem(connecting.console.call("POST", "connections", json=wrong), 422)
+    assert "There is no app" in is_problem(
+        connecting.console.call("POST", "connections", json={**wrong, "app": "x"}), 404
+    )
 
 
-def test_a_form_asks_for_what_the_app_needs_alone(visitor: Visitor) -> None:
-    assert "/apps/ordered/connect" in visitor.open("/apps/ordered").links
-    assert visitor.open("/apps/ordered/connect").form("/apps/ordered/connect").fields["auth"] == "none"
+def test_a_form_asks_for_what_the_app_needs_alone(client: ConsoleClient) -> None:
+    assert "/apps/ordered/connect" in client.open("/apps/ordered").links
+    assert client.open("/apps/ordered/connect").form("/apps/ordered/connect").fields["auth"] == "none"

@@ -17,17 +17,17 @@ from shared.core.pairs import Pair
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
 from shared.messages import SetupDoc
-from tests.console.web.test_roles import visitor_as
-from tests.services.console.window import TOKEN, Window, caller_of, is_problem, pair
-from tests.services.desk import LEFT, RIGHT, SYNC, people
+from tests.console.web.test_roles import client_as
+from tests.services.console.harness import TOKEN, ConsoleHarness, caller_of, is_problem, pair
+from tests.services.environment import LEFT, RIGHT, SYNC, people
 
 
 class Stream:
     """Somebody who listens."""
 
-    def __init__(self, window: Window, token: str = TOKEN, last: str = "", **query: str) -> None:
+    def __init__(self, console: ConsoleHarness, token: str = TOKEN, last: str = "", **query: str) -> None:
         headers = {"Authorization": f"Bearer {token}", **({"Last-Event-ID": last} if last else {})}
-        self.answer = window.call("GET", "events", headers=headers, params=query, stream=True)
+        self.answer = console.call("GET", "events", headers=headers, params=query, stream=True)
         assert self.answer.status_code == 200, self.answer.text
         assert self.answer.headers["Content-Type"].startswith("text/event-stream")
         self._lines = self.answer.iter_lines(chunk_size=1, decode_unicode=True)
@@ -70,18 +70,18 @@ class Stream:
         self.answer.close()
 
 
-def tell(window: Window, *states: Pair) -> None:
+def tell(console: ConsoleHarness, *states: Pair) -> None:
     """Have the journal tell how pairs stand, and the views follow."""
     run_blocking(
-        window.desk.bus.publish([Outbound(topic=topics.PAIR_STATE, key=row.pair, message=row) for row in states])
+        console.env.bus.publish([Outbound(topic=topics.PAIR_STATE, key=row.pair, message=row) for row in states])
     )
-    reader = MemoryReader(window.desk.broker, topics.PAIR_STATE, start=window.views.positions(topics.PAIR_STATE.name))
-    window.views.take(topics.PAIR_STATE.name, list(reader.read_to_end()), reader.positions)
+    reader = MemoryReader(console.env.broker, topics.PAIR_STATE, start=console.views.positions(topics.PAIR_STATE.name))
+    console.views.take(topics.PAIR_STATE.name, list(reader.read_to_end()), reader.positions)
 
 
 @pytest.fixture(name="stream")
-def _stream(window: Window) -> Iterator[Stream]:
-    stream = Stream(window).begun()
+def _stream(console: ConsoleHarness) -> Iterator[Stream]:
+    stream = Stream(console).begun()
     yield stream
     stream.close()
 
@@ -89,41 +89,41 @@ def _stream(window: Window) -> Iterator[Stream]:
 # What is told
 
 
-def test_a_record_is_told_as_it_changes_without_its_values(window: Window, stream: Stream) -> None:
-    tell(window, pair("ann", "failing", reason="too_long", changed_ms=7))
+def test_a_record_is_told_as_it_changes_without_its_values(console: ConsoleHarness, stream: Stream) -> None:
+    tell(console, pair("ann", "failing", reason="too_long", changed_ms=7))
     told = stream.until("record")
     assert told == {
         "id": "ann", "sync": SYNC, "label": "Ann", "status": "failing", "reason": "too_long", "left": "h-ann",
         "right": None, "changed_ms": 7, "synced_ms": 0,
     }  # fmt: skip
-    assert set(told) <= set(window.get("records/ann")), "as lists name it"
+    assert set(told) <= set(console.get("records/ann")), "as lists name it"
 
 
-def test_jobs_and_connections_are_told_as_they_change(window: Window, stream: Stream) -> None:
-    asked = window.ask("a", sync=SYNC).json()
-    window.follow()
+def test_jobs_and_connections_are_told_as_they_change(console: ConsoleHarness, stream: Stream) -> None:
+    asked = console.ask("a", sync=SYNC).json()
+    console.follow()
     assert stream.until("job") == asked
-    window.installation.connections.pause(LEFT)
+    console.installation.connections.pause(LEFT)
     told = stream.until("connection")
     assert (told["id"], told["state"]) == (LEFT, "paused")
-    window.desk.set_up("sync", None, SYNC)
-    window.desk.set_up("connection", None, RIGHT)
+    console.env.set_up("sync", None, SYNC)
+    console.env.set_up("connection", None, RIGHT)
     assert stream.until("connection") == {"id": RIGHT, "state": "gone"}
 
 
-def test_who_listens_for_some_hears_no_others(window: Window) -> None:
+def test_who_listens_for_some_hears_no_others(console: ConsoleHarness) -> None:
     """Of a sync, an object, a connection; or one kind of events."""
-    window.desk.set_up("sync", SetupDoc(sync=people(id="others")), "others")
-    streams = [Stream(window, sync="others"), Stream(window, object="contact"), Stream(window, connection="nobody"),
-               Stream(window, kind="record")]  # fmt: skip
+    console.env.set_up("sync", SetupDoc(sync=people(id="others")), "others")
+    streams = [Stream(console, sync="others"), Stream(console, object="contact"), Stream(console, connection="nobody"),
+               Stream(console, kind="record")]  # fmt: skip
     for stream in streams[:2]:
         stream.begun()
     streams[2].until("begin")
     assert streams[3].one() is not None
-    tell(window, pair("ann"))
-    tell(window, pair("bob", sync="others"))
-    window.ask("a", sync=SYNC)
-    window.follow()
+    tell(console, pair("ann"))
+    tell(console, pair("bob", sync="others"))
+    console.ask("a", sync=SYNC)
+    console.follow()
     assert streams[0].names(1) == ["bob"]
     assert streams[1].names(2) == ["ann", "bob"]
     assert [streams[3].one(), streams[3].one()] == [("record", _told("ann")), ("record", _told("bob", sync="others"))]
@@ -141,47 +141,49 @@ def _told(name: str, sync: str = SYNC) -> dict[str, Any]:
 # Going on
 
 
-def test_who_was_away_goes_on_where_he_was_at_any_console(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_away_goes_on_where_he_was_at_any_console(
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is missing and nothing comes twice; a console that has told nobody yet reads it from Kafka."""
-    first = Stream(window).begun()
-    tell(window, *(pair(f"{number}") for number in range(6)))
+    first = Stream(console).begun()
+    tell(console, *(pair(f"{number}") for number in range(6)))
     heard = first.names(4)
     first.close()
-    tell(window, *(pair(f"{number}") for number in range(6, 12)))
-    asked = window.ask("a", sync=SYNC).json()
-    window.follow()
-    monkeypatch.setattr(window.installation, "events", Hub(window.installation, window.desk.states_from))
-    again = Stream(window, last=first.last)
+    tell(console, *(pair(f"{number}") for number in range(6, 12)))
+    asked = console.ask("a", sync=SYNC).json()
+    console.follow()
+    monkeypatch.setattr(console.installation, "events", Hub(console.installation, console.env.states_from))
+    again = Stream(console, last=first.last)
     heard += again.names(8)
     assert sorted(heard, key=int) == [str(number) for number in range(12)]
     assert again.until("job") == asked
     again.close()
 
 
-def test_who_was_away_for_long_hears_what_happens_now(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_away_for_long_hears_what_happens_now(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "FURTHEST", 3)
-    tell(window, *(pair(f"{number}") for number in range(6)))
-    stream = Stream(window, last="j-1").begun()
-    tell(window, pair("new"))
+    tell(console, *(pair(f"{number}") for number in range(6)))
+    stream = Stream(console, last="j-1").begun()
+    tell(console, pair("new"))
     assert stream.names(1) == ["new"]
     stream.close()
 
 
 def test_what_happens_while_a_stream_begins_is_no_part_of_what_is_passed_over(
-    window: Window, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However much somebody missed: from the first event on all is told."""
     monkeypatch.setattr(events, "FURTHEST", 3)
-    tell(window, *(pair(f"{number}") for number in range(6)))
-    hub = Hub(window.installation, window.desk.states_from)
-    window.views.watchers.append(hub.take)
+    tell(console, *(pair(f"{number}") for number in range(6)))
+    hub = Hub(console.installation, console.env.states_from)
+    console.views.watchers.append(hub.take)
 
     async def listen() -> str:
         listener = hub.listen("ann", Wish(kinds=frozenset(("record",))))
         async with asyncio.timeout(10):
             async for text in hub.stream(listener, Place.read("j-1"), lambda: True):
                 if "event: begin" in text:
-                    tell(window, pair("new"))
+                    tell(console, pair("new"))
                 elif "event: record" in text:
                     return text
         raise AssertionError("the stream ended")
@@ -190,61 +192,63 @@ def test_what_happens_while_a_stream_begins_is_no_part_of_what_is_passed_over(
 
 
 @pytest.mark.parametrize("last", ["nonsense", "j", "j1.0", "j1.0-x", "j1.0-99999999999999999"])
-def test_a_place_that_is_none_is_refused(window: Window, last: str) -> None:
-    answer = window.call("GET", "events", headers={"Last-Event-ID": last})
+def test_a_place_that_is_none_is_refused(console: ConsoleHarness, last: str) -> None:
+    answer = console.call("GET", "events", headers={"Last-Event-ID": last})
     assert "leave it out" in is_problem(answer, 400)
-    assert window.installation.events.number == 0
+    assert console.installation.events.number == 0
 
 
 # Bounds
 
 
-def test_a_stream_ends_when_its_token_or_owner_does(window: Window) -> None:
+def test_a_stream_ends_when_its_token_or_owner_does(console: ConsoleHarness) -> None:
     """Within two seconds, also where nothing happens."""
-    ann = window.person("viewer")
-    token, secret = window.access.tokens.make(caller_of(ann), "own", "viewer", 1)
-    stream, other = Stream(window, secret).begun(), Stream(window, window.token("viewer")).begun()
-    assert window.call("DELETE", f"tokens/{token.id}").status_code == 200
+    ann = console.person("viewer")
+    token, secret = console.access.tokens.make(caller_of(ann), "own", "viewer", 1)
+    stream, other = Stream(console, secret).begun(), Stream(console, console.token("viewer")).begun()
+    assert console.call("DELETE", f"tokens/{token.id}").status_code == 200
     began = time.monotonic()
     assert "sign in again" in stream.until("end")["detail"]
     assert stream.one() is None
     assert time.monotonic() - began < 2
-    secret = window.access.tokens.make(caller_of(ann), "another", "viewer", 1)[1]
-    stream = Stream(window, secret).begun()
-    window.access.accounts.change(ann.id, disabled=True)
+    secret = console.access.tokens.make(caller_of(ann), "another", "viewer", 1)[1]
+    stream = Stream(console, secret).begun()
+    console.access.accounts.change(ann.id, disabled=True)
     assert "sign in again" in stream.until("end")["detail"]
-    tell(window, pair("ann"))
+    tell(console, pair("ann"))
     assert other.names(1) == ["ann"], "nobody else is let go"
     other.close()
 
 
-def test_so_many_streams_are_open_at_once(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_streams_are_open_at_once(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one token, and in all; one that is closed makes room for another."""
     monkeypatch.setattr(events, "MOST_OF_ONE", 2)
     monkeypatch.setattr(events, "MOST", 3)
-    mine = [Stream(window) for _ in range(2)]
-    refused = window.call("GET", "events", stream=True)
+    mine = [Stream(console) for _ in range(2)]
+    refused = console.call("GET", "events", stream=True)
     assert "At most 2 streams" in is_problem(refused, 429)
     assert refused.headers["Retry-After"] == "5"
-    token = window.token("viewer")
-    others = [Stream(window, token)]
-    refused = window.call("GET", "events", headers={"Authorization": f"Bearer {token}"}, stream=True)
+    token = console.token("viewer")
+    others = [Stream(console, token)]
+    refused = console.call("GET", "events", headers={"Authorization": f"Bearer {token}"}, stream=True)
     assert refused.json()["type"] == "urn:syncline:problem:too-many-streams"
     for stream in (*mine, *others):
         stream.close()
-    tell(window, pair("ann"))  # whoever is gone is noticed when something is sent
+    tell(console, pair("ann"))  # whoever is gone is noticed when something is sent
     until = time.monotonic() + 5
-    while window.installation.events.number and time.monotonic() < until:
+    while console.installation.events.number and time.monotonic() < until:
         time.sleep(0.05)
-    assert window.installation.events.number == 0
+    assert console.installation.events.number == 0
 
 
-def test_who_does_not_keep_pace_is_let_go_and_misses_nothing(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_does_not_keep_pace_is_let_go_and_misses_nothing(
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What waits is bounded, whoever tells is not held up, and what was not heard comes after."""
     monkeypatch.setattr(events, "QUEUED", 5)
-    tell(window, pair("old"))
-    hub = Hub(window.installation, window.desk.states_from)
-    window.views.watchers.append(hub.take)
+    tell(console, pair("old"))
+    hub = Hub(console.installation, console.env.states_from)
+    console.views.watchers.append(hub.take)
 
     async def listen(place: Place | None, most: int) -> list[tuple[str, str, str]]:
         listener, heard = hub.listen("ann", Wish(kinds=frozenset(("record",)))), []
@@ -253,7 +257,7 @@ def test_who_does_not_keep_pace_is_let_go_and_misses_nothing(window: Window, mon
                 told = dict(line.split(": ", 1) for line in frame.split("\n"))
                 heard.append((told["event"], told["id"], json.loads(told["data"]).get("id", told["data"])))
             if heard == [heard[0]] and place is None:
-                tell(window, *(pair(f"{number}") for number in range(9)))
+                tell(console, *(pair(f"{number}") for number in range(9)))
             if len(heard) >= most:
                 break
         listener.close()
@@ -284,21 +288,21 @@ async def send_one(send: Send) -> None:
     await streaming.in_time(send)({"type": "http.response.body", "body": b"x"})
 
 
-def test_a_sign_of_life_comes_where_nothing_happens(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sign_of_life_comes_where_nothing_happens(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "BEAT_S", 0.5)
-    stream = Stream(window).begun()
+    stream = Stream(console).begun()
     assert next(line for line in stream._lines if line.startswith(":")) == ": nothing new"
     stream.close()
 
 
-def test_a_stream_takes_no_thread_of_the_pages(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_takes_no_thread_of_the_pages(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty are open, which is more than there are threads, and pages answer."""
     monkeypatch.setattr(events, "MOST_OF_ONE", 50)
-    streams = [Stream(window) for _ in range(50)]
+    streams = [Stream(console) for _ in range(50)]
     for stream in streams:
         stream.until("begin")
     began = time.monotonic()
-    visitor_as(window, "viewer").open("/jobs")
+    client_as(console, "viewer").open("/jobs")
     assert time.monotonic() - began < 5
     for stream in streams:
         stream.close()

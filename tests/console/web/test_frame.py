@@ -18,10 +18,10 @@ from services.console.web.assets import ASSETS
 from services.console.web.policy import POLICY
 from services.console.web.sessions import LASTS_MS, Sessions
 from shared.io.memory import ManualClock
+from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import ALONE, LOOKS, show_everything
-from tests.console.web.visitor import Visitor
 from tests.services.console.conftest import opened
-from tests.services.console.window import TOKEN, Window
+from tests.services.console.harness import TOKEN, ConsoleHarness
 
 _BUTTONS = {"button", "plain", "primary", "danger", "ghost", "only"}
 _ELSEWHERE = {"/why", "/oauth/callback"}
@@ -49,91 +49,91 @@ def path_of(row: Page) -> str:
 
 
 @guarded
-def test_nobody_sees_a_page_without_signing_in(stranger: Visitor, row: Page) -> None:
-    answer = stranger.ask(path_of(row), row.method)
+def test_nobody_sees_a_page_without_signing_in(anonymous: ConsoleClient, row: Page) -> None:
+    answer = anonymous.ask(path_of(row), row.method)
     assert answer.status_code == 303
     wanted = f"?next={quote(path_of(row), safe='')}" if row.method == "GET" else ""
     assert answer.headers["Location"] == f"/sign-in{wanted}"
 
 
-def test_whoever_signs_in_goes_where_he_wanted(stranger: Visitor) -> None:
-    answer = stranger.sign_in(TOKEN, "/%3Fx%3D1")
+def test_whoever_signs_in_goes_where_he_wanted(anonymous: ConsoleClient) -> None:
+    answer = anonymous.sign_in(TOKEN, "/%3Fx%3D1")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/?x=1")
-    assert stranger.open("/").headings == ["Home"]
-    assert stranger.ask("/sign-in").status_code == 303, "whoever is signed in needs no sign-in page"
+    assert anonymous.open("/").headings == ["Home"]
+    assert anonymous.ask("/sign-in").status_code == 303, "whoever is signed in needs no sign-in page"
 
 
-def test_a_wrong_token_is_told_at_its_field(stranger: Visitor) -> None:
-    answer = stranger.sign_in("guess")
+def test_a_wrong_token_is_told_at_its_field(anonymous: ConsoleClient) -> None:
+    answer = anonymous.sign_in("guess")
     assert answer.status_code == 422
     assert "This is not the token of this installation." in answer.text
     assert 'aria-invalid="true"' in answer.text
     assert "Set-Cookie" not in answer.headers
 
 
-def test_many_wrong_tokens_shut_the_door(stranger: Visitor) -> None:
+def test_many_wrong_tokens_shut_the_door(anonymous: ConsoleClient) -> None:
     """The same count as the API's: nobody gets twice as many guesses by using both."""
     for _ in range(FREE_AT_ADDRESS):
-        assert stranger.ask("/api/v1/health", headers={"Authorization": "Bearer guess"}).status_code == 401
-    answer = stranger.sign_in(TOKEN)
+        assert anonymous.ask("/api/v1/health", headers={"Authorization": "Bearer guess"}).status_code == 401
+    answer = anonymous.sign_in(TOKEN)
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
     assert "Set-Cookie" not in answer.headers
 
 
-def test_signing_out_forgets_the_session(visitor: Visitor) -> None:
-    form = visitor.open("/").form("/sign-out")
-    assert visitor.send(form).headers["Location"].partition("?")[0] == "/sign-in"
-    assert visitor.ask("/").status_code == 303
+def test_signing_out_forgets_the_session(client: ConsoleClient) -> None:
+    form = client.open("/").form("/sign-out")
+    assert client.send(form).headers["Location"].partition("?")[0] == "/sign-in"
+    assert client.ask("/").status_code == 303
 
 
 @pytest.mark.parametrize(
     ("host", "secure"), [("localhost:8702", False), ("[::1]:8702", False), ("10.1.2.3:8702", True)]
 )
 def test_the_cookie_is_kept_from_script_and_other_sites(
-    stranger: Visitor,
+    anonymous: ConsoleClient,
     host: str,
     secure: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    answer = stranger.ask("/sign-in", "POST", data={"token": TOKEN}, headers={"Host": host})
+    answer = anonymous.ask("/sign-in", "POST", data={"token": TOKEN}, headers={"Host": host})
     flags = {part.strip().lower() for part in answer.headers["Set-Cookie"].split(";")[1:]}
     assert {"httponly", "samesite=lax", "path=/"} <= flags
     assert ("secure" in flags) is secure
-    assert ("may not be encrypted" in stranger.ask("/sign-in", headers={"Host": host}).text) is secure
+    assert ("may not be encrypted" in anonymous.ask("/sign-in", headers={"Host": host}).text) is secure
 
 
 # Forms
 
 
 @pytest.mark.parametrize("row", [row for row in _GUARDED if row.method == "POST"], ids=lambda row: row.path)
-def test_a_form_of_nobody_knows_where_is_refused(visitor: Visitor, row: Page) -> None:
+def test_a_form_of_nobody_knows_where_is_refused(client: ConsoleClient, row: Page) -> None:
     other = Sessions(TOKEN, ManualClock().now_ms, People())
     foreign = other.form_token(other.begin(None))
     for token in ("", "x", "x" * 43, foreign):
-        assert visitor.ask(path_of(row), "POST", data={"form_token": token}).status_code == 403
-    own = visitor.open("/").form("/look").fields["form_token"]
+        assert client.ask(path_of(row), "POST", data={"form_token": token}).status_code == 403
+    own = client.open("/").form("/look").fields["form_token"]
     for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
-        answer = visitor.ask(path_of(row), "POST", data={"form_token": own}, headers=headers)
+        answer = client.ask(path_of(row), "POST", data={"form_token": own}, headers=headers)
         assert answer.status_code == 403, headers
         assert "another site" in answer.text
 
 
-def test_signing_in_is_no_form_for_other_sites(stranger: Visitor) -> None:
-    answer = stranger.ask("/sign-in", "POST", data={"token": TOKEN}, headers={"Origin": "http://evil.example"})
+def test_signing_in_is_no_form_for_other_sites(anonymous: ConsoleClient) -> None:
+    answer = anonymous.ask("/sign-in", "POST", data={"token": TOKEN}, headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
     assert "Set-Cookie" not in answer.headers
 
 
-def test_a_body_that_is_no_form_is_refused(visitor: Visitor) -> None:
-    assert visitor.ask("/look", "POST", data=b"\xff\xfe").status_code == 400
+def test_a_body_that_is_no_form_is_refused(client: ConsoleClient) -> None:
+    assert client.ask("/look", "POST", data=b"\xff\xfe").status_code == 400
 
 
 @pytest.mark.parametrize(
     "url", ["https://evil.example", "//evil.example", "/\\evil.example", "/\n/x", "/ x", "javascript:1", "", "x"]
 )
-def test_nobody_is_sent_elsewhere(stranger: Visitor, url: str) -> None:
+def test_nobody_is_sent_elsewhere(anonymous: ConsoleClient, url: str) -> None:
     assert inside(url) == "/"
-    answer = stranger.ask("/sign-in", "POST", data={"token": TOKEN, "next": url})
+    answer = anonymous.ask("/sign-in", "POST", data={"token": TOKEN, "next": url})
     assert answer.headers["Location"] == "/"
 
 
@@ -187,21 +187,21 @@ def test_forms_carry_another_text_each_time() -> None:
     assert sessions.fits(session, two)
 
 
-def test_a_session_that_is_half_over_is_renewed_by_a_page(window: Window, visitor: Visitor) -> None:
-    assert "Set-Cookie" not in visitor.ask("/").headers
-    window.desk.clock.advance(LASTS_MS // 2 + 1)
-    assert "syncline=" in visitor.ask("/").headers["Set-Cookie"]
+def test_a_session_that_is_half_over_is_renewed_by_a_page(console: ConsoleHarness, client: ConsoleClient) -> None:
+    assert "Set-Cookie" not in client.ask("/").headers
+    console.env.clock.advance(LASTS_MS // 2 + 1)
+    assert "syncline=" in client.ask("/").headers["Set-Cookie"]
 
 
 # Look
 
 
-def test_the_look_is_kept_in_the_browser(visitor: Visitor) -> None:
-    page = visitor.open("/")
+def test_the_look_is_kept_in_the_browser(client: ConsoleClient) -> None:
+    page = client.open("/")
     assert ("html", "data-theme", "dark") not in page.attributes
-    answer = visitor.send(page.form("/look"), theme="dark", next="/?a=1")
+    answer = client.send(page.form("/look"), theme="dark", next="/?a=1")
     assert answer.headers["Location"] == "/?a=1"
-    assert ("html", "data-theme", "dark") in visitor.open("/").attributes
+    assert ("html", "data-theme", "dark") in client.open("/").attributes
     for look in (Look(), Look(theme="dark"), Look(theme="light", keys=False)):
         assert Look.read(look.text()) == look
     assert Look.read("") == Look.read("nonsense+dark2") == Look()
@@ -214,24 +214,24 @@ def test_the_look_is_kept_in_the_browser(visitor: Visitor) -> None:
 class Looked:
     """A console that tests only look at, and where its links were found to lead somewhere."""
 
-    visitor: Visitor
+    client: ConsoleClient
     followed: set[str] = field(default_factory=set)
 
     def follow(self, link: str) -> None:
         """Check that a link leads somewhere; one that several pages have is followed once."""
         if link not in self.followed:
-            assert self.visitor.ask(link, allow_redirects=True).status_code < 400, link
+            assert self.client.ask(link, allow_redirects=True).status_code < 400, link
             self.followed.add(link)
 
 
 @contextmanager
-def looked_at(folder: Path, show: Callable[[Window], None]) -> Iterator[Looked]:
+def looked_at(folder: Path, show: Callable[[ConsoleHarness], None]) -> Iterator[Looked]:
     with opened(folder) as renew:
-        window = renew(folder)
-        show(window)
-        visitor = Visitor(window.address)
-        visitor.sign_in(TOKEN)
-        yield Looked(visitor)
+        console = renew(folder)
+        show(console)
+        client = ConsoleClient(console.address)
+        client.sign_in(TOKEN)
+        yield Looked(client)
 
 
 @pytest.fixture(name="empty", scope="module")
@@ -258,10 +258,10 @@ def test_every_page_is_looked_at() -> None:
 def test_every_page_holds_to_the_rules(empty: Looked, full: Looked, path: str) -> None:
     """One heading, no style or script in the page, the policy, and links that lead somewhere; with data and without."""
     for looked in (empty, full):
-        answer = looked.visitor.ask(path, allow_redirects=True)
+        answer = looked.client.ask(path, allow_redirects=True)
         if answer.status_code == 404 and looked is empty:
             continue
-        page = looked.visitor.page(answer)
+        page = looked.client.page(answer)
         assert len(page.headings) == 1
         assert page.answer.headers["Content-Security-Policy"] == POLICY
         assert page.answer.headers["Cache-Control"] == "no-store"
@@ -282,9 +282,9 @@ def test_every_page_holds_to_the_rules(empty: Looked, full: Looked, path: str) -
 
 def test_every_place_is_in_the_navigation(full: Looked) -> None:
     """Each page that is not about one thing, but for those that a button or the figure at the top leads to."""
-    rail = full.visitor.open("/").text.partition("Overview")[2]
+    rail = full.client.open("/").text.partition("Overview")[2]
     places = {row.path for row in PAGES if row.method == "GET" and row.needs is not None and "{" not in row.path}
-    linked = {link.partition("?")[0] for link in full.visitor.open("/").links}
+    linked = {link.partition("?")[0] for link in full.client.open("/").links}
     assert {place for place in places if place not in linked} == _ELSEWHERE
     assert "Activity" in rail
 
@@ -292,11 +292,11 @@ def test_every_place_is_in_the_navigation(full: Looked) -> None:
 @pytest.mark.parametrize("path", _LOOKS)
 def test_a_page_is_small(full: Looked, path: str) -> None:
     """Cold, with everything that it needs, as it travels."""
-    page = full.visitor.open(path)
+    page = full.client.open(path)
     needed = {value for tag, name, value in page.attributes if value.startswith("/static/")}
     needed = {value.partition("#")[0] for value in needed}
     assert len(needed) + 1 <= 8
-    bodies = [full.visitor.ask(name, stream=True).raw.read() for name in needed]
+    bodies = [full.client.ask(name, stream=True).raw.read() for name in needed]
     assert sum(map(len, bodies)) + len(gzip.compress(page.answer.content)) <= 40_000
     assert len(ASSETS["console.js"].body) <= 20_000
     assert len(ASSETS["console.css"].body) <= 40_000
@@ -306,29 +306,29 @@ def test_every_icon_that_is_used_is_there(full: Looked) -> None:
     known = set(re.findall(r'<symbol id="([a-z-]+)"', ASSETS["icons.svg"].body.decode()))
     used = set()
     for path in _LOOKS:
-        page = full.visitor.open(path)
+        page = full.client.open(path)
         used |= {value.partition("#")[2] for tag, name, value in page.attributes if (tag, name) == ("use", "href")}
     assert used
     assert used <= known
 
 
-def test_files_are_kept_for_ever_under_a_name_that_changes(visitor: Visitor) -> None:
-    good = visitor.ask(ASSETS["console.css"].url)
+def test_files_are_kept_for_ever_under_a_name_that_changes(client: ConsoleClient) -> None:
+    good = client.ask(ASSETS["console.css"].url)
     assert (good.status_code, good.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert "immutable" in good.headers["Cache-Control"]
     assert good.headers["Content-Encoding"] == "gzip"
-    plain = visitor.ask(ASSETS["console.css"].url, headers={"Accept-Encoding": "identity"})
+    plain = client.ask(ASSETS["console.css"].url, headers={"Accept-Encoding": "identity"})
     assert plain.content == ASSETS["console.css"].body
-    other = visitor.ask("/static/console.000000000000.css")
+    other = client.ask("/static/console.000000000000.css")
     assert (other.status_code, other.headers["Cache-Control"]) == (200, "no-store"), "of a version beside this one"
-    assert visitor.ask("/static/api.py").status_code == 404
-    assert visitor.ask("/static/..%2fapp.py").status_code == 404
+    assert client.ask("/static/api.py").status_code == 404
+    assert client.ask("/static/..%2fapp.py").status_code == 404
 
 
-def test_what_is_wrong_is_a_page_too(stranger: Visitor) -> None:
+def test_what_is_wrong_is_a_page_too(anonymous: ConsoleClient) -> None:
     for path, method, status in (("/no-such", "GET", 404), ("/sign-in", "DELETE", 405)):
-        answer = stranger.ask(path, method)
+        answer = anonymous.ask(path, method)
         assert answer.status_code == status
         assert answer.headers["Content-Security-Policy"] == POLICY
         assert "<h1>" in answer.text
-    assert stranger.ask("/api/no-such").headers["Content-Type"] == "application/problem+json"
+    assert anonymous.ask("/api/no-such").headers["Content-Type"] == "application/problem+json"

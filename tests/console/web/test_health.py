@@ -13,40 +13,40 @@ from shared import topics
 from shared.io.envelope import Stored
 from shared.messages import HealthHour
 from shared.settings import Settings
+from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import show_everything
-from tests.console.web.visitor import Visitor
-from tests.services.console.window import TOKEN, Window, is_problem, linked
-from tests.services.desk import LEFT, SYNC
+from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem, linked
+from tests.services.environment import LEFT, SYNC
 
 
-def keep(window: Window, *rows: HealthHour) -> None:
+def keep(console: ConsoleHarness, *rows: HealthHour) -> None:
     stored = [Stored(partition=0, offset=0, key=row.name, message=row, raw=b"", headers={}) for row in rows]
-    window.views.take(topics.HEALTH.name, stored, {})
+    console.views.take(topics.HEALTH.name, stored, {})
 
 
-def hour(window: Window, back: int, name: str = f"sync/{SYNC}", **more: object) -> HealthHour:
-    at = hour_of(window.desk.clock.now_ms()) - back * HOUR_MS
+def hour(console: ConsoleHarness, back: int, name: str = f"sync/{SYNC}", **more: object) -> HealthHour:
+    at = hour_of(console.env.clock.now_ms()) - back * HOUR_MS
     return HealthHour.model_validate({"name": name, "hour_ms": at, "covered_s": 3600, **more})
 
 
-def test_slots_put_hours_together(window: Window) -> None:
+def test_slots_put_hours_together(console: ConsoleHarness) -> None:
     """Counts are those at a slot's end, the rest is added up; what nobody saw is not known; the last slot is now."""
-    window.show(linked("a"), linked("b", status="failing", reason="too_long"))
+    console.show(linked("a"), linked("b", status="failing", reason="too_long"))
     keep(
-        window,
-        hour(window, 26, counts={"in_sync": 1}, edits=2, writes=2, delays={"400": 10}),
-        hour(window, 25, counts={"in_sync": 5, "failing": 1}, failing={"too_long": 1}, edits=2, writes=4,
+        console,
+        hour(console, 26, counts={"in_sync": 1}, edits=2, writes=2, delays={"400": 10}),
+        hour(console, 25, counts={"in_sync": 5, "failing": 1}, failing={"too_long": 1}, edits=2, writes=4,
              delays={"400": 8, "12800": 2}),
-        hour(window, 2, f"connection/{LEFT}", states={"running": 3000.0, "paused": 600.0}),
+        hour(console, 2, f"connection/{LEFT}", states={"running": 3000.0, "paused": 600.0}),
     )  # fmt: skip
-    day = window.get("health/series", range="24h")
+    day = console.get("health/series", range="24h")
     assert (len(day["slots"]), day["slot_ms"]) == (24, HOUR_MS)
     assert day["slots"][-1]["counts"] == {"in_sync": 1, "failing": 1, "pending": 0, "excluded": 0}
     assert day["slots"][-1]["failing"] == {"too_long": 1}
     assert {json.dumps(slot["counts"]) for slot in day["slots"][:-1]} == {"{}"}
     assert day["connections"][LEFT][21] == {"running": 3000.0, "paused": 600.0}
     assert day["connections"][LEFT][20] == {}
-    month = window.get("health/series", range="90d")
+    month = console.get("health/series", range="90d")
     found = [slot for slot in month["slots"] if slot["edits"]]
     assert sum(slot["edits"] for slot in found) == 4
     assert found[-1]["counts"] == {"in_sync": 5, "failing": 1}
@@ -56,16 +56,16 @@ def test_slots_put_hours_together(window: Window) -> None:
         assert found[0]["writes_per_edit"] == 1.5
 
 
-def test_one_sync_or_all(window: Window) -> None:
-    window.show(linked("a"), linked("b", sync="other"))
-    assert window.get("health/series", sync=SYNC)["slots"][-1]["counts"]["in_sync"] == 1
-    assert window.get("health/series", sync="other")["slots"][-1]["counts"]["in_sync"] == 1
-    is_problem(window.call("GET", "health/series?range=1y"), 422)
+def test_one_sync_or_all(console: ConsoleHarness) -> None:
+    console.show(linked("a"), linked("b", sync="other"))
+    assert console.get("health/series", sync=SYNC)["slots"][-1]["counts"]["in_sync"] == 1
+    assert console.get("health/series", sync="other")["slots"][-1]["counts"]["in_sync"] == 1
+    is_problem(console.call("GET", "health/series?range=1y"), 422)
 
 
-def test_the_page_shows_charts_with_a_table_behind_each(window: Window, visitor: Visitor) -> None:
-    show_everything(window)
-    page = visitor.open("/health?range=24h&sync=people")
+def test_the_page_shows_charts_with_a_table_behind_each(console: ConsoleHarness, client: ConsoleClient) -> None:
+    show_everything(console)
+    page = client.open("/health?range=24h&sync=people")
     assert page.answer.text.count("<figure") == 6
     assert page.answer.text.count("Show as a table") == 6
     for words in (
@@ -78,12 +78,12 @@ def test_the_page_shows_charts_with_a_table_behind_each(window: Window, visitor:
     assert rows[0][1:] == ("2", "1")
     assert [row[1] for row in rows[1:7]] == ["1", "2", "0", "1", "not known", "not known"]
     for name in ("7d", "30d", "90d", "nonsense"):
-        visitor.open(f"/health?range={name}")
+        client.open(f"/health?range={name}")
 
 
-def test_without_a_sync_there_is_nothing_to_show(window: Window, visitor: Visitor) -> None:
-    window.desk.set_up("sync", None, SYNC)
-    assert "Nothing is synced yet" in visitor.open("/health").words
+def test_without_a_sync_there_is_nothing_to_show(console: ConsoleHarness, client: ConsoleClient) -> None:
+    console.env.set_up("sync", None, SYNC)
+    assert "Nothing is synced yet" in client.open("/health").words
 
 
 def test_a_line_has_a_gap_where_nothing_is_known() -> None:
@@ -114,10 +114,10 @@ def test_a_state_is_told_apart_without_its_colour() -> None:
     assert pieces[1][2].startswith("M")
 
 
-def test_the_command_prints_a_line_a_slot(window: Window, capsys: pytest.CaptureFixture[str]) -> None:
-    there = Settings(console_host="127.0.0.1", console_port=urlsplit(window.address).port, console_token=TOKEN)  # type: ignore[arg-type]  # a secret as text
-    window.show(linked("a"))
-    keep(window, hour(window, 1, counts={"in_sync": 7}, edits=3, writes=4, delays={"400": 3}))
+def test_the_command_prints_a_line_a_slot(console: ConsoleHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    there = Settings(console_host="127.0.0.1", console_port=urlsplit(console.address).port, console_token=TOKEN)  # type: ignore[arg-type]  # a secret as text
+    console.show(linked("a"))
+    keep(console, hour(console, 1, counts={"in_sync": 7}, edits=3, writes=4, delays={"400": 3}))
     assert health_commands.run("24h", "", settings=there) == 0
     rows = capsys.readouterr().out.splitlines()
     assert len(rows) == 3, "hours before anything is known are left out"

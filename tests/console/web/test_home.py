@@ -7,66 +7,66 @@ from shared import topics
 from shared.io.envelope import Stored
 from shared.io.tokens import Paused
 from shared.messages import Cursor, SetupDoc
+from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import NASTY, show_everything
-from tests.console.web.visitor import Visitor
-from tests.services.console.window import Window, linked
-from tests.services.desk import LEFT, SYNC, people
+from tests.services.console.harness import ConsoleHarness, linked
+from tests.services.environment import LEFT, SYNC, people
 
 
 def health(**more: Any) -> dict[str, Any]:
     return {"ready": True, "connections": [], "syncs": [], "feeds": [], "parked": {}, **more}
 
 
-def test_all_is_well(window: Window, visitor: Visitor) -> None:
-    window.show(linked("a"), linked("b"))
-    page = visitor.open("/")
+def test_all_is_well(console: ConsoleHarness, client: ConsoleClient) -> None:
+    console.show(linked("a"), linked("b"))
+    page = client.open("/")
     assert "All is well" in page.words
-    assert window.get("health")["problems"] == []
+    assert console.get("health")["problems"] == []
 
 
-def test_every_sync_stands_with_its_numbers(window: Window, visitor: Visitor) -> None:
-    show_everything(window)
-    words = visitor.open("/").words
+def test_every_sync_stands_with_its_numbers(console: ConsoleHarness, client: ConsoleClient) -> None:
+    show_everything(console)
+    words = client.open("/").words
     assert "Hub and back Book" in words
     assert f"{SYNC} On Hub and back Book 2 1 2 61 4 s ago" in words
 
 
-def test_what_holds_changes_up_leads_to_the_feeds(window: Window, visitor: Visitor) -> None:
+def test_what_holds_changes_up_leads_to_the_feeds(console: ConsoleHarness, client: ConsoleClient) -> None:
     """Named as people name it; a title that leads nowhere would leave them with the log of a worker."""
-    show_everything(window)
-    page = visitor.open("/")
+    show_everything(console)
+    page = client.open("/")
     assert "Contacts of Book: changes are late (changed) The app last told everything 60 minutes ago." in page.words
     assert "Webhooks of Hub are refused" in page.words
     assert {"/connections/book/feeds", "/connections/hub/feeds"} <= set(page.links)
 
 
-def test_a_name_is_nothing_but_a_name(window: Window, visitor: Visitor) -> None:
-    connection = window.desk.setups.connection(LEFT)
-    window.desk.set_up(
+def test_a_name_is_nothing_but_a_name(console: ConsoleHarness, client: ConsoleClient) -> None:
+    connection = console.env.setups.connection(LEFT)
+    console.env.set_up(
         "connection", SetupDoc(connection=connection.model_copy(update={"label": NASTY, "version": 2})), LEFT
     )
-    page = visitor.open("/")
+    page = client.open("/")
     assert NASTY in page.text
     assert "<script>alert" not in page.answer.text
 
 
-def test_a_sync_that_is_off_or_read_for_the_first_time_says_so(window: Window, visitor: Visitor) -> None:
-    window.desk.set_up("sync", SetupDoc(sync=people(enabled=False, version=2)), SYNC)
-    assert f"{SYNC} Off" in visitor.open("/").words
-    window.desk.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
-    window.desk.set_up("phase", None, SYNC)
-    assert f"{SYNC} First sync" in visitor.open("/").words
+def test_a_sync_that_is_off_or_read_for_the_first_time_says_so(console: ConsoleHarness, client: ConsoleClient) -> None:
+    console.env.set_up("sync", SetupDoc(sync=people(enabled=False, version=2)), SYNC)
+    assert f"{SYNC} Off" in client.open("/").words
+    console.env.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
+    console.env.set_up("phase", None, SYNC)
+    assert f"{SYNC} First sync" in client.open("/").words
 
 
-def test_a_paused_connection_comes_first(window: Window, visitor: Visitor) -> None:
+def test_a_paused_connection_comes_first(console: ConsoleHarness, client: ConsoleClient) -> None:
     """With the app's words, what to do and who acts; its feeds are no second problem."""
-    show_everything(window)
-    window.paused[LEFT] = Paused(code="auth_expired", message="token revoked by ann", again_ms=1)
-    words = visitor.open("/").words
+    show_everything(console)
+    console.paused[LEFT] = Paused(code="auth_expired", message="token revoked by ann", again_ms=1)
+    words = client.open("/").words
     first = words.index("Hub is paused: sign-in expired token revoked by ann Reconnect the account")
     assert first < words.index("record of people fails")
     assert "Acts: admin." in words[first:]
-    problems = window.get("health")["problems"]
+    problems = console.get("health")["problems"]
     assert (problems[0]["kind"], problems[0]["who"], problems[0]["connection"]) == ("connection", "admin", LEFT)
 
 
@@ -86,8 +86,8 @@ def test_problems_are_sorted_by_weight_and_number() -> None:
     assert found[2].title == "3 messages could not be handled"
 
 
-def test_a_feed_is_late_after_some_rounds(window: Window) -> None:
-    now = window.desk.clock.now_ms()
+def test_a_feed_is_late_after_some_rounds(console: ConsoleHarness) -> None:
+    now = console.env.clock.now_ms()
 
     def late(behind_s: int, interval_s: float) -> bool:
         cursor = Cursor(
@@ -95,8 +95,8 @@ def test_a_feed_is_late_after_some_rounds(window: Window) -> None:
             interval_s=interval_s,
         )  # fmt: skip
         row = Stored(partition=0, offset=0, key=f"{LEFT}/contact/changed", message=cursor, raw=b"", headers={})
-        window.views.take(topics.CURSORS.name, [row], {})
-        return any(row["kind"] == "feed" for row in window.get("health")["problems"])
+        console.views.take(topics.CURSORS.name, [row], {})
+        return any(row["kind"] == "feed" for row in console.get("health")["problems"])
 
     assert not late(590, 5.0)
     assert late(610, 5.0)
@@ -104,22 +104,22 @@ def test_a_feed_is_late_after_some_rounds(window: Window) -> None:
     assert late(1510, 300.0)
 
 
-def test_a_failed_resync_is_a_problem_until_a_later_one(window: Window) -> None:
-    show_everything(window)
+def test_a_failed_resync_is_a_problem_until_a_later_one(console: ConsoleHarness) -> None:
+    show_everything(console)
 
     def failed() -> list[str]:
-        return [row["detail"] for row in window.get("health")["problems"] if "failed" in row["title"]]
+        return [row["detail"] for row in console.get("health")["problems"] if "failed" in row["title"]]
 
     assert failed() == ["the app <b>went</b> away"]
-    window.desk.clock.advance(1)
-    window.ask("later", sync=SYNC)
-    window.follow()
+    console.env.clock.advance(1)
+    console.ask("later", sync=SYNC)
+    console.follow()
     assert failed() == []
 
 
-def test_without_anything_a_page_says_what_to_do(window: Window, visitor: Visitor) -> None:
+def test_without_anything_a_page_says_what_to_do(console: ConsoleHarness, client: ConsoleClient) -> None:
     for kind, name in (("sync", SYNC), ("phase", SYNC), ("connection", LEFT), ("connection", "book")):
-        window.desk.set_up(kind, None, name)
-    words = visitor.open("/").words
+        console.env.set_up(kind, None, name)
+    words = client.open("/").words
     assert "Nothing is synced yet" in words
     assert "No account is connected" in words

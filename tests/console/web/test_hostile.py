@@ -9,10 +9,10 @@ import requests
 
 from services.console.access.roles import NEEDS
 from services.console.web.app import PAGES
+from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.examples import show_everything
-from tests.console.web.test_roles import ENDLESS, visitor_as
-from tests.console.web.visitor import Page, Visitor
-from tests.services.console.window import Window
+from tests.console.web.test_roles import ENDLESS, client_as
+from tests.services.console.harness import ConsoleHarness
 
 NASTY: Final = (
     "%00",
@@ -57,21 +57,21 @@ def filled(pattern: str, text: str) -> str:
 
 
 @pytest.fixture(name="admin")
-def _admin(window: Window) -> Visitor:
+def _admin(console: ConsoleHarness) -> ConsoleClient:
     """Offer somebody who may do everything, where there is something of everything."""
-    show_everything(window)
-    return visitor_as(window, "admin")
+    show_everything(console)
+    return client_as(console, "admin")
 
 
-def form_token(window: Window, visitor: Visitor) -> str:
-    session = window.sessions.read(visitor.http.cookies["syncline"])
+def form_token(console: ConsoleHarness, client: ConsoleClient) -> str:
+    session = console.sessions.read(client.http.cookies["syncline"])
     assert session is not None
-    return window.sessions.form_token(session)
+    return console.sessions.form_token(session)
 
 
-def test_a_name_in_an_address_is_nothing_but_a_name(window: Window, admin: Visitor) -> None:
+def test_a_name_in_an_address_is_nothing_but_a_name(console: ConsoleHarness, admin: ConsoleClient) -> None:
     """Of every address of pages and API that takes one."""
-    data = {"form_token": form_token(window, admin)}
+    data = {"form_token": form_token(console, admin)}
     for text in NASTY:
         for row in NEEDS:
             verb, _, pattern = row.partition(" ")
@@ -79,12 +79,14 @@ def test_a_name_in_an_address_is_nothing_but_a_name(window: Window, admin: Visit
                 continue
             path = filled(pattern, text)
             if pattern.startswith("/api/"):
-                check(window.call(verb, path.removeprefix("/api/v1/"), data=b"" if verb == "GET" else b"{}"), row)
+                check(console.call(verb, path.removeprefix("/api/v1/"), data=b"" if verb == "GET" else b"{}"), row)
             else:
                 check(admin.ask(path, verb, data=data if verb == "POST" else None), row)
 
 
-def test_what_an_address_asks_for_is_nothing_but_text(window: Window, admin: Visitor, stranger: Visitor) -> None:
+def test_what_an_address_asks_for_is_nothing_but_text(
+    console: ConsoleHarness, admin: ConsoleClient, anonymous: ConsoleClient
+) -> None:
     """With every parameter at once, and the list of records with each alone; and before signing in."""
     for text in NASTY:
         every = "&".join(f"{name}={text}" for name in PARAMETERS)
@@ -92,23 +94,23 @@ def test_what_an_address_asks_for_is_nothing_but_text(window: Window, admin: Vis
             verb, _, pattern = row.partition(" ")
             path = f"{filled(pattern, 'people')}?{every}"
             if verb == "GET" and row != ENDLESS:
-                answer = window.call("GET", path[8:]) if path.startswith("/api/v1/") else admin.ask(path)
+                answer = console.call("GET", path[8:]) if path.startswith("/api/v1/") else admin.ask(path)
                 check(answer, row)
                 if needed is None:
-                    check(stranger.ask(path), row)
+                    check(anonymous.ask(path), row)
         for name in PARAMETERS[:9]:
             check(admin.ask(f"/records?{name}={text}"), name)
-            check(window.call("GET", f"records?{name}={text}"), name)
+            check(console.call("GET", f"records?{name}={text}"), name)
 
 
-def test_what_a_form_holds_is_nothing_but_text(window: Window, admin: Visitor) -> None:
+def test_what_a_form_holds_is_nothing_but_text(console: ConsoleHarness, admin: ConsoleClient) -> None:
     """Every form, with every field that some form has."""
     names = (
         *PARAMETERS, "email", "password", "old", "name", "role", "days", "label", "theme", "keys", "to", "issuer",
         "client_id", "client_secret", "title", "scopes", "domains", "claim", "roles", "default_role", "base_url",
         "kind", "about", "over", "minutes", "mail", "url", "secret",
     )  # fmt: skip
-    given = form_token(window, admin)
+    given = form_token(console, admin)
     for text in NASTY:
         for page in PAGES:
             if page.method == "POST" and not page.path.endswith("/sign-out"):
@@ -116,11 +118,11 @@ def test_what_a_form_holds_is_nothing_but_text(window: Window, admin: Visitor) -
                 check(admin.ask(filled(page.path, "people"), "POST", data={**fields, "form_token": given}), page.path)
 
 
-def test_a_session_opens_no_api_and_a_token_no_page(window: Window, visitor: Visitor) -> None:
+def test_a_session_opens_no_api_and_a_token_no_page(console: ConsoleHarness, client: ConsoleClient) -> None:
     """So no other site's page can call the API with somebody's cookie: it would need no form token there."""
     for row in NEEDS:
         verb, _, pattern = row.partition(" ")
         if pattern.startswith("/api/"):
-            assert visitor.ask(filled(pattern, "people"), verb).status_code == 401, row
-    bearer = {"Authorization": f"Bearer {window.token('admin')}"}
-    assert Visitor(window.address).ask("/settings/users", headers=bearer).status_code == 303
+            assert client.ask(filled(pattern, "people"), verb).status_code == 401, row
+    bearer = {"Authorization": f"Bearer {console.token('admin')}"}
+    assert ConsoleClient(console.address).ask("/settings/users", headers=bearer).status_code == 303

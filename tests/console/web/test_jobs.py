@@ -14,10 +14,10 @@ from shared import topics
 from shared.io.memory import MemoryReader
 from shared.messages import JobDoc, JobProgress
 from shared.settings import Settings
+from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.examples import NASTY, show_everything
-from tests.console.web.test_roles import visitor_as
-from tests.console.web.visitor import Page, Visitor
-from tests.services.console.window import TOKEN, Window, is_problem
+from tests.console.web.test_roles import client_as
+from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem
 
 _RUNNING = "/jobs/resync-people.running"
 _REVIEW = "/jobs/resync-people.review"
@@ -27,9 +27,9 @@ def _actions(page: Page) -> list[str]:
     return [form.action.rpartition("/")[2] for form in page.forms if form.action.startswith("/jobs/")]
 
 
-def test_all_jobs_are_listed_with_how_they_stand(window: Window, visitor: Visitor) -> None:
-    show_everything(window)
-    page = visitor.open("/jobs")
+def test_all_jobs_are_listed_with_how_they_stand(console: ConsoleHarness, client: ConsoleClient) -> None:
+    show_everything(console)
+    page = client.open("/jobs")
     for said in (
         "Resync people Running",
         "1,274 records read, 12 pairs looked at",
@@ -42,79 +42,79 @@ def test_all_jobs_are_listed_with_how_they_stand(window: Window, visitor: Visito
     assert "No job yet" not in page.words
 
 
-def test_without_a_job_the_page_says_what_would_be_there(visitor: Visitor) -> None:
-    assert "No job yet" in visitor.open("/jobs").words
+def test_without_a_job_the_page_says_what_would_be_there(client: ConsoleClient) -> None:
+    assert "No job yet" in client.open("/jobs").words
 
 
-def test_a_job_shows_how_far_it_is(window: Window, visitor: Visitor) -> None:
-    show_everything(window)
-    page = visitor.open(_RUNNING)
+def test_a_job_shows_how_far_it_is(console: ConsoleHarness, client: ConsoleClient) -> None:
+    show_everything(console)
+    page = client.open(_RUNNING)
     assert page.headings == ["Resync of people"]
     for said in ("Read of Hub 1,234", "40 of 300", "Pairs looked at 12", "Which records All"):
         assert said in page.words
     assert ("progress", "value", "40") in page.attributes
     assert ("progress", "max", "300") in page.attributes
     assert _actions(page) == ["pause", "cancel"]
-    assert "It will look at 3 pairs." in visitor.open(_REVIEW).words
-    window.ask("some", sync="people", statuses=["failing", "pending"])
-    window.follow()
-    assert "Which records Failing, Pending" in visitor.open("/jobs/resync-people.some").words
-    visitor.open("/jobs/nothing", status=404)
+    assert "It will look at 3 pairs." in client.open(_REVIEW).words
+    console.ask("some", sync="people", statuses=["failing", "pending"])
+    console.follow()
+    assert "Which records Failing, Pending" in client.open("/jobs/resync-people.some").words
+    client.open("/jobs/nothing", status=404)
 
 
-def test_what_may_be_done_depends_on_how_it_stands(window: Window, visitor: Visitor) -> None:
+def test_what_may_be_done_depends_on_how_it_stands(console: ConsoleHarness, client: ConsoleClient) -> None:
     """Each button writes its order, and the page that follows offers what may be done then."""
-    show_everything(window)
-    assert _actions(visitor.open(_REVIEW)) == ["confirm", "cancel"]
-    answer = visitor.send(visitor.open(_RUNNING).form(f"{_RUNNING}/pause"))
-    window.follow()
-    page = visitor.open(answer.headers["location"])
+    show_everything(console)
+    assert _actions(client.open(_REVIEW)) == ["confirm", "cancel"]
+    answer = client.send(client.open(_RUNNING).form(f"{_RUNNING}/pause"))
+    console.follow()
+    page = client.open(answer.headers["location"])
     assert "It stops after the page that is under way" in page.words
     assert "Paused" in page.words
     assert _actions(page) == ["resume", "cancel"]
-    visitor.send(page.form(f"{_RUNNING}/resume"))
-    visitor.send(page.form(f"{_RUNNING}/cancel"))
-    window.follow()
-    page = visitor.open(_RUNNING)
+    client.send(page.form(f"{_RUNNING}/resume"))
+    client.send(page.form(f"{_RUNNING}/cancel"))
+    console.follow()
+    page = client.open(_RUNNING)
     assert "Being cancelled" in page.words
     assert _actions(page) == []
-    last = {row.key: row.message for row in MemoryReader(window.desk.broker, topics.JOBS).poll(0)}
+    last = {row.key: row.message for row in MemoryReader(console.env.broker, topics.JOBS).poll(0)}
     assert last["paused:resync-people.running"] is None
     assert last["cancelled:resync-people.running"] is not None
 
 
 def test_a_job_tells_record_by_record_what_it_led_to(
-    window: Window, visitor: Visitor, capsys: pytest.CaptureFixture[str]
+    console: ConsoleHarness, client: ConsoleClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The page, the API and the command tell the same; of what went wrong, with why."""
-    show_everything(window)
-    page = visitor.open(_RUNNING)
+    show_everything(console)
+    page = client.open(_RUNNING)
     assert "Ann In sync f is written to Book. Book took the update. 0 s ago" in page.words
     assert "Text too long f is written to Book. Book refused the write: text too long." in page.words
     assert "25 on this page" in page.words
     further = next(link for link in page.links if "cursor=" in link)
-    assert "17 on this page" in visitor.open(further).words
-    failing = visitor.open(f"{_RUNNING}?status=failing")
+    assert "17 on this page" in client.open(further).words
+    failing = client.open(f"{_RUNNING}?status=failing")
     assert "1 on this page" in failing.words
     assert "/records/bob" in failing.links
-    assert "No record A record stands here once the job led to a decision" in visitor.open(_REVIEW).words
-    assert "stands so now" in visitor.open(f"{_RUNNING}?status=excluded").words
+    assert "No record A record stands here once the job led to a decision" in client.open(_REVIEW).words
+    assert "stands so now" in client.open(f"{_RUNNING}?status=excluded").words
 
     name = "resync-people.running"
-    first = window.get(f"jobs/{name}/rows", limit=40)
-    second = window.get(f"jobs/{name}/rows", limit=40, cursor=first["next"])
+    first = console.get(f"jobs/{name}/rows", limit=40)
+    second = console.get(f"jobs/{name}/rows", limit=40, cursor=first["next"])
     rows = first["rows"] + second["rows"]
     assert (len(rows), second["next"]) == (42, None)
     told = {row["id"]: row["decisions"] for row in rows}
     assert told["bob"] == ["f is written to Book.", "Book refused the write: text too long."]
-    is_problem(window.call("GET", "jobs/nothing/rows"), 404)
-    other = window.call("POST", f"jobs/{name}/rows")
+    is_problem(console.call("GET", "jobs/nothing/rows"), 404)
+    other = console.call("POST", f"jobs/{name}/rows")
     assert (other.status_code, other.headers["Allow"]) == (405, "GET"), "it is no order"
-    is_problem(window.call("GET", f"jobs/{name}/rows?cursor=eA=="), 400)
+    is_problem(console.call("GET", f"jobs/{name}/rows?cursor=eA=="), 400)
 
-    port = urlsplit(window.address).port
+    port = urlsplit(console.address).port
     service: Any = SimpleNamespace(
-        jobs=window.desk.jobs, read_jobs=lambda: None,
+        jobs=console.env.jobs, read_jobs=lambda: None,
         settings=Settings(console_host="127.0.0.1", console_port=port, console_token=TOKEN),  # type: ignore[arg-type]
     )  # fmt: skip
 
@@ -135,32 +135,32 @@ def test_a_job_tells_record_by_record_what_it_led_to(
 
 
 @pytest.mark.parametrize("what", ["confirm", "explode"])
-def test_an_order_that_does_not_fit_is_refused(window: Window, visitor: Visitor, what: str) -> None:
-    show_everything(window)
-    form = visitor.open(_RUNNING).form(f"{_RUNNING}/pause")
+def test_an_order_that_does_not_fit_is_refused(console: ConsoleHarness, client: ConsoleClient, what: str) -> None:
+    show_everything(console)
+    form = client.open(_RUNNING).form(f"{_RUNNING}/pause")
     form.action = f"{_RUNNING}/{what}"
-    assert visitor.send(form).status_code == (409 if what == "confirm" else 404)
+    assert client.send(form).status_code == (409 if what == "confirm" else 404)
 
 
-def test_who_may_only_look_sees_no_button(window: Window) -> None:
-    show_everything(window)
-    assert _actions(visitor_as(window, "editor").open(_RUNNING)) == []
+def test_who_may_only_look_sees_no_button(console: ConsoleHarness) -> None:
+    show_everything(console)
+    assert _actions(client_as(console, "editor").open(_RUNNING)) == []
 
 
-def test_a_job_that_ended_tells_what_it_did(window: Window, visitor: Visitor) -> None:
-    show_everything(window)
+def test_a_job_that_ended_tells_what_it_did(console: ConsoleHarness, client: ConsoleClient) -> None:
+    show_everything(console)
     name = "resync-people.running"
-    window.desk.set_job(
+    console.env.set_job(
         "progress", JobDoc(progress=JobProgress(job=name, phase="done", result="12 of 12 pairs looked at")), name
     )
-    page = visitor.open(_RUNNING)
+    page = client.open(_RUNNING)
     assert "Done 12 of 12 pairs looked at" in page.words
     assert _actions(page) == []
 
 
-def test_a_job_that_waits_for_somebody_stands_on_the_first_page(window: Window, visitor: Visitor) -> None:
-    show_everything(window)
-    page = visitor.open("/")
+def test_a_job_that_waits_for_somebody_stands_on_the_first_page(console: ConsoleHarness, client: ConsoleClient) -> None:
+    show_everything(console)
+    page = client.open("/")
     assert "A resync of people waits to be confirmed Confirm or cancel it. Acts: operator." in page.words
     assert _REVIEW in page.links
     assert "/jobs/resync-people.everything" in page.links, "the failed one leads to itself"

@@ -22,11 +22,11 @@ from services.console.use.records import Filter
 from shared import topics
 from shared.io.mail import make_post
 from shared.settings import Settings
-from tests.console.web.test_roles import visitor_as
-from tests.console.web.visitor import Visitor
+from tests.console.web.client import ConsoleClient
+from tests.console.web.test_roles import client_as
 from tests.mail_server import PASSWORD, MailServer, mail_server
 from tests.services.console.files import POST, exporter_of
-from tests.services.console.window import Window, caller_of, is_problem, linked
+from tests.services.console.harness import ConsoleHarness, caller_of, is_problem, linked
 
 
 @pytest.fixture(name="certificate", scope="module")
@@ -63,16 +63,16 @@ def wanted(server: MailServer, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def set_up(window: Window, server: MailServer, **changes: Any) -> None:
-    window.access.mailing.post = POST
-    window.access.mailing.change(Wanted.model_validate(wanted(server, **changes)))
+def set_up(console: ConsoleHarness, server: MailServer, **changes: Any) -> None:
+    console.access.mailing.post = POST
+    console.access.mailing.change(Wanted.model_validate(wanted(server, **changes)))
 
 
-def test_the_page_sets_the_server_up_and_tries_it(window: Window, server: MailServer) -> None:
-    admin = visitor_as(window, "admin")
+def test_the_page_sets_the_server_up_and_tries_it(console: ConsoleHarness, server: MailServer) -> None:
+    admin = client_as(console, "admin")
     page = admin.open("/settings/mail")
     form = page.form("/settings/mail")
-    assert form.fields["console_url"] == window.address, "as whoever sets it up has called it"
+    assert form.fields["console_url"] == console.address, "as whoever sets it up has called it"
     answer = admin.send(form, host="127.0.0.1", port=str(server.port), security="none", sender="syncline@x.example")
     assert answer.headers["Location"].startswith("/settings/mail?done=changed")
     page = admin.open("/settings/mail")
@@ -90,42 +90,42 @@ def test_the_page_sets_the_server_up_and_tries_it(window: Window, server: MailSe
     assert admin.send(page.form("/settings/mail/test"), to="nobody").status_code == 422
     assert admin.send(page.form("/settings/mail"), port="many").status_code == 422
     admin.send(page.form("/settings/mail/remove"))
-    assert window.access.mailing.server is None
-    told = [row.message.what for row in window.stored(topics.ACTIVITY) if row.message is not None]
+    assert console.access.mailing.server is None
+    told = [row.message.what for row in console.stored(topics.ACTIVITY) if row.message is not None]
     assert told[-2:] == ["mail.changed", "mail.removed"]
 
 
 @pytest.mark.parametrize("kind", ["starttls", "tls"])
 def test_a_password_goes_over_tls_to_whom_it_was_meant_for(
-    window: Window, kind: str, certificate: tuple[Path, Path]
+    console: ConsoleHarness, kind: str, certificate: tuple[Path, Path]
 ) -> None:
     post = make_post(Settings(allow_private_addresses=("127.0.0.1",), http_ca_file=certificate[0]))
     with mail_server(kind, certificate) as server:
         given = wanted(server, security=kind, user="syncline", password=PASSWORD)
-        window.access.mailing.post = post
-        row = window.call("PUT", "mail-server", json=given).json()
+        console.access.mailing.post = post
+        row = console.call("PUT", "mail-server", json=given).json()
         assert (row["has_password"], "password" in row) == (True, False)
-        assert window.call("POST", "mail-server/test", json={"to": "eve@x.example"}).status_code == 204
+        assert console.call("POST", "mail-server/test", json={"to": "eve@x.example"}).status_code == 204
         assert [mail["To"] for mail in server.mails] == ["eve@x.example"]
         assert (server.over_tls, server.signed_in) == ([True], [True])
         again = {**given, "sender": "other@x.example", "password": ""}
-        assert window.call("PUT", "mail-server", json=again).json()["has_password"], "it stays where it is not named"
+        assert console.call("PUT", "mail-server", json=again).json()["has_password"], "it stays where it is not named"
         for other in ({"host": "localhost"}, {"user": "eve"}, {"port": server.port + 1}):
-            answer = window.call("PUT", "mail-server", json={**again, **other})
+            answer = console.call("PUT", "mail-server", json={**again, **other})
             assert answer.status_code == 422, "another one gets no password that was not meant for it"
             assert "password" in answer.json()["fields"]
-        window.call("PUT", "mail-server", json={**given, "password": "wrong"})
+        console.call("PUT", "mail-server", json={**given, "password": "wrong"})
         assert "127.0.0.1 answered 535" in is_problem(
-            window.call("POST", "mail-server/test", json={"to": "eve@x.example"}), 409
+            console.call("POST", "mail-server/test", json={"to": "eve@x.example"}), 409
         )
-        window.access.mailing.post = POST
-        window.call("PUT", "mail-server", json=given)
-        refused = is_problem(window.call("POST", "mail-server/test", json={"to": "eve@x.example"}), 409)
+        console.access.mailing.post = POST
+        console.call("PUT", "mail-server", json=given)
+        refused = is_problem(console.call("POST", "mail-server/test", json={"to": "eve@x.example"}), 409)
         assert "certificate verify failed" in refused, "whom nobody vouches for gets no password"
         assert len(server.mails) == 1
-    raw = b"".join(row.raw or b"" for topic in (topics.ACCESS, topics.ACTIVITY) for row in window.stored(topic))
+    raw = b"".join(row.raw or b"" for topic in (topics.ACCESS, topics.ACTIVITY) for row in console.stored(topic))
     assert PASSWORD.encode() not in raw, "it is kept sealed, and not told of"
-    assert PASSWORD not in visitor_as(window, "admin").ask("/settings/mail").text
+    assert PASSWORD not in client_as(console, "admin").ask("/settings/mail").text
 
 
 @pytest.mark.parametrize(
@@ -139,96 +139,102 @@ def test_a_password_goes_over_tls_to_whom_it_was_meant_for(
         ({"user": "ann", "password": "x"}, "security"),
     ],
 )
-def test_what_cannot_be_right_is_refused_at_its_field(window: Window, changes: dict[str, str], name: str) -> None:
+def test_what_cannot_be_right_is_refused_at_its_field(
+    console: ConsoleHarness, changes: dict[str, str], name: str
+) -> None:
     with pytest.raises(Refused) as caught:
-        set_up(window, MailServer(port=25), **changes)
+        set_up(console, MailServer(port=25), **changes)
     assert list(caught.value.fields) == [name]
 
 
-def test_no_server_in_our_own_network_is_asked(window: Window, server: MailServer) -> None:
-    set_up(window, server)
-    window.access.mailing.post = make_post(Settings())
+def test_no_server_in_our_own_network_is_asked(console: ConsoleHarness, server: MailServer) -> None:
+    set_up(console, server)
+    console.access.mailing.post = make_post(Settings())
     with pytest.raises(Problem, match="does not lead to a public address"):
-        window.access.mailing.test("ann@x.example")
+        console.access.mailing.test("ann@x.example")
     assert server.mails == []
 
 
-def ask(window: Window, email: str = "ann@x.example") -> str:
-    by = caller_of(window.person("viewer", email))
-    return str(window.installation.exports.ask(by, Filter(q="=1\n+2"), "csv", mail=True)["id"])
+def ask(console: ConsoleHarness, email: str = "ann@x.example") -> str:
+    by = caller_of(console.person("viewer", email))
+    return str(console.installation.exports.ask(by, Filter(q="=1\n+2"), "csv", mail=True)["id"])
 
 
-def test_a_file_is_told_of_by_mail_once(window: Window, server: MailServer) -> None:
+def test_a_file_is_told_of_by_mail_once(console: ConsoleHarness, server: MailServer) -> None:
     """With a link that opens for those alone who sign in."""
-    set_up(window, server)
-    window.show(linked("a"))
-    person = visitor_as(window, "viewer")
+    set_up(console, server)
+    console.show(linked("a"))
+    person = client_as(console, "viewer")
     form = person.open("/records?status=in_sync").form("/exports")
     name = person.send(form, format="xlsx", mail="on").headers["Location"].split("show=")[1].split("&")[0]
     for _ in range(3):
-        window.make_files()
+        console.make_files()
     (mail,) = server.mails
     assert mail["To"] == "ann@x.example"
     assert mail["Subject"] == "Your export is ready: Records: in sync"
     link = f"https://console.example/exports?show={name}"
     assert link in mail.get_content()
     assert "1 records, Excel (XLSX)" in mail.get_content()
-    assert window.get(f"exports/{name}")["mail"] == "sent"
+    assert console.get(f"exports/{name}")["mail"] == "sent"
     assert "Told by mail." in person.open("/exports").words
-    stranger = Visitor(window.address).ask(link.removeprefix("https://console.example"))
-    assert (stranger.status_code, stranger.headers["Location"].startswith("/sign-in?next=")) == (303, True)
+    anonymous = ConsoleClient(console.address).ask(link.removeprefix("https://console.example"))
+    assert (anonymous.status_code, anonymous.headers["Location"].startswith("/sign-in?next=")) == (303, True)
 
 
-def test_two_consoles_send_one_mail_and_try_again_what_was_not_taken(window: Window, server: MailServer) -> None:
-    set_up(window, server)
+def test_two_consoles_send_one_mail_and_try_again_what_was_not_taken(
+    console: ConsoleHarness, server: MailServer
+) -> None:
+    set_up(console, server)
     server.refuses = "451 try again later"
-    name, once = ask(window), window.access.accounts.once
-    consoles = [exporter_of(window.installation, window.access.mailing, once, part) for part in ("one", "two")]
+    name, once = ask(console), console.access.accounts.once
+    makers = [exporter_of(console.installation, console.access.mailing, once, part) for part in ("one", "two")]
 
     def look() -> Any:
-        for console in consoles:
-            console.look()
-        return window.installation.exports.known.get(name)
+        for maker in makers:
+            maker.look()
+        return console.installation.exports.known.get(name)
 
     for attempt, wait in enumerate(AGAIN_MS, 1):
         look()
         row = look()
         assert (row.mail.attempt, row.mail.error) == (attempt, "127.0.0.1 answered 451 try again later")
-        window.desk.clock.advance(wait - 1)
+        console.env.clock.advance(wait - 1)
         assert look().mail.attempt == attempt
-        window.desk.clock.advance(1)
-    assert "Not told by mail: 127.0.0.1 answered 451" in visitor_as(window, "viewer").open("/exports").words
+        console.env.clock.advance(1)
+    assert "Not told by mail: 127.0.0.1 answered 451" in client_as(console, "viewer").open("/exports").words
     server.refuses = ""
     assert look().mail.error == ""
-    window.desk.clock.advance(AGAIN_MS[-1])
+    console.env.clock.advance(AGAIN_MS[-1])
     look()
     assert [mail["To"] for mail in server.mails] == ["ann@x.example"]
 
 
 @pytest.mark.parametrize("away", ["server", "user"])
-def test_who_cannot_be_told_gets_no_mail(window: Window, server: MailServer, away: str) -> None:
-    set_up(window, server)
-    name = ask(window)
+def test_who_cannot_be_told_gets_no_mail(console: ConsoleHarness, server: MailServer, away: str) -> None:
+    set_up(console, server)
+    name = ask(console)
     if away == "server":
-        window.access.mailing.remove()
+        console.access.mailing.remove()
     else:
-        window.access.accounts.change(window.person("viewer").id, disabled=True)
-    window.make_files()
-    window.make_files()
+        console.access.accounts.change(console.person("viewer").id, disabled=True)
+    console.make_files()
+    console.make_files()
     expected = {"server": "no mail server is set up", "user": "the user is there no more"}[away]
-    assert window.get(f"exports/{name}")["mail"] == expected
+    assert console.get(f"exports/{name}")["mail"] == expected
     assert server.mails == []
 
 
-def test_who_is_no_user_has_no_address(window: Window) -> None:
-    assert "has no address" in is_problem(window.call("POST", "exports", json={"mail": True}), 422)
+def test_who_is_no_user_has_no_address(console: ConsoleHarness) -> None:
+    assert "has no address" in is_problem(console.call("POST", "exports", json={"mail": True}), 422)
 
 
 # The command
 
 
-def test_the_command_shows_sets_tries_and_removes_it(window: Window, server: MailServer, tmp_path: Path) -> None:
-    mailing, file = window.access.mailing, tmp_path / "mail.yaml"
+def test_the_command_shows_sets_tries_and_removes_it(
+    console: ConsoleHarness, server: MailServer, tmp_path: Path
+) -> None:
+    mailing, file = console.access.mailing, tmp_path / "mail.yaml"
     file.write_text(yaml.safe_dump(wanted(server)))
 
     def said(*words: str) -> str:

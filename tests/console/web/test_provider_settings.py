@@ -11,10 +11,10 @@ from services.console.use.single_sign_on import SingleSignOn
 from shared import topics
 from shared.io.openid import OpenId
 from shared.io.ssrf import AddressGuard
+from tests.console.web.client import ConsoleClient
 from tests.console.web.providing import arrive, user_of, wanted
-from tests.console.web.visitor import Visitor
+from tests.services.console.harness import ConsoleHarness, is_problem
 from tests.services.console.provider import ProviderServer
-from tests.services.console.window import Window, is_problem
 
 
 def test_a_provider_that_is_none_is_refused(sign_on: SingleSignOn, provider: ProviderServer) -> None:
@@ -40,8 +40,10 @@ def test_a_provider_that_is_none_is_refused(sign_on: SingleSignOn, provider: Pro
     assert sign_on.provider is None
 
 
-def test_an_internal_provider_must_be_allowed(window: Window, sign_on: SingleSignOn, provider: ProviderServer) -> None:
-    sign_on.calls = OpenId(AddressGuard(), window.desk.clock)
+def test_an_internal_provider_must_be_allowed(
+    console: ConsoleHarness, sign_on: SingleSignOn, provider: ProviderServer
+) -> None:
+    sign_on.calls = OpenId(AddressGuard(), console.env.clock)
     with pytest.raises(Refused, match="SYNCLINE_ALLOW_PRIVATE_ADDRESSES") as caught:
         sign_on.change(wanted(provider))
     assert "127.0.0.1" not in str(caught.value), "where a name leads is not for whoever types it"
@@ -57,51 +59,51 @@ def test_the_secret_goes_to_no_other_provider(sign_on: SingleSignOn, provider: P
 
 
 def test_page_api_and_command_do_the_same(
-    window: Window, sign_on: SingleSignOn, provider: ProviderServer, visitor: Visitor, tmp_path: Any
+    console: ConsoleHarness, sign_on: SingleSignOn, provider: ProviderServer, client: ConsoleClient, tmp_path: Any
 ) -> None:
     def command(*words: str) -> list[str]:
         given = parser().parse_args(["sign-in", *words])
-        return list(lines(sign_on, window.access.accounts, given))
+        return list(lines(sign_on, console.access.accounts, given))
 
     with pytest.raises(Problem, match="none is set up"):
         command()
-    form = visitor.open("/settings/sign-in").form("/settings/sign-in")
+    form = client.open("/settings/sign-in").form("/settings/sign-in")
     fields = {"issuer": provider.url, "client_id": "syncline", "client_secret": "s3cret", "claim": "groups",
               "roles": "a = b = admin\n\ncrm=operator"}  # fmt: skip
-    bad = visitor.send(form, **{**fields, "issuer": "x"})
+    bad = client.send(form, **{**fields, "issuer": "x"})
     assert bad.status_code == 422
     assert 'href="#issuer"' in bad.text
     assert "s3cret" not in bad.text
-    assert visitor.send(form, **fields).headers["Location"].startswith("/settings/sign-in?done=changed")
-    told = window.get("sign-in-provider")
+    assert client.send(form, **fields).headers["Location"].startswith("/settings/sign-in?done=changed")
+    told = console.get("sign-in-provider")
     assert (told["roles"], told["has_secret"]) == ({"a = b": "admin", "crm": "operator"}, True)
     assert "s3cret" not in str(told)
     (text,) = command("show")
     path = tmp_path / "provider.yaml"
     path.write_text(text)
-    before = len(window.stored(topics.ACCESS))
+    before = len(console.stored(topics.ACCESS))
     assert command("set", str(path)) == [f"people sign in by {provider.url}"]
-    assert len(window.stored(topics.ACCESS)) == before, "what show prints is what stands"
+    assert len(console.stored(topics.ACCESS)) == before, "what show prints is what stands"
     path.write_text("issuer: x\nnonsense: 1")
     with pytest.raises(Problem, match="nonsense"):
         command("set", str(path))
-    put = window.call("PUT", "sign-in-provider", json={**wanted(provider).model_dump(mode="json"), "title": "Firm"})
+    put = console.call("PUT", "sign-in-provider", json={**wanted(provider).model_dump(mode="json"), "title": "Firm"})
     assert put.json()["title"] == "Firm"
-    assert is_problem(window.call("PUT", "sign-in-provider", json={"issuer": "x", "client_id": "y"}), 422)
-    ann = window.person("editor")
-    assert arrive(Visitor(window.address), provider).status_code == 303
-    person = user_of(window, provider)
-    assert window.call("POST", f"users/{person.id}/link", json={"to": ann.id}).json()["linked_to"] == ann.id
-    assert window.call("DELETE", f"users/{person.id}/link").json()["state"] == "active"
+    assert is_problem(console.call("PUT", "sign-in-provider", json={"issuer": "x", "client_id": "y"}), 422)
+    ann = console.person("editor")
+    assert arrive(ConsoleClient(console.address), provider).status_code == 303
+    person = user_of(console, provider)
+    assert console.call("POST", f"users/{person.id}/link", json={"to": ann.id}).json()["linked_to"] == ann.id
+    assert console.call("DELETE", f"users/{person.id}/link").json()["state"] == "active"
     assert command("link", person.id, ann.email)[0].endswith("is ann@x.example")
     assert command("unlink", person.id) == ["ann@x.example is a user alone again"]
-    assert window.call("DELETE", "sign-in-provider").status_code == 204
-    assert is_problem(window.call("GET", "sign-in-provider"), 404)
+    assert console.call("DELETE", "sign-in-provider").status_code == 204
+    assert is_problem(console.call("GET", "sign-in-provider"), 404)
     sign_on.change(wanted(provider))
-    assert visitor.send(visitor.open("/settings/sign-in").form("/settings/sign-in/remove")).status_code == 303
+    assert client.send(client.open("/settings/sign-in").form("/settings/sign-in/remove")).status_code == 303
     sign_on.change(wanted(provider))
     assert command("remove") == ["nobody signs in by a provider any more"]
-    told = [(row.message.what, row.message.via) for row in window.stored(topics.ACTIVITY) if row.message is not None]
+    told = [(row.message.what, row.message.via) for row in console.stored(topics.ACTIVITY) if row.message is not None]
     for one in (
         ("provider.changed", "page"), ("provider.changed", "api"), ("provider.removed", "api"),
         ("provider.removed", "page"), ("user.linked", "api"), ("user.unlinked", "api"),

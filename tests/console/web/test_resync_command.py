@@ -16,23 +16,23 @@ from shared import topics
 from shared.core.syncs import Job
 from shared.messages import JobDoc, JobProgress, SetupDoc
 from shared.settings import Settings
-from tests.services.console.window import TOKEN, Window, linked
-from tests.services.desk import SYNC, people
+from tests.services.console.harness import TOKEN, ConsoleHarness, linked
+from tests.services.environment import SYNC, people
 
 Run: TypeAlias = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(name="run")
-def _run(window: Window, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def _run(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Offer the command as it is written; returns the exit code, and both outputs."""
-    port = urlsplit(window.address).port
+    port = urlsplit(console.address).port
     there = Settings(console_host="127.0.0.1", console_port=port, console_token=TOKEN)  # type: ignore[arg-type]
 
     class Followed(Calls):
         """Calls a console that reads what it has published at once."""
 
         def _call(self, *asked: Any) -> Any:
-            window.follow()
+            console.follow()
             return super()._call(*asked)
 
     monkeypatch.setattr(calling, "Calls", Followed)
@@ -46,13 +46,13 @@ def _run(window: Window, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return run
 
 
-def _jobs(window: Window) -> list[Job]:
-    return [doc.job for doc in window.desk.told(topics.JOBS) if doc.job is not None]
+def _jobs(console: ConsoleHarness) -> list[Job]:
+    return [doc.job for doc in console.env.told(topics.JOBS) if doc.job is not None]
 
 
-def test_a_whole_sync_is_read_again_also_where_it_has_no_record(window: Window, run: Run) -> None:
+def test_a_whole_sync_is_read_again_also_where_it_has_no_record(console: ConsoleHarness, run: Run) -> None:
     code, out, _ = run("--sync", SYNC)
-    (job,) = _jobs(window)
+    (job,) = _jobs(console)
     assert (code, out) == (0, f"{job.id}: waiting\n")
     assert (job.sync, job.statuses, job.review) == (SYNC, (), False)
     code, out, err = run("--sync", "nope")
@@ -60,9 +60,9 @@ def test_a_whole_sync_is_read_again_also_where_it_has_no_record(window: Window, 
     assert "There is no sync 'nope'" in err
 
 
-def test_filters_choose_records_as_the_list_does(window: Window, run: Run) -> None:
-    window.desk.set_up("sync", SetupDoc(sync=people(id="firms")), "firms")
-    window.show(
+def test_filters_choose_records_as_the_list_does(console: ConsoleHarness, run: Run) -> None:
+    console.env.set_up("sync", SetupDoc(sync=people(id="firms")), "firms")
+    console.show(
         linked("a", status="failing", reason="too_long"),
         linked("b", sync="firms", status="failing", reason="too_long"),
         linked("c", sync="firms"),
@@ -71,43 +71,43 @@ def test_filters_choose_records_as_the_list_does(window: Window, run: Run) -> No
     told = [(row["sync"], row["statuses"], row["category"], row["q"], row["since"]) for row in json.loads(out)]
     since = 1_767_225_600_000
     assert (code, told) == (0, [(sync, ["failing"], "too_long", "ann", since) for sync in (SYNC, "firms")])
-    window.desk.clock.advance(1)
+    console.env.clock.advance(1)
     assert run("--object", "contact")[0] == 0
-    assert [(job.sync, job.statuses) for job in _jobs(window)[2:]] == [(SYNC, ()), ("firms", ())]
-    window.desk.clock.advance(1)
+    assert [(job.sync, job.statuses) for job in _jobs(console)[2:]] == [(SYNC, ()), ("firms", ())]
+    console.env.clock.advance(1)
     assert run("--all")[0] == 0
-    assert len(_jobs(window)) == 6
+    assert len(_jobs(console)) == 6
     assert run("--status", "pending") == (1, "", "These filters choose no record.\n")
 
 
-def test_a_record_is_read_again_by_its_id_here_or_in_an_app(window: Window, run: Run) -> None:
-    window.show(linked("a", label="Ann Lee"), linked("b"))
+def test_a_record_is_read_again_by_its_id_here_or_in_an_app(console: ConsoleHarness, run: Run) -> None:
+    console.show(linked("a", label="Ann Lee"), linked("b"))
     assert run("a", "h-b") == (
         0, f"a: Ann Lee ({SYNC}) is read again\nb: B ({SYNC}) is read again\n", "",
     )  # fmt: skip
-    assert {row.pair for row in window.desk.told(topics.PAIRS)} == {"a", "b"}
-    assert {row.id for row in window.desk.told(topics.NOTICES)} == {"h-a", "b-a", "h-b", "b-b"}
+    assert {row.pair for row in console.env.told(topics.PAIRS)} == {"a", "b"}
+    assert {row.id for row in console.env.told(topics.NOTICES)} == {"h-a", "b-a", "h-b", "b-b"}
     code, _, err = run("h-nobody")
     assert code == 1
     assert "There is no row 'h-nobody'" in err
 
 
-def test_a_record_of_two_syncs_is_not_guessed(window: Window, run: Run) -> None:
-    window.show(linked("a"), linked("a2", L=linked("a").L, sync="firms"))
+def test_a_record_of_two_syncs_is_not_guessed(console: ConsoleHarness, run: Run) -> None:
+    console.show(linked("a"), linked("a2", L=linked("a").L, sync="firms"))
     code, _, err = run("h-a")
     assert code == 1
     assert f"a (sync {SYNC})" in err
     assert "a2 (sync firms)" in err
-    assert window.desk.told(topics.PAIRS) == []
+    assert console.env.told(topics.PAIRS) == []
 
 
-def _tells(window: Window, monkeypatch: pytest.MonkeyPatch, *steps: dict[str, Any]) -> None:
+def _tells(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch, *steps: dict[str, Any]) -> None:
     """Have the job be one step further at each look."""
     left = list(steps)
 
     def sleep(_: float) -> None:
-        (job,) = _jobs(window)
-        window.desk.set_job("progress", JobDoc(progress=JobProgress(job=job.id, **left.pop(0))), job.id)
+        (job,) = _jobs(console)
+        console.env.set_job("progress", JobDoc(progress=JobProgress(job=job.id, **left.pop(0))), job.id)
 
     monkeypatch.setattr(time, "sleep", sleep)
 
@@ -121,12 +121,12 @@ def _tells(window: Window, monkeypatch: pytest.MonkeyPatch, *steps: dict[str, An
     ],
 )
 def test_it_waits_for_the_end_and_the_exit_code_says_which(
-    window: Window, run: Run, monkeypatch: pytest.MonkeyPatch, end: dict[str, Any], code: int
+    console: ConsoleHarness, run: Run, monkeypatch: pytest.MonkeyPatch, end: dict[str, Any], code: int
 ) -> None:
     same = {"phase": "matching", "touched": 1, "pairs": 3}
-    _tells(window, monkeypatch, same, same, {"touched": 3, "pairs": 3, **end})
+    _tells(console, monkeypatch, same, same, {"touched": 3, "pairs": 3, **end})
     found, out, err = run("--sync", SYNC, "--wait")
-    (job,) = _jobs(window)
+    (job,) = _jobs(console)
     assert found == code
     assert out.startswith(f"{job.id}: {end['phase']}; ")
     assert out.endswith(f"{end.get('result') or end.get('error')}\n")
@@ -134,28 +134,28 @@ def test_it_waits_for_the_end_and_the_exit_code_says_which(
 
 
 def test_very_many_are_counted_and_wait_to_be_confirmed(
-    window: Window, run: Run, monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else may confirm them, or the command does."""
     monkeypatch.setattr(resyncing, "MANY", 1)
-    window.show(linked("a"), linked("b"))
-    _tells(window, monkeypatch, {"phase": "reading", "pairs": 2})
+    console.show(linked("a"), linked("b"))
+    _tells(console, monkeypatch, {"phase": "reading", "pairs": 2})
     code, out, err = run("--all", "--wait")
-    (job,) = _jobs(window)
+    (job,) = _jobs(console)
     assert (code, out) == (1, f"{job.id}: unconfirmed; 0 of 2 looked at\n")
     assert err.splitlines()[-1] == f"it waits until somebody confirms it: ./syncline jobs confirm {job.id}"
-    window.desk.clock.advance(1)
+    console.env.clock.advance(1)
     code, out, err = run("--all", "--confirm")
     assert (code, err) == (0, "")
     assert out.endswith(": waiting\n")
-    window.follow()
-    assert window.installation.jobs.rows()[-1].orders == {"confirmed"}
+    console.follow()
+    assert console.installation.jobs.rows()[-1].orders == {"confirmed"}
 
 
 @pytest.mark.parametrize("words", [(), ("a", "--all"), ("--all", "--sync", SYNC), ("a", "--wait"), ("a", "--confirm")])
-def test_what_does_not_fit_together_asks_for_nothing(window: Window, run: Run, words: tuple[str, ...]) -> None:
-    window.show(linked("a"))
+def test_what_does_not_fit_together_asks_for_nothing(console: ConsoleHarness, run: Run, words: tuple[str, ...]) -> None:
+    console.show(linked("a"))
     code, out, err = run(*words)
     assert (code, out, len(err.splitlines())) == (1, "", 1)
-    assert _jobs(window) == []
-    assert window.desk.told(topics.PAIRS) == []
+    assert _jobs(console) == []
+    assert console.env.told(topics.PAIRS) == []

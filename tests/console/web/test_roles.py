@@ -17,11 +17,11 @@ from services.console.use.callers import Caller
 from services.console.use.records import Filter
 from services.console.web.app import PAGES
 from shared.messages import Role
+from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.examples import LOOKS, show_everything
-from tests.console.web.visitor import Page, Visitor
 from tests.docs.api_reference import document
 from tests.docs.described import validator
-from tests.services.console.window import PASSWORD, Window, caller_of
+from tests.services.console.harness import PASSWORD, ConsoleHarness, caller_of
 
 _DOCUMENT: Final = document()
 _ALERT: Final = {"name": "Another", "kind": "failing", "mail": "ann@x.example"}
@@ -104,56 +104,56 @@ def filled(path: str, names: Mapping[str, str] | None = None) -> str:
     return re.sub(r"{\w+}", "nobody", path.replace("{what}", "cancel"))
 
 
-def names_of(window: Window, role: Role) -> dict[str, str]:
+def names_of(console: ConsoleHarness, role: Role) -> dict[str, str]:
     """Return a name of everything that there is; the token is one of whoever has the role."""
-    own = window.access.tokens.make(caller_of(window.person(role)), "own", "viewer", 1)[0]
+    own = console.access.tokens.make(caller_of(console.person(role)), "own", "viewer", 1)[0]
     return {
         "syncs": "people",
         "records": "bob",
         "jobs": "resync-people.everything",
         "parked": "1",
-        "exports": export_of(window, role),
-        "users": window.person("viewer", "known@x.example").id,
+        "exports": export_of(console, role),
+        "users": console.person("viewer", "known@x.example").id,
         "tokens": own.id,
-        "alerts": alert_of(window),
+        "alerts": alert_of(console),
         "apps": "ordered",
         "connections": "hub",
         "objects": "contact",
     }
 
 
-def alert_of(window: Window) -> str:
+def alert_of(console: ConsoleHarness) -> str:
     """Return an alert; the same one when asked for again."""
-    alerts = window.access.alerts
+    alerts = console.access.alerts
     found = [row for row in alerts.rows() if row["kind"] == "failing"] or [
         alerts.row(alerts.add(Wanted(name="Own", kind="failing", mail=("ann@x.example",))))
     ]
     return str(found[0]["id"])
 
 
-def export_of(window: Window, role: Role) -> str:
+def export_of(console: ConsoleHarness, role: Role) -> str:
     """Return a file that is ready, which somebody with a role has asked for."""
-    name = window.installation.exports.ask(caller_of(window.person(role)), Filter(), "csv", "own")["id"]
-    window.make_files()
+    name = console.installation.exports.ask(caller_of(console.person(role)), Filter(), "csv", "own")["id"]
+    console.make_files()
     return str(name)
 
 
-def visitor_as(window: Window, role: Role) -> Visitor:
+def client_as(console: ConsoleHarness, role: Role) -> ConsoleClient:
     """Return a browser of somebody with a role."""
-    visitor, sessions = Visitor(window.address), window.sessions
-    visitor.http.cookies.set("syncline", sessions.cookie(sessions.begin(window.person(role))))
-    return visitor
+    client, sessions = ConsoleClient(console.address), console.sessions
+    client.http.cookies.set("syncline", sessions.cookie(sessions.begin(console.person(role))))
+    return client
 
 
 @pytest.fixture(name="shown")
-def _shown(window: Window) -> Window:
-    show_everything(window)
-    return window
+def _shown(console: ConsoleHarness) -> ConsoleHarness:
+    show_everything(console)
+    return console
 
 
-def test_the_table_names_every_address_and_no_other(window: Window) -> None:
-    access = window.access
-    api = (*make_app(window.installation, access).routes, *routes(window.installation, access).routes)
+def test_the_table_names_every_address_and_no_other(console: ConsoleHarness) -> None:
+    access = console.access
+    api = (*make_app(console.installation, access).routes, *routes(console.installation, access).routes)
     served = {f"{row.method} {row.path}" for row in PAGES} | {"GET /static/{name}"}
     served |= {f"{verb} {row.path}" for row in api if isinstance(row, APIRoute) for verb in row.methods or ()}
     assert served == set(NEEDS)
@@ -170,24 +170,26 @@ def test_an_address_is_found_with_its_names_filled_in() -> None:
             needed_at("POST", path)
 
 
-def ask(window: Window, row: str, role: Role, names: Mapping[str, str] | None) -> requests.Response:
+def ask(console: ConsoleHarness, row: str, role: Role, names: Mapping[str, str] | None) -> requests.Response:
     """Ask at an address as somebody with a role."""
     verb, _, pattern = row.partition(" ")
     path, body = filled(pattern, names), _BODIES.get(row, {})
     if path.startswith("/api/"):
         more: dict[str, Any] = {"json": body} if verb in ("POST", "PATCH", "PUT") else {}
         more |= {"stream": True} if row == ENDLESS else {}
-        bearer = window.access.tokens.make(caller_of(window.person(role)), "for this call", role, 1)[1]
-        answer = window.call(verb, path.removeprefix("/api/v1/"), headers={"Authorization": f"Bearer {bearer}"}, **more)
+        bearer = console.access.tokens.make(caller_of(console.person(role)), "for this call", role, 1)[1]
+        answer = console.call(
+            verb, path.removeprefix("/api/v1/"), headers={"Authorization": f"Bearer {bearer}"}, **more
+        )
         if row == ENDLESS and answer.status_code == 200:
             answer.close()
         return answer
-    sessions = window.sessions
-    session = sessions.begin(window.person(role))
-    visitor = Visitor(window.address)
-    visitor.http.cookies.set("syncline", sessions.cookie(session))
+    sessions = console.sessions
+    session = sessions.begin(console.person(role))
+    client = ConsoleClient(console.address)
+    client.http.cookies.set("syncline", sessions.cookie(session))
     data = {"data": {"form_token": sessions.form_token(session), **body}} if verb == "POST" else {}
-    return visitor.ask(path, verb, **data)
+    return client.ask(path, verb, **data)
 
 
 def is_described(row: str, answer: requests.Response) -> None:
@@ -219,7 +221,7 @@ def described_at(row: str, status: int) -> dict[str, Draft202012Validator | None
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 @pytest.mark.parametrize("role", ROLES)
 def test_every_address_takes_exactly_its_role(
-    shown: Window,
+    shown: ConsoleHarness,
     role: Role,
     known: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
@@ -240,12 +242,12 @@ def test_every_address_takes_exactly_its_role(
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_nobody_is_offered_what_would_be_refused(shown: Window, role: Role) -> None:
-    visitor, offered = visitor_as(shown, role), set[str]()
+def test_nobody_is_offered_what_would_be_refused(shown: ConsoleHarness, role: Role) -> None:
+    client, offered = client_as(shown, role), set[str]()
     for path in LOOKS:
         if path.startswith("/sign-in"):
             continue
-        for form in Page(visitor.ask(path)).forms:
+        for form in Page(client.ask(path)).forms:
             if form.method == "post":
                 needed = needed_at("POST", form.action)
                 assert needed is None or reaches(role, needed), (path, form.action)
@@ -254,7 +256,7 @@ def test_nobody_is_offered_what_would_be_refused(shown: Window, role: Role) -> N
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_of_anothers_tokens_admins_alone_know(shown: Window, role: Role) -> None:
+def test_of_anothers_tokens_admins_alone_know(shown: ConsoleHarness, role: Role) -> None:
     """By page and by API; and a token of the installation sees no other one of it."""
     eve, installation = caller_of(shown.person("viewer", "eve@x.example")), Caller("installation", "admin")
     made = [shown.access.tokens.make(by, f"of {by.who}", "viewer", 1)[0] for by in (eve, installation) * 2]
@@ -262,7 +264,7 @@ def test_of_anothers_tokens_admins_alone_know(shown: Window, role: Role) -> None
     by_token = shown.call("GET", "tokens", headers={"Authorization": f"Bearer {own}"}).json()["tokens"]
     names = {"machine", *(row.name for row in made)}
     assert {row["name"] for row in by_token} == (names if role == "admin" else {"machine"})
-    page = visitor_as(shown, role).open("/settings/tokens")
+    page = client_as(shown, role).open("/settings/tokens")
     assert ("of eve@x.example" in page.words) is (role == "admin")
     rows = ["DELETE /api/v1/tokens/{name}"] * 2 + ["POST /settings/tokens/{name}/revoke"] * 2
     for token, row in zip(made, rows, strict=True):

@@ -7,10 +7,10 @@ import pytest
 
 from services.console.commands import accounts
 from shared.settings import Settings
-from tests.console.web.visitor import Page, Visitor
+from tests.console.web.client import ConsoleClient, Page
 from tests.services.console.agreeing import PORTALS, Vendor, enter, go
-from tests.services.console.office import Office
-from tests.services.console.window import TOKEN, is_problem
+from tests.services.console.connecting import ConnectingHarness
+from tests.services.console.harness import TOKEN, is_problem
 
 PATH = "/connections/hub"
 
@@ -25,81 +25,85 @@ def _vendor(vendor: Vendor) -> Vendor:
 
 
 @pytest.fixture(name="hub")
-def _hub(office: Office, vendor: Vendor) -> Office:
-    """Offer an office with an account that came by a token."""
+def _hub(connecting: ConnectingHarness, vendor: Vendor) -> ConnectingHarness:
+    """Offer a console with an account that was connected by a token."""
     given = {"app": "hubspot", "auth": "api_key", "label": "Hub", "base_url": vendor.server.url,
              "secrets": {"access_token": f"pat-old-{PORTALS[0]}"}}  # fmt: skip
-    answer = office.window.call("POST", "connections", json=given)
+    answer = connecting.console.call("POST", "connections", json=given)
     assert answer.status_code == 201, answer.text
-    return office
+    return connecting
 
 
-def write(visitor: Visitor, **fields: str) -> Page:
+def write(client: ConsoleClient, **fields: str) -> Page:
     """Fill the form in, and follow where it leads."""
-    answer = visitor.send(visitor.open(f"{PATH}/secrets").form(f"{PATH}/secrets"), **fields)
-    return visitor.open(answer.headers["Location"]) if answer.status_code == 303 else Page(answer)
+    answer = client.send(client.open(f"{PATH}/secrets").form(f"{PATH}/secrets"), **fields)
+    return client.open(answer.headers["Location"]) if answer.status_code == 303 else Page(answer)
 
 
-def test_a_new_token_is_used_and_the_account_stays(hub: Office, visitor: Visitor) -> None:
-    assert f"{PATH}/secrets" in visitor.open(PATH).links
+def test_a_new_token_is_used_and_the_account_stays(hub: ConnectingHarness, client: ConsoleClient) -> None:
+    assert f"{PATH}/secrets" in client.open(PATH).links
     before = hub.service.setups.connection("hub")
-    page = write(visitor, access_token=f"pat-new-{PORTALS[0]}")
+    page = write(client, access_token=f"pat-new-{PORTALS[0]}")
     assert "The account signs in by what was entered." in page.words
     row = hub.service.setups.connection("hub")
     assert hub.opened("hub") == {"access_token": f"pat-new-{PORTALS[0]}"}
     assert (row.account, row.label, row.version) == (before.account, "Hub", before.version + 1)
-    assert "pat-new" not in page.answer.text + visitor.open(f"{PATH}/secrets").answer.text
+    assert "pat-new" not in page.answer.text + client.open(f"{PATH}/secrets").answer.text
 
 
-def test_what_does_not_work_or_is_another_account_changes_nothing(hub: Office, visitor: Visitor) -> None:
+def test_what_does_not_work_or_is_another_account_changes_nothing(
+    hub: ConnectingHarness, client: ConsoleClient
+) -> None:
     before = hub.service.setups.connection("hub")
-    page = write(visitor, access_token="pat-of-nobody")
+    page = write(client, access_token="pat-of-nobody")
     assert page.answer.status_code == 422
     assert "#access_token" in page.links
-    page = write(visitor, access_token=f"pat-new-{PORTALS[1]}")
+    page = write(client, access_token=f"pat-new-{PORTALS[1]}")
     assert "was made for" in page.words, page.words
-    page = write(visitor)
+    page = write(client)
     assert "Write it, please." in page.words
-    assert "#access_token" in write(visitor, access_token="x" * 2001).links
+    assert "#access_token" in write(client, access_token="x" * 2001).links
     assert hub.service.setups.connection("hub") == before
-    detail = is_problem(hub.window.call("PUT", "connections/hub/secrets", json={"secrets": {"password": "x"}}), 422)
+    detail = is_problem(hub.console.call("PUT", "connections/hub/secrets", json={"secrets": {"password": "x"}}), 422)
     assert "signs in by access_token" in detail
 
 
-def test_a_paused_account_is_asked_and_stays_paused(hub: Office) -> None:
-    assert hub.window.call("POST", "connections/hub/pause").status_code == 200
+def test_a_paused_account_is_asked_and_stays_paused(hub: ConnectingHarness) -> None:
+    assert hub.console.call("POST", "connections/hub/pause").status_code == 200
     path, new = "connections/hub/secrets", f"pat-new-{PORTALS[0]}"
-    is_problem(hub.window.call("PUT", path, json={"secrets": {"access_token": "pat-of-nobody"}}), 422)
-    told = hub.window.call("PUT", path, json={"secrets": {"access_token": new}}).json()
+    is_problem(hub.console.call("PUT", path, json={"secrets": {"access_token": "pat-of-nobody"}}), 422)
+    told = hub.console.call("PUT", path, json={"secrets": {"access_token": new}}).json()
     assert told["state"] == "paused"
     assert hub.opened("hub") == {"access_token": new}
 
 
-def test_the_secret_of_webhooks_is_entered_alone(hub: Office, visitor: Visitor) -> None:
-    assert "the secret that signs them is not known" in visitor.open(f"{PATH}/feeds").words
-    write(visitor, webhook_secret=" a b ")
+def test_the_secret_of_webhooks_is_entered_alone(hub: ConnectingHarness, client: ConsoleClient) -> None:
+    assert "the secret that signs them is not known" in client.open(f"{PATH}/feeds").words
+    write(client, webhook_secret=" a b ")
     row = hub.service.setups.connection("hub")
     assert row.webhook_secret is not None
     assert hub.vault.open(row.webhook_secret, connection="hub", name="webhook_secret") == " a b "
     assert hub.opened("hub") == {"access_token": f"pat-old-{PORTALS[0]}"}
-    assert "The app has not called yet." in visitor.open(f"{PATH}/feeds").words
+    assert "The app has not called yet." in client.open(f"{PATH}/feeds").words
 
 
-def test_who_signs_in_at_the_app_is_told_to_reconnect(office: Office, visitor: Visitor, vendor: Vendor) -> None:
-    enter(visitor, vendor)
-    visitor.open(vendor.agree(go(visitor)))
-    (row,) = office.service.setups.connections()
-    assert f"/connections/{row.id}/secrets" not in visitor.open(f"/connections/{row.id}").links
-    assert "Reconnect it instead." in visitor.open(f"/connections/{row.id}/secrets", 409).words
+def test_who_signs_in_at_the_app_is_told_to_reconnect(
+    connecting: ConnectingHarness, client: ConsoleClient, vendor: Vendor
+) -> None:
+    enter(client, vendor)
+    client.open(vendor.agree(go(client)))
+    (row,) = connecting.service.setups.connections()
+    assert f"/connections/{row.id}/secrets" not in client.open(f"/connections/{row.id}").links
+    assert "Reconnect it instead." in client.open(f"/connections/{row.id}/secrets", 409).words
     path = f"connections/{row.id}/secrets"
-    is_problem(office.window.call("PUT", path, json={"secrets": {"client_secret": "x"}}), 422)
+    is_problem(connecting.console.call("PUT", path, json={"secrets": {"client_secret": "x"}}), 422)
 
 
 def test_commands_read_secrets_from_the_standard_input(
-    hub: Office, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    hub: ConnectingHarness, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Arguments of a command are seen by others on its machine."""
-    port = int(hub.window.address.rpartition(":")[2])
+    port = int(hub.console.address.rpartition(":")[2])
     settings = Settings(console_token=TOKEN, console_port=port)  # type: ignore[arg-type]  # a secret as text
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"pat-new-{PORTALS[0]}\nhook\n"))
     assert accounts.run_secrets("hub", ["access_token", "webhook_secret"], settings) == 0

@@ -9,10 +9,10 @@ from shared.core.connector import AppError
 from shared.core.matching import MatchSettings
 from shared.core.syncs import SyncSide
 from shared.messages import SetupDoc
+from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.objects import show_objects
-from tests.console.web.visitor import Page, Visitor
-from tests.services.console.window import Window
-from tests.services.desk import LEFT, RIGHT, SYNC, connection
+from tests.services.console.harness import ConsoleHarness
+from tests.services.environment import LEFT, RIGHT, SYNC, connection
 
 
 def file_of(page: Page) -> str:
@@ -21,15 +21,15 @@ def file_of(page: Page) -> str:
     return found[1]
 
 
-def test_the_file_names_both_accounts_and_can_be_applied(window: Window, visitor: Visitor) -> None:
-    window.desk.set_up("sync", None, SYNC)
-    assert "/set-up" in visitor.open("/").links
-    page = visitor.open("/set-up")
+def test_the_file_names_both_accounts_and_can_be_applied(console: ConsoleHarness, client: ConsoleClient) -> None:
+    console.env.set_up("sync", None, SYNC)
+    assert "/set-up" in client.open("/").links
+    page = client.open("/set-up")
     assert "/set-up?object=contact" in page.links
-    page = visitor.open("/set-up?object=contact")
+    page = client.open("/set-up?object=contact")
     assert "Between which accounts?" in page.words
     assert "The file that sets it up" not in page.words
-    page = visitor.open(f"/set-up?object=contact&left={LEFT}&right={RIGHT}")
+    page = client.open(f"/set-up?object=contact&left={LEFT}&right={RIGHT}")
     (sync,) = read(file_of(page)).syncs
     assert (sync.id, sync.left, sync.right) == (
         "contact-book", SyncSide(connection=LEFT, object="contact"), SyncSide(connection=RIGHT, object="contact"),
@@ -37,60 +37,60 @@ def test_the_file_names_both_accounts_and_can_be_applied(window: Window, visitor
     assert "./syncline apply sync.yaml" in page.words
 
 
-def test_a_sync_needs_two_accounts(window: Window, visitor: Visitor) -> None:
-    window.desk.set_up("sync", None, SYNC)
-    window.desk.set_up("connection", None, RIGHT)
-    page = visitor.open("/set-up?object=contact")
+def test_a_sync_needs_two_accounts(console: ConsoleHarness, client: ConsoleClient) -> None:
+    console.env.set_up("sync", None, SYNC)
+    console.env.set_up("connection", None, RIGHT)
+    page = client.open("/set-up?object=contact")
     assert "An account is missing" in page.words
     assert {"/apps/ordered?object=contact", "/apps/opaque?object=contact"} <= set(page.links)
-    app = visitor.open("/apps/opaque?object=contact")
+    app = client.open("/apps/opaque?object=contact")
     assert "Contacts are to be synced" in app.words
     assert {"/apps/opaque/connect?object=contact", "/set-up?object=contact"} <= set(app.links)
-    assert "are to be synced" not in visitor.open("/apps/opaque?object=evil").words
+    assert "are to be synced" not in client.open("/apps/opaque?object=evil").words
 
 
-def test_what_goes_not_together_is_refused(window: Window, visitor: Visitor) -> None:
-    assert "Choose another account" in visitor.open(f"/set-up?object=contact&left={LEFT}&right={LEFT}").words
-    assert "Choose an account." in visitor.open(f"/set-up?object=contact&left={LEFT}&right=nobody").words
-    window.desk.set_up("connection", SetupDoc(connection=connection("contact-book", "opaque")), "contact-book")
-    assert "The file that sets it up" not in visitor.open("/set-up?object=nothing&left=a&right=b").words
+def test_what_goes_not_together_is_refused(console: ConsoleHarness, client: ConsoleClient) -> None:
+    assert "Choose another account" in client.open(f"/set-up?object=contact&left={LEFT}&right={LEFT}").words
+    assert "Choose an account." in client.open(f"/set-up?object=contact&left={LEFT}&right=nobody").words
+    console.env.set_up("connection", SetupDoc(connection=connection("contact-book", "opaque")), "contact-book")
+    assert "The file that sets it up" not in client.open("/set-up?object=nothing&left=a&right=b").words
 
 
 # Objects that one account alone has
 
 
-def _cars(window: Window) -> None:
+def _cars(console: ConsoleHarness) -> None:
     """Give another account of the same app cars, too."""
-    show_objects(window)
-    window.desk.set_up("connection", SetupDoc(connection=connection("hub-two", "ordered")), "hub-two")
+    show_objects(console)
+    console.env.set_up("connection", SetupDoc(connection=connection("hub-two", "ordered")), "hub-two")
 
 
-def test_objects_of_an_accounts_own_are_chosen_step_by_step(window: Window, visitor: Visitor) -> None:
+def test_objects_of_an_accounts_own_are_chosen_step_by_step(console: ConsoleHarness, client: ConsoleClient) -> None:
     """One account is asked at a time; each step is an address."""
-    _cars(window)
-    page = visitor.open("/set-up")
+    _cars(console)
+    page = client.open("/set-up")
     assert "Or objects that one account alone has" in page.words
     assert {"/set-up?account=hub", "/set-up?account=hub-two"} <= set(page.links)
     assert "/set-up?account=book" not in page.links, "its app has no such objects"
-    assert window.desk.asked("objects") == [], "nobody is asked yet"
-    page = visitor.open("/set-up?account=hub")
+    assert console.env.asked("objects") == [], "nobody is asked yet"
+    page = client.open("/set-up?account=hub")
     assert {"/set-up?account=hub&object=p_car", "/set-up?account=hub&object=p_member"} <= set(page.links)
     assert "Boats: The account of connection 'hub' does not have the object 'p_boat' any more." in page.words
     assert "/set-up?account=hub&object=p_boat" not in page.links
     at = "/set-up?account=hub&object=p_car"
-    page = visitor.open(at)
+    page = client.open(at)
     assert {f"{at}&right=book", f"{at}&right=hub-two"} <= set(page.links)
     assert f"{at}&right=hub" not in page.links
-    page = visitor.open(f"{at}&right=hub-two")
+    page = client.open(f"{at}&right=hub-two")
     assert {f"{at}&right=hub-two&there={name}" for name in ("contact", "p_car", "p_member")} <= set(page.links)
-    page = visitor.open(f"{at}&right=hub-two&there=p_car")
+    page = client.open(f"{at}&right=hub-two&there=p_car")
     (form,) = [form for form in page.forms if "there" in form.fields]
     assert form.action == "/set-up"
     assert "What tells that two records are the same?" in page.words
     assert "Number plate" in page.words
     assert "Colour" not in page.words, "an option tells no two records apart"
     assert "The file that sets it up" not in page.words
-    page = visitor.open(f"{at}&right=hub-two&there=p_car&left_field=plate&right_field=plate")
+    page = client.open(f"{at}&right=hub-two&there=p_car&left_field=plate&right_field=plate")
     (sync,) = read(file_of(page)).syncs
     assert (sync.id, sync.left, sync.right) == (
         "car-hub-two", SyncSide(connection="hub", object="p_car"), SyncSide(connection="hub-two", object="p_car"),
@@ -98,37 +98,37 @@ def test_objects_of_an_accounts_own_are_chosen_step_by_step(window: Window, visi
     assert sync.match == MatchSettings(mode="fields", left_field="plate", right_field="plate")
 
 
-def test_records_of_an_accounts_own_are_synced_with_others(window: Window, visitor: Visitor) -> None:
+def test_records_of_an_accounts_own_are_synced_with_others(console: ConsoleHarness, client: ConsoleClient) -> None:
     """Both ends follow the rules of one type then."""
-    _cars(window)
-    app = window.desk.setups.apps["ordered"]
+    _cars(console)
+    app = console.env.setups.apps["ordered"]
     assert app.own_objects is not None
     bind = app.own_objects.bind
     as_records = replace(app.own_objects, bind=lambda found: replace(bind(found), type="record"))
-    window.desk.setups.apps = {**window.desk.setups.apps, "ordered": replace(app, own_objects=as_records)}
+    console.env.setups.apps = {**console.env.setups.apps, "ordered": replace(app, own_objects=as_records)}
     at = f"/set-up?account=hub&object=p_car&right={RIGHT}&there=contact"
-    page = visitor.open(f"{at}&left_field=plate&right_field=email")
+    page = client.open(f"{at}&left_field=plate&right_field=email")
     (sync,) = read(file_of(page)).syncs
     assert (sync.left.type, sync.right) == ("", SyncSide(connection=RIGHT, object="contact", type="record"))
-    page = visitor.open(f"{at}&left_field=plate&right_field=nothing")
+    page = client.open(f"{at}&left_field=plate&right_field=nothing")
     assert "Choose a field." in page.words
     assert "The file that sets it up" not in page.words
 
 
-def test_an_account_that_cannot_be_asked_says_so(window: Window, visitor: Visitor) -> None:
+def test_an_account_that_cannot_be_asked_says_so(console: ConsoleHarness, client: ConsoleClient) -> None:
     """What is known from before can still be chosen."""
-    _cars(window)
+    _cars(console)
 
     def away(_connection: str, _words: Any) -> Any:
         raise AppError("app_unavailable", "it is away", retry="outage")
 
-    window.desk.answers["objects"] = away
-    page = visitor.open("/set-up?account=hub")
+    console.env.answers["objects"] = away
+    page = client.open("/set-up?account=hub")
     assert "The account cannot be asked now" in page.words
     assert "it is away" in page.words
     assert "/set-up?account=hub&object=p_member" in page.links
     assert "/set-up?account=hub&object=p_car" not in page.links
     at = f"/set-up?account=hub&object=p_member&right={RIGHT}"
-    assert "The account cannot be asked now" in visitor.open(f"{at}&there=contact").words
+    assert "The account cannot be asked now" in client.open(f"{at}&there=contact").words
     for wrong in ("account=nobody", "account=hub&object=p_boat", "account=hub&object=p_member&right=nobody"):
-        assert "What tells that" not in visitor.open(f"/set-up?{wrong}&there=contact").words
+        assert "What tells that" not in client.open(f"/set-up?{wrong}&there=contact").words

@@ -14,7 +14,7 @@ from shared.io.service import Service
 from shared.messages import SetupDoc
 from shared.settings import Settings
 from shared.setups import Setups
-from tests.services.desk import Desk
+from tests.services.environment import Environment
 
 
 class Heard(MemoryBus):
@@ -34,20 +34,20 @@ class Heard(MemoryBus):
         return offsets
 
 
-def connections_of(desk: Desk) -> Connections:
+def connections_of(env: Environment) -> Connections:
     """Make what can be done with the accounts of an installation in memory."""
-    service = Service("console", Settings(apps=tuple(desk.setups.apps)))
-    service.setups, service.jobs, service.bus = desk.setups, desk.jobs, Heard(desk.broker, desk.setups)  # type: ignore[assignment]  # in memory
-    service.clock = desk.clock  # type: ignore[assignment]  # moved by hand
-    desk.answers.setdefault("read", lambda *_: [])
+    service = Service("console", Settings(apps=tuple(env.setups.apps)))
+    service.setups, service.jobs, service.bus = env.setups, env.jobs, Heard(env.broker, env.setups)  # type: ignore[assignment]  # in memory
+    service.clock = env.clock  # type: ignore[assignment]  # moved by hand
+    env.answers.setdefault("read", lambda *_: [])
 
     def apps_with(_: Service, rows: Iterable[Connection]) -> Apps:
         found = Apps.__new__(Apps)
-        found.setups, found.caller = Setups(desk.setups.apps), desk.caller  # type: ignore[assignment]  # answers as the desk says
+        found.setups, found.caller = Setups(env.setups.apps), env.caller  # type: ignore[assignment]  # answers as the environment says
         for number, row in enumerate(rows):
             found.setups.apply(number, f"connection:{row.id}", SetupDoc(connection=row))
         return found
 
     return Connections(
-        service, lambda topic: MemoryReader(desk.broker, topic).read_to_end(), MemoryOnce(desk.clock), apps_with
+        service, lambda topic: MemoryReader(env.broker, topic).read_to_end(), MemoryOnce(env.clock), apps_with
     )

@@ -9,7 +9,7 @@ import requests
 from deploy.local.hubspot import AdminClient, HubSpotServer
 from deploy.local.hubspot_server import HubSpotProcess
 from shared.apps.hubspot import HUBSPOT
-from tests.console.web.visitor import Visitor
+from tests.console.web.client import ConsoleClient
 
 PORTALS = (9101, 9102)
 SCOPES = tuple(row.name for row in HUBSPOT.scopes)
@@ -19,7 +19,7 @@ class _Form(HTMLParser):
     action = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take the form's address."""
+        """Keep the address of the form."""
         if tag == "form":
             self.action = dict(attrs)["action"] or ""
 
@@ -69,17 +69,17 @@ class Vendor:
             return back.headers["location"]
 
 
-def enter(visitor: Visitor, vendor: Vendor, **changes: str) -> requests.Response:
+def enter(client: ConsoleClient, vendor: Vendor, **changes: str) -> requests.Response:
     """Enter the app's credentials."""
     path = "/apps/hubspot/credentials"
-    return visitor.send(visitor.open(path).form(path), **vendor.fields(**changes))
+    return client.send(client.open(path).form(path), **vendor.fields(**changes))
 
 
-def go(visitor: Visitor, **query: str) -> str:
+def go(client: ConsoleClient, **query: str) -> str:
     """Go from the review of permissions to the app; returns the address there."""
     written = {name: query.pop(name) for name in ("label", "push") if name in query}
     asked = "&".join(f"{name}={value}" for name, value in query.items())
-    form = visitor.open(f"/apps/hubspot/connect?{asked}").form("/apps/hubspot/authorize")
-    answer = visitor.send(form, **written)
+    form = client.open(f"/apps/hubspot/connect?{asked}").form("/apps/hubspot/authorize")
+    answer = client.send(form, **written)
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"]

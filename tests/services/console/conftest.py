@@ -37,83 +37,81 @@ from shared.io.vault import Vault
 from shared.settings import Settings
 from shared.topics import Kept
 from tests.services.console.accounts import connections_of
-from tests.services.console.bench import PORTALS, AccessFollower, Bench
 from tests.services.console.files import POST, exports_of
-from tests.services.console.window import TOKEN, FollowedPeople, MemoryRetention, Window
-from tests.services.desk import Desk, serving
+from tests.services.console.harness import TOKEN, ConsoleHarness, FollowedPeople, MemoryRetention
+from tests.services.console.setup_harness import PORTALS, AccessFollower, SetupHarness
+from tests.services.environment import Environment, serving
 
 _QUICK: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes passwords at no cost: most tests are about something else."""
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
+def opened(folder: Path) -> Iterator[Callable[[Path], ConsoleHarness]]:
     """Serve one console; what is yielded gives it a new installation, whose views lie in a folder."""
-    desk, views = Desk(), Views(folder / "views.sqlite")
+    env, views = Environment(), Views(folder / "views.sqlite")
     installation = Installation(
         views,
-        desk.setups,
-        desk.jobs,
-        desk.bus,
-        desk.clock,
+        env.setups,
+        env.jobs,
+        env.bus,
+        env.clock,
         ready=lambda: True,
         refused=lambda _: None,
         webhooks=lambda _: None,
-        parked_from=desk.parked_from,
-        connections=connections_of(desk),
-        exports=exports_of(desk),
-        budgets=MemoryBudgets(now_ms=desk.clock.now_ms),
+        parked_from=env.parked_from,
+        connections=connections_of(env),
+        exports=exports_of(env),
+        budgets=MemoryBudgets(now_ms=env.clock.now_ms),
         feed_notes=MemoryFeedNotes(),
-        call_notes=MemoryCallNotes(desk.clock),
-        states_from=desk.states_from,
+        call_notes=MemoryCallNotes(env.clock),
+        states_from=env.states_from,
     )
     stop = threading.Event()
     events = threading.Thread(target=installation.events.run, args=(stop,), daemon=True)
     events.start()
-    followed = FollowedPeople(desk)
+    followed = FollowedPeople(env)
     vault = Vault([b"k" * 32])
-    accounts = Accounts(
-        installation, followed.people, Passwords(vault, _QUICK), MemoryOnce(desk.clock), followed.settle
-    )
+    accounts = Accounts(installation, followed.people, Passwords(vault, _QUICK), MemoryOnce(env.clock), followed.settle)
     installation.followed[topics.ACCESS.name] = lambda: followed.people.offset
-    single_sign_on = SingleSignOn(accounts, vault, MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock))
+    single_sign_on = SingleSignOn(accounts, vault, MemoryOnce(env.clock), OpenId(AddressGuard(), env.clock))
     mailing = Mailing(accounts, vault, POST)
     alerts = Alerts(Teller(mailing, vault, make_hook(Settings(allow_private_addresses=("127.0.0.1",)))))
     keeping = Keeping(accounts, Kept(), MemoryRetention())
     access = Access(
         TOKEN,
-        desk.clock,
+        env.clock,
         accounts,
-        MemoryAttempts(desk.clock),
+        MemoryAttempts(env.clock),
         single_sign_on,
         mailing,
         alerts,
-        Limits(MemoryRates(desk.clock), 0),
+        Limits(MemoryRates(env.clock), 0),
         keeping,
     )
 
-    def renew(place: Path) -> Window:
-        desk = Desk()
+    def renew(place: Path) -> ConsoleHarness:
+        env = Environment()
         installation.views.close()
-        window = Window(desk, Views(place / "views.sqlite"), address, installation, access)
-        installation.views, installation.setups = window.views, desk.setups
-        installation.jobs, installation.bus, installation.clock = desk.jobs, desk.bus, desk.clock
-        installation.parked_from, installation.call_notes = desk.parked_from, MemoryCallNotes(desk.clock)
-        installation.events._states_from = desk.states_from
-        window.views.watchers.append(installation.events.take)
-        installation.connections, installation.exports = connections_of(desk), exports_of(desk)
-        installation.budgets, installation.feed_notes = MemoryBudgets(now_ms=desk.clock.now_ms), MemoryFeedNotes()
-        installation._ready = lambda: window.ready
-        installation.refused = lambda row: window.paused.get(row.id)
-        installation._webhooks = lambda row: window.refused.get(row.id)
-        followed.renew(desk)
+        console = ConsoleHarness(env, Views(place / "views.sqlite"), address, installation, access)
+        installation.views, installation.setups = console.views, env.setups
+        installation.jobs, installation.bus, installation.clock = env.jobs, env.bus, env.clock
+        installation.parked_from, installation.call_notes = env.parked_from, MemoryCallNotes(env.clock)
+        installation.events._states_from = env.states_from
+        console.views.watchers.append(installation.events.take)
+        installation.connections, installation.exports = connections_of(env), exports_of(env)
+        installation.budgets, installation.feed_notes = MemoryBudgets(now_ms=env.clock.now_ms), MemoryFeedNotes()
+        installation._ready = lambda: console.ready
+        installation.refused = lambda row: console.paused.get(row.id)
+        installation._webhooks = lambda row: console.refused.get(row.id)
+        followed.renew(env)
         keeping.topics = MemoryRetention()
-        accounts.once, accounts._noted = MemoryOnce(desk.clock), {}
-        single_sign_on.once, single_sign_on.calls = MemoryOnce(desk.clock), OpenId(AddressGuard(), desk.clock)
-        access.limits.rates, access.limits.per_minute = MemoryRates(desk.clock), 0
+        accounts.once, accounts._noted = MemoryOnce(env.clock), {}
+        single_sign_on.once, single_sign_on.calls = MemoryOnce(env.clock), OpenId(AddressGuard(), env.clock)
+        access.limits.rates, access.limits.per_minute = MemoryRates(env.clock), 0
         # One test's wrong tokens must not shut out the next.
-        access.clock, access.attempts = desk.clock, MemoryAttempts(desk.clock)
-        return window
+        access.clock, access.attempts = env.clock, MemoryAttempts(env.clock)
+        return console
 
     with serving(make_site(installation, access)) as address:
         yield renew
@@ -123,14 +121,14 @@ def opened(folder: Path) -> Iterator[Callable[[Path], Window]]:
 
 
 @pytest.fixture(name="served", scope="session")
-def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Window]]:
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], ConsoleHarness]]:
     """One server for all; each test gives it an installation of its own."""
     with opened(tmp_path_factory.mktemp("first")) as renew:
         yield renew
 
 
-@pytest.fixture(name="window")
-def _window(served: Callable[[Path], Window], tmp_path: Path) -> Window:
+@pytest.fixture(name="console")
+def _console(served: Callable[[Path], ConsoleHarness], tmp_path: Path) -> ConsoleHarness:
     return served(tmp_path)
 
 
@@ -144,15 +142,15 @@ def _hubspot() -> Iterator[HubSpotServer]:
         yield server
 
 
-@pytest.fixture(name="bench")
-def _bench(hubspot: HubSpotServer, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+@pytest.fixture(name="harness")
+def _harness(hubspot: HubSpotServer, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SetupHarness:
     monkeypatch.setattr(people, "TopicFollower", AccessFollower)
-    return Bench(hubspot, redis_url, tmp_path)
+    return SetupHarness(hubspot, redis_url, tmp_path)
 
 
 @pytest.fixture(name="applied")
-def _applied(bench: Bench) -> Bench:
+def _applied(harness: SetupHarness) -> SetupHarness:
     """Offer a console whose file was applied once."""
-    assert bench.run("apply", bench.whole()) == 0
-    bench.follow()
-    return bench
+    assert harness.run("apply", harness.whole()) == 0
+    harness.follow()
+    return harness

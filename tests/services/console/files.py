@@ -18,7 +18,7 @@ from shared.io.once import MemoryOnce, Once
 from shared.io.vault import Vault
 from shared.settings import Settings
 from shared.topics import DAY_MS
-from tests.services.desk import Desk
+from tests.services.environment import Environment
 
 VAULT: Final = Vault([b"k" * 32])
 POST: Final = make_post(Settings(allow_private_addresses=("127.0.0.1",)))
@@ -27,16 +27,16 @@ POST: Final = make_post(Settings(allow_private_addresses=("127.0.0.1",)))
 class FollowedExports(Exports):
     """Reads the broker whenever it is asked, as a follower does a moment after something was published."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, env: Environment) -> None:
         super().__init__()
-        self._desk = desk
-        self._reader = MemoryReader(desk.broker, topics.EXPORTS)
+        self._env = env
+        self._reader = MemoryReader(env.broker, topics.EXPORTS)
         self._turn = threading.Lock()  # whoever makes files asks, too
 
     def follow(self) -> None:
-        """Take what was published."""
+        """Apply what was published."""
         with self._turn:
-            if self._desk.broker.available:
+            if self._env.broker.available:
                 for stored in self._reader.poll(0):
                     self.apply(stored.offset, stored.key, stored.message)
 
@@ -51,13 +51,13 @@ class FollowedExports(Exports):
         return super().rows()
 
 
-def exports_of(desk: Desk) -> Exporting:
+def exports_of(env: Environment) -> Exporting:
     """Make what can be done with the files of an installation in memory."""
 
     def chunks_from(at: int) -> Generator[Stored[ExportChunk], None, None]:
-        yield from MemoryReader(desk.broker, topics.EXPORT_CHUNKS, start={0: at}).read_to_end()
+        yield from MemoryReader(env.broker, topics.EXPORT_CHUNKS, start={0: at}).read_to_end()
 
-    return Exporting(desk, FollowedExports(desk), VAULT, chunks_from)
+    return Exporting(env, FollowedExports(env), VAULT, chunks_from)
 
 
 def exporter_of(console: Installation, mailing: Mailing, once: Once | None = None, name: str = "console") -> Exporter:

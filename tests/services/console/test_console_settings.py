@@ -14,8 +14,8 @@ from services.console.commands import people, setup
 from shared import topics
 from shared.io.memory import MemoryReader
 from shared.io.openid import ProviderError
-from tests.services.console.bench import AccessFollower, Bench
-from tests.services.console.window import MemoryRetention
+from tests.services.console.harness import MemoryRetention
+from tests.services.console.setup_harness import AccessFollower, SetupHarness
 
 SECRETS = {
     "SECRET__MAIL__PASSWORD": "mail secret",
@@ -45,7 +45,7 @@ CONSOLE: dict[str, Any] = {
     "retention": {"history_days": 30, "exports_days": 7},
 }  # fmt: skip
 KEYS = ("mail", "sign_in", "alert:accounts", "alert:contacts-fail", "retention")
-Place: TypeAlias = Callable[[str], Bench]
+Place: TypeAlias = Callable[[str], SetupHarness]
 
 
 @pytest.fixture(name="kafka")
@@ -77,10 +77,10 @@ def _place(
             raise ProviderError("the provider does not answer")
         return SimpleNamespace(issuer=provider[issuer])
 
-    def made(name: str) -> Bench:
+    def made(name: str) -> SetupHarness:
         folder = tmp_path / name
         folder.mkdir()
-        return Bench(hubspot, redis_url, folder)
+        return SetupHarness(hubspot, redis_url, folder)
 
     monkeypatch.setattr(people, "TopicFollower", AccessFollower)
     monkeypatch.setattr(setup, "KafkaRetention", lambda _settings: kafka)
@@ -89,25 +89,25 @@ def _place(
 
 
 @pytest.fixture(name="here")
-def _here(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
+def _here(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> SetupHarness:
     """Offer an installation with all of it, whose variables are not set any more."""
-    bench = place("here")
+    harness = place("here")
     with monkeypatch.context() as given:
         for name, secret in SECRETS.items():
             given.setenv(name, secret)
-        assert bench.run("apply", CONSOLE) == 0
+        assert harness.run("apply", CONSOLE) == 0
     capsys.readouterr()
-    return bench
+    return harness
 
 
-def exported(bench: Bench) -> str:
-    path = bench.file.with_name("exported.yaml")
-    assert setup.export(bench.service, path) == 0
+def exported(harness: SetupHarness) -> str:
+    path = harness.file.with_name("exported.yaml")
+    assert setup.export(harness.service, path) == 0
     return path.read_text()
 
 
 def test_what_is_exported_changes_nothing_and_holds_no_secret(
-    here: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, provider: dict[str, str]
+    here: SetupHarness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, provider: dict[str, str]
 ) -> None:
     """Whether its variables are set to what stands, or not; and nobody is asked for it."""
     text = exported(here)
@@ -126,7 +126,7 @@ def test_what_is_exported_changes_nothing_and_holds_no_secret(
 
 
 def test_applied_elsewhere_it_makes_the_same(
-    place: Place, here: Bench, kafka: MemoryRetention, capsys: pytest.CaptureFixture[str],
+    place: Place, here: SetupHarness, kafka: MemoryRetention, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     text, there = exported(here), place("there")
@@ -152,7 +152,7 @@ def test_applied_elsewhere_it_makes_the_same(
 
 
 def test_elsewhere_secrets_that_are_not_given_are_missed(
-    place: Place, here: Bench, capsys: pytest.CaptureFixture[str]
+    place: Place, here: SetupHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Mail cannot be sent without its password."""
     text, there = exported(here), place("there")
@@ -177,7 +177,7 @@ def test_elsewhere_secrets_that_are_not_given_are_missed(
     ],
 )
 def test_what_a_file_says_otherwise_is_shown_and_changed(
-    here: Bench, capsys: pytest.CaptureFixture[str], section: str, change: dict[str, Any], lines: list[str]
+    here: SetupHarness, capsys: pytest.CaptureFixture[str], section: str, change: dict[str, Any], lines: list[str]
 ) -> None:
     """Nothing besides."""
     old = CONSOLE[section][1] if section == "alerts" else CONSOLE[section]
@@ -208,7 +208,7 @@ def test_what_a_file_says_otherwise_is_shown_and_changed(
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_applied(
-    here: Bench, capsys: pytest.CaptureFixture[str], file: dict[str, Any], wrong: str
+    here: SetupHarness, capsys: pytest.CaptureFixture[str], file: dict[str, Any], wrong: str
 ) -> None:
     before = len(MemoryReader(here.broker, topics.ACCESS).poll(0))
     right = {"retention": {"history_days": 31}} if "retention" not in file else {}
@@ -218,7 +218,7 @@ def test_what_is_wrong_is_said_and_nothing_is_applied(
 
 
 def test_what_kafka_does_not_take_yet_is_said(
-    here: Bench, kafka: MemoryRetention, capsys: pytest.CaptureFixture[str]
+    here: SetupHarness, kafka: MemoryRetention, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is decided all the same: the consoles go on."""
     kafka.refuses = "Kafka is away"
@@ -227,7 +227,7 @@ def test_what_kafka_does_not_take_yet_is_said(
     assert yaml.safe_load(exported(here))["retention"] == {"history_days": 31}
 
 
-def test_programs_are_told_the_same(here: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_programs_are_told_the_same(here: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     here.file.write_text(yaml.safe_dump({"retention": {"history_days": 31}}))
     assert setup.run(here.service, "plan", here.file, as_json=True) == 2
     details = ["history_days: 30 -> 31", "exports_days: 7 -> 1"]

@@ -12,28 +12,30 @@ from shared.io.ports import Outbound, run_blocking
 from shared.io.redis_scripts import connect
 from shared.messages import Cursor, PhaseSet, SetupDoc
 from shared.topics import Topic
-from tests.services.console.bench import Bench, between
-from tests.services.console.window import linked
+from tests.services.console.harness import linked
+from tests.services.console.setup_harness import SetupHarness, between
 
 
-def delete(bench: Bench, kind: str, name: str) -> int:
+def delete(harness: SetupHarness, kind: str, name: str) -> int:
     def read(topic: Topic[Any]) -> list[Any]:
-        return list(MemoryReader(bench.broker, topic).poll(0))
+        return list(MemoryReader(harness.broker, topic).poll(0))
 
-    return deleting.run(bench.service, kind, name, read=read, settle_s=0)
-
-
-def publish(bench: Bench, topic: Topic[Any], key: str, message: Any) -> None:
-    run_blocking(bench.service.bus.publish([Outbound(topic=topic, key=key, message=message)]))
+    return deleting.run(harness.service, kind, name, read=read, settle_s=0)
 
 
-def kept(bench: Bench, topic: Topic[Any]) -> set[str]:
+def publish(harness: SetupHarness, topic: Topic[Any], key: str, message: Any) -> None:
+    run_blocking(harness.service.bus.publish([Outbound(topic=topic, key=key, message=message)]))
+
+
+def kept(harness: SetupHarness, topic: Topic[Any]) -> set[str]:
     """Give the keys that hold something after compaction."""
-    last = {row.key: row.message for row in MemoryReader(bench.broker, topic).poll(0)}
+    last = {row.key: row.message for row in MemoryReader(harness.broker, topic).poll(0)}
     return {key for key, message in last.items() if message is not None}
 
 
-def test_a_sync_is_deleted_with_all_that_was_kept_of_it(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sync_is_deleted_with_all_that_was_kept_of_it(
+    applied: SetupHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Another sync, and its pairs and links, stay."""
     applied.run("apply", {"syncs": [between("one", "two", "firms", "company")]})
     publish(applied, topics.SETUPS, "phase:people", SetupDoc(phase=PhaseSet(sync="people", phase="live")))
@@ -64,14 +66,16 @@ def test_a_sync_is_deleted_with_all_that_was_kept_of_it(applied: Bench, capsys: 
     assert "there is no sync 'people'; there are firms" in capsys.readouterr().err
 
 
-def test_what_was_left_by_a_command_that_died_is_removed_by_the_next(applied: Bench) -> None:
+def test_what_was_left_by_a_command_that_died_is_removed_by_the_next(applied: SetupHarness) -> None:
     """The settings were gone already."""
     publish(applied, topics.PAIR_STATE, "p1", linked("p1").model_copy(update={"sync": "gone"}))
     assert delete(applied, "sync", "gone") == 0
     assert kept(applied, topics.PAIR_STATE) == set()
 
 
-def test_a_connection_is_deleted_when_no_sync_uses_it(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_connection_is_deleted_when_no_sync_uses_it(
+    applied: SetupHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("one", "two"):
         key = record_key(name, "contact", "changed")
         publish(applied, topics.CURSORS, key, Cursor(connection=name, object="contact", feed="changed", cursor="5"))

@@ -10,14 +10,14 @@ from services.console.commands import setup
 from services.console.commands.setup import export
 from services.console.setups.files import SetupError, read, unset_variables
 from shared.io.vault import Vault
-from tests.services.console.bench import Bench
+from tests.services.console.setup_harness import SetupHarness
 
 TOKEN = "SECRET_TWO__ACCESS_TOKEN"
 CREDENTIALS = {"app": "hubspot", "client_id": "id-1", "client_secret": "hook"}
 
 
 @pytest.fixture(name="exported")
-def _exported(applied: Bench) -> str:
+def _exported(applied: SetupHarness) -> str:
     """Return the file of an installation with two accounts, a sync, and what it is known by at HubSpot."""
     assert applied.run("apply", {"credentials": [CREDENTIALS]}) == 0
     path = applied.file.with_name("exported.yaml")
@@ -25,15 +25,15 @@ def _exported(applied: Bench) -> str:
     return path.read_text()
 
 
-def opened(bench: Bench, name: str) -> tuple[str, str | None]:
+def opened(harness: SetupHarness, name: str) -> tuple[str, str | None]:
     """Return an account's token and webhook secret in the clear."""
-    row, vault = bench.service.setups.connection(name), Vault.from_file(bench.settings.key_file)
+    row, vault = harness.service.setups.connection(name), Vault.from_file(harness.settings.key_file)
     hook = row.webhook_secret and vault.open(row.webhook_secret, connection=name, name="webhook_secret")
     return vault.open(row.secrets["access_token"], connection=name, name="access_token"), hook
 
 
 def test_what_is_exported_changes_nothing_and_holds_no_secret(
-    applied: Bench, exported: str, capsys: pytest.CaptureFixture[str]
+    applied: SetupHarness, exported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
     for secret in ("pat-88", "hook\n", "'hook'", '"hook"'):
@@ -51,7 +51,11 @@ def test_what_is_exported_changes_nothing_and_holds_no_secret(
 
 
 def test_a_variable_brings_another_secret(
-    applied: Bench, exported: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    applied: SetupHarness,
+    exported: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """By its value, or by a file that it names, as the settings of services do."""
     monkeypatch.setenv("SECRET_TWO__WEBHOOK_SECRET", "another")
@@ -87,7 +91,9 @@ def test_anything_else_than_a_text_or_a_variable_is_no_secret(value: str) -> Non
         read(f"connections: [{{id: one, app: hubspot, auth: api_key, secrets: {{access_token: {value}}}}}]", {})
 
 
-def test_a_secret_is_removed_only_where_the_file_says_so(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_secret_is_removed_only_where_the_file_says_so(
+    applied: SetupHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What a file does not name stays as it is."""
     without = {name: value for name, value in applied.connection("two").items() if name != "secrets"}
     assert applied.run("plan", {"connections": [without]}) == 0
@@ -96,7 +102,7 @@ def test_a_secret_is_removed_only_where_the_file_says_so(applied: Bench, capsys:
     assert opened(applied, "two") == ("pat-8802", None)
 
 
-def test_it_is_printed_for_people_and_programs(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_printed_for_people_and_programs(applied: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert export(applied.service, None) == 0
     shown = capsys.readouterr().out

@@ -18,15 +18,15 @@ from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
 from shared.settings import Settings
 from shared.topics import Kept
-from tests.services.console.window import Window, linked
+from tests.services.console.harness import ConsoleHarness, linked
 
 
 class Reader(MemoryReader[Any]):
-    """Reads a topic of a window's broker; notes how far the views were while pairs were read."""
+    """Reads a topic of a console's broker, and notes how far the views were while pairs were read."""
 
-    def __init__(self, window: Window, noted: list[Building | None], topic: Any, **more: Any) -> None:
-        self._window, self._noted, self._name = window, noted, topic.name
-        super().__init__(window.desk.broker, topic, **more)
+    def __init__(self, console: ConsoleHarness, noted: list[Building | None], topic: Any, **more: Any) -> None:
+        self._console, self._noted, self._name = console, noted, topic.name
+        super().__init__(console.env.broker, topic, **more)
 
     def __enter__(self) -> Self:
         return self
@@ -37,17 +37,17 @@ class Reader(MemoryReader[Any]):
     def read_to_end(self) -> Iterator[Stored[Any]]:
         for stored in super().read_to_end():
             if self._name == topics.PAIR_STATE.name:
-                self._noted.append(self._window.views.building)
+                self._noted.append(self._console.views.building)
             yield stored
 
 
 class Readers:
-    """Reads on in several topics of a window's broker."""
+    """Reads several topics of a console's broker."""
 
-    def __init__(self, window: Window, starts: Any, *, unreadable: Any, decode: Any) -> None:
+    def __init__(self, console: ConsoleHarness, starts: Any, *, unreadable: Any, decode: Any) -> None:
         more = {"unreadable": unreadable}
         self._readers = {
-            topic: MemoryReader(window.desk.broker, topic, start=start, decode=decode.get(topic), **more)
+            topic: MemoryReader(console.env.broker, topic, start=start, decode=decode.get(topic), **more)
             for topic, start in starts.items()
         }
 
@@ -63,18 +63,20 @@ class Readers:
 
 
 @pytest.fixture(name="read")
-def _read(window: Window, monkeypatch: pytest.MonkeyPatch) -> list[Building | None]:
+def _read(console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch) -> list[Building | None]:
     """Have topics read from the broker in memory; tells how far the views were while pairs were read."""
     noted: list[Building | None] = []
-    monkeypatch.setattr(following, "TopicReader", lambda _settings, topic, **more: Reader(window, noted, topic, **more))
-    monkeypatch.setattr(following, "TopicsReader", lambda _settings, starts, **more: Readers(window, starts, **more))
+    monkeypatch.setattr(
+        following, "TopicReader", lambda _settings, topic, **more: Reader(console, noted, topic, **more)
+    )
+    monkeypatch.setattr(following, "TopicsReader", lambda _settings, starts, **more: Readers(console, starts, **more))
     monkeypatch.setattr(following, "AT_ONCE", 10)
     return noted
 
 
-def tell(window: Window, *pairs: Pair) -> None:
+def tell(console: ConsoleHarness, *pairs: Pair) -> None:
     run_blocking(
-        window.desk.bus.publish([Outbound(topic=topics.PAIR_STATE, key=row.pair, message=row) for row in pairs])
+        console.env.bus.publish([Outbound(topic=topics.PAIR_STATE, key=row.pair, message=row) for row in pairs])
     )
 
 
@@ -97,33 +99,33 @@ def follow(views: Views, *, until: int) -> None:
     assert (len(listed.rows), listed.is_loading) == (until, False)
 
 
-def test_views_are_built_with_progress_and_followed_on(window: Window, read: list[Building | None]) -> None:
+def test_views_are_built_with_progress_and_followed_on(console: ConsoleHarness, read: list[Building | None]) -> None:
     """Empty ones without indexes, those that stand with them; a state that cannot be read keeps no other from view."""
-    tell(window, *(linked(f"p{number:03d}", label=f"Person {number}", changed_ms=number + 1) for number in range(35)))
+    tell(console, *(linked(f"p{number:03d}", label=f"Person {number}", changed_ms=number + 1) for number in range(35)))
     broken = linked("broken").model_copy(update={"form": 99})
-    tell(window, broken, linked("last", changed_ms=99))
-    follow(window.views, until=36)
+    tell(console, broken, linked("last", changed_ms=99))
+    follow(console.views, until=36)
     assert len(read) == 36
     assert {row.is_read for row in read if row is not None} == {False}
     shares = [row.share for row in read if row is not None]
     assert shares == sorted(shares)
     assert shares[0] == 0.0
-    assert [row.pair for row in window.views.listed(Listing(text="person 34")).rows] == ["p034"]
+    assert [row.pair for row in console.views.listed(Listing(text="person 34")).rows] == ["p034"]
     read.clear()
-    tell(window, linked("p000", status="failing", reason="too_long", changed_ms=200), linked("new", changed_ms=300))
-    follow(window.views, until=37)
+    tell(console, linked("p000", status="failing", reason="too_long", changed_ms=200), linked("new", changed_ms=300))
+    follow(console.views, until=37)
     assert read == [None, None]
-    assert [row.pair for row in window.views.listed(Listing(limit=2)).rows] == ["new", "p000"]
+    assert [row.pair for row in console.views.listed(Listing(limit=2)).rows] == ["new", "p000"]
 
 
 @pytest.mark.usefixtures("read")
-def test_views_of_a_journal_that_is_shorter_are_built_again(window: Window, tmp_path: Path) -> None:
+def test_views_of_a_journal_that_is_shorter_are_built_again(console: ConsoleHarness, tmp_path: Path) -> None:
     """Another cluster: nothing of the old one is shown."""
     views = Views(tmp_path / "other.sqlite")
     old = linked("old")
     stored = Stored(partition=0, offset=0, key="old", message=old, raw=old.text().encode(), headers={})
     views.take(topics.PAIR_STATE.name, [stored], {0: 10_000})
-    tell(window, linked("a"), linked("b"))
+    tell(console, linked("a"), linked("b"))
     follow(views, until=2)
     assert views.pair("old") is None
     views.close()

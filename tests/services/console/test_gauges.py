@@ -11,18 +11,18 @@ from shared import topics
 from shared.io.envelope import Stored
 from shared.messages import Cursor, Parked
 from shared.metrics import Metrics
+from tests.services.console.harness import ConsoleHarness, pair
 from tests.services.console.test_projection import JOURNAL, journal
-from tests.services.console.window import Window, pair
-from tests.services.desk import SYNC
+from tests.services.environment import SYNC
 
 
-def gauges(window: Window, standing: dict[str, dict[str, str]]) -> tuple[Gauges, Metrics]:
+def gauges(console: ConsoleHarness, standing: dict[str, dict[str, str]]) -> tuple[Gauges, Metrics]:
     metrics = Metrics()
     show = Gauges(
-        window.views,
-        window.desk.setups,
+        console.views,
+        console.env.setups,
         metrics,
-        window.desk.clock,
+        console.env.clock,
         lambda row: standing.get(row.id, {"state": "running"}),
     )
     return show, metrics
@@ -39,10 +39,10 @@ def tell(views: Views, topic: Any, *rows: tuple[str, Any]) -> None:
     )
 
 
-def test_records_are_counted_by_sync_status_and_reason(window: Window) -> None:
-    show, metrics = gauges(window, {})
-    now = window.desk.clock.now_ms()
-    window.show(
+def test_records_are_counted_by_sync_status_and_reason(console: ConsoleHarness) -> None:
+    show, metrics = gauges(console, {})
+    now = console.env.clock.now_ms()
+    console.show(
         pair("a"),
         pair("b"),
         pair("c", "pending", reason="queued", changed_ms=now - 90_000),
@@ -55,7 +55,7 @@ def test_records_are_counted_by_sync_status_and_reason(window: Window) -> None:
     assert metrics.value("oldest_pending_seconds", sync=SYNC) == 90
     assert b"hidden" not in metrics.text()
 
-    window.show(pair("c", "in_sync", rev=2), pair("d", "failing", reason="invalid_value", rev=2))
+    console.show(pair("c", "in_sync", rev=2), pair("d", "failing", reason="invalid_value", rev=2))
     show.show()
     assert metrics.value("records", sync=SYNC, status="in_sync", reason="none") == 3
     assert metrics.value("records", sync=SYNC, status="failing", reason="invalid_value") == 1
@@ -63,19 +63,19 @@ def test_records_are_counted_by_sync_status_and_reason(window: Window) -> None:
     assert b'status="pending"' not in metrics.text(), "what is no more has no series"
 
 
-def test_what_is_parked_paused_and_how_fresh_a_connection_is(window: Window) -> None:
-    left, right = (row.id for row in window.desk.setups.connections())
+def test_what_is_parked_paused_and_how_fresh_a_connection_is(console: ConsoleHarness) -> None:
+    left, right = (row.id for row in console.env.setups.connections())
     standing = {left: {"state": "paused", "reason": "auth_expired"}}
-    show, metrics = gauges(window, standing)
-    now = window.desk.clock.now_ms()
+    show, metrics = gauges(console, standing)
+    now = console.env.clock.now_ms()
     for feed, at in (("changed", now - 5_000), ("bin", now - 60_000), ("none", 5)):
         cursor = Cursor(connection=left, object="contact", feed=feed, cursor="c", complete_to_ms=at, at_ms=now)
-        tell(window.views, topics.CURSORS, (f"{left}/contact/{feed}", cursor))
+        tell(console.views, topics.CURSORS, (f"{left}/contact/{feed}", cursor))
     row = Parked(
         topic="records", partition=0, offset=0, key="k", raw_base64="", headers={}, reason="malformed", at_ms=now
     )
-    tell(window.views, topics.PARKED, ("k", row), ("l", row))
-    tell(window.views, topics.PARKED, ("k", row), ("l", row.model_copy(update={"reason": "too_large"})))
+    tell(console.views, topics.PARKED, ("k", row), ("l", row))
+    tell(console.views, topics.PARKED, ("k", row), ("l", row.model_copy(update={"reason": "too_large"})))
     show.show()
     assert metrics.value("parked_messages", reason="malformed") == 1, "read twice, counted once"
     assert metrics.value("parked_messages", reason="too_large") == 1
@@ -88,15 +88,15 @@ def test_what_is_parked_paused_and_how_fresh_a_connection_is(window: Window) -> 
     assert b"connection_paused{" not in metrics.text()
 
 
-def test_telling_it_reads_no_rows(window: Window) -> None:
+def test_telling_it_reads_no_rows(console: ConsoleHarness) -> None:
     """Each statement is a look at the kept counts, or one step into an index."""
-    show, _ = gauges(window, {})
-    window.show(pair("a"), pair("b", "pending", reason="queued"))
+    show, _ = gauges(console, {})
+    console.show(pair("a"), pair("b", "pending", reason="queued"))
     said = list[str]()
-    with window.views._reading() as database:
+    with console.views._reading() as database:
         database.set_trace_callback(said.append)
     show.show()  # the connection that came back last is lent first
-    with window.views._reading() as database:
+    with console.views._reading() as database:
         database.set_trace_callback(None)
         plans = [row["detail"] for text in said for row in database.execute(f"EXPLAIN QUERY PLAN {text}")]
     assert any("tallies" in row for row in plans)

@@ -15,14 +15,14 @@ from shared.io.service import Service
 from shared.jobs import own_job
 from shared.messages import JobDoc, SetupDoc
 from shared.setups import Setups
-from tests.services.console.bench import Bench
+from tests.services.console.setup_harness import SetupHarness
 
 
 def connections_of(service: Service) -> Connections:
     return Connections(service, lambda _: [], MemoryOnce(service.clock))
 
 
-def test_an_account_that_another_console_disconnects_does_not_come_back(applied: Bench) -> None:
+def test_an_account_that_another_console_disconnects_does_not_come_back(applied: SetupHarness) -> None:
     """A rename that is made by a console that has not read yet that the account is gone counts for nobody."""
     one, two = applied.person(), applied.person()
     assert switch(one, "people", on=False)
@@ -50,7 +50,7 @@ def test_an_account_that_another_console_disconnects_does_not_come_back(applied:
     assert {row.id for row in applied.person().setups.connections()} == {"one", "two"}
 
 
-def test_a_sync_that_was_deleted_meanwhile_is_not_brought_back_by_an_edit(applied: Bench) -> None:
+def test_a_sync_that_was_deleted_meanwhile_is_not_brought_back_by_an_edit(applied: SetupHarness) -> None:
     """Nor is a job of it asked for."""
     one, two, late = applied.person(), applied.person(), applied.person()
     assert switch(one, "people", on=False)

@@ -22,31 +22,31 @@ from shared.io.ports import Outbound, run_blocking
 from shared.io.redis_scripts import connect
 from shared.io.vault import Vault
 from shared.messages import JobDoc, JobProgress, PhaseSet, SetupDoc
-from tests.services.console.bench import PORTALS, Bench, between
+from tests.services.console.setup_harness import PORTALS, SetupHarness, between
 
 # What changes
 
 
-def test_plan_shows_and_apply_does(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_shows_and_apply_does(harness: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2 says that something would change; then it is applied once, and nothing is left to do."""
-    file = bench.whole()
-    assert bench.run("plan", file) == 2
+    file = harness.whole()
+    assert harness.run("plan", file) == 2
     shown = capsys.readouterr().out.splitlines()
     assert [line for line in shown if line[0] != " "] == ["+ connection one", "+ connection two", "+ sync people"]
     assert "    mapping phone: phone <-> phone" in shown
-    assert bench.follow() == []
-    assert bench.run("apply", file) == 0
+    assert harness.follow() == []
+    assert harness.run("apply", file) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "3 applied"
-    keys = [stored.key for stored in bench.follow()]
+    keys = [stored.key for stored in harness.follow()]
     people = ["people:one", "people:two"]
     assert keys == ["connection:one", "connection:two", *people, "sync:people", "job:first-people"]
-    assert bench.run("plan", file) == 0
+    assert harness.run("plan", file) == 0
     assert capsys.readouterr().out == "nothing changes\n"
-    assert bench.run("apply", file) == 0
-    assert bench.follow() == []
+    assert harness.run("apply", file) == 0
+    assert harness.follow() == []
 
 
-def test_a_connection_is_called_and_its_secrets_are_sealed(applied: Bench) -> None:
+def test_a_connection_is_called_and_its_secrets_are_sealed(applied: SetupHarness) -> None:
     """What is stored names the account that the app told, and no secret in the clear."""
     row = applied.service.setups.connection("two")
     assert (row.account, row.version, row.label) == ("8802", 1, "Two")
@@ -60,7 +60,7 @@ def test_a_connection_is_called_and_its_secrets_are_sealed(applied: Bench) -> No
             assert b'hook"' not in (item.value or b"")
 
 
-def test_a_sync_starts_with_what_both_apps_suggest(applied: Bench) -> None:
+def test_a_sync_starts_with_what_both_apps_suggest(applied: SetupHarness) -> None:
     """Mappings that the file does not name are taken from the apps, and kept afterwards."""
     sync = applied.service.setups.sync("people")
     assert sync is not None
@@ -68,7 +68,7 @@ def test_a_sync_starts_with_what_both_apps_suggest(applied: Bench) -> None:
 
 
 def test_an_edit_raises_the_version_and_has_all_pairs_looked_at(
-    applied: Bench, capsys: pytest.CaptureFixture[str]
+    applied: SetupHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Writes that were decided before are recomputed, and a resync finds what the edit means."""
     assert applied.run("apply", applied.whole(default_app="R", direction="to_left")) == 0
@@ -80,13 +80,13 @@ def test_an_edit_raises_the_version_and_has_all_pairs_looked_at(
     assert (job.key, job.message.job.kind) == ("job:edited-people-2", "resync")
 
 
-def test_a_mapping_that_is_new_or_other_than_before_is_dated(bench: Bench) -> None:
+def test_a_mapping_that_is_new_or_other_than_before_is_dated(harness: SetupHarness) -> None:
     """Pairs that were settled before then have no base for it; every other mapping keeps its date."""
 
     def since(*rows: dict[str, Any], **more: Any) -> dict[str, int]:
-        assert bench.run("apply", bench.whole(mappings=list(rows), **more)) == 0
-        bench.follow()
-        sync = bench.service.setups.sync("people")
+        assert harness.run("apply", harness.whole(mappings=list(rows), **more)) == 0
+        harness.follow()
+        sync = harness.service.setups.sync("people")
         assert sync is not None
         return {row.key: row.since for row in sync.mappings}
 
@@ -99,11 +99,11 @@ def test_a_mapping_that_is_new_or_other_than_before_is_dated(bench: Bench) -> No
     assert since({**phone, "lens": "text"}, city) == {"phone": 4, "city": 2}
     assert since({**phone, "lens": "text"}, {**city, "on": False, "lens": "name"}) == {"phone": 4, "city": 7}
     assert since({**phone, "lens": "text"}, {**city, "lens": "name"}) == {"phone": 4, "city": 7}
-    assert bench.run("plan", bench.whole(mappings=[{**phone, "lens": "text"}, {**city, "lens": "name"}])) == 0
+    assert harness.run("plan", harness.whole(mappings=[{**phone, "lens": "text"}, {**city, "lens": "name"}])) == 0
 
 
 def test_a_changed_secret_or_interval_is_a_change_of_the_connection_alone(
-    applied: Bench, capsys: pytest.CaptureFixture[str]
+    applied: SetupHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What the file does not name stays as it is."""
     changed = applied.connection("two", webhook_secret="another", poll_interval_s=5)
@@ -116,26 +116,26 @@ def test_a_changed_secret_or_interval_is_a_change_of_the_connection_alone(
     assert applied.service.setups.sync("people") is not None
 
 
-def test_a_job_that_kafka_did_not_take_is_asked_for_by_the_next_apply(bench: Bench) -> None:
+def test_a_job_that_kafka_did_not_take_is_asked_for_by_the_next_apply(harness: SetupHarness) -> None:
     """A sync without its first reading would do nothing for ever."""
-    bench.run("apply", bench.whole())
-    bench.follow()
-    run_blocking(bench.service.bus.publish([Outbound(topic=topics.JOBS, key="job:first-people", message=None)]))
-    bench.follow()
-    assert bench.run("plan", bench.whole()) == 2
-    assert bench.run("apply", bench.whole()) == 0
-    assert [stored.key for stored in bench.follow()] == ["job:first-people"]
-    assert bench.run("plan", bench.whole()) == 0
+    harness.run("apply", harness.whole())
+    harness.follow()
+    run_blocking(harness.service.bus.publish([Outbound(topic=topics.JOBS, key="job:first-people", message=None)]))
+    harness.follow()
+    assert harness.run("plan", harness.whole()) == 2
+    assert harness.run("apply", harness.whole()) == 0
+    assert [stored.key for stored in harness.follow()] == ["job:first-people"]
+    assert harness.run("plan", harness.whole()) == 0
 
 
-def test_a_sync_that_lives_already_needs_no_first_reading(applied: Bench) -> None:
+def test_a_sync_that_lives_already_needs_no_first_reading(applied: SetupHarness) -> None:
     """Its job may have been forgotten since."""
     run_blocking(applied.service.bus.publish([Outbound(topic=topics.JOBS, key="job:first-people", message=None)]))
     applied.service.setups.apply(101, "phase:people", SetupDoc(phase=PhaseSet(sync="people", phase="live")))
     assert applied.run("plan", applied.whole()) == 0
 
 
-def test_a_first_sync_that_failed_is_asked_for_again_by_the_next_apply(applied: Bench) -> None:
+def test_a_first_sync_that_failed_is_asked_for_again_by_the_next_apply(applied: SetupHarness) -> None:
     """It would be dead for ever otherwise; one that only waits is asked for once."""
     assert applied.run("plan", applied.whole()) == 0
     failed = JobProgress(job="first-people", phase="failed", error="a bug", at_ms=1)
@@ -153,7 +153,7 @@ def test_a_first_sync_that_failed_is_asked_for_again_by_the_next_apply(applied: 
 
 
 def test_one_account_is_connected_once_and_no_circle_goes_through_it(
-    applied: Bench, hubspot: HubSpotServer, capsys: pytest.CaptureFixture[str]
+    applied: SetupHarness, hubspot: HubSpotServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A second token of a portal leads to the same portal."""
     with closing(hubspot.admin()) as admin:
@@ -163,7 +163,7 @@ def test_one_account_is_connected_once_and_no_circle_goes_through_it(
     assert f"connection 'three' leads to the same account ({PORTALS['one']}) as 'one'" in said
 
 
-def test_a_plan_works_while_an_account_is_paused(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_works_while_an_account_is_paused(applied: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """What it cannot tell is named, the rest is planned; `apply` waits for nothing and changes nothing."""
     row = applied.service.setups.connection("one")
     budgets = RedisBudgets(connect(applied.settings.redis_url.get_secret_value()))
@@ -187,7 +187,7 @@ def test_a_plan_works_while_an_account_is_paused(applied: Bench, capsys: pytest.
 
 
 def test_of_two_people_who_apply_at_once_the_second_is_refused(
-    applied: Bench, capsys: pytest.CaptureFixture[str]
+    applied: SetupHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Both had read the same version; the first in the log counts for every reader, the second is told."""
     other = applied.person()
@@ -217,7 +217,7 @@ def test_of_two_people_who_apply_at_once_the_second_is_refused(
 
 
 def test_what_follows_from_a_change_is_done_also_where_its_command_dies(
-    applied: Bench, monkeypatch: pytest.MonkeyPatch
+    applied: SetupHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Right after Kafka has taken it: a worker finds in the settings what is to be judged again."""
     applied.follow()
@@ -236,7 +236,7 @@ def test_what_follows_from_a_change_is_done_also_where_its_command_dies(
 
 
 def test_the_job_of_a_sync_follows_from_its_document_where_its_command_dies(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: SetupHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Be it set up, edited, or switched off or on."""
 
@@ -250,20 +250,20 @@ def test_the_job_of_a_sync_follows_from_its_document_where_its_command_dies(
                 patch.setattr(publishing, "_read_back", dies)
                 with pytest.raises(SystemExit):
                     do()
-            assert all(not stored.key.startswith("job:") for stored in bench.follow())
-            bench.service = bench.person()
-            found += [(job.id, job.statuses) for _, job in edited(bench.service.setups, 7)]
+            assert all(not stored.key.startswith("job:") for stored in harness.follow())
+            harness.service = harness.person()
+            found += [(job.id, job.statuses) for _, job in edited(harness.service.setups, 7)]
         return found
 
     assert left_behind(
-        lambda: bench.run("apply", bench.whole()),
-        lambda: bench.run("apply", bench.whole(direction="to_left")),
-        lambda: switch(bench.service, "people", on=False),
-        lambda: switch(bench.service, "people", on=True),
+        lambda: harness.run("apply", harness.whole()),
+        lambda: harness.run("apply", harness.whole(direction="to_left")),
+        lambda: switch(harness.service, "people", on=False),
+        lambda: switch(harness.service, "people", on=True),
     ) == [("first-people", ()), ("edited-people-2", ()), ("edited-people-3", ("pending",)), ("edited-people-4", ())]
 
 
-def test_what_counts_is_the_last_of_its_key_also_when_the_second_person_dies(applied: Bench) -> None:
+def test_what_counts_is_the_last_of_its_key_also_when_the_second_person_dies(applied: SetupHarness) -> None:
     """Compaction keeps the last document of each key; the next `apply`, of whatever, puts right which one that is."""
     other = applied.person()
     assert applied.run("apply", applied.whole(direction="to_left")) == 0
@@ -283,12 +283,12 @@ def test_what_counts_is_the_last_of_its_key_also_when_the_second_person_dies(app
 # What is refused
 
 
-def refused(bench: Bench, file: Any, capsys: pytest.CaptureFixture[str]) -> str:
+def refused(harness: SetupHarness, file: Any, capsys: pytest.CaptureFixture[str]) -> str:
     """Check that a file changes nothing, and give the sentence."""
     capsys.readouterr()
-    assert bench.run("apply", file) == 1
+    assert harness.run("apply", file) == 1
     shown = capsys.readouterr()
-    assert bench.follow() == []
+    assert harness.follow() == []
     assert not re.search("^[+~]|applied|nothing", shown.out, re.MULTILINE)
     assert "Traceback" not in shown.err
     assert "pat-88" not in shown.err
@@ -304,18 +304,18 @@ def refused(bench: Bench, file: Any, capsys: pytest.CaptureFixture[str]) -> str:
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_settings_is_refused(
-    bench: Bench, file: Any, says: str, capsys: pytest.CaptureFixture[str]
+    harness: SetupHarness, file: Any, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says where, never with a traceback."""
     if says == "nothing changes":
-        assert bench.run("apply", file) == 0
+        assert harness.run("apply", file) == 0
         return
-    assert says in refused(bench, file, capsys)
+    assert says in refused(harness, file, capsys)
 
 
-def test_a_file_that_is_not_there_is_refused(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_there_is_refused(harness: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """The name is in the sentence."""
-    assert setup.run(bench.service, "plan", bench.file) == 1
+    assert setup.run(harness.service, "plan", harness.file) == 1
     assert "setup.yaml" in capsys.readouterr().err
 
 
@@ -333,13 +333,13 @@ def test_a_file_that_is_not_there_is_refused(bench: Bench, capsys: pytest.Captur
     ],
 )  # fmt: skip
 def test_a_connection_that_does_not_work_is_refused(
-    bench: Bench, changes: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+    harness: SetupHarness, changes: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before anything of the file is applied."""
-    assert says in refused(bench, {"connections": [bench.connection("one", **changes)]}, capsys)
+    assert says in refused(harness, {"connections": [harness.connection("one", **changes)]}, capsys)
 
 
-def test_another_account_is_another_connection(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_account_is_another_connection(applied: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """Its ids would point to strangers."""
     other = applied.connection("two", secrets={"access_token": "pat-8803"})
     assert "leads to account '8803' (HubSpot 8803) now, and was made for '8802'" in refused(
@@ -372,44 +372,48 @@ def test_another_account_is_another_connection(applied: Bench, capsys: pytest.Ca
     ],
 )
 def test_a_sync_that_cannot_work_is_refused(
-    bench: Bench, changes: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+    harness: SetupHarness, changes: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says which part, and what there is instead."""
-    assert says in refused(bench, bench.whole(**changes), capsys)
+    assert says in refused(harness, harness.whole(**changes), capsys)
 
 
-def test_two_mappings_may_share_a_field_where_only_one_writes_it(bench: Bench) -> None:
+def test_two_mappings_may_share_a_field_where_only_one_writes_it(harness: SetupHarness) -> None:
     """One is off, or carries the other way."""
     mappings = [
         {"key": "a", "left": "phone", "right": "phone"},
         {"key": "b", "left": "city", "right": "phone", "direction": "to_left"},
         {"key": "c", "left": "zip", "right": "phone", "on": False},
     ]
-    assert bench.run("plan", bench.whole(mappings=mappings)) == 2
+    assert harness.run("plan", harness.whole(mappings=mappings)) == 2
 
 
-def test_an_association_may_wait_for_a_sync_that_is_not_there(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_association_may_wait_for_a_sync_that_is_not_there(
+    harness: SetupHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It is set up, and said, for a name may be misspelt."""
-    assert bench.run("plan", bench.whole(associations=[{"to": "firms", "label": "company"}])) == 2
+    assert harness.run("plan", harness.whole(associations=[{"to": "firms", "label": "company"}])) == 2
     assert "waits until a sync 'firms' is set up" in capsys.readouterr().err
 
 
-def test_an_association_may_lead_to_a_sync_further_down(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_association_may_lead_to_a_sync_further_down(
+    harness: SetupHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Its label must be one that both apps know."""
-    file = bench.whole(associations=[{"to": "firms", "label": "company"}])
+    file = harness.whole(associations=[{"to": "firms", "label": "company"}])
     file["syncs"].append(between("one", "two", "firms", "company"))
-    assert bench.run("plan", file) == 2
+    assert harness.run("plan", file) == 2
     file["syncs"][0]["associations"][0]["label"] = "boss"
-    assert "has no association 'boss'; there are company" in refused(bench, file, capsys)
+    assert "has no association 'boss'; there are company" in refused(harness, file, capsys)
 
 
-def test_the_ends_of_a_sync_stay(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_ends_of_a_sync_stay(applied: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """Other ends are another sync."""
     file = {"syncs": [between("two", "one")]}
     assert "its connections and objects cannot change; make a new sync" in refused(applied, file, capsys)
 
 
-def test_a_circle_of_syncs_is_refused(applied: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_circle_of_syncs_is_refused(applied: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """A change would come back by another way: also by a sync beside the first, the other way round, or onto itself."""
     for again in (between("one", "two", "again"), between("two", "one", "again")):
         assert "kept the same already by people" in refused(applied, {"syncs": [again]}, capsys)
@@ -421,36 +425,36 @@ def test_a_circle_of_syncs_is_refused(applied: Bench, capsys: pytest.CaptureFixt
     assert "second, people" in said
 
 
-def test_a_star_of_syncs_is_no_circle(applied: Bench) -> None:
+def test_a_star_of_syncs_is_no_circle(applied: SetupHarness) -> None:
     """One portal in the middle, and another object type beside it."""
     syncs = [between("one", "three", "second"), between("one", "two", "firms", "company")]
     assert applied.run("apply", {"connections": [applied.connection("three")], "syncs": syncs}) == 0
 
 
-def test_an_entry_that_stands_twice_is_refused(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_entry_that_stands_twice_is_refused(harness: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """Only one of them would count."""
-    file = {"connections": [bench.connection("one"), bench.connection("one")]}
-    assert "connection one more than once" in refused(bench, file, capsys)
-    file = bench.whole()
+    file = {"connections": [harness.connection("one"), harness.connection("one")]}
+    assert "connection one more than once" in refused(harness, file, capsys)
+    file = harness.whole()
     file["syncs"] *= 2
-    assert "sync people more than once" in refused(bench, file, capsys)
+    assert "sync people more than once" in refused(harness, file, capsys)
 
 
-def test_without_kafka_nothing_is_called_applied(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_kafka_nothing_is_called_applied(harness: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """The same file does it later."""
-    bench.broker.available = False
-    assert bench.run("apply", bench.whole()) == 1
+    harness.broker.available = False
+    assert harness.run("apply", harness.whole()) == 1
     shown = capsys.readouterr()
     assert "applied" not in shown.out
     assert "apply the file again" in shown.err
-    bench.broker.available = True
-    assert bench.run("apply", bench.whole()) == 0
+    harness.broker.available = True
+    assert harness.run("apply", harness.whole()) == 0
 
 
-def test_without_a_key_no_secret_is_taken(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_key_no_secret_is_taken(harness: SetupHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """It says how to name one."""
-    bench.service.settings = bench.settings.model_copy(update={"key_file": None})
-    assert "SYNCLINE_KEY_FILE" in refused(bench, bench.whole(), capsys)
+    harness.service.settings = harness.settings.model_copy(update={"key_file": None})
+    assert "SYNCLINE_KEY_FILE" in refused(harness, harness.whole(), capsys)
 
 
 def test_reading_refuses_with_an_error_of_its_own() -> None:

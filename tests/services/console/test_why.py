@@ -12,20 +12,20 @@ from shared.core.pairs import Match, Pending, Problem, Trace
 from shared.io.call_notes import CallNote
 from shared.settings import Settings
 from tests.e2e.live import free_ports
-from tests.services.console.window import TOKEN, Window, linked
-from tests.services.desk import RIGHT, SYNC
+from tests.services.console.harness import TOKEN, ConsoleHarness, linked
+from tests.services.environment import RIGHT, SYNC
 
 
-def settings_of(window: Window, token: str | None = TOKEN) -> Settings:
-    port = urlsplit(window.address).port
+def settings_of(console: ConsoleHarness, token: str | None = TOKEN) -> Settings:
+    port = urlsplit(console.address).port
     return Settings(console_host="0.0.0.0", console_port=port, console_token=token)  # type: ignore[arg-type]
 
 
 @pytest.fixture(name="shown")
-def _shown(window: Window) -> Window:
+def _shown(console: ConsoleHarness) -> ConsoleHarness:
     """Offer one record that an app refused."""
     log = (Trace(did="write", key="f", side="R", old="a", new="b"), Trace(did="refused", side="R", note="too_long"))
-    window.show(
+    console.show(
         linked(
             "a", status="failing", reason="too_long", log=log, seen_ms=1_700_000_000_000, label="Ann Lee",
             problems={"f": Problem(code="too_long", message="at most 10", field="f")},
@@ -33,10 +33,10 @@ def _shown(window: Window) -> Window:
             match=Match(by="email", key="ann@x.example"),
         )
     )  # fmt: skip
-    return window
+    return console
 
 
-def test_a_record_is_explained_in_sentences(shown: Window, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_is_explained_in_sentences(shown: ConsoleHarness, capsys: pytest.CaptureFixture[str]) -> None:
     assert why.run("Ann", settings=settings_of(shown)) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"Ann Lee ({SYNC}): Not synced: ")
@@ -48,9 +48,9 @@ def test_a_record_is_explained_in_sentences(shown: Window, capsys: pytest.Captur
     assert not any("{" in line for line in lines)
 
 
-def test_the_last_calls_are_told_with_the_apps_words(shown: Window, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_calls_are_told_with_the_apps_words(shown: ConsoleHarness, capsys: pytest.CaptureFixture[str]) -> None:
     for status, said in ((0, "book.example did not answer in time"), (403, "TITLE is too long")):
-        shown.desk.clock.advance(1_000)
+        shown.env.clock.advance(1_000)
         note = CallNote(method="PUT", path="/ann/1.vcf", status=status, took_ms=41, said=said, about=("b-a", "b-b"))
         shown.installation.call_notes.note(RIGHT, note)
     assert why.run("Ann", settings=settings_of(shown)) == 0
@@ -62,36 +62,36 @@ def test_the_last_calls_are_told_with_the_apps_words(shown: Window, capsys: pyte
     ]  # fmt: skip
 
 
-def test_json_on_request(shown: Window, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_on_request(shown: ConsoleHarness, capsys: pytest.CaptureFixture[str]) -> None:
     assert why.run("h-a", settings=settings_of(shown), as_json=True) == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert (told["id"], told["status"]) == ("a", "failing")
 
 
 def test_a_record_deep_among_many_is_found(
-    window: Window, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    console: ConsoleHarness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page that has looked at many leads on, and the command follows."""
     for name, value in {"SMALL": 0, "SMALL_WITH_TEXT": 0, "_BLOCK": 3, "_WALK_S": 0.0}.items():
         monkeypatch.setattr(lists, name, value)
-    window.show(*(linked(f"p{number:02d}", changed_ms=number + 1) for number in range(20)))
-    assert why.run("h-p00", settings=settings_of(window)) == 0
+    console.show(*(linked(f"p{number:02d}", changed_ms=number + 1) for number in range(20)))
+    assert why.run("h-p00", settings=settings_of(console)) == 0
     assert capsys.readouterr().out.startswith("P00 (")
 
 
-def test_many_records_of_one_name(window: Window, capsys: pytest.CaptureFixture[str]) -> None:
+def test_many_records_of_one_name(console: ConsoleHarness, capsys: pytest.CaptureFixture[str]) -> None:
     """The first are explained, and it says that there are more; a sync narrows it down."""
-    window.show(*(linked(f"p{number}", label="Ann Lee") for number in range(5)))
-    assert why.run("Ann", settings=settings_of(window)) == 0
+    console.show(*(linked(f"p{number}", label="Ann Lee") for number in range(5)))
+    assert why.run("Ann", settings=settings_of(console)) == 0
     shown = capsys.readouterr().out
     assert shown.count("Ann Lee (") == 3
     assert "There are more" in shown
-    assert why.run("Ann", settings=settings_of(window), sync="nothing") == 1
+    assert why.run("Ann", settings=settings_of(console), sync="nothing") == 1
     assert "no record in sync 'nothing' has 'Ann' in its name" in capsys.readouterr().err
 
 
 def test_what_is_missing_is_named(
-    shown: Window, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shown: ConsoleHarness, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for settings, said in (

@@ -10,37 +10,37 @@ from services.ingest.strangers import Strangers
 from services.ingest.webhooks import Webhooks, make_app
 from shared.apps import APPS
 from shared.io.memory import MemoryBus
-from tests.services.desk import serving
-from tests.services.ingest.door import PUBLIC, Door
-from tests.services.ingest.station import Station
+from tests.services.environment import serving
+from tests.services.ingest.feeds_harness import FeedsHarness
+from tests.services.ingest.webhook_server import PUBLIC, WebhookServer
 
 
-@pytest.fixture(name="station")
-def _station() -> Station:
-    return Station()
+@pytest.fixture(name="harness")
+def _harness() -> FeedsHarness:
+    return FeedsHarness()
 
 
-@pytest.fixture(name="door")
-def _door(web: Door) -> Door:
+@pytest.fixture(name="server")
+def _server(web: WebhookServer) -> WebhookServer:
     web.reset()
     web.webhooks._strangers = Strangers(web.clock)
     return web
 
 
 @pytest.fixture(name="web", scope="module")
-def _web() -> Iterator[Door]:
-    door = Door()
+def _web() -> Iterator[WebhookServer]:
+    server = WebhookServer()
 
     class Bus:
         """The bus of whichever broker the test has."""
 
         async def publish(self, messages: Any) -> Any:
-            return await MemoryBus(door.broker).publish(messages)
+            return await MemoryBus(server.broker).publish(messages)
 
     webhooks = Webhooks(
-        door.setups, door.vault, Bus(), door.clock, metrics=door.metrics, public_url=f"{PUBLIC}/", refused=door.note,
-        noting=Noting(door.notes, door.clock),
+        server.setups, server.vault, Bus(), server.clock, metrics=server.metrics, public_url=f"{PUBLIC}/",
+        refused=server.note, noting=Noting(server.notes, server.clock),
     )  # fmt: skip
     with serving(make_app(webhooks, APPS)) as address:
-        door.address, door.webhooks = address, webhooks
-        yield door
+        server.address, server.webhooks = address, webhooks
+        yield server

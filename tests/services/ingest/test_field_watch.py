@@ -14,7 +14,7 @@ from shared.core.records import FieldType
 from shared.core.syncs import Job
 from shared.io.ports import BusUnavailable
 from shared.messages import REFUSED, Cursor, PhaseSet, SetupDoc
-from tests.services.desk import LEFT, SYNC, Desk, fails, with_binding
+from tests.services.environment import LEFT, SYNC, Environment, fails, with_binding
 from tests.simulator.objects import FIELDS
 
 
@@ -22,18 +22,18 @@ class Watch:
     """The watch over the left app, whose fields a test changes."""
 
     def __init__(self) -> None:
-        self.desk = Desk()
+        self.env = Environment()
         self.fields: dict[str, FieldInfo] = {name: FieldInfo(name=name, type=FieldType.TEXT) for name in FIELDS}
-        self.desk.answers["fields"] = lambda _connection, _asked: None
-        with_binding(self.desk, LEFT, discover=self._discover)
-        self.cursors = Cursors(self.desk.bus)
+        self.env.answers["fields"] = lambda _connection, _asked: None
+        with_binding(self.env, LEFT, discover=self._discover)
+        self.cursors = Cursors(self.env.bus)
         self.watch = self.fresh()
 
     def fresh(self) -> FieldWatch:
         """Return the watch of a process that has just begun."""
-        desk = self.desk
+        env = self.env
         return FieldWatch(
-            setups=desk.setups, caller=desk.caller, bus=desk.bus, clock=desk.clock, metrics=desk.metrics,
+            setups=env.setups, caller=env.caller, bus=env.bus, clock=env.clock, metrics=env.metrics,
             cursors=self.cursors, owns=lambda name: name == LEFT,
         )  # fmt: skip
 
@@ -49,7 +49,7 @@ class Watch:
     def look(self) -> list[Job]:
         """Look once, and return the jobs that were asked for by then."""
         self.watch.look(LEFT, "contact")
-        return [doc.job for doc in self.desk.told(topics.JOBS)]
+        return [doc.job for doc in self.env.told(topics.JOBS)]
 
     def refuse(self, at_ms: int) -> None:
         """Let the writer say that the app refused something."""
@@ -67,7 +67,7 @@ def test_what_stays_as_it_is_leads_to_nothing(watch: Watch) -> None:
     watch.watch = watch.fresh()
     watch.fields["other"] = FieldInfo(name="other", type=FieldType.TEXT)
     assert watch.look() == []
-    assert len(watch.desk.told(topics.CURSORS)) == 1
+    assert len(watch.env.told(topics.CURSORS)) == 1
 
 
 def test_a_mapped_field_that_appears_has_all_records_read(watch: Watch) -> None:
@@ -100,7 +100,7 @@ def test_a_field_that_may_be_written_now_is_one_too(watch: Watch) -> None:
 
 
 def test_a_sync_that_is_not_live_reads_everything_anyway(watch: Watch) -> None:
-    watch.desk.set_up("phase", SetupDoc(phase=PhaseSet(sync=SYNC, phase="indexing")), SYNC)
+    watch.env.set_up("phase", SetupDoc(phase=PhaseSet(sync=SYNC, phase="indexing")), SYNC)
     watch.options("silver")
     watch.look()
     watch.options("gold")
@@ -112,7 +112,7 @@ def test_the_job_is_asked_for_before_what_was_seen_counts(watch: Watch) -> None:
     watch.options("silver")
     watch.look()
     watch.options("gold")
-    with watch.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with watch.env.kafka_away(), pytest.raises(BusUnavailable):
         watch.look()
     assert len(watch.look()) == 1
 
@@ -120,13 +120,13 @@ def test_the_job_is_asked_for_before_what_was_seen_counts(watch: Watch) -> None:
 def test_fields_that_may_not_be_listed_pause_nobody(watch: Watch) -> None:
     """What was granted goes on; the next look may be allowed."""
     watch.look()
-    watch.desk.answers["fields"] = fails(code="scope_missing", retry="auth")
+    watch.env.answers["fields"] = fails(code="scope_missing", retry="auth")
     watch.options("gold")
     assert watch.look() == []
-    watch.desk.answers["fields"] = fails()
+    watch.env.answers["fields"] = fails()
     with pytest.raises(AppError):
         watch.look()
-    watch.desk.answers["fields"] = lambda _connection, _asked: None
+    watch.env.answers["fields"] = lambda _connection, _asked: None
     assert len(watch.look()) == 1
 
 
@@ -153,11 +153,11 @@ def test_it_looks_every_ten_minutes_and_soon_after_a_refusal(watch: Watch, monke
     look()
     assert not due(SOONEST_S), "that refusal is known"
     watch.refuse(9)
-    watch.desk.answers["fields"] = fails()
+    watch.env.answers["fields"] = fails()
     look()
     assert not due(SOONEST_S - 1)
     assert due(1)
     done: dict[str, Any] = {"connection": LEFT, "feed": "fields"}
-    assert watch.desk.metrics.value("feed_polls_total", **done, reason="done") == 3
-    assert watch.desk.metrics.value("feed_polls_total", **done, reason="app_unavailable") == 1
+    assert watch.env.metrics.value("feed_polls_total", **done, reason="done") == 3
+    assert watch.env.metrics.value("feed_polls_total", **done, reason="app_unavailable") == 1
     assert EVERY_S + SOONEST_S <= 900, "noticed within 15 minutes"

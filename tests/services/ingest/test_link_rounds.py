@@ -17,8 +17,8 @@ from shared.core.records import Life, Version
 from shared.core.syncs import AssociationMapping
 from shared.io.ports import BusUnavailable
 from shared.messages import SetupDoc
-from tests.services.desk import LEFT, SYNC, fails, people, with_binding
-from tests.services.ingest.station import Station
+from tests.services.environment import LEFT, SYNC, fails, people, with_binding
+from tests.services.ingest.feeds_harness import FeedsHarness
 
 ALL: Final = [f"{number:03d}" for number in range(7)]
 
@@ -32,16 +32,16 @@ def _read(_session: Session, ids: Sequence[str], labels: Sequence[str]) -> Excha
 FEED: Final = LinkFeed(batch=3, read=_read)
 
 
-class Links(Station):
+class Links(FeedsHarness):
     """A worker of a sync with the association `boss`, and what its left app says of it."""
 
     def __init__(self) -> None:
         super().__init__()
-        with_binding(self.desk, LEFT, link_feed=FEED)
+        with_binding(self.env, LEFT, link_feed=FEED)
         with_boss = people(associations=(AssociationMapping(to="bosses", label="boss"),), version=2)
-        self.desk.set_up("sync", SetupDoc(sync=with_boss), SYNC)
+        self.env.set_up("sync", SetupDoc(sync=with_boss), SYNC)
         self.bosses: dict[str, str | None] = {}
-        self.desk.answers["links"] = self.answer
+        self.env.answers["links"] = self.answer
 
     def answer(self, _connection: str, asked: Any) -> Any:
         ids, labels = asked
@@ -52,7 +52,7 @@ class Links(Station):
         links = {"links": more.pop("links", {"boss": boss})}
         left = SideState(id=name, version=Version(order=1), fields={"email": None}, **links, **more.pop("left", {}))
         right = more.pop("right", SideState(id=f"r{name}", version=Version(token="v1"), fields={"email": None}))
-        self.desk.keep(Pair(sync=SYNC, pair=f"p{name}", rev=1, L=left, R=right, **more))
+        self.env.keep(Pair(sync=SYNC, pair=f"p{name}", rev=1, L=left, R=right, **more))
         self.bosses[name] = boss
 
     def step(self) -> Step:
@@ -60,10 +60,10 @@ class Links(Station):
 
     def round(self) -> list[str]:
         """Take steps until the round ends, and name the records that are read again."""
-        before = len(self.desk.told(topics.NOTICES))
+        before = len(self.env.told(topics.NOTICES))
         while self.step().more:
             pass
-        notices = self.desk.told(topics.NOTICES)
+        notices = self.env.told(topics.NOTICES)
         what = {(row.connection, row.object, row.kind, row.version) for row in notices}
         assert what <= {(LEFT, "contact", "changed", None)}
         assert before == 0
@@ -80,10 +80,10 @@ def test_every_linked_record_is_asked_about_in_batches(links: Links) -> None:
     for name in ALL:
         links.know(name, "b1")
     assert links.round() == []
-    asked = [ids for ids, _ in links.desk.asked("links")]
+    asked = [ids for ids, _ in links.env.asked("links")]
     assert sorted(name for ids in asked for name in ids) == ALL
     assert [len(ids) for ids in asked] == [3, 3, 1]
-    assert {tuple(labels) for _, labels in links.desk.asked("links")} == {("boss",)}
+    assert {tuple(labels) for _, labels in links.env.asked("links")} == {("boss",)}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_record_without_a_partner_is_not_asked_about(links: Links) -> None:
     """Its association is read when it is linked, and travels nowhere until then."""
     links.know("x", "b1", right=None)
     assert links.round() == []
-    assert links.desk.asked("links") == []
+    assert links.env.asked("links") == []
 
 
 def test_a_step_that_failed_is_taken_again(links: Links) -> None:
@@ -121,15 +121,15 @@ def test_a_step_that_failed_is_taken_again(links: Links) -> None:
     for name in ALL:
         links.know(name, "b1")
     assert links.step().more
-    links.desk.answers["links"] = fails(code="rate_limited", retry="busy")
+    links.env.answers["links"] = fails(code="rate_limited", retry="busy")
     with pytest.raises(AppError):
         links.step()
-    links.desk.answers["links"] = links.answer
+    links.env.answers["links"] = links.answer
     links.bosses = dict.fromkeys(ALL, "b2")
-    with links.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with links.env.kafka_away(), pytest.raises(BusUnavailable):
         links.step()
     assert len(links.round()) == 4, "of the first batch nothing was known to differ"
-    asked = [name for ids, _ in links.desk.asked("links") for name in ids]
+    asked = [name for ids, _ in links.env.asked("links") for name in ids]
     assert {*asked} == {*ALL}
 
 
@@ -147,7 +147,7 @@ def test_a_round_costs_ten_calls_a_minute_and_comes_at_least_every_eight(links: 
 
 def test_feeds_ask_where_a_sync_carries_associations_and_say_what_it_costs(links: Links) -> None:
     """The cursor tells from when on everything is known, and how many calls a round takes."""
-    began = links.desk.clock.now_ms()
+    began = links.env.clock.now_ms()
     for name in ALL:
         links.know(name, "b1")
     links.bosses[ALL[2]] = "b2"
@@ -156,8 +156,8 @@ def test_feeds_ask_where_a_sync_carries_associations_and_say_what_it_costs(links
     cursor = links.cursors.get(Cursors.key(LEFT, "contact", "associations"))
     assert cursor is not None
     assert (cursor.complete_to_ms, cursor.calls) == (began, 3)
-    assert [row.id for row in links.desk.told(topics.NOTICES)] == [ALL[2]]
-    links.desk.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
+    assert [row.id for row in links.env.told(topics.NOTICES)] == [ALL[2]]
+    links.env.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
     assert {poll.feed.name for poll in links.feeds._polls()} == {"changed", "bin"}
 
 
@@ -167,7 +167,7 @@ def test_a_worker_that_lost_the_connection_leaves_the_round_to_another(links: Li
     poll = links.due("associations")
     links.owned.clear()
     links.feeds._once(poll, _State())
-    assert len(links.desk.asked("links")) == 1
+    assert len(links.env.asked("links")) == 1
     assert links.cursors.get(poll.key) is None
 
 

@@ -3,31 +3,31 @@
 from services.ingest.cursors import Cursors
 from shared import topics
 from shared.messages import Cursor
-from tests.services.desk import LEFT, RIGHT, Desk
-from tests.services.ingest.station import Station
+from tests.services.environment import LEFT, RIGHT, Environment
+from tests.services.ingest.feeds_harness import FeedsHarness
 
 KEY = Cursors.key(LEFT, "contact", "changed")
 
 
 def test_a_field_that_a_newer_version_added_is_written_back() -> None:
     """Each round writes the cursor anew."""
-    desk = Desk()
-    cursors = Cursors(desk.bus)
+    env = Environment()
+    cursors = Cursors(env.bus)
     newer = Cursor.model_validate({"connection": LEFT, "object": "contact", "feed": "changed", "cursor": "c", "lag": 7})
     cursors.take(KEY, newer, 0)
     cursors.save(Cursor(connection=LEFT, object="contact", feed="changed", cursor="d"))
-    (told,) = desk.told(topics.CURSORS)
+    (told,) = env.told(topics.CURSORS)
     assert (told.cursor, told.model_extra) == ("d", {"lag": 7})
 
 
 def test_a_feed_of_a_newer_version_is_left_to_it() -> None:
     """From here it would begin anew, and miss what changed in between; once its cursor can be read, it is polled."""
-    station = Station()
-    cursors = station.cursors
+    harness = FeedsHarness()
+    cursors = harness.cursors
     every = {(at, feed) for at in (LEFT, RIGHT) for feed in ("changed", "bin")}
 
     def polled() -> set[tuple[str, str]]:
-        return {(poll.connection, poll.feed.name) for poll in station.feeds._polls()}
+        return {(poll.connection, poll.feed.name) for poll in harness.feeds._polls()}
 
     assert polled() == every
     cursors.leave_out(KEY, 3)

@@ -14,31 +14,31 @@ from shared.core.mapping import FieldMapping
 from shared.core.syncs import Job
 from shared.io.ports import BusUnavailable
 from shared.messages import REFUSED, Cursor, SetupDoc
-from tests.services.desk import LEFT, SYNC, Desk, fails
+from tests.services.environment import LEFT, SYNC, Environment, fails
 
 
 class Watch:
     """The watch over the left app, whose people a test changes."""
 
     def __init__(self) -> None:
-        self.desk = Desk()
+        self.env = Environment()
         self.people = [Owner(id="1", email="ann@x.example"), Owner(id="2", email="bob@x.example")]
-        self.desk.answers["owners"] = lambda _connection, _asked: None
-        app = self.desk.setups.app_of(LEFT)
-        self.desk.setups.apps = {**self.desk.setups.apps, app.key: replace(app, owners=self._owners)}
-        sync = self.desk.setups.sync(SYNC)
+        self.env.answers["owners"] = lambda _connection, _asked: None
+        app = self.env.setups.app_of(LEFT)
+        self.env.setups.apps = {**self.env.setups.apps, app.key: replace(app, owners=self._owners)}
+        sync = self.env.setups.sync(SYNC)
         assert sync is not None
         mappings = (*sync.mappings, FieldMapping(key="owner", left="f", right="f", lens="owner"))
         self.sync = sync.model_copy(update={"mappings": mappings, "version": sync.version + 1})
-        self.desk.set_up("sync", SetupDoc(sync=self.sync), SYNC)
-        self.cursors = Cursors(self.desk.bus)
+        self.env.set_up("sync", SetupDoc(sync=self.sync), SYNC)
+        self.cursors = Cursors(self.env.bus)
         self.watch = self.fresh()
 
     def fresh(self) -> PeopleWatch:
         """Return the watch of a process that has just begun."""
-        desk = self.desk
+        env = self.env
         return PeopleWatch(
-            setups=desk.setups, caller=desk.caller, bus=desk.bus, clock=desk.clock, metrics=desk.metrics,
+            setups=env.setups, caller=env.caller, bus=env.bus, clock=env.clock, metrics=env.metrics,
             cursors=self.cursors, owns=lambda name: name == LEFT,
         )  # fmt: skip
 
@@ -49,15 +49,15 @@ class Watch:
     def look(self) -> list[Job]:
         """Look, read back what was published, look again, and return the jobs that were asked for by then."""
         self.watch.look(LEFT, "")
-        for doc in self.desk.told(topics.SETUPS)[-1:]:
-            self.desk.set_up("people", doc, LEFT)
+        for doc in self.env.told(topics.SETUPS)[-1:]:
+            self.env.set_up("people", doc, LEFT)
         if self.watch.is_due(LEFT, ""):
             self.watch.look(LEFT, "")
-        return [doc.job for doc in self.desk.told(topics.JOBS)]
+        return [doc.job for doc in self.env.told(topics.JOBS)]
 
     def published(self) -> int:
         """Count how often people were published."""
-        return len(self.desk.told(topics.SETUPS))
+        return len(self.env.told(topics.SETUPS))
 
 
 @pytest.fixture(name="watch")
@@ -68,7 +68,7 @@ def _watch() -> Watch:
 def test_the_people_of_connections_that_carry_owners_are_looked_at(watch: Watch) -> None:
     assert LEFT in [name for name, _ in watch.watch.places()]
     off = watch.sync.model_copy(update={"enabled": False, "version": watch.sync.version + 1})
-    watch.desk.set_up("sync", SetupDoc(sync=off), SYNC)
+    watch.env.set_up("sync", SetupDoc(sync=off), SYNC)
     assert list(watch.watch.places()) == []
 
 
@@ -89,7 +89,7 @@ def test_who_comes_or_leaves_has_records_looked_at_whose_owner_was_nobody(watch:
 def test_people_whom_the_settings_had_before_the_first_look_are_no_news(watch: Watch) -> None:
     """As those that `apply` has published."""
     watch.look()
-    watch.cursors = Cursors(watch.desk.bus)
+    watch.cursors = Cursors(watch.env.bus)
     watch.watch = watch.fresh()
     assert (len(watch.look()), watch.published()) == (1, 1)
 
@@ -97,16 +97,16 @@ def test_people_whom_the_settings_had_before_the_first_look_are_no_news(watch: W
 def test_the_job_is_asked_for_before_what_was_seen_counts(watch: Watch) -> None:
     """Otherwise a crash in between would lose it."""
     watch.watch.look(LEFT, "")
-    watch.desk.set_up("people", watch.desk.told(topics.SETUPS)[-1], LEFT)
-    with watch.desk.kafka_away(), pytest.raises(BusUnavailable):
+    watch.env.set_up("people", watch.env.told(topics.SETUPS)[-1], LEFT)
+    with watch.env.kafka_away(), pytest.raises(BusUnavailable):
         watch.watch.look(LEFT, "")
     assert len(watch.look()) == 1
 
 
 def test_people_who_may_not_be_listed_pause_nobody(watch: Watch) -> None:
-    watch.desk.answers["owners"] = fails(code="scope_missing", retry="auth")
+    watch.env.answers["owners"] = fails(code="scope_missing", retry="auth")
     assert (watch.look(), watch.published()) == ([], 0)
-    watch.desk.answers["owners"] = fails()
+    watch.env.answers["owners"] = fails()
     with pytest.raises(AppError):
         watch.look()
 

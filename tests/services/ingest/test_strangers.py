@@ -5,30 +5,30 @@ import pytest
 from services.ingest import strangers
 from services.ingest.strangers import FREE, KNOWN_MS, WITHIN_MS, Strangers
 from shared.io.memory import ManualClock
-from tests.services.ingest.door import Door, body, event
+from tests.services.ingest.webhook_server import WebhookServer, body, event
 
 
-def _forged(door: Door) -> int:
-    return door.call(body(event()), secret="a guess").status_code
+def _forged(server: WebhookServer) -> int:
+    return server.call(body(event()), secret="a guess").status_code
 
 
-def test_an_address_that_sends_only_forged_calls_waits_and_is_heard_again(door: Door) -> None:
-    assert {_forged(door) for _ in range(FREE)} == {401}
-    before = door.counted("other", "too_many")
-    answer = door.call(body(event()))
+def test_an_address_that_sends_only_forged_calls_waits_and_is_heard_again(server: WebhookServer) -> None:
+    assert {_forged(server) for _ in range(FREE)} == {401}
+    before = server.counted("other", "too_many")
+    answer = server.call(body(event()))
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
     assert answer.json() == {"detail": "too many calls that no account has signed"}
-    assert (door.notices(), door.counted("other", "too_many")) == ([], before + 1)
-    door.clock.advance(WITHIN_MS)
-    assert door.call(body(event())).status_code == 200
-    assert len(door.notices()) == 1
+    assert (server.notices(), server.counted("other", "too_many")) == ([], before + 1)
+    server.clock.advance(WITHIN_MS)
+    assert server.call(body(event())).status_code == 200
+    assert len(server.notices()) == 1
 
 
-def test_an_address_from_which_an_app_called_is_always_heard(door: Door) -> None:
+def test_an_address_from_which_an_app_called_is_always_heard(server: WebhookServer) -> None:
     """As that of a proxy, by which strangers come as well; a signature that is too old to be taken is an app's, too."""
-    assert door.call(body(event()), version="v1").status_code == 401
-    assert {_forged(door) for _ in range(2 * FREE)} == {401}
-    assert door.call(body(event())).status_code == 200
+    assert server.call(body(event()), version="v1").status_code == 401
+    assert {_forged(server) for _ in range(2 * FREE)} == {401}
+    assert server.call(body(event())).status_code == 200
 
 
 def test_after_an_hour_without_a_genuine_call_an_address_is_as_any_other() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from services.jobs import runner, work
 from shared.messages import PhaseSet, SetupDoc
-from tests.services.desk import SYNC, Desk
-from tests.services.jobs.shift import Shift, listing
+from tests.services.environment import SYNC, Environment
+from tests.services.jobs.harness import JobsHarness, listing
 
 
 @pytest.fixture(autouse=True)
@@ -17,29 +17,29 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "_PATIENCE_S", (0.01,))
 
 
-@pytest.fixture(name="desk")
-def _desk() -> Desk:
-    desk = Desk(live=False)
-    desk.answers["prepare"] = lambda _at, _asked: None
-    desk.answers["list"] = listing()
-    return desk
+@pytest.fixture(name="env")
+def _env() -> Environment:
+    env = Environment(live=False)
+    env.answers["prepare"] = lambda _at, _asked: None
+    env.answers["list"] = listing()
+    return env
 
 
 @pytest.fixture(name="unbegun")
-def _unbegun(desk: Desk) -> Iterator[Shift]:
+def _unbegun(env: Environment) -> Iterator[JobsHarness]:
     """Start a worker whose feeds have no cursor yet."""
-    shift = Shift(desk)
-    yield shift
-    shift.end()
+    harness = JobsHarness(env)
+    yield harness
+    harness.end()
 
 
-@pytest.fixture(name="shift")
-def _shift(unbegun: Shift) -> Shift:
+@pytest.fixture(name="harness")
+def _harness(unbegun: JobsHarness) -> JobsHarness:
     unbegun.begin_feeds()
     return unbegun
 
 
 @pytest.fixture(name="live")
-def _live(desk: Desk) -> None:
-    """Have the first sync behind."""
-    desk.set_up("phase", SetupDoc(phase=PhaseSet(sync=SYNC, phase="live")), SYNC)
+def _live(env: Environment) -> None:
+    """Declare the sync live, as after its first sync."""
+    env.set_up("phase", SetupDoc(phase=PhaseSet(sync=SYNC, phase="live")), SYNC)

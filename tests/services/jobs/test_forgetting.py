@@ -10,8 +10,8 @@ from shared.core.syncs import Job
 from shared.io.memory import MemoryReader
 from shared.jobs import PARTS, JobRow
 from shared.messages import JobDoc, JobPhase, JobProgress
-from tests.services.desk import SYNC, Desk
-from tests.services.jobs.shift import Shift
+from tests.services.environment import SYNC, Environment
+from tests.services.jobs.harness import JobsHarness
 
 NOW = 2 * KEPT_MS
 
@@ -47,14 +47,16 @@ def test_of_a_sync_that_was_deleted_nothing_stays() -> None:
     assert names(row("first", 1, statuses=()), row("runs", 1, "reading"), syncs={"other"}) == {"first"}
 
 
-def test_what_is_forgotten_leaves_no_document(desk: Desk, shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_forgotten_leaves_no_document(
+    env: Environment, harness: JobsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each kind of its documents gets a tombstone, by the worker that owns the sync."""
     monkeypatch.setattr(module, "_FORGET_S", 0.0)
-    end = desk.clock.now_ms() - KEPT_MS
+    end = env.clock.now_ms() - KEPT_MS
     for number, name in enumerate(("old", "young")):
-        desk.set_job("job", JobDoc(job=Job(id=name, kind=JobKind.RESYNC, sync=SYNC, asked_at_ms=number)), name)
+        env.set_job("job", JobDoc(job=Job(id=name, kind=JobKind.RESYNC, sync=SYNC, asked_at_ms=number)), name)
         told = JobProgress(job=name, phase="done", at_ms=end + number)
-        desk.set_job("progress", JobDoc(progress=told), name)
-    shift.until(lambda: [one.job.id for one in desk.jobs.rows()] == ["young"])
-    removed = {one.key for one in MemoryReader(desk.broker, topics.JOBS).poll(0)}
+        env.set_job("progress", JobDoc(progress=told), name)
+    harness.until(lambda: [one.job.id for one in env.jobs.rows()] == ["young"])
+    removed = {one.key for one in MemoryReader(env.broker, topics.JOBS).poll(0)}
     assert removed == {f"{part}:old" for part in PARTS}

@@ -5,7 +5,7 @@ import pytest
 from services.jobs.kinds import KINDS, kind_of
 from shared.core.job_kinds import JobKind
 from shared.core.syncs import Job
-from tests.services.desk import SYNC, Desk
+from tests.services.environment import SYNC, Environment
 
 
 def test_each_kind_that_has_words_has_its_work() -> None:
@@ -30,5 +30,5 @@ def test_what_reads_a_sync_that_is_not_live_yet_is_its_first_sync(
     live: bool,  # noqa: FBT001 - a column of the table
     work: str,
 ) -> None:
-    setups = Desk(live=live).setups
+    setups = Environment(live=live).setups
     assert kind_of(Job(id="j", kind=kind, sync=SYNC, statuses=statuses, asked_at_ms=1), setups).name == work

@@ -6,28 +6,28 @@ import pytest
 
 from shared import topics
 from shared.messages import JobDoc, JobProgress
-from tests.services.desk import LEFT, RIGHT, SYNC, Desk, fails
-from tests.services.jobs.shift import Shift, ask, listing, pair
+from tests.services.environment import LEFT, RIGHT, SYNC, Environment, fails
+from tests.services.jobs.harness import JobsHarness, ask, listing, pair
 
 
 @pytest.mark.usefixtures("live")
-def test_a_resync_has_looked_at_whoever_is_linked_and_was_not_listed(desk: Desk, shift: Shift) -> None:
+def test_a_resync_has_looked_at_whoever_is_linked_and_was_not_listed(env: Environment, harness: JobsHarness) -> None:
     """Each is read alone before anybody calls it gone; a record that was listed is not."""
-    pair(desk, "p1", left="h0", right="b0")
-    pair(desk, "p2", left="h1", right="b77")
-    pair(desk, "p3", left="h88")
-    ask(desk, "resync")
-    shift.until(shift.ended)
-    missing = {(row.connection, row.id, row.kind) for row in desk.told(topics.NOTICES)}
+    pair(env, "p1", left="h0", right="b0")
+    pair(env, "p2", left="h1", right="b77")
+    pair(env, "p3", left="h88")
+    ask(env, "resync")
+    harness.until(harness.ended)
+    missing = {(row.connection, row.id, row.kind) for row in env.told(topics.NOTICES)}
     assert missing == {(RIGHT, "b77", "deleted"), (LEFT, "h88", "deleted")}
-    assert {(row.pair, row.reason) for row in desk.told(topics.PAIRS)} == {(p, "resync") for p in ("p1", "p2", "p3")}
+    assert {(row.pair, row.reason) for row in env.told(topics.PAIRS)} == {(p, "resync") for p in ("p1", "p2", "p3")}
 
 
 @pytest.mark.usefixtures("live")
-def test_an_app_that_was_away_in_between_hides_nobody_who_is_missing(desk: Desk, shift: Shift) -> None:
+def test_an_app_that_was_away_in_between_hides_nobody_who_is_missing(env: Environment, harness: JobsHarness) -> None:
     """What was listed before the pause still counts: no delete is overlooked, and none is made up."""
-    pair(desk, "p1", left="h0")
-    pair(desk, "p2", left="h88")
+    pair(env, "p1", left="h0")
+    pair(env, "p2", left="h88")
     pages, failed = listing(), list[int]()
 
     def answer(at: str, cursor: str | None) -> Any:
@@ -36,34 +36,36 @@ def test_an_app_that_was_away_in_between_hides_nobody_who_is_missing(desk: Desk,
             return fails()(at, cursor)
         return pages(at, cursor)
 
-    desk.answers["list"] = answer
-    ask(desk, "resync")
-    shift.until(shift.ended)
-    assert {row.id for row in desk.told(topics.NOTICES)} == {"h88"}
+    env.answers["list"] = answer
+    ask(env, "resync")
+    harness.until(harness.ended)
+    assert {row.id for row in env.told(topics.NOTICES)} == {"h88"}
 
 
 @pytest.mark.usefixtures("live")
-def test_a_record_that_was_listed_twice_hides_nobody_who_is_missing(desk: Desk, shift: Shift) -> None:
+def test_a_record_that_was_listed_twice_hides_nobody_who_is_missing(env: Environment, harness: JobsHarness) -> None:
     """A listing that moves while it is read shows some records on two pages."""
-    pair(desk, "p2", left="h88")
-    desk.answers["list"] = lambda at, cursor: listing(pages=2)(at, None) | {"next": None if cursor else "1"}
-    ask(desk, "resync")
-    shift.until(shift.ended)
-    assert {row.id for row in desk.told(topics.NOTICES)} == {"h88"}
+    pair(env, "p2", left="h88")
+    env.answers["list"] = lambda at, cursor: listing(pages=2)(at, None) | {"next": None if cursor else "1"}
+    ask(env, "resync")
+    harness.until(harness.ended)
+    assert {row.id for row in env.told(topics.NOTICES)} == {"h88"}
 
 
 @pytest.mark.parametrize("phase", ["reading", "indexing"])
 @pytest.mark.usefixtures("live")
-def test_a_resync_that_another_worker_began_lists_everything_itself(desk: Desk, shift: Shift, phase: Any) -> None:
+def test_a_resync_that_another_worker_began_lists_everything_itself(
+    env: Environment, harness: JobsHarness, phase: Any
+) -> None:
     """Half a listing says nothing about who is missing."""
-    shift.owned.clear()
-    pair(desk, "p1", left="h0")
-    pair(desk, "p2", left="h88")
+    harness.owned.clear()
+    pair(env, "p1", left="h0")
+    pair(env, "p2", left="h88")
     begun = JobProgress(job="j", phase=phase, read={"L": 4}, cursors={"L": "2"})
-    desk.set_job("progress", JobDoc(progress=begun), "j")
-    ask(desk, "resync")
-    shift.owned.add(SYNC)
-    shift.until(shift.ended)
-    assert len(desk.asked("list")) == 6
-    assert {row.id for row in desk.told(topics.NOTICES)} == {"h88"}
-    assert shift.told()[-1].read == {"L": 6, "R": 6}
+    env.set_job("progress", JobDoc(progress=begun), "j")
+    ask(env, "resync")
+    harness.owned.add(SYNC)
+    harness.until(harness.ended)
+    assert len(env.asked("list")) == 6
+    assert {row.id for row in env.told(topics.NOTICES)} == {"h88"}
+    assert harness.told()[-1].read == {"L": 6, "R": 6}

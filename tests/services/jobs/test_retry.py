@@ -9,21 +9,21 @@ from shared import topics
 from shared.core.job_kinds import JobKind
 from shared.core.pairs import Pair
 from shared.core.syncs import Job
-from tests.services.desk import SYNC, Desk
-from tests.services.jobs.shift import Shift, ask, pair
+from tests.services.environment import SYNC, Environment
+from tests.services.jobs.harness import JobsHarness, ask, pair
 
 
 @pytest.mark.usefixtures("live")
-def test_a_resync_of_some_statuses_reads_nothing_and_touches_those(desk: Desk, unbegun: Shift) -> None:
+def test_a_resync_of_some_statuses_reads_nothing_and_touches_those(env: Environment, unbegun: JobsHarness) -> None:
     """Pairs that are well are left alone, and nobody is called missing."""
-    pair(desk, "p1", left="h0", right="b0")
-    pair(desk, "p2", left="h1", right="b1", status="failing")
-    pair(desk, "p3", left="h2", status="excluded")
-    ask(desk, "resync", statuses=("failing", "excluded"))
+    pair(env, "p1", left="h0", right="b0")
+    pair(env, "p2", left="h1", right="b1", status="failing")
+    pair(env, "p3", left="h2", status="excluded")
+    ask(env, "resync", statuses=("failing", "excluded"))
     unbegun.until(unbegun.ended)
-    assert desk.calls == []
-    assert {row.pair for row in desk.told(topics.PAIRS)} == {"p2", "p3"}
-    assert desk.told(topics.NOTICES) == []
+    assert env.calls == []
+    assert {row.pair for row in env.told(topics.PAIRS)} == {"p2", "p3"}
+    assert env.told(topics.NOTICES) == []
     assert unbegun.phases() == ["matching", "done"]
 
 

@@ -9,7 +9,7 @@ from shared.io.ports import run_blocking
 from shared.io.scripts import Call, Scripts
 from shared.io.store import Store
 from shared.messages import RecordSeen
-from tests.services.desk import LEFT, RIGHT, SYNC, report
+from tests.services.environment import LEFT, RIGHT, SYNC, report
 from tests.services.matcher.test_outputs import Matcher, linked
 
 
@@ -32,11 +32,11 @@ def test_no_partner_is_created_beside_one_that_turned_up_since_the_decision() ->
     matcher = Matcher()
     matcher.see(report("h1", 1))
     partner = report("b1", 1, at=RIGHT, fields={"email": "h1@x.example"})
-    desk = matcher.desk
-    slow = Before("swap", desk.scripts, lambda: matcher.see(partner))
-    matcher.resolve = Resolve(Store(slow), desk.bus, desk.setups, desk.clock)
+    env = matcher.env
+    slow = Before("swap", env.scripts, lambda: matcher.see(partner))
+    matcher.resolve = Resolve(Store(slow), env.bus, env.setups, env.clock)
     matcher.rest()
-    assert desk.told(topics.writes("opaque")) == []
+    assert env.told(topics.writes("opaque")) == []
     pair = matcher.pair()
     assert pair.L is not None
     assert pair.R is not None
@@ -50,7 +50,7 @@ def test_a_bundle_may_end_in_a_later_batch() -> None:
         (f"{LEFT}/contact/h1", RecordSeen(report=report("h1", version, fields={"f": text}), accepted_ms=1))
         for version, text in ((2, "second"), (3, "third"))
     ]
-    run_blocking(matcher.match.handle(matcher.desk.inbound(topics.RECORDS, *seen)))
+    run_blocking(matcher.match.handle(matcher.env.inbound(topics.RECORDS, *seen)))
     first, second = matcher.waiting()
     assert (first.offset, first.index, second.index) == (second.offset, 0, 1)
     for message in (first, second, second):
@@ -71,8 +71,8 @@ def test_a_step_that_was_overtaken_steps_again_from_the_newer_state() -> None:
         matcher.see(report("h1", 3, fields={"f": "third"}))
         matcher.rest()
 
-    desk = matcher.desk
-    slow = Resolve(Store(Before("swap", desk.scripts, overtake)), desk.bus, desk.setups, desk.clock)
+    env = matcher.env
+    slow = Resolve(Store(Before("swap", env.scripts, overtake)), env.bus, env.setups, env.clock)
     run_blocking(slow.handle(slow_batch))
     pair = matcher.pair()
     assert pair.L is not None
@@ -86,9 +86,9 @@ def test_no_partner_is_created_by_an_identity_that_a_newer_report_replaced() -> 
     matcher.see(report("h1", 2, fields={"email": "new@x.example"}))
     older, newer = matcher.waiting()
     matcher.step([older])
-    assert matcher.desk.told(topics.writes("opaque")) == []
+    assert matcher.env.told(topics.writes("opaque")) == []
     matcher.step([newer])
-    assert [row.fields["email"] for row in matcher.desk.told(topics.writes("opaque"))] == ["new@x.example"]
+    assert [row.fields["email"] for row in matcher.env.told(topics.writes("opaque"))] == ["new@x.example"]
 
 
 def test_a_step_leaves_the_identity_that_a_newer_report_has_set() -> None:
@@ -100,7 +100,7 @@ def test_a_step_leaves_the_identity_that_a_newer_report_has_set() -> None:
     (on_its_way,) = matcher.waiting()
     matcher.tell(PairEvent(sync=SYNC, pair=pair, kind="touch", reason="again"))
     matcher.rest()
-    (found,) = run_blocking(matcher.desk.store.components([(SYNC, "L", "h1")])).values()
+    (found,) = run_blocking(matcher.env.store.components([(SYNC, "L", "h1")])).values()
     assert ["new@x.example" in row.identity for row in found.members] == [True]
     matcher.step([on_its_way])
 
@@ -113,7 +113,7 @@ def test_a_record_that_carries_our_marker_is_its_pair_s_whatever_it_holds() -> N
     matcher.see(report("b1", 1, at=RIGHT, fields={"email": "edited@x.example"}, marker=pending.key))
     matcher.rest()
     assert matcher.pair().L is not None
-    assert [row.pair for row in matcher.desk.told(topics.PAIR_STATE)] == [matcher.pair().pair] * 2
+    assert [row.pair for row in matcher.env.told(topics.PAIR_STATE)] == [matcher.pair().pair] * 2
 
 
 def test_of_two_states_without_an_order_neither_is_believed_before_a_second_read() -> None:

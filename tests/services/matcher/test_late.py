@@ -19,7 +19,7 @@ from shared.io.memory import MemoryBus
 from shared.io.ports import BusUnavailable, Inbound, NotReady, Outbound, run_blocking
 from shared.io.store import Store
 from shared.messages import RecordSeen
-from tests.services.desk import LEFT, SYNC, Desk, report
+from tests.services.environment import LEFT, SYNC, Environment, report
 from tests.services.matcher.test_guards import Before
 from tests.services.matcher.test_outputs import Matcher, linked
 
@@ -34,19 +34,19 @@ def late(batch: Sequence[Inbound[Any]], why: Later = NOT_RUN_HERE) -> list[Inbou
 
 def kept(matcher: Matcher, name: str) -> Pair:
     """Return a pair as Redis has it."""
-    return Pair.read(run_blocking(matcher.desk.store.load([(SYNC, name)]))[SYNC, name].state)
+    return Pair.read(run_blocking(matcher.env.store.load([(SYNC, name)]))[SYNC, name].state)
 
 
 def cut_off(matcher: Matcher, batch: Sequence[Inbound[Any]]) -> None:
     """Have the worker die between the state and what it had to tell."""
-    with matcher.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with matcher.env.kafka_away(), pytest.raises(BusUnavailable):
         matcher.step(batch)
 
 
 def written_as(matcher: Matcher, pair: Pair, doc: Any) -> None:
     """Have the state of a pair stand in Redis as it is spelled."""
     swap = Swap(pair=pair.pair, expected=pair.rev, rev=pair.rev, state=json.dumps(doc), ends={})
-    assert run_blocking(matcher.desk.store.swap({SYNC: [swap]}))[SYNC, pair.pair].what == "ok"
+    assert run_blocking(matcher.env.store.swap({SYNC: [swap]}))[SYNC, pair.pair].what == "ok"
 
 
 def outcomes(matcher: Matcher, batch: Sequence[Inbound[Any]]) -> list[Outcome]:
@@ -55,7 +55,7 @@ def outcomes(matcher: Matcher, batch: Sequence[Inbound[Any]]) -> list[Outcome]:
 
 def told_of(matcher: Matcher) -> list[int]:
     """List the revisions that the history tells."""
-    return [step.rev for bundle in matcher.desk.told(topics.HISTORY) for step in bundle.steps]
+    return [step.rev for bundle in matcher.env.told(topics.HISTORY) for step in bundle.steps]
 
 
 @pytest.mark.parametrize("why", [NOT_RUN_HERE, NEWER_VERSION], ids=lambda why: why.reason)
@@ -66,8 +66,8 @@ def test_a_record_of_a_late_report_is_read_again_before_anything_follows(why: La
     matcher.step(late(matcher.waiting(), why))
     pair = matcher.pair()
     assert pair.L is not None
-    assert [row.ask for row in matcher.desk.told(topics.NOTICES)] == [pair.L.ask] != [""]
-    assert matcher.desk.told(topics.writes("opaque")) == []
+    assert [row.ask for row in matcher.env.told(topics.NOTICES)] == [pair.L.ask] != [""]
+    assert matcher.env.told(topics.writes("opaque")) == []
 
 
 def test_a_late_report_does_not_bring_a_deleted_record_back() -> None:
@@ -91,9 +91,9 @@ def test_a_late_report_does_not_bring_a_deleted_record_back() -> None:
 def test_a_record_that_match_hears_of_late_is_read_again_as_well() -> None:
     matcher = Matcher()
     message = RecordSeen(report=report("h1", 1))
-    batch = matcher.desk.inbound(topics.RECORDS, ("hub/contact/h1", message), headers={WAITED: NOT_RUN_HERE.reason})
+    batch = matcher.env.inbound(topics.RECORDS, ("hub/contact/h1", message), headers={WAITED: NOT_RUN_HERE.reason})
     run_blocking(matcher.match.handle(batch))
-    assert [event.doubtful for event in matcher.desk.told(topics.PAIRS)] == [True]
+    assert [event.doubtful for event in matcher.env.told(topics.PAIRS)] == [True]
 
 
 def test_what_a_worker_died_before_it_told_is_told_when_the_sync_runs_again() -> None:
@@ -104,19 +104,19 @@ def test_what_a_worker_died_before_it_told_is_told_when_the_sync_runs_again() ->
     cut_off(matcher, first)
     name = first[0].message.pair
     decided = kept(matcher, name)
-    assert (decided.pending["R"].fields, matcher.desk.told(topics.writes("opaque"))) == ({"f": "new"}, [])
-    matcher.desk.stop()
+    assert (decided.pending["R"].fields, matcher.env.told(topics.writes("opaque"))) == ({"f": "new"}, [])
+    matcher.env.stop()
     for _ in range(2):
         assert outcomes(matcher, first) == [NOT_RUN_HERE]
         assert kept(matcher, name) == decided.model_copy(update={"untold": True})
-    matcher.desk.go_on()
+    matcher.env.go_on()
     matcher.tell(PairEvent(sync=SYNC, pair=name, kind="touch", reason="rematch"))
     matcher.rest()
-    assert [row.fields for row in matcher.desk.told(topics.writes("opaque"))] == [{"f": "new"}]
+    assert [row.fields for row in matcher.env.told(topics.writes("opaque"))] == [{"f": "new"}]
     assert decided.rev in told_of(matcher)
     assert not kept(matcher, name).untold
     matcher.step(late(first))
-    assert [row.fields for row in matcher.desk.told(topics.writes("opaque"))] == [{"f": "new"}] * 2, "one key, twice"
+    assert [row.fields for row in matcher.env.told(topics.writes("opaque"))] == [{"f": "new"}] * 2, "one key, twice"
 
 
 def test_what_a_newer_worker_died_before_it_told_is_told_when_one_is_back() -> None:
@@ -132,12 +132,12 @@ def test_what_a_newer_worker_died_before_it_told_is_told_when_one_is_back() -> N
         assert outcomes(matcher, first) == [NEWER_VERSION]
     with pytest.raises(NewerState):
         kept(matcher, name)
-    left = json.loads(run_blocking(matcher.desk.store.load([(SYNC, name)]))[SYNC, name].state)
+    left = json.loads(run_blocking(matcher.env.store.load([(SYNC, name)]))[SYNC, name].state)
     assert (left.pop("form"), left.pop("more"), left["rev"]) == (FORM + 1, {"at": 1}, decided.rev)
     written_as(matcher, decided, left)
     matcher.tell(PairEvent(sync=SYNC, pair=name, kind="touch", reason="rematch"))
     matcher.rest()
-    assert [row.fields for row in matcher.desk.told(topics.writes("opaque"))] == [{"f": "new"}]
+    assert [row.fields for row in matcher.env.told(topics.writes("opaque"))] == [{"f": "new"}]
     assert decided.rev in told_of(matcher)
 
 
@@ -145,7 +145,7 @@ def test_nothing_is_noted_of_a_pair_that_had_not_taken_what_waits() -> None:
     matcher = linked()
     before = kept(matcher, matcher.pair().pair)
     matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
-    matcher.desk.stop()
+    matcher.env.stop()
     assert outcomes(matcher, matcher.waiting()) == [NOT_RUN_HERE]
     assert kept(matcher, before.pair) == before
 
@@ -155,8 +155,8 @@ def test_messages_wait_although_redis_lost_the_links_of_their_sync() -> None:
     matcher = linked()
     matcher.see(report("h1", 2))
     batch = matcher.waiting()
-    matcher.desk.stop()
-    matcher.desk.scripts.flush()
+    matcher.env.stop()
+    matcher.env.scripts.flush()
     assert outcomes(matcher, batch) == [NOT_RUN_HERE]
 
 
@@ -166,9 +166,9 @@ def test_messages_wait_for_the_end_of_a_rebuild_that_may_have_looked_for_them_al
     matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
     first = matcher.waiting()
     cut_off(matcher, first)
-    matcher.desk.stop()
-    matcher.desk.scripts.flush()
-    assert run_blocking(matcher.desk.store.begin_rebuild(SYNC, "another worker", 30_000)) == "begun"
+    matcher.env.stop()
+    matcher.env.scripts.flush()
+    assert run_blocking(matcher.env.store.begin_rebuild(SYNC, "another worker", 30_000)) == "begun"
     with pytest.raises(NotReady):
         matcher.step(first)
 
@@ -176,32 +176,32 @@ def test_messages_wait_for_the_end_of_a_rebuild_that_may_have_looked_for_them_al
 class _Meanwhile(MemoryBus):
     """Kafka, before whose first answer something happens."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk.broker)
-        self._desk: Desk | None = desk
+    def __init__(self, env: Environment) -> None:
+        super().__init__(env.broker)
+        self._env: Environment | None = env
 
     async def publish(self, messages: Sequence[Outbound]) -> Sequence[int]:
-        if self._desk is not None:
-            self._desk.go_on()
-            self._desk = None
+        if self._env is not None:
+            self._env.go_on()
+            self._env = None
         return await super().publish(messages)
 
 
 def test_a_record_is_not_dropped_whose_sync_begins_to_run_meanwhile() -> None:
     """It ran for nobody when the batch began: it comes again, and is taken then."""
-    desk = Desk()
-    desk.stop()
-    batch = desk.inbound(topics.RECORDS, ("hub/contact/h1", RecordSeen(report=report("h1", 1))))
-    match = Match(desk.store, _Meanwhile(desk), desk.setups)
+    env = Environment()
+    env.stop()
+    batch = env.inbound(topics.RECORDS, ("hub/contact/h1", RecordSeen(report=report("h1", 1))))
+    match = Match(env.store, _Meanwhile(env), env.setups)
     assert run_blocking(match.handle(batch)) == [NOT_RUN_HERE]
-    assert desk.setups.not_run() == {}
+    assert env.setups.not_run() == {}
     assert run_blocking(match.handle(batch)) == [Done("matched")]
 
 
 def test_a_message_to_a_pair_is_taken_although_its_sync_ceases_to_run_meanwhile() -> None:
     matcher = linked()
     matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
-    desk = matcher.desk
-    matcher.resolve = Resolve(Store(Before("load", desk.scripts, desk.stop)), desk.bus, desk.setups, desk.clock)
+    env = matcher.env
+    matcher.resolve = Resolve(Store(Before("load", env.scripts, env.stop)), env.bus, env.setups, env.clock)
     assert outcomes(matcher, matcher.waiting()) == [Done("stepped")]
-    assert [row.fields for row in desk.told(topics.writes("opaque"))] == [{"f": "new"}]
+    assert [row.fields for row in env.told(topics.writes("opaque"))] == [{"f": "new"}]

@@ -16,14 +16,14 @@ from shared.io.links import Swap
 from shared.io.places import places
 from shared.io.ports import run_blocking
 from shared.messages import Notice
-from tests.services.desk import LEFT, SYNC, report
+from tests.services.environment import LEFT, SYNC, report
 from tests.services.matcher.test_outputs import Matcher
 
 
 def stored(matcher: Matcher) -> Any:
     """Return the only pair's state as Redis has it."""
     name = matcher.pair().pair
-    return json.loads(run_blocking(matcher.desk.store.load([(SYNC, name)]))[SYNC, name].state)
+    return json.loads(run_blocking(matcher.env.store.load([(SYNC, name)]))[SYNC, name].state)
 
 
 def rewrite(matcher: Matcher, change: Any) -> None:
@@ -31,9 +31,9 @@ def rewrite(matcher: Matcher, change: Any) -> None:
     doc, pair = stored(matcher), matcher.pair()
     change(doc)
     swap = Swap(
-        pair=pair.pair, expected=pair.rev, rev=pair.rev, state=json.dumps(doc), ends=places(matcher.desk.policy, pair)
+        pair=pair.pair, expected=pair.rev, rev=pair.rev, state=json.dumps(doc), ends=places(matcher.env.policy, pair)
     )
-    assert run_blocking(matcher.desk.store.swap({SYNC: [swap]}))[SYNC, pair.pair].what == "ok"
+    assert run_blocking(matcher.env.store.swap({SYNC: [swap]}))[SYNC, pair.pair].what == "ok"
 
 
 def waiting_for_its_create() -> Matcher:
@@ -67,7 +67,7 @@ def test_a_pair_that_gives_its_record_away_keeps_it_too() -> None:
     rewrite(matcher, lambda doc: doc.update(owner="new"))
     matcher.see(report("b1", 1, at="book", fields={"email": "h1@x.example"}))
     matcher.rest()
-    newest = {row.pair: row for row in matcher.desk.told(topics.PAIR_STATE)}
+    newest = {row.pair: row for row in matcher.env.told(topics.PAIR_STATE)}
     assert {"owner": "new"} in [row.model_extra for row in newest.values()]
 
 
@@ -89,7 +89,7 @@ def test_a_state_in_a_newer_form_holds_nobody_up() -> None:
 
 def matcher_with(matcher: Matcher, record: str) -> Matcher:
     """Look at the pair of one record alone."""
-    pair = next(row for row in matcher.desk.told(topics.PAIR_STATE) if row.L and row.L.id == record)
+    pair = next(row for row in matcher.env.told(topics.PAIR_STATE) if row.L and row.L.id == record)
     matcher.pair = lambda: pair  # type: ignore[method-assign]  # of several
     return matcher
 
@@ -98,12 +98,12 @@ def test_the_writer_leaves_the_writes_of_such_a_pair_to_a_newer_one() -> None:
     """Whether it still waits for them cannot be told here."""
     matcher = waiting_for_its_create()
     rewrite(matcher, lambda doc: doc.update(form=2))
-    desk = matcher.desk
-    (command,) = desk.told(topics.writes("opaque"))
-    write = Write(desk.store, desk.bus, desk.setups, desk.caller, clock=desk.clock, metrics=desk.metrics)
-    batch = desk.inbound(topics.writes("opaque"), (command.pair, command))
+    env = matcher.env
+    (command,) = env.told(topics.writes("opaque"))
+    write = Write(env.store, env.bus, env.setups, env.caller, clock=env.clock, metrics=env.metrics)
+    batch = env.inbound(topics.writes("opaque"), (command.pair, command))
     assert run_blocking(write.handle(batch)) == [NEWER_VERSION]
-    assert desk.calls == []
+    assert env.calls == []
 
 
 @pytest.mark.parametrize(("form", "known"), [(1, {0}), (2, set())])
@@ -112,7 +112,7 @@ def test_a_version_that_only_a_newer_worker_can_know_is_news(form: int, known: s
     matcher = waiting_for_its_create()
     rewrite(matcher, lambda doc: doc.update(form=form))
     notice = Notice(connection=LEFT, object="contact", id="h1", version=Version(order=1))
-    assert run_blocking(TakenVersions(matcher.desk.store, matcher.desk.setups).among([notice])) == known
+    assert run_blocking(TakenVersions(matcher.env.store, matcher.env.setups).among([notice])) == known
 
 
 def test_a_resync_of_some_statuses_touches_such_a_pair() -> None:

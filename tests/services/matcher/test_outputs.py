@@ -14,7 +14,7 @@ from shared.io.envelope import Received, unwrap
 from shared.io.ports import BusUnavailable, Inbound, run_blocking
 from shared.messages import Notice, RecordSeen
 from shared.topics import Topic
-from tests.services.desk import LEFT, RIGHT, SYNC, Desk, report
+from tests.services.environment import LEFT, RIGHT, SYNC, Environment, report
 
 TOPICS: tuple[Topic[Any], ...] = (
     topics.NOTICES, topics.PAIRS, *topics.LATER.values(), topics.writes("ordered"), topics.writes("opaque"),
@@ -30,26 +30,26 @@ class Matcher:
     """Match and resolve, one batch at a time, over a Kafka that can fail between a state and its outputs."""
 
     def __init__(self) -> None:
-        self.desk = Desk()
-        self.match = Match(self.desk.store, self.desk.bus, self.desk.setups)
-        self.resolve = Resolve(self.desk.store, self.desk.bus, self.desk.setups, self.desk.clock)
-        self._read = dict.fromkeys(self.desk.broker.partitions(topics.PAIRS.name), 0)
+        self.env = Environment()
+        self.match = Match(self.env.store, self.env.bus, self.env.setups)
+        self.resolve = Resolve(self.env.store, self.env.bus, self.env.setups, self.env.clock)
+        self._read = dict.fromkeys(self.env.broker.partitions(topics.PAIRS.name), 0)
 
     def see(self, seen: Report, **more: Any) -> None:
         """Let a record be seen and matched."""
-        message = RecordSeen(report=seen, accepted_ms=self.desk.clock.now_ms(), **more)
-        batch = self.desk.inbound(topics.RECORDS, (f"{seen.connection}/contact/{seen.id}", message))
+        message = RecordSeen(report=seen, accepted_ms=self.env.clock.now_ms(), **more)
+        batch = self.env.inbound(topics.RECORDS, (f"{seen.connection}/contact/{seen.id}", message))
         run_blocking(self.match.handle(batch))
 
     def tell(self, event: PairEvent) -> None:
         """Send a message to a pair."""
-        self.desk.inbound(topics.PAIRS, (event.pair, event))
+        self.env.inbound(topics.PAIRS, (event.pair, event))
 
     def waiting(self) -> list[Inbound[Any]]:
         """Take the messages to pairs that nobody took yet."""
         found: list[Received] = []
         for part, at in self._read.items():
-            new = self.desk.broker.items(topics.PAIRS.name, part, at, 1000)
+            new = self.env.broker.items(topics.PAIRS.name, part, at, 1000)
             self._read[part] = new[-1].after if new else at
             found += new
         return [unwrap(item, {topics.PAIRS.name: topics.PAIRS}) for item in found]
@@ -66,19 +66,19 @@ class Matcher:
 
     def pair(self) -> Pair:
         """Give the pair that is left of the sync."""
-        newest: dict[str, Pair] = {row.pair: row for row in self.desk.told(topics.PAIR_STATE)}
+        newest: dict[str, Pair] = {row.pair: row for row in self.env.told(topics.PAIR_STATE)}
         (found,) = [row for row in newest.values() if not row.absorbed_by]
         return found
 
     def ends(self) -> dict[str, dict[int, int]]:
-        return {topic.name: dict(self.desk.broker.end_offsets(topic.name)) for topic in TOPICS}
+        return {topic.name: dict(self.env.broker.end_offsets(topic.name)) for topic in TOPICS}
 
     def since(self, ends: dict[str, dict[int, int]]) -> list[tuple[str, str]]:
         """List what was published since, by topic, as text; times and states apart."""
         found = []
         for topic in TOPICS:
             for part, at in ends[topic.name].items():
-                for item in self.desk.broker.items(topic.name, part, at, 1000):
+                for item in self.env.broker.items(topic.name, part, at, 1000):
                     message = topic.decode(item.value or b"", item.headers)
                     timeless = {"accepted_ms": 0, "due_ms": 0}
                     known = {key: value for key, value in timeless.items() if key in type(message).model_fields}
@@ -181,10 +181,10 @@ def test_what_a_crash_swallowed_is_published_by_the_same_message(
     hurt = begin()
     happen(hurt)
     batch, ends = hurt.waiting(), hurt.ends()
-    with hurt.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with hurt.env.kafka_away(), pytest.raises(BusUnavailable):
         hurt.step(batch)
     assert hurt.since(ends) == []
-    hurt.desk.clock.advance(5_000)
+    hurt.env.clock.advance(5_000)
     hurt.step(batch)
     assert without_forwarded(hurt.since(ends), happen) == planned
 
@@ -200,10 +200,10 @@ def test_a_message_that_comes_twice_publishes_the_same_twice(
     batch, ends = matcher.waiting(), matcher.ends()
     matcher.step(batch)
     once, ends = matcher.since(ends), matcher.ends()
-    before = matcher.desk.told(topics.PAIR_STATE)[-1]
+    before = matcher.env.told(topics.PAIR_STATE)[-1]
     matcher.step(batch)
     assert without_forwarded(matcher.since(ends), happen) == once
-    after = next(row for row in reversed(matcher.desk.told(topics.PAIR_STATE)) if row.pair == before.pair)
+    after = next(row for row in reversed(matcher.env.told(topics.PAIR_STATE)) if row.pair == before.pair)
     assert after.decided() == before.decided()
     moving = {
         "rev": 0, "seen_ms": 0, "synced_ms": 0, "pokes": (), "woken": False, "changed_ms": 0, "log": (), "cause": "",
@@ -217,7 +217,7 @@ def test_how_two_records_were_matched_is_known_after_a_crash_too() -> None:
     matcher = Matcher()
     partner(matcher)
     batch = matcher.waiting()
-    with matcher.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with matcher.env.kafka_away(), pytest.raises(BusUnavailable):
         matcher.step(batch)
     matcher.step(batch)
     matcher.rest()
@@ -231,13 +231,13 @@ def test_a_pair_that_gave_its_record_away_asks_for_nothing_more() -> None:
     matcher = Matcher()
     refused(matcher)
     batch = matcher.waiting()
-    with matcher.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with matcher.env.kafka_away(), pytest.raises(BusUnavailable):
         matcher.step(batch)
     matcher.see(report("b9", 1, at=RIGHT, fields={"email": "h1@x.example"}))
     matcher.step(batch)
-    (absorbed,) = [row for row in matcher.desk.told(topics.PAIR_STATE) if row.absorbed_by]
+    (absorbed,) = [row for row in matcher.env.told(topics.PAIR_STATE) if row.absorbed_by]
     assert (absorbed.L.id, absorbed.again) == ("h1", "")
-    assert matcher.desk.told(topics.LATER["10s"]) == []
+    assert matcher.env.told(topics.LATER["10s"]) == []
 
 
 def test_a_write_that_was_held_is_not_lost_with_the_crash() -> None:
@@ -245,7 +245,7 @@ def test_a_write_that_was_held_is_not_lost_with_the_crash() -> None:
     matcher = linked()
     held(matcher)
     batch, ends = matcher.waiting(), matcher.ends()
-    with matcher.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with matcher.env.kafka_away(), pytest.raises(BusUnavailable):
         matcher.step(batch)
     matcher.step(batch)
     assert matcher.since(ends)
@@ -259,8 +259,8 @@ def test_every_output_goes_on_with_the_trace_of_its_cause() -> None:
     matcher.step([cause])
     trace = cause.headers["traceparent"].split("-")[1]
     topic = topics.writes("opaque").name
-    parts = matcher.desk.broker.partitions(topic)
-    (write,) = [row for part in parts for row in matcher.desk.broker.fetch(topic, part, 0, 9)]
+    parts = matcher.env.broker.partitions(topic)
+    (write,) = [row for part in parts for row in matcher.env.broker.fetch(topic, part, 0, 9)]
     assert write.headers["traceparent"].split("-")[1] == trace
 
 
@@ -270,8 +270,8 @@ def test_what_the_first_reading_causes_is_backfill(origin: Any, late: bool) -> N
     matcher = Matcher()
     matcher.see(report("h1", 1), origin=origin)
     matcher.rest()
-    assert len(matcher.desk.told(topics.writes("opaque", backfill=late))) == 1
-    assert matcher.desk.told(topics.writes("opaque", backfill=not late)) == []
+    assert len(matcher.env.told(topics.writes("opaque", backfill=late))) == 1
+    assert matcher.env.told(topics.writes("opaque", backfill=not late)) == []
 
 
 def test_a_write_carries_what_the_writer_needs() -> None:
@@ -279,10 +279,10 @@ def test_a_write_carries_what_the_writer_needs() -> None:
     matcher = linked()
     edit(matcher)
     matcher.rest()
-    (write,) = matcher.desk.told(topics.writes("opaque"))
+    (write,) = matcher.env.told(topics.writes("opaque"))
     assert (write.id, write.op, dict(write.fields), dict(write.before)) == ("b1", "update", {"f": "new"}, {"f": "old"})
     assert (write.expected.token, write.setup, write.marker) == ("v1", 1, "")
-    assert write.accepted_ms == matcher.desk.clock.now_ms()
+    assert write.accepted_ms == matcher.env.clock.now_ms()
     assert write.key == matcher.pair().pending["R"].key
 
 
@@ -312,5 +312,5 @@ def test_a_create_that_is_decided_again_is_published_again(result: Any) -> None:
         if result == "refused":  # and corrected in the same batch
             matcher.see(report("h1", number))
         matcher.step(matcher.waiting())
-        assert len(matcher.desk.told(writes)) == number
-        assert matcher.desk.told(writes)[-1].n == matcher.pair().pending["R"].n
+        assert len(matcher.env.told(writes)) == number
+        assert matcher.env.told(writes)[-1].n == matcher.pair().pending["R"].n

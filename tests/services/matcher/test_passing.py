@@ -9,17 +9,17 @@ from shared.core.pairing import Stepped, open_step
 from shared.core.pairs import Decided, PairEvent, Trace
 from shared.core.records import Report, Version
 from shared.messages import Notice
-from tests.services.desk import SYNC
+from tests.services.environment import SYNC
 from tests.services.matcher.test_outputs import Matcher, linked
 
 
 def _read_again(matcher: Matcher, note: str, *, again: bool) -> list[str]:
     """Return the records that are read again after another one took the place of b1, be it told once more."""
-    policy = matcher.desk.setups.policy(SYNC)
+    policy = matcher.env.setups.policy(SYNC)
     assert policy is not None
     pair = matcher.pair()
     event = PairEvent(sync=SYNC, pair=pair.pair, kind="touch", reason="again")
-    (message,) = matcher.desk.inbound(topics.PAIRS, (pair.pair, event))
+    (message,) = matcher.env.inbound(topics.PAIRS, (pair.pair, event))
     log = (Trace(did="replaced", side="R", old="b1", new="b2", note=note),)
     decided = {"earlier": (Decided(rev=1, at_ms=1, log=log),), "log": ()} if again else {"log": log}
     taken = pair.model_copy(update=decided)
@@ -45,6 +45,6 @@ def test_who_gets_a_report_passed_on_hears_whether_its_record_is_a_copy(surplus:
     """A copy is nobody's partner: without that word its pair would look for one, and find none for ever."""
     report = Report(connection="b", object="contact", id="b9", version=Version(token="v1"))
     event = PairEvent(sync=SYNC, pair="p", kind="report", side="R", report=report, surplus=not surplus)
-    (passed,) = forward(linked().desk.inbound(topics.PAIRS, ("p", event)), "q", surplus=surplus)
+    (passed,) = forward(linked().env.inbound(topics.PAIRS, ("p", event)), "q", surplus=surplus)
     assert isinstance(passed.message, PairEvent)
     assert (passed.message.pair, passed.message.surplus) == ("q", surplus)

@@ -18,14 +18,14 @@ from shared.io.ports import BusUnavailable, Inbound, Outbound, run_blocking
 from shared.io.rebuild import as_restored
 from shared.io.store import Store
 from shared.messages import HistoryStep
-from tests.services.desk import LEFT, RIGHT, SYNC, report
+from tests.services.environment import LEFT, RIGHT, SYNC, report
 from tests.services.matcher.test_guards import Before
 from tests.services.matcher.test_outputs import Matcher, edit, linked
 
 
 def told(matcher: Matcher) -> list[HistoryStep]:
     """List what the history holds, doubles and all."""
-    return [step for bundle in matcher.desk.told(topics.HISTORY) for step in bundle.steps]
+    return [step for bundle in matcher.env.told(topics.HISTORY) for step in bundle.steps]
 
 
 def values(pair: Pair, step: HistoryStep) -> Any:
@@ -49,16 +49,16 @@ def test_what_was_not_published_is_told_again_as_it_was() -> None:
     matcher = linked()
     edit(matcher)
     batch, before = matcher.waiting(), told(matcher)
-    with matcher.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with matcher.env.kafka_away(), pytest.raises(BusUnavailable):
         matcher.step(batch)
     assert told(matcher) == before
-    matcher.desk.clock.advance(5_000)
+    matcher.env.clock.advance(5_000)
     matcher.step(batch)
     (step,) = told(matcher)[len(before) :]
     assert step.rev < matcher.pair().rev
     assert step.at_ms == matcher.pair().seen_ms - 5_000
     assert values(matcher.pair(), step) == [{"old": "old", "new": "new"}]
-    matcher.desk.clock.advance(5_000)
+    matcher.env.clock.advance(5_000)
     matcher.step(batch)
     assert told(matcher)[-1] == step
 
@@ -68,7 +68,7 @@ def test_a_second_edit_behind_a_crash_is_a_step_of_its_own() -> None:
     matcher = linked()
     edit(matcher)
     batch, before = matcher.waiting(), len(told(matcher))
-    with matcher.desk.kafka_away(), pytest.raises(BusUnavailable):
+    with matcher.env.kafka_away(), pytest.raises(BusUnavailable):
         matcher.step(batch)
     matcher.see(report("h1", 3, fields={"email": "ann@x.example", "f": "new", "g": "more"}))
     matcher.step([*batch, *matcher.waiting()])
@@ -89,10 +89,10 @@ def test_nothing_is_told_of_a_step_that_was_refused() -> None:
         matcher.rest()
 
     slow = Resolve(
-        Store(Before("swap", matcher.desk.scripts, overtake)), matcher.desk.bus, matcher.desk.setups, matcher.desk.clock
+        Store(Before("swap", matcher.env.scripts, overtake)), matcher.env.bus, matcher.env.setups, matcher.env.clock
     )
     run_blocking(slow.handle(batch))
-    assert {step.rev for step in told(matcher)} <= {row.rev for row in matcher.desk.told(topics.PAIR_STATE)}
+    assert {step.rev for step in told(matcher)} <= {row.rev for row in matcher.env.told(topics.PAIR_STATE)}
     # Both steps have the same moment and so the same revision: what they tell shows whose it is.
     assert all(values(matcher.pair(), step) == [{"old": "old", "new": "newest"}] for step in told(matcher))
     assert told(matcher)
@@ -102,16 +102,16 @@ def test_a_rebuild_of_redis_loses_nothing_that_the_journal_heard_of() -> None:
     """The state came through and its history did not; then Redis forgot everything."""
     matcher = linked()
     edit(matcher)
-    batch, desk = matcher.waiting(), matcher.desk
+    batch, env = matcher.waiting(), matcher.env
     with pytest.raises(BusUnavailable):
-        run_blocking(Resolve(desk.store, _StatesOnly(desk.bus), desk.setups, desk.clock).handle(batch))
+        run_blocking(Resolve(env.store, _StatesOnly(env.bus), env.setups, env.clock).handle(batch))
     assert told(matcher) == []
     edited = matcher.pair()
-    desk.scripts.flush()
-    run_blocking(desk.store.begin_rebuild(SYNC, "t2", 1))
-    run_blocking(desk.store.restore(SYNC, "t2", 1000, [as_restored(desk.policy, edited)]))
-    run_blocking(desk.store.finish_rebuild(SYNC, "t2"))
-    desk.clock.advance(5_000)
+    env.scripts.flush()
+    run_blocking(env.store.begin_rebuild(SYNC, "t2", 1))
+    run_blocking(env.store.restore(SYNC, "t2", 1000, [as_restored(env.policy, edited)]))
+    run_blocking(env.store.finish_rebuild(SYNC, "t2"))
+    env.clock.advance(5_000)
     matcher.step(batch)
     (step,) = told(matcher)
     assert (step.rev, step.at_ms) == (edited.rev, edited.seen_ms)

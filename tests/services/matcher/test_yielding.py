@@ -11,7 +11,7 @@ from shared.core.pairs import Answer, Pair, PairEvent, Pending, SideState
 from shared.core.records import Version
 from shared.io.ports import Inbound
 from shared.messages import SetupDoc
-from tests.services.desk import RIGHT, SYNC, Desk, people, report
+from tests.services.environment import RIGHT, SYNC, Environment, people, report
 from tests.services.matcher.test_outputs import Matcher
 
 LIVE, BACKFILL = topics.writes("opaque"), topics.writes("opaque", backfill=True)
@@ -19,7 +19,7 @@ LIVE, BACKFILL = topics.writes("opaque"), topics.writes("opaque", backfill=True)
 
 def writes(matcher: Matcher) -> tuple[int, int]:
     """Count the live writes and those that make way."""
-    return len(matcher.desk.told(LIVE)), len(matcher.desk.told(BACKFILL))
+    return len(matcher.env.told(LIVE)), len(matcher.env.told(BACKFILL))
 
 
 def touch(matcher: Matcher, reason: str, **more: Any) -> None:
@@ -46,22 +46,22 @@ def differing() -> Matcher:
 
 def edited_while_off(matcher: Matcher) -> None:
     """Have a sync that is off hear of an edit, and be switched on."""
-    matcher.desk.set_up("sync", SetupDoc(sync=people(enabled=False, version=2)), SYNC)
+    matcher.env.set_up("sync", SetupDoc(sync=people(enabled=False, version=2)), SYNC)
     matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "two"}))
     matcher.rest()
-    matcher.desk.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
+    matcher.env.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
 
 
 def test_a_resync_yields_to_live_changes() -> None:
     """The write that a touch of a resync leads to goes where live writes do not wait behind it."""
-    desk = Desk()
+    env = Environment()
     ends = {side: SideState(id=side, version=Version(order=1)) for side in ("L", "R")}
     old = Pair(sync=SYNC, pair="0" * 20, rev=1, L=ends["L"], R=ends["R"])
     pending = {"R": Pending(key="k", op="update", fields={"f": "x"}, setup=1)}
     new = old.model_copy(update={"rev": 2, "pending": pending})
     event = PairEvent(sync=SYNC, pair=old.pair, kind="touch", reason="resync")
     cause = Inbound(topic="pairs", partition=0, offset=1, key=old.pair, message=event, raw=b"", headers={})
-    out = outputs(new, old, desk.policy, text="", again=True, poked=(), waiting=(), cause=cause, now_ms=1)
+    out = outputs(new, old, env.policy, text="", again=True, poked=(), waiting=(), cause=cause, now_ms=1)
     assert [row.topic.name for row in out if row.topic.name.startswith("writes")] == ["writes.opaque.backfill"]
 
 
@@ -86,7 +86,7 @@ def test_a_write_that_was_put_off_still_makes_way() -> None:
     matcher.tell(PairEvent(sync=SYNC, pair=pair.pair, kind="answer", side="R", answer=held))
     matcher.rest()
     assert (matcher.pair().again, matcher.pair().yields) == ("10s", True)
-    matcher.desk.clock.advance(10_000)
+    matcher.env.clock.advance(10_000)
     touch(matcher, "again")
     matcher.rest()
     assert writes(matcher) == (1, 2)
@@ -133,14 +133,14 @@ def test_a_resync_does_not_slow_down_what_is_live() -> None:
 
 def test_who_is_woken_by_a_first_sync_makes_way_as_well() -> None:
     """A first sync of companies wakes the contacts that wait for them, which may be very many."""
-    desk = Desk()
+    env = Environment()
     old = Pair(sync=SYNC, pair="0" * 20, rev=1)
     new = old.model_copy(update={"rev": 2, "woken": True})
     for reason, way in (("backfill", True), ("rematch", False)):
         event = PairEvent(sync=SYNC, pair=old.pair, kind="touch", reason=reason)
         cause = Inbound(topic="pairs", partition=0, offset=1, key=old.pair, message=event, raw=b"", headers={})
         out = outputs(
-            new, old, desk.policy, text="", again=False, poked=("2" * 20,), waiting=[("other", "1" * 20)],
+            new, old, env.policy, text="", again=False, poked=("2" * 20,), waiting=[("other", "1" * 20)],
             cause=cause, now_ms=1,
         )  # fmt: skip
         touches = [row.message for row in out if row.topic is topics.PAIRS]

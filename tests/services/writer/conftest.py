@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.services.writer.counter import Counter
+from tests.services.writer.harness import WriterHarness
 
 
-@pytest.fixture(name="counter")
-def _counter() -> Counter:
-    return Counter()
+@pytest.fixture(name="harness")
+def _harness() -> WriterHarness:
+    return WriterHarness()

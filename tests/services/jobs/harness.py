@@ -1,4 +1,4 @@
-"""One worker's jobs, with the matcher and the follower of the settings played by the test."""
+"""Drives the jobs of one worker; the test plays the matcher and the follower of the settings."""
 
 import threading
 import time
@@ -16,30 +16,30 @@ from shared.io.envelope import setups_seen
 from shared.io.memory import MemoryReader
 from shared.messages import Cursor, JobDoc, JobProgress
 from shared.topics import MATCHER_GROUP
-from tests.services.desk import LEFT, RIGHT, SYNC, Answer, Desk, as_json, report
+from tests.services.environment import LEFT, RIGHT, SYNC, Answer, Environment, as_json, report
 
 _ENDS = ("done", "failed", "cancelled")
 
 
-class Shift:
-    """One worker's jobs, with the matcher and the follower of the settings played by the test."""
+class JobsHarness:
+    """Runs the jobs of one worker, and plays the matcher and the follower of the settings."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.cursors = Cursors(desk.bus)
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self.cursors = Cursors(env.bus)
         self.owned = {SYNC}
         self.follows = True
         self.matches = True
         self.records_are_gone = False
         self.stop = threading.Event()
         parts = Parts(
-            setups=desk.setups, jobs=desk.jobs, caller=desk.caller, bus=desk.bus, clock=desk.clock, store=desk.store,
-            offsets=desk.broker, has_begun=self.cursors.has_begun, keys_since=self.keys_since,
+            setups=env.setups, jobs=env.jobs, caller=env.caller, bus=env.bus, clock=env.clock, store=env.store,
+            offsets=env.broker, has_begun=self.cursors.has_begun, keys_since=self.keys_since,
             owns=lambda name: name in self.owned,
         )  # fmt: skip
         self.runner = Runner(parts)
-        self._settings = MemoryReader(desk.broker, topics.SETUPS)
-        self._reader = MemoryReader(desk.broker, topics.JOBS)
+        self._settings = MemoryReader(env.broker, topics.SETUPS)
+        self._reader = MemoryReader(env.broker, topics.JOBS)
         self._thread = threading.Thread(target=self.runner.run, args=(self.stop,))
         self._thread.start()
 
@@ -47,7 +47,7 @@ class Shift:
         """Return keys of `records`, unless a test has let them grow too old."""
         if self.records_are_gone:
             return None
-        found = MemoryReader(self.desk.broker, topics.RECORDS, start=start).poll(0)
+        found = MemoryReader(self.env.broker, topics.RECORDS, start=start).poll(0)
         return {stored.key for stored in found if stored.key.startswith(prefix)}
 
     def end(self) -> None:
@@ -60,31 +60,31 @@ class Shift:
             assert not thread.is_alive()
 
     def begin_feeds(self) -> None:
-        """Give every feed its first cursor."""
+        """Save a first cursor for every feed."""
         for at in (LEFT, RIGHT):
             for feed in ("changed", "bin"):
                 self.cursors.save(Cursor(connection=at, object="contact", feed=feed, cursor="c"))
 
     def follow(self) -> None:
-        """Take what was written: settings by everybody, records by the matcher."""
-        if self.desk.broker.available:
+        """Apply what was published: settings to every reader, records to the matcher."""
+        if self.env.broker.available:
             for settings in self._settings.poll(0):
-                self.desk.setups.apply(self.desk.setups.offset + 1, settings.key, settings.message)
-        if self.follows and self.desk.broker.available:
+                self.env.setups.apply(self.env.setups.offset + 1, settings.key, settings.message)
+        if self.follows and self.env.broker.available:
             for stored in self._reader.poll(0):
-                jobs, seen = self.desk.jobs, setups_seen(stored.headers)
+                jobs, seen = self.env.jobs, setups_seen(stored.headers)
                 jobs.apply(jobs.offset + 1, stored.key, stored.message, seen=seen)
-        if self.matches and self.desk.broker.available:
+        if self.matches and self.env.broker.available:
             self.match()
 
     def match(self) -> None:
-        """Let the matcher be done with everything."""
+        """Commit the matcher to the end of its topics."""
         for topic in (topics.RECORDS.name, topics.PAIRS.name):
-            for part, end in self.desk.broker.end_offsets(topic).items():
-                self.desk.broker.commit(MATCHER_GROUP, topic, part, end)
+            for part, end in self.env.broker.end_offsets(topic).items():
+                self.env.broker.commit(MATCHER_GROUP, topic, part, end)
 
     def until(self, what: Any, *, seconds: float = 10) -> None:
-        """Let time pass until something holds."""
+        """Wait until something holds."""
         until = time.monotonic() + seconds
         while not what():
             assert time.monotonic() < until, self.phases()
@@ -92,10 +92,10 @@ class Shift:
             time.sleep(0.005)
 
     def told(self) -> list[JobProgress]:
-        """List what jobs told of themselves."""
-        if not self.desk.broker.available:
+        """List the progress that jobs published."""
+        if not self.env.broker.available:
             return []
-        return [doc.progress for doc in self.desk.told(topics.JOBS) if doc is not None and doc.progress]
+        return [doc.progress for doc in self.env.told(topics.JOBS) if doc is not None and doc.progress]
 
     def phases(self) -> list[str]:
         """List the phases, each once."""
@@ -118,16 +118,16 @@ def listing(pages: int = 3, size: int = 2, without: tuple[str, ...] = ()) -> Ans
     return answer
 
 
-def ask(desk: Desk, kind: str = "first_sync", name: str = "j", **more: Any) -> None:
+def ask(env: Environment, kind: str = "first_sync", name: str = "j", **more: Any) -> None:
     job = Job(id=name, kind=kind, sync=SYNC, asked_at_ms=more.pop("at", 1), **more)  # type: ignore[arg-type]  # one of the kinds
-    desk.set_job("job", JobDoc(job=job), name)
+    env.set_job("job", JobDoc(job=job), name)
 
 
-def pair(desk: Desk, name: str, left: str = "", right: str = "", status: str = "in_sync") -> None:
-    """Have the links know a pair."""
+def pair(env: Environment, name: str, left: str = "", right: str = "", status: str = "in_sync") -> None:
+    """Store a pair in the links."""
     ends = {
         side: SideState(id=record, version=Version(order=1), fields={"email": f"{record}@x.example"})
         for side, record in (("L", left), ("R", right))
         if record
     }
-    desk.keep(Pair(sync=SYNC, pair=name, rev=1, status=status, **ends))  # type: ignore[arg-type]  # a status
+    env.keep(Pair(sync=SYNC, pair=name, rev=1, status=status, **ends))  # type: ignore[arg-type]  # a status

@@ -1,4 +1,4 @@
-"""A console that connects real accounts: of the HubSpot simulator and of an address book, by a real Redis."""
+"""Drives the connecting of real accounts (HubSpot simulator, address book) over a real Redis."""
 
 import base64
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ from shared.io.webhook_refusals import WebhookRefusals
 from shared.settings import Settings
 from shared.topics import Topic
 from tests.services.console.accounts import Heard
-from tests.services.console.window import Window
+from tests.services.console.harness import ConsoleHarness
 
 
 @dataclass
-class Office:
-    """A console over a Kafka in memory, which may call apps on this machine."""
+class ConnectingHarness:
+    """Holds a console over Kafka in memory that may call apps on this machine."""
 
-    window: Window
+    console: ConsoleHarness
     service: Service
     vault: Vault
     broker: MemoryBroker
@@ -46,8 +46,10 @@ class Office:
         return {key: self.vault.open(sealed, connection=name, name=key) for key, sealed in row.secrets.items()}
 
 
-def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, ...] = ("127.0.0.1",)) -> Office:
-    """Have a console connect real accounts."""
+def equip(
+    console: ConsoleHarness, folder: Path, redis_url: str, *, allowed: tuple[str, ...] = ("127.0.0.1",)
+) -> ConnectingHarness:
+    """Equip a console to connect real accounts."""
     key = folder / "key"
     key.write_text(base64.b64encode(b"k" * 32).decode())
     given: Any = {"redis_url": redis_url, "key_file": key, "allow_private_addresses": allowed}
@@ -56,7 +58,7 @@ def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, .
     bus = Heard(broker, service.setups)
     service.bus = bus  # type: ignore[assignment]  # the same in memory
     service.grants = Grants(bus, service.setups, end=lambda: service.setups.offset + 1)
-    installation, client = window.installation, connect_by(service.settings)
+    installation, client = console.installation, connect_by(service.settings)
     tokens = RedisTokens(client)
     installation.setups, installation.jobs, installation.bus = service.setups, service.jobs, bus
     installation.clock, installation.budgets = service.clock, RedisBudgets(client)
@@ -66,4 +68,4 @@ def equip(window: Window, folder: Path, redis_url: str, *, allowed: tuple[str, .
     installation.connections = Connections(
         service, lambda topic: MemoryReader(broker, topic).read_to_end(), RedisOnce(client)
     )
-    return Office(window, service, Vault.from_file(key), broker)
+    return ConnectingHarness(console, service, Vault.from_file(key), broker)

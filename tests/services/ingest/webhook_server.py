@@ -1,4 +1,4 @@
-"""The webhook server of an installation, and HubSpot that calls it."""
+"""The webhook server of an installation, and calls to it as HubSpot makes them."""
 
 import json
 import socket
@@ -30,8 +30,8 @@ PORTALS: Final = {"hub-a": "11", "hub-b": "22", "hub-c": "33"}
 
 
 @dataclass
-class Door:
-    """The webhook server of an installation with three portals, two of which share a secret."""
+class WebhookServer:
+    """Serves webhooks for an installation with three portals, two of which share a secret."""
 
     webhooks: Webhooks = field(init=False)
     address: str = ""
@@ -46,7 +46,7 @@ class Door:
     notes: MemoryFeedNotes = field(default_factory=MemoryFeedNotes)
 
     def reset(self) -> None:
-        """Begin anew: nothing has come yet, and every connection takes what it takes by default."""
+        """Start with an empty broker, and connections with their default options."""
         self.broker = MemoryBroker(topics.catalogue(("hubspot",)), partitions=2)
         self.clock.advance(int(time.time() * 1000) - self.clock.now_ms())
         self.refused, self.redis_away = [], False
@@ -101,15 +101,15 @@ class Door:
         return self.metrics.value("webhook_calls_total", connection=connection, reason=reason)
 
     def notices(self) -> list[Notice]:
-        """List what became of the calls."""
+        """List the notices that were published."""
         return [item.message for item in MemoryReader(self.broker, topics.NOTICES).read_to_end() if item.message]
 
     def brief(self) -> set[tuple[str, str, str, str]]:
-        """List it by connection, object, record and kind."""
+        """Return the notices as connection, object, record and kind."""
         return {(row.connection, row.object, row.id, row.kind) for row in self.notices()}
 
     def raw(self, sent: bytes, *, finish: bool = True) -> int:
-        """Send octets as they are; gives the status, 0 for none."""
+        """Send bytes as they are, and return the status; 0 where no answer came."""
         parts = urlsplit(self.address)
         with socket.create_connection((parts.hostname, parts.port), timeout=10) as line:
             line.sendall(sent)

@@ -1,4 +1,4 @@
-"""The feeds of one worker, whose apps answer what a test writes."""
+"""Drives the feeds of one worker over apps whose answers a test writes."""
 
 from typing import Any, Final
 
@@ -9,35 +9,35 @@ from services.ingest.known import TakenVersions
 from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
 from shared.io.feed_notes import MemoryFeedNotes
-from tests.services.desk import LEFT, RIGHT, Answer, Desk
+from tests.services.environment import LEFT, RIGHT, Answer, Environment
 
 BIN: Final = Cursors.key(LEFT, "contact", "bin")
 CHANGED: Final = Cursors.key(LEFT, "contact", "changed")
 
 
-class Station:
-    """The feeds of one worker."""
+class FeedsHarness:
+    """Polls the feeds of one worker, one at a time."""
 
     def __init__(self, *owned: str) -> None:
-        self.desk = Desk()
-        self.cursors = Cursors(self.desk.bus)
+        self.env = Environment()
+        self.cursors = Cursors(self.env.bus)
         self.owned = set(owned or (LEFT, RIGHT))
-        self.links = LinkRounds(self.desk.setups, self.desk.store, self.desk.caller, self.desk.bus, self.desk.clock)
+        self.links = LinkRounds(self.env.setups, self.env.store, self.env.caller, self.env.bus, self.env.clock)
         self.notes = MemoryFeedNotes()
         self.feeds = Feeds(
-            setups=self.desk.setups, jobs=self.desk.jobs, caller=self.desk.caller, bus=self.desk.bus,
-            clock=self.desk.clock, metrics=self.desk.metrics, cursors=self.cursors,
-            known=TakenVersions(self.desk.store, self.desk.setups), links=self.links,
-            owns=lambda name: name in self.owned, noting=Noting(self.notes, self.desk.clock),
+            setups=self.env.setups, jobs=self.env.jobs, caller=self.env.caller, bus=self.env.bus,
+            clock=self.env.clock, metrics=self.env.metrics, cursors=self.cursors,
+            known=TakenVersions(self.env.store, self.env.setups), links=self.links,
+            owns=lambda name: name in self.owned, noting=Noting(self.notes, self.env.clock),
         )  # fmt: skip
-        self.desk.answers["poll"] = lambda _connection, _asked: {"cursor": "c"}
+        self.env.answers["poll"] = lambda _connection, _asked: {"cursor": "c"}
 
     def due(self, feed: str = "changed", at: str = LEFT) -> Any:
         """Find one feed."""
         return next(row for row in self.feeds._polls() if row.connection == at and row.feed.name == feed)
 
     def once(self, feed: str = "changed", at: str = LEFT, state: Any = None) -> tuple[str, float]:
-        """Let one feed tell all that it has; gives how it ended and when it is due again, to a tenth of a second."""
+        """Poll one feed to its end, and return how that ended and the pause in seconds, to a tenth."""
         reason, pause = self.feeds._once(self.due(feed, at), state or module._State())
         return reason, round(pause, 1)
 
@@ -47,6 +47,6 @@ class Station:
 
 
 def pages(*given: Any) -> Answer:
-    """Answer one page after the other."""
+    """Return an answer that serves one page after the other."""
     waiting = list(given)
     return lambda _connection, _asked: waiting.pop(0)

@@ -1,4 +1,4 @@
-"""What a handler needs around it: settings, broker, links and clock in memory, and apps whose answers a test writes."""
+"""What handlers run in: settings, broker, links and clock in memory, and apps whose answers a test writes."""
 
 import json
 import threading
@@ -57,8 +57,8 @@ Answer = Callable[[str, Any], Any]
 """Given the connection and what was asked: the answer, or an `AppError` to raise."""
 
 
-class Desk:
-    """One sync between `hub`, whose versions grow, and `book`, whose versions are opaque.
+class Environment:
+    """Holds one sync in memory between `hub`, whose versions grow, and `book`, whose versions are opaque.
 
     Apps answer as `answers` says, by what is asked: read, list, poll, prepare, create, update.
     """
@@ -103,25 +103,25 @@ class Desk:
         _declare_whole(self.store, sync)
 
     def set_up(self, kind: str, doc: SetupDoc | None, name: str) -> None:
-        """Take a settings document, as the follower of `setups` does."""
+        """Apply a settings document, as the follower of `setups` does."""
         self.setups.apply(self.setups.offset + 1, f"{kind}:{name}", doc)
         assert not self.setups.overruled(), "a change needs a higher version: of two of one version the first counts"
 
     def stop(self, sync: str = SYNC) -> None:
-        """Have a sync not run here any more, as when a newer version sets something up for it."""
+        """Stop a sync here, as when a newer version sets something up for it."""
         self.setups.leave_out(self.setups.offset + 1, f"phase:{sync}", None, "a word of a newer version")
 
     def go_on(self, sync: str = SYNC) -> None:
-        """Have a sync run again, live."""
+        """Run a sync again, live."""
         self.set_up("phase", SetupDoc(phase=PhaseSet(sync=sync, phase="live")), sync)
 
     def set_job(self, part: str, doc: JobDoc | None, name: str) -> None:
-        """Take a document of a job, as the follower of `jobs` does."""
+        """Apply a document of a job, as the follower of `jobs` does."""
         self.jobs.apply(self.jobs.offset + 1, f"{part}:{name}", doc, seen=self.setups.offset)
 
     @property
     def policy(self) -> Policy:
-        """Give the sync, ready to run."""
+        """Return the sync, ready to run."""
         found = self.setups.policy(SYNC)
         assert found is not None
         return found
@@ -171,7 +171,7 @@ class Desk:
 
     @contextmanager
     def kafka_away(self) -> Iterator[None]:
-        """Have no broker for a while."""
+        """Make the broker unavailable for a while."""
         self.broker.available = False
         try:
             yield
@@ -256,12 +256,12 @@ def app(kind: Any) -> App:
     return replace(declared, objects={"contact": binding}, max_parallel=3, title=kind.title())
 
 
-def with_binding(desk: Desk, connection_: str, **changes: Any) -> Binding:
+def with_binding(env: Environment, connection_: str, **changes: Any) -> Binding:
     """Declare an app's contacts otherwise."""
-    row = desk.setups.connection(connection_)
-    declared = desk.setups.apps[row.app]
+    row = env.setups.connection(connection_)
+    declared = env.setups.apps[row.app]
     binding = replace(declared.objects["contact"], **changes)
-    desk.setups.apps = {**desk.setups.apps, row.app: replace(declared, objects={"contact": binding})}
+    env.setups.apps = {**env.setups.apps, row.app: replace(declared, objects={"contact": binding})}
     return binding
 
 
@@ -303,12 +303,12 @@ def _feed(name: str, interval_s: float) -> Feed:
 
 
 def as_json(reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """Spell reports as an app of these tests answers them."""
+    """Encode reports as an app of these tests answers them."""
     return [row.model_dump(mode="json") for row in reports]
 
 
 def command(topic: Topic[Any], inbound: Inbound[Any]) -> Any:
-    """Give a copy of a message as it comes from another topic."""
+    """Return a copy of a message as it comes from another topic."""
     return replace(inbound, topic=topic.name)
 
 

@@ -1,4 +1,4 @@
-"""A console that applies files, against real portals and a real Redis, on a Kafka in memory."""
+"""Drives the commands that plan and apply files: real portals, a real Redis, Kafka in memory."""
 
 import base64
 from pathlib import Path
@@ -21,8 +21,8 @@ _BROKERS: Final[dict[int, MemoryBroker]] = {}
 PORTALS: Final = {"one": 8801, "two": 8802, "three": 8803}
 
 
-class Bench:
-    """A console that applies files, against real portals and a real Redis."""
+class SetupHarness:
+    """Plans and applies files against real portals and a real Redis."""
 
     def __init__(self, hubspot: HubSpotServer, redis_url: str, folder: Path) -> None:
         key = folder / "key"
@@ -37,7 +37,7 @@ class Bench:
         self.jobs_reader = MemoryReader(self.broker, topics.JOBS)
 
     def person(self) -> Service:
-        """Give another person's command on the same Kafka."""
+        """Return the service of another person's command on the same Kafka."""
         service = Service("console", self.settings)
         service.bus = MemoryBus(self.broker)  # type: ignore[assignment]  # the same in memory
         reader, jobs = MemoryReader(self.broker, topics.SETUPS), MemoryReader(self.broker, topics.JOBS)
@@ -70,11 +70,11 @@ class Bench:
         return setup.run(self.service, command, self.file)
 
     def follow(self) -> list[Any]:
-        """Give what was written since; the command itself has read it."""
+        """Return what was published since the last call."""
         return [*self.reader.poll(0), *self.jobs_reader.poll(0)]
 
     def whole(self, **sync: Any) -> dict[str, Any]:
-        """Give a file of two connections and a sync."""
+        """Return a file of two connections and a sync."""
         connections = [self.connection("one"), self.connection("two", webhook_secret="hook")]
         return {"connections": connections, "syncs": [between("one", "two", **sync)]}
 
@@ -86,12 +86,12 @@ class AccessFollower:
         self._reader, self._people = MemoryReader(_BROKERS[id(settings)], topics.ACCESS), people
 
     def poll(self, _timeout_s: float) -> None:
-        """Take what was published."""
+        """Apply what was published."""
         for stored in self._reader.poll(0):
             self._people.apply(stored.offset, stored.key, stored.message)
 
     def catch_up(self) -> None:
-        """Take everything that there is now."""
+        """Apply everything that is published so far."""
         self.poll(0)
 
     def close(self) -> None:

@@ -82,12 +82,12 @@ class Page(HTMLParser):
         return " ".join(self.text.split())
 
     def form(self, action: str) -> Form:
-        """Give the form that leads somewhere."""
+        """Return the form whose action is given."""
         return next(form for form in self.forms if form.action == action)
 
 
-class Visitor:
-    """A browser without script, at one console."""
+class ConsoleClient:
+    """Opens pages and sends forms of one console, as a browser without script does."""
 
     def __init__(self, address: str) -> None:
         self.address = address

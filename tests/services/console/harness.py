@@ -1,4 +1,4 @@
-"""The console's API over an installation in memory."""
+"""Drives the console's API over an installation in memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from shared.io.webhook_refusals import Refusals
 from shared.messages import Parked, Role, User
 from shared.topics import Topic
 from tests.services.console.files import exporter_of
-from tests.services.desk import SYNC, Desk
+from tests.services.environment import SYNC, Environment
 from tests.sessions import session
 
 TOKEN: Final = "a long random token"
@@ -32,10 +32,10 @@ PASSWORD: Final = "nine green bottles"
 
 
 @dataclass
-class Window:
-    """The API of an installation in memory."""
+class ConsoleHarness:
+    """Serves the console of an installation in memory, and calls its API."""
 
-    desk: Desk
+    env: Environment
     views: Views
     address: str
     installation: Installation
@@ -71,7 +71,7 @@ class Window:
         return session().request(method, f"{self.address}/api/v1/{path}", headers=headers, timeout=20, **more)
 
     def get(self, path: str, **query: Any) -> Any:
-        """Give what is there."""
+        """Return the JSON at a path."""
         answer = self.call("GET", path, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -81,7 +81,7 @@ class Window:
         return self.call("POST", "jobs", json=body, headers={} if key is None else {"Idempotency-Key": key})
 
     def show(self, *pairs: Pair) -> None:
-        """Have the journal tell pairs."""
+        """Put pairs into the views, as the journal's follower does."""
         rows = [
             Stored(partition=0, offset=0, key=row.pair, message=row, raw=row.text().encode(), headers={})
             for row in pairs
@@ -91,37 +91,37 @@ class Window:
     def park(self, *messages: Parked) -> list[int]:
         """Park messages, and have the views follow; return their places."""
         out = [Outbound(topic=topics.PARKED, key=row.key, message=row) for row in messages]
-        ats = list(run_blocking(self.desk.bus.publish(out)))
+        ats = list(run_blocking(self.env.bus.publish(out)))
         self.follow_views()
         return ats
 
     def follow_views(self) -> None:
-        """Have the views take all that was parked, what was decided of it, and who did what."""
+        """Apply parked messages, decisions on them, and activity to the views."""
         for topic in FOLLOWED:
             if topic not in (topics.PARKED, topics.PARKED_DECISIONS, topics.ACTIVITY):
                 continue
-            reader = MemoryReader(self.desk.broker, topic)
+            reader = MemoryReader(self.env.broker, topic)
             self.views.take(topic.name, list(reader.read_to_end()), reader.positions)
 
     def make_files(self) -> None:
-        """Have the console make the files that were asked for."""
+        """Make the files that were asked for."""
         exporter_of(self.installation, self.access.mailing).look()
 
     def publish_export(self, told: ExportFile | ExportProgress) -> None:
-        """Have a console tell how a file stands."""
+        """Publish the state of a file."""
         part = "file" if isinstance(told, ExportFile) else "progress"
         doc = ExportDoc.model_validate({part: told})
-        run_blocking(self.desk.bus.publish([Outbound(topic=topics.EXPORTS, key=f"{part}:{told.export}", message=doc)]))
+        run_blocking(self.env.bus.publish([Outbound(topic=topics.EXPORTS, key=f"{part}:{told.export}", message=doc)]))
 
     def stored(self, topic: Topic[Any]) -> Sequence[Stored[Any]]:
         """Return what was written to a topic."""
-        return MemoryReader(self.desk.broker, topic).poll(0)
+        return MemoryReader(self.env.broker, topic).poll(0)
 
     def follow(self) -> None:
-        """Take what was written to `jobs`."""
-        for row in MemoryReader(self.desk.broker, topics.JOBS).read_to_end():
+        """Apply what was published to `jobs`."""
+        for row in MemoryReader(self.env.broker, topics.JOBS).read_to_end():
             part, _, name = row.key.partition(":")
-            self.desk.set_job(part, row.message, name)
+            self.env.set_job(part, row.message, name)
 
 
 def caller_of(user: User) -> Caller:
@@ -132,17 +132,17 @@ def caller_of(user: User) -> Caller:
 class FollowedPeople:
     """The users of an installation in memory, read from its broker whenever something was published."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, env: Environment) -> None:
         self.people = People()
-        self.renew(desk)
+        self.renew(env)
 
-    def renew(self, desk: Desk) -> None:
+    def renew(self, env: Environment) -> None:
         """Read another installation's."""
         self.people.__init__()  # type: ignore[misc]  # the console holds on to the object
-        self._reader = MemoryReader(desk.broker, topics.ACCESS)
+        self._reader = MemoryReader(env.broker, topics.ACCESS)
 
     def settle(self, offsets: Sequence[int] = ()) -> None:
-        """Take what was published."""
+        """Apply what was published."""
         del offsets
         for stored in self._reader.poll(0):
             self.people.apply(stored.offset, stored.key, stored.message)
@@ -162,7 +162,7 @@ class MemoryRetention:
         return {name: self.held[name] for name in names}
 
     def keep(self, topics: Sequence[Topic[Any]]) -> Sequence[str]:
-        """Have topics kept as long as they say."""
+        """Set the retention of topics, and return the names of those that changed."""
         if self.refuses:
             raise BusUnavailable(self.refuses)
         changed = [topic.name for topic in topics if self.held[topic.name] != topic.retention_ms]
@@ -184,7 +184,7 @@ def linked(name: str, **more: Any) -> Pair:
 
 
 def is_problem(answer: requests.Response, status: int) -> str:
-    """Check that an answer says what is wrong as RFC 9457 has it, and give the sentence."""
+    """Check that an answer is a problem by RFC 9457, and return its sentence."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     body = answer.json()
