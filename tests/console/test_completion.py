@@ -46,6 +46,8 @@ def test_a_shell_offers_what_may_follow(shell: str, tmp_path: Path) -> None:
     assert {"list", "add", "role"} <= offered(shell, tmp_path, "users", "")
     assert "--role" in offered(shell, tmp_path, "tokens", "add", "--r")
     assert offered(shell, tmp_path, "exports", "--format", "") == {"csv", "xlsx", "jsonl"}
+    for option in ("-o", "--output"):
+        assert offered(shell, tmp_path, "users", "list", option, "") == {"table", "json"}
     assert offered(shell, tmp_path, "completion", "b") & {"bash", "zsh"} >= {"bash"}
     assert "add" not in offered(shell, tmp_path, "plan", "")
 
@@ -56,6 +58,8 @@ def test_every_word_of_the_tree_has_its_place() -> None:
     assert known.keys() == {"", *(name for name, *_ in commands(parser()))}
     for name, command, _ in commands(parser()):
         for action in command._actions:
+            letters = [one for one in action.option_strings if not one.startswith("--")]
+            assert [f"-{known[name].letters[action.option_strings[-1]]}" for _ in letters] == letters
             assert set(action.option_strings[-1:]) <= known[name].words.keys()
 
 

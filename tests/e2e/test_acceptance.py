@@ -99,7 +99,7 @@ class TestFirstSync:
 
     def test_a_doctor_finds_nothing_wrong(self, live: Live) -> None:
         """On real servers, with workers that have joined and apps that answer."""
-        found = {row["title"]: row["state"] for row in json.loads(_terminal(live, "doctor", "--json"))}
+        found = {row["title"]: row["state"] for row in json.loads(_terminal(live, "doctor", "-o", "json"))}
         assert "fail" not in found.values()
         wanted = (
             "the keys that seal secrets can be read", "1 worker reads for ingest (hydrate)",
@@ -173,14 +173,14 @@ class TestEdits:
         live.edit_contact(contact, jobtitle="Followed")
         live.wait_for_card(card, "title", "Followed")
         live.wait(lambda: live.row(contact)["status"] == "in_sync")
-        steps = json.loads(_terminal(live, "trace", address, "--since", "10m", "--json"))
+        steps = json.loads(_terminal(live, "trace", address, "--since", "10m", "-o", "json"))
         assert [row["at"] for row in steps] == sorted(row["at"] for row in steps)
         passed = {"notices", "records", "pairs", "pair-state", "writes.carddav"}
         assert passed <= {row["topic"] for row in steps}
         assert any(row["sentence"].startswith("Address book answered the write: ") for row in steps)
         assert time.time() - datetime.fromisoformat(steps[-1]["at"]).timestamp() < 60
         assert "Followed" not in str(steps)
-        told = _terminal(live, "tail", "--since", "10m", "--no-follow", "--json", "--record", card)
+        told = _terminal(live, "tail", "--since", "10m", "--no-follow", "-o", "json", "--record", card)
         rows = [json.loads(line) for line in told.splitlines()]
         assert {(row["left"] or contact, row["right"] or card) for row in rows} == {(contact, card)}
         assert rows[-1]["status"] == "in_sync"

@@ -17,12 +17,15 @@ class Place:
     """With what each means."""
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What an option takes, of those that take one of some words."""
+    letters: Mapping[str, str] = field(default_factory=dict)
+    """By option, the letter that it may be written as."""
 
 
 def places(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Place]:
     """Yield every place of a command, and of those within it."""
     words: dict[str, str] = {}
     values: dict[str, tuple[str, ...]] = {}
+    letters: dict[str, str] = {}
     inner: list[tuple[str, argparse.ArgumentParser]] = []
     for action in parser._actions:  # noqa: SLF001 - nothing public tells what a parser takes
         text = " ".join((action.help or "").split()).replace("%(default)s", str(action.default))
@@ -31,12 +34,14 @@ def places(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Place]:
             words |= {name: told[name] for name in action.choices}
             inner += action.choices.items()
         elif action.option_strings:
-            words[action.option_strings[-1]] = text
+            long = action.option_strings[-1]
+            words[long] = text
+            letters |= [(long, one[1:]) for one in action.option_strings if len(one) == 2]
             if action.choices:
                 values |= dict.fromkeys(action.option_strings, tuple(map(str, action.choices)))
         elif action.choices:
             words |= dict.fromkeys(map(str, action.choices), "")
-    yield Place(path, words, values)
+    yield Place(path, words, values, letters)
     for name, one in inner:
         yield from places(one, f"{path} {name}")
 
@@ -93,7 +98,8 @@ def _fish(found: list[Place]) -> str:
                 continue
             taken = place.values.get(word)
             takes = f" -x -a {_quoted(' '.join(taken))}" if taken else ""
-            rows.append(f"complete -c syncline {here} -l {word.removeprefix('--')}{takes}{about}")
+            letter = f" -s {place.letters[word]}" if word in place.letters else ""
+            rows.append(f"complete -c syncline {here}{letter} -l {word.removeprefix('--')}{takes}{about}")
     return _FISH % {"paths": " ".join(_quoted(place.path) for place in found if place.path), "rows": "\n".join(rows)}
 
 

@@ -4,11 +4,12 @@ import argparse
 import re
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
 
-from services.console.commands.people_parsers import add_json, add_parsers
+from services.console.commands.people_parsers import add_parsers
 
 REDIRECT: Final = "http://127.0.0.1:8703/callback"
 EXITS: Final = {
@@ -35,6 +36,39 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, f"{self.prog}: {message}\n")
 
 
+class _Output(argparse.Action):
+    """Notes whether to print for programs."""
+
+    def __call__(self, _: object, namespace: argparse.Namespace, values: object, *__: object) -> None:
+        """Note it."""
+        namespace.json = values == "json"
+
+
+_OUTPUTS: Final = {"tail": "print for people, or a line of JSON for each (default: table)"}
+"""What the option means where it means something else than usual."""
+_NO_OUTPUT: Final = ("authorize", "completion")
+"""Commands that print nothing for programs: one speaks with a person, the other with a shell."""
+
+
+def _add_output(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    """Add the option by which a command prints for programs, at each place where it may stand."""
+    usual = "print for people, or everything that is known as JSON (default: table)"
+    for name, command in commands.choices.items():
+        if name in _NO_OUTPUT:
+            continue
+        # What stands behind a word within the command must not take back what stands before it.
+        places = [(command, False), *((one, argparse.SUPPRESS) for one in _within(command))]
+        for place, default in places:
+            place.add_argument("-o", "--output", action=_Output, dest="json", choices=("table", "json"),
+                               default=default, help=_OUTPUTS.get(name, usual))  # fmt: skip
+
+
+def _within(command: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    for action in command._actions:  # noqa: SLF001 - nothing public tells what a parser takes
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+            yield from action.choices.values()
+
+
 def _add_exports(commands: "argparse._SubParsersAction[_Parser]") -> None:
     exports = commands.add_parser("exports", help="have a list made a file, and download it")
     exports.add_argument("what", nargs="?", choices=("list", "make", "get", "delete"), default="list",
@@ -43,7 +77,6 @@ def _add_exports(commands: "argparse._SubParsersAction[_Parser]") -> None:
     exports.add_argument("--format", choices=("csv", "xlsx", "jsonl"), default="csv", help="(default: csv)")
     _add_filter(exports)
     exports.add_argument("--mail", action="store_true", help="make: tell you by mail when the file is ready")
-    add_json(exports)
 
 
 def _add_filter(command: argparse.ArgumentParser) -> None:
@@ -65,11 +98,9 @@ def _add_lists(commands: "argparse._SubParsersAction[_Parser]") -> None:
     """Add the commands that list what the console knows, the newest first."""
     records = commands.add_parser("records", help="list records with how each stands, the newest change first")
     _add_filter(records)
-    add_json(records)
     activity = commands.add_parser("activity", help="list who did what, the newest first")
     activity.add_argument("--what", default="", help="what was done, such as user.changed, or its kind, such as user")
     activity.add_argument("--q", default="", help="a part of who did it, or of what it was about")
-    add_json(activity)
 
 
 def _add_resync(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -82,7 +113,6 @@ def _add_resync(commands: "argparse._SubParsersAction[_Parser]") -> None:
     resync.add_argument("--wait", action="store_true", help="wait until it is done, and show how far it is")
     resync.add_argument("--confirm", action="store_true",
                         help="confirm it, where it is about so many records that it would wait for that")  # fmt: skip
-    add_json(resync)
 
 
 def _add_secrets(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -94,11 +124,9 @@ def _add_secrets(commands: "argparse._SubParsersAction[_Parser]") -> None:
     known.add_argument("--client-id", required=True, help="as the app shows it")
     known.add_argument("--base-url", default="", help="where the app is (default: the vendor's own address)")
     known.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of new accounts")
-    add_json(known)
     renewed = commands.add_parser("secrets", help="have an account sign in by other secrets; each is asked for")
     renewed.add_argument("connection", help="its id")
     renewed.add_argument("names", nargs="+", help="what to enter: password, access_token, webhook_secret ...")
-    add_json(renewed)
 
 
 _SINCE: Final = re.compile(r"(\d{1,6})([smhd])")
@@ -126,8 +154,7 @@ def moment(text: str) -> int:
 
 def _add_own(commands: "argparse._SubParsersAction[_Parser]") -> None:
     """Add the commands that look at the installation, or at this command itself."""
-    doctor = commands.add_parser("doctor", help="say what is wrong with the installation, and what to do")
-    add_json(doctor)
+    commands.add_parser("doctor", help="say what is wrong with the installation, and what to do")
     completion = commands.add_parser("completion", help="print what a shell needs to complete this command")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="for which shell")
 
@@ -141,11 +168,9 @@ def _add_following(commands: "argparse._SubParsersAction[_Parser]") -> None:
                       help="what came to this status alone")  # fmt: skip
     tail.add_argument("--since", type=seconds, default="1m", metavar="TIME", help="begin so long ago (default: 1m)")
     tail.add_argument("--no-follow", action="store_true", help="end with what has happened already")
-    tail.add_argument("--json", action="store_true", help="print a line of JSON for each")
     trace = commands.add_parser("trace", help="follow one record through the topics, message by message")
     trace.add_argument("record", help="its id in its app, its pair's id, a part of its name, or an e-mail address")
     trace.add_argument("--since", type=seconds, default="1h", metavar="TIME", help="begin so long ago (default: 1h)")
-    add_json(trace)
 
 
 def _add_setup(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -156,10 +181,8 @@ def _add_setup(commands: "argparse._SubParsersAction[_Parser]") -> None:
     ):
         file = commands.add_parser(name, help=what)
         file.add_argument("file", type=Path, help="connections and syncs, as YAML")
-        add_json(file)
     written = commands.add_parser("export-settings", help="write what is set up as a file that apply takes")
     written.add_argument("file", nargs="?", type=Path, help="the file to write (default: print it)")
-    add_json(written)
     connect = commands.add_parser("authorize", help="connect an account by OAuth, or connect it again")
     connect.add_argument("connection", help="its id")
     connect.add_argument("--file", type=Path, help="the file that describes it; not needed to connect it again")
@@ -173,7 +196,6 @@ def _add_setup(commands: "argparse._SubParsersAction[_Parser]") -> None:
     delete = commands.add_parser("delete", help="delete a sync that is off, or a connection that no sync uses")
     delete.add_argument("kind", choices=("sync", "connection"), help="what to delete")
     delete.add_argument("name", help="its id")
-    add_json(delete)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -192,7 +214,6 @@ def parser() -> argparse.ArgumentParser:
     jobs.add_argument("name", nargs="?", default="", help="the job's id")
     jobs.add_argument("--status", choices=("failing", "pending", "excluded", "in_sync"), default="",
                       help="rows: records that stand so now")  # fmt: skip
-    add_json(jobs)
     _add_lists(commands)
     _add_resync(commands)
     parked = commands.add_parser("parked", help="list messages that nobody could handle, and replay or drop them")
@@ -203,35 +224,30 @@ def parser() -> argparse.ArgumentParser:
     parked.add_argument("--topic", default="", help="those that came from this topic")
     parked.add_argument("--about", default="", help="those whose key holds this, such as a record's id")
     parked.add_argument("--why", default="", help="why they are dropped")
-    add_json(parked)
     apps = commands.add_parser("apps", help="list the apps that can be connected")
     apps.add_argument("text", nargs="?", default="", help="words of a name, or of an object (default: all)")
-    add_json(apps)
     accounts = commands.add_parser("connections", help="list the accounts, or look at, rename, test or pause one")
     accounts_take = ("show", "objects", "limits", "feeds", "reach", "push", "poll", "rename", "test", "pause", "resume")
     accounts.add_argument("what", nargs="?", choices=accounts_take, help="(default: list all)")
     accounts.add_argument(
         "names", nargs="*", help="its id, and to rename it what to call it, or which object to look at"
     )
-    add_json(accounts)
     syncs = commands.add_parser("syncs", help="list the syncs, or switch one on or off")
     syncs.add_argument("what", nargs="?", choices=("switch-on", "switch-off"), help="(default: list all)")
     syncs.add_argument("name", nargs="?", default="", help="its id")
     for name in ("connection", "object"):
         syncs.add_argument(f"--{name}", default="", help=f"list those that have this {name} on one side")
-    syncs.add_argument("--yes", action="store_true", help="switch it off without being asked first, as with --json")
-    add_json(syncs)
+    syncs.add_argument("--yes", action="store_true", help="switch it off without being asked first, as with -o json")
     _add_secrets(commands)
     health = commands.add_parser("health", help="show how everything stood over time")
     health.add_argument("--range", choices=("24h", "7d", "30d", "90d"), default="24h", help="(default: 24h)")
     health.add_argument("--sync", default="", help="one sync (default: all)")
-    add_json(health)
     _add_exports(commands)
     asked = commands.add_parser("why", help="say why a record is as it is")
     asked.add_argument("name", nargs="?", default="", help="part of its name, or its id in an app (default: any)")
     asked.add_argument("--sync", default="", help="the sync to look in (default: all)")
-    add_json(asked)
     _add_following(commands)
     add_parsers(commands)
     _add_own(commands)
+    _add_output(commands)
     return found

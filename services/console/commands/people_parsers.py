@@ -1,6 +1,5 @@
 """What the commands about users and tokens take; light to import, for each command reads it."""
 
-import argparse
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,15 +7,9 @@ _WHO: Final = "the address; of a user of the provider the id"
 _ROLE: Final = "viewer, editor, operator or admin"
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add the option by which a command prints for programs."""
-    parser.add_argument("--json", action="store_true", help="print everything that is known, as JSON")
-
-
 def add_parsers(commands: Any) -> None:
     """Add the commands to those of the console."""
     users = commands.add_parser("users", help="list users, invite, change, reset or disable one")
-    add_json(users)
     what = users.add_subparsers(dest="what", required=False)
     what.add_parser("list", help="list all users (the default)")
     add = what.add_parser("add", help="invite somebody, and print the link to choose a password by")
@@ -32,7 +25,6 @@ def add_parsers(commands: Any) -> None:
     ):
         what.add_parser(name, help=text).add_argument("email", help=_WHO)
     tokens = commands.add_parser("tokens", help="list tokens of the API, make or revoke one")
-    add_json(tokens)
     what = tokens.add_subparsers(dest="what", required=False)
     what.add_parser("list", help="list all tokens (the default)")
     add = what.add_parser("add", help="make a token, and print it, this once")
@@ -41,7 +33,6 @@ def add_parsers(commands: Any) -> None:
     add.add_argument("--days", type=int, default=90, help="for how many days; 0 for ever (default: %(default)s)")
     what.add_parser("revoke", help="end a token").add_argument("name", help="its id")
     mail = commands.add_parser("mail", help="show by which server mail is sent, change, try or remove it")
-    add_json(mail)
     what = mail.add_subparsers(dest="what", required=False)
     what.add_parser("show", help="show the mail server as a file, without its password (the default)")
     what.add_parser("set", help="send mail by what a file says").add_argument(
@@ -51,7 +42,6 @@ def add_parsers(commands: Any) -> None:
     what.add_parser("remove", help="send no mail any more")
     _add_watching(commands)
     sign_in = commands.add_parser("sign-in", help="show by which provider people sign in, change or remove it")
-    add_json(sign_in)
     what = sign_in.add_subparsers(dest="what", required=False)
     what.add_parser("show", help="show the provider as a file, without its secret (the default)")
     what.add_parser("set", help="sign people in by what a file says").add_argument(
@@ -71,7 +61,6 @@ def add_parsers(commands: Any) -> None:
 def _add_watching(commands: Any) -> None:
     """Add the commands about alerts and about how long things are kept."""
     alerts = commands.add_parser("alerts", help="list alerts, show, add, change, try or remove one")
-    add_json(alerts)
     what = alerts.add_subparsers(dest="what", required=False)
     what.add_parser("list", help="list all alerts and how they stand (the default)")
     what.add_parser("show", help="show an alert as a file, without its secret").add_argument("name", help="its id")
@@ -83,7 +72,6 @@ def _add_watching(commands: Any) -> None:
     what.add_parser("test", help="tell all whom an alert tells that it works").add_argument("name", help="its id")
     what.add_parser("remove", help="remove an alert").add_argument("name", help="its id")
     kept = commands.add_parser("retention", help="show for how many days things are kept, or change it")
-    add_json(kept)
     for name, what in (
         ("history", "what was decided about records"), ("health", "how everything stood"), ("activity", "who did what"),
         ("exports", "files of lists"),

@@ -61,9 +61,29 @@ def test_each_command_prints_for_programs_too() -> None:
     without = [
         name
         for name, command, _ in commands(parser())
-        if " " not in name and "--json" not in command._option_string_actions
+        if " " not in name and "--output" not in command._option_string_actions
     ]
     assert without == ["authorize", "completion"]
+
+
+@pytest.mark.parametrize(
+    ("line", "for_programs"),
+    [("users", False), ("users -o json", True), ("users -o json list", True), ("users list -o json", True),
+     ("users list --output json", True), ("users list -o table", False), ("users -o json list -o table", False),
+     ("connections show hub -o json", True), ("tail -o json --no-follow", True), ("delete -ojson sync x", True)],
+)  # fmt: skip
+def test_what_is_printed_is_chosen_before_or_behind_the_words_of_a_command(
+    line: str,
+    for_programs: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    assert parser().parse_args(line.split()).json is for_programs
+
+
+@pytest.mark.parametrize("wrong", ["--json", "-o yaml", "-o", "--output="])
+def test_nothing_else_can_be_printed(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["users", *wrong.split()])
+    assert "syncline" in capsys.readouterr().err
 
 
 def test_help_does_not_wait_for_a_web_server() -> None:

@@ -127,8 +127,8 @@ def test_a_job_tells_record_by_record_what_it_led_to(
     assert said("rows", name, "--status", "failing") == (
         f"{NASTY} (h-bob and b-bob)  failing (too_long)  f is written to Book. Book refused the write: text too long.\n"
     )
-    assert json.loads(said("rows", name, "--json")) == rows
-    assert json.loads(said("rows", "resync-people.review", "--json")) == []
+    assert json.loads(said("rows", name, "-o", "json")) == rows
+    assert json.loads(said("rows", "resync-people.review", "--output", "json")) == []
     assert said("rows", "resync-people.review") == "nothing was decided about a record because of this job\n"
     assert jobs.run(service, "rows", "nothing") == 1
     assert "There is no job 'nothing'" in capsys.readouterr().err

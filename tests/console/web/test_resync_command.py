@@ -67,7 +67,9 @@ def test_filters_choose_records_as_the_list_does(console: ConsoleHarness, run: R
         linked("b", sync="firms", status="failing", reason="too_long"),
         linked("c", sync="firms"),
     )
-    code, out, _ = run("--status", "failing", "--category", "too_long", "--q", "ann", "--since", "2026-01-01", "--json")
+    code, out, _ = run(
+        "--status", "failing", "--category", "too_long", "--q", "ann", "--since", "2026-01-01", "-o", "json"
+    )
     told = [(row["sync"], row["statuses"], row["category"], row["q"], row["since"]) for row in json.loads(out)]
     since = 1_767_225_600_000
     assert (code, told) == (0, [(sync, ["failing"], "too_long", "ann", since) for sync in (SYNC, "firms")])
