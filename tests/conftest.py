@@ -4,12 +4,14 @@ A test that stops or kills a server makes its own (`KafkaServer(tmp_path)`), so 
 """
 
 import importlib.util
+import logging
 import os
 import uuid
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests import browsers
@@ -63,6 +65,29 @@ def _require(server: str, *packages: str) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"{server} needs the packages {', '.join(missing)}: run `make test`, which installs them.")
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> Iterator[None]:
+    """Restore the logging of the process after each test.
+
+    A test that runs a command sets up logs to the standard error that pytest has captured for it alone. The next test
+    would write its lines to that file, which is closed.
+    """
+    root, kept = logging.getLogger(), structlog.get_config()
+    handlers, level, was_configured = root.handlers[:], root.level, structlog.is_configured()
+    levels = {name: row.level for name, row in root.manager.loggerDict.items() if isinstance(row, logging.Logger)}
+    yield
+    if was_configured:
+        structlog.configure(**kept)
+    else:
+        structlog.reset_defaults()
+    if root.handlers != handlers:
+        for row in list(root.manager.loggerDict.values()):
+            if isinstance(row, logging.Logger):
+                row.setLevel(levels.get(row.name, logging.NOTSET))
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(name="kafka", scope="session")

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,15 +17,23 @@ SECRET = "zq7Xk2-Jw9"  # in no word of ours, so that finding it means a leak
 
 
 @pytest.fixture(name="stream")
-def _stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def _stream() -> io.StringIO:
     stream = io.StringIO()
     logs.set_up("info", service="test", stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return stream
+
+
+@pytest.mark.parametrize("time", ["first", "again"])
+def test_no_test_inherits_the_logs_of_another(time: str) -> None:
+    """A file that a test logged to is closed when it ends."""
+    faust = logging.getLogger("faust")
+    assert not structlog.is_configured(), time
+    assert faust.level == logging.NOTSET, time
+    assert not any(
+        isinstance(row.formatter, structlog.stdlib.ProcessorFormatter) for row in logging.getLogger().handlers
+    )
+    logs.set_up("warning", service="test")
+    assert faust.level == logging.WARNING
 
 
 def test_a_line_is_one_json_object(stream: io.StringIO) -> None:

@@ -5,7 +5,6 @@ cache is in memory, and where it matters that it is shared by real processes, in
 """
 
 import io
-import logging
 import re
 import threading
 import time
@@ -16,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-import structlog
 
 from deploy.local.hubspot import AdminClient, Clock, HubSpotServer
 from shared import logs
@@ -180,15 +178,10 @@ def test_a_process_that_starts_later_goes_on_with_the_newest_refresh_token(app: 
 
 
 @pytest.fixture(name="stream")
-def _stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def _stream() -> io.StringIO:
     stream = io.StringIO()
     logs.set_up("debug", service="test", stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return stream
 
 
 def test_no_secret_is_in_the_clear(app: App, stream: io.StringIO) -> None:
