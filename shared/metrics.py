@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from shared.core.words import By, Did, Status, Wait
+from shared.model.words import By, Did, Status, Wait
 from shared.rules.errors import ERRORS, EXCLUSIONS
 
 OTHER: Final = "other"

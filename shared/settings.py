@@ -21,7 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from shared.topics import Kept
+from shared.wire.topics import Kept
 
 PREFIX: Final = "SYNCLINE_"
 _FILE: Final = "_FILE"

@@ -142,7 +142,7 @@ class Stack:
                 "console_token": secrets.token_urlsafe(24),
             }
             path.write_text(json.dumps(made))
-            from shared.io.vault import new_key  # noqa: PLC0415 - the preflight comes before any import of the product
+            from shared.io.calls.vault import new_key  # noqa: PLC0415 - the preflight comes before any import of the product
 
             key = self.data / "key"
             key.touch(mode=0o600)
@@ -213,7 +213,7 @@ class Stack:
         """Start everything; raises `StackError` or `ServerError`."""
         tell("starting Kafka, Redis, Radicale and the HubSpot simulator")
         self.servers.start()
-        self.command("shared.io.kafka_topics")
+        self.command("shared.io.kafka.topics")
         tell("starting ingest, matcher, writer and console")
         hook = self.subscribe(PORTAL)
         self.workers.start()

@@ -3,7 +3,7 @@
 import sys
 
 from services.console.serving import wire
-from shared.io.service import serve
+from shared.io.process.service import serve
 
 if __name__ == "__main__":
     if sys.argv[1:]:

@@ -7,15 +7,15 @@ from typing import Any, Final, TypeAlias
 from services.console.setups.owners import named
 from services.console.use.zones import local
 from services.console.withholding import Withheld, withheld_from
-from shared.core.merging import Flow, Unknown, equal
-from shared.core.pairs import Pair, Pending, Problem, Trace
-from shared.core.records import SIDES, Side, ids_of, opposite
-from shared.core.syncs import Connection, Sync
-from shared.core.wording import Hidden, capital, flow_title, said
-from shared.core.words import By, Did, Note, Status, Wait
-from shared.messages import Role
+from shared.config.setups import Setups, UnknownSetup
+from shared.engine.merging import Flow, Unknown, equal
+from shared.model.pairs import Pair, Pending, Problem, Trace
+from shared.model.records import SIDES, Side, ids_of, opposite
+from shared.model.syncs import Connection, Sync
+from shared.model.wording import Hidden, capital, flow_title, said
+from shared.model.words import By, Did, Note, Status, Wait
 from shared.rules.errors import CODES, EXCLUDED
-from shared.setups import Setups, UnknownSetup
+from shared.wire.messages import Role
 
 NEVER: Final = "never"
 """When something was of which no time is known."""

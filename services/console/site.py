@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.console.access.authentication import Access
 from services.console.access.streaming import STREAMS, in_time
 from services.console.rest.app import make_app
-from services.console.use.installation import Installation
+from services.console.use.standing.installation import Installation
 from services.console.web.app import make_pages
 from shared import logs
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.console.access.roles import reaches
-from shared.core.records import SIDES, Side
-from shared.core.syncs import Sync
-from shared.core.wording import SENSITIVE
-from shared.messages import Role
+from shared.model.records import SIDES, Side
+from shared.model.syncs import Sync
+from shared.model.wording import SENSITIVE
+from shared.wire.messages import Role
 
 _LEAST: Final[Role] = "editor"
 """Who is told sensitive values."""

@@ -3,30 +3,30 @@
 import sys
 import threading
 
-from services.ingest.cursors import Cursors, follow
-from services.ingest.feeds import Feeds
-from services.ingest.field_watch import FieldWatch
+from services.ingest.feeds.cursors import Cursors, follow
+from services.ingest.feeds.field_watch import FieldWatch
+from services.ingest.feeds.link_rounds import LinkRounds
+from services.ingest.feeds.people_watch import PeopleWatch
+from services.ingest.feeds.polling import Feeds
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import TakenVersions
-from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
-from services.ingest.people_watch import PeopleWatch
 from services.ingest.webhooks import Webhooks, make_app
 from services.jobs.runner import Runner
 from services.jobs.work import Parts
-from shared import topics
-from shared.io.feed_notes import RedisFeedNotes
-from shared.io.http import make_caller
-from shared.io.kafka import partition_of
-from shared.io.kafka_consumer import Subscription, SupervisedConsumer
-from shared.io.kafka_producer import KafkaBus
-from shared.io.kafka_reader import keys_since
-from shared.io.redis_scripts import connect_by
-from shared.io.service import Service, serve
+from shared.io.calls.caller import make_caller
+from shared.io.calls.vault import Vault
+from shared.io.calls.webhook_refusals import WebhookRefusals
+from shared.io.kafka.connecting import partition_of
+from shared.io.kafka.consumer import Subscription, SupervisedConsumer
+from shared.io.kafka.producer import KafkaBus
+from shared.io.kafka.reader import keys_since
+from shared.io.net.web import web_server
+from shared.io.process.service import Service, serve
+from shared.io.redis.client import connect_by
+from shared.io.redis.feed_notes import RedisFeedNotes
 from shared.io.threads import InThreads
-from shared.io.vault import Vault
-from shared.io.web import web_server
-from shared.io.webhook_refusals import WebhookRefusals
+from shared.wire import topics
 
 
 def wire(service: Service) -> None:

@@ -5,18 +5,20 @@ from functools import partial
 from typing import Final
 
 from services.ingest.known import TakenVersions
-from shared import topics
-from shared.core.connector import AppError, Binding, Unreadable
-from shared.core.ids import record_key
-from shared.core.outcomes import NOT_RUN_HERE, Delay, Done, Drop, Later, Outcome, Park
-from shared.core.records import Life, Report, within_limit
+from shared.config.running import Running
+from shared.config.setups import Setups, UnknownSetup
+from shared.contract.app import Binding
+from shared.contract.calls import AppError
+from shared.contract.reading import Unreadable
 from shared.io.envelope import waited_for_newer
+from shared.io.links.store import Store
 from shared.io.ports import Bus, Caller, Clock, Inbound, NotReady, Outbound, Together, one_by_one
-from shared.io.store import Store
-from shared.messages import Notice, RecordSeen
-from shared.running import Running
-from shared.setups import Setups, UnknownSetup
-from shared.topics import DELAYS_MS
+from shared.model.ids import record_key
+from shared.model.outcomes import NOT_RUN_HERE, Delay, Done, Drop, Later, Outcome, Park
+from shared.model.records import Life, Report, within_limit
+from shared.wire import topics
+from shared.wire.messages import Notice, RecordSeen
+from shared.wire.topics import DELAYS_MS
 
 _WAIT_S: Final = 5.0
 """How long a batch may wait for budget: well below what a consumer may hold a message for."""

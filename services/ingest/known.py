@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from shared.core.pairs import NewerState, Pair
-from shared.core.policies import Policy
-from shared.core.records import Life, Side
-from shared.io.store import Store
-from shared.messages import Notice
-from shared.setups import Setups
+from shared.config.setups import Setups
+from shared.engine.policies import Policy
+from shared.io.links.store import Store
+from shared.model.pairs import NewerState, Pair
+from shared.model.records import Life, Side
+from shared.wire.messages import Notice
 
 
 class TakenVersions:

@@ -1,10 +1,10 @@
 """What feeds and webhooks make of a hint."""
 
-from shared import topics
-from shared.core.connector import Hint
-from shared.core.ids import record_key
+from shared.contract.feeds import Hint
 from shared.io.ports import Outbound
-from shared.messages import Notice
+from shared.model.ids import record_key
+from shared.wire import topics
+from shared.wire.messages import Notice
 
 
 def as_notice(hint: Hint, connection: str, object_: str, now_ms: int) -> Notice:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared import logs
-from shared.io.feed_notes import WEBHOOK, FeedNote, FeedNotes
 from shared.io.ports import Clock, NotReady
+from shared.io.redis.feed_notes import WEBHOOK, FeedNote, FeedNotes
 
 _EVERY_MS: Final = 5_000
 """Between two notes of a feed about which there is no other news than that it was asked."""

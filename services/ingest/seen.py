@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-from shared.core.connector import Hint
+from shared.contract.feeds import Hint
 
 MOST: Final = 50_000
 """Records remembered of each feed: more than an app changes between the beginnings of two rounds."""

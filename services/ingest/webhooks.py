@@ -15,14 +15,16 @@ from services.ingest.notices import addressed, as_notice
 from services.ingest.noting import Noting
 from services.ingest.strangers import Strangers
 from shared import logs
-from shared.core.connector import App, Hint, Webhook, WebhookCall
-from shared.core.syncs import Connection
+from shared.config.setups import Setups
+from shared.contract.app import App
+from shared.contract.feeds import Hint
+from shared.contract.webhooks import Webhook, WebhookCall
+from shared.io.calls.vault import Vault, VaultError
+from shared.io.net.public_address import ASKED
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
-from shared.io.public_address import ASKED
-from shared.io.vault import Vault, VaultError
 from shared.metrics import Metrics
+from shared.model.syncs import Connection
 from shared.rules.errors import CODES
-from shared.setups import Setups
 
 MAX_BODY: Final = 1_048_576
 _NONCE: Final = re.compile(r"[A-Za-z0-9_-]{20,80}")

@@ -11,12 +11,12 @@ from services.jobs.kind import LOOKED_AT, READ, Kind, Step
 from services.jobs.looking import count_all, look_at_all
 from services.jobs.reading import pass_barrier, read_both
 from services.jobs.work import Parts, Work, begun
-from shared import topics
-from shared.core.syncs import Sync
-from shared.core.touches import Touch
+from shared.config.jobs import JobRow
 from shared.io.ports import Outbound
-from shared.jobs import JobRow
-from shared.messages import JobProgress, PhaseSet, SetupDoc
+from shared.model.syncs import Sync
+from shared.model.touches import Touch
+from shared.wire import topics
+from shared.wire.messages import JobProgress, PhaseSet, SetupDoc
 
 
 def _begin(parts: Parts, row: JobRow) -> JobProgress:

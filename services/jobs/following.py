@@ -5,10 +5,10 @@ Connections and syncs name them for as long as they stand: whether one was asked
 
 from collections.abc import Iterator
 
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Job, Sync
-from shared.jobs import own_job
-from shared.setups import Setups
+from shared.config.jobs import own_job
+from shared.config.setups import Setups
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Job, Sync
 
 
 def moved(setups: Setups, now_ms: int) -> Iterator[Job]:

@@ -9,7 +9,7 @@ a sync that was deleted nothing stays.
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from shared.jobs import JobRow
+from shared.config.jobs import JobRow
 
 KEPT_MS: Final = 30 * 86_400_000
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.jobs.work import Parts, Work
-from shared.core.syncs import Sync
-from shared.jobs import JobRow
-from shared.messages import JobPhase, JobProgress
+from shared.config.jobs import JobRow
+from shared.model.syncs import Sync
+from shared.wire.messages import JobPhase, JobProgress
 
 
 @dataclass(frozen=True, slots=True)

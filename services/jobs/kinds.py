@@ -7,9 +7,9 @@ from services.jobs.first_sync import FIRST_SYNC
 from services.jobs.kind import Kind
 from services.jobs.resync import RESYNC
 from services.jobs.retry import RETRY
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Job
-from shared.setups import Setups
+from shared.config.setups import Setups
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Job
 
 KINDS: Final[Mapping[JobKind, Kind]] = {JobKind.FIRST_SYNC: FIRST_SYNC, JobKind.RESYNC: RESYNC}
 

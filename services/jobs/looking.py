@@ -6,13 +6,13 @@ from typing import Literal, TypeAlias
 
 from services.jobs.kind import LOOKED_AT, Kind, Step
 from services.jobs.work import Work, begun
-from shared import topics
-from shared.core.pairs import NewerState, Pair, PairEvent
-from shared.core.syncs import Job, Sync
-from shared.core.touches import Touch
-from shared.io.links import Slots
+from shared.io.links.requests import Slots
 from shared.io.ports import Outbound, run_blocking
+from shared.model.pairs import NewerState, Pair, PairEvent
+from shared.model.syncs import Job, Sync
+from shared.model.touches import Touch
 from shared.rules.searching import is_found
+from shared.wire import topics
 
 Rows: TypeAlias = Sequence[tuple[str, Slots]]
 

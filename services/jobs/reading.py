@@ -1,13 +1,13 @@
 """Steps that list what the apps hold, and wait until the matcher has taken it."""
 
 from services.jobs.work import Work
-from shared import topics
-from shared.core.connector import HintKind
-from shared.core.ids import record_key
-from shared.core.records import SIDES, Side, within_limit
-from shared.core.syncs import Sync
+from shared.contract.feeds import HintKind
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import Notice, RecordSeen
+from shared.model.ids import record_key
+from shared.model.records import SIDES, Side, within_limit
+from shared.model.syncs import Sync
+from shared.wire import topics
+from shared.wire.messages import Notice, RecordSeen
 
 
 def read_both(work: Work, sync: Sync, *, remember: bool = False) -> None:

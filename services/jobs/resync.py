@@ -7,14 +7,14 @@ from services.jobs.kind import LOOKED_AT, READ, Kind, Step
 from services.jobs.looking import count_all, look_at_all
 from services.jobs.reading import notice_of, pass_barrier, read_both
 from services.jobs.work import Parts, Work, begun
-from shared import topics
-from shared.core.ids import record_key
-from shared.core.records import SIDES
-from shared.core.syncs import Sync
-from shared.core.touches import Touch
-from shared.io.links import Slots
-from shared.jobs import JobRow
-from shared.messages import JobProgress
+from shared.config.jobs import JobRow
+from shared.io.links.requests import Slots
+from shared.model.ids import record_key
+from shared.model.records import SIDES
+from shared.model.syncs import Sync
+from shared.model.touches import Touch
+from shared.wire import topics
+from shared.wire.messages import JobProgress
 
 _LISTING: Final = ("reading", "indexing")
 """Phases in which it counts which records were listed."""

@@ -13,12 +13,13 @@ from services.jobs.kind import Kind
 from services.jobs.kinds import kind_of
 from services.jobs.takeover import Takeover
 from services.jobs.work import Cancelled, Held, Parts, Stopped, Work
-from shared import logs, topics
-from shared.core.connector import AppError
-from shared.core.syncs import Job, Sync
+from shared import logs
+from shared.config.jobs import PARTS, JobRow, is_asked
+from shared.contract.calls import AppError
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
-from shared.jobs import PARTS, JobRow, is_asked
-from shared.messages import JobDoc
+from shared.model.syncs import Job, Sync
+from shared.wire import topics
+from shared.wire.messages import JobDoc
 
 _TICK_S: Final = 0.25
 _PATIENCE_S: Final = (1.0, 2.0, 5.0, 15.0, 60.0)

@@ -8,9 +8,10 @@ and it waits for one of this version. Who comes across a job that is in both onl
 """
 
 from services.jobs.work import Parts
-from shared import logs, topics
+from shared import logs
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import JobDoc
+from shared.wire import topics
+from shared.wire.messages import JobDoc
 
 _log = logs.get(__name__)
 

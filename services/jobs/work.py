@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from shared import logs, topics
-from shared.core.records import Side
-from shared.core.syncs import Job
+from shared import logs
+from shared.config.jobs import JobRow, Jobs, trace_of
+from shared.config.setups import Setups
 from shared.io.health import Offsets
-from shared.io.links import Slots
+from shared.io.links.requests import Slots
+from shared.io.links.store import BUCKETS, Store
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, Outbound, run_blocking
-from shared.io.store import BUCKETS, Store
-from shared.jobs import JobRow, Jobs, trace_of
-from shared.messages import JobDoc, JobPhase, JobProgress
-from shared.setups import Setups
+from shared.model.records import Side
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobPhase, JobProgress
 
 _LOOK_S: Final = 0.25
 """Between two looks at how far the matcher is: each asks the brokers four times."""

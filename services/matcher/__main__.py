@@ -10,14 +10,15 @@ import faust
 import uvloop
 
 from services.matcher.app import Agents, FaustBus, make_app
-from services.matcher.match import Match
+from services.matcher.matching.match import Match
 from services.matcher.rebuilding import KafkaJournal, RebuildWatch
-from services.matcher.resolve import Resolve
-from shared import logs, topics
-from shared.io.rebuild import Rebuilder
-from shared.io.redis_scripts import AsyncScripts, connect_async_by
-from shared.io.service import Service, serve
-from shared.io.store import Store
+from services.matcher.resolving.resolve import Resolve
+from shared import logs
+from shared.io.links.rebuild import Rebuilder
+from shared.io.links.store import Store
+from shared.io.process.service import Service, serve
+from shared.io.redis.client import AsyncScripts, connect_async_by
+from shared.wire import topics
 
 _STOP_S: Final = 7.0
 _log = logs.get("services.matcher")

@@ -12,8 +12,8 @@ from typing import Any, Final
 import faust
 
 from services.matcher.faust_fast import FastApp
-from shared import logs, topics
-from shared.io.bundles import items_of, pack, topics_of
+from shared import logs
+from shared.config.setups import Setups
 from shared.io.envelope import (
     MAX_WRAPPED_BYTES,
     Raw,
@@ -25,10 +25,11 @@ from shared.io.envelope import (
 )
 from shared.io.handling import process
 from shared.io.health import Progress
+from shared.io.kafka.bundles import items_of, pack, topics_of
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound
 from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.setups import Setups
+from shared.wire import topics
 
 WORTH_DIVIDING: Final = 32
 """Messages of a batch from which on two halves are worth their round trips."""

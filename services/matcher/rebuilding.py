@@ -6,19 +6,20 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from shared import logs, topics
-from shared.core.pairs import Pair, PairEvent
+from shared import logs
+from shared.config.setups import Setups
 from shared.io.envelope import Received, Stored
 from shared.io.health import Progress
-from shared.io.kafka_later import GROUP as LATER_GROUP
-from shared.io.kafka_reader import KafkaOffsets, TopicReader
+from shared.io.kafka.later import GROUP as LATER_GROUP
+from shared.io.kafka.reader import KafkaOffsets, TopicReader
+from shared.io.links.rebuild import Rebuilder, unpack
+from shared.io.links.store import Store
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
-from shared.io.rebuild import Rebuilder, unpack
-from shared.io.store import Store
 from shared.metrics import Metrics
+from shared.model.pairs import Pair, PairEvent
 from shared.settings import Settings
-from shared.setups import Setups
-from shared.topics import UnreadableMessage
+from shared.wire import topics
+from shared.wire.topics import UnreadableMessage
 
 _INTERVAL_S: Final = 1.0
 _log = logs.get(__name__)

@@ -7,9 +7,9 @@ such as a write that the app had no time for, makes way as well, until something
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from shared.core.pairs import Pair, PairEvent
-from shared.core.touches import effects_of
 from shared.io.ports import Inbound
+from shared.model.pairs import Pair, PairEvent
+from shared.model.touches import effects_of
 
 
 def is_backfill(message: Any) -> bool:

@@ -3,13 +3,13 @@
 import sys
 
 from services.writer.write import Write
-from shared import topics
-from shared.core.connector import App
-from shared.io.http import make_caller
-from shared.io.kafka_consumer import Subscription, SupervisedConsumer
-from shared.io.kafka_later import LaterLoop
-from shared.io.service import Service, serve
+from shared.contract.app import App
+from shared.io.calls.caller import make_caller
+from shared.io.kafka.consumer import Subscription, SupervisedConsumer
+from shared.io.kafka.later import LaterLoop
+from shared.io.process.service import Service, serve
 from shared.io.threads import InThreads
+from shared.wire import topics
 
 MOST = 2000
 """Most commands taken at once: enough to fill the calls of all lanes of an account."""

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from shared import topics
-from shared.core.connector import AppError, Refused, Retry, Stale, WriteResult
-from shared.core.ids import record_key
-from shared.core.outcomes import Delay, Done, Drop, Later, Outcome
-from shared.core.pairs import Answer, PairEvent
-from shared.core.records import Life, Report, within_limit
+from shared.contract.calls import AppError
+from shared.contract.writing import Refused, Stale, WriteResult
 from shared.io.ports import Inbound, Outbound
-from shared.messages import Delayed, PairAnswer, RecordSeen, WriteCommand
+from shared.model.ids import record_key
+from shared.model.outcomes import Delay, Done, Drop, Later, Outcome
+from shared.model.pairs import Answer, PairEvent
+from shared.model.records import Life, Report, within_limit
+from shared.model.words import Retry
+from shared.wire import topics
+from shared.wire.messages import Delayed, PairAnswer, RecordSeen, WriteCommand
 
 WAITS: Final[frozenset[Retry]] = frozenset({"busy", "outage", "auth"})
 """Classes of errors after which the write was not executed and may be decided anew."""

@@ -10,14 +10,14 @@ from typing import Final
 
 from services.writer.answers import Command
 from services.writer.plan import Target
-from shared.compiling import read_identity
-from shared.core.connector import Refused
-from shared.core.matching import Identity
-from shared.core.policies import Policy
-from shared.core.records import Fields, Report, Side
-from shared.core.refusals import TAKEN
+from shared.config.compiling import read_identity
+from shared.config.setups import Setups
+from shared.contract.writing import Refused
+from shared.engine.matching import Identity
+from shared.engine.policies import Policy
+from shared.engine.refusals import TAKEN
 from shared.io.ports import Caller
-from shared.setups import Setups
+from shared.model.records import Fields, Report, Side
 
 _MESSAGE: Final = "another record has this value already"
 

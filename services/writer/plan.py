@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from services.writer.answers import Command, tries
-from shared.core.connector import Change
-from shared.messages import WriteCommand
+from shared.contract.writing import Change
+from shared.wire.messages import WriteCommand
 
 _SHRINK: Final = 4
 """After each try whose outcome stayed unknown a write goes out in a smaller company, until it is alone: the one that

@@ -22,18 +22,21 @@ from services.writer.answers import (
 )
 from services.writer.doubles import find_doubles
 from services.writer.plan import Call, Target, calls, change, lanes, live_creates, target_of, waves
-from shared import topics
-from shared.core.connector import AppError, Binding, Change, Exchange, Refused, Session, WriteResult, Written, label_of
-from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Drop, Outcome
-from shared.core.pairs import NewerState, Standing
+from shared.config.running import Running
+from shared.config.setups import Setups, UnknownSetup
+from shared.contract.app import Binding
+from shared.contract.calls import AppError, Exchange, Session
+from shared.contract.writing import Change, Refused, WriteResult, Written
 from shared.io.envelope import setups_seen
-from shared.io.links import Loaded
+from shared.io.links.requests import Loaded
+from shared.io.links.store import Store
 from shared.io.ports import Bus, Caller, Clock, NotReady, Outbound, Together, one_by_one
-from shared.io.store import Store
-from shared.messages import REFUSED, Cursor, WriteCommand
 from shared.metrics import Metrics
-from shared.running import Running
-from shared.setups import Setups, UnknownSetup
+from shared.model.fields import label_of
+from shared.model.outcomes import NEWER_VERSION, NOT_RUN_HERE, Drop, Outcome
+from shared.model.pairs import NewerState, Standing
+from shared.wire import topics
+from shared.wire.messages import REFUSED, Cursor, WriteCommand
 
 _WHOLE: Final = frozenset({401, 403})
 """Statuses that concern the connection: halving the batch would only find each item refused for the same reason."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from shared.apps.carddav import CARDDAV
 from shared.apps.hubspot import HUBSPOT
-from shared.core.connector import App
+from shared.contract.app import App
 
 APPS: Final[Mapping[str, App]] = {app.key: app for app in (HUBSPOT, CARDDAV)}
 """Every app by its key. A new app is one import and one name in this row."""

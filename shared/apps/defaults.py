@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from shared.core.connector import FieldInfo
-from shared.core.mapping import FieldMapping
+from shared.model.fields import FieldInfo
+from shared.model.mapping import FieldMapping
 from shared.objects import MONEY
 from shared.rules import type_compat
 from shared.rules.type_compat import fit, together

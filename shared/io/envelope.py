@@ -16,10 +16,10 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE
-from shared.core.pairs import place_at
 from shared.io.ports import Inbound, Outbound
-from shared.topics import LATER, PARKED, UnreadableMessage
+from shared.model.outcomes import NEWER_VERSION, NOT_RUN_HERE
+from shared.model.pairs import place_at
+from shared.wire.topics import LATER, PARKED, UnreadableMessage
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -13,12 +13,13 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from shared import logs, messages
-from shared.core.outcomes import NEWER_VERSION, Done, Drop, Later, Outcome, Park
+from shared import logs
 from shared.io.envelope import WAITED, MessageTooLarge, Received, trace_id, unwrap
 from shared.io.ports import Bus, Clock, Inbound, Outbound
 from shared.metrics import Metrics
-from shared.topics import DELAYS_MS, LATER, PARKED, Topic, UnreadableMessage
+from shared.model.outcomes import NEWER_VERSION, Done, Drop, Later, Outcome, Park
+from shared.wire import messages
+from shared.wire.topics import DELAYS_MS, LATER, PARKED, Topic, UnreadableMessage
 
 M = TypeVar("M", bound=BaseModel)
 Handler: TypeAlias = Callable[[Sequence[Inbound[M]]], Coroutine[Any, Any, Sequence[Outcome]]]

@@ -12,13 +12,13 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from shared.core.connector import Exchange, HttpRequest, HttpResponse
-from shared.io.bundles import items_of, pack, topics_of
+from shared.contract.calls import Exchange, HttpRequest, HttpResponse
+from shared.io.calls.exchanges import drive, refusal
 from shared.io.envelope import RandomBits, Raw, Received, Stored, stored_as
-from shared.io.exchanges import drive, refusal
-from shared.io.kafka import partition_of
+from shared.io.kafka.bundles import items_of, pack, topics_of
+from shared.io.kafka.connecting import partition_of
 from shared.io.ports import BusUnavailable, Outbound
-from shared.topics import Topic, UnreadableMessage
+from shared.wire.topics import Topic, UnreadableMessage
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -157,7 +157,7 @@ class MemoryBus:
 
 
 class MemoryReader(Generic[M]):
-    """Reads one topic of a broker in memory, as `shared.io.kafka_reader.TopicReader` reads Kafka's."""
+    """Reads one topic of a broker in memory, as `shared.io.kafka.reader.TopicReader` reads Kafka's."""
 
     def __init__(
         self,

@@ -11,9 +11,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from shared.core.connector import Exchange
-from shared.core.pairs import place_at
-from shared.topics import Topic
+from shared.contract.calls import Exchange
+from shared.model.pairs import place_at
+from shared.wire.topics import Topic
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Caller(Protocol):
         """Drive *exchange* to its result, within the account's budget.
 
         Its calls are noted for people as calls *about* these records; of creates, about these pairs.
-        Waits at most *wait_s* for budget. Raises `shared.core.connector.AppError`: `rate_limited` or `budget_spent`
+        Waits at most *wait_s* for budget. Raises `shared.contract.calls.AppError`: `rate_limited` or `budget_spent`
         with `retry_after_s`, `app_unavailable` (with `unknown` when a write may have been executed), or what the
         exchange itself raised. Raises `NotReady` while Redis is away, and `BusUnavailable` where a sign-in has to be
         renewed and Kafka is away.

@@ -6,9 +6,9 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from shared.core.earlier import RULES
-from shared.core.matching import Identity, Rule
-from shared.core.records import FieldType, Frozen, Value
+from shared.engine.matching import Identity, Rule
+from shared.model.earlier import RULES
+from shared.model.records import FieldType, Frozen, Value
 
 
 class TypeRules(Frozen):

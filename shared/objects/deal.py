@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.core.matching import Identity, Rule
-from shared.core.records import FieldType, Value
+from shared.engine.matching import Identity, Rule
+from shared.model.records import FieldType, Value
 from shared.objects.base import CanonicalField, ObjectType, TypeRules
 from shared.rules import identifiers, match_rules
 

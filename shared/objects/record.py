@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from shared.core.records import FieldType
+from shared.model.records import FieldType
 from shared.objects.base import CanonicalField
 from shared.objects.deal import DEAL
 

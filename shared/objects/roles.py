@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.core.connector import FieldInfo
-from shared.core.records import FieldType
+from shared.model.fields import FieldInfo
+from shared.model.records import FieldType
 from shared.objects.base import ObjectType
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.core.merging import Choice
-from shared.core.records import Side, Value
-from shared.core.words import By
+from shared.engine.merging import Choice
+from shared.model.records import Side, Value
+from shared.model.words import By
 
 _CLOCKS_AGREE_MS: Final = 5000
 """Two apps' clocks cannot tell which of two edits within this time came first."""

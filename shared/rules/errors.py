@@ -6,7 +6,7 @@ The documentation table, the metric label, the console's hint and the API all re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from shared.core.connector import Retry
+from shared.model.words import Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

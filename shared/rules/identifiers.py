@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import idna
 
-from shared.core.records import Value
+from shared.model.records import Value
 
 _BRACKETED: Final = re.compile(r"<([^<>]*)>")
 _ENTRY: Final = re.compile(r"[^;,]+")

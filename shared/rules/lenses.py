@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
-from shared.core.merging import InvalidValue
-from shared.core.records import Value
-from shared.core.wording import said
+from shared.engine.merging import InvalidValue
+from shared.model.records import Value
+from shared.model.wording import said
 from shared.rules import identifiers
 from shared.rules.countries import country_code
 from shared.rules.identifiers import texts

@@ -3,7 +3,7 @@
 A rule's keys and its comparison belong together: two records that `compare` calls the same must share a key.
 """
 
-from shared.core.matching import Edge, Identity, Rule
+from shared.engine.matching import Edge, Identity, Rule
 
 
 def contact_keys(identity: Identity, *, with_company: bool) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Final
 
-from shared.core.merging import InvalidValue
-from shared.core.records import Side
-from shared.core.wording import said
+from shared.engine.merging import InvalidValue
+from shared.model.records import Side
+from shared.model.wording import said
 
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DIGITS: Final = 100

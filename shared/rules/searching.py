@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from shared.core.words import Status, Wait
+from shared.model.words import Status, Wait
 from shared.rules.errors import CODES, EXCLUDED
 
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"]{1,64}@[^\s@<>,;:\"]{1,255}")

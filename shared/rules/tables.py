@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.core.mapping import FieldMapping
-from shared.core.merging import InvalidValue, LeftOut
-from shared.core.people import People
-from shared.core.wording import said
-from shared.core.words import Note
+from shared.contract.people import People
+from shared.engine.merging import InvalidValue, LeftOut
+from shared.model.mapping import FieldMapping
+from shared.model.wording import said
+from shared.model.words import Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

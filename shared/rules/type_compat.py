@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final, Literal, TypeAlias
 
-from shared.core.connector import FieldInfo
-from shared.core.records import FieldType
+from shared.model.fields import FieldInfo
+from shared.model.records import FieldType
 
 Way: TypeAlias = Literal["two_way", "to_left_only", "to_right_only", "refused"]
 Direction: TypeAlias = Literal["two_way", "to_left", "to_right"]

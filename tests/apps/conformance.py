@@ -7,20 +7,13 @@ import re
 
 import pytest
 
-from shared.core.connector import (
-    AppError,
-    Change,
-    FeedExpired,
-    FoundObject,
-    HttpRequest,
-    HttpResponse,
-    Refused,
-    Stale,
-    Unreadable,
-    Written,
-)
-from shared.core.ids import pair_id, read_marker
-from shared.core.records import Fields, FieldType, Life, Report
+from shared.contract.calls import AppError, HttpRequest, HttpResponse
+from shared.contract.feeds import FeedExpired
+from shared.contract.reading import Unreadable
+from shared.contract.writing import Change, Refused, Stale, Written
+from shared.model.fields import FoundObject
+from shared.model.ids import pair_id, read_marker
+from shared.model.records import Fields, FieldType, Life, Report
 from shared.objects import OBJECTS
 from tests.apps.declared import Declared
 from tests.apps.world import SYNC, World, marker

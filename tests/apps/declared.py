@@ -6,9 +6,11 @@
 import re
 from zoneinfo import ZoneInfo
 
-from shared.core.connector import Change, FieldInfo, Refused, WebhookCall, Written
-from shared.core.demands import OWN_OBJECTS
-from shared.core.records import Report
+from shared.contract.demands import OWN_OBJECTS
+from shared.contract.webhooks import WebhookCall
+from shared.contract.writing import Change, Refused, Written
+from shared.model.fields import FieldInfo
+from shared.model.records import Report
 from tests.apps.world import World, marker
 
 

@@ -7,8 +7,8 @@ from urllib.parse import urljoin
 
 import requests
 
-from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse
-from shared.io.exchanges import drive, too_large
+from shared.contract.calls import AppError, Exchange, HttpRequest, HttpResponse
+from shared.io.calls.exchanges import drive, too_large
 from shared.io.ports import run_blocking
 from tests.sessions import session
 

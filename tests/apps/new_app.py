@@ -21,7 +21,7 @@ NEXT: Final = """\
 Written:
 {files}
 What runs now is a copy of the example, against a small server of the tests. Replace, in this order:
-  1. {app}/__init__.py: what the app is: its fields, limits and sign-in (words: shared/core/connector.py).
+  1. {app}/__init__.py: what the app is: its fields, limits and sign-in (words: shared/contract/).
   2. {app}/: its paths, and what its answers mean (shared/apps/kit/ has what apps share).
   3. {test}: a server that behaves like the app, in place of JsonServer.
 After each step: make test T={test}

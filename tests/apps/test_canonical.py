@@ -4,8 +4,8 @@ import pytest
 
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
-from shared.core.connector import FieldInfo
-from shared.core.records import FieldType
+from shared.model.fields import FieldInfo
+from shared.model.records import FieldType
 from shared.objects import OBJECTS
 from shared.rules.lenses import LENS
 

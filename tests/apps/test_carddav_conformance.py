@@ -8,8 +8,10 @@ import pytest
 import requests
 
 from shared.apps.carddav import CARDDAV
-from shared.core.connector import AppError, Change, HttpRequest, Refused, Session, Stale, Unreadable, Written
-from shared.core.records import Fields, Life, Report
+from shared.contract.calls import AppError, HttpRequest, Session
+from shared.contract.reading import Unreadable
+from shared.contract.writing import Change, Refused, Stale, Written
+from shared.model.records import Fields, Life, Report
 from tests.apps.conformance import Conformance
 from tests.apps.driver import Driver
 from tests.apps.world import World, marker

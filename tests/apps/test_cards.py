@@ -4,8 +4,8 @@ import pytest
 
 from shared.apps.carddav.card import Card, read_card, read_fields, write_fields
 from shared.apps.carddav.dav import multistatus
-from shared.core.connector import HttpResponse
-from shared.core.records import Value
+from shared.contract.calls import HttpResponse
+from shared.model.records import Value
 
 
 def card(*lines: str, version: str = "3.0") -> Card:

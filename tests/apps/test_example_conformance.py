@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.core.connector import Refused, Session
-from shared.core.records import Fields
+from shared.contract.calls import Session
+from shared.contract.writing import Refused
+from shared.model.records import Fields
 from tests.apps.conformance import Conformance
 from tests.apps.driver import Driver
 from tests.apps.example import EXAMPLE

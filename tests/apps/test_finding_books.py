@@ -6,8 +6,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from shared.apps.carddav import CARDDAV
-from shared.core.connector import AppError, HttpResponse, Session
-from shared.core.demands import Place
+from shared.contract.calls import AppError, HttpResponse, Session
+from shared.contract.demands import Place
 from tests.apps.driver import Driver
 from tests.slice.book import Book
 

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.apps.hubspot import HUBSPOT
-from shared.core.connector import HttpResponse, Session
-from shared.core.records import Report
+from shared.contract.calls import HttpResponse, Session
+from shared.model.records import Report
 from tests.apps.driver import replay
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from deploy.local.hubspot import AdminClient, HubSpotServer
 from shared.apps.hubspot import HUBSPOT
-from shared.core.connector import AppError, Change, FeedExpired, HttpRequest, Refused, Session, Stale, Written
-from shared.core.records import Fields, Life, Report
+from shared.contract.calls import AppError, HttpRequest, Session
+from shared.contract.feeds import FeedExpired
+from shared.contract.writing import Change, Refused, Stale, Written
+from shared.model.records import Fields, Life, Report
 from tests.apps.conformance import Conformance
 from tests.apps.driver import Driver
 from tests.apps.world import World, marker

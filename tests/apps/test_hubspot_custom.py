@@ -8,8 +8,9 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from shared.apps.hubspot import HUBSPOT
-from shared.core.connector import AppError, Change, Refused, Session, Written
-from shared.core.records import Fields, FieldType, LinkChange, Report
+from shared.contract.calls import AppError, Session
+from shared.contract.writing import Change, Refused, Written
+from shared.model.records import Fields, FieldType, LinkChange, Report
 from tests.apps.conformance import Conformance
 from tests.apps.driver import Driver
 from tests.apps.test_hubspot_conformance import Portal

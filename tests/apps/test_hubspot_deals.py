@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared.core.connector import AppError, Change, Refused, Written
-from shared.core.records import Fields, Life, LinkChange, Report
+from shared.contract.calls import AppError
+from shared.contract.writing import Change, Refused, Written
+from shared.model.records import Fields, Life, LinkChange, Report
 from tests.apps.test_hubspot_conformance import HubSpotConformance, Portal, portal_of
 from tests.apps.world import marker
 

@@ -12,21 +12,11 @@ from shared.apps.kit.cursors import number
 from shared.apps.kit.markers import create_missing
 from shared.apps.kit.refusals import Meaning, Refusing, error, meaning
 from shared.apps.kit.results import gone
-from shared.core.connector import (
-    AppError,
-    Change,
-    Exchange,
-    FeedExpired,
-    HttpRequest,
-    HttpResponse,
-    Refused,
-    Retry,
-    Session,
-    Stale,
-    WriteResult,
-    Written,
-)
-from shared.core.records import Life, Report
+from shared.contract.calls import AppError, Exchange, HttpRequest, HttpResponse, Session
+from shared.contract.feeds import FeedExpired
+from shared.contract.writing import Change, Refused, Stale, WriteResult, Written
+from shared.model.records import Life, Report
+from shared.model.words import Retry
 from shared.rules.errors import CODES
 from tests.apps.driver import Driver, replay
 from tests.apps.example import EXAMPLE

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.core.connector import Session
-from shared.core.records import Fields
+from shared.contract.calls import Session
+from shared.model.records import Fields
 from tests.apps.conformance import Conformance
 from tests.apps.driver import Driver
 from tests.apps.json_server import TOKEN, JsonServer, People, Tables

@@ -4,21 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.core.connector import (
-    App,
-    Binding,
-    Change,
-    Feed,
-    Hint,
-    HttpRequest,
-    HttpResponse,
-    Session,
-    Unreadable,
-    WriteResult,
-    Written,
-)
-from shared.core.ids import create_id, pair_id
-from shared.core.records import Fields, Report
+from shared.contract.app import App, Binding
+from shared.contract.calls import HttpRequest, HttpResponse, Session
+from shared.contract.feeds import Feed, Hint
+from shared.contract.reading import Unreadable
+from shared.contract.writing import Change, WriteResult, Written
+from shared.model.ids import create_id, pair_id
+from shared.model.records import Fields, Report
 from tests.apps.driver import Driver
 
 SYNC = "people"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.matcher.resolve import STATES_KEPT
+from services.matcher.resolving.resolve import STATES_KEPT
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("ingest", "matcher", "writer", "console")

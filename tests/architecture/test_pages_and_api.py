@@ -14,9 +14,9 @@ from fastapi.routing import APIRoute
 from services.console.access.roles import NEEDS, reaches
 from services.console.commands.parser import parser
 from services.console.rest.app import routes
-from services.console.use.records import Column
+from services.console.use.standing.records import Column
 from services.console.web.app import PAGES
-from services.console.web.screens import columns
+from services.console.web.screens.records import columns
 
 
 class Deed(NamedTuple):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.core import touches, words
-from shared.core.touches import Touch
-from shared.core.words import By, Code, Did, Note, Status, Wait
+from shared.model import touches, words
+from shared.model.touches import Touch
+from shared.model.words import By, Code, Did, Note, Status, Wait
 from shared.rules.errors import CODES, EXCLUDED
 
 _ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def test_no_docstring_gives_tells_says_or_spells() -> None:
     found = [
         f"{path.relative_to(_ROOT)}: {text.splitlines()[0]}"
         for path, tree in zip(_SOURCES, _trees(), strict=True)
-        if path.parent.name != "matcher"
+        if "matcher" not in path.parts
         for node in ast.walk(tree)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and (text := ast.get_docstring(node) or "").startswith(openings)

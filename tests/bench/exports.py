@@ -23,15 +23,15 @@ import requests
 from deploy.local.servers import KafkaServer
 from services.console.exports.formats import FORMATS
 from services.console.exports.known import Exports
-from services.console.use.exports import Exporting
-from shared import topics
+from services.console.use.standing.exports import Exporting
 from shared.io.clock import SystemClock
-from shared.io.following import TopicFollower
-from shared.io.kafka_producer import KafkaBus
-from shared.io.kafka_reader import read_to_end
-from shared.io.kafka_topics import create_topics
+from shared.io.kafka.producer import KafkaBus
+from shared.io.kafka.reader import read_to_end
+from shared.io.kafka.topics import create_topics
+from shared.io.process.following import TopicFollower
 from shared.metrics import Metrics
 from shared.settings import Settings, load
+from shared.wire import topics
 from tests.bench.figures import ROOT, Figure, figure
 from tests.bench.records import fill_console
 from tests.services.console.conftest import opened

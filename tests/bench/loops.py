@@ -15,20 +15,21 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from services.matcher.app import FaustBus, received
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
-from shared import logs, topics
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
+from shared import logs
+from shared.config.setups import Setups
 from shared.io.clock import SystemClock
 from shared.io.envelope import Received, fresh_bits, read_headers, wire_headers, wrap
-from shared.io.following import SetupsFollower
 from shared.io.handling import process
+from shared.io.links.store import Store
 from shared.io.ports import Outbound
-from shared.io.redis_scripts import AsyncScripts, connect_async
-from shared.io.service import collect_rarely
-from shared.io.store import Store
+from shared.io.process.following import SetupsFollower
+from shared.io.process.service import collect_rarely
+from shared.io.redis.client import AsyncScripts, connect_async
 from shared.metrics import Metrics
 from shared.settings import Settings, load
-from shared.setups import Setups
+from shared.wire import topics
 
 
 class AiokafkaBus:

@@ -13,20 +13,20 @@ from kafka import KafkaConsumer, TopicPartition
 
 from deploy.local.processes import Child
 from deploy.local.servers import KafkaServer, RedisServer, free_port
-from shared import topics
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
-from shared.core.records import Report, Version
-from shared.core.syncs import Connection, Sync, SyncSide
-from shared.io.kafka_producer import KafkaBus
-from shared.io.kafka_reader import KafkaOffsets
-from shared.io.kafka_topics import create_topics
+from shared.io.kafka.producer import KafkaBus
+from shared.io.kafka.reader import KafkaOffsets
+from shared.io.kafka.topics import create_topics
+from shared.io.links.store import Store
 from shared.io.ports import Outbound, run_blocking
-from shared.io.redis_scripts import BlockingScripts, connect
-from shared.io.store import Store
-from shared.messages import PhaseSet, RecordSeen, SetupDoc
+from shared.io.redis.client import BlockingScripts, connect
 from shared.metrics import Metrics
+from shared.model.records import Report, Version
+from shared.model.syncs import Connection, Sync, SyncSide
 from shared.settings import Settings, load
+from shared.wire import topics
+from shared.wire.messages import PhaseSet, RecordSeen, SetupDoc
 from tests.bench.figures import ROOT, Figure, figure
 
 RECORDS: Final = 50_000

@@ -12,18 +12,18 @@ from typing import Any, Final
 
 import psutil
 
-from services.console.use.records import Filter, page_of, sort_of
+from services.console.use.standing.records import Filter, page_of, sort_of
 from services.console.views import glance
 from services.console.views.projection import Views
 from services.console.web.asked import Asked, Site
-from services.console.web.screens import records
-from shared import topics
-from shared.core.pairs import Match, Pair, SideState
-from shared.core.records import Version
-from shared.core.syncs import SyncSide
+from services.console.web.screens.records import records
 from shared.io.envelope import Stored, fresh_bits, read_headers, wire_headers, wrap
 from shared.io.ports import Outbound
-from shared.messages import SetupDoc
+from shared.model.pairs import Match, Pair, SideState
+from shared.model.records import Version
+from shared.model.syncs import SyncSide
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.bench.figures import Figure, figure
 from tests.services.console.conftest import opened
 from tests.services.console.harness import ConsoleHarness

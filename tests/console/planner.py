@@ -9,13 +9,15 @@ from services.console.setups.planning import plan
 from services.console.setups.plans import Current, Discovered, Fields, Plan
 from services.console.setups.sealing import Sealed
 from shared.apps import APPS
-from shared.core.connector import AccountInfo, App, FoundObject
-from shared.messages import ObjectFound, SetupDoc
-from shared.setups import Setups
+from shared.config.setups import Setups
+from shared.contract.sign_in import AccountInfo
+from shared.model.fields import FoundObject
+from shared.wire.messages import ObjectFound, SetupDoc
 
 if TYPE_CHECKING:
-    from shared.core.people import People
-    from shared.core.syncs import Connection, Sync
+    from shared.contract.app import App
+    from shared.contract.people import People
+    from shared.model.syncs import Connection, Sync
 
 BOOK: Final = "/ann/contacts/"
 PAUSED: Final = Unasked("app_unavailable: the app did not answer lately", refused=False)

@@ -15,17 +15,17 @@ import requests
 import yaml
 
 from deploy.local.hubspot import AdminClient, HubSpotServer
-from services.console.commands import authorize, setup
-from services.console.setups.discovery import Apps
-from shared import topics
-from shared.core.records import Frozen
-from shared.io.grants import Grants
+from services.console.commands.settings import authorize, setup
+from services.console.setups.accounts.discovery import Apps
+from shared.io.calls.grants import Grants
+from shared.io.calls.vault import Vault, new_key
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
 from shared.io.ports import Outbound, run_blocking
-from shared.io.service import Service
-from shared.io.vault import Vault, new_key
-from shared.messages import Rotated, SetupDoc
+from shared.io.process.service import Service
+from shared.model.records import Frozen
 from shared.settings import load
+from shared.wire import topics
+from shared.wire.messages import Rotated, SetupDoc
 from tests.e2e.live import free_ports
 
 PORTAL = 4200

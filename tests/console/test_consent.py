@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from services.console.commands.listener import Listener
+from services.console.commands.settings.listener import Listener
 from services.console.setups import consent
 from services.console.setups.consent import LIFE_S, Consent, ConsentError, NotOurs
 from shared.apps import APPS

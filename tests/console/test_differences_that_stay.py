@@ -3,13 +3,13 @@
 from typing import Any
 
 from services.console.explain import explain
-from services.console.use.fields import fields_of
-from shared.core.mapping import FieldMapping
-from shared.core.pairs import Pair, SideState
-from shared.core.records import Linked, Version
-from shared.core.words import Status
-from shared.messages import SetupDoc
-from shared.setups import Setups
+from services.console.use.standing.fields import fields_of
+from shared.config.setups import Setups
+from shared.model.mapping import FieldMapping
+from shared.model.pairs import Pair, SideState
+from shared.model.records import Linked, Version
+from shared.model.words import Status
+from shared.wire.messages import SetupDoc
 from tests.simulator.test_waiting import setups
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.console.setups.exporting import document, text
 from services.console.setups.files import read
 from services.console.setups.plans import Plan
-from shared.core.syncs import Sync
+from shared.model.syncs import Sync
 from tests.console.planner import Planner, between, book, crm
 
 _NOTHING: Final = Plan(changes=(), hints=(), errors=(), unasked=())

@@ -10,12 +10,12 @@ from services.console.views import hours
 from services.console.views.hours import HOUR_MS, Sums, percentile, rounded
 from services.console.views.keeping import HealthKeeper
 from services.console.views.projection import Views
-from shared import topics
-from shared.core.pairs import Pair, Pending, Trace
-from shared.core.syncs import Connection
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
-from shared.messages import HealthHour, HistoryBundle, HistoryStep
+from shared.model.pairs import Pair, Pending, Trace
+from shared.model.syncs import Connection
+from shared.wire import topics
+from shared.wire.messages import HealthHour, HistoryBundle, HistoryStep
 from tests.services.environment import LEFT, RIGHT, SYNC, Environment
 
 NOON = 1_699_999_200_000

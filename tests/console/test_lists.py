@@ -14,11 +14,11 @@ from services.console.views import lists
 from services.console.views.lists import Listing, PairRow, Place, Sort, Total
 from services.console.views.projection import Views
 from services.console.views.rows import SHOWN, tie_of
-from shared import topics
-from shared.core.pairs import Match, Pair, SideState
-from shared.core.records import Version
 from shared.io.envelope import Stored
+from shared.model.pairs import Match, Pair, SideState
+from shared.model.records import Version
 from shared.rules.searching import folded, identifiers, is_found, words_of
+from shared.wire import topics
 
 NAMES = ("Ann Lee", "Änn Müller", "Bob 100%", "Zoë_X", "")
 REASONS = {"failing": ("too_long", "required_missing"), "pending": ("queued",), "excluded": ("email_missing",)}

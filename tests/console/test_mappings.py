@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
+from services.console.setups.checks.mappings import agrees, complete, dated, hints
 from services.console.setups.ends import End
 from services.console.setups.files import MappingFile, SetupError
-from services.console.setups.mappings import agrees, complete, dated, hints
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
-from shared.core.connector import FieldInfo, Option
-from shared.core.mapping import FieldMapping
-from shared.core.records import FieldType
-from shared.core.syncs import Sync, SyncSide
+from shared.model.fields import FieldInfo, Option
+from shared.model.mapping import FieldMapping
+from shared.model.records import FieldType
+from shared.model.syncs import Sync, SyncSide
 
 
 def end(app: str, **fields: FieldType | FieldInfo) -> End:

@@ -7,9 +7,9 @@ import pytest
 
 from services.console.setups.ends import Unasked
 from services.console.setups.plans import Plan
-from shared.core.people import People, Person
-from shared.core.syncs import Moved
-from shared.io.budgets import account_of
+from shared.contract.people import People, Person
+from shared.io.calls.budgets import account_of
+from shared.model.syncs import Moved
 from tests.console.planner import BOOK, PAUSED, Planner, between, book, crm, lines
 
 ANN: Final = Person(id="1", email="ann@x.example")

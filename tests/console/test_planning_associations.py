@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import pytest
 
-from shared.core.connector import FieldInfo, FoundAssociation, FoundObject
-from shared.core.records import FieldType
-from shared.core.syncs import AssociationMapping
+from shared.model.fields import FieldInfo, FoundAssociation, FoundObject
+from shared.model.records import FieldType
+from shared.model.syncs import AssociationMapping
 from tests.console.planner import Planner, between, crm
 
 

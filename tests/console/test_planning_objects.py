@@ -6,8 +6,8 @@ import pytest
 
 from services.console.setups.ends import Unasked
 from shared.apps import APPS
-from shared.core.connector import FieldInfo, FoundObject, Option
-from shared.core.records import FieldType
+from shared.model.fields import FieldInfo, FoundObject, Option
+from shared.model.records import FieldType
 from tests.apps.tables import TABLES
 from tests.console.planner import PAUSED, Planner, between, book, crm, lines
 

@@ -5,10 +5,10 @@ from textwrap import wrap
 from typing import Final, get_args
 
 from shared.apps import APPS
-from shared.core.connector import App, Binding
-from shared.core.mapping import MappingSettings
-from shared.core.syncs import Direction
-from shared.core.wording import ways_of
+from shared.contract.app import App, Binding
+from shared.model.mapping import MappingSettings
+from shared.model.syncs import Direction
+from shared.model.wording import ways_of
 from shared.objects import OBJECTS
 
 POLICIES: Final = get_args(MappingSettings.model_fields["policy"].annotation)

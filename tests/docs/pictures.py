@@ -10,10 +10,10 @@ from playwright.sync_api import sync_playwright
 
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
-from shared.core.pairs import Match, Pair, Problem, SideState
-from shared.core.records import Version
-from shared.core.syncs import Connection, Sync, SyncSide
-from shared.messages import PhaseSet, SetupDoc
+from shared.model.pairs import Match, Pair, Problem, SideState
+from shared.model.records import Version
+from shared.model.syncs import Connection, Sync, SyncSide
+from shared.wire.messages import PhaseSet, SetupDoc
 from tests.browsers import LAUNCH, found
 from tests.services.console.conftest import opened
 from tests.services.console.harness import TOKEN, ConsoleHarness

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from shared import metrics, settings, topics
+from shared import metrics, settings
 from shared.apps import APPS
-from shared.core.words import Wait
+from shared.model.words import Wait
 from shared.rules import type_compat
 from shared.rules.errors import ERRORS, EXCLUSIONS
+from shared.wire import topics
 from tests.docs import api_reference, command_reference, object_reference, setup_reference
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "reference"

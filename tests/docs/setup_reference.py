@@ -20,10 +20,9 @@ from services.console.setups.files import (
     SetupFile,
     SyncFile,
 )
-from services.console.use import mailing, retention, single_sign_on
-from shared.core.mapping import Otherwise, ValueRow
-from shared.core.matching import MatchSettings
-from shared.core.syncs import AssociationMapping, Create, SyncSide
+from services.console.use.administration import mailing, retention, single_sign_on
+from shared.model.mapping import MatchSettings, Otherwise, ValueRow
+from shared.model.syncs import AssociationMapping, Create, SyncSide
 from shared.objects import OBJECTS
 
 SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
@@ -40,10 +39,10 @@ SECTIONS: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("mappings: otherwise", Otherwise),
     ("mappings: changes of the defaults", MappingChanges),
     ("associations", AssociationMapping),
-    ("mail", mailing.Wanted),
-    ("sign_in", single_sign_on.Wanted),
+    ("mail", mailing.MailServerWanted),
+    ("sign_in", single_sign_on.ProviderWanted),
     ("alerts", AlertFile),
-    ("retention", retention.Wanted),
+    ("retention", retention.RetentionWanted),
 )
 _NESTED: Final = {
     "credentials": "credentials", "connections": "connections", "syncs": "syncs",

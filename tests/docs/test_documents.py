@@ -11,7 +11,7 @@ import yaml
 
 from services.console.commands.parser import parser
 from services.console.setups.files import read, read_as
-from services.console.use.single_sign_on import Wanted
+from services.console.use.administration.single_sign_on import ProviderWanted
 from shared.settings import PREFIX, Settings
 from tests.docs.reference import FOLDER, PAGES
 
@@ -69,7 +69,7 @@ def test_settings_files_can_be_read(path: Path) -> None:
     for text in re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL):
         whole = textwrap.dedent(text)
         if whole.startswith("issuer:"):  # a file of `sign-in set`
-            assert read_as(Wanted, whole).roles
+            assert read_as(ProviderWanted, whole).roles
             continue
         found = read(whole)
         assert found.connections or found.syncs or found.credentials

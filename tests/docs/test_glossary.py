@@ -40,7 +40,7 @@ def _is_there(name: str) -> bool:
 def test_every_word_has_its_home_in_the_code() -> None:
     assert len(_ROWS) > 50, "the table is read"
     assert [word for word, _, name in _ROWS if not _is_there(name)] == []
-    assert not _is_there("shared.core.pairs.Pear")
+    assert not _is_there("shared.model.pairs.Pear")
     assert not _is_there("shared.cores.pairs")
 
 

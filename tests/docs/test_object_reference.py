@@ -3,9 +3,9 @@
 import pytest
 
 from shared.apps import APPS
-from shared.core.fields import FieldInfo
-from shared.core.records import FieldType
-from shared.core.wording import ways_of
+from shared.model.fields import FieldInfo
+from shared.model.records import FieldType
+from shared.model.wording import ways_of
 from tests.docs.object_reference import page
 
 

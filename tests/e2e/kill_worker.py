@@ -13,17 +13,18 @@ import faust
 import uvloop
 
 from services.matcher.app import Agents, FaustBus, make_app, received
-from shared import logs, topics
-from shared.core.outcomes import Done, Outcome
-from shared.core.records import Report, Version
-from shared.io.bundles import items_of
+from shared import logs
+from shared.config.setups import Setups
 from shared.io.clock import SystemClock
 from shared.io.health import Progress
+from shared.io.kafka.bundles import items_of
 from shared.io.ports import Inbound, Outbound
-from shared.messages import Notice, RecordSeen
 from shared.metrics import Metrics
+from shared.model.outcomes import Done, Outcome
+from shared.model.records import Report, Version
 from shared.settings import load
-from shared.setups import Setups
+from shared.wire import topics
+from shared.wire.messages import Notice, RecordSeen
 
 WINDOW_S: Final = 0.4
 """Between taking a batch and publishing what follows from it: the time in which a kill must lose nothing."""

@@ -16,16 +16,16 @@ from deploy.local import people
 from deploy.local.base_server import is_free
 from deploy.local.ports import port_layout
 from deploy.local.stack import PORTAL, SYNC, Stack
-from shared import topics
 from shared.apps import APPS
 from shared.apps.carddav.card import read_card, read_fields
-from shared.compiling import compile_policy
-from shared.core.merging import equal
-from shared.core.policies import Policy
-from shared.core.records import Value
-from shared.io.kafka_reader import read_to_end
+from shared.config.compiling import compile_policy
+from shared.config.setups import Setups
+from shared.engine.merging import equal
+from shared.engine.policies import Policy
+from shared.io.kafka.reader import read_to_end
+from shared.model.records import Value
 from shared.settings import load
-from shared.setups import Setups
+from shared.wire import topics
 
 APP_WRITES = "app"
 """Who made a change, in the audit log of the HubSpot simulator."""

@@ -23,17 +23,17 @@ from playwright.sync_api import sync_playwright
 
 from deploy.local import people
 from deploy.local.stack import PORTAL
-from shared import topics
-from shared.core.pairs import PairEvent
-from shared.core.records import Report, Version
 from shared.io.clock import SystemClock
-from shared.io.kafka_producer import KafkaBus
-from shared.io.kafka_reader import KafkaOffsets, read_to_end
+from shared.io.kafka.producer import KafkaBus
+from shared.io.kafka.reader import KafkaOffsets, read_to_end
 from shared.io.ports import Outbound, run_blocking
-from shared.io.redis_scripts import connect_by
-from shared.messages import RecordSeen
+from shared.io.redis.client import connect_by
 from shared.metrics import Metrics
+from shared.model.pairs import PairEvent
+from shared.model.records import Report, Version
 from shared.settings import load
+from shared.wire import topics
+from shared.wire.messages import RecordSeen
 from tests.browsers import LAUNCH
 from tests.console.web.client import ConsoleClient, Page
 from tests.e2e.consoles import Balancer, Twin, twin_of

@@ -11,14 +11,14 @@ import pytest
 from deploy.local.processes import Child
 from deploy.local.servers import KafkaServer
 from deploy.local.stack import ROOT
-from shared import topics
-from shared.io.kafka_producer import KafkaBus
-from shared.io.kafka_reader import KafkaOffsets, read_to_end
-from shared.io.kafka_topics import create_topics
+from shared.io.kafka.producer import KafkaBus
+from shared.io.kafka.reader import KafkaOffsets, read_to_end
+from shared.io.kafka.topics import create_topics
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import Notice
 from shared.metrics import Metrics
 from shared.settings import load
+from shared.wire import topics
+from shared.wire.messages import Notice
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 

@@ -5,8 +5,8 @@ from random import Random
 from typing import Any, Final
 
 from services.ingest.notices import addressed, as_notice
-from shared import topics
 from shared.apps.hubspot import HUBSPOT
+from shared.wire import topics
 
 _KINDS: Final = (
     "contact.propertyChange", "contact.creation", "contact.deletion", "contact.merge", "contact.restore",

@@ -7,8 +7,8 @@ from typing import Final
 from shared.apps.carddav.card import WRITABLE, Card, number, read_card, read_fields, write_fields
 from shared.apps.carddav.content import Line, NotACard
 from shared.apps.carddav.names import stands_in
-from shared.core.records import Report as Seen
-from shared.core.records import Value, Version
+from shared.model.records import Report as Seen
+from shared.model.records import Value, Version
 from shared.rules.identifiers import email, written_email
 from shared.rules.lenses import may_be_same_phone
 from shared.rules.texts import storable

@@ -12,7 +12,7 @@ from deploy.local.hubspot import HubSpotServer
 from deploy.local.servers import RadicaleServer
 from shared.apps.carddav.card import read_card
 from shared.apps.carddav.content import NotACard
-from shared.core.outcomes import Park
+from shared.model.outcomes import Park
 from tests.fuzz.cards import odd_card, odd_value
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync

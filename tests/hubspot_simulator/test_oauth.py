@@ -14,8 +14,8 @@ from hubspot.utils.oauth import get_auth_url
 
 from deploy.local.hubspot import Clock, HubSpotServer
 from shared.apps.hubspot import signing
-from shared.core.connector import Exchange, HttpResponse
-from shared.core.oauth import Code
+from shared.contract.calls import Exchange, HttpResponse
+from shared.contract.oauth import Code
 from tests.hubspot_simulator.conftest import Portal, open_portal
 
 BACK = "http://127.0.0.1:9/back"

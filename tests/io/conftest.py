@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.io.links import KINDS, Links, in_memory, on_redis
+from tests.io.links.links import KINDS, Links, in_memory, on_redis
 
 
 @pytest.fixture(

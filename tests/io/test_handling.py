@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from shared.core.outcomes import NEWER_VERSION, Done, Drop, Later, Outcome, Park
 from shared.io.envelope import MAX_MESSAGE_BYTES, Raw, Received
 from shared.io.handling import by_name, process
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader
 from shared.io.ports import BusUnavailable, Inbound, NotReady, Outbound, run_blocking
-from shared.messages import Delayed, Notice, Parked
 from shared.metrics import Metrics
-from shared.topics import LATER, NOTICES, PARKED, RECORDS, Topic
+from shared.model.outcomes import NEWER_VERSION, Done, Drop, Later, Outcome, Park
+from shared.wire.messages import Delayed, Notice, Parked
+from shared.wire.topics import LATER, NOTICES, PARKED, RECORDS, Topic
 
 TOPICS: tuple[Topic[Any], ...] = (NOTICES, RECORDS, PARKED, *LATER.values())
 

@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 
-from shared.core.mapping import FieldMapping
-from shared.core.records import SIDES, Side
-from shared.core.words import By
+from shared.model.mapping import FieldMapping
+from shared.model.records import SIDES, Side
+from shared.model.words import By
 from shared.rules.conflict_policies import POLICIES, Conflict
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.core.merging import InvalidValue
-from shared.core.records import Value
+from shared.engine.merging import InvalidValue
+from shared.model.records import Value
 from shared.rules.countries import country_code
 from shared.rules.errors import ERRORS
 from shared.rules.lenses import LENS, LensContext

@@ -8,9 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.merging import UNKNOWN, Ask, Choice, Flow, Held, InvalidValue, Keep, LeftOut, Part, Send, Settle, merge
-from shared.core.records import SIDES, Fields, Side, Value
-from shared.core.words import By
+from shared.engine.merging import (
+    UNKNOWN,
+    Ask,
+    Choice,
+    Flow,
+    Held,
+    InvalidValue,
+    Keep,
+    LeftOut,
+    Part,
+    Send,
+    Settle,
+    merge,
+)
+from shared.model.records import SIDES, Fields, Side, Value
+from shared.model.words import By
 from shared.rules.errors import CODES
 from shared.rules.lenses import LENS, LensContext
 from shared.rules.money import Kept, Money, rounded

@@ -8,9 +8,9 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core import associating
-from shared.core.merging import Flow, Held, Keep, MergedSet, Settle, merge
-from shared.core.records import SIDES, Side, Value
+from shared.engine import associating
+from shared.engine.merging import Flow, Held, Keep, MergedSet, Settle, merge
+from shared.model.records import SIDES, Side, Value
 from shared.rules.identifiers import texts
 
 _PAIRS: Final = "abcd"

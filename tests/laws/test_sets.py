@@ -7,9 +7,9 @@ from typing import Any, Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.merging import UNKNOWN, Flow, Held, Keep, MergedSet, Send, Settle, merge
-from shared.core.records import SIDES, Side, Value
-from shared.core.words import Note
+from shared.engine.merging import UNKNOWN, Flow, Held, Keep, MergedSet, Send, Settle, merge
+from shared.model.records import SIDES, Side, Value
+from shared.model.words import Note
 from shared.rules.identifiers import texts
 
 _SETS: Final = st.lists(st.sampled_from("abcdef"), unique=True).map(tuple)

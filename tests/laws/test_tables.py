@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.console.setups.value_tables import extends, proposal
-from shared.core.connector import Option
-from shared.core.mapping import FieldMapping, Otherwise, ValueRow
-from shared.core.merging import InvalidValue, LeftOut
-from shared.core.people import People, Person
+from services.console.setups.checks.value_tables import extends, proposal
+from shared.contract.people import People, Person
+from shared.engine.merging import InvalidValue, LeftOut
+from shared.model.fields import Option
+from shared.model.mapping import FieldMapping, Otherwise, ValueRow
 from shared.rules.errors import CODES
 from shared.rules.lenses import LENS, LensContext
 from shared.rules.tables import Table, of_people, of_values

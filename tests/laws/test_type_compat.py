@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.connector import FieldInfo
-from shared.core.merging import InvalidValue
-from shared.core.records import FieldType, Value
+from shared.engine.merging import InvalidValue
+from shared.model.fields import FieldInfo
+from shared.model.records import FieldType, Value
 from shared.rules.lenses import LENS, LensContext
 from shared.rules.type_compat import CELLS, MONEY, TABLES, Cell, fit, lenses_for, partners
 

@@ -16,11 +16,11 @@ from tests.simulator.faults import Faults
 from tests.simulator.people import DELETING, HARD
 from tests.simulator.test_mutations import CAUGHT, Caught
 
-_SWAPS: Final = "tests/io/test_swaps.py::test_a_swap_on_old_knowledge_is_refused"
+_SWAPS: Final = "tests/io/links/test_swaps.py::test_a_swap_on_old_knowledge_is_refused"
 _STEPS: Final = "tests/services/matcher/test_guards.py"
 _LATE: Final = "tests/services/matcher/test_late.py"
-_CLAIMS: Final = "tests/io/test_claims.py"
-_STORE: Final = "tests/io/test_store_suite.py"
+_CLAIMS: Final = "tests/io/links/test_claims.py"
+_STORE: Final = "tests/io/links/test_store_suite.py"
 _TELLING: Final = "tests/services/matcher/test_telling.py"
 _LEAVING: Final = "tests/simulator/test_leaving.py"
 
@@ -45,21 +45,21 @@ class Guard:
 
 _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.no_epoch: f"{_STORE}::TestEpoch::test_nothing_happens_before_the_links_are_whole",
-    mutations.any_redis: "tests/io/test_swaps.py::test_another_redis_answers_nothing",
+    mutations.any_redis: "tests/io/links/test_swaps.py::test_another_redis_answers_nothing",
     mutations.no_revision: f"{_SWAPS}[memory-revision]",
     mutations.create_into_a_full_place: f"{_SWAPS}[memory-place]",
     mutations.records_of_others: f"{_SWAPS}[memory-owner]",
     mutations.late_reports_believed: f"{_LATE}::test_a_record_of_a_late_report_is_read_again_before_anything_follows",
     mutations.nothing_noted_of_the_dead: f"{_LATE}::"
     "test_what_a_worker_died_before_it_told_is_told_when_the_sync_runs_again",
-    mutations.no_waiting_claims_in_a_rebuild: "tests/io/test_rebuild.py::"
+    mutations.no_waiting_claims_in_a_rebuild: "tests/io/links/test_rebuild.py::"
     "test_what_a_message_claimed_that_waits_is_put_back_and_its_pair_tells_all_once_more",
     mutations.bundles_pass_for_one_message: f"{_STEPS}::test_a_bundle_may_end_in_a_later_batch",
     mutations.no_digest: f"{_STEPS}::test_no_partner_is_created_beside_one_that_turned_up_since_the_decision",
     mutations.no_claims_in_a_rebuild: "tests/simulator/test_handing_over.py",
     mutations.no_second_look_at_the_epoch: f"{_STORE}::TestEpoch",
     mutations.no_pending_check: "tests/services/writer/test_write.py::test_a_mark_that_is_gone_is_not_sent",
-    mutations.no_quiet_field: "tests/core/test_pairing.py::"
+    mutations.no_quiet_field: "tests/engine/test_pairing.py::"
     "test_a_field_is_not_written_to_one_side_while_its_write_to_the_other_is_unanswered",
     mutations.no_own_values: _LEAVING,
     mutations.no_doubt: "tests/simulator/test_given_up.py",
@@ -67,20 +67,20 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.history_lost_on_redelivery: f"{_TELLING}::test_what_was_not_published_is_told_again_as_it_was",
     mutations.history_told_as_anew: f"{_TELLING}::test_what_was_not_published_is_told_again_as_it_was",
     mutations.history_told_first: f"{_TELLING}::test_nothing_is_told_of_a_step_that_was_refused",
-    mutations.create_id_of_the_content: "tests/core/test_refusals.py",
+    mutations.create_id_of_the_content: "tests/engine/test_refusals.py",
     mutations.links_by_another_report: f"{_STEPS}::"
     "test_no_partner_is_created_by_an_identity_that_a_newer_report_replaced",
     mutations.step_over_claims: f"{_STEPS}::test_a_step_leaves_the_identity_that_a_newer_report_has_set",
     mutations.rebuild_over_claims: f"{_CLAIMS}::TestRebuild",
     mutations.nobody_looks_again: f"{_STORE}::TestKeys::test_pokes_name_other_half_pairs_under_the_keys",
     mutations.refused_once_and_for_all: _LEAVING,
-    mutations.nobody_gives_up: "tests/core/test_refusals.py::"
+    mutations.nobody_gives_up: "tests/engine/test_refusals.py::"
     "test_an_identifier_is_given_up_that_the_source_has_no_more",
     mutations.nobody_told_of_freed_keys: f"{_CLAIMS}::test_who_carries_a_freed_key_looks_again_even_when_linked",
     mutations.no_wake: f"{_STORE}::TestWaits",
     mutations.published_once: "tests/services/matcher/test_outputs.py::"
     "test_a_message_that_comes_twice_publishes_the_same_twice",
-    mutations.parts_taken_for_the_whole: "tests/core/test_parts.py",
+    mutations.parts_taken_for_the_whole: "tests/engine/test_parts.py",
     mutations.believed_at_once: f"{_STEPS}::"
     "test_of_two_states_without_an_order_neither_is_believed_before_a_second_read",
     mutations.half_of_an_amount: "tests/laws/test_money.py::test_amount_and_currency_of_two_edits_are_never_mixed",
@@ -93,11 +93,11 @@ _OTHERS: Final = {
     others.signatures_without_a_time: "tests/services/ingest/test_webhook_signatures.py",
     others.signatures_of_any_age: "tests/services/ingest",
     others.bodies_of_any_size: "tests/services/ingest/test_webhooks.py",
-    others.any_address: "tests/io/test_ssrf.py",
-    others.resolved_twice: "tests/io/test_ssrf.py",
-    others.secrets_in_any_place: "tests/io/test_vault.py",
+    others.any_address: "tests/io/net/test_ssrf.py",
+    others.resolved_twice: "tests/io/net/test_ssrf.py",
+    others.secrets_in_any_place: "tests/io/calls/test_vault.py",
     others.any_token: "tests/services/console/test_api_input.py",
-    others.no_quota: "tests/io/test_budgets.py",
+    others.no_quota: "tests/io/calls/test_budgets.py",
 }
 _UNREACHED: Final = {
     mutations.create_into_a_full_place: "the digest of the component tells the pair's own places, too; the guard stays "

@@ -8,7 +8,8 @@ import pytest
 from services.console.access import authentication
 from services.ingest import webhooks
 from shared.apps.hubspot import webhook
-from shared.io import budgets, ssrf, vault
+from shared.io.calls import budgets, vault
+from shared.io.net import ssrf
 
 
 def any_signature(patch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,12 @@ from schemathesis.core.transport import Response
 from schemathesis.engine import Status, events, from_schema
 
 from services.console.rest.versions import CHANGED
-from shared import topics
-from shared.io.attempts import Lane, MemoryAttempts
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryBroker, MemoryBus
 from shared.io.ports import Outbound
-from shared.messages import Parked, SetupDoc
+from shared.io.redis.attempts import Lane, MemoryAttempts
+from shared.wire import topics
+from shared.wire.messages import Parked, SetupDoc
 from tests.console.web.examples import show_everything
 from tests.docs.api_reference import document, routes
 from tests.docs.described import closed

@@ -11,40 +11,28 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from shared import topics
-from shared.core.connector import (
-    App,
-    AppError,
-    Binding,
-    Exchange,
-    Feed,
-    FeedExpired,
-    FeedPage,
-    Hint,
-    HttpRequest,
-    HttpResponse,
-    Page,
-    ReadResult,
-    Session,
-    Unreadable,
-)
-from shared.core.mapping import FieldMapping
-from shared.core.pairs import Pair
-from shared.core.policies import Policy
-from shared.core.records import Report, Version
-from shared.core.syncs import Connection, Sync, SyncSide
+from shared.config.jobs import Jobs
+from shared.config.setups import Setups
+from shared.contract.app import App, Binding
+from shared.contract.calls import AppError, Exchange, HttpRequest, HttpResponse, Session
+from shared.contract.feeds import Feed, FeedExpired, FeedPage, Hint
+from shared.contract.reading import Page, ReadResult, Unreadable
+from shared.engine.policies import Policy
 from shared.io.envelope import Stored, unwrap
-from shared.io.links import Swap
+from shared.io.links.places import places
+from shared.io.links.requests import Swap
+from shared.io.links.store import Store
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
-from shared.io.memory_redis import MemoryScripts
-from shared.io.places import places
 from shared.io.ports import Inbound, Outbound, run_blocking
-from shared.io.store import Store
-from shared.jobs import Jobs
-from shared.messages import JobDoc, Parked, PhaseSet, SetupDoc
+from shared.io.redis.memory import MemoryScripts
 from shared.metrics import Metrics
-from shared.setups import Setups
-from shared.topics import Topic
+from shared.model.mapping import FieldMapping
+from shared.model.pairs import Pair
+from shared.model.records import Report, Version
+from shared.model.syncs import Connection, Sync, SyncSide
+from shared.wire import topics
+from shared.wire.messages import JobDoc, Parked, PhaseSet, SetupDoc
+from shared.wire.topics import Topic
 from tests.simulator.apps import declare
 from tests.simulator.objects import FIELDS
 

@@ -9,31 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from shared.core.connector import (
-    AccountInfo,
-    App,
-    AppError,
-    Association,
-    Auth,
-    Binding,
-    Change,
-    Exchange,
-    Feed,
-    FeedPage,
-    FieldInfo,
-    FoundObject,
-    HttpRequest,
-    HttpResponse,
-    OwnObjects,
-    Page,
-    ReadResult,
-    Refused,
-    Session,
-    Stale,
-    WriteResult,
-    Written,
-)
-from shared.core.records import Life, LinkChange, Linked, Report, Value, Version, ids_of, linked_after
+from shared.contract.app import App, Association, Binding, OwnObjects
+from shared.contract.calls import AppError, Exchange, HttpRequest, HttpResponse, Session
+from shared.contract.feeds import Feed, FeedPage
+from shared.contract.reading import Page, ReadResult
+from shared.contract.sign_in import AccountInfo, Auth
+from shared.contract.writing import Change, Refused, Stale, WriteResult, Written
+from shared.model.fields import FieldInfo, FoundObject
+from shared.model.records import Life, LinkChange, Linked, Report, Value, Version, ids_of, linked_after
 from tests.simulator.objects import OBJECTS, OWN, found, infos
 
 Kind = Literal["ordered", "opaque"]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from shared import topics
-from shared.core.connector import link_name
-from shared.core.pairs import Pair
-from shared.core.records import Life, Value, ids_of
+from shared.model.fields import link_name
+from shared.model.pairs import Pair
+from shared.model.records import Life, Value, ids_of
+from shared.wire import topics
 from tests.simulator.apps import Row
 from tests.simulator.history import History
 from tests.simulator.links import check_rebuild

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from shared import topics
-from shared.core.records import SIDES, Life, Side
 from shared.io.envelope import Received
-from shared.io.scripts import Call, ClaimArgs, SwapArgs
+from shared.io.links.scripts import Call, ClaimArgs, SwapArgs
+from shared.model.records import SIDES, Life, Side
+from shared.wire import topics
 from tests.simulator.objects import OBJECTS, named
 
 _SIDES: Final[dict[str, Side]] = {"a": "L", "b": "R"}

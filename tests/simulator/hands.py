@@ -3,12 +3,12 @@
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from shared import topics
 from shared.io.envelope import unwrap
-from shared.io.links import Slots
+from shared.io.links.requests import Slots
+from shared.io.links.store import Store
 from shared.io.ports import Inbound
-from shared.io.store import Store
-from shared.topics import Topic
+from shared.wire import topics
+from shared.wire.topics import Topic
 from tests.simulator.settings import SYNC
 from tests.simulator.world import World
 

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from shared import topics
 from shared.io.memory import MemoryBroker, MemoryReader
+from shared.wire import topics
 
 Node = tuple[str, str]
 """App and record."""

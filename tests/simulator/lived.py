@@ -3,12 +3,12 @@
 import operator
 from typing import Any, Final
 
-from shared.core.connector import link_name
-from shared.core.merging import Flow
-from shared.core.pairing import open_step
-from shared.core.pairs import Answer, Pair, PairEvent
-from shared.core.policies import Counterpart, Neighbours, Policy
-from shared.core.records import Side
+from shared.engine.merging import Flow
+from shared.engine.pairing import open_step
+from shared.engine.policies import Counterpart, Neighbours, Policy
+from shared.model.fields import link_name
+from shared.model.pairs import Answer, Pair, PairEvent
+from shared.model.records import Side
 from tests.simulator.faults import CALM
 from tests.simulator.settings import SYNC
 from tests.simulator.world import World

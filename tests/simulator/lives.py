@@ -3,8 +3,8 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from shared.core.pairs import Pair
-from shared.core.records import Life, Value, ids_of
+from shared.model.pairs import Pair
+from shared.model.records import Life, Value, ids_of
 from tests.simulator.apps import MemoryApp, Row
 from tests.simulator.objects import FIRMS, OBJECTS, End
 

@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 
-from services.matcher import counterparts, match, resolve, telling
-from services.matcher.outputs import outputs
-from services.matcher.work import as_swap
+from services.matcher.matching import counterparts, match
+from services.matcher.resolving import resolve, telling
+from services.matcher.resolving.outputs import outputs
+from services.matcher.resolving.work import as_swap
 from services.writer.write import Write
-from shared.core import associating, deciding, draft, ids, pairing, taking
-from shared.core.merging import Flow
-from shared.core.outcomes import Drop
-from shared.core.pairs import MOST_IN_BUNDLE, Pair
-from shared.core.touches import effects_of
-from shared.io import memory_redis, places, rebuild, scripts, store
+from shared.engine import associating, deciding, draft, pairing, taking
+from shared.engine.merging import Flow
+from shared.io.links import places, rebuild, scripts, store
 from shared.io.ports import Inbound
+from shared.io.redis import memory as memory_redis
+from shared.model import ids
+from shared.model.outcomes import Drop
+from shared.model.pairs import MOST_IN_BUNDLE, Pair
+from shared.model.touches import effects_of
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 

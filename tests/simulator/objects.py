@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from shared.core.connector import FieldInfo, FoundObject
-from shared.core.fields import FoundAssociation
-from shared.core.records import FieldType
+from shared.model.fields import FieldInfo, FoundAssociation, FoundObject
+from shared.model.records import FieldType
 
 FIELDS: Final = ("email", "f", "g", "h")
 """An address, a field that people edit in one app only, one for the other app, and one that they edit in both."""

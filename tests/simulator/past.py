@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from shared import topics
-from shared.core.connector import label_of
-from shared.core.pairs import Pair
-from shared.core.records import SIDES, Fields, linked_after
 from shared.io.erasable import Unsealable, place, unseal
 from shared.io.memory import MemoryReader
-from shared.messages import HistoryStep
+from shared.model.fields import label_of
+from shared.model.pairs import Pair
+from shared.model.records import SIDES, Fields, linked_after
+from shared.wire import topics
+from shared.wire.messages import HistoryStep
 from tests.simulator.objects import MONEY, OBJECTS, named
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.core.pairs import Pair
-from shared.core.records import Value
+from shared.model.pairs import Pair
+from shared.model.records import Value
 from tests.simulator.apps import MemoryApp, Row
 from tests.simulator.lives import Lives, address
 from tests.simulator.objects import CARS, FIRMS, MONEY

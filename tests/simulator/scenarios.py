@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from services.matcher.resolve import Resolve
-from shared import topics
+from services.matcher.resolving.resolve import Resolve
+from shared.io.links.scripts import Call, Scripts
+from shared.io.links.store import Store
 from shared.io.ports import Bus, NotReady, Outbound
-from shared.io.scripts import Call, Scripts
-from shared.io.store import Store
-from shared.topics import MATCHER_GROUP
+from shared.wire import topics
+from shared.wire.topics import MATCHER_GROUP
 from tests.simulator.apps import Row
 from tests.simulator.checks import check
 from tests.simulator.faults import CALM

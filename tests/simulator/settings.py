@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from shared.core.mapping import FieldMapping
-from shared.core.matching import MatchSettings
-from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
-from shared.messages import ObjectFound, PhaseSet, SetupDoc
-from shared.setups import Setups
+from shared.config.setups import Setups
+from shared.model.mapping import FieldMapping, MatchSettings
+from shared.model.syncs import AssociationMapping, Connection, Sync, SyncSide
+from shared.wire.messages import ObjectFound, PhaseSet, SetupDoc
 from tests.simulator.apps import Kind, declare
 from tests.simulator.objects import CARS, FIELDS, MONEY, OBJECTS, OWN, found, named
 from tests.simulator.objects import FIRMS as FIRM_OBJECTS

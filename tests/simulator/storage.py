@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from shared import topics
-from shared.core.pairs import Pair, PairEvent
 from shared.io.envelope import Raw, Received, Stored
+from shared.io.links.rebuild import unpack
 from shared.io.memory import MemoryBroker, MemoryReader
-from shared.io.rebuild import unpack
-from shared.topics import MATCHER_GROUP, Topic, UnreadableMessage
+from shared.model.pairs import Pair, PairEvent
+from shared.wire import topics
+from shared.wire.topics import MATCHER_GROUP, Topic, UnreadableMessage
 from tests.simulator.grants import Grants
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.core.pairs import Answer
-from shared.core.policies import Neighbour, Neighbours
-from shared.core.records import SIDES, LinkChange, Linked, Report, Side, Version
+from shared.engine.policies import Neighbour, Neighbours
+from shared.model.pairs import Answer
+from shared.model.records import SIDES, LinkChange, Linked, Report, Side, Version
 from shared.rules.identifiers import texts
 from tests.simulator.lived import CONNECTIONS, Lived, association
 from tests.simulator.test_waiting import setups

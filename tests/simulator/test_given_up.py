@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.core.draft import UNSURE_MOST
-from shared.core.pairs import Answer
-from shared.core.records import Life, Report, Side, Version
+from shared.engine.draft import UNSURE_MOST
+from shared.model.pairs import Answer
+from shared.model.records import Life, Report, Side, Version
 from tests.simulator.lived import CONNECTIONS, Lived, live_policy
 
 

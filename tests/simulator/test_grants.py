@@ -1,12 +1,12 @@
 """What the simulator makes of the creates that Redis grants."""
 
-from shared import topics
-from shared.core.records import Report, Version
 from shared.io.memory import MemoryBroker, MemoryBus
-from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import RecordSeen
-from tests.io.links import Links, claim, in_memory, place, swap
+from shared.io.redis.memory import MemoryScripts
+from shared.model.records import Report, Version
+from shared.wire import topics
+from shared.wire.messages import RecordSeen
+from tests.io.links.links import Links, claim, in_memory, place, swap
 from tests.simulator.grants import Grants
 
 

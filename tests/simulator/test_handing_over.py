@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.io.links import Slots
-from shared.io.memory_redis import MemoryScripts
-from shared.io.scripts import Call, SwapArgs
-from shared.io.store import Store
+from shared.io.links.requests import Slots
+from shared.io.links.scripts import Call, SwapArgs
+from shared.io.links.store import Store
+from shared.io.redis.memory import MemoryScripts
 from tests.simulator.checks import check
 from tests.simulator.faults import CALM
 from tests.simulator.hands import finish

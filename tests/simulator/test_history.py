@@ -1,10 +1,10 @@
 """What the simulator makes of the journal."""
 
-from shared import topics
-from shared.core.pairs import Pair, Pending, SideState
-from shared.core.records import Version
 from shared.io.memory import MemoryBroker, MemoryBus
 from shared.io.ports import Outbound, run_blocking
+from shared.model.pairs import Pair, Pending, SideState
+from shared.model.records import Version
+from shared.wire import topics
 from tests.simulator.history import History
 from tests.simulator.settings import SYNC
 

@@ -5,18 +5,18 @@ from typing import Literal
 
 import pytest
 
-from services.matcher.outputs import as_report
-from services.matcher.resolve import Resolve
-from shared import topics
-from shared.core.ids import pair_id
-from shared.core.pairing import open_step
-from shared.core.pairs import Answer, Match, PairEvent
-from shared.core.records import Life, Report, Side, Version
-from shared.io.links import Slots
+from services.matcher.resolving.outputs import as_report
+from services.matcher.resolving.resolve import Resolve
+from shared.engine.pairing import open_step
+from shared.io.links.requests import Slots
+from shared.io.links.store import Store
 from shared.io.ports import Outbound
-from shared.io.store import Store
-from shared.messages import RecordSeen
-from shared.topics import MATCHER_GROUP
+from shared.model.ids import pair_id
+from shared.model.pairs import Answer, Match, PairEvent
+from shared.model.records import Life, Report, Side, Version
+from shared.wire import topics
+from shared.wire.messages import RecordSeen
+from shared.wire.topics import MATCHER_GROUP
 from tests.simulator.checks import check
 from tests.simulator.faults import CALM
 from tests.simulator.hands import finish, pass_on, seats, take, waiting

@@ -14,22 +14,22 @@ import pytest
 import structlog
 
 from services.ingest.hydrate import Hydrate
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
 from services.writer.write import Write
-from shared import topics
-from shared.core.connector import AppError, HttpRequest, HttpResponse
-from shared.core.deciding import HELD_MS
-from shared.core.pairs import Pair
-from shared.core.syncs import HALTED
+from shared.contract.calls import AppError, HttpRequest, HttpResponse
+from shared.engine.deciding import HELD_MS
 from shared.io.envelope import Raw
 from shared.io.handling import process
+from shared.io.links.store import Store
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
-from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Outbound, run_blocking
-from shared.io.store import Store
-from shared.messages import Notice, PhaseSet, SetupDoc
+from shared.io.redis.memory import MemoryScripts
 from shared.metrics import Metrics
+from shared.model.pairs import Pair
+from shared.model.syncs import HALTED
+from shared.wire import topics
+from shared.wire.messages import Notice, PhaseSet, SetupDoc
 from tests.simulator.apps import MemoryApp
 from tests.simulator.settings import SYNC, set_up
 

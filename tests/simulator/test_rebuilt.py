@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from shared import topics
 from shared.io.memory import MemoryReader
+from shared.wire import topics
 from tests.simulator.checks import check
 from tests.simulator.faults import CALM
 from tests.simulator.people import LINKED

@@ -6,20 +6,20 @@ from typing import Any, Final
 
 import pytest
 
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
-from shared import topics
-from shared.core.mapping import FieldMapping
-from shared.core.records import LinkWrite, Report, Side, Version
-from shared.core.syncs import AssociationMapping, Connection, Create, Sync, SyncSide
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
+from shared.config.setups import Setups
 from shared.io.envelope import unwrap
-from shared.io.links import Slots
+from shared.io.links.requests import Slots
+from shared.io.links.store import Store
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
-from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Inbound, Outbound
-from shared.io.store import Store
-from shared.messages import PhaseSet, RecordSeen, SetupDoc
-from shared.setups import Setups
+from shared.io.redis.memory import MemoryScripts
+from shared.model.mapping import FieldMapping
+from shared.model.records import LinkWrite, Report, Side, Version
+from shared.model.syncs import AssociationMapping, Connection, Create, Sync, SyncSide
+from shared.wire import topics
+from shared.wire.messages import PhaseSet, RecordSeen, SetupDoc
 from tests.simulator.apps import declare
 
 _SYNCS: Final = {"people": ("a", "b"), "firms": ("c", "d")}

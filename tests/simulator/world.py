@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.ingest.hydrate import Hydrate
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
 from services.writer.write import Write
-from shared import topics
-from shared.core.connector import AppError, HttpRequest, HttpResponse
-from shared.core.outcomes import NOT_RUN_HERE, Drop
-from shared.core.pairs import Pair, PairEvent
-from shared.core.records import Version
+from shared.contract.calls import AppError, HttpRequest, HttpResponse
 from shared.io.envelope import Raw, Received
 from shared.io.handling import process
+from shared.io.links.rebuild import Rebuilder
+from shared.io.links.store import Store
 from shared.io.memory import ManualClock, MemoryBus, MemoryCaller, MemoryReader
-from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
-from shared.io.rebuild import Rebuilder
-from shared.io.store import Store
-from shared.messages import Notice, PhaseSet, SetupDoc
+from shared.io.redis.memory import MemoryScripts
 from shared.metrics import Metrics
-from shared.topics import MATCHER_GROUP, Topic
+from shared.model.outcomes import NOT_RUN_HERE, Drop
+from shared.model.pairs import Pair, PairEvent
+from shared.model.records import Version
+from shared.wire import topics
+from shared.wire.messages import Notice, PhaseSet, SetupDoc
+from shared.wire.topics import MATCHER_GROUP, Topic
 from tests.simulator.apps import MemoryApp, lost_answer
 from tests.simulator.checks import check
 from tests.simulator.faults import CALM, Faults

@@ -4,22 +4,22 @@ from collections.abc import Generator
 from pathlib import Path
 
 from services.console.exports.known import Exports
-from services.console.use.connections import Connections
-from services.console.use.exports import Exporting
-from services.console.use.installation import Installation
+from services.console.use.connections.connections import Connections
+from services.console.use.standing.exports import Exporting
+from services.console.use.standing.installation import Installation
 from services.console.views.projection import FOLLOWED, Views
-from shared import topics
-from shared.io.budgets import MemoryBudgets
-from shared.io.call_notes import MemoryCallNotes
+from shared.config.jobs import Jobs
+from shared.io.calls.budgets import MemoryBudgets
+from shared.io.calls.call_notes import MemoryCallNotes
+from shared.io.calls.vault import Vault
 from shared.io.envelope import Stored
-from shared.io.feed_notes import MemoryFeedNotes
 from shared.io.memory import MemoryReader
-from shared.io.once import MemoryOnce
-from shared.io.service import Service
-from shared.io.vault import Vault
-from shared.jobs import Jobs
-from shared.messages import Parked
+from shared.io.process.service import Service
+from shared.io.redis.feed_notes import MemoryFeedNotes
+from shared.io.redis.once import MemoryOnce
 from shared.settings import Settings
+from shared.wire import topics
+from shared.wire.messages import Parked
 from tests.slice.harness import Slice
 
 

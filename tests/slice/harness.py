@@ -11,38 +11,40 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.setups.mappings import dated
+from services.console.setups.checks.mappings import dated
+from services.ingest.feeds.link_rounds import LinkRounds
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import TakenVersions
-from services.ingest.link_rounds import LinkRounds
 from services.ingest.notices import addressed, as_notice
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
 from services.writer.write import Write
-from shared import topics
 from shared.apps import APPS
 from shared.apps.carddav import CARDDAV
 from shared.apps.defaults import default_mappings
 from shared.apps.hubspot import HUBSPOT
-from shared.core.connector import App, Binding, Exchange, HintKind
-from shared.core.ids import record_key
-from shared.core.pairs import Pair, PairEvent, Trace
-from shared.core.records import SIDES
-from shared.core.syncs import AssociationMapping, Connection, Sync, SyncSide
+from shared.config.setups import Setups
+from shared.contract.app import App, Binding
+from shared.contract.calls import Exchange
+from shared.contract.feeds import HintKind
 from shared.io.envelope import Raw
 from shared.io.handling import process
+from shared.io.links.store import BUCKETS, Store
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryReader
-from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Outbound, run_blocking
-from shared.io.store import BUCKETS, Store
-from shared.messages import Notice, ObjectFound, PhaseSet, SetupDoc
+from shared.io.redis.memory import MemoryScripts
 from shared.metrics import Metrics
-from shared.setups import Setups
+from shared.model.ids import record_key
+from shared.model.pairs import Pair, PairEvent, Trace
+from shared.model.records import SIDES
+from shared.model.syncs import AssociationMapping, Connection, Sync, SyncSide
+from shared.wire import topics
+from shared.wire.messages import Notice, ObjectFound, PhaseSet, SetupDoc
 from tests.apps.driver import Driver
 from tests.slice.book import Book
 
 if TYPE_CHECKING:
-    from shared.core.outcomes import Outcome
+    from shared.model.outcomes import Outcome
 
 BOOK: Final = "book"
 """The connection of the address book, in slices that have one."""

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 from services.ingest.noting import Noting
 from services.ingest.webhooks import Webhooks, make_app
-from shared.core.syncs import Connection
+from shared.io.calls.vault import Vault
 from shared.io.clock import SystemClock
-from shared.io.feed_notes import MemoryFeedNotes
-from shared.io.vault import Vault
-from shared.messages import SetupDoc
+from shared.io.redis.feed_notes import MemoryFeedNotes
+from shared.model.syncs import Connection
+from shared.wire.messages import SetupDoc
 from tests.services.environment import serving
 from tests.slice.harness import Slice
 

@@ -5,12 +5,12 @@ import threading
 from services.jobs.kinds import kind_of
 from services.jobs.runner import do
 from services.jobs.work import Parts, Work
-from shared import topics
-from shared.core.syncs import Job
+from shared.config.jobs import JobRow, Jobs
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
-from shared.jobs import JobRow, Jobs
-from shared.messages import JobDoc
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import JobDoc
 from tests.slice.harness import Slice
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared.core.syncs import AssociationMapping
+from shared.model.syncs import AssociationMapping
 from tests.slice.harness import Polling, sync
 
 _COMPANY = AssociationMapping(to="companies", label="company", clears="propagate")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared.core.connector import Exchange, HttpRequest, HttpResponse
+from shared.contract.calls import Exchange, HttpRequest, HttpResponse
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync
 

@@ -6,10 +6,10 @@ from typing import Final
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared import topics
 from shared.apps.defaults import default_mappings
-from shared.core.matching import MatchSettings
-from shared.core.syncs import AssociationMapping, Sync, SyncSide
+from shared.model.mapping import MatchSettings
+from shared.model.syncs import AssociationMapping, Sync, SyncSide
+from shared.wire import topics
 from tests.slice.harness import Polling, sync
 from tests.slice.hooks import called
 

@@ -2,10 +2,9 @@
 
 from deploy.local.hubspot import HubSpotServer
 from shared.apps.defaults import default_mappings
-from shared.core.mapping import FieldMapping
-from shared.core.matching import MatchSettings
-from shared.core.records import Life
-from shared.core.syncs import Sync, SyncSide
+from shared.model.mapping import FieldMapping, MatchSettings
+from shared.model.records import Life
+from shared.model.syncs import Sync, SyncSide
 from tests.slice.harness import Polling
 from tests.slice.hooks import called
 

@@ -5,9 +5,9 @@ from typing import Any, Final
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.use.fields import fields_of
-from shared import topics
-from shared.core.syncs import AssociationMapping
+from services.console.use.standing.fields import fields_of
+from shared.model.syncs import AssociationMapping
+from shared.wire import topics
 from tests.slice.harness import Polling, sync
 
 _CONTACTS: Final = AssociationMapping(to="contacts", label="contacts")

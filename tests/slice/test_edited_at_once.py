@@ -1,7 +1,7 @@
 """Both records of a pair are edited in the same moment: each edit arrives, and the writes come to an end."""
 
 from deploy.local.hubspot import HubSpotServer
-from shared import topics
+from shared.wire import topics
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync
 

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.ingest.cursors import Cursors
-from services.ingest.field_watch import FieldWatch
-from shared import topics
-from shared.core.connector import Exchange, HttpRequest
-from shared.core.mapping import FieldMapping
-from shared.core.pairs import PairEvent
-from shared.core.syncs import Job
+from services.ingest.feeds.cursors import Cursors
+from services.ingest.feeds.field_watch import FieldWatch
+from shared.contract.calls import Exchange, HttpRequest
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import REFUSED
+from shared.model.mapping import FieldMapping
+from shared.model.pairs import PairEvent
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import REFUSED
 from tests.slice.harness import Polling, sync
 
 _MAPPINGS = (

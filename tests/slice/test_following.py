@@ -5,12 +5,12 @@ import json
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.commands.following import find
-from services.console.use.outcomes import Chosen, outcome_of
-from services.console.use.tracing import Event, Followed, stages, traced
-from shared import topics
-from shared.core.ids import record_key
+from services.console.commands.records.following import find
+from services.console.use.records.tracing import Event, Followed, stages, traced
+from services.console.use.standing.outcomes import Chosen, outcome_of
 from shared.io.memory import MemoryReader
+from shared.model.ids import record_key
+from shared.wire import topics
 from tests.slice.book import Book
 from tests.slice.harness import Slice, book_sync
 

@@ -8,14 +8,14 @@ from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain
 from services.console.views.past import steps_of
 from services.console.views.projection import Views
-from shared import topics
 from shared.apps import APPS
-from shared.core.mapping import FieldMapping
-from shared.core.pairs import Pair
-from shared.core.refusals import WITHHELD
+from shared.engine.refusals import WITHHELD
 from shared.io.erasable import place, unseal
 from shared.io.memory import MemoryReader
-from shared.messages import HistoryStep
+from shared.model.mapping import FieldMapping
+from shared.model.pairs import Pair
+from shared.wire import topics
+from shared.wire.messages import HistoryStep
 from tests.slice.harness import Polling, Slice, sync
 
 _ANN = {"email": "ann@x.example", "firstname": "Ann", "city": "Oslo"}

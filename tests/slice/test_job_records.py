@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.use.job_records import records_of
-from services.console.use.records import Status
+from services.console.use.records.job_records import records_of
+from services.console.use.standing.records import Status
 from services.console.views import job_steps
-from shared.core.job_kinds import JobKind
-from shared.core.mapping import FieldMapping
-from shared.core.syncs import Job
-from shared.messages import JobDoc
+from shared.model.job_kinds import JobKind
+from shared.model.mapping import FieldMapping
+from shared.model.syncs import Job
+from shared.wire.messages import JobDoc
 from tests.slice.console import Console
 from tests.slice.harness import Slice, sync
 from tests.slice.jobs import Working

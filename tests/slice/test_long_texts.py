@@ -3,9 +3,9 @@
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared import topics
-from shared.core.records import LONGEST
 from shared.io.memory import MemoryReader
+from shared.model.records import LONGEST
+from shared.wire import topics
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync
 from tests.slice.test_refused import _card, _props, _told

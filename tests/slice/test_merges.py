@@ -6,10 +6,10 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain
-from services.matcher.merges import Merges
-from shared.core.records import Report
-from shared.io.places import as_claim
+from services.matcher.matching.merges import Merges
+from shared.io.links.places import as_claim
 from shared.io.ports import run_blocking
+from shared.model.records import Report
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync, sync
 

@@ -5,10 +5,10 @@ from typing import Any, Final
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.use.fields import fields_of
-from shared import topics
-from shared.core.pairs import Pair
-from shared.messages import SetupDoc
+from services.console.use.standing.fields import fields_of
+from shared.model.pairs import Pair
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.slice.harness import Polling, sync
 
 _DEAL: Final = {"dealname": "Roof", "dealstage": "appointmentscheduled", "pipeline": "default"}

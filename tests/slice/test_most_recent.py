@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared.core.mapping import FieldMapping
+from shared.model.mapping import FieldMapping
 from tests.slice.harness import Polling, sync
 
 _MAPPINGS = (

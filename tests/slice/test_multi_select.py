@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared import topics
-from shared.core.mapping import FieldMapping
+from shared.model.mapping import FieldMapping
 from shared.rules.identifiers import texts
+from shared.wire import topics
 from tests.slice.harness import Polling, sync
 
 _NAMES = ("red", "green", "blue")

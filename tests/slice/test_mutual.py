@@ -5,8 +5,8 @@ from typing import Final
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared import topics
-from shared.core.syncs import AssociationMapping
+from shared.model.syncs import AssociationMapping
+from shared.wire import topics
 from tests.slice.harness import Polling, sync
 
 _PLAIN: Final = 449

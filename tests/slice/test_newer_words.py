@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared import topics
 from shared.apps.defaults import default_mappings
 from shared.apps.hubspot import HUBSPOT
-from shared.core.mapping import FieldMapping
-from shared.core.outcomes import Park
-from shared.core.syncs import AssociationMapping
-from shared.messages import SetupDoc
+from shared.model.mapping import FieldMapping
+from shared.model.outcomes import Park
+from shared.model.syncs import AssociationMapping
 from shared.rules import lenses
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.slice.harness import Polling, sync
 
 _MIRROR = (

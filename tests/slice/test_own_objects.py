@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.ingest.field_watch import FieldWatch
-from shared import topics
+from services.ingest.feeds.field_watch import FieldWatch
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
-from shared.core.matching import MatchSettings
-from shared.core.outcomes import NOT_RUN_HERE, Park
-from shared.core.records import Life
-from shared.core.syncs import Connection, Sync, SyncSide
 from shared.io.memory import MemoryReader
-from shared.messages import SetupDoc
+from shared.model.mapping import MatchSettings
+from shared.model.outcomes import NOT_RUN_HERE, Park
+from shared.model.records import Life
+from shared.model.syncs import Connection, Sync, SyncSide
 from shared.objects import OBJECTS
 from shared.objects.roles import in_roles
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.apps.driver import Driver
 from tests.apps.json_server import TOKEN, JsonServer, People, Tables
 from tests.apps.tables import TABLES

@@ -4,15 +4,15 @@ from typing import Any, Final
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain
-from services.console.use.fields import fields_of
-from services.ingest.cursors import Cursors
-from services.ingest.people_watch import PeopleWatch
+from services.console.use.standing.fields import fields_of
+from services.ingest.feeds.cursors import Cursors
+from services.ingest.feeds.people_watch import PeopleWatch
 from services.jobs.looking import is_asked_for
-from shared import topics
-from shared.core.mapping import FieldMapping, Otherwise, ValueRow
-from shared.core.pairs import Pair, PairEvent
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
+from shared.model.mapping import FieldMapping, Otherwise, ValueRow
+from shared.model.pairs import Pair, PairEvent
+from shared.wire import topics
 from tests.slice.harness import Polling, sync
 
 _OWNER: Final = "hubspot_owner_id"

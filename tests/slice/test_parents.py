@@ -6,8 +6,8 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain
-from shared import topics
-from shared.core.syncs import AssociationMapping
+from shared.model.syncs import AssociationMapping
+from shared.wire import topics
 from tests.slice.harness import Polling, sync
 
 _CHILD_TO_PARENT = 14

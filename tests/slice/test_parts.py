@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from deploy.local.hubspot import HubSpotServer
-from shared.core.connector import Exchange, HttpRequest, HttpResponse
-from shared.core.syncs import AssociationMapping
+from shared.contract.calls import Exchange, HttpRequest, HttpResponse
+from shared.model.syncs import AssociationMapping
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync, sync
 

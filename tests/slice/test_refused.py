@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared.core.mapping import FieldMapping
-from shared.core.pairs import Pair
-from shared.core.syncs import Sync
+from shared.model.mapping import FieldMapping
+from shared.model.pairs import Pair
+from shared.model.syncs import Sync
 from tests.slice.book import Book
 from tests.slice.harness import Polling, book_sync, sync
 

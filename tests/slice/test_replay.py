@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.use.parked import chosen, drop, replay
 from services.console.use.problems import Problem
+from services.console.use.records.parked import chosen, drop, replay
 from services.console.views.parking import ParkedFilter
-from shared import topics
 from shared.apps.carddav import reading
 from shared.apps.carddav.card import read_card
 from shared.apps.carddav.content import NotACard
 from shared.io.memory import MemoryReader
 from shared.io.ports import BusUnavailable, Outbound
-from shared.topics import Topic, UnreadableMessage
+from shared.wire import topics
+from shared.wire.topics import Topic, UnreadableMessage
 from tests.slice.book import Book
 from tests.slice.console import Console
 from tests.slice.harness import Polling, Slice, book_sync, sync

@@ -3,9 +3,9 @@
 from deploy.local.hubspot import HubSpotServer
 from shared.apps.defaults import default_mappings
 from shared.apps.hubspot import HUBSPOT
-from shared.core.connector import FieldInfo
-from shared.core.records import FieldType
-from shared.core.syncs import Sync
+from shared.model.fields import FieldInfo
+from shared.model.records import FieldType
+from shared.model.syncs import Sync
 from shared.objects import OBJECTS
 from shared.objects.roles import in_roles
 from tests.slice.harness import Polling, sync

@@ -6,8 +6,8 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain, summary
-from shared.core.mapping import FieldMapping
-from shared.core.pairs import Pair
+from shared.model.mapping import FieldMapping
+from shared.model.pairs import Pair
 from tests.slice.harness import Polling, sync
 
 ANN = {"email": "ann@x.example", "city": "Oslo", "jobtitle": "Clerk"}

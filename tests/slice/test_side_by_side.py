@@ -15,25 +15,25 @@ import pytest
 
 from deploy.local.hubspot import HubSpotServer
 from services.ingest.hydrate import Hydrate
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
 from services.writer.write import Write
-from shared import topics
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
 from shared.apps.hubspot import HUBSPOT
-from shared.core import pairs
-from shared.core.mapping import FieldMapping
-from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Park
-from shared.core.pairs import Pair
+from shared.config.setups import Setups
 from shared.io.handling import process
-from shared.io.links import Swap, Swapped
+from shared.io.links.requests import Swap, Swapped
+from shared.io.links.store import BUCKETS, Store
 from shared.io.memory import MemoryBus, MemoryReader
 from shared.io.ports import Outbound, run_blocking
-from shared.io.store import BUCKETS, Store
-from shared.messages import SetupDoc
+from shared.model import pairs
+from shared.model.mapping import FieldMapping
+from shared.model.outcomes import NEWER_VERSION, NOT_RUN_HERE, Park
+from shared.model.pairs import Pair
 from shared.rules import lenses
-from shared.setups import Setups
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.slice.harness import Polling, sync
 from tests.slice.harness import _Caller as Caller
 

@@ -1,10 +1,10 @@
 """A sync that is off: nothing enters it, nothing is written, and nothing waits for ever."""
 
 from deploy.local.hubspot import HubSpotServer
-from shared import topics
-from shared.core.pairs import PairEvent
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import SetupDoc
+from shared.model.pairs import PairEvent
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.slice.harness import Polling, sync
 
 

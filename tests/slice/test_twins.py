@@ -5,8 +5,8 @@ import random
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared import topics
-from shared.core.connector import HttpResponse
+from shared.contract.calls import HttpResponse
+from shared.wire import topics
 from tests.slice.book import Book
 from tests.slice.harness import BOOK, Polling, book_sync
 

@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.use.fields import fields_of
-from shared import topics
-from shared.core.mapping import FieldMapping, Otherwise, ValueRow
-from shared.core.pairs import Pair
+from services.console.use.standing.fields import fields_of
+from shared.model.mapping import FieldMapping, Otherwise, ValueRow
+from shared.model.pairs import Pair
+from shared.wire import topics
 from tests.slice.harness import Polling, sync
 
 _HERE: Final = ("hot", "warm", "tepid", "cold", "frozen")

@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.console.access.rates import Limits
-from services.console.use.accounts import Accounts
-from services.console.use.alerts import Alerts
+from services.console.use.administration.alerts import Alerts
+from services.console.use.administration.mailing import Mailing
+from services.console.use.administration.retention import Keeping
+from services.console.use.administration.single_sign_on import Arrived, SingleSignOn
+from services.console.use.administration.tokens import Tokens
+from services.console.use.administration.users import Accounts
 from services.console.use.callers import Caller
-from services.console.use.mailing import Mailing
 from services.console.use.problems import Problem
-from services.console.use.retention import Keeping
-from services.console.use.single_sign_on import Arrived, SingleSignOn
-from services.console.use.tokens import Tokens
-from shared.io.attempts import Attempts, Lane
 from shared.io.ports import Clock
-from shared.messages import User
+from shared.io.redis.attempts import Attempts, Lane
+from shared.wire.messages import User
 
 FREE_AT_ACCOUNT: Final = 5
 """Wrong passwords for one account from one address, or one browser, before one has to wait."""

@@ -4,9 +4,9 @@ import sys
 import threading
 from typing import Final
 
-from services.console.use.accounts import Accounts
+from services.console.use.administration.users import Accounts
 from shared import logs
-from shared.io.once import OnceAway
+from shared.io.redis.once import OnceAway
 from shared.settings import Settings
 
 _TURN_S: Final = 0.5

@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from services.console.use.problems import Problem
-from shared.io.vault import Vault, VaultError
+from shared.io.calls.vault import Vault, VaultError
 
 SHORTEST: Final = 12
 LONGEST: Final = 256

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from shared.access import Alert, AlertStanding, MailServer, Retention
-from shared.messages import (
+from shared.wire.access import Alert, AlertStanding, MailServer, Retention
+from shared.wire.messages import (
     AccessDoc,
     ApiToken,
     Ended,
@@ -19,7 +19,7 @@ from shared.messages import (
     SignInProvider,
     User,
 )
-from shared.topics import RETENTION_KEY
+from shared.wire.topics import RETENTION_KEY
 
 _PATIENCE_S: Final = 2.0
 _REMEMBERED: Final = 1000

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.console.use.problems import Problem
-from shared.io.rates import Rates
+from shared.io.redis.rates import Rates
 
 WITHIN_MS: Final = 60_000
 COSTS: Final[Mapping[str, int]] = {

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from services.console.use.problems import Problem
-from shared.messages import Role
+from shared.wire.messages import Role
 
 ROLES: Final[tuple[Role, ...]] = ("viewer", "editor", "operator", "admin")
 """Each may do what those before it may."""

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from services.console.use.events import Hub, Listener, Place, Wish
+from services.console.use.standing.events import Hub, Listener, Place, Wish
 
 STREAMS: Final = ("/api/v1/events",)
 STALLED_S: Final = 10.0

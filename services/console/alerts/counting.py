@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from shared.access import Alert, AlertKind
-from shared.core.job_kinds import JobKind
+from shared.model.job_kinds import JobKind
 from shared.rules.errors import CODES
+from shared.wire.access import Alert, AlertKind
 
 Health: TypeAlias = Mapping[str, Any]
 """How everything stands, as an installation says it."""

@@ -6,7 +6,7 @@ Both take as long, so that a number that goes up and down around the threshold t
 from typing import Final
 
 from services.console.alerts.counting import Count
-from shared.access import Alert, AlertDelivery, AlertStanding
+from shared.wire.access import Alert, AlertDelivery, AlertStanding
 
 AGAIN_MS: Final = (10_000, 60_000, 300_000, 1_800_000, 7_200_000)
 """After how long a message that was not taken is sent again, each time."""

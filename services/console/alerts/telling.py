@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from services.console.alerts.counting import KINDS
-from services.console.use.mailing import Mailing
-from shared.access import Alert, AlertStanding
-from shared.io.hooks import Hook, HookCall, HookError
-from shared.io.mail import MailError
-from shared.io.vault import Vault, VaultError
+from services.console.use.administration.mailing import Mailing
+from shared.io.calls.vault import Vault, VaultError
+from shared.io.net.hooks import Hook, HookCall, HookError
+from shared.io.net.mail import MailError
+from shared.wire.access import Alert, AlertStanding
 
 What: TypeAlias = Literal["firing", "resolved", "test"]
 _PAGES: Final = {

@@ -17,11 +17,12 @@ from services.console.alerts.judging import is_due, judged, key_of, paused, targ
 from services.console.alerts.telling import Teller
 from services.console.use.activity import acting
 from services.console.use.callers import Caller
-from services.console.use.installation import Installation
-from shared import logs, topics
-from shared.access import AccessDoc, Alert, AlertDelivery, AlertStanding
-from shared.io.once import Once
+from services.console.use.standing.installation import Installation
+from shared import logs
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
+from shared.io.redis.once import Once
+from shared.wire import topics
+from shared.wire.access import AccessDoc, Alert, AlertDelivery, AlertStanding
 
 LEASE_MS: Final = 60_000
 """More than the longest that one message can take."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from services.console.commands.parser import parser
 
 if TYPE_CHECKING:
-    from shared.io.service import Service
+    from shared.io.process.service import Service
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,45 +30,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _why(given: argparse.Namespace) -> int:
-    from services.console.commands import why  # noqa: PLC0415
+    from services.console.commands.records import why  # noqa: PLC0415
 
     return why.run(given.name, sync=given.sync, as_json=given.json)
 
 
 def _parked(given: argparse.Namespace) -> int:
-    from services.console.commands import parked  # noqa: PLC0415
+    from services.console.commands.records import parked  # noqa: PLC0415
 
     wanted = {"reason": given.reason, "topic": given.topic, "q": given.about}
     return parked.run(given.what, given.at, wanted=wanted, every=given.all, why=given.why, as_json=given.json)
 
 
 def _apps(given: argparse.Namespace) -> int:
-    from services.console.commands import accounts  # noqa: PLC0415
+    from services.console.commands.settings import accounts  # noqa: PLC0415
 
     return accounts.run_apps(given.text, as_json=given.json)
 
 
 def _connections(given: argparse.Namespace) -> int:
-    from services.console.commands import accounts  # noqa: PLC0415
+    from services.console.commands.settings import accounts  # noqa: PLC0415
 
     return accounts.run(given.what, given.names, as_json=given.json)
 
 
 def _syncs(given: argparse.Namespace) -> int:
-    from services.console.commands import accounts  # noqa: PLC0415
+    from services.console.commands.settings import accounts  # noqa: PLC0415
 
     wanted = {"connection": given.connection, "object": given.object}
     return accounts.run_syncs(given.what, given.name, wanted=wanted, yes=given.yes, as_json=given.json)
 
 
 def _credentials(given: argparse.Namespace) -> int:
-    from services.console.commands import accounts  # noqa: PLC0415
+    from services.console.commands.settings import accounts  # noqa: PLC0415
 
     return accounts.run_credentials(given.app, given.client_id, given.base_url, given.option, as_json=given.json)
 
 
 def _secrets(given: argparse.Namespace) -> int:
-    from services.console.commands import accounts  # noqa: PLC0415
+    from services.console.commands.settings import accounts  # noqa: PLC0415
 
     return accounts.run_secrets(given.connection, given.names, as_json=given.json)
 
@@ -80,20 +80,20 @@ def _health(given: argparse.Namespace) -> int:
 
 
 def _exports(given: argparse.Namespace) -> int:
-    from services.console.commands import exports  # noqa: PLC0415
+    from services.console.commands.records import exports  # noqa: PLC0415
 
     wanted = {name: getattr(given, name) for name in ("format", "mail")} | _filter(given)
     return exports.run(given.what, given.names, wanted=wanted, as_json=given.json)
 
 
 def _records(given: argparse.Namespace) -> int:
-    from services.console.commands import lists  # noqa: PLC0415
+    from services.console.commands.records import lists  # noqa: PLC0415
 
     return lists.run_records(_filter(given), as_json=given.json)
 
 
 def _activity(given: argparse.Namespace) -> int:
-    from services.console.commands import lists  # noqa: PLC0415
+    from services.console.commands.records import lists  # noqa: PLC0415
 
     return lists.run_activity({"what": given.what, "q": given.q}, as_json=given.json)
 
@@ -105,7 +105,7 @@ def _filter(given: argparse.Namespace) -> dict[str, object]:
 
 
 def _resync(given: argparse.Namespace) -> int:
-    from services.console.commands import resync  # noqa: PLC0415
+    from services.console.commands.records import resync  # noqa: PLC0415
 
     return resync.run(
         given.records,
@@ -140,7 +140,7 @@ _BY_API: Final = {
 
 def _on_servers(given: argparse.Namespace) -> int:
     """Run a command that needs Kafka and Redis."""
-    from shared.io.reaching import Unreachable, reach, settings_for_command  # noqa: PLC0415
+    from shared.io.process.reaching import Unreachable, reach, settings_for_command  # noqa: PLC0415
     from shared.settings import SettingsError  # noqa: PLC0415
 
     try:
@@ -159,7 +159,7 @@ def _on_servers(given: argparse.Namespace) -> int:
 
 
 def _authorize(service: "Service", given: argparse.Namespace) -> int:
-    from services.console.commands import authorize  # noqa: PLC0415
+    from services.console.commands.settings import authorize  # noqa: PLC0415
 
     return authorize.run(
         service,
@@ -172,26 +172,26 @@ def _authorize(service: "Service", given: argparse.Namespace) -> int:
 
 
 def _delete(service: "Service", given: argparse.Namespace) -> int:
-    from services.console.setups import deleting  # noqa: PLC0415
+    from services.console.setups.accounts import deleting  # noqa: PLC0415
 
     return deleting.run(service, given.kind, given.name, as_json=given.json)
 
 
 def _jobs(service: "Service", given: argparse.Namespace) -> int:
-    from services.console.commands import jobs  # noqa: PLC0415
+    from services.console.commands.records import jobs  # noqa: PLC0415
 
     return jobs.run(service, given.what, given.name, status=given.status, as_json=given.json)
 
 
 def _people(service: "Service", given: argparse.Namespace) -> int:
-    from services.console.commands import alerts, mail, people, retention, sign_in  # noqa: PLC0415
+    from services.console.commands.settings import alerts, mail, people, retention, sign_in  # noqa: PLC0415
 
     runs = {"sign-in": sign_in.run, "mail": mail.run, "alerts": alerts.run, "retention": retention.run}
     return runs.get(given.command, people.run)(service, given)
 
 
 def _file(service: "Service", given: argparse.Namespace) -> int:
-    from services.console.commands import setup  # noqa: PLC0415
+    from services.console.commands.settings import setup  # noqa: PLC0415
 
     if given.command == "export-settings":
         return setup.export(service, given.file, as_json=given.json)
@@ -199,7 +199,7 @@ def _file(service: "Service", given: argparse.Namespace) -> int:
 
 
 def _following(service: "Service", given: argparse.Namespace) -> int:
-    from services.console.commands import following  # noqa: PLC0415
+    from services.console.commands.records import following  # noqa: PLC0415
 
     return {"tail": following.tail, "trace": following.trace}[given.command](service, given)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from services.console.use.changes import HEADER
-from shared.io.reaching import settings_for_command
+from shared.io.process.reaching import settings_for_command
 from shared.settings import Settings, SettingsError
 
 _EVERYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - addresses to listen on, which nobody can call

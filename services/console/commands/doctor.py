@@ -6,20 +6,20 @@ from typing import Any, Final
 
 from services.console.commands.calling import Calls, NoAnswerError
 from services.console.commands.printing import write_json
-from services.console.setups.discovery import Apps
+from services.console.setups.accounts.discovery import Apps
 from services.console.setups.ends import Unasked
 from shared import findings
-from shared.core.syncs import Connection
 from shared.findings import Finding
-from shared.io.examining import kafka_findings, redis_findings
-from shared.io.kafka_topics import wanted_topics
+from shared.io.calls.vault import Vault, VaultError
+from shared.io.kafka.topics import wanted_topics
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
-from shared.io.reaching import Unreachable, reach, settings_for_command
-from shared.io.service import Service
-from shared.io.vault import Vault, VaultError
+from shared.io.process.examining import kafka_findings, redis_findings
+from shared.io.process.reaching import Unreachable, reach, settings_for_command
+from shared.io.process.service import Service
+from shared.model.syncs import Connection
 from shared.rules.errors import CODES
 from shared.settings import PREFIX, Settings, SettingsError
-from shared.topics import Topic, catalogue
+from shared.wire.topics import Topic, catalogue
 
 DISK_MIB: Final = 1000
 """What the console's views of a million records take, with some room."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from services.console.exports.workbook import Cell, workbook
-from shared.exports import ExportFormat
+from shared.wire.exports import ExportFormat
 
 Row: TypeAlias = tuple[Cell, ...]
 """A record's cells, in the order of `COLUMNS`."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from shared.exports import Export, ExportDoc, ExportFile, ExportMail, ExportProgress
+from shared.wire.exports import Export, ExportDoc, ExportFile, ExportMail, ExportProgress
 
 State: TypeAlias = Literal["waiting", "running", "ready", "failed", "ended"]
 PARTS: Final = tuple(ExportDoc.model_fields)

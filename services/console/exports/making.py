@@ -15,16 +15,17 @@ from typing import Final
 from services.console.exports.formats import FORMATS, Row
 from services.console.exports.known import ExportRow
 from services.console.exports.telling import is_due, next_attempt, tell
-from services.console.use.exporting import batches, listing_of, number_of
-from services.console.use.exports import Exporting, place_of
-from services.console.use.installation import Installation
-from services.console.use.mailing import Mailing
-from shared import logs, topics
-from shared.exports import Export, ExportChunk, ExportDoc, ExportFile, ExportProgress
+from services.console.use.administration.mailing import Mailing
+from services.console.use.records.exporting import batches, listing_of, number_of
+from services.console.use.standing.exports import Exporting, place_of
+from services.console.use.standing.installation import Installation
+from shared import logs
+from shared.io.calls.vault import VaultError
 from shared.io.erasable import seal_bytes
-from shared.io.once import Once
 from shared.io.ports import BusUnavailable, NotReady, Outbound, run_blocking
-from shared.io.vault import VaultError
+from shared.io.redis.once import Once
+from shared.wire import topics
+from shared.wire.exports import Export, ExportChunk, ExportDoc, ExportFile, ExportProgress
 
 CHUNK: Final = 524_288
 LEASE_MS: Final = 15_000

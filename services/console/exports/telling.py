@@ -5,10 +5,10 @@ from typing import Final
 
 from services.console.exports.formats import FORMATS
 from services.console.exports.known import ExportRow
-from services.console.use.mailing import Mailing
-from services.console.use.records import Filter
-from shared.exports import Export, ExportFile, ExportMail
-from shared.io.mail import MailError
+from services.console.use.administration.mailing import Mailing
+from services.console.use.standing.records import Filter
+from shared.io.net.mail import MailError
+from shared.wire.exports import Export, ExportFile, ExportMail
 
 AGAIN_MS: Final = (60_000, 300_000, 1_800_000)
 """After how long a mail that was not taken is tried again, each time."""

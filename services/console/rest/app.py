@@ -13,27 +13,27 @@ from starlette.exceptions import HTTPException
 from services.console.access.authentication import Access
 from services.console.access.protect import problem_json, protect
 from services.console.access.roles import NEEDS, check_role, methods_at
-from services.console.rest.access import add_access
-from services.console.rest.agreeing import add_agreeing
-from services.console.rest.alerts import add_alerts
-from services.console.rest.connections import add_connections
 from services.console.rest.describing import Route, describe
-from services.console.rest.events import add_events
-from services.console.rest.exports import add_exports
-from services.console.rest.mail import add_mail
-from services.console.rest.own import add_own
-from services.console.rest.parked import add_parked
-from services.console.rest.records import add_records
-from services.console.rest.retention import add_retention
-from services.console.rest.sign_in import add_sign_in
-from services.console.rest.standing import add_standing
-from services.console.rest.syncs import add_syncs
+from services.console.rest.routes.access import add_access
+from services.console.rest.routes.agreeing import add_agreeing
+from services.console.rest.routes.alerts import add_alerts
+from services.console.rest.routes.connections import add_connections
+from services.console.rest.routes.events import add_events
+from services.console.rest.routes.exports import add_exports
+from services.console.rest.routes.mail import add_mail
+from services.console.rest.routes.own import add_own
+from services.console.rest.routes.parked import add_parked
+from services.console.rest.routes.records import add_records
+from services.console.rest.routes.retention import add_retention
+from services.console.rest.routes.sign_in import add_sign_in
+from services.console.rest.routes.standing import add_standing
+from services.console.rest.routes.syncs import add_syncs
 from services.console.rest.versions import check_takes_versions, seen_by, unchanged
 from services.console.use.activity import acting, acts
 from services.console.use.callers import Caller
 from services.console.use.changes import HEADER, noting, read, spell, wait_for
-from services.console.use.installation import Installation
 from services.console.use.problems import Problem, Refused
+from services.console.use.standing.installation import Installation
 from services.console.use.versions import seeing
 from services.console.use.zones import note_zone, times_in
 

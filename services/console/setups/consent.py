@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from shared.core.connector import App
-from shared.core.demands import OWN_OBJECTS, Scope
-from shared.core.oauth import Asked, Code
+from shared.contract.app import App
+from shared.contract.demands import OWN_OBJECTS, Scope
+from shared.contract.oauth import Asked, Code
 
 LIFE_S: Final = 600.0
 

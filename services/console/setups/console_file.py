@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from services.console.use.alerts import LONGEST_URL, Rule
+from services.console.use.administration.alerts import LONGEST_URL, Rule
 
 
 class AlertFile(Rule):

@@ -6,9 +6,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.core.mapping import FieldMapping
-from shared.core.records import SIDES
-from shared.core.syncs import AssociationMapping, Connection, Sync
+from shared.model.mapping import FieldMapping
+from shared.model.records import SIDES
+from shared.model.syncs import AssociationMapping, Connection, Sync
 
 _UNSHOWN: Final = frozenset({"version", "since", "origin", "required", "key", "deletes", "moved", "judged"})
 """What follows from the rest."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.console.setups.files import SetupError
-from shared.core.connector import FieldInfo
+from shared.model.fields import FieldInfo
 
 _NAMED: Final = 20
 """Most fields that one sentence names."""

@@ -6,12 +6,12 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from services.console.setups.credentials import CLIENT
+from services.console.setups.accounts.credentials import CLIENT
 from services.console.setups.files import CredentialsFile, MappingFile
 from services.console.setups.sealing import AGREED, HOOK
-from shared.core.records import Frozen
-from shared.core.syncs import AppCredentials, Connection, ConnectionSettings, Sync, SyncSettings
-from shared.setups import Setups
+from shared.config.setups import Setups
+from shared.model.records import Frozen
+from shared.model.syncs import AppCredentials, Connection, ConnectionSettings, Sync, SyncSettings
 
 _HEAD: Final = """\
 # What is set up, as `./syncline plan FILE` and `apply FILE` take it. It holds no secrets: each stays as it is unless

@@ -10,12 +10,12 @@ import yaml
 from pydantic import BaseModel, Discriminator, Field, SecretStr, Tag, ValidationError
 
 from services.console.setups.console_file import AlertFile
-from services.console.use.mailing import Wanted as Mail
-from services.console.use.retention import Wanted as Retention
-from services.console.use.single_sign_on import Wanted as SignIn
-from shared.core.mapping import MappingSettings
-from shared.core.records import Frozen
-from shared.core.syncs import ConnectionSettings, Direction, SyncSettings
+from services.console.use.administration.mailing import MailServerWanted
+from services.console.use.administration.retention import RetentionWanted
+from services.console.use.administration.single_sign_on import ProviderWanted
+from shared.model.mapping import MappingSettings
+from shared.model.records import Frozen
+from shared.model.syncs import ConnectionSettings, Direction, SyncSettings
 
 Read = TypeVar("Read", bound=BaseModel)
 
@@ -106,13 +106,13 @@ class SetupFile(Frozen):
     """Accounts of apps."""
     syncs: tuple[SyncFile, ...] = ()
     """What is kept the same."""
-    mail: Mail | None = None
+    mail: MailServerWanted | None = None
     """By which server the console sends mail."""
-    sign_in: SignIn | None = None
+    sign_in: ProviderWanted | None = None
     """By which provider people sign in to the console, and who of them may come in."""
     alerts: tuple[AlertFile, ...] = ()
     """What admins are told of when it goes wrong."""
-    retention: Retention | None = None
+    retention: RetentionWanted | None = None
     """For how many days things are kept."""
 
 

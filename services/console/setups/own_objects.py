@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from services.console.setups.ends import Unasked
 from services.console.setups.files import SetupError, SyncFile
 from services.console.setups.plans import Change, Current, Discovered
-from shared.core.connector import Binding, FoundObject
-from shared.core.syncs import Connection, SyncSide
-from shared.messages import ObjectFound, SetupDoc
+from shared.contract.app import Binding
+from shared.model.fields import FoundObject
+from shared.model.syncs import Connection, SyncSide
+from shared.wire.messages import ObjectFound, SetupDoc
 
 
 def place_of(end: SyncSide) -> str:

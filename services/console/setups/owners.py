@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from services.console.setups.ends import Unasked
-from shared.core.mapping import FieldMapping
-from shared.core.people import People, Person
-from shared.core.records import SIDES, Side, Value
-from shared.core.syncs import Sync
+from shared.config.setups import Setups
+from shared.contract.people import People, Person
+from shared.model.mapping import FieldMapping
+from shared.model.records import SIDES, Side, Value
+from shared.model.syncs import Sync
 from shared.rules.tables import of_people
 from shared.rules.type_compat import MONEY
-from shared.setups import Setups
 
 Told: TypeAlias = Mapping[str, People | Unasked]
 """By connection, whom its app names; or why it cannot be asked."""

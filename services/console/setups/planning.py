@@ -8,30 +8,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.console.setups import associations, checks, differences, graph, mappings, owners
+from services.console.setups import differences, owners
+from services.console.setups.checks import associations, graph, mappings
+from services.console.setups.checks import syncs as checks
 from services.console.setups.ends import End, Unasked
-from services.console.setups.files import (
-    ConnectionFile,
-    MappingChanges,
-    MappingFile,
-    SetupError,
-    SetupFile,
-    SyncFile,
-)
+from services.console.setups.files import ConnectionFile, MappingChanges, MappingFile, SetupError, SetupFile, SyncFile
 from services.console.setups.own_objects import Objects
 from services.console.setups.plans import Change, Current, Discovered, Plan
 from services.console.setups.sealing import AGREED, Sealed
-from shared.compiling import compile_policy
-from shared.core.accounts import account_name, is_account
-from shared.core.connector import AccountInfo, App
-from shared.core.job_kinds import JobKind
-from shared.core.mapping import FieldMapping
-from shared.core.records import carried
-from shared.core.syncs import Connection, ConnectionSettings, Job, Moved, Sync, SyncSettings, SyncSide
-from shared.jobs import next_of, own_job
-from shared.messages import JobDoc, SetupDoc
+from shared.config.accounts import account_name, is_account
+from shared.config.compiling import compile_policy
+from shared.config.jobs import next_of, own_job
+from shared.contract.app import App
+from shared.contract.sign_in import AccountInfo
+from shared.model.job_kinds import JobKind
+from shared.model.mapping import FieldMapping
+from shared.model.records import carried
+from shared.model.syncs import Connection, ConnectionSettings, Job, Moved, Sync, SyncSettings, SyncSide
 from shared.objects import ObjectType
 from shared.objects.roles import in_roles
+from shared.wire.messages import JobDoc, SetupDoc
 
 
 @dataclass(slots=True)

@@ -7,12 +7,14 @@ from typing import Literal, Self, TypeAlias
 from services.console.setups.ends import Unasked
 from services.console.setups.owners import Told
 from services.console.setups.sealing import Sealed
-from shared.core.connector import AccountInfo, App, FieldInfo, FoundObject
-from shared.core.people import People
-from shared.core.syncs import AppCredentials, Connection, Sync
-from shared.jobs import Jobs, has_failed, is_asked
-from shared.messages import JobDoc, ObjectFound, SetupDoc
-from shared.setups import Setups
+from shared.config.jobs import Jobs, has_failed, is_asked
+from shared.config.setups import Setups
+from shared.contract.app import App
+from shared.contract.people import People
+from shared.contract.sign_in import AccountInfo
+from shared.model.fields import FieldInfo, FoundObject
+from shared.model.syncs import AppCredentials, Connection, Sync
+from shared.wire.messages import JobDoc, ObjectFound, SetupDoc
 
 Fields: TypeAlias = Mapping[str, FieldInfo]
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 from services.console.setups.planning import renewed
 from services.console.setups.plans import Change, Current
 from services.console.use.activity import Did, entry
-from shared import topics
-from shared.core.syncs import AppCredentials, Connection, Sync
+from shared.config.setups import VERSIONED, Setups
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
-from shared.io.service import Service
-from shared.messages import JobDoc, SetupDoc
-from shared.setups import VERSIONED, Setups
-from shared.topics import Topic
+from shared.io.process.service import Service
+from shared.model.syncs import AppCredentials, Connection, Sync
+from shared.wire import topics
+from shared.wire.messages import JobDoc, SetupDoc
+from shared.wire.topics import Topic
 
 _PATIENCE_S: Final = 10.0
 """How long to wait until the published documents can be read."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from services.console.setups.files import ConnectionFile
-from shared.core.syncs import Connection, ConnectionSettings
-from shared.io.vault import Vault, VaultError
+from shared.io.calls.vault import Vault, VaultError
+from shared.model.syncs import Connection, ConnectionSettings
 
 AGREED = "refresh_token"
 """What a person's agreement brings, and no file needs to name."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.console.use.callers import Caller
-from shared import topics
 from shared.io.ports import Outbound
-from shared.messages import Activity, ActivityChange, Via
+from shared.wire import topics
+from shared.wire.messages import Activity, ActivityChange, Via
 
 DEEDS: Final[Mapping[str, str]] = {
     "setup.changed": "changed what is set up",

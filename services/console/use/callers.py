@@ -3,7 +3,7 @@
 import getpass
 from dataclasses import dataclass
 
-from shared.messages import Role
+from shared.wire.messages import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from shared.core.pairs import Pair
-from shared.core.words import Status, Wait
+from shared.model.pairs import Pair
+from shared.model.words import Status, Wait
 from shared.rules.errors import CODES, EXCLUDED
 from shared.rules.searching import title_of
 

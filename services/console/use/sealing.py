@@ -1,7 +1,7 @@
 """Sealing what people enter, as a problem where that cannot be done."""
 
 from services.console.use.problems import Problem
-from shared.io.vault import Vault, VaultError
+from shared.io.calls.vault import Vault, VaultError
 
 
 def seal(vault: Vault, text: str, *, place: str, name: str) -> str:

@@ -8,12 +8,12 @@ from services.console.setups.differences import syncs as differences_of
 from services.console.setups.plans import Change
 from services.console.setups.publishing import publish
 from services.console.use.problems import Problem
-from shared.core.syncs import Sync
-from shared.core.words import Status
+from shared.config.jobs import next_of, own_job
 from shared.io.ports import BusUnavailable
-from shared.io.service import Service
-from shared.jobs import next_of, own_job
-from shared.messages import JobDoc, SetupDoc
+from shared.io.process.service import Service
+from shared.model.syncs import Sync
+from shared.model.words import Status
+from shared.wire.messages import JobDoc, SetupDoc
 
 _TRIES: Final = 3
 

@@ -2,7 +2,7 @@
 
 A version is a tag of what can be changed of a thing. Programs send the one they have seen as `If-Match`, and forms
 carry it. It is compared with what a change is made from; and what is published counts only where nobody else was
-faster, as those who read the topic see it (`shared.setups`, `services.console.access.people`).
+faster, as those who read the topic see it (`shared.config.setups`, `services.console.access.people`).
 """
 
 import hashlib

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.io.envelope import Stored
-from shared.messages import Activity
+from shared.wire.messages import Activity
 
 TABLES: Final = (
     """CREATE TABLE activity (at INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, via TEXT NOT NULL,

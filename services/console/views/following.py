@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from services.console.views import glance
 from services.console.views.projection import FOLLOWED, Views
-from shared import logs, topics
+from shared import logs
 from shared.io.clock import SystemClock
 from shared.io.envelope import Received, Stored
-from shared.io.kafka_reader import AT_ONCE, Decode, TopicReader, TopicsReader
+from shared.io.kafka.reader import AT_ONCE, Decode, TopicReader, TopicsReader
 from shared.io.ports import BusUnavailable
 from shared.settings import Settings
-from shared.topics import Kept, Topic, UnreadableMessage
+from shared.wire import topics
+from shared.wire.topics import Kept, Topic, UnreadableMessage
 
 _PAUSE_S: Final = 1.0
 _FORGET_S: Final = 3600.0

@@ -10,10 +10,10 @@ from typing import Any, Final, TypeAlias
 
 from services.console.views.projection import Views
 from shared import logs
-from shared.core.syncs import Connection
+from shared.config.setups import Setups
 from shared.io.ports import Clock
 from shared.metrics import Metrics, Name
-from shared.setups import Setups
+from shared.model.syncs import Connection
 
 _EVERY_S: Final = 5.0
 _NO_REASON: Final = "none"

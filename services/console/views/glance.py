@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol
 
 from pydantic_core import from_json
 
-from shared import topics
-from shared.core import pairs
-from shared.core.words import Status
+from shared.model import pairs
+from shared.model.words import Status
 from shared.rules.searching import Searched
-from shared.topics import UnreadableMessage
+from shared.wire import topics
+from shared.wire.topics import UnreadableMessage
 
 STATUSES: Final = (
     *(Status.IN_SYNC, Status.PENDING, Status.FAILING, Status.EXCLUDED),

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.console.views.glance import Listed
-from shared.core.words import Did
 from shared.io.envelope import Stored
-from shared.messages import HealthHour, HistoryStep
+from shared.model.words import Did
+from shared.wire.messages import HealthHour, HistoryStep
 
 HOUR_MS: Final = 3_600_000
 TABLES: Final = (

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from services.console.views import rows
 from services.console.views.glance import STATUSES
-from shared.jobs import JOB_TRACES
+from shared.config.jobs import JOB_TRACES
 
 INDEX: Final = f"CREATE INDEX steps_of_jobs ON steps (cause, pair, at_ms) WHERE cause GLOB '{JOB_TRACES}*'"
 MOST: Final = 5_000

@@ -8,12 +8,13 @@ from typing import Any, Final
 from services.console.views import hours
 from services.console.views.hours import HOUR_MS, Sums
 from services.console.views.projection import Views
-from shared import logs, topics
-from shared.core.syncs import Connection
+from shared import logs
+from shared.config.setups import Setups
 from shared.io.ports import Bus, BusUnavailable, Clock, Outbound, run_blocking
-from shared.messages import HealthHour
-from shared.setups import Setups
-from shared.topics import DAY_MS
+from shared.model.syncs import Connection
+from shared.wire import topics
+from shared.wire.messages import HealthHour
+from shared.wire.topics import DAY_MS
 
 _EVERY_S: Final = 10.0
 _MORE_S: Final = 60.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.io.envelope import REPLAYED, Stored
-from shared.messages import Parked, ParkedDecision
+from shared.wire.messages import Parked, ParkedDecision
 
 TABLES: Final = (
     """CREATE TABLE parked (at INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, reason TEXT NOT NULL,

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.console.views.hours import count_steps
-from shared.core.pairs import Pair
-from shared.core.wording import Hidden
 from shared.io.envelope import Stored
 from shared.io.erasable import Unsealable, place, unseal
-from shared.messages import HistoryBundle, HistoryStep
+from shared.model.pairs import Pair
+from shared.model.wording import Hidden
+from shared.wire.messages import HistoryBundle, HistoryStep
 
 KEPT_STEPS: Final = 200
 """Steps of one pair that the history shows."""

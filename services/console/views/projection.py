@@ -20,13 +20,14 @@ from services.console.views.lists import Found, Listing, PairRow
 from services.console.views.parking import ParkedFilter
 from services.console.views.past import KEPT_STEPS, take_history
 from services.console.views.rows import SHOWN
-from shared import logs, topics
-from shared.core import pairs
-from shared.core.pairs import NewerState, Pair
-from shared.core.records import Side
+from shared import logs
 from shared.io.envelope import Stored
-from shared.messages import Cursor
-from shared.topics import Topic
+from shared.model import pairs
+from shared.model.pairs import NewerState, Pair
+from shared.model.records import Side
+from shared.wire import topics
+from shared.wire.messages import Cursor
+from shared.wire.topics import Topic
 
 FORM: Final = 101 * pairs.FORM + 11
 """Raised when the tables change: views of another form are built again, and so are those of other forms of states,

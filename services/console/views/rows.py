@@ -17,9 +17,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from services.console.views.glance import STATUSES, Listed, ends_of
 from services.console.views.hours import count_delays
-from shared.core.records import Side
-from shared.core.words import Status
 from shared.io.envelope import Stored
+from shared.model.records import Side
+from shared.model.words import Status
 from shared.rules.searching import folded, identifiers, words_of
 
 TABLES: Final = (

@@ -21,8 +21,8 @@ from services.console.access.roles import NEEDS, check_role
 from services.console.exports.formats import FORMATS
 from services.console.use.activity import acting
 from services.console.use.changes import noting, read, spell, wait_for
-from services.console.use.installation import Installation
 from services.console.use.problems import Problem
+from services.console.use.standing.installation import Installation
 from services.console.use.versions import Stale, seeing
 from services.console.use.zones import times_in
 from services.console.web import assets
@@ -41,41 +41,24 @@ from services.console.web.asked import (
 from services.console.web.parts.forms import VERSION
 from services.console.web.parts.words import url, with_query
 from services.console.web.policy import POLICY
-from services.console.web.screens import (
-    account,
+from services.console.web.screens import home, stale, wrong
+from services.console.web.screens.accounts import (
     account_objects,
-    activity,
     agree,
-    alerts,
     catalogue,
     connect,
     connection,
-    exports,
     feeds,
-    health,
-    home,
-    jobs,
     limits,
-    mail,
-    objects,
-    parked,
-    provider,
-    record,
-    records,
-    retention,
     secrets,
     setting_up,
-    sign_in,
-    stale,
-    sync,
-    tokens,
-    users,
-    welcome,
-    why,
-    wrong,
 )
+from services.console.web.screens.people import account, provider, sign_in, tokens, users, welcome
+from services.console.web.screens.records import exports, parked, record, records, why
+from services.console.web.screens.settings import activity, alerts, mail, retention
+from services.console.web.screens.standing import health, jobs, objects, sync
 from services.console.web.sessions import Sessions
-from shared.messages import Role
+from shared.wire.messages import Role
 
 _SMALL: Final = 800
 """Bytes below which packing is not worth it."""

@@ -9,11 +9,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.console.access.authentication import Access
 from services.console.access.roles import needed_at, reaches
-from services.console.use.accounts import Accounts
+from services.console.use.administration.users import Accounts
 from services.console.use.callers import Caller
-from services.console.use.installation import Installation
+from services.console.use.standing.installation import Installation
 from services.console.web.sessions import Session, Sessions
-from shared.messages import User
+from shared.wire.messages import User
 
 SESSION_COOKIE: Final = "syncline"
 LOOK_COOKIE: Final = "syncline-look"

@@ -17,9 +17,9 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from services.console.access.people import INSTALLATION, People
-from services.console.use.accounts import LONGEST_SESSION_MS
+from services.console.use.administration.users import LONGEST_SESSION_MS
 from services.console.use.callers import Caller
-from shared.messages import Role, User
+from shared.wire.messages import Role, User
 
 LASTS_MS: Final = 12 * 3_600_000
 """How long a session lasts that is not used; one that is used is renewed at half of that."""

@@ -22,8 +22,10 @@ from shared.apps.carddav.card import FIELDS
 from shared.apps.carddav.finding import books
 from shared.apps.carddav.reading import BATCH, OBJECT, account, discover, find, list_page, poll, read
 from shared.apps.carddav.writing import archive_many, create_many, update_many
-from shared.core.connector import App, Auth, Binding, Feed
-from shared.core.demands import ConnectionField, Limit
+from shared.contract.app import App, Binding
+from shared.contract.demands import ConnectionField, Limit
+from shared.contract.feeds import Feed
+from shared.contract.sign_in import Auth
 
 __all__ = ["CARDDAV"]
 

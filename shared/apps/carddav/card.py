@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from shared.apps.carddav.content import Line, escape, make, octets, parse, render, unescape
 from shared.apps.carddav.names import Lines, follow, keep_names, name_parts, put_names
-from shared.core.connector import FieldInfo
-from shared.core.records import Fields, FieldType, Value
+from shared.model.fields import FieldInfo
+from shared.model.records import Fields, FieldType, Value
 from shared.rules.identifiers import email, with_email, written_email
 from shared.rules.lenses import may_be_same_phone
 from shared.rules.texts import storable

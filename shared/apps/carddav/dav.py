@@ -15,7 +15,7 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from shared.apps.carddav.errors import row_for
 from shared.apps.kit.refusals import error
-from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Method, Session
+from shared.contract.calls import AppError, Exchange, HttpRequest, HttpResponse, Method, Session
 from shared.rules.texts import single_line
 
 DAV: Final = "{DAV:}"

@@ -5,8 +5,8 @@ from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
 from shared.apps.carddav.dav import CARD, DAV, Entry, Multistatus, multistatus, propfind, refusal
-from shared.core.connector import AppError, Exchange, Session
-from shared.core.demands import Place
+from shared.contract.calls import AppError, Exchange, Session
+from shared.contract.demands import Place
 
 _WELL_KNOWN: Final = "/.well-known/carddav"
 _ASKED: Final = ("current-user-principal", "c:addressbook-home-set", "resourcetype", "displayname")

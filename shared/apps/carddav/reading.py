@@ -25,21 +25,12 @@ from shared.apps.carddav.dav import (
 from shared.apps.kit.batches import chunks, read_each
 from shared.apps.kit.calls import date_ms
 from shared.apps.kit.results import gone
-from shared.core.connector import (
-    AccountInfo,
-    AppError,
-    Exchange,
-    FeedExpired,
-    FeedPage,
-    FieldInfo,
-    Hint,
-    HttpRequest,
-    Page,
-    ReadResult,
-    Session,
-    Unreadable,
-)
-from shared.core.records import Life, Report, Version
+from shared.contract.calls import AppError, Exchange, HttpRequest, Session
+from shared.contract.feeds import FeedExpired, FeedPage, Hint
+from shared.contract.reading import Page, ReadResult, Unreadable
+from shared.contract.sign_in import AccountInfo
+from shared.model.fields import FieldInfo
+from shared.model.records import Life, Report, Version
 from shared.rules.identifiers import email_spellings
 
 OBJECT: Final = "contact"

@@ -10,20 +10,10 @@ from shared.apps.carddav.dav import ask, book_of, by_uid, href_of, id_of, precon
 from shared.apps.carddav.reading import OBJECT, judge, read_alone, report_of
 from shared.apps.kit.batches import one_by_one
 from shared.apps.kit.results import gone, hidden
-from shared.core.connector import (
-    AppError,
-    Change,
-    Exchange,
-    HttpRequest,
-    HttpResponse,
-    Refused,
-    Session,
-    Stale,
-    Unreadable,
-    WriteResult,
-    Written,
-)
-from shared.core.records import Life, Report
+from shared.contract.calls import AppError, Exchange, HttpRequest, HttpResponse, Session
+from shared.contract.reading import Unreadable
+from shared.contract.writing import Change, Refused, Stale, WriteResult, Written
+from shared.model.records import Life, Report
 
 _NAMES = tuple(info.name for info in FIELDS)
 _TYPE = "text/vcard; charset=utf-8"

@@ -28,27 +28,16 @@ from shared.apps.hubspot.webhook import OLDEST, SIGNATURES, verify
 from shared.apps.hubspot.webhook import read as read_webhook
 from shared.apps.hubspot.writing import archive_many, create_many, update_many
 from shared.apps.kit.sign_in import bearer
-from shared.core.connector import (
-    App,
-    Auth,
-    Binding,
-    Change,
-    CodeFlow,
-    Exchange,
-    Feed,
-    FeedPage,
-    FieldInfo,
-    FoundObject,
-    LinkFeed,
-    OwnObjects,
-    Page,
-    ReadResult,
-    Session,
-    Webhook,
-    WriteResult,
-)
-from shared.core.demands import OWN_OBJECTS, ConnectionField, Limit, Scope
-from shared.core.records import Linked
+from shared.contract.app import App, Binding, OwnObjects
+from shared.contract.calls import Exchange, Session
+from shared.contract.demands import OWN_OBJECTS, ConnectionField, Limit, Scope
+from shared.contract.feeds import Feed, FeedPage, LinkFeed
+from shared.contract.reading import Page, ReadResult
+from shared.contract.sign_in import Auth, CodeFlow
+from shared.contract.webhooks import Webhook
+from shared.contract.writing import Change, WriteResult
+from shared.model.fields import FieldInfo, FoundObject
+from shared.model.records import Linked
 
 __all__ = ["HUBSPOT"]
 

@@ -7,8 +7,10 @@ from shared.apps.hubspot.calls import after, ask, path, post, read_json, rows
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import LONGEST, MARKER, Kind
 from shared.apps.kit.calls import get, inner
-from shared.core.connector import AccountInfo, AppError, Exchange, FieldInfo, Option, Owner, Session
-from shared.core.records import FieldType
+from shared.contract.calls import AppError, Exchange, Session
+from shared.contract.sign_in import AccountInfo, Owner
+from shared.model.fields import FieldInfo, Option
+from shared.model.records import FieldType
 
 _TYPES: Final[Mapping[str, FieldType]] = {
     "string": FieldType.TEXT,

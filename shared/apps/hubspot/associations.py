@@ -15,8 +15,9 @@ from shared.apps.hubspot.calls import after, ask, inputs, path, post, read_json,
 from shared.apps.hubspot.objects import DEFINED, Kind, Link, LinkType
 from shared.apps.kit.batches import chunks
 from shared.apps.kit.calls import get, inner
-from shared.core.connector import Exchange, Refused, Session
-from shared.core.records import Linked, LinkWrite, ids_of, linked_after
+from shared.contract.calls import Exchange, Session
+from shared.contract.writing import Refused
+from shared.model.records import Linked, LinkWrite, ids_of, linked_after
 
 READ: Final = 1_000
 WRITE: Final = 100

@@ -12,7 +12,8 @@ from shared.apps.hubspot.calls import post, read_json, rows
 from shared.apps.hubspot.errors import Refusal, as_error, read_refusal, refuse
 from shared.apps.kit.bodies import read_body
 from shared.apps.kit.calls import inner
-from shared.core.connector import AppError, Exchange, HttpResponse, Refused
+from shared.contract.calls import AppError, Exchange, HttpResponse
+from shared.contract.writing import Refused
 
 _ONE_MAY_BE_BAD: Final = frozenset({400, 404, 409, 413, 414, 422})
 

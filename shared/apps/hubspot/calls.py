@@ -7,7 +7,7 @@ from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import Kind
 from shared.apps.kit import calls as kit
 from shared.apps.kit.calls import inner, send
-from shared.core.connector import Exchange, HttpRequest, HttpResponse, Session
+from shared.contract.calls import Exchange, HttpRequest, HttpResponse, Session
 
 PREFIXES: Final = {
     "objects_path": "/crm/v3/objects",

@@ -12,7 +12,8 @@ from shared.apps.hubspot.account import field_of
 from shared.apps.hubspot.calls import ask, path, read_json, rows
 from shared.apps.hubspot.objects import CUSTOM, DEFINED, KINDS, LinkType, spelled
 from shared.apps.kit.calls import get, inner
-from shared.core.connector import Exchange, FoundAssociation, FoundObject, HttpRequest, Session
+from shared.contract.calls import Exchange, HttpRequest, Session
+from shared.model.fields import FoundAssociation, FoundObject
 
 _HIDDEN: Final = (403, 404)
 """Answers that mean: this account, or this token, is not shown it."""

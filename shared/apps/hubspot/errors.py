@@ -12,7 +12,7 @@ from typing import Any, Final
 from shared.apps.kit.bodies import read_body
 from shared.apps.kit.calls import wait_s
 from shared.apps.kit.refusals import Meaning, meaning
-from shared.core.connector import AppError, HttpRequest, HttpResponse
+from shared.contract.calls import AppError, HttpRequest, HttpResponse
 
 _EXISTING: Final = re.compile(r"Existing ID:\s*(\d+)")
 _HOLDER: Final = re.compile(r"(\d+) already has that value")

@@ -23,8 +23,9 @@ from shared.apps.hubspot.objects import Kind
 from shared.apps.hubspot.reading import order_of
 from shared.apps.hubspot.values import moment_ms
 from shared.apps.kit.calls import date_ms, get
-from shared.core.connector import Exchange, FeedExpired, FeedPage, Hint, HttpRequest, Session
-from shared.core.records import Version
+from shared.contract.calls import Exchange, HttpRequest, Session
+from shared.contract.feeds import FeedExpired, FeedPage, Hint
+from shared.model.records import Version
 
 PAGE: Final = 200
 ARCHIVED_PAGE: Final = 100

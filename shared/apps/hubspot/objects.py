@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shared.core.connector import Association, FieldInfo, FoundObject, Option
-from shared.core.records import FieldType
+from shared.contract.app import Association
+from shared.model.fields import FieldInfo, FoundObject, Option
+from shared.model.records import FieldType
 
 MARKER: Final = "syncline_id"
 """Our own unique property: it holds the create id."""

@@ -14,8 +14,10 @@ from shared.apps.hubspot.values import REDACTED, canonical, iso, moment_ms
 from shared.apps.kit.batches import read_each
 from shared.apps.kit.calls import get
 from shared.apps.kit.results import gone
-from shared.core.connector import AppError, Exchange, Page, ReadResult, Session, Unreadable, label_of
-from shared.core.records import FieldType, Life, Report, Value, Version
+from shared.contract.calls import AppError, Exchange, Session
+from shared.contract.reading import Page, ReadResult, Unreadable
+from shared.model.fields import label_of
+from shared.model.records import FieldType, Life, Report, Value, Version
 
 BATCH: Final = 100
 

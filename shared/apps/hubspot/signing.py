@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from shared.apps.hubspot.calls import read_json
 from shared.apps.hubspot.errors import refuse
 from shared.apps.kit.bodies import read_body
-from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Session
-from shared.core.oauth import Asked, Code, Tokens
+from shared.contract.calls import AppError, Exchange, HttpRequest, HttpResponse, Session
+from shared.contract.oauth import Asked, Code, Tokens
 
 TOKEN_PATH: Final = "/oauth/2026-03/token"  # noqa: S105 - a path
 REVOKE_PATH: Final = f"{TOKEN_PATH}/revoke"

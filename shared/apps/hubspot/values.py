@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from shared.core.records import FieldType, TooLong, Value
+from shared.model.records import FieldType, TooLong, Value
 
 REDACTED: Final = "REDACTED"
 """What stands in place of a sensitive value: it says nothing about the value."""

@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from shared.apps.hubspot.objects import KINDS
-from shared.core.connector import Heard, Hint, Proof, Session, WebhookCall
+from shared.contract.calls import Session
+from shared.contract.feeds import Hint
+from shared.contract.webhooks import Heard, Proof, WebhookCall
 
 MAX_BODY: Final = 1_048_576
 MAX_AGE_MS: Final = 300_000

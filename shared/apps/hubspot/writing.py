@@ -18,17 +18,11 @@ from shared.apps.kit.batches import in_batches
 from shared.apps.kit.calls import inner
 from shared.apps.kit.markers import create_missing
 from shared.apps.kit.results import gone, verdict_on_archive, verdict_on_update
-from shared.core.connector import (
-    Change,
-    Exchange,
-    ReadResult,
-    Refused,
-    Session,
-    WriteResult,
-    Written,
-    link_name,
-)
-from shared.core.records import Linked, Report, Version, linked_after
+from shared.contract.calls import Exchange, Session
+from shared.contract.reading import ReadResult
+from shared.contract.writing import Change, Refused, WriteResult, Written
+from shared.model.fields import link_name
+from shared.model.records import Linked, Report, Version, linked_after
 
 _TRACE: Final = "objectWriteTraceId"
 

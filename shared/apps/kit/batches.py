@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
 from shared.apps.kit.results import refused
-from shared.core.connector import AppError, Change, Exchange, ReadResult, WriteResult
+from shared.contract.calls import AppError, Exchange
+from shared.contract.reading import ReadResult
+from shared.contract.writing import Change, WriteResult
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeAlias
 
 from shared.apps.kit.bodies import read_body
-from shared.core.connector import AppError, Exchange, HttpRequest, HttpResponse, Method
+from shared.contract.calls import AppError, Exchange, HttpRequest, HttpResponse, Method
 
 Refuse: TypeAlias = Callable[[HttpRequest, HttpResponse], AppError]
 """(request, answer that is no success) -> the error that it stands for."""

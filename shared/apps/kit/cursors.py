@@ -1,6 +1,6 @@
 """Cursors of feeds."""
 
-from shared.core.connector import FeedExpired
+from shared.contract.feeds import FeedExpired
 
 
 def number(cursor: str) -> int:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from shared.core.connector import Change, Exchange, WriteResult, Written
-from shared.core.records import Report
+from shared.contract.calls import Exchange
+from shared.contract.writing import Change, WriteResult, Written
+from shared.model.records import Report
 
 Look: TypeAlias = Callable[[Sequence[str]], Exchange[Mapping[str, Report]]]
 """(markers) -> by marker the record that carries it, where there is one."""

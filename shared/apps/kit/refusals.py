@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from shared.apps.kit.bodies import read_object
 from shared.apps.kit.calls import inner, wait_s
-from shared.core.connector import AppError, HttpRequest, HttpResponse, Retry
+from shared.contract.calls import AppError, HttpRequest, HttpResponse
+from shared.model.words import Retry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

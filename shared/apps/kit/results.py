@@ -1,17 +1,9 @@
 """Results of reads and writes, made of what is known; what becomes of a write before it is sent."""
 
-from shared.core.connector import (
-    AppError,
-    Change,
-    ReadResult,
-    Refused,
-    Session,
-    Stale,
-    Unreadable,
-    WriteResult,
-    Written,
-)
-from shared.core.records import Fields, Life, Report, Version, is_done
+from shared.contract.calls import AppError, Session
+from shared.contract.reading import ReadResult, Unreadable
+from shared.contract.writing import Change, Refused, Stale, WriteResult, Written
+from shared.model.records import Fields, Life, Report, Version, is_done
 
 
 def gone(session: Session, object_: str, record: str) -> Report:

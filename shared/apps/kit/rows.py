@@ -14,22 +14,13 @@ from shared.apps.kit.calls import get, read_json, send
 from shared.apps.kit.markers import create_missing
 from shared.apps.kit.refusals import Refusing
 from shared.apps.kit.results import gone, hidden, refused, verdict_on_archive, verdict_on_update
-from shared.core.connector import (
-    Binding,
-    Change,
-    Exchange,
-    Feed,
-    FieldInfo,
-    HttpRequest,
-    Page,
-    ReadResult,
-    Session,
-    Stale,
-    Unreadable,
-    WriteResult,
-    Written,
-)
-from shared.core.records import Report, Version
+from shared.contract.app import Binding
+from shared.contract.calls import Exchange, HttpRequest, Session
+from shared.contract.feeds import Feed
+from shared.contract.reading import Page, ReadResult, Unreadable
+from shared.contract.writing import Change, Stale, WriteResult, Written
+from shared.model.fields import FieldInfo
+from shared.model.records import Report, Version
 from shared.rules.identifiers import email_spellings
 
 Row: TypeAlias = Mapping[str, Any]

@@ -12,9 +12,12 @@ from functools import partial
 from typing import Final
 
 from shared.apps.kit.sign_in import bearer
-from shared.core.connector import App, Auth, Feed, FieldInfo
-from shared.core.demands import Limit
-from shared.core.records import FieldType
+from shared.contract.app import App
+from shared.contract.demands import Limit
+from shared.contract.feeds import Feed
+from shared.contract.sign_in import Auth
+from shared.model.fields import FieldInfo
+from shared.model.records import FieldType
 from tests.apps.example.account import account, discover
 from tests.apps.example.people import PEOPLE, list_page, poll
 

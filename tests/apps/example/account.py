@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from shared.apps.kit.calls import ask, get, rows
-from shared.core.connector import AccountInfo, Exchange, FieldInfo, Session
-from shared.core.records import FieldType
+from shared.contract.calls import Exchange, Session
+from shared.contract.sign_in import AccountInfo
+from shared.model.fields import FieldInfo
+from shared.model.records import FieldType
 from tests.apps.example.people import REFUSE
 
 

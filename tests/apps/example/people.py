@@ -8,8 +8,11 @@ from shared.apps.kit.calls import ask, date_ms, get, read_json, rows, send
 from shared.apps.kit.cursors import number
 from shared.apps.kit.refusals import Refusing
 from shared.apps.kit.rows import Row, Rows
-from shared.core.connector import Change, Exchange, FeedExpired, FeedPage, Hint, Page, Session
-from shared.core.records import Version
+from shared.contract.calls import Exchange, Session
+from shared.contract.feeds import FeedExpired, FeedPage, Hint
+from shared.contract.reading import Page
+from shared.contract.writing import Change
+from shared.model.records import Version
 
 BATCH: Final = 100
 REFUSE: Final = Refusing(app="Example")

@@ -15,20 +15,13 @@ from typing import Any, Final
 
 from shared.apps.kit.calls import ask, get, rows
 from shared.apps.kit.sign_in import bearer
-from shared.core.connector import (
-    AccountInfo,
-    App,
-    Auth,
-    Binding,
-    Exchange,
-    Feed,
-    FieldInfo,
-    FoundObject,
-    OwnObjects,
-    Session,
-)
-from shared.core.demands import Limit
-from shared.core.records import FieldType
+from shared.contract.app import App, Binding, OwnObjects
+from shared.contract.calls import Exchange, Session
+from shared.contract.demands import Limit
+from shared.contract.feeds import Feed
+from shared.contract.sign_in import AccountInfo, Auth
+from shared.model.fields import FieldInfo, FoundObject
+from shared.model.records import FieldType
 from tests.apps.example.people import PEOPLE, REFUSE, list_page, poll, some, where
 
 __all__ = ["TABLES"]

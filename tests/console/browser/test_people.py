@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from shared.io.openid import OpenId
-from shared.io.ssrf import AddressGuard
+from shared.io.net.openid import OpenId
+from shared.io.net.ssrf import AddressGuard
 from tests.console.browser.conftest import SCHEMES, WIDTHS, Reader, at_console
 from tests.services.console.conftest import opened
 from tests.services.console.harness import PASSWORD, ConsoleHarness

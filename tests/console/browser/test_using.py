@@ -5,9 +5,9 @@ import re
 
 from playwright.sync_api import expect
 
-from shared import topics
-from shared.core.pairs import Problem
-from shared.messages import Parked
+from shared.model.pairs import Problem
+from shared.wire import topics
+from shared.wire.messages import Parked
 from tests.console.browser.conftest import WIDTHS, Reader
 from tests.console.web.examples import NASTY
 from tests.services.console.harness import ConsoleHarness, linked

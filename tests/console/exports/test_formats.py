@@ -14,7 +14,7 @@ from openpyxl.utils.escape import unescape
 
 from services.console.exports.formats import COLUMNS, FORMATS, Row
 from services.console.exports.workbook import LONGEST_CELL, Cell, workbook
-from shared.exports import ExportFormat
+from shared.wire.exports import ExportFormat
 
 MOMENT = datetime(2026, 3, 2, 10, 42, 7, tzinfo=UTC)
 

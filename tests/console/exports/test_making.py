@@ -11,16 +11,17 @@ import pytest
 from services.console.access.roles import ROLES
 from services.console.exports import making
 from services.console.exports.making import ATTEMPTS, LEASE_MS
-from services.console.use import exporting, exports
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
-from services.console.use.records import Filter
+from services.console.use.records import exporting
+from services.console.use.standing import exports
+from services.console.use.standing.records import Filter
 from services.console.views.projection import Building
-from shared import topics
-from shared.exports import Export, ExportDoc, ExportProgress
 from shared.io.memory import MemoryBus
-from shared.io.once import MemoryOnce
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
+from shared.io.redis.once import MemoryOnce
+from shared.wire import topics
+from shared.wire.exports import Export, ExportDoc, ExportProgress
 from tests.services.console.files import exporter_of, exports_of
 from tests.services.console.harness import ConsoleHarness, caller_of, linked, pair
 
@@ -279,7 +280,7 @@ def test_a_token_disposes_of_its_own_files(console: ConsoleHarness) -> None:
 
 
 def test_without_a_key_file_nothing_is_exported(console: ConsoleHarness) -> None:
-    from shared.io.vault import Vault  # noqa: PLC0415 - of this test alone
+    from shared.io.calls.vault import Vault  # noqa: PLC0415 - of this test alone
 
     console.installation.exports._vault = Vault()
     with pytest.raises(Problem, match="SYNCLINE_KEY_FILE") as caught:

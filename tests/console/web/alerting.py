@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 from services.console.alerts.telling import Teller
 from services.console.alerts.watching import AlertWatch
-from services.console.use.accounts import Accounts
-from services.console.use.alerts import Wanted
-from services.console.use.mailing import Mailing
+from services.console.use.administration.alerts import Wanted
+from services.console.use.administration.mailing import Mailing
+from services.console.use.administration.users import Accounts
 from services.console.use.syncs import switch
 from tests.hook_server import HookServer
 from tests.services.console.files import POST

@@ -8,10 +8,10 @@ import pytest
 
 from services.console.access.authentication import Access
 from services.console.site import make_site
-from services.console.use.accounts import Accounts
-from services.console.use.single_sign_on import SingleSignOn
-from shared.io.openid import OpenId
-from shared.io.ssrf import AddressGuard
+from services.console.use.administration.single_sign_on import SingleSignOn
+from services.console.use.administration.users import Accounts
+from shared.io.net.openid import OpenId
+from shared.io.net.ssrf import AddressGuard
 from tests.console.web.client import ConsoleClient
 from tests.console.web.providing import ANN
 from tests.hook_server import HookServer, hook_server

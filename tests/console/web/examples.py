@@ -6,21 +6,21 @@ from typing import Final
 from services.console.alerts.judging import AGAIN_MS
 from services.console.use.activity import Did
 from services.console.use.callers import Caller
-from services.console.use.records import Filter
+from services.console.use.standing.records import Filter
 from services.console.views.hours import HOUR_MS, hour_of
-from shared import topics
-from shared.access import AccessDoc, Alert, AlertDelivery, AlertStanding
-from shared.core.demands import Limit
-from shared.core.pairs import Match, Pending, Problem, Trace
-from shared.exports import ExportFile, ExportProgress
-from shared.io.budgets import CallRequest, Grant, account_of
-from shared.io.call_notes import CallNote
+from shared.config.jobs import trace_of
+from shared.contract.demands import Limit
+from shared.io.calls.budgets import CallRequest, Grant, account_of
+from shared.io.calls.call_notes import CallNote
+from shared.io.calls.caller import quotas
+from shared.io.calls.webhook_refusals import Refusals
 from shared.io.envelope import Stored
-from shared.io.feed_notes import FeedNote
-from shared.io.http import quotas
-from shared.io.webhook_refusals import Refusals
-from shared.jobs import trace_of
-from shared.messages import Cursor, HealthHour, HistoryBundle, HistoryStep, JobDoc, JobProgress, Parked, SetupDoc
+from shared.io.redis.feed_notes import FeedNote
+from shared.model.pairs import Match, Pending, Problem, Trace
+from shared.wire import topics
+from shared.wire.access import AccessDoc, Alert, AlertDelivery, AlertStanding
+from shared.wire.exports import ExportFile, ExportProgress
+from shared.wire.messages import Cursor, HealthHour, HistoryBundle, HistoryStep, JobDoc, JobProgress, Parked, SetupDoc
 from tests.console.web.objects import show_objects
 from tests.services.console.harness import ConsoleHarness, linked, pair
 from tests.services.environment import LEFT, RIGHT, connection

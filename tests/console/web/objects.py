@@ -4,23 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from shared.core.connector import (
-    Association,
-    Binding,
-    Exchange,
-    FieldInfo,
-    FoundAssociation,
-    FoundObject,
-    HttpRequest,
-    Option,
-    OwnObjects,
-    Session,
-)
-from shared.core.demands import OWN_OBJECTS, Scope
-from shared.core.mapping import FieldMapping
-from shared.core.records import FieldType
-from shared.core.syncs import AssociationMapping, Sync, SyncSide
-from shared.messages import ObjectFound, SetupDoc
+from shared.contract.app import Association, Binding, OwnObjects
+from shared.contract.calls import Exchange, HttpRequest, Session
+from shared.contract.demands import OWN_OBJECTS, Scope
+from shared.model.fields import FieldInfo, FoundAssociation, FoundObject, Option
+from shared.model.mapping import FieldMapping
+from shared.model.records import FieldType
+from shared.model.syncs import AssociationMapping, Sync, SyncSide
+from shared.wire.messages import ObjectFound, SetupDoc
 from tests.services.console.harness import ConsoleHarness
 from tests.services.environment import LEFT, RIGHT
 

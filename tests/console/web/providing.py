@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from services.console.use.single_sign_on import Wanted, person_id
-from shared.messages import User
+from services.console.use.administration.single_sign_on import ProviderWanted, person_id
+from shared.wire.messages import User
 from tests.console.web.client import ConsoleClient
 from tests.services.console.harness import ConsoleHarness
 from tests.services.console.provider import ProviderServer
@@ -12,9 +12,9 @@ from tests.services.console.provider import ProviderServer
 ANN = {"email": "Ann@x.example", "email_verified": True, "name": "Ann", "groups": ["crm", "sales"]}
 
 
-def wanted(provider: ProviderServer, **changes: Any) -> Wanted:
+def wanted(provider: ProviderServer, **changes: Any) -> ProviderWanted:
     given = {"issuer": provider.url, "client_id": "syncline", "client_secret": "s3cret", "default_role": "viewer"}
-    return Wanted(**{**given, **changes})
+    return ProviderWanted(**{**given, **changes})
 
 
 def go(client: ConsoleClient, path: str = "/sign-in/provider") -> str:

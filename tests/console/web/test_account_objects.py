@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from services.console.commands import accounts
+from services.console.commands.settings import accounts
 from services.console.web.parts.words import TYPES
-from shared.core.connector import AppError
-from shared.core.records import FieldType
-from shared.messages import SetupDoc
+from shared.contract.calls import AppError
+from shared.model.records import FieldType
 from shared.settings import Settings
+from shared.wire.messages import SetupDoc
 from tests.console.web.client import ConsoleClient
 from tests.console.web.objects import keep_cars, show_objects
 from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem

@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from services.console.commands import accounts as account_commands
-from shared import topics
-from shared.io.tokens import Paused
-from shared.messages import Cursor, SetupDoc
+from services.console.commands.settings import accounts as account_commands
+from shared.io.calls.tokens import Paused
 from shared.settings import Settings
+from shared.wire import topics
+from shared.wire.messages import Cursor, SetupDoc
 from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.examples import NASTY
 from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem

@@ -5,12 +5,12 @@ import re
 import pytest
 
 from services.console.access.roles import NEEDS
-from services.console.commands.people import lines
 from services.console.commands.people_parsers import add_parsers
+from services.console.commands.settings.people import lines
 from services.console.use.activity import DEEDS, Did, acting, entry
 from services.console.use.callers import at_terminal
-from shared import topics
-from shared.messages import Activity
+from shared.wire import topics
+from shared.wire.messages import Activity
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import NASTY, show_everything
 from tests.console.web.test_roles import REFUSED, ask, client_as, names_of

@@ -4,14 +4,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from services.console.setups import deleting
+from services.console.setups.accounts import deleting
 from services.console.setups.planning import renewed
 from services.console.setups.plans import Current
 from services.console.use.problems import Problem
-from shared import topics
-from shared.core.syncs import AppCredentials
-from shared.io.redis_scripts import connect_by
-from shared.messages import SetupDoc
+from shared.io.redis.client import connect_by
+from shared.model.syncs import AppCredentials
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.console.web.client import ConsoleClient, Page
 from tests.services.console.agreeing import PORTALS, Vendor, enter, go
 from tests.services.console.connecting import ConnectingHarness

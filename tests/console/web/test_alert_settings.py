@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 import yaml
 
-from services.console.commands.alerts import said as run
 from services.console.commands.parser import parser
-from services.console.use.alerts import MOST
+from services.console.commands.settings.alerts import said as run
+from services.console.use.administration.alerts import MOST
 from services.console.use.problems import Problem, Refused
-from shared import topics
+from shared.wire import topics
 from tests.console.web.alerting import SECRET, AlertingConsole, add, failing, row_of, types
 from tests.console.web.test_mail import set_up
 from tests.console.web.test_roles import client_as

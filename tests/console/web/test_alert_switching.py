@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 
 from services.console.alerts.watching import LEASE_MS
-from services.console.use.alerts import Wanted
+from services.console.use.administration.alerts import Wanted
 from services.console.use.syncs import switch
-from shared import topics
-from shared.messages import SetupDoc
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.console.web.alerting import AlertingConsole, add, failing, row_of, types
 from tests.console.web.test_mail import set_up
 from tests.console.web.test_roles import client_as

@@ -6,11 +6,11 @@ import pytest
 
 from services.console.alerts.judging import AGAIN_MS
 from services.console.alerts.watching import LEASE_MS
-from shared import topics
-from shared.io.hooks import HookCall
+from shared.io.calls.tokens import Paused
+from shared.io.net.hooks import HookCall
 from shared.io.ports import BusUnavailable
-from shared.io.tokens import Paused
-from shared.messages import Cursor, JobDoc, JobProgress, Parked
+from shared.wire import topics
+from shared.wire.messages import Cursor, JobDoc, JobProgress, Parked
 from tests.console.web.alerting import MINUTE_MS, SECRET, AlertingConsole, add, failing, row_of, types
 from tests.console.web.test_mail import set_up
 from tests.console.web.test_roles import client_as

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from services.console.commands import jobs, people
 from services.console.commands.__main__ import main
 from services.console.commands.calling import UNANSWERED, NoAnswerError
 from services.console.commands.parser import parser
 from services.console.commands.printing import ending_on
+from services.console.commands.records import jobs
+from services.console.commands.settings import people
 from shared.settings import SettingsError
 from tests.docs.command_reference import commands
 from tests.services.console.harness import ConsoleHarness
@@ -52,7 +53,7 @@ def test_what_keeps_a_command_from_its_work_is_told_in_one_place(capsys: pytest.
         with pytest.raises(type(other)):
             command(other)
     folder = ROOT / "services" / "console" / "commands"
-    telling = [path.name for path in sorted(folder.glob("*.py")) if 'write(f"{error}\\n")' in path.read_text()]
+    telling = [path.name for path in sorted(folder.rglob("*.py")) if 'write(f"{error}\\n")' in path.read_text()]
     assert telling == ["__main__.py", "printing.py"]
 
 

@@ -10,13 +10,13 @@ import pytest
 from starlette.types import Message, Send
 
 from services.console.access import streaming
-from services.console.use import events
-from services.console.use.events import Event, Hub, Place, Wish
-from shared import topics
-from shared.core.pairs import Pair
+from services.console.use.standing import events
+from services.console.use.standing.events import Event, Hub, Place, Wish
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import SetupDoc
+from shared.model.pairs import Pair
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.console.web.test_roles import client_as
 from tests.services.console.harness import TOKEN, ConsoleHarness, caller_of, is_problem, pair
 from tests.services.environment import LEFT, RIGHT, SYNC, people

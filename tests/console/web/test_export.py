@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from services.console.commands import exports as export_commands
 from services.console.commands.parser import moment, parser
+from services.console.commands.records import exports as export_commands
 from services.console.exports import making
 from services.console.exports.formats import COLUMNS
-from shared import topics
 from shared.io.ports import BusUnavailable
+from shared.wire import topics
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import show_everything
 from tests.services.console.files import exporter_of

@@ -9,10 +9,10 @@ import pytest
 from services.console.commands import health as health_commands
 from services.console.views.hours import HOUR_MS, hour_of
 from services.console.web.parts.charts import Line, bands, lines
-from shared import topics
 from shared.io.envelope import Stored
-from shared.messages import HealthHour
 from shared.settings import Settings
+from shared.wire import topics
+from shared.wire.messages import HealthHour
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import show_everything
 from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem, linked

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from services.console.use.troubles import troubles
-from shared import topics
+from services.console.use.standing.troubles import troubles
+from shared.io.calls.tokens import Paused
 from shared.io.envelope import Stored
-from shared.io.tokens import Paused
-from shared.messages import Cursor, SetupDoc
+from shared.wire import topics
+from shared.wire.messages import Cursor, SetupDoc
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import NASTY, show_everything
 from tests.services.console.harness import ConsoleHarness, linked

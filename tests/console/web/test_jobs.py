@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.console.commands import jobs
 from services.console.commands.parser import parser
-from services.console.use.troubles import troubles
-from shared import topics
+from services.console.commands.records import jobs
+from services.console.use.standing.troubles import troubles
 from shared.io.memory import MemoryReader
-from shared.messages import JobDoc, JobProgress
 from shared.settings import Settings
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobProgress
 from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.examples import NASTY, show_everything
 from tests.console.web.test_roles import client_as

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from services.console.commands import lists
+from services.console.commands.records import lists
 from services.console.use.activity import Did, acting
 from services.console.use.callers import at_terminal
-from shared.messages import AccessDoc
+from shared.wire.messages import AccessDoc
 from tests.services.console.harness import TOKEN, ConsoleHarness, linked, pair
 from tests.services.console.test_why import settings_of
 

@@ -13,15 +13,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.console.commands.mail import said as run
 from services.console.commands.parser import parser
+from services.console.commands.settings.mail import said as run
 from services.console.exports.telling import AGAIN_MS
-from services.console.use.mailing import Wanted
+from services.console.use.administration.mailing import MailServerWanted
 from services.console.use.problems import Problem, Refused
-from services.console.use.records import Filter
-from shared import topics
-from shared.io.mail import make_post
+from services.console.use.standing.records import Filter
+from shared.io.net.mail import make_post
 from shared.settings import Settings
+from shared.wire import topics
 from tests.console.web.client import ConsoleClient
 from tests.console.web.test_roles import client_as
 from tests.mail_server import PASSWORD, MailServer, mail_server
@@ -65,7 +65,7 @@ def wanted(server: MailServer, **changes: Any) -> dict[str, Any]:
 
 def set_up(console: ConsoleHarness, server: MailServer, **changes: Any) -> None:
     console.access.mailing.post = POST
-    console.access.mailing.change(Wanted.model_validate(wanted(server, **changes)))
+    console.access.mailing.change(MailServerWanted.model_validate(wanted(server, **changes)))
 
 
 def test_the_page_sets_the_server_up_and_tries_it(console: ConsoleHarness, server: MailServer) -> None:

@@ -1,7 +1,7 @@
 """Syncs by their objects: numbers that open their reasons beside them, and that add up."""
 
-from shared.core.syncs import SyncSide
-from shared.messages import SetupDoc
+from shared.model.syncs import SyncSide
+from shared.wire.messages import SetupDoc
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import show_everything
 from tests.services.console.harness import ConsoleHarness, linked

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from services.console.access.people import INSTALLATION
-from services.console.commands import parked as parked_commands
-from services.console.use import parked as use
-from shared import topics
+from services.console.commands.records import parked as parked_commands
+from services.console.use.records import parked as use
 from shared.io.envelope import Stored
-from shared.messages import Parked
 from shared.settings import Settings
+from shared.wire import topics
+from shared.wire.messages import Parked
 from tests.console.web.client import ConsoleClient, Form
 from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem, pair
 from tests.services.environment import LEFT

@@ -8,17 +8,17 @@ import pytest
 from services.console.access.authentication import FREE_AT_ACCOUNT, FREE_AT_ADDRESS
 from services.console.access.passwords import Passwords
 from services.console.access.people import People
-from services.console.use.accounts import FIRST_ADMIN_MS, INVITED_MS, SEEN_MS
+from services.console.use.administration.users import FIRST_ADMIN_MS, INVITED_MS, SEEN_MS
 from services.console.use.problems import Problem
-from shared import topics
-from shared.io.attempts import LONGEST_WAIT_MS
+from shared.io.calls.vault import Vault
 from shared.io.memory import MemoryReader
-from shared.io.vault import Vault
+from shared.io.redis.attempts import LONGEST_WAIT_MS
+from shared.wire import topics
 from tests.console.web.client import ConsoleClient
 from tests.services.console.harness import PASSWORD, ConsoleHarness, FollowedPeople
 
 if TYPE_CHECKING:
-    from shared.messages import Role
+    from shared.wire.messages import Role
 
 NEW = "another long password"
 

@@ -11,10 +11,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from services.console.use.administration.single_sign_on import LIFE_MS, SingleSignOn
 from services.console.use.problems import Problem
-from services.console.use.single_sign_on import LIFE_MS, SingleSignOn
-from shared import topics
-from shared.io.openid import OpenIdClient, TokenError
+from shared.io.net.openid import OpenIdClient, TokenError
+from shared.wire import topics
 from tests.console.web.client import ConsoleClient
 from tests.console.web.providing import ANN, arrive, go, user_of, wanted, who
 from tests.services.console.harness import PASSWORD, ConsoleHarness, FollowedPeople

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from services.console.use.administration.single_sign_on import SingleSignOn
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
-from services.console.use.single_sign_on import SingleSignOn
 from services.console.web.sessions import LASTS_MS
-from shared.io.openid import ProviderError, _understood
+from shared.io.net.openid import ProviderError, _understood
 from tests.console.web.client import ConsoleClient
 from tests.console.web.providing import ANN, arrive, user_of, wanted, who
 from tests.services.console.harness import ConsoleHarness, FollowedPeople

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from services.console.commands.parser import parser
-from services.console.commands.sign_in import lines
+from services.console.commands.settings.sign_in import lines
+from services.console.use.administration.single_sign_on import SingleSignOn
 from services.console.use.problems import Problem, Refused
-from services.console.use.single_sign_on import SingleSignOn
-from shared import topics
-from shared.io.openid import OpenId
-from shared.io.ssrf import AddressGuard
+from shared.io.net.openid import OpenId
+from shared.io.net.ssrf import AddressGuard
+from shared.wire import topics
 from tests.console.web.client import ConsoleClient
 from tests.console.web.providing import arrive, user_of, wanted
 from tests.services.console.harness import ConsoleHarness, is_problem

@@ -2,16 +2,16 @@
 
 import pytest
 
-from services.console.commands import accounts
+from services.console.commands.settings import accounts
 from services.ingest.noting import Noting
 from services.ingest.webhooks import Webhooks, make_app
 from shared.apps import APPS
-from shared.core.syncs import Connection
-from shared.io.feed_notes import WEBHOOK, FeedNote
-from shared.io.webhook_refusals import Refusals
-from shared.messages import SetupDoc
+from shared.io.calls.webhook_refusals import Refusals
+from shared.io.redis.feed_notes import WEBHOOK, FeedNote
 from shared.metrics import Metrics
+from shared.model.syncs import Connection
 from shared.settings import Settings
+from shared.wire.messages import SetupDoc
 from tests.console.web.client import ConsoleClient, Page
 from tests.services.console.agreeing import Vendor, enter, go
 from tests.services.console.connecting import ConnectingHarness

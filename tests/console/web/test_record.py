@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from shared import topics
-from shared.core.mapping import FieldMapping
-from shared.core.pairs import Match, Pending, Problem, SideState, Trace
-from shared.core.records import Version
-from shared.core.wording import SENSITIVE
-from shared.io.call_notes import CallNote, RedisCallNotes
-from shared.io.redis_scripts import connect
-from shared.messages import Role, SetupDoc
+from shared.io.calls.call_notes import CallNote, RedisCallNotes
+from shared.io.redis.client import connect
+from shared.model.mapping import FieldMapping
+from shared.model.pairs import Match, Pending, Problem, SideState, Trace
+from shared.model.records import Version
+from shared.model.wording import SENSITIVE
+from shared.wire import topics
+from shared.wire.messages import Role, SetupDoc
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import NASTY, show_everything
 from tests.console.web.test_roles import client_as

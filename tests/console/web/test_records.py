@@ -4,13 +4,13 @@ import base64
 
 import pytest
 
-from services.console.use import resyncing
+from services.console.use.records import resyncing
 from services.console.views import lists
 from services.console.views.rows import SHOWN
-from services.console.web.screens import columns
-from shared import topics
-from shared.core.syncs import SyncSide
-from shared.messages import SetupDoc
+from services.console.web.screens.records import columns
+from shared.model.syncs import SyncSide
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.examples import show_everything
 from tests.services.console.harness import PASSWORD, ConsoleHarness, is_problem, linked

@@ -11,11 +11,11 @@ import pytest
 from services.console.commands import calling
 from services.console.commands.__main__ import main
 from services.console.commands.calling import Calls
-from services.console.use import resyncing
-from shared import topics
-from shared.core.syncs import Job
-from shared.messages import JobDoc, JobProgress, SetupDoc
+from services.console.use.records import resyncing
+from shared.model.syncs import Job
 from shared.settings import Settings
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobProgress, SetupDoc
 from tests.services.console.harness import TOKEN, ConsoleHarness, linked
 from tests.services.environment import SYNC, people
 

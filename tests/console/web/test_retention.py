@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from services.console.commands.parser import parser
-from services.console.commands.retention import said as run
+from services.console.commands.settings.retention import said as run
 from services.console.use.problems import Problem
 from services.console.views.following import Follower
-from shared import topics
 from shared.io.clock import SystemClock
 from shared.settings import Settings
-from shared.topics import DAY_MS, Kept
+from shared.wire import topics
+from shared.wire.topics import DAY_MS, Kept
 from tests.console.web.client import ConsoleClient
 from tests.console.web.test_roles import client_as
 from tests.services.console.harness import ConsoleHarness, FollowedPeople, MemoryRetention, is_problem

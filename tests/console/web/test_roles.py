@@ -12,11 +12,11 @@ from jsonschema_rs import Draft202012Validator
 
 from services.console.access.roles import MEANINGS, NEEDS, ROLES, needed_at, reaches
 from services.console.rest.app import make_app, routes
-from services.console.use.alerts import Wanted
+from services.console.use.administration.alerts import Wanted
 from services.console.use.callers import Caller
-from services.console.use.records import Filter
+from services.console.use.standing.records import Filter
 from services.console.web.app import PAGES
-from shared.messages import Role
+from shared.wire.messages import Role
 from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.examples import LOOKS, show_everything
 from tests.docs.api_reference import document

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from services.console.commands import accounts
+from services.console.commands.settings import accounts
 from shared.settings import Settings
 from tests.console.web.client import ConsoleClient, Page
 from tests.services.console.agreeing import PORTALS, Vendor, enter, go

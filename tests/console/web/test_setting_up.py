@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from services.console.setups.files import read
-from shared.core.connector import AppError
-from shared.core.matching import MatchSettings
-from shared.core.syncs import SyncSide
-from shared.messages import SetupDoc
+from shared.contract.calls import AppError
+from shared.model.mapping import MatchSettings
+from shared.model.syncs import SyncSide
+from shared.wire.messages import SetupDoc
 from tests.console.web.client import ConsoleClient, Page
 from tests.console.web.objects import show_objects
 from tests.services.console.harness import ConsoleHarness

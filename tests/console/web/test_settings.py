@@ -6,9 +6,9 @@ import pytest
 import requests
 
 from services.console.commands.parser import parser
-from services.console.commands.people import lines
+from services.console.commands.settings.people import lines
 from services.console.use.problems import Problem
-from shared import topics
+from shared.wire import topics
 from tests.console.web.client import ConsoleClient, Page
 from tests.services.console.harness import PASSWORD, ConsoleHarness, caller_of, is_problem
 from tests.services.environment import SYNC

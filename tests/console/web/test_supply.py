@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from services.console.commands import accounts
-from shared import topics
-from shared.core.syncs import Connection
-from shared.io.budgets import BudgetsUnavailable, MemoryBudgets, Quota, Usage, account_of
+from services.console.commands.settings import accounts
+from shared.io.calls.budgets import BudgetsUnavailable, MemoryBudgets, Quota, Usage, account_of
+from shared.io.calls.tokens import Paused
 from shared.io.envelope import Stored
-from shared.io.feed_notes import WEBHOOK, FeedNote, FeedNotesAway, MemoryFeedNotes
-from shared.io.tokens import Paused
-from shared.messages import Cursor, SetupDoc
+from shared.io.redis.feed_notes import WEBHOOK, FeedNote, FeedNotesAway, MemoryFeedNotes
+from shared.model.syncs import Connection
 from shared.settings import Settings
+from shared.wire import topics
+from shared.wire.messages import Cursor, SetupDoc
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import show_everything
 from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem

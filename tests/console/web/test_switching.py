@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.console.commands import accounts
-from shared import topics
-from shared.core.syncs import Job, Sync
+from services.console.commands.settings import accounts
+from shared.model.syncs import Job, Sync
 from shared.settings import Settings
+from shared.wire import topics
 from tests.console.web.objects import keep_cars, show_objects
 from tests.console.web.test_roles import client_as
 from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem, linked

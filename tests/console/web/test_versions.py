@@ -10,13 +10,13 @@ import requests
 from services.console.access.people import People
 from services.console.rest.versions import CHANGED
 from services.console.use.activity import Did
-from services.console.use.mailing import Wanted
+from services.console.use.administration.mailing import MailServerWanted
 from services.console.web.screens import stale
-from shared import topics
-from shared.access import AccessDoc, SignInProvider
 from shared.io.envelope import Stored
 from shared.io.ports import Outbound
-from shared.messages import SetupDoc
+from shared.wire import topics
+from shared.wire.access import AccessDoc, SignInProvider
+from shared.wire.messages import SetupDoc
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import show_everything
 from tests.console.web.test_roles import _BODIES, _shown, client_as, filled, names_of  # noqa: F401 - a fixture
@@ -102,7 +102,7 @@ def test_every_change_is_refused_to_whoever_has_seen_another_version(shown: Cons
     """And nothing of it is done; `*` takes whatever stands."""
     names, method = names_of(shown, "admin"), row.partition(" ")[0]
     path, accounts = filled(row.partition(" ")[2], names).removeprefix("/api/v1/"), shown.access.accounts
-    shown.access.mailing.change(Wanted.model_validate(_MAIL))
+    shown.access.mailing.change(MailServerWanted.model_validate(_MAIL))
     provider = SignInProvider(issuer="https://login.example", client_id="x", default_role="viewer")
     accounts.store(Did(what="provider.changed"), ("provider:sign-in", AccessDoc(provider=provider)))
     before = shown.env.told(topics.ACCESS), shown.env.setups.offset
@@ -307,7 +307,7 @@ def test_a_form_that_is_wrong_stays_of_the_version_that_was_seen(
 
 def test_every_form_that_changes_settings_carries_the_version_that_the_api_tells(shown: ConsoleHarness) -> None:
     client = client_as(shown, "admin")
-    shown.access.mailing.change(Wanted.model_validate(_MAIL))
+    shown.access.mailing.change(MailServerWanted.model_validate(_MAIL))
     bob = shown.person("viewer", "bob@x.example")
     (alert, *_) = shown.access.accounts.people.alerts()
     expected = {

@@ -4,15 +4,15 @@ import datetime as dt
 
 import pytest
 
-from services.console.use.exporting import listing_of
-from services.console.use.records import Filter
-from services.console.use.series import SLOTS, Range, starts_of
+from services.console.use.health.series import SLOTS, Range, starts_of
+from services.console.use.records.exporting import listing_of
+from services.console.use.standing.records import Filter
 from services.console.use.zones import local, times_in, zone_name, zone_of
 from services.console.web.parts.words import ago, moment
-from shared import topics
-from shared.core.records import Version
 from shared.io.envelope import Stored
-from shared.messages import HealthHour
+from shared.model.records import Version
+from shared.wire import topics
+from shared.wire.messages import HealthHour
 from tests.console.web.client import ConsoleClient
 from tests.console.web.examples import show_everything
 from tests.console.web.test_roles import client_as

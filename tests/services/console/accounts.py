@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.console.setups.discovery import Apps
-from services.console.use.connections import Connections
-from shared import topics
-from shared.core.syncs import Connection
+from services.console.setups.accounts.discovery import Apps
+from services.console.use.connections.connections import Connections
+from shared.config.setups import Setups
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
-from shared.io.once import MemoryOnce
 from shared.io.ports import Outbound
-from shared.io.service import Service
-from shared.messages import SetupDoc
+from shared.io.process.service import Service
+from shared.io.redis.once import MemoryOnce
+from shared.model.syncs import Connection
 from shared.settings import Settings
-from shared.setups import Setups
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.services.environment import Environment
 
 

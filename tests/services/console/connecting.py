@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.console.use.connections import Connections
-from shared import topics
+from services.console.use.connections.connections import Connections
 from shared.apps import APPS
-from shared.io.budgets_redis import RedisBudgets
+from shared.io.calls.budgets_redis import RedisBudgets
+from shared.io.calls.grants import Grants
+from shared.io.calls.tokens import sign_in_of
+from shared.io.calls.tokens_redis import RedisTokens
+from shared.io.calls.vault import Vault
+from shared.io.calls.webhook_refusals import WebhookRefusals
 from shared.io.envelope import Stored
-from shared.io.feed_notes import RedisFeedNotes
-from shared.io.grants import Grants
 from shared.io.memory import MemoryBroker, MemoryReader
-from shared.io.once import RedisOnce
-from shared.io.redis_scripts import connect_by
-from shared.io.service import Service
-from shared.io.tokens import sign_in_of
-from shared.io.tokens_redis import RedisTokens
-from shared.io.vault import Vault
-from shared.io.webhook_refusals import WebhookRefusals
+from shared.io.process.service import Service
+from shared.io.redis.client import connect_by
+from shared.io.redis.feed_notes import RedisFeedNotes
+from shared.io.redis.once import RedisOnce
 from shared.settings import Settings
-from shared.topics import Topic
+from shared.wire import topics
+from shared.wire.topics import Topic
 from tests.services.console.accounts import Heard
 from tests.services.console.harness import ConsoleHarness
 

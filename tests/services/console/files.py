@@ -6,18 +6,18 @@ from typing import Final
 
 from services.console.exports.known import ExportRow, Exports
 from services.console.exports.making import Exporter
-from services.console.use.exports import Exporting
-from services.console.use.installation import Installation
-from services.console.use.mailing import Mailing
-from shared import topics
-from shared.exports import ExportChunk
+from services.console.use.administration.mailing import Mailing
+from services.console.use.standing.exports import Exporting
+from services.console.use.standing.installation import Installation
+from shared.io.calls.vault import Vault
 from shared.io.envelope import Stored
-from shared.io.mail import make_post
 from shared.io.memory import MemoryReader
-from shared.io.once import MemoryOnce, Once
-from shared.io.vault import Vault
+from shared.io.net.mail import make_post
+from shared.io.redis.once import MemoryOnce, Once
 from shared.settings import Settings
-from shared.topics import DAY_MS
+from shared.wire import topics
+from shared.wire.exports import ExportChunk
+from shared.wire.topics import DAY_MS
 from tests.services.environment import Environment
 
 VAULT: Final = Vault([b"k" * 32])

@@ -9,20 +9,20 @@ import requests
 from services.console.access.authentication import Access
 from services.console.access.people import People
 from services.console.use.callers import Caller
-from services.console.use.installation import Installation
+from services.console.use.standing.installation import Installation
 from services.console.views.projection import FOLLOWED, Views
 from services.console.web.sessions import Sessions
-from shared import topics
-from shared.core.pairs import Pair, SideState
-from shared.core.records import Version
-from shared.exports import ExportDoc, ExportFile, ExportProgress
+from shared.io.calls.tokens import Paused
+from shared.io.calls.webhook_refusals import Refusals
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
-from shared.io.tokens import Paused
-from shared.io.webhook_refusals import Refusals
-from shared.messages import Parked, Role, User
-from shared.topics import Topic
+from shared.model.pairs import Pair, SideState
+from shared.model.records import Version
+from shared.wire import topics
+from shared.wire.exports import ExportDoc, ExportFile, ExportProgress
+from shared.wire.messages import Parked, Role, User
+from shared.wire.topics import Topic
 from tests.services.console.files import exporter_of
 from tests.services.environment import SYNC, Environment
 from tests.sessions import session

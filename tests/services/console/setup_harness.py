@@ -8,13 +8,13 @@ import yaml
 
 from deploy.local.hubspot import HubSpotServer
 from services.console.access.people import People
-from services.console.commands import setup
-from shared import topics
-from shared.access import AccessDoc
+from services.console.commands.settings import setup
 from shared.io.memory import MemoryBroker, MemoryBus, MemoryReader
-from shared.io.service import Service
+from shared.io.process.service import Service
 from shared.settings import Settings
-from shared.topics import Topic
+from shared.wire import topics
+from shared.wire.access import AccessDoc
+from shared.wire.topics import Topic
 
 _BROKERS: Final[dict[int, MemoryBroker]] = {}
 """By the settings of each console, its Kafka."""

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from services.console.views.rows import SHOWN
-from shared import topics
-from shared.core.mapping import FieldMapping
-from shared.core.pairs import Match, Pending, Problem, SideState, Trace
-from shared.core.records import Version
-from shared.core.syncs import SyncSide
+from shared.io.calls.webhook_refusals import Refusals
 from shared.io.envelope import Stored
-from shared.io.webhook_refusals import Refusals
-from shared.messages import Cursor, JobDoc, JobProgress, Parked, SetupDoc
+from shared.model.mapping import FieldMapping
+from shared.model.pairs import Match, Pending, Problem, SideState, Trace
+from shared.model.records import Version
+from shared.model.syncs import SyncSide
 from shared.rules.errors import ERRORS
+from shared.wire import topics
+from shared.wire.messages import Cursor, JobDoc, JobProgress, Parked, SetupDoc
 from tests.services.console.harness import ConsoleHarness, is_problem, linked, pair
 from tests.services.environment import LEFT, RIGHT, SYNC, people
 

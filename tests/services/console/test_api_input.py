@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from services.console.access.roles import NEEDS
-from shared import topics
+from shared.wire import topics
 from tests.docs.api_reference import document
 from tests.services.console.harness import TOKEN, ConsoleHarness, is_problem
 from tests.services.environment import SYNC

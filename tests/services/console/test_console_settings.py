@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.commands import people, setup
-from shared import topics
+from services.console.commands.settings import people, setup
 from shared.io.memory import MemoryReader
-from shared.io.openid import ProviderError
+from shared.io.net.openid import ProviderError
+from shared.wire import topics
 from tests.services.console.harness import MemoryRetention
 from tests.services.console.setup_harness import AccessFollower, SetupHarness
 

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import yaml
 
-from services.console.setups.credentials import with_followed
+from services.console.setups.accounts.credentials import with_followed
 from services.console.setups.files import read
-from shared import topics
-from shared.core.syncs import Connection
+from shared.io.calls.vault import Vault
 from shared.io.ports import Outbound, run_blocking
-from shared.io.vault import Vault
-from shared.messages import SetupDoc
+from shared.model.syncs import Connection
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.services.console.setup_harness import SetupHarness
 
 FILE: dict[str, Any] = {"credentials": [{"app": "hubspot", "client_id": "id-1", "client_secret": "secret-1"}]}

@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.setups.discovery import Apps
-from services.console.use.drafting import Half, own_sync_file
-from services.console.use.objects import Objects
+from services.console.setups.accounts.discovery import Apps
+from services.console.use.connections.drafting import Half, own_sync_file
+from services.console.use.connections.objects import Objects
 from tests.services.console.setup_harness import PORTALS, SetupHarness, between
 
 

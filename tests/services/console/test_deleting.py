@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from services.console.setups import deleting
-from shared import topics
-from shared.core.ids import record_key
+from services.console.setups.accounts import deleting
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
-from shared.io.redis_scripts import connect
-from shared.messages import Cursor, PhaseSet, SetupDoc
-from shared.topics import Topic
+from shared.io.redis.client import connect
+from shared.model.ids import record_key
+from shared.wire import topics
+from shared.wire.messages import Cursor, PhaseSet, SetupDoc
+from shared.wire.topics import Topic
 from tests.services.console.harness import linked
 from tests.services.console.setup_harness import SetupHarness, between
 

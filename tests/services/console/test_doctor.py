@@ -3,8 +3,8 @@
 from services.console.commands import doctor
 from services.console.commands.doctor import set_up
 from shared.findings import Finding
-from shared.io.vault import Vault
-from shared.messages import PhaseSet, SetupDoc
+from shared.io.calls.vault import Vault
+from shared.wire.messages import PhaseSet, SetupDoc
 from tests.services.console.setup_harness import SetupHarness
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from services.console.commands import setup
-from services.console.commands.setup import export
+from services.console.commands.settings import setup
+from services.console.commands.settings.setup import export
 from services.console.setups.files import SetupError, read, unset_variables
-from shared.io.vault import Vault
+from shared.io.calls.vault import Vault
 from tests.services.console.setup_harness import SetupHarness
 
 TOKEN = "SECRET_TWO__ACCESS_TOKEN"

@@ -11,13 +11,13 @@ from services.console.views import following
 from services.console.views.following import Follower
 from services.console.views.lists import Listing
 from services.console.views.projection import Building, Views
-from shared import topics
-from shared.core.pairs import Pair
 from shared.io.envelope import Stored
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
+from shared.model.pairs import Pair
 from shared.settings import Settings
-from shared.topics import Kept
+from shared.wire import topics
+from shared.wire.topics import Kept
 from tests.services.console.harness import ConsoleHarness, linked
 
 

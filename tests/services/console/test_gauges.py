@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from services.console.views.gauges import Gauges
 from services.console.views.lists import Listing
 from services.console.views.projection import Views
-from shared import topics
 from shared.io.envelope import Stored
-from shared.messages import Cursor, Parked
 from shared.metrics import Metrics
+from shared.wire import topics
+from shared.wire.messages import Cursor, Parked
 from tests.services.console.harness import ConsoleHarness, pair
 from tests.services.console.test_projection import JOURNAL, journal
 from tests.services.environment import SYNC

@@ -5,7 +5,7 @@ import requests
 
 from services.console.access.authentication import FREE_AT_ADDRESS, network
 from services.console.access.guard import is_ours
-from shared.io.attempts import LONGEST_WAIT_MS
+from shared.io.redis.attempts import LONGEST_WAIT_MS
 from tests.services.console.harness import ConsoleHarness, is_problem
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from services.console.commands import jobs as job_commands
-from shared import topics
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Job
+from services.console.commands.records import jobs as job_commands
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import JobDoc, JobProgress
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobProgress
 from tests.services.console.harness import ConsoleHarness, is_problem
 from tests.services.console.setup_harness import SetupHarness
 from tests.services.environment import SYNC

@@ -17,11 +17,11 @@ from services.console.views.lists import Listing, Total
 from services.console.views.past import KEPT_STEPS
 from services.console.views.projection import FORM, READERS, Building, FeedRow, Views
 from services.console.views.rows import SHOWN, end_load, tallies
-from shared import topics
-from shared.core.pairs import Pair, SideState, Trace
-from shared.core.records import Version
 from shared.io.envelope import Stored
-from shared.messages import Cursor, HistoryBundle, HistoryStep, Parked
+from shared.model.pairs import Pair, SideState, Trace
+from shared.model.records import Version
+from shared.wire import topics
+from shared.wire.messages import Cursor, HistoryBundle, HistoryStep, Parked
 
 
 @pytest.fixture(name="views")

@@ -2,19 +2,19 @@
 
 import pytest
 
-from services.console.setups import deleting
+from services.console.setups.accounts import deleting
 from services.console.setups.plans import Change
 from services.console.setups.publishing import publish
-from services.console.use.connections import Connections
+from services.console.use.connections.connections import Connections
 from services.console.use.problems import Problem
 from services.console.use.syncs import switch
-from shared import topics
+from shared.config.jobs import own_job
+from shared.config.setups import Setups
 from shared.io.memory import MemoryReader
-from shared.io.once import MemoryOnce
-from shared.io.service import Service
-from shared.jobs import own_job
-from shared.messages import JobDoc, SetupDoc
-from shared.setups import Setups
+from shared.io.process.service import Service
+from shared.io.redis.once import MemoryOnce
+from shared.wire import topics
+from shared.wire.messages import JobDoc, SetupDoc
 from tests.services.console.setup_harness import SetupHarness
 
 

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from services.console.commands import setup
+from services.console.commands.settings import setup
 from services.console.setups import publishing
 from services.console.setups.files import SetupError, read
 from services.console.use.syncs import switch
 from services.jobs.following import edited, moved
-from shared import topics
-from shared.io.budgets import account_of
-from shared.io.budgets_redis import RedisBudgets
+from shared.io.calls.budgets import account_of
+from shared.io.calls.budgets_redis import RedisBudgets
+from shared.io.calls.vault import Vault
 from shared.io.memory import MemoryReader
 from shared.io.ports import Outbound, run_blocking
-from shared.io.redis_scripts import connect
-from shared.io.vault import Vault
-from shared.messages import JobDoc, JobProgress, PhaseSet, SetupDoc
+from shared.io.redis.client import connect
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobProgress, PhaseSet, SetupDoc
 from tests.services.console.setup_harness import PORTALS, SetupHarness, between
 
 # What changes

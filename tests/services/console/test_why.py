@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.console.commands import why
+from services.console.commands.records import why
 from services.console.views import lists
-from shared.core.pairs import Match, Pending, Problem, Trace
-from shared.io.call_notes import CallNote
+from shared.io.calls.call_notes import CallNote
+from shared.model.pairs import Match, Pending, Problem, Trace
 from shared.settings import Settings
 from tests.e2e.live import free_ports
 from tests.services.console.harness import TOKEN, ConsoleHarness, linked

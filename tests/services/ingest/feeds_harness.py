@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from services.ingest import feeds as module
-from services.ingest.cursors import Cursors
-from services.ingest.feeds import Feeds
+from services.ingest.feeds import polling as module
+from services.ingest.feeds.cursors import Cursors
+from services.ingest.feeds.link_rounds import LinkRounds
+from services.ingest.feeds.polling import Feeds
 from services.ingest.known import TakenVersions
-from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
-from shared.io.feed_notes import MemoryFeedNotes
+from shared.io.redis.feed_notes import MemoryFeedNotes
 from tests.services.environment import LEFT, RIGHT, Answer, Environment
 
 BIN: Final = Cursors.key(LEFT, "contact", "bin")

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from services.ingest import feeds as module
-from shared import topics
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Job, SyncSide
-from shared.messages import JobDoc, JobProgress, SetupDoc
+from services.ingest.feeds import polling as module
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Job, SyncSide
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobProgress, SetupDoc
 from tests.services.environment import LEFT, RIGHT, connection, people
 from tests.services.ingest.feeds_harness import FeedsHarness
 from tests.services.jobs.harness import ask
@@ -62,7 +62,7 @@ def test_how_often_a_feed_is_asked_goes_with_its_cursor(harness: FeedsHarness, m
     """As it is, and not as it was set: a feed that is late shows it."""
     now, state, texts = [100.0], module._State(), count()
     harness.env.answers["poll"] = lambda _connection, _asked: {"cursor": str(next(texts))}
-    monkeypatch.setattr("services.ingest.feeds.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("services.ingest.feeds.polling.time.monotonic", lambda: now[0])
     for later in (0.0, 5.0, 12.25):
         now[0] += later
         harness.once(state=state)
@@ -81,5 +81,5 @@ def rested(harness: FeedsHarness, monkeypatch: pytest.MonkeyPatch, took: float, 
         return {"cursor": "c"}
 
     harness.env.answers["poll"] = answer
-    monkeypatch.setattr("services.ingest.feeds.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("services.ingest.feeds.polling.time.monotonic", lambda: now[0])
     return harness.once()[1]

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from services.ingest import feeds as module
-from services.ingest.feeds import Feeds
+from services.ingest.feeds import polling as module
+from services.ingest.feeds.polling import Feeds
 from services.ingest.seen import SeenVersions
-from shared import topics
-from shared.core.connector import Hint
-from shared.core.job_kinds import JobKind
-from shared.core.pairs import Pair, SideState
-from shared.core.records import Version
-from shared.core.syncs import Job
+from shared.contract.feeds import Hint
 from shared.io.ports import BusUnavailable
-from shared.messages import Cursor, JobDoc, JobProgress, SetupDoc
+from shared.model.job_kinds import JobKind
+from shared.model.pairs import Pair, SideState
+from shared.model.records import Version
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import Cursor, JobDoc, JobProgress, SetupDoc
 from tests.services.environment import LEFT, RIGHT, SYNC, connection, fails
 from tests.services.ingest.feeds_harness import BIN, CHANGED, FeedsHarness, pages
 from tests.simulator.objects import FIELDS

@@ -5,24 +5,24 @@ from typing import Any, Final
 
 import pytest
 
-from services.ingest.cursors import Cursors
-from services.ingest.feeds import Feeds, _Poll
+from services.ingest.feeds.cursors import Cursors
+from services.ingest.feeds.link_rounds import LinkRounds
+from services.ingest.feeds.polling import Feeds, _Poll
 from services.ingest.known import TakenVersions
-from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
-from shared import topics
 from shared.apps import APPS
-from shared.core.connector import HttpRequest, HttpResponse
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Connection, Job, Sync, SyncSide
-from shared.io.feed_notes import MemoryFeedNotes
+from shared.config.jobs import Jobs
+from shared.config.setups import Setups
+from shared.contract.calls import HttpRequest, HttpResponse
+from shared.io.links.store import Store
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus, MemoryCaller, MemoryReader
-from shared.io.memory_redis import MemoryScripts
-from shared.io.store import Store
-from shared.jobs import Jobs
-from shared.messages import Cursor, JobDoc, JobProgress, Rebuilt, SetupDoc
+from shared.io.redis.feed_notes import MemoryFeedNotes
+from shared.io.redis.memory import MemoryScripts
 from shared.metrics import Metrics
-from shared.setups import Setups
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Connection, Job, Sync, SyncSide
+from shared.wire import topics
+from shared.wire.messages import Cursor, JobDoc, JobProgress, Rebuilt, SetupDoc
 
 HOUR_MS: Final = 3_600_000
 SYNC: Final = "contacts"

@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
-from services.ingest.cursors import Cursors
-from services.ingest.field_watch import FieldWatch
-from services.ingest.watching import EVERY_S, SOONEST_S
-from shared import topics
-from shared.core.connector import AppError, Exchange, FieldInfo, HttpRequest, Option, Session
-from shared.core.records import FieldType
-from shared.core.syncs import Job
+from services.ingest.feeds.cursors import Cursors
+from services.ingest.feeds.field_watch import FieldWatch
+from services.ingest.feeds.watching import EVERY_S, SOONEST_S
+from shared.contract.calls import AppError, Exchange, HttpRequest, Session
 from shared.io.ports import BusUnavailable
-from shared.messages import REFUSED, Cursor, PhaseSet, SetupDoc
+from shared.model.fields import FieldInfo, Option
+from shared.model.records import FieldType
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import REFUSED, Cursor, PhaseSet, SetupDoc
 from tests.services.environment import LEFT, SYNC, Environment, fails, with_binding
 from tests.simulator.objects import FIELDS
 
@@ -133,7 +134,7 @@ def test_fields_that_may_not_be_listed_pause_nobody(watch: Watch) -> None:
 def test_it_looks_every_ten_minutes_and_soon_after_a_refusal(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the most once a minute, however much is refused, and again a minute after a look that failed."""
     now = [1_000.0]
-    monkeypatch.setattr("services.ingest.watching.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("services.ingest.feeds.watching.time.monotonic", lambda: now[0])
 
     def due(after_s: float) -> bool:
         now[0] += after_s

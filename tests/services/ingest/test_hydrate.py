@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from services.ingest.hydrate import Hydrate
-from shared import topics
-from shared.core.mapping import FieldMapping
-from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Later, Outcome, Park
-from shared.core.pairs import Pair, SideState
-from shared.core.records import Life, Report, Version
-from shared.core.syncs import AssociationMapping
+from shared.config.setups import UnknownSetup
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
-from shared.messages import Notice, SetupDoc
-from shared.setups import UnknownSetup
+from shared.model.mapping import FieldMapping
+from shared.model.outcomes import NOT_RUN_HERE, Done, Drop, Later, Outcome, Park
+from shared.model.pairs import Pair, SideState
+from shared.model.records import Life, Report, Version
+from shared.model.syncs import AssociationMapping
+from shared.wire import topics
+from shared.wire.messages import Notice, SetupDoc
 from tests.services.environment import LEFT, RIGHT, SYNC, Environment, as_json, fails, people, report, with_binding
 from tests.simulator.objects import FIELDS
 

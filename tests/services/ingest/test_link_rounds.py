@@ -6,17 +6,18 @@ from typing import Any, Final
 
 import pytest
 
-from services.ingest import link_rounds
-from services.ingest.cursors import Cursors
-from services.ingest.feeds import _State
-from services.ingest.link_rounds import Step
-from shared import topics
-from shared.core.connector import AppError, Exchange, HttpRequest, LinkFeed, Session
-from shared.core.pairs import Pair, SideState
-from shared.core.records import Life, Version
-from shared.core.syncs import AssociationMapping
+from services.ingest.feeds import link_rounds
+from services.ingest.feeds.cursors import Cursors
+from services.ingest.feeds.link_rounds import Step
+from services.ingest.feeds.polling import _State
+from shared.contract.calls import AppError, Exchange, HttpRequest, Session
+from shared.contract.feeds import LinkFeed
 from shared.io.ports import BusUnavailable
-from shared.messages import SetupDoc
+from shared.model.pairs import Pair, SideState
+from shared.model.records import Life, Version
+from shared.model.syncs import AssociationMapping
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.services.environment import LEFT, SYNC, fails, people, with_binding
 from tests.services.ingest.feeds_harness import FeedsHarness
 

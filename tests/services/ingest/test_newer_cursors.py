@@ -1,8 +1,8 @@
 """Cursors that a newer version wrote: what it added is kept, and a feed whose cursor cannot be read is its own."""
 
-from services.ingest.cursors import Cursors
-from shared import topics
-from shared.messages import Cursor
+from services.ingest.feeds.cursors import Cursors
+from shared.wire import topics
+from shared.wire.messages import Cursor
 from tests.services.environment import LEFT, RIGHT, Environment
 from tests.services.ingest.feeds_harness import FeedsHarness
 

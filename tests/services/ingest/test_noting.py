@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from services.ingest.feeds import Feeds, _State
+from services.ingest.feeds.polling import Feeds, _State
 from services.ingest.noting import Noting
-from shared.io.feed_notes import FeedNote, FeedNotesAway, MemoryFeedNotes
 from shared.io.memory import ManualClock
+from shared.io.redis.feed_notes import FeedNote, FeedNotesAway, MemoryFeedNotes
 from tests.services.environment import LEFT, fails
 from tests.services.ingest.feeds_harness import FeedsHarness, pages
 from tests.services.ingest.webhook_server import WebhookServer, body, event

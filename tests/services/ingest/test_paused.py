@@ -5,27 +5,28 @@ from typing import Any
 
 import pytest
 
-from services.ingest.cursors import Cursors
-from services.ingest.feeds import Feeds, _Poll, _State
+from services.ingest.feeds.cursors import Cursors
+from services.ingest.feeds.link_rounds import LinkRounds
+from services.ingest.feeds.polling import Feeds, _Poll, _State
 from services.ingest.hydrate import Hydrate
 from services.ingest.known import TakenVersions
-from services.ingest.link_rounds import LinkRounds
 from services.ingest.noting import Noting
-from shared import topics
 from shared.apps import APPS
-from shared.core.connector import AppError, Retry
-from shared.core.mapping import FieldMapping
-from shared.core.outcomes import Later
-from shared.core.syncs import Connection, Sync, SyncSide
-from shared.io.feed_notes import MemoryFeedNotes
+from shared.config.jobs import Jobs
+from shared.config.setups import Setups
+from shared.contract.calls import AppError
+from shared.io.links.store import Store
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
-from shared.io.memory_redis import MemoryScripts
 from shared.io.ports import Inbound, run_blocking
-from shared.io.store import Store
-from shared.jobs import Jobs
-from shared.messages import Notice, SetupDoc
+from shared.io.redis.feed_notes import MemoryFeedNotes
+from shared.io.redis.memory import MemoryScripts
 from shared.metrics import Metrics
-from shared.setups import Setups
+from shared.model.mapping import FieldMapping
+from shared.model.outcomes import Later
+from shared.model.syncs import Connection, Sync, SyncSide
+from shared.model.words import Retry
+from shared.wire import topics
+from shared.wire.messages import Notice, SetupDoc
 
 
 class Refusing:

@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from services.ingest.cursors import Cursors
-from services.ingest.people_watch import PeopleWatch
-from services.ingest.watching import EVERY_S, SOONEST_S
-from shared import topics
-from shared.core.connector import AppError, Exchange, HttpRequest, Owner, Session
-from shared.core.mapping import FieldMapping
-from shared.core.syncs import Job
+from services.ingest.feeds.cursors import Cursors
+from services.ingest.feeds.people_watch import PeopleWatch
+from services.ingest.feeds.watching import EVERY_S, SOONEST_S
+from shared.contract.calls import AppError, Exchange, HttpRequest, Session
+from shared.contract.sign_in import Owner
 from shared.io.ports import BusUnavailable
-from shared.messages import REFUSED, Cursor, SetupDoc
+from shared.model.mapping import FieldMapping
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import REFUSED, Cursor, SetupDoc
 from tests.services.environment import LEFT, SYNC, Environment, fails
 
 
@@ -113,7 +114,7 @@ def test_people_who_may_not_be_listed_pause_nobody(watch: Watch) -> None:
 
 def test_it_looks_every_ten_minutes_and_soon_after_a_refusal(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000.0]
-    monkeypatch.setattr("services.ingest.watching.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("services.ingest.feeds.watching.time.monotonic", lambda: now[0])
     watch.look()
     watch.watch._guarded(LEFT, "")
 

@@ -8,10 +8,10 @@ import requests
 from hubspot.utils.signature import Signature
 
 from services.ingest.webhooks import MAX_BODY
-from shared.core.fields import FoundObject
-from shared.core.mapping import FieldMapping
-from shared.core.syncs import Sync, SyncSide
-from shared.messages import ObjectFound, SetupDoc
+from shared.model.fields import FoundObject
+from shared.model.mapping import FieldMapping
+from shared.model.syncs import Sync, SyncSide
+from shared.wire.messages import ObjectFound, SetupDoc
 from tests.services.ingest.webhook_server import PATH, PUBLIC, WebhookServer, body, event
 
 # Who calls

@@ -12,16 +12,16 @@ import requests
 from hubspot.utils.signature import Signature
 
 from services.ingest.webhooks import Webhooks
-from shared import topics
-from shared.core.mapping import FieldMapping
-from shared.core.syncs import Connection, Sync, SyncSide
-from shared.io.feed_notes import MemoryFeedNotes
+from shared.config.setups import Setups
+from shared.io.calls.tokens import TokensAway
+from shared.io.calls.vault import Vault
 from shared.io.memory import ManualClock, MemoryBroker, MemoryReader
-from shared.io.tokens import TokensAway
-from shared.io.vault import Vault
-from shared.messages import Notice, SetupDoc
+from shared.io.redis.feed_notes import MemoryFeedNotes
 from shared.metrics import Metrics
-from shared.setups import Setups
+from shared.model.mapping import FieldMapping
+from shared.model.syncs import Connection, Sync, SyncSide
+from shared.wire import topics
+from shared.wire.messages import Notice, SetupDoc
 
 PUBLIC: Final = "https://sync.example/in"
 PATH: Final = "/webhooks/hubspot"

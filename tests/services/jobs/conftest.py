@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.jobs import runner, work
-from shared.messages import PhaseSet, SetupDoc
+from shared.wire.messages import PhaseSet, SetupDoc
 from tests.services.environment import SYNC, Environment
 from tests.services.jobs.harness import JobsHarness, listing
 

@@ -5,17 +5,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from services.ingest.cursors import Cursors
+from services.ingest.feeds.cursors import Cursors
 from services.jobs.runner import Runner
 from services.jobs.work import Parts
-from shared import topics
-from shared.core.pairs import Pair, SideState
-from shared.core.records import Version
-from shared.core.syncs import Job
 from shared.io.envelope import setups_seen
 from shared.io.memory import MemoryReader
-from shared.messages import Cursor, JobDoc, JobProgress
-from shared.topics import MATCHER_GROUP
+from shared.model.pairs import Pair, SideState
+from shared.model.records import Version
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import Cursor, JobDoc, JobProgress
+from shared.wire.topics import MATCHER_GROUP
 from tests.services.environment import LEFT, RIGHT, SYNC, Answer, Environment, as_json, report
 
 _ENDS = ("done", "failed", "cancelled")

@@ -3,9 +3,9 @@
 import threading
 from typing import Any
 
-from shared import topics
 from shared.io.ports import Outbound, run_blocking
-from shared.messages import JobDoc, JobProgress
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobProgress
 from tests.services.environment import Environment
 from tests.services.jobs.harness import JobsHarness, ask, listing
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from services.jobs import work
-from shared import topics
-from shared.core.syncs import Create
-from shared.topics import MATCHER_GROUP
+from shared.model.syncs import Create
+from shared.wire import topics
+from shared.wire.topics import MATCHER_GROUP
 from tests.services.environment import LEFT, RIGHT, SYNC, Environment, people
 from tests.services.jobs.harness import JobsHarness, ask, listing, pair
 

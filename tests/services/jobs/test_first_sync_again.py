@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from services.jobs.work import Work
-from shared import topics
-from shared.core.job_kinds import JobKind
-from shared.messages import PhaseSet, SetupDoc
+from shared.model.job_kinds import JobKind
+from shared.wire import topics
+from shared.wire.messages import PhaseSet, SetupDoc
 from tests.services.environment import LEFT, RIGHT, SYNC, Answer, Environment, people
 from tests.services.jobs.harness import JobsHarness, ask, listing, pair
 

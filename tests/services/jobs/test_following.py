@@ -7,9 +7,9 @@ import pytest
 
 from services.jobs import runner as module
 from services.jobs.forgetting import KEPT_MS
-from shared import topics
-from shared.core.syncs import Job, Moved
-from shared.messages import JobDoc, JobProgress, SetupDoc
+from shared.model.syncs import Job, Moved
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobProgress, SetupDoc
 from tests.services.environment import LEFT, SYNC, Environment, people
 from tests.services.jobs.harness import JobsHarness, ask, pair
 

@@ -4,12 +4,12 @@ import pytest
 
 from services.jobs import runner as module
 from services.jobs.forgetting import KEPT_MS, forgotten
-from shared import topics
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Job
+from shared.config.jobs import PARTS, JobRow
 from shared.io.memory import MemoryReader
-from shared.jobs import PARTS, JobRow
-from shared.messages import JobDoc, JobPhase, JobProgress
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobPhase, JobProgress
 from tests.services.environment import SYNC, Environment
 from tests.services.jobs.harness import JobsHarness
 

@@ -3,8 +3,8 @@
 import pytest
 
 from services.jobs.kinds import KINDS, kind_of
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Job
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Job
 from tests.services.environment import SYNC, Environment
 
 

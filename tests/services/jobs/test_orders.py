@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared import topics
-from shared.messages import JobDoc, JobOrder
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobOrder
 from tests.services.environment import LEFT, RIGHT, Answer, Environment, fails
 from tests.services.jobs.harness import JobsHarness, ask, listing, pair
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared import topics
-from shared.messages import JobDoc, JobProgress
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobProgress
 from tests.services.environment import LEFT, RIGHT, SYNC, Environment, fails
 from tests.services.jobs.harness import JobsHarness, ask, listing, pair
 

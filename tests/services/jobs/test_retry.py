@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from services.jobs.looking import is_asked_for
-from shared import topics
-from shared.core.job_kinds import JobKind
-from shared.core.pairs import Pair
-from shared.core.syncs import Job
+from shared.model.job_kinds import JobKind
+from shared.model.pairs import Pair
+from shared.model.syncs import Job
+from shared.wire import topics
 from tests.services.environment import SYNC, Environment
 from tests.services.jobs.harness import JobsHarness, ask, pair
 

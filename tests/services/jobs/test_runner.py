@@ -5,12 +5,12 @@ import threading
 import time
 from typing import Any
 
-from shared import topics
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Job
-from shared.jobs import PARTS, Jobs
-from shared.messages import JobDoc, SetupDoc
-from shared.setups import Setups
+from shared.config.jobs import PARTS, Jobs
+from shared.config.setups import Setups
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import JobDoc, SetupDoc
 from tests.services.environment import LEFT, SYNC, Environment, fails, people
 from tests.services.jobs.harness import JobsHarness, ask, listing, pair
 

@@ -3,12 +3,12 @@
 import pytest
 
 from services.jobs.takeover import Takeover
-from shared import topics
-from shared.core.job_kinds import JobKind
-from shared.core.syncs import Job
 from shared.io.memory import MemoryReader
 from shared.io.ports import BusUnavailable, Outbound, run_blocking
-from shared.messages import JobDoc, JobPhase, JobProgress, SetupDoc
+from shared.model.job_kinds import JobKind
+from shared.model.syncs import Job
+from shared.wire import topics
+from shared.wire.messages import JobDoc, JobPhase, JobProgress, SetupDoc
 from tests.services.environment import LEFT, SYNC, Environment
 from tests.services.jobs.harness import JobsHarness, pair
 

@@ -10,17 +10,17 @@ from faust.types.tuples import TP, ConsumerMessage, Message
 from mode.utils.futures import done_future
 
 from services.matcher.app import WORTH_DIVIDING, Agents, FaustBus, lanes, make_app, received
-from shared import topics
-from shared.io.bundles import items_of
+from shared.config.setups import Setups
 from shared.io.envelope import MAX_MESSAGE_BYTES, SCHEMA, SETUPS, TRACE, MessageTooLarge, unwrap
 from shared.io.health import JOIN_LIMITS, Progress
-from shared.io.kafka import partition_of
+from shared.io.kafka.bundles import items_of
+from shared.io.kafka.connecting import partition_of
 from shared.io.memory import ManualClock
 from shared.io.ports import BusUnavailable, Outbound
-from shared.messages import Notice, Parked
 from shared.metrics import Metrics
 from shared.settings import Settings
-from shared.setups import Setups
+from shared.wire import topics
+from shared.wire.messages import Notice, Parked
 
 
 def message(kind: Any = Message, **changes: Any) -> Any:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
-from shared import topics
-from shared.core.records import Life
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
 from shared.io.ports import run_blocking
-from shared.messages import RecordSeen
+from shared.model.records import Life
+from shared.wire import topics
+from shared.wire.messages import RecordSeen
 from tests.services.environment import SYNC, Environment, report
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from services.matcher.resolve import Resolve
-from shared import topics
-from shared.core.pairs import PairEvent
+from services.matcher.resolving.resolve import Resolve
+from shared.io.links.scripts import Call, Scripts
+from shared.io.links.store import Store
 from shared.io.ports import run_blocking
-from shared.io.scripts import Call, Scripts
-from shared.io.store import Store
-from shared.messages import RecordSeen
+from shared.model.pairs import PairEvent
+from shared.wire import topics
+from shared.wire.messages import RecordSeen
 from tests.services.environment import LEFT, RIGHT, SYNC, report
 from tests.services.matcher.test_outputs import Matcher, linked
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
-from shared import topics
-from shared.core.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Later, Outcome
-from shared.core.pairs import FORM, NewerState, Pair, PairEvent
-from shared.core.records import Life, Report, Version
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
 from shared.io.envelope import WAITED
-from shared.io.links import Swap
+from shared.io.links.requests import Swap
+from shared.io.links.store import Store
 from shared.io.memory import MemoryBus
 from shared.io.ports import BusUnavailable, Inbound, NotReady, Outbound, run_blocking
-from shared.io.store import Store
-from shared.messages import RecordSeen
+from shared.model.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Later, Outcome
+from shared.model.pairs import FORM, NewerState, Pair, PairEvent
+from shared.model.records import Life, Report, Version
+from shared.wire import topics
+from shared.wire.messages import RecordSeen
 from tests.services.environment import LEFT, SYNC, Environment, report
 from tests.services.matcher.test_guards import Before
 from tests.services.matcher.test_outputs import Matcher, linked

@@ -8,14 +8,14 @@ import pytest
 from services.ingest.known import TakenVersions
 from services.jobs.looking import fits
 from services.writer.write import Write
-from shared import topics
-from shared.core.outcomes import NEWER_VERSION
-from shared.core.pairs import Pair
-from shared.core.records import Version
-from shared.io.links import Swap
-from shared.io.places import places
+from shared.io.links.places import places
+from shared.io.links.requests import Swap
 from shared.io.ports import run_blocking
-from shared.messages import Notice
+from shared.model.outcomes import NEWER_VERSION
+from shared.model.pairs import Pair
+from shared.model.records import Version
+from shared.wire import topics
+from shared.wire.messages import Notice
 from tests.services.environment import LEFT, SYNC, report
 from tests.services.matcher.test_outputs import Matcher
 

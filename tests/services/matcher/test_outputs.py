@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from services.matcher.match import Match
-from services.matcher.resolve import Resolve
-from shared import topics
-from shared.core.pairs import Answer, Pair, PairEvent
-from shared.core.records import Life, Report, Version
+from services.matcher.matching.match import Match
+from services.matcher.resolving.resolve import Resolve
 from shared.io.envelope import Received, unwrap
 from shared.io.ports import BusUnavailable, Inbound, run_blocking
-from shared.messages import Notice, RecordSeen
-from shared.topics import Topic
+from shared.model.pairs import Answer, Pair, PairEvent
+from shared.model.records import Life, Report, Version
+from shared.wire import topics
+from shared.wire.messages import Notice, RecordSeen
+from shared.wire.topics import Topic
 from tests.services.environment import LEFT, RIGHT, SYNC, Environment, report
 
 TOPICS: tuple[Topic[Any], ...] = (

@@ -2,13 +2,13 @@
 
 import pytest
 
-from services.matcher.passing import forward, tell
-from services.matcher.work import Opened, Resolved, Work
-from shared import topics
-from shared.core.pairing import Stepped, open_step
-from shared.core.pairs import Decided, PairEvent, Trace
-from shared.core.records import Report, Version
-from shared.messages import Notice
+from services.matcher.resolving.passing import forward, tell
+from services.matcher.resolving.work import Opened, Resolved, Work
+from shared.engine.pairing import Stepped, open_step
+from shared.model.pairs import Decided, PairEvent, Trace
+from shared.model.records import Report, Version
+from shared.wire import topics
+from shared.wire.messages import Notice
 from tests.services.environment import SYNC
 from tests.services.matcher.test_outputs import Matcher, linked
 

@@ -1,7 +1,7 @@
 """Pairs that are remembered by the text of their state."""
 
-from services.matcher.states import StateCache
-from shared.core.pairs import Pair
+from services.matcher.resolving.states import StateCache
+from shared.model.pairs import Pair
 
 ONE, TWO, THREE = (Pair(sync="s", pair=name) for name in ("one", "two", "three"))
 

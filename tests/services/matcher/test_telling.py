@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from services.matcher import telling
-from services.matcher.resolve import Resolve
-from shared import topics
-from shared.core.pairs import Decided, Pair, Trace
-from shared.core.records import Life
+from services.matcher.resolving import telling
+from services.matcher.resolving.resolve import Resolve
 from shared.io.envelope import trace_id
 from shared.io.erasable import new_key, place, unseal
+from shared.io.links.rebuild import as_restored
+from shared.io.links.store import Store
 from shared.io.memory import MemoryBus
 from shared.io.ports import BusUnavailable, Inbound, Outbound, run_blocking
-from shared.io.rebuild import as_restored
-from shared.io.store import Store
-from shared.messages import HistoryStep
+from shared.model.pairs import Decided, Pair, Trace
+from shared.model.records import Life
+from shared.wire import topics
+from shared.wire.messages import HistoryStep
 from tests.services.environment import LEFT, RIGHT, SYNC, report
 from tests.services.matcher.test_guards import Before
 from tests.services.matcher.test_outputs import Matcher, edit, linked

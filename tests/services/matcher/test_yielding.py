@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from services.matcher.outputs import outputs
+from services.matcher.resolving.outputs import outputs
 from services.matcher.yielding import is_backfill
-from shared import topics
-from shared.core.pairs import Answer, Pair, PairEvent, Pending, SideState
-from shared.core.records import Version
 from shared.io.ports import Inbound
-from shared.messages import SetupDoc
+from shared.model.pairs import Answer, Pair, PairEvent, Pending, SideState
+from shared.model.records import Version
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.services.environment import RIGHT, SYNC, Environment, people, report
 from tests.services.matcher.test_outputs import Matcher
 

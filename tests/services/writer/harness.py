@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from services.writer.write import Write
-from shared import topics
-from shared.core.outcomes import Outcome
-from shared.core.pairs import Pair, Pending, SideState
-from shared.core.records import Version
-from shared.io.links import Swap
-from shared.io.places import places
+from shared.io.links.places import places
+from shared.io.links.requests import Swap
 from shared.io.ports import run_blocking
-from shared.messages import WriteCommand
+from shared.model.outcomes import Outcome
+from shared.model.pairs import Pair, Pending, SideState
+from shared.model.records import Version
+from shared.wire import topics
+from shared.wire.messages import WriteCommand
 from tests.services.environment import LEFT, RIGHT, SYNC, Environment
 from tests.simulator.apps import MemoryApp
 from tests.simulator.objects import FIELDS

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from services.writer.answers import MAYBE_SENT, tries
 from services.writer.plan import calls, lanes, live_creates, target_of, waves
-from shared import topics
 from shared.io.ports import Inbound
-from shared.messages import WriteCommand
+from shared.wire import topics
+from shared.wire.messages import WriteCommand
 
 
 def command(number: int, record: str, tried: int = 0, **more: Any) -> Inbound[WriteCommand]:

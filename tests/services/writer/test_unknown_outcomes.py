@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from services.writer.answers import MAYBE_SENT
-from shared import topics
-from shared.core.outcomes import Done, Later
 from shared.io.ports import run_blocking
-from shared.messages import WriteCommand
+from shared.model.outcomes import Done, Later
+from shared.wire import topics
+from shared.wire.messages import WriteCommand
 from tests.services.environment import LEFT, fails, with_binding
 from tests.services.writer.harness import WriterHarness
 

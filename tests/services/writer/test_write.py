@@ -6,15 +6,15 @@ import pytest
 
 from services.writer.answers import told
 from services.writer.write import Write
-from shared import topics
-from shared.core.connector import Written
-from shared.core.outcomes import NOT_RUN_HERE, Done, Drop, Later
-from shared.core.pairs import Pair, Pending, SideState
-from shared.core.records import Life, Report, Version
+from shared.contract.writing import Written
 from shared.io.envelope import SETUPS
+from shared.io.links.store import Store
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
-from shared.io.store import Store
-from shared.messages import SetupDoc
+from shared.model.outcomes import NOT_RUN_HERE, Done, Drop, Later
+from shared.model.pairs import Pair, Pending, SideState
+from shared.model.records import Life, Report, Version
+from shared.wire import topics
+from shared.wire.messages import SetupDoc
 from tests.services.environment import LEFT, RIGHT, SYNC, fails, people, with_binding
 from tests.services.matcher.test_guards import Before
 from tests.services.writer.harness import WriterHarness

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from services.console.rest.shapes.common import NOT_BLANK, Given, Page, Shown, examples
-from services.console.use.accounts import EMAIL
+from services.console.use.administration.tokens import LONGEST_DAYS
+from services.console.use.administration.users import EMAIL
 from services.console.use.asked import NUMBER, Flag
-from services.console.use.tokens import LONGEST_DAYS
-from shared.messages import Role
+from shared.wire.messages import Role
 
 _USER: Final[dict[str, Any]] = {
     "id": "9f1c2e7a4b5d6038",

@@ -3,9 +3,9 @@
 from pydantic import Field, SecretStr
 
 from services.console.rest.shapes.common import NOT_BLANK, Given, Shown, examples
-from services.console.use.agreeing import Question
 from services.console.use.asked import Flag
-from services.console.use.connecting import LONGEST_LABEL
+from services.console.use.connections.agreeing import Question
+from services.console.use.connections.connecting import LONGEST_LABEL
 
 
 class Agreement(Given):

@@ -6,8 +6,8 @@ from pydantic import Field, SecretStr
 
 from services.console.rest.shapes.common import NOT_BLANK, Given, Page, Shown, examples
 from services.console.use.asked import NUMBER, Flag
-from services.console.use.connecting import LONGEST_LABEL, Wanted
-from services.console.use.pushing import LONGEST_S, SHORTEST_S
+from services.console.use.connections.connecting import LONGEST_LABEL, Wanted
+from services.console.use.health.pushing import LONGEST_S, SHORTEST_S
 
 CONNECTION: Final[dict[str, Any]] = {
     "id": "hubspot",

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from services.console.rest.shapes.common import At, Given, Page, Shown, examples
 from services.console.use.asked import Flag
-from services.console.use.records import LONGEST, Filter, Period, Status
-from shared.exports import ExportFormat
+from services.console.use.standing.records import LONGEST, Filter, Period, Status
+from shared.wire.exports import ExportFormat
 
 _EXPORT: Final[dict[str, Any]] = {
     "id": "5f0c1d2e3a4b5c6d",

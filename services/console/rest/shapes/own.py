@@ -5,8 +5,8 @@ from typing import Any, Final, Literal
 from pydantic import Field, SecretStr
 
 from services.console.rest.shapes.common import Given, Shown, examples
-from services.console.use.records import Column
-from shared.messages import Role
+from services.console.use.standing.records import Column
+from shared.wire.messages import Role
 
 _PREFERENCES: Final[dict[str, Any]] = {
     "columns": ["status", "changed", "left"],

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from services.console.rest.shapes.common import NOT_BLANK, At, Given, Page, Shown, examples
-from services.console.use.parked import LONGEST, MOST
+from services.console.use.records.parked import LONGEST, MOST
 
 PARKED: Final[dict[str, Any]] = {
     "id": 12,

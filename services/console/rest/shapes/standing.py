@@ -6,7 +6,7 @@ from pydantic import Field
 
 from services.console.rest.shapes.common import Page, Shown, examples
 from services.console.rest.shapes.connections import CONNECTION, ConnectionRow
-from shared.core.job_kinds import JobKind
+from shared.model.job_kinds import JobKind
 
 _JOB: Final[dict[str, Any]] = {
     "id": "resync-contacts.1700000000000",

@@ -11,8 +11,8 @@ from htpy import Element, Node
 
 from services.console.use.zones import local
 from services.console.web.assets import ASSETS
-from shared.core.records import FieldType
-from shared.core.words import Status
+from shared.model.records import FieldType
+from shared.model.words import Status
 
 Tone: TypeAlias = Literal["ok", "wait", "bad", "off", "warn", "info"]
 

@@ -7,14 +7,14 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.use.troubles import Trouble, troubles
+from services.console.use.standing.troubles import Trouble, troubles
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty, notice, table
 from services.console.web.parts.words import STATUS, Tone, ago, badge, count, prose, span, url
-from services.console.web.screens import jobs
-from services.console.web.screens.accounts import accounts_table, nothing_connected, path_of_account
-from services.console.web.screens.standing import between, path_of, state_of
+from services.console.web.screens.accounts.accounts import accounts_table, nothing_connected, path_of_account
+from services.console.web.screens.standing import jobs
+from services.console.web.screens.standing.standing import between, path_of, state_of
 
 _EVERY_S: Final = 5
 _TONES: Final[Mapping[str, Tone]] = {

@@ -8,7 +8,7 @@ from htpy import Element
 
 from services.console.access.roles import needed_at
 from services.console.use.activity import DEEDS
-from services.console.use.retention import TITLES
+from services.console.use.administration.retention import TITLES
 from services.console.use.versions import Stale
 from services.console.views.activities import ActivityFilter
 from services.console.web.asked import Asked

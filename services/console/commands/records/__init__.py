@@ -1,0 +1,1 @@
+"""Commands about records: lists, why, resync, jobs, files, parked messages."""

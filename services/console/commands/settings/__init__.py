@@ -1,0 +1,1 @@
+"""Commands that set things up: files, accounts, people, alerts, mail."""

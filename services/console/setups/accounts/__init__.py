@@ -1,0 +1,1 @@
+"""Accounts of apps as settings know them: found, signed in, and forgotten."""

@@ -1,0 +1,1 @@
+"""What is wrong with settings, part by part, in sentences that say what to write."""

@@ -1,0 +1,1 @@
+"""How well it runs: numbers over time, feeds, limits, and how changes are learned."""

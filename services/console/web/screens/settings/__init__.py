@@ -1,0 +1,1 @@
+"""Pages of settings of the console: alerts, mail, retention; and the activity log."""

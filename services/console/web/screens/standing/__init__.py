@@ -1,0 +1,1 @@
+"""Pages that show how everything stands: syncs, objects, jobs, health over time."""

@@ -1,0 +1,1 @@
+"""Match: finds the pair of a record that was read."""

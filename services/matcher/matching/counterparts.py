@@ -1,0 +1,57 @@
+"""Looks for the other half of a half pair among all records that share keys with it."""
+
+from shared.config.compiling import read_identity
+from shared.engine.matching import Ambiguous, Create, Duplicate, Link, Member, TooCommon, choose
+from shared.engine.policies import Counterpart, Policy
+from shared.io.links.requests import Component, LinkedRecord, ref
+from shared.model.pairs import SideState
+from shared.model.records import Side, opposite
+
+
+def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, component: Component) -> Counterpart | None:  # noqa: PLR0911 - one decision table, read from top to bottom
+    """Say what matching found; None while the pair's other record is on its way, or a newer report of its own one.
+
+    What the links recognise the record by must be what the pair knows of it: a partner would be created from what the
+    pair knows, and nobody would have looked for one that is there already.
+    """
+    by_node = {(row.side, row.id): row for row in component.members if not row.surplus}
+    own = by_node.get((side, end.id))
+    if own is None or own.pair != pair or not recognised_as(policy, side, end, own):
+        return None
+    if own.slots.of(opposite(side)).startswith((":", "-")):
+        return None
+    members = [_member(row, own, policy) for row in by_node.values()]
+    if len(members) == 1:
+        return Counterpart(what="create")
+    verdict = choose(policy.match, members, policy.match_settings)[side, end.id]
+    match verdict:
+        case Link(partner, by, key):
+            row = by_node[partner]
+            return Counterpart(what="join", pair=row.pair, by=by, key=key)
+        case Duplicate(holder, key):
+            return Counterpart(what="duplicate", pair=by_node[holder].pair, others=(ref(*holder),), key=key)
+        case Ambiguous(candidates):
+            best = sorted(candidates, key=lambda row: -row[1])
+            return Counterpart(what="ambiguous", others=tuple(ref(*node) for node, _ in best))
+        case TooCommon():
+            return Counterpart(what="common", detail=f"{len(members)} records or more share one identifier")
+        case Create(alike):
+            return Counterpart(what="create", others=tuple(ref(*node) for node in alike))
+
+
+def recognised_as(policy: Policy, side: Side, end: SideState, row: LinkedRecord) -> bool:
+    """Check whether the links hold a living record for what its pair knows of it."""
+    return row.slots.of(side) == f":{end.id}" and row.identity == policy.side(side).identify(end.fields).identity
+
+
+def _member(row: LinkedRecord, own: LinkedRecord, policy: Policy) -> Member:
+    other, identity = row.slots.of(opposite(row.side)), read_identity(row.identity)
+    return Member(
+        side=row.side,
+        id=row.id,
+        identity=identity,
+        enters=policy.side(row.side).enters and not identity.x,
+        created=row.created,
+        held=other.startswith(":"),  # a partner that is gone leaves its place to a living record
+        creating=other == "*" and row is not own,
+    )

@@ -1,0 +1,1 @@
+"""Resolve: makes a pair's step, swaps its state, and publishes what follows."""

@@ -1,0 +1,1 @@
+"""Calls to apps: signed, within the budget of an account, and noted."""

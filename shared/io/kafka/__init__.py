@@ -1,0 +1,1 @@
+"""Kafka: topics, producers and consumers, and the bundles that messages travel in."""

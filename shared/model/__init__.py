@@ -1,0 +1,1 @@
+"""The nouns: records, pairs, syncs, and the words that are stored and told of them. Pure; nothing here decides."""

@@ -1,0 +1,1 @@
+"""Settings made ready to run."""

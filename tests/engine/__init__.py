@@ -1,0 +1,1 @@
+"""The engine, as small examples of what it decides."""

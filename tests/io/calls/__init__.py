@@ -1,0 +1,1 @@
+"""Calls to apps: budgets, sign-ins, notes."""

@@ -1,0 +1,1 @@
+"""Kafka's part of the outside, in memory and real."""

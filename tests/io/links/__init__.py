@@ -1,0 +1,1 @@
+"""The links: in memory and on a real Redis."""

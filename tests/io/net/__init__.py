@@ -1,0 +1,1 @@
+"""Guards on addresses, and calls of webhooks."""
