@@ -144,7 +144,7 @@ class Repeats(logging.Filter):
         self._said: dict[tuple[str, int, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let a line pass that is ours, or that its library has not written for a minute; numbers make no other."""
+        """Pass lines of ours, and those that their library has not written for a minute; numbers make no difference."""
         if record.name.partition(".")[0] not in _NOISY:
             return True
         now, kind = self._monotonic(), (record.name, record.levelno, _VARYING.sub("#", str(record.msg)))

@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on this port of 127.0.0.1."""
+    """Check whether a server could listen on this port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger do not count
         try:
@@ -110,7 +110,7 @@ class Server(ABC):
             time.sleep(0.05)
 
     def is_running(self) -> bool:
-        """Tell whether the process was started and has not ended."""
+        """Check whether the process was started and has not ended."""
         return self._child is not None and self._child.is_running()
 
     @property
@@ -131,7 +131,7 @@ class Server(ABC):
         self._started().pause()
 
     def resume(self) -> None:
-        """Let a paused server go on."""
+        """Resume a paused server."""
         self._started().resume()
 
     def log_tail(self, lines: int = 20) -> str:

@@ -70,7 +70,7 @@ class RadicaleServer(Server):
         return [sys.executable, "-m", "radicale", "--config", str(self.folder / "radicale.conf")]
 
     def serves(self) -> bool:
-        """Tell whether it answers the user's requests."""
+        """Check whether it answers the user's requests."""
         return _answers(self._request("OPTIONS"))
 
     def start(self) -> None:
@@ -121,7 +121,7 @@ class XandikosServer(Server):
         return [sys.executable, "-m", "xandikos", "serve", *where, "--no-detect-systemd", "--defaults"]
 
     def serves(self) -> bool:
-        """Tell whether its address book is there: it listens before it has created it."""
+        """Check whether its address book is there: it listens before it has created it."""
         reply = _request("PROPFIND", self.book_url, None, {"Depth": "0"}, "")
         return reply is not None and reply.status_code == 207
 

@@ -59,7 +59,7 @@ class HubSpotProcess(Server):
         }
 
     def serves(self) -> bool:
-        """Tell whether the admin API answers."""
+        """Check whether the admin API answers."""
         with requests.Session() as session:
             session.trust_env = False
             try:

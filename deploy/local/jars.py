@@ -77,7 +77,7 @@ def class_path(lock: JarLock, cache: Path) -> str:
 
 
 def readiness(lock: JarLock, cache: Path) -> str:
-    """Say in a few words whether the next start finds all jars; when some are missing, fetch one to see that it can.
+    """Return in a few words whether the next start finds all jars; when some are missing, fetch one to see that it can.
 
     Raises:
         JarError: The one cannot be fetched.

@@ -84,7 +84,7 @@ class KafkaServer(Server):
         return [*self._java(), "kafka.Kafka", str(self.folder / "server.properties")]
 
     def serves(self) -> bool:
-        """Tell whether the cluster has a broker: one that only listens is not registered yet, and refuses topics."""
+        """Check whether the cluster has a broker: one that only listens is not registered yet, and refuses topics."""
         if is_free(self.port):
             return False
         try:

@@ -52,7 +52,7 @@ def make(*, contacts: int = CONTACTS, companies: int = COMPANIES, cards: int = C
 
 
 def _same(draw: random.Random, number: int, person: Person) -> str:
-    """Spell a person as somebody else typed them."""
+    """Return a person as somebody else typed them."""
     first, last, email = person.first, person.last, person.email
     extra: list[str] = []
     kind = number % 5

@@ -46,7 +46,7 @@ for name in ("SIGTERM", "SIGKILL"):
 
 
 class _Guardian:
-    """Tell the guardian process which children live; it ends them when the pipe to us closes, as it does if we die."""
+    """Reports living children to the guardian process, which ends them when the pipe closes, as it does if we die."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -112,7 +112,7 @@ class Stoppable(Protocol):
         """Start it; a server waits until it serves."""
 
     def is_running(self) -> bool:
-        """Tell whether it was started and has not ended."""
+        """Check whether it was started and has not ended."""
 
     @property
     def exit_code(self) -> int | None:
@@ -184,7 +184,7 @@ class Child:
         _guardian.watch(self._process.pid)
 
     def is_running(self) -> bool:
-        """Tell whether it was started and has not ended; a paused process runs."""
+        """Check whether it was started and has not ended; a paused process runs."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self, timeout: float) -> bool:
@@ -214,11 +214,11 @@ class Child:
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused process go on."""
+        """Resume a paused process."""
         self._signal(signal.SIGCONT)
 
     def dump(self) -> None:
-        """Have one of our services write where each of its threads is into its log."""
+        """Make one of our services write the stack of each thread into its log."""
         self._signal(signal.SIGQUIT)
 
     def restart(self, timeout: float) -> None:

@@ -22,7 +22,7 @@ class Display:
         self._said = 0.0
 
     def line(self, text: str) -> None:
-        """Say one thing."""
+        """Print one line."""
         self._console.print(text, markup=False)
 
     def first_sync(self, ask: Callable[[], Any], stop: threading.Event, *, patience_s: float = 900.0) -> None:
@@ -73,7 +73,7 @@ class Display:
 
 
 def is_settled(health: Mapping[str, Any]) -> bool:
-    """Tell whether all first syncs are done and no pair waits."""
+    """Check whether all first syncs are done and no pair waits."""
     return bool(health["ready"] and health["syncs"]) and all(
         row["phase"] == "live"
         and row["counts"]["pending"] == 0

@@ -62,7 +62,7 @@ class RedisServer(Server):
         return [str(executable()), str(self.folder / "redis.conf")]
 
     def serves(self) -> bool:
-        """Tell whether it answers PING; while it loads its file it does not."""
+        """Check whether it answers PING; while it loads its file it does not."""
         try:
             with Redis.from_url(self.url, socket_timeout=2) as client:
                 return bool(client.ping())

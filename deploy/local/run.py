@@ -16,7 +16,7 @@ DATA: Final = Path(__file__).parents[2] / ".run"
 
 
 def preflight(data: Path) -> doctor.Needs | None:
-    """Say what this machine lacks, or return what the run uses."""
+    """Return what the run uses, or print what this machine lacks."""
     try:
         needs = doctor.needs_from(os.environ, data)
     except ValueError as error:

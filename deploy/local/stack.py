@@ -227,7 +227,7 @@ class Stack:
         self.write_endpoints()
 
     def subscribe(self, portal: int) -> str:
-        """Have an account of HubSpot call us, and return the secret of its signatures."""
+        """Subscribe to an account of HubSpot, and return the secret of its signatures."""
         from shared.apps import APPS  # noqa: PLC0415 - see above
 
         admin = self.hubspot.admin()

@@ -41,7 +41,7 @@ class SeenVersions:
             known.popitem(last=False)
 
     def forget(self, feed: str) -> None:
-        """Have everything told again: what the notices led to may be lost."""
+        """Forget what a feed has shown, so that all of it becomes notices again: the work of the first may be lost."""
         self._feeds.pop(feed, None)
 
 

@@ -81,7 +81,7 @@ class Webhooks:
     def receive(
         self, app: str, method: str, target: str, headers: Mapping[str, str], body: bytes, *, address: str
     ) -> tuple[int, str]:
-        """Take one call from an address; gives the status and the sentence to answer."""
+        """Handle one call from an address, and return the status and the sentence of the answer."""
         webhook = self._setups.apps[app].webhook
         if webhook is None:
             return 404, f"{app} sends no webhooks"
@@ -105,7 +105,7 @@ class Webhooks:
         return self._vault.seal(nonce, connection=ASKED, name=ASKED)
 
     def _take(self, app: str, webhook: Webhook, senders: Sequence[Connection], body: bytes) -> tuple[str, int, str]:
-        """Publish what a genuine call says; gives what became of it, and the answer."""
+        """Publish the notices of a genuine call, and return its outcome and the answer."""
         try:
             heard = webhook.read(body)
         except ValueError as error:

@@ -125,7 +125,7 @@ class Agents:
         app.on_partitions_assigned.connect(self._assigned)
 
     def add(self, topic: topics.Topic[Any], handle: Callable[..., Any]) -> None:
-        """Have a handler work off a topic."""
+        """Register a handler for a topic."""
         self._topics.append(topic.name)
         self._progress.member(topics.MATCHER_GROUP, self._topics, joined=False)
         self._app.agent(_source(self._app, topic.name), concurrency=1)(self._agent(topic, handle))
@@ -157,7 +157,7 @@ class Agents:
         return agent
 
     async def _settle(self, topic: topics.Topic[Any], handle: Callable[..., Any], batch: list[Received]) -> None:
-        """Have a batch handled, however long its stores are away; end the process on a bug."""
+        """Handle a batch, however long Redis or Kafka is away; a bug ends the process."""
 
         async def work_off(lane: Sequence[Received]) -> None:
             await process(lane, {topic.name: topic}, handle, bus=self._bus, clock=self._clock, metrics=self._metrics)
@@ -205,7 +205,7 @@ def lanes(batch: Sequence[Received]) -> list[list[Received]]:
 
 
 async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Await all works, and only then raise what the first of them raised: nothing goes on behind a retry's back."""
+    """Await all works before raising the first error, so that none is still running when the batch is retried."""
     for result in await asyncio.gather(*works, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
@@ -220,7 +220,7 @@ def _source(app: faust.App, name: str) -> Any:
 
 
 def received(message: Any) -> Received:
-    """Spell a Faust message as ours."""
+    """Convert a message of Faust to ours."""
     headers = message.headers or {}
     items = headers.items() if hasattr(headers, "items") else headers
     return Received(

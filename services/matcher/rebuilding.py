@@ -44,7 +44,7 @@ class KafkaJournal:
         return frozenset(self._newer)
 
     def states(self) -> Iterable[Stored[Pair]]:
-        """Yield all of `pair-state`; a state that nobody can read ends the rebuild, for it could be forgotten."""
+        """Yield all of `pair-state`; a state that no version can read ends the rebuild, or it would be lost."""
         self._newer.clear()
         with TopicReader(self._settings, topics.PAIR_STATE, unreadable=self._pass_over) as reader:
             yield from reader.read_to_end()
@@ -92,7 +92,7 @@ class _OfSync(BaseModel):
 
 
 class RebuildWatch:
-    """Looks after the links of all syncs, in the thread that calls `run`."""
+    """Watches the links of all syncs, in the thread that calls `run`, and rebuilds them."""
 
     def __init__(
         self, rebuilder: Rebuilder, metrics: Metrics, *, progress: Progress, store: Store, setups: Setups
@@ -127,5 +127,5 @@ class RebuildWatch:
             self._unready = str(error)
 
     def unready(self) -> str:
-        """Say why the links cannot be used; empty when they can."""
+        """Return why the links cannot be used; empty when they can."""
         return self._rebuilder.progress or self._unready

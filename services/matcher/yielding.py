@@ -18,7 +18,7 @@ def is_backfill(message: Any) -> bool:
 
 
 def _is_news(event: PairEvent) -> bool:
-    """Check whether a message is about something else than what its pair waits for already."""
+    """Check whether a message tells more than what its pair waits for already."""
     if event.kind == "touch":
         return effects_of(event.reason).is_news
     return event.kind == "report" and event.origin != "answer" and not event.asks
@@ -34,7 +34,7 @@ def is_open(pair: Pair) -> bool:
 
 
 def yields(pair: Pair, events: Iterable[PairEvent]) -> bool:
-    """Check whether what a pair decides because of some messages makes way for live changes."""
+    """Check whether the outputs of some messages make way for live changes."""
     found = list(events)
     if any(map(_is_live, found)):
         return False
@@ -44,6 +44,6 @@ def yields(pair: Pair, events: Iterable[PairEvent]) -> bool:
 
 
 def cause_of(messages: Sequence[Inbound[PairEvent]]) -> Inbound[PairEvent]:
-    """Choose the message of which a step's outputs are said to come: the last live one, else the last."""
+    """Choose the message that a step's outputs name as their cause: the last live one, else the last."""
     live = [inbound for inbound in messages if _is_live(inbound.message)]
     return live[-1] if live else messages[-1]

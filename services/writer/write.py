@@ -311,7 +311,7 @@ class Write:
     # Answers
 
     async def _publish(self, rows: Sequence[WriteOutcome]) -> None:
-        """Have answers acknowledged, then count them."""
+        """Publish answers, and count them once Kafka has acknowledged them."""
         messages = [row.message for row in rows if row.message is not None]
         messages += self._to_look_at([row.command for row in rows if row.by_setup])
         if messages:

@@ -227,9 +227,9 @@ class _Choice:
             self._busy.add(node)
 
     def _create(self) -> None:
-        """Let the rest be created, the oldest first: a younger one with its identifier would be a duplicate of it.
+        """Mark the rest to be created, the oldest first: a younger record with the same identifier is its duplicate.
 
-        One that may not enter is not created, so that it makes nobody a duplicate; that it stays out, the caller says.
+        A record that may not enter is not created, and makes no other one a duplicate; the caller gives the reason.
         """
         made: dict[Side, list[Member]] = {"L": [], "R": []}
         for member in self._members.values():

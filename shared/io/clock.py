@@ -4,7 +4,7 @@ import time
 
 
 class SystemClock:
-    """Tells the time of this machine."""
+    """Reads the time of this machine."""
 
     def now_ms(self) -> int:
         """Return wall-clock milliseconds since 1970."""

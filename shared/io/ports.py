@@ -101,7 +101,7 @@ async def one_by_one(works: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> l
 
 
 class KeptTopics(Protocol):
-    """Tells the brokers how long they are to keep topics."""
+    """Reads and sets how long the brokers keep topics."""
 
     def held_ms(self, names: Sequence[str]) -> Mapping[str, int]:
         """Return for how long topics are kept now, in milliseconds; raises `BusUnavailable`."""
@@ -113,7 +113,7 @@ class KeptTopics(Protocol):
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Returns the time."""
 
     def now_ms(self) -> int:
         """Return wall-clock milliseconds since 1970."""

@@ -29,7 +29,7 @@ class Book(World):
     """A new address book."""
 
     def sample(self, number: int) -> Fields:
-        """Give a person with some commas and line breaks."""
+        """Return a person with some commas and line breaks."""
         return {
             "email": f"ann{number}@example.com",
             "given_name": "Ann",
@@ -60,7 +60,7 @@ class Book(World):
         return record
 
     def text_of(self, record: str) -> str:
-        """Give the card as it is stored, unfolded."""
+        """Return the card as it is stored, unfolded."""
         return self.request("GET", record).content.decode().replace("\r\n ", "").replace("\n ", "")
 
     def person_creates(self, fields: Sequence[Fields]) -> list[str]:

@@ -20,7 +20,7 @@ def read(made: Card, *names: str) -> tuple[Value | None, ...]:
 
 
 def body(made: Card) -> list[str]:
-    """Give the lines between VERSION and END, unfolded."""
+    """Return the lines between VERSION and END, unfolded."""
     return made.text().replace("\r\n ", "").splitlines()[2:-1]
 
 

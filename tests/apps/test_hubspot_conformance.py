@@ -30,7 +30,7 @@ class Portal(World):
     """A text field that tests do not write."""
 
     def sample(self, number: int) -> Fields:
-        """Give a contact, or a company."""
+        """Return a contact, or a company."""
         if self.path == "contacts":
             return {
                 "email": f"ann{number}@example.com",
@@ -66,7 +66,7 @@ class Portal(World):
         return str(owner["id"])
 
     def held(self, record: str) -> dict[str, str]:
-        """Give all properties, past the API."""
+        """Return all properties, past the API."""
         found: dict[str, str] = self.admin.records(self.number, self.path)[record]["properties"]
         return found
 

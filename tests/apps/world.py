@@ -17,7 +17,7 @@ SYNC = "people"
 
 
 def marker(number: int) -> str:
-    """Give the create id of some pair."""
+    """Return the create id of some pair."""
     return create_id(SYNC, pair_id(SYNC, "L", str(number)), "R", 0)
 
 

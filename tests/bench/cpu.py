@@ -86,7 +86,7 @@ print(best)
 
 
 def alone_and_together() -> tuple[int, float]:
-    """Give how many processors are counted, and how many times the work of one all of them do at once.
+    """Return how many processors are counted, and how many times the work of one all of them do at once.
 
     Two that are threads of one core do far less than twice the work of one.
     """

@@ -45,7 +45,7 @@ def measure() -> list[Figure]:
 
 
 def _run(*, limited: bool) -> tuple[list[float], list[float]]:
-    """Give the delays of edits, and those of bare Kafka hops, in ms."""
+    """Return the delays of edits, and those of bare Kafka hops, in ms."""
     limits = {} if limited else {"calls": 100_000}
     with tempfile.TemporaryDirectory() as folder:
         stack = Accounts(Path(folder), limits=limits)

@@ -50,7 +50,7 @@ def measure() -> list[Figure]:
 
 
 def _run(module: Sequence[str], *, workers: int = 1) -> float:
-    """Give messages of `records` and `pairs` a second, from the first to the last state that was published."""
+    """Return messages of `records` and `pairs` a second, from the first to the last state that was published."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         with KafkaServer(path / "kafka") as kafka, RedisServer(path / "redis") as redis:
@@ -152,7 +152,7 @@ def _wait(settings: Settings, children: Sequence[Child]) -> None:
 
 
 def _span(settings: Settings) -> tuple[int, int]:
-    """Give the times (ms) at which the first and the last state were published."""
+    """Return the times (ms) at which the first and the last state were published."""
     consumer: Any = KafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)
     parts = [
         TopicPartition(topics.PAIR_STATE.name, part) for part in consumer.partitions_for_topic(topics.PAIR_STATE.name)

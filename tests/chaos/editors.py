@@ -151,13 +151,13 @@ class Editors:
         return self._draw.choice(found) if found else None
 
     def _has(self, person: Person, side: Side) -> bool:
-        """Tell whether people know a record of the person on a side, be it one that Syncline made."""
+        """Check whether people know a record of the person on a side, be it one that Syncline made."""
         if side in person.gone or person.stays is not None or (person.merged and side == "L"):
             return False
         return side in person.ids
 
     def _linked(self, person: Person) -> bool:
-        """Tell whether the console shows the person's two records as partners, a moment ago at the latest.
+        """Check whether the console shows the person's two records as partners, a moment ago at the latest.
 
         What is deleted or merged before Syncline knew of it may lead to more than one right end.
         """

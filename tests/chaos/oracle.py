@@ -98,7 +98,7 @@ def _judge_pair(verdict: Verdict, person: Person, name: str, left: str, right: s
 
 
 def _cleared_after(name: str, last: Sequence[Edit], held: Mapping[Side, str]) -> bool:
-    """Tell whether a value won over the other side's and was emptied only then: the clear is kept where it was made."""
+    """Check whether a value won over the other side's and was emptied only then, where the clear is kept."""
     clear = next((edit for edit in last if not edit.value), None)
     if clear is None or not clear.seen:
         return False

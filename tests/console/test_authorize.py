@@ -125,7 +125,7 @@ class Console:
         run_blocking(self.service().bus.publish([Outbound(topic=topics.SETUPS, key=key, message=doc)]))
 
     def stored(self) -> dict[str, Frozen]:
-        """Give the parts of the documents that are set up."""
+        """Return the parts of the documents that are set up."""
         setups = self.service().setups
         rotated = setups.rotated("crm")
         found: dict[str, Frozen] = {f"connection:{row.id}": row for row in setups.connections()}

@@ -133,7 +133,7 @@ class Live:
     # HubSpot
 
     def contacts(self) -> dict[str, dict[str, str]]:
-        """Give the living contacts by id, with their properties."""
+        """Return the living contacts by id, with their properties."""
         rows = self.admin.call("GET", f"accounts/{PORTAL}/records/contacts")["records"]
         return {row["id"]: row["properties"] for row in rows if not row["archived"]}
 
@@ -158,14 +158,14 @@ class Live:
         ]
 
     def audit_end(self) -> int:
-        """Give the sequence number of HubSpot's last write."""
+        """Return the sequence number of HubSpot's last write."""
         return int(self.admin.call("GET", f"accounts/{PORTAL}/audit")["last"])
 
     # The address book
 
     @property
     def book(self) -> Path:
-        """Give the folder in which Radicale keeps the cards: one file a card."""
+        """Return the folder in which Radicale keeps the cards: one file a card."""
         user, book = self.stack.radicale.book_url.rstrip("/").split("/")[-2:]
         return self.stack.radicale.folder / "collections" / "collection-root" / user / book
 
@@ -255,7 +255,7 @@ class Live:
             cursor = page["next"]
 
     def row(self, record: str, side: str = "left") -> dict[str, Any]:
-        """Give the row of a record."""
+        """Return the row of a record."""
         found = [row for row in self.rows(q=record) if row[side] == record]
         assert len(found) == 1, f"{len(found)} rows hold {record}"
         return found[0]
@@ -271,7 +271,7 @@ class Live:
         return [text for step in self.explain(record, side)["history"] for text in step["decisions"]]
 
     def policy(self) -> Policy:
-        """Give the sync as the services run it."""
+        """Return the sync as the services run it."""
         setups = Setups()
         for stored in read_to_end(load(kafka_bootstrap=self.stack.bootstrap), topics.SETUPS):
             setups.apply(stored.offset, stored.key, stored.message)

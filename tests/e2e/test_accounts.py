@@ -33,7 +33,7 @@ class Story:
         self.admin = stack.hubspot.admin()
 
     def records(self, portal: int, kind: str = "contacts") -> dict[str, dict[str, str]]:
-        """Give the living records of an account by id."""
+        """Return the living records of an account by id."""
         rows = self.admin.call("GET", f"accounts/{portal}/records/{kind}")["records"]
         return {row["id"]: row["properties"] for row in rows if not row["archived"]}
 
@@ -44,13 +44,13 @@ class Story:
         return list(found["records"])
 
     def row(self, record: str, sync: str = CONTACTS, side: str = "left") -> dict[str, Any]:
-        """Give the row of a record."""
+        """Return the row of a record."""
         found = [row for row in self.rows(sync, q=record) if row[side] == record]
         assert len(found) == 1, f"{len(found)} rows hold {record}: {found}"
         return found[0]
 
     def why(self, record: str) -> str:
-        """Give the explanation of a contact of the first account."""
+        """Return the explanation of a contact of the first account."""
         found = self.stack.api(f"records/{self.row(record)['id']}/explanation")
         return " ".join(found["why"])
 
@@ -62,11 +62,11 @@ class Story:
         return contact, str(row["right"])
 
     def partner(self, record: str, sync: str) -> str:
-        """Give the record of the second account that a record of the first is linked to."""
+        """Return the record of the second account that a record of the first is linked to."""
         return str(self.row(record, sync)["right"])
 
     def company_of(self, portal: int, contact: str) -> str:
-        """Give the primary company of a contact."""
+        """Return the primary company of a contact."""
         links = self.admin.call("GET", f"accounts/{portal}/associations/contacts/companies")
         found = [other for other, types in links.get(contact, {}).items() if PRIMARY in types]
         assert len(found) <= 1
@@ -85,7 +85,7 @@ class Story:
         return [row for row in self.admin.audit(portal, after) if row["by"][0] == "app"]
 
     def audit_end(self, portal: int) -> int:
-        """Give the number of an account's last write."""
+        """Return the number of an account's last write."""
         return int(self.admin.call("GET", f"accounts/{portal}/audit")["last"])
 
     def rest(self) -> None:
@@ -125,7 +125,7 @@ def _story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 
 def _ids(story: Story) -> tuple[list[str], list[str]]:
-    """Give the first contacts and the companies of the first account."""
+    """Return the first contacts and the companies of the first account."""
     contacts = {row["email"]: name for name, row in story.records(PORTAL).items()}
     companies = {row["name"]: name for name, row in story.records(PORTAL, "companies").items()}
     return [contacts[f"m{number}@many.example"] for number in range(9)], sorted(companies.values(), key=int)

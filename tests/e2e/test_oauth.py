@@ -84,13 +84,13 @@ def _live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 def renewals(live: Live) -> list[int]:
-    """Give the answers to refresh tokens."""
+    """Return the answers to refresh tokens."""
     rows = live.admin.call("GET", "token-calls")["calls"]
     return [row["status"] for row in rows if row["grant"] == "refresh_token"]
 
 
 def state(live: Live) -> dict[str, Any]:
-    """Give what the console says of the connection."""
+    """Return what the console says of the connection."""
     found = live.stack.api("health")
     return next(row for row in found["connections"] if row["id"] == "hubspot-main")
 

@@ -198,7 +198,7 @@ def _check_lines(card: Card, done: Card, written: set[str]) -> None:
 
 
 def _may_follow(card: Card, name: str, written: set[str], *, clears: bool) -> bool:
-    """Tell whether a field may change with others of its property, or with what it is read from."""
+    """Check whether a field may change with others of its property, or with what it is read from."""
     own = _OWN[name]
     if own == "N":  # the displayed name stood for none, or does so now
         return "N" not in written and not _names(card) and bool(written & {"ORG", "EMAIL", "TEL"})
@@ -220,12 +220,12 @@ def _names(card: Card) -> bool:
 
 
 def _several(card: Card, name: str) -> bool:
-    """Tell whether a card may hold the field on further lines, or in another form: clearing uncovers those."""
+    """Check whether a card may hold the field on further lines, or in another form: clearing uncovers those."""
     return _OWN[name] in ("EMAIL", "TEL") or sum(line.name == _OWN[name] for line in card.lines) > 1
 
 
 def _label(card: Card, group: str) -> bool:
-    """Tell whether lines of the group may go with the line that they label."""
+    """Check whether lines of the group may go with the line that they label."""
     return bool(group) and any(line.group == group and not line.name.startswith("X-AB") for line in card.lines)
 
 
@@ -236,7 +236,7 @@ def some_fields(random: Random) -> dict[str, Value | None]:
 
 
 def _means(name: str, held: Value | None, written: Value | None) -> bool:
-    """Tell whether a card holds what was written; a number or address may stand there in another spelling already."""
+    """Check whether a card holds what was written; a number or address may stand there in another spelling already."""
     if held == written or not isinstance(held, str) or not isinstance(written, str):
         return held == written
     if _OWN[name] == "EMAIL":

@@ -119,7 +119,7 @@ class MemoryApp:
         return next(iter(ids_of(self.links_of(row).get(label))), None)
 
     def links_of(self, row: Row) -> dict[str, Linked]:
-        """Give what a record is associated with: merged ends lead to their survivors, deleted ones to nothing."""
+        """Return what a record is associated with: merged ends lead to their survivors, deleted ones to nothing."""
         told: dict[str, Linked] = {}
         for end in OBJECTS[row.object].ends:
             living = tuple(other for other in self._held(row, end.label) if not self.rows[other].dead)

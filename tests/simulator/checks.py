@@ -128,7 +128,7 @@ class _Living:
         return found
 
     def _should_give_up(self, name: str, holder: Row) -> bool:
-        """Tell whether a record's partner has another address, which only another record keeps from it."""
+        """Check whether a record's partner has another address, which only another record keeps from it."""
         pair = self._seats.get((name, holder.id))
         partner = _partner(self._world, pair, name) if pair is not None else None
         if partner is None or partner.values["email"] == holder.values["email"]:
@@ -223,7 +223,7 @@ def _was_left(pair: Pair) -> bool:
 
 
 def _partner(world: "World", pair: Pair, name: str) -> Row | None:
-    """Give the living record at the other end of a pair."""
+    """Return the living record at the other end of a pair."""
     end = pair.R if name == "a" else pair.L
     row = world.apps[_OTHER[name]].rows[end.id] if end is not None else None
     if end is not None and row is not None:

@@ -27,7 +27,7 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
 
 
 def waiting(world: World, topic: Topic[Any], key: str) -> list[Inbound[Any]]:
-    """Give the messages under a key that nobody has committed."""
+    """Return the messages under a key that nobody has committed."""
     return [
         unwrap(item, {topic.name: topic})
         for partition, at in world.broker.committed(_worker(world, topic)[0], topic.name).items()
@@ -53,7 +53,7 @@ def pass_on(world: World, record: str) -> None:
 
 
 def seats(world: World, pair: str) -> Slots:
-    """Give the places of a pair, as the links hold them."""
+    """Return the places of a pair, as the links hold them."""
     return finish(Store(world.scripts).load([(SYNC, pair)]))[SYNC, pair].slots
 
 

@@ -42,7 +42,7 @@ class History:
             self._join(old, new)
 
     def family(self, name: str, record: str) -> set[Node]:
-        """Give all records that this one may have its values from."""
+        """Return all records that this one may have its values from."""
         root = self._find((name, record))
         return {node for node in [*self._root, (name, record)] if self._find(node) == root}
 

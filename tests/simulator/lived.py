@@ -17,7 +17,7 @@ CONNECTIONS: Final[dict[Side, str]] = {"L": "a", "R": "b"}
 
 
 def live_policy() -> Policy:
-    """Give the policy of the world's sync of people once it is live."""
+    """Return the policy of the world's sync of people once it is live."""
     world = World(0, CALM)
     world.first_sync()
     policy = world.setups.policy(SYNC)

@@ -36,7 +36,7 @@ class Lives:
         """A record, and what it was merged into."""
 
     def move(self, app: MemoryApp, persons: int, number: int) -> bool:
-        """Give somebody another address."""
+        """Move somebody to another address."""
         living = app.living()
         if not living:
             return False

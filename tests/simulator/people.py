@@ -184,7 +184,7 @@ class People:
         return bool(share) and self._rng.random() < share
 
     def _is_settled(self, row: Row, field: str) -> bool:
-        """Tell whether an edit now meets settled values: before that, the default app's values win."""
+        """Check whether an edit now meets settled values: before that, the default app's values win."""
         return any(
             {row.id} < {end.id for end in (pair.L, pair.R) if end is not None}
             and field not in pair.fresh
@@ -193,7 +193,7 @@ class People:
         )
 
     def _lives(self, email: str) -> bool:
-        """Tell whether a person may not be entered now, because a second one could not be prevented."""
+        """Check whether a person may not be entered now, because a second one could not be prevented."""
         return not (self._strict or self._habits.wild) and any(
             app.holder(email) is not None for app in self._apps.values()
         )

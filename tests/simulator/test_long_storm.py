@@ -155,7 +155,7 @@ class Scene:
         return Counter((pair.status, pair.reason) for pair in self.pairs())
 
     def pairs(self) -> list[Pair]:
-        """Give the newest states that `counts` read."""
+        """Return the newest states that `counts` read."""
         return [pair for pair in self._newest.values() if not pair.absorbed_by]
 
 

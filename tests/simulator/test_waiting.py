@@ -76,7 +76,7 @@ class _Scene:
                 await self.step([inbound])
 
     def waiting(self) -> Iterator[Inbound[Any]]:
-        """Give the messages to pairs that nobody took yet."""
+        """Return the messages to pairs that nobody took yet."""
         for item in self.broker.fetch(topics.PAIRS.name, 0, self._read, 1000):
             self._read = item.offset + 1
             yield unwrap(item, {topics.PAIRS.name: topics.PAIRS})
@@ -93,7 +93,7 @@ class _Scene:
         return bool(batch)
 
     def company(self) -> dict[str, LinkWrite]:
-        """Give the association that the person's pair writes on the right."""
+        """Return the association that the person's pair writes on the right."""
         newest = {}
         for item in self.broker.fetch(topics.PAIR_STATE.name, 0, 0, 1000):
             pair = topics.PAIR_STATE.decode(item.value or b"", item.headers)

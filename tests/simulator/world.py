@@ -332,7 +332,7 @@ class World:
         raise AssertionError("it never comes to rest")
 
     def states(self) -> dict[str, Pair]:
-        """Give the newest state of each pair, as the journal tells it."""
+        """Return the newest state of each pair, as the journal tells it."""
         newest: dict[str, Pair] = {}
         for stored in MemoryReader(self.broker, topics.PAIR_STATE).read_to_end():
             if stored.message is not None:

@@ -32,12 +32,12 @@ class Book:
 
     @property
     def server(self) -> str:
-        """Give the address of the server."""
+        """Return the address of the server."""
         return urljoin(self.url, "/")
 
     @property
     def path(self) -> str:
-        """Give the path of the book."""
+        """Return the path of the book."""
         return urlsplit(self.url).path
 
     def put(self, name: str, *lines: str) -> None:
@@ -49,7 +49,7 @@ class Book:
         self._call("PUT", self.url + name, text, content="text/vcard; charset=utf-8")
 
     def get(self, name: str) -> str:
-        """Give a card as it is stored."""
+        """Return a card as it is stored."""
         return self._call("GET", self.url + name)
 
     def delete(self, name: str) -> None:
@@ -63,7 +63,7 @@ class Book:
         return sorted(href.rsplit("/", 1)[-1] for href in hrefs if href.startswith(self.path) and href != self.path)
 
     def cards(self) -> dict[str, str]:
-        """Give all cards, by file."""
+        """Return all cards, by file."""
         return {name: self.get(name) for name in self.names()}
 
     def _call(self, method: str, url: str, body: str = "", *, content: str = "text/plain", depth: str = "0") -> str:

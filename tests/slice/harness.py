@@ -192,7 +192,7 @@ class Slice:
         winner: str = "",
         into: str = "",
     ) -> None:
-        """Say that a record changed, as a webhook without a version does."""
+        """Publish that a record changed, as a webhook without a version does."""
         notice = Notice(
             connection=connection, object=object_, id=record, kind=kind, winner=winner, into=into,
             accepted_ms=self.clock.now_ms(),
@@ -230,7 +230,7 @@ class Slice:
         return moved
 
     def _due(self) -> bool:
-        """Let the time of one delayed message come, and publish it again."""
+        """Advance to the time of one delayed message, and publish it again."""
         for topic in topics.LATER.values():
             for row in self.broker.fetch(topic.name, 0, self._at[topic.name], 1):
                 self._at[topic.name] = row.offset + 1
@@ -257,7 +257,7 @@ class Slice:
         return [row for stored in told if stored.message and stored.key == pair for row in stored.message.log]
 
     def records(self, name: str, path: str) -> dict[str, dict[str, Any]]:
-        """Give the living records of a HubSpot account, by id; *path* is `contacts` or `companies`."""
+        """Return the living records of a HubSpot account, by id; *path* is `contacts` or `companies`."""
         rows = self.admin.records(self.portal[name], path)
         return {record: row for record, row in rows.items() if not row.get("archived")}
 

@@ -20,7 +20,7 @@ def _refuse(row: Connection, reason: str, _at_ms: int) -> None:
 
 @contextmanager
 def called(world: Slice, events: Mapping[str, Sequence[str]]) -> Iterator[None]:
-    """Let HubSpot call about these events, by connection; each account signs with the secret of its own app."""
+    """Call about these events as HubSpot does, by connection; each account signs with the secret of its own app."""
     vault, clock = Vault((b"k" * 32,)), SystemClock()
     public = "http://sync.example"
     webhooks = Webhooks(

@@ -39,7 +39,7 @@ class Working:
         return work.progress.result
 
     def _go_on(self, _sync: str) -> bool:
-        """Let the matcher be done with everything, and take what was told of jobs."""
+        """Commit the matcher to the end of its topics, and apply what was published about jobs."""
         self.world.run()
         for topic in (topics.RECORDS.name, topics.PAIRS.name):
             for part, end in self.world.broker.end_offsets(topic).items():

@@ -51,7 +51,7 @@ def with_news(doc: Any) -> Any:
 
 
 def newer_form(pair: str) -> bool:
-    """Tell which pairs the next version keeps in a form of its own."""
+    """Return which pairs the next version keeps in a form of its own."""
     return int(pair, 16) % 2 == 0
 
 

@@ -159,7 +159,7 @@ class Admin:
         return self._about(account)
 
     def _expire(self, body: Body) -> Body:
-        """Let a token expire at once, or revoke it (`revoke: true`)."""
+        """Expire a token at once, or revoke it (`revoke: true`)."""
         grant = self._world.grants[str(body["token"])]
         if body.get("revoke"):
             del self._world.grants[grant.token]
@@ -202,7 +202,7 @@ class Admin:
         return schemas.show(account, kind)
 
     def _associate(self, account: Account, body: Body, _: Query) -> Body:
-        """Let records of two types be associated: plainly, under a `label`, and with as many (`most`) as is said."""
+        """Define how records of two types are associated: plainly, under a `label`, and with how many (`most`)."""
         types = account.associations
         ends = object_type(body["from"], account).name, object_type(body["to"], account).name
         row = types.associate(*ends)

@@ -32,7 +32,7 @@ class AssociationTypes:
         return next((row for row in found if (row.category, row.number) == (category, number)), None)
 
     def associate(self, source: str, target: str) -> AssociationType:
-        """Let the records of two object types be associated, and return the plain association."""
+        """Define the association of two object types, and return the plain one."""
         known = self.between(source, target)
         return known[0] if known else self._define(source, target)
 

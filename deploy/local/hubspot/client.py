@@ -62,7 +62,7 @@ class AdminClient:
         return self.call("POST", f"accounts/{portal}/schemas", {**body, "requiredProperties": list(required)})
 
     def associate(self, portal: int, source: str, target: str, **fields: Any) -> int:
-        """Let records of two types be associated, and return the type that `edit` links them by.
+        """Define how records of two types are associated, and return the type that `edit` links them by.
 
         Args:
             portal: the account.

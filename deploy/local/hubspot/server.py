@@ -52,7 +52,7 @@ class Clock:
         return time.time_ns() // 1_000_000 + self._ahead
 
     def advance(self, ms: int) -> None:
-        """Let so much time pass at once."""
+        """Advance the clock."""
         self._ahead += ms
 
 

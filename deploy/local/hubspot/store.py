@@ -76,7 +76,7 @@ class Table:
         return (self.records[str(n)] for n in self.order if not self.records[str(n)].archived_at)
 
     def refresh_index(self, horizon: int) -> None:
-        """Let search see every change made up to `horizon` (epoch ms)."""
+        """Show every change made up to `horizon` (epoch ms) to search."""
         while self.unindexed and self.unindexed[0][0] <= horizon:
             _, record_id, record = self.unindexed.popleft()
             self.indexed.pop(record_id, None)

@@ -15,13 +15,13 @@ STALLED_S: Final = 10.0
 
 
 class EventStream(StreamingResponse):
-    """Tells what happens as server-sent events.
+    """Sends what happens as server-sent events.
 
     Args:
-        hub: Who tells.
-        listener: Who listens; he does so no longer when the answer has ended.
-        place: How far he has heard.
-        may: Tells whether he may still listen.
+        hub: Publishes the events.
+        listener: The reader of this stream; it is dropped when the answer ends.
+        place: How far the reader has read; None for one that begins.
+        may: Checks whether the reader may still read.
     """
 
     media_type = "text/event-stream"

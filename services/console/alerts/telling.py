@@ -1,4 +1,4 @@
-"""Tells by mail or webhook what an alert has to say: names of ours and numbers, never a value of a record."""
+"""Sends an alert by mail or webhook: names of ours and numbers, never a value of a record."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Says what is wrong with an installation, and what to do: servers, topics, keys, clocks, workers, apps."""
+"""Shows what is wrong with an installation, and what to do: servers, topics, keys, clocks, workers, apps."""
 
 import sys
 from collections.abc import Iterator

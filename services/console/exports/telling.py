@@ -1,4 +1,4 @@
-"""Tells by mail that a file is ready, or that there is none."""
+"""Sends a mail when a file is ready, or when it could not be made."""
 
 from datetime import UTC, datetime
 from typing import Final

@@ -84,7 +84,7 @@ _acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
 @contextmanager
 def acting(via: Via, caller: Caller | None = None) -> Iterator[Acting]:
-    """Have all that is done within be done by somebody, who may become known later."""
+    """Attribute all that is done within to somebody, who may become known later."""
     now = Acting(via, caller or _NOBODY)
     token = _acting.set(now)
     try:

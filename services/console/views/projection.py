@@ -259,7 +259,7 @@ class Views:
         return found
 
     def freshness(self) -> dict[str, tuple[int, int]]:
-        """Give, by sync, when a pair was settled last, and since when the oldest one waits (0 for none)."""
+        """Return, by sync, when a pair was settled last, and since when the oldest one waits (ms, 0 for none)."""
         with self._reading() as database:
             oldest = rows.oldest_pending(database)
             settled = database.execute("SELECT sync, at_ms FROM settled").fetchall()

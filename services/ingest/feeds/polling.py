@@ -184,7 +184,7 @@ class Feeds:
             state.busy = False
 
     def _once(self, poll: _AnyPoll, state: _State) -> tuple[str, float]:
-        """Poll until the feed has no more; gives how it ended, and the seconds until the next time."""
+        """Poll until the feed has no more, and return how it ended and the seconds until the next poll."""
         began = time.monotonic()
         state.interval_s = began - state.began if state.began is not None else 0.0
         state.began = began
@@ -290,7 +290,7 @@ class Feeds:
         }
 
     def _look_back(self, poll: _Poll, known: Cursor, rebuilt: Mapping[str, int]) -> Cursor:
-        """Move a feed back, or have everything read again; gives the cursor where it goes on, stored already."""
+        """Move a feed back, or ask for a full reading; return the stored cursor where it goes on."""
         cursor = known.cursor
         if poll.feed.rewind is not None:
             cursor = poll.feed.rewind(cursor, _LOOK_BACK_MS)

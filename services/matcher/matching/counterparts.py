@@ -1,4 +1,4 @@
-"""Looks for the other half of a half pair among all records that share keys with it."""
+"""Finds the partner of a half pair among all records that share keys with it."""
 
 from shared.config.compiling import read_identity
 from shared.engine.matching import Ambiguous, Create, Duplicate, Link, Member, TooCommon, choose
@@ -9,10 +9,10 @@ from shared.model.records import Side, opposite
 
 
 def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, component: Component) -> Counterpart | None:  # noqa: PLR0911 - one decision table, read from top to bottom
-    """Say what matching found; None while the pair's other record is on its way, or a newer report of its own one.
+    """Return what matching found; None while the pair's other record, or a newer report of its own, is on its way.
 
-    What the links recognise the record by must be what the pair knows of it: a partner would be created from what the
-    pair knows, and nobody would have looked for one that is there already.
+    Match only if Redis and the pair agree on the record's identity: otherwise a partner would be created from old
+    values, without a search for the new ones.
     """
     by_node = {(row.side, row.id): row for row in component.members if not row.surplus}
     own = by_node.get((side, end.id))
@@ -40,7 +40,7 @@ def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, compon
 
 
 def recognised_as(policy: Policy, side: Side, end: SideState, row: LinkedRecord) -> bool:
-    """Check whether the links hold a living record for what its pair knows of it."""
+    """Check whether Redis and the pair agree on the identity of a living record."""
     return row.slots.of(side) == f":{end.id}" and row.identity == policy.side(side).identify(end.fields).identity
 
 

@@ -1,4 +1,4 @@
-"""Match: say for every sync that a record takes part in to which pair it belongs, and report it there."""
+"""Match: find the pair of a record in every sync that it takes part in, and report it there."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ class Match:
         self._merges = Merges(store)
 
     async def handle(self, batch: Sequence[Inbound[RecordSeen]]) -> list[Outcome]:
-        """Claim all records of the batch, report them to their pairs, and say what became of each message."""
+        """Claim all records of the batch, report them to their pairs, and return the outcome of each message."""
         running = self._setups.running
         foreign = {id(inbound) for inbound in batch if _is_foreign(inbound, running)}
         wanted = [
@@ -64,13 +64,13 @@ class Match:
 
 
 def _is_foreign(inbound: Inbound[RecordSeen], running: Running) -> bool:
-    """Check whether the message tells something to a sync that does not run here."""
+    """Check whether the message concerns a sync that does not run here."""
     report = inbound.message.report
     return bool(set(running.foreign_syncs(report.connection, report.object)).difference(inbound.message.without))
 
 
 def _look_at(inbound: Inbound[RecordSeen], old: str) -> Outbound:
-    """Ask for another reading of a record that was merged into this one: nothing else may tell its pair."""
+    """Read a record again that was merged into this one: its pair may learn it in no other way."""
     report = inbound.message.report
     notice = Notice(
         connection=report.connection, object=report.object, id=old, kind="merged",

@@ -13,7 +13,7 @@ from shared.model.pairs import PairEvent, place_at
 
 
 def in_doubt(inbound: Inbound[PairEvent]) -> Inbound[PairEvent]:
-    """Mark the report of a message that waited: what it says of a new record, or of its life, takes a second read."""
+    """Mark the report of a message that waited: a new record, or a change of its life, takes a second read."""
     event = inbound.message
     if event.report is None or event.doubtful or not is_late(inbound.headers):
         return inbound
@@ -31,7 +31,7 @@ class _AnyForm(BaseModel, extra="allow"):
 
 
 async def note_untold(store: Store, waiting: Sequence[Inbound[PairEvent]]) -> None:
-    """Mark the states of pairs whose worker died before it told what it had decided of messages that now wait.
+    """Mark the states of pairs whose worker died before it published what it had decided of messages that now wait.
 
     They come again under other offsets, perhaps after newer ones: neither could tell that they were taken before. The
     state may be in a newer form; it keeps its revision, for what it has to tell is told under that. A rebuild finds by

@@ -1,4 +1,4 @@
-"""What the state of a pair makes the matcher publish.
+"""What the matcher publishes for the state of a pair.
 
 Outputs are a function of the new state (and of the old one, to leave out what was published before), so that a
 redelivered message publishes again what a crash may have swallowed.
@@ -83,7 +83,7 @@ def _accepted(cause: Inbound[Any]) -> int:
 
 
 def as_report(policy: Policy, side: Side, end: SideState) -> Report:
-    """Spell what is known of a side as a report of it."""
+    """Return what is known of a side as a report."""
     return Report(
         connection=policy.side(side).connection, object=policy.side(side).object, id=end.id, version=end.version,
         life=end.life, merged_into=end.merged_into, fields=end.fields, created=end.created, links=end.links,

@@ -20,10 +20,10 @@ _WEIGHED: Final = ("taken", "known", "stale_version")
 
 
 def tell(decided: Resolved, now_ms: int) -> list[Outbound]:
-    """Say what became of each message of a pair that was stepped; a living record without a place is read again.
+    """Set the outcomes of a stepped pair's messages, and return what to publish for records without a place.
 
-    What a step said of a message that comes once more is not known any more: its record is read again where the pair,
-    as it is now, says something else.
+    The outcome of a redelivered message is not known any more, so its record is read again if the pair now disagrees
+    with the message.
     """
     out: list[Outbound] = []
     work = decided.work
@@ -45,7 +45,7 @@ def tell(decided: Resolved, now_ms: int) -> list[Outbound]:
 
 
 def _replaced(decided: Resolved, now_ms: int) -> list[Outbound]:
-    """Read a record again whose place in the pair another one took: nothing else may tell of it any more.
+    """Read a record again if another one took its place in the pair: no other message may come for it.
 
     The stored state tells which, so that a redelivery asks again. What was merged away lives on in the other one.
     """
@@ -58,7 +58,7 @@ def _replaced(decided: Resolved, now_ms: int) -> list[Outbound]:
 
 
 def _is_weighed(decided: Resolved, side: Side, result: str) -> bool:
-    """Check whether no second read of the record is under way: one may be needless before the step is over."""
+    """Check whether no second read of the record is under way."""
     end = decided.pair.side(side)
     return result in _WEIGHED or (result in ("asked_again", "redelivered") and end is not None and not end.ask)
 
@@ -69,9 +69,9 @@ def _holds(decided: Resolved, side: Side, report: Report) -> bool:
 
 
 def _set_back(decided: Resolved, side: Side, report: Report) -> bool:
-    """Check whether the step may have set back what the links were told by a report that it went beyond.
+    """Check whether the step may have overwritten newer values that a report put into Redis.
 
-    If a newer one had told them the same meanwhile, that was set back as well, and only a claim can tell it again.
+    A newer report with the same values may have been overwritten too, and only a claim can store those again.
     """
     now = decided.ends.get(side)
     if now is None or now.id != report.id:

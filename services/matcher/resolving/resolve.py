@@ -57,7 +57,7 @@ class Resolve:
         self._states = StateCache(STATES_KEPT)
 
     async def handle(self, batch: Sequence[Inbound[PairEvent]]) -> list[Outcome]:
-        """Step every pair of the batch, and say what became of each message."""
+        """Step every pair of the batch, and return the outcome of each message."""
         works: dict[Key, Work] = {}
         outcomes: dict[int, Outcome] = {}
         running = self._setups.running
@@ -132,7 +132,7 @@ class Resolve:
     # Open
 
     async def _open_all(self, works: list[Work], epochs: dict[str, str]) -> tuple[list[Opened], list[Absorbed]]:
-        """Load pairs, have their steps take their messages, and learn what deciding them needs."""
+        """Load pairs, apply their messages to their steps, and read what deciding them needs."""
         loaded = await self._store.load(work.key for work in works)
         opened: list[Opened] = []
         absorbed: list[Absorbed] = []
@@ -148,7 +148,7 @@ class Resolve:
         return opened, absorbed
 
     def _open(self, work: Work, loaded: Loaded) -> Opened | Absorbed | None:
-        """Begin the step of a pair; None where none can be made, which is said of its messages."""
+        """Begin the step of a pair; None where none can be made, which the outcomes of its messages show."""
         sync, pair = work.key
         try:
             old = self._states.read(loaded.state) if loaded.state else Pair(sync=sync, pair=pair)
@@ -177,7 +177,7 @@ class Resolve:
         return Opened(work=work, old=old, step=step, redelivered=redelivered, again=again)
 
     async def _look_for_partners(self, opened: Sequence[Opened]) -> None:
-        """Match those that have one record so far."""
+        """Match the pairs that have one record so far."""
         if not opened:
             return
         found = await self._store.components((one.work.key[0], *one.origin) for one in opened)
@@ -189,7 +189,7 @@ class Resolve:
                 one.counterpart = counterpart_of(one.work.policy, side, end, pair, one.component)
 
     async def _look_at_neighbours(self, opened: Sequence[Opened]) -> None:
-        """Find the other ends of associations, registering first who waits for them."""
+        """Find the other ends of associations, after registering the pairs that wait for them."""
         items: list[tuple[str, Side, str, Key | None]] = []
         owners: list[tuple[Opened, Side, str, str, bool]] = []
         ready: dict[str, bool] = {}
@@ -325,11 +325,11 @@ class Resolve:
 
 
 def told_of(pair: Pair, work: Work) -> list[Told]:
-    """List the steps of its history that a pair's state has to tell."""
+    """List the steps of its history that a pair's state has yet to publish."""
     return [Told(step, cause_of(work.messages)) for step in steps_of(pair)]
 
 
 def _held(decided: Resolved, side: Side) -> Place | None:
-    """Return the living record that a decided pair holds on a side, as its swap told it to the links."""
+    """Return the living record that a decided pair holds on a side, as its swap stored it in Redis."""
     end = decided.ends.get(side)
     return end if end is not None and end.alive else None

@@ -17,11 +17,11 @@ class StateCache:
         self._kept: OrderedDict[str, Pair] = OrderedDict()
 
     def read(self, text: str) -> Pair:
-        """Give the pair that a text spells, and forget it: its next step makes another; raises ValidationError."""
+        """Return the pair of a text, and forget it, since its step makes a new one; raises ValidationError."""
         return self._kept.pop(text, None) or Pair.read(text)
 
     def keep(self, text: str, pair: Pair) -> None:
-        """Remember the pair that a text spells."""
+        """Remember the pair of a text."""
         self._kept[text] = pair
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)

@@ -24,7 +24,7 @@ _DECISION_BYTES: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A step that has to be published, and the message of which it is said to come."""
+    """A step that has to be published, and the message that caused it."""
 
     step: HistoryStep
     cause: Inbound[Any]
@@ -37,7 +37,7 @@ class Told:
 
 
 def steps_of(pair: Pair) -> list[HistoryStep]:
-    """List the steps of a pair's history that its state has to tell."""
+    """List the steps of a pair's history that its state has yet to publish."""
     return [_step(pair, decided) for decided in pair.decided()]
 
 
@@ -81,6 +81,6 @@ def _step(pair: Pair, decided: Decided) -> HistoryStep:
 
 
 def _values(trace: Trace) -> dict[str, Any]:
-    """Return what a decision tells of values: of a sensitive field, only where there was one."""
+    """Return the values of a decision; of a sensitive field, only whether there was one."""
     values = trace.model_dump(mode="json", include={"old", "new", "lost"}, exclude_none=True)
     return dict.fromkeys(values, True) if trace.sensitive else values

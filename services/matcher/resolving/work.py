@@ -27,7 +27,7 @@ class Work:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     def finish(self, outcome: Outcome) -> None:
-        """Say what became of the messages of which nothing was said yet."""
+        """Set the outcome of all messages that have none yet."""
         for message in self.messages:
             self.outcomes.setdefault(id(message), outcome)
 
@@ -44,7 +44,7 @@ class Absorbed:
 
 @dataclass(slots=True, kw_only=True)
 class Opened:
-    """A pair whose step has taken its messages, with what is known of others to decide it."""
+    """A pair whose step has applied its messages, with what is known of others to decide it."""
 
     work: Work
     old: Pair
@@ -95,12 +95,12 @@ class Resolved:
 
 
 def living(slot: str) -> str:
-    """Name the living record that has a place; empty when none has."""
+    """Return the id of the living record that has a place; empty when none has."""
     return slot[1:] if slot.startswith(":") else ""
 
 
 def as_swap(decided: Resolved) -> Swap:
-    """Spell a decided pair as its new state, and what it was decided from."""
+    """Return the compare-and-set of a decided pair: its new state, and the revision that it was decided from."""
     pair, old, component = decided.pair, decided.old, decided.opened.component
     bound = decided.stepped.create is not None or bool(pair.absorbed_by)
     return Swap(
@@ -122,7 +122,7 @@ def as_swap(decided: Resolved) -> Swap:
 
 
 def _stepped_keys(decided: Resolved) -> dict[Side, tuple[str, ...]]:
-    """Return the keys with which the links may still hold the pair's records only because of this step's messages."""
+    """Return the keys that Redis may hold for the pair's records only because of this step's messages."""
     found: dict[Side, tuple[str, ...]] = {}
     for side in SIDES:
         end = decided.pair.side(side)
@@ -151,7 +151,7 @@ def _places_brought(decided: Resolved, side: Side, record: str) -> list[Place]:
 
 
 def must_match_again(decided: Resolved) -> bool:
-    """Check whether the links recognised the record by a report that this step did not believe; now they are right."""
+    """Check whether Redis held an identity from a report that this step rejected; the swap has corrected it."""
     component, work = decided.opened.component, decided.work
     if component is None or decided.opened.counterpart is not None:
         return False

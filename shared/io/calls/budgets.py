@@ -171,7 +171,7 @@ class Budgets(Protocol):
         ...
 
     def pause(self, account: str, *, reason: Reason, retry_after_s: float | None) -> float:
-        """Stop an account for what the app asked, or for a time that doubles; gives the seconds."""
+        """Pause an account for as long as the app asked, or for a time that doubles, and return the seconds."""
         ...
 
     def paused(self, account: str) -> Paused | None:

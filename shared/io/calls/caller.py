@@ -186,7 +186,7 @@ class HttpCaller:
         return response
 
     def _grant(self, run: _Run, request: HttpRequest) -> tuple[Grant, float]:
-        """Wait for leave to send; gives it with the latest moment (monotonic) that lies before it."""
+        """Wait for the budget of a request, and return the grant with the latest moment (monotonic) before it."""
         signed = run.signed
         ask = CallRequest(
             account=signed.account,

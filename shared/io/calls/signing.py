@@ -227,7 +227,7 @@ class SignIns:
         entry.name, entry.token = held.name, self._unsealed(signed, _ACCESS, held.sealed)
 
     def _renew(self, entry: Entry, holder: str, refused: str, ask: Sender) -> str:
-        """Renew, as the only one; gives the new token, or nothing where another one's is to be taken."""
+        """Renew the token, as the only worker, and return it; empty where another worker's is to be used."""
         signed, cool_ms = entry.signed, 0
         held = self._cache.look(signed.place)
         good = held.name not in ("", refused)

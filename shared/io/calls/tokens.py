@@ -85,7 +85,7 @@ class TokenCache(Protocol):
         ...
 
     def release(self, connection: str, holder: str, after_ms: int = 0) -> None:
-        """Let others renew, at once or a little later."""
+        """Release the lease, so that others may renew at once or a little later."""
         ...
 
     def store(self, sign_in: SignIn, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:
@@ -185,7 +185,7 @@ class MemoryTokens:
             return True
 
     def release(self, connection: str, holder: str, after_ms: int = 0) -> None:
-        """Let others renew."""
+        """Release the lease, so that others may renew."""
         with self._lock:
             if self._holds(connection, holder):
                 self._locks[connection] = (holder, self.now_ms() + after_ms)

@@ -173,7 +173,7 @@ class RedisTokens:
             raise TokensAway from error
 
     def release(self, connection: str, holder: str, after_ms: int = 0) -> None:
-        """Let others renew."""
+        """Release the lease, so that others may renew."""
         self._run(_RELEASE, OneKey(_key(connection, "lock")), _Release(holder, after_ms))
 
     def store(self, sign_in: SignIn, holder: str, *, sealed: str, lives_ms: int, renew_ms: int) -> bool:

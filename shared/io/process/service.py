@@ -156,7 +156,7 @@ class Service:
 
 
 def collect_rarely() -> None:
-    """Let Python search for circles of garbage less often, and never among what lives as long as the process."""
+    """Collect garbage less often, and never among what lives as long as the process."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 10, 10)
@@ -167,7 +167,7 @@ Wire: TypeAlias = Callable[[Service], Callable[[], int] | None]
 
 
 def serve(name: str, wire: Wire) -> int:
-    """Run a service until SIGTERM; gives its exit code: 0 stopped, 2 when it is set up so that it cannot run."""
+    """Run a service until SIGTERM, and return its exit code: 0 stopped, 2 for settings with which it cannot run."""
     os.umask(0o077)  # what a service writes is about people
     try:
         settings = load()

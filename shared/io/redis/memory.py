@@ -126,7 +126,7 @@ class MemoryScripts:
         self._lua.globals().flush()
 
     def run_out(self) -> None:
-        """Let everything that may expire do so, as if nobody had renewed it for long."""
+        """Expire everything that has an end, as if nobody had renewed it for long."""
         self._lua.globals().run_out()
 
     def failover(self, lost_scripts: int) -> None:

@@ -56,7 +56,7 @@ def list_page(people: Rows, session: Session, cursor: str | None, names: Sequenc
 
 
 def poll(base: str, _session: Session, cursor: str | None) -> Exchange[FeedPage]:
-    """Tell what changed since a number that the app gave out.
+    """Return what changed since a number that the app gave out.
 
     Raises:
         FeedExpired: the cursor is none of this feed, or older than what the app remembers.

@@ -50,7 +50,7 @@ def _find(_session: Session) -> Exchange[Sequence[FoundObject]]:
 
 
 def show_objects(console: ConsoleHarness) -> None:
-    """Give the hub cars and members of its own, and a boat that it has no longer; its members are synced."""
+    """Add cars, members and a boat that is gone to the hub's own objects, and sync the members."""
     env = console.env
     env.answers["objects"] = lambda *_: []
     app = env.setups.apps["ordered"]

@@ -325,7 +325,7 @@ def test_without_redis_nothing_is_granted(redis_url: str) -> None:
 
 
 def _most_in_window(arrivals: list[float], window: float) -> int:
-    """Give the largest number of arrivals in any window that is open at its start."""
+    """Return the largest number of arrivals in any window that is open at its start."""
     return max(
         (sum(1 for other in arrivals[index:] if other < first + window) for index, first in enumerate(arrivals)),
         default=0,

@@ -68,7 +68,7 @@ class App:
         self.installation.watch.advance(int(seconds * 1000))
 
     def token_calls(self) -> list[int]:
-        """Give the answers of the token endpoint to refresh tokens."""
+        """Return the answers of the token endpoint to refresh tokens."""
         rows = self.admin.call("GET", "token-calls")["calls"]
         return [row["status"] for row in rows if row["grant"] == "refresh_token"]
 
@@ -76,7 +76,7 @@ class App:
         return int(self.admin.calls(PORTAL)["total"])
 
     def all_secrets(self) -> set[str]:
-        """Give every token and secret there is now."""
+        """Return every token and secret there is now."""
         grants = self.server.run(lambda world: set(world.grants))
         return grants | {self.first_refresh, self.app["client_secret"]}
 

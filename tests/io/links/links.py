@@ -32,7 +32,7 @@ class Links:
     sync: str = SYNC
 
     def dump(self) -> dict[str, Any]:
-        """Give all that is stored: hashes as dicts, sets as sets, without who rebuilt and where."""
+        """Return all that is stored: hashes as dicts, sets as sets, without who rebuilt and where."""
         return {
             key: set(value) if ":" in key and key.split("}")[1][0] in "hkw" else value
             for key, value in self.contents().items()
@@ -72,7 +72,7 @@ class Links:
         return swapped
 
     def waiting(self, ref: str) -> set[tuple[str, ...]]:
-        """Tell which (sync, pair) wait for a record."""
+        """Return which (sync, pair) wait for a record."""
         found: set[str] = self.dump().get("{" + self.sync + "}w:" + ref, set())
         return {tuple(waiting.split("\t")) for waiting in found}
 

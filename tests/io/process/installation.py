@@ -90,7 +90,7 @@ class Installation:
         run_blocking(bus.publish([Outbound(topic=topics.SETUPS, key=key, message=doc)]))
 
     def documents(self) -> dict[str, str]:
-        """Give what Kafka keeps of each key, as text."""
+        """Return what Kafka keeps of each key, as text."""
         rows = self.broker.fetch(topics.SETUPS.name, 0, 0, 10_000)
         return {row.key: (row.value or b"").decode() for row in rows}
 

@@ -18,7 +18,7 @@ from tests.services.environment import Environment
 
 
 class Heard(MemoryBus):
-    """Has the settings take at once what is published of them, as a follower of the topic does a moment later."""
+    """Applies published settings at once, as a follower of the topic does a moment later."""
 
     def __init__(self, broker: MemoryBroker, setups: Setups) -> None:
         super().__init__(broker)

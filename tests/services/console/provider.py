@@ -46,7 +46,7 @@ class ProviderServer(Server):
             return http.request(method, self.url + path, timeout=10, allow_redirects=False, **more)
 
     def person(self, subject: str, **claims: object) -> None:
-        """Have the provider know somebody, and say this of that person: also what it must not say."""
+        """Register somebody with the provider, with the claims that it makes, also those that it must not make."""
         assert self.ask("PUT", f"/users/{subject}", json=claims).status_code == 204
 
     def agree(self, address: str, subject: str, **changes: str) -> str:

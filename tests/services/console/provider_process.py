@@ -18,7 +18,7 @@ _told = _app.OpenIDCode.generate_user_info
 
 
 def _in_token(self: Any, user: Any, scope: str) -> Any:
-    """Tell in the token no more than who it is, of people whose other claims are told when asked for alone."""
+    """Put no more than the subject into the token of people whose other claims are returned only when asked for."""
     return {"sub": user.sub} if user.claims.get("is_short") else _told(self, user, scope)
 
 

@@ -28,7 +28,7 @@ def publish(harness: SetupHarness, topic: Topic[Any], key: str, message: Any) ->
 
 
 def kept(harness: SetupHarness, topic: Topic[Any]) -> set[str]:
-    """Give the keys that hold something after compaction."""
+    """Return the keys that hold something after compaction."""
     last = {row.key: row.message for row in MemoryReader(harness.broker, topic).poll(0)}
     return {key for key, message in last.items() if message is not None}
 

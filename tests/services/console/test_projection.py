@@ -56,7 +56,7 @@ def tell(views: Views, *steps: HistoryStep) -> None:
 
 
 def dump(views: Views) -> dict[str, list[tuple[Any, ...]]]:
-    """Give everything the views hold."""
+    """Return everything the views hold."""
     tables = ("steps", "settled", "cursors", "parked", "positions")
     with views._reading() as database:
         held = {name: sorted(tuple(row) for row in database.execute(f"SELECT * FROM {name}")) for name in tables}

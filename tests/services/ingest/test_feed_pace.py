@@ -70,7 +70,7 @@ def test_how_often_a_feed_is_asked_goes_with_its_cursor(harness: FeedsHarness, m
 
 
 def rested(harness: FeedsHarness, monkeypatch: pytest.MonkeyPatch, took: float, *, interval_s: float) -> float:
-    """Give the pause after a round that took so long."""
+    """Return the pause after a round that took so long."""
     harness.env.set_up(
         "connection", SetupDoc(connection=connection(LEFT, "ordered", poll_interval_s=interval_s, version=2)), LEFT
     )

@@ -89,7 +89,7 @@ class Scene:
         return [one.message.job.id for one in read if one.message is not None and one.message.job is not None]
 
     def since(self) -> int:
-        """Give the moment from which HubSpot's search was asked last."""
+        """Return the moment from which HubSpot's search was asked last."""
         body = json.loads(self.asked[-1].body)
         return int(body["filterGroups"][0]["filters"][0]["value"])
 

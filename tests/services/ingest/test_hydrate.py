@@ -37,7 +37,7 @@ def handle(env: Environment, *notices: Notice) -> list[Outcome]:
 
 
 def seen(env: Environment) -> dict[str, Any]:
-    """Give the records that were reported, by id."""
+    """Return the records that were reported, by id."""
     return {row.report.id: row for row in env.told(topics.RECORDS)}
 
 

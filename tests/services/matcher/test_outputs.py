@@ -65,7 +65,7 @@ class Matcher:
                 self.step([one])
 
     def pair(self) -> Pair:
-        """Give the pair that is left of the sync."""
+        """Return the pair that is left of the sync."""
         newest: dict[str, Pair] = {row.pair: row for row in self.env.told(topics.PAIR_STATE)}
         (found,) = [row for row in newest.values() if not row.absorbed_by]
         return found

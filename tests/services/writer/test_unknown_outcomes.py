@@ -29,7 +29,7 @@ def lost(harness: WriterHarness, what: str = "update", times: int = 99) -> None:
 
 
 def again(harness: WriterHarness) -> list[Any]:
-    """Give the commands that wait to come again, as they will come."""
+    """Return the commands that wait to come again, as they will come."""
     found = []
     for row in harness.env.told(topics.LATER["10s"]):
         write = WriteCommand.model_validate_json(base64.b64decode(row.raw_base64))

@@ -1,4 +1,4 @@
-"""Has lists made files, and downloads them, from a terminal, by the console's API."""
+"""Makes files of lists, and downloads them, from a terminal, by the console's API."""
 
 import hashlib
 import sys

@@ -1,4 +1,4 @@
-"""Has records read or tried again from a terminal, by the console's API, and waits for it."""
+"""Reads records again, or tries them again, from a terminal, by the console's API, and waits for it."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Says why a record is as it is, in sentences, as the console's API explains it."""
+"""Explains why a record is as it is, in the sentences of the console's API."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence

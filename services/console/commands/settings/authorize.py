@@ -34,7 +34,7 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 @ending_on(SetupError, ConsentError, VaultError, BusUnavailable, NotReady, OSError)
 def run(service: Service, name: str, path: Path | None, *, redirect: str, objects: Sequence[str], paste: bool) -> int:
-    """Connect, or connect again; gives the exit code: 0 connected, 1 refused.
+    """Connect, or connect again, and return the exit code: 0 connected, 1 refused.
 
     Args:
         service: The parts of this process.

@@ -37,7 +37,7 @@ class Listener(HTTPServer):
         return self.found
 
     def take(self, path: str) -> tuple[int, str]:
-        """Take one request; gives what the browser shows."""
+        """Handle one request, and return what the browser shows."""
         if urlsplit(path).path != self.path:
             return 404, "There is nothing here."
         try:

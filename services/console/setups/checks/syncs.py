@@ -106,7 +106,7 @@ def creates(sync: Sync, policy: Policy, apps: Mapping[str, App]) -> None:
 
 
 def connection(wanted: ConnectionFile, app: App) -> Auth:
-    """Check a connection against what its app declares; gives its way to sign in. Raises `SetupError`."""
+    """Check a connection against what its app declares, and return its way to sign in; raises `SetupError`."""
     where = f"connection {wanted.id!r}"
     base = wanted.base_url or app.base_url
     if not base or not base.startswith(("https://", "http://")):

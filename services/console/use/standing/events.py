@@ -163,10 +163,10 @@ class Watched(Protocol):
 
 
 class Hub:
-    """Tells everybody who listens to one console.
+    """Sends events to everybody who listens to one console.
 
     Args:
-        installation: What is told of.
+        installation: What the events are about.
         states_from: Reads `pair-state` from offsets by partition to its end; raises `BusUnavailable`.
     """
 
