@@ -20,7 +20,7 @@ from shared.contract.app import App
 from shared.contract.feeds import Hint
 from shared.contract.webhooks import Webhook, WebhookCall
 from shared.io.calls.vault import Vault, VaultError
-from shared.io.net.public_address import ASKED
+from shared.io.net.public_address import ADDRESS, ASKED
 from shared.io.ports import Bus, BusUnavailable, Clock, NotReady, Outbound, run_blocking
 from shared.metrics import Metrics
 from shared.model.syncs import Connection
@@ -100,9 +100,9 @@ class Webhooks:
         self._count(reason, *(row.id for row in senders))
         return status, sentence
 
-    def proof(self, nonce: str) -> str:
-        """Return what only this installation can answer: whoever asks by the public address has reached us."""
-        return self._vault.seal(nonce, connection=ASKED, name=ASKED)
+    def proof(self, nonce: str) -> Mapping[str, str]:
+        """Return what only ingest of this installation can answer, and the address that it takes for its own."""
+        return {ASKED: self._vault.seal(nonce, connection=ASKED, name=ASKED), ADDRESS: self._public_url}
 
     def _take(self, app: str, webhook: Webhook, senders: Sequence[Connection], body: bytes) -> tuple[str, int, str]:
         """Publish the notices of a genuine call, and return its outcome and the answer."""
@@ -200,10 +200,10 @@ def make_app(webhooks: Webhooks, apps: Mapping[str, App]) -> Starlette:
             return JSONResponse({"detail": sentence}, status_code=status, headers=again)
 
         def prove(request: Request) -> Response:
-            check = request.query_params.get("check", "")
+            check = request.query_params.get(ASKED, "")
             if not _NONCE.fullmatch(check):
                 return JSONResponse({"detail": "webhooks are taken here, by POST"}, status_code=405)
-            return JSONResponse({ASKED: webhooks.proof(check)})
+            return JSONResponse(webhooks.proof(check))
 
         return Route(path, receive, methods=["POST"]), Route(path, prove, methods=["GET"])
 

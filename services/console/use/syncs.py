@@ -9,6 +9,7 @@ from services.console.setups.plans import Change
 from services.console.setups.publishing import publish
 from services.console.use.problems import Problem
 from shared.config.jobs import next_of, own_job
+from shared.config.setups import Setups
 from shared.io.ports import BusUnavailable
 from shared.io.process.service import Service
 from shared.model.syncs import Sync
@@ -100,6 +101,27 @@ class Syncs:
 def no_sync(name: str) -> Problem:
     """Return what is said where there is no such sync."""
     return Problem(404, "No such sync", f"There is no sync {name!r}; it may have been deleted.")
+
+
+def is_switched_off(setups: Setups, name: str) -> bool:
+    """Check whether there is a sync of this id that is off."""
+    found = setups.sync(name)
+    return found is not None and not found.enabled
+
+
+def off_sentence(*names: str) -> str:
+    """Return why no record of syncs that are off can be read or tried again, and what to do."""
+    if len(names) == 1:
+        are, them, their = f"sync {names[0]} is", "it", "its"
+    else:
+        are, them, their = f"syncs {', '.join(names[:-1])} and {names[-1]} are", "them", "their"
+    them_on = f"switch {them} on, and all of {their} records are read"
+    return f"The {are} off, so nothing of {them} is read or written: {them_on}."
+
+
+def is_off(*names: str) -> Problem:
+    """Return what is said where records of syncs that are off are to be read or tried again."""
+    return Problem(409, "The sync is off", off_sentence(*names))
 
 
 def _records(number: int) -> str:

@@ -1,7 +1,8 @@
-"""Checks whether an app can reach this installation: by the public address, back to our own process that answers there.
+"""Checks whether an app can reach this installation: by the public address, to ingest, which alone can answer.
 
-It is asked from here and not from where the app is: what stands between the app and the public address shows only when
-the app calls.
+Ingest answers with what it was asked, sealed by the installation's key, and with the address that it takes for its own,
+which the signatures of apps cover. It is asked from here and not from where the app is: what stands between the app and
+the public address shows only when the app calls.
 """
 
 import ipaddress
@@ -16,12 +17,16 @@ from urllib3.exceptions import MaxRetryError
 
 ASKED: Final = "check"
 """What the public address is asked with; the answer has it sealed under the same name."""
+ADDRESS: Final = "address"
+"""Under which name the answer has the address that ingest takes for its own."""
+_LONGEST: Final = 200
+"""Characters of an address that are told at most."""
 _PATIENCE_S: Final = 5.0
 """HubSpot waits as long for an answer."""
 
 Step: TypeAlias = Literal[
     "works", "no_url", "only_here", "not_https", "no_name", "only_inside", "refused", "no_answer", "not_secure",
-    "redirected", "another",
+    "redirected", "another", "other_key", "other_address",
 ]  # fmt: skip
 
 
@@ -63,7 +68,13 @@ def check(url: str, path: str, nonce: str, proves: Callable[[str], bool], *, loc
         return Reach(step=_failed(error), detail=_cause(error))
     if 300 <= answer.status_code < 400:
         return Reach(step="redirected", detail=str(answer.status_code))
-    return Reach(step="works") if proves(_told(answer)) else Reach(step="another", detail=str(answer.status_code))
+    told = _told(answer)
+    if not told.get(ASKED):
+        return Reach(step="another", detail=str(answer.status_code))
+    if not proves(told[ASKED]):
+        return Reach(step="other_key")
+    own = told.get(ADDRESS, url).rstrip("/")  # a version before does not tell it
+    return Reach(step="works") if own == url.rstrip("/") else Reach(step="other_address", detail=own[:_LONGEST])
 
 
 def _wrong(url: str, *, local: bool) -> Reach | None:
@@ -105,13 +116,13 @@ def is_local(url: str) -> bool:
     return bool(_private(found))
 
 
-def _told(answer: requests.Response) -> str:
+def _told(answer: requests.Response) -> dict[str, str]:
+    """Return the texts of an answer by name; nothing where it is no answer of ingest."""
     try:
         body: Any = answer.json()
     except ValueError:
-        return ""
-    told = body.get(ASKED) if isinstance(body, dict) else None
-    return told if isinstance(told, str) else ""
+        return {}
+    return {name: text for name, text in body.items() if isinstance(text, str)} if isinstance(body, dict) else {}
 
 
 def _cause(error: requests.RequestException) -> str:

@@ -38,6 +38,7 @@ PAGES: Final = (
 STATES: Final = (
     "/syncs/people?panel=excluded&asked=failing",
     "/syncs/people/switch-off",
+    "/syncs/members",
     "/jobs/resync-people.review",
     "/jobs/resync-people.running?told=resume",
     "/records?status=failing&q=scr&period=30d&columns=right,status",

@@ -145,19 +145,31 @@ def test_the_public_address_is_called_and_what_is_in_the_way_is_said(
     )  # fmt: skip
     with serving(make_app(webhooks, APPS)) as address:
         service.settings = service.settings.model_copy(update={"public_url": f"{address}/"})
+        webhooks._public_url = address
         answer = client.send(client.open(f"{path}/feeds").form(f"{path}/reach"))
         assert "The public address leads here" in client.open(answer.headers["Location"]).words
         installation.feed_notes.note(row.id, WEBHOOK, FeedNote(event_ms=5))
         told = connecting.console.call("POST", f"connections/{row.id}/reach").json()
         assert (told["works"], told["last_webhook_ms"]) == (True, 5)
         assert told["url"] == f"{address}/webhooks/hubspot"
+        webhooks._public_url = "https://inside.example"
+        told = connecting.console.call("POST", f"connections/{row.id}/reach").json()
+        assert (told["works"], told["step"], told["detail"]) == (False, "other_address", "https://inside.example")
+        page = client.open(client.send(client.open(f"{path}/feeds").form(f"{path}/reach")).headers["Location"])
+        assert "Ingest takes another address for its own Set SYNCLINE_PUBLIC_URL of ingest and console" in page.words
+        assert "What failed says: https://inside.example." in page.words, "as the API tells it"
         webhooks._vault = type(connecting.vault)([b"o" * 32])
         told = connecting.console.call("POST", f"connections/{row.id}/reach").json()
-        assert (told["works"], told["step"]) == (False, "another")
+        assert (told["works"], told["step"]) == (False, "other_key")
+    service.settings = service.settings.model_copy(update={"public_url": connecting.console.address})
+    told = connecting.console.call("POST", f"connections/{row.id}/reach").json()
+    assert (told["works"], told["step"], told["detail"]) == (False, "another", "404"), "the console is another process"
+    service.settings = service.settings.model_copy(update={"public_url": address})
     answer = client.send(client.open(f"{path}/feeds").form(f"{path}/reach"))
     words = client.open(answer.headers["Location"]).words
     assert "Nothing answers at the public address Start ingest" in words
     assert "nowhere" not in client.open(f"{path}/feeds?reached=nowhere").words
+    client.open(f"{path}/feeds?reached=another&said=call+this+number", status=410)
     port = int(connecting.console.address.rpartition(":")[2])
     settings = Settings(console_token=TOKEN, console_port=port)  # type: ignore[arg-type]  # a secret as text
     assert accounts.run("reach", [row.id], settings=settings) == 1

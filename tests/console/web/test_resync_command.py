@@ -82,6 +82,18 @@ def test_filters_choose_records_as_the_list_does(console: ConsoleHarness, run: R
     assert run("--status", "pending") == (1, "", "These filters choose no record.\n")
 
 
+def test_syncs_that_are_off_are_left_out_and_named(console: ConsoleHarness, run: Run) -> None:
+    console.env.set_up("sync", SetupDoc(sync=people(id="firms", enabled=False)), "firms")
+    console.show(linked("a"), linked("b", sync="firms"))
+    code, out, err = run("--all", "-o", "json")
+    assert (code, [row["sync"] for row in json.loads(out)]) == (0, [SYNC])
+    assert err == "firms is off, and left out: ./syncline syncs switch-on firms has all of its records read\n"
+    for words in (("--sync", "firms"), ("--sync", "firms", "--status", "in_sync"), ("b",)):
+        code, out, err = run(*words)
+        assert (code, out) == (1, "")
+        assert err.startswith("The sync firms is off, so nothing of it is read or written: switch it on")
+
+
 def test_a_record_is_read_again_by_its_id_here_or_in_an_app(console: ConsoleHarness, run: Run) -> None:
     console.show(linked("a", label="Ann Lee"), linked("b"))
     assert run("a", "h-b") == (

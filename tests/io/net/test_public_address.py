@@ -22,13 +22,16 @@ from shared.io.net.public_address import Step, check, is_local
 
 
 @contextmanager
-def served(status: int = 200, *, echo: bool = True, tls: Path | None = None) -> Iterator[str]:
-    """Serve what answers each call with a status, and what it was asked with."""
+def served(
+    status: int = 200, *, echo: bool = True, tls: Path | None = None, own: str = "", key: str = "sealed"
+) -> Iterator[str]:
+    """Serve what answers each call with a status, what it was asked with, and the address that it takes for its own."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = parse_qs(urlsplit(self.path).query).get("check", [""])[0]
-            body = json.dumps({"check": f"sealed {asked}"} if echo else ["not ours"]).encode()
+            told = {"check": f"{key} {asked}", **({"address": own} if own else {})}
+            body = json.dumps(told if echo else ["not ours"]).encode()
             self.send_response(status)
             self.send_header("Location", "https://elsewhere.example/")
             self.send_header("Content-Length", str(len(body)))
@@ -86,6 +89,22 @@ def test_our_own_answer_is_known() -> None:
 def test_another_answer_is_told(status: int, echo: bool, step: Step) -> None:  # noqa: FBT001 - a row of the table
     with served(status, echo=echo) as url:
         assert found(url) == step
+
+
+def test_ingest_with_another_key_is_not_taken_for_something_else() -> None:
+    with served(key="other") as url:
+        assert found(url) == "other_key"
+
+
+def test_ingest_that_takes_another_address_for_its_own_is_told() -> None:
+    """Apps' signatures cover the address; a slash at its end makes no other one."""
+    with served(own="https://inside.example/" + "x" * 300) as url:
+        told = check(url, "/webhooks/x", "nonce", lambda text: text == "sealed nonce", local=True)
+        assert (told.step, told.detail.startswith("https://inside.example/x"), len(told.detail)) == (
+            "other_address", True, 200,
+        )  # fmt: skip
+    with served(own="placeholder") as url:
+        assert found(url) == "other_address"
 
 
 def test_nobody_who_answers_is_told() -> None:

@@ -329,8 +329,9 @@ def test_only_this_installation_can_answer_who_asks_by_the_public_address(server
     nonce = "n" * 32
     with requests.Session() as http:
         http.trust_env = False
-        sealed = http.get(f"{server.address}{PATH}", params={"check": nonce}, timeout=20).json()["check"]
-        assert server.vault.open(sealed, connection="check", name="check") == nonce
+        told = http.get(f"{server.address}{PATH}", params={"check": nonce}, timeout=20).json()
+        assert server.vault.open(told["check"], connection="check", name="check") == nonce
+        assert told["address"] == PUBLIC, "which signatures cover"
         for text in ("", "short", "x" * 81, "with space " * 3):
             answer = http.get(f"{server.address}{PATH}", params={"check": text}, timeout=20)
             assert answer.status_code == 405

@@ -75,6 +75,10 @@ def _ask(calls: Calls, query: Mapping[str, str]) -> list[Any]:
     if query.keys() == {"sync"}:
         return [calls.post("jobs", query)]
     told = calls.post(f"records/resync?{urlencode(query)}", {})
+    for name in told["left_out"]:
+        sys.stderr.write(
+            f"{name} is off, and left out: ./syncline syncs switch-on {name} has all of its records read\n"
+        )
     return list(told["jobs"])
 
 

@@ -13,7 +13,7 @@ from services.console.rest.shapes.records import Explanation, Explanations, Hist
 from services.console.rest.shapes.standing import JobsAsked
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
-from services.console.use.records.resyncing import resync_chosen
+from services.console.use.records.resyncing import chosen_by, resync_chosen
 from services.console.use.standing.installation import Installation
 from services.console.use.standing.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
 from services.console.views.lists import Sort
@@ -73,12 +73,13 @@ def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]
         status_code=202,
         summary="Look again at all records that filters choose, by jobs",
         response_model=JobsAsked,
-        responses=may(404),
+        responses=may(404, 409),
     )
     def resync_records(
         wanted: Annotated[Filter, Depends(_filter)], idempotency_key: IdempotencyKey = ""
     ) -> dict[str, Any]:
-        return {"jobs": resync_chosen(api, wanted, idempotency_key)}
+        off = chosen_by(api, wanted).off
+        return {"jobs": resync_chosen(api, wanted, idempotency_key), "left_out": off}
 
     @router.get("/records/{name}", tags=["records"], summary="One record", response_model=RecordRow)
     def get_record(name: RecordId) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]
         status_code=202,
         summary="Read both sides of a record again, and try again what failed",
         response_model=RecordRow,
+        responses=may(409),
     )
     def resync_record(name: RecordId) -> dict[str, Any]:
         return shown(api, api.resync(name))

@@ -79,7 +79,7 @@ def add_standing(router: APIRouter, api: Installation) -> None:
         status_code=202,
         summary="Look again at all records of a sync, or at those of some statuses",
         response_model=JobRow,
-        responses=may(404),
+        responses=may(404, 409),
     )
     def add_job(wanted: JobRequest, idempotency_key: IdempotencyKey = "") -> dict[str, Any]:
         return api.add_job(wanted, idempotency_key)

@@ -123,9 +123,11 @@ class JobList(Page):
 class JobsAsked(Shown):
     """The jobs that were asked for, one for each sync."""
 
-    model_config = examples({"jobs": [_JOB]})
+    model_config = examples({"jobs": [_JOB], "left_out": ["deals"]})
 
     jobs: list[JobRow]
+    left_out: list[str]
+    """Syncs that have such records and are off: nothing of them is read or tried again until they are switched on."""
 
 
 class SyncEnd(Shown):

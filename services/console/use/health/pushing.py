@@ -51,8 +51,16 @@ SENTENCES: Final[dict[Step, tuple[str, str]]] = {
         "Apps follow no redirect, and signatures cover the address: set `SYNCLINE_PUBLIC_URL` to the last one.",
     ),
     "another": (
-        "Something else answers at the public address",
-        "Have the proxy lead the path to ingest of this installation, with path and query unchanged.",
+        "Another process than ingest answers at the public address",
+        "Have the proxy lead the path to ingest, with path and query unchanged; the console, too, is another process.",
+    ),
+    "other_key": (
+        "Ingest of another installation answers at the public address",
+        "Have the proxy lead the path to ingest of this one; where it does, give both the same `SYNCLINE_KEY_FILE`.",
+    ),
+    "other_address": (
+        "Ingest takes another address for its own",
+        "Set `SYNCLINE_PUBLIC_URL` of ingest and console to the same: the signatures of apps cover the address.",
     ),
 }
 """What a check found, and what to do."""

@@ -20,7 +20,7 @@ from services.console.use.standing.exports import Exporting
 from services.console.use.standing.fields import fields_of
 from services.console.use.standing.jobs import Order, find, job_row, order
 from services.console.use.standing.troubles import troubles
-from services.console.use.syncs import no_sync
+from services.console.use.syncs import is_off, no_sync
 from services.console.views.past import steps_of
 from services.console.views.projection import FOLLOWED, Views
 from services.console.views.rows import SHOWN
@@ -275,6 +275,8 @@ class Installation:
         sync = self.setups.sync(pair.sync)
         if sync is None:
             raise Problem(404, "No such sync", f"The sync {pair.sync!r} is not set up any more.")
+        if not sync.enabled:
+            raise is_off(sync.id)
         touch = PairEvent(sync=pair.sync, pair=pair.pair, kind="touch", reason=Touch.RETRY)
         out = [Outbound(topic=topics.PAIRS, key=pair.pair, message=touch)]
         for side in SIDES:
@@ -296,11 +298,12 @@ class Installation:
 
     def order_job(self, name: str, what: Order) -> dict[str, Any]:
         """Confirm, pause, resume or cancel a job, and return it as it stands then."""
-        return job_row(order(self, self.jobs, name, what))
+        return job_row(order(self, self.setups, self.jobs, name, what))
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
-        """Ask for a job; the same key asks for the same job."""
-        if self.setups.sync(wanted.sync) is None:
+        """Ask for a job; the same key asks for the same job; raises a problem where there is no sync, or it is off."""
+        sync = self.setups.sync(wanted.sync)
+        if sync is None:
             known = ", ".join(sync.id for sync in self.setups.syncs()) or "none"
             raise Problem(404, "No such sync", f"There is no sync {wanted.sync!r}; there are: {known}.")
         now = self.clock.now_ms()
@@ -320,6 +323,8 @@ class Installation:
                 if _asked_for(asked.job) != _asked_for(job):
                     raise Problem(422, "Key used before", "That Idempotency-Key asked for other work: take a new one.")
                 return job_row(asked)
+        if not sync.enabled:
+            raise is_off(sync.id)
         asks = Did(what="job.asked", about=f"sync:{job.sync}", changes=[("kind", "", job.kind),
                    ("statuses", "", ", ".join(job.statuses) or "all"), ("job", "", job.id)])  # fmt: skip
         publish(self, [Outbound(topic=topics.JOBS, key=f"job:{job.id}", message=JobDoc(job=job))], asks)

@@ -6,12 +6,16 @@ from typing import Any, Final, Literal, TypeAlias
 from services.console.use.activity import Did
 from services.console.use.problems import Problem
 from services.console.use.publishing import Outside, publish
-from shared.config.jobs import JobRow, Jobs
+from services.console.use.syncs import is_off
+from shared.config.jobs import JobRow, Jobs, own_job
+from shared.config.setups import Setups
 from shared.io.ports import Outbound
 from shared.wire import topics
 from shared.wire.messages import JobDoc, JobOrder
 
 Order: TypeAlias = Literal["confirm", "pause", "resume", "cancel"]
+GOES_ON: Final = ("confirm", "resume")
+"""Orders by which a job begins or goes on."""
 _PARTS: Final = {"confirm": "confirmed", "pause": "paused", "resume": "paused", "cancel": "cancelled"}
 _HIDDEN: Final = {"barrier", "cursors", "job", "term", "runner", "since", "places"}
 """What of a job's progress is for those who run it."""
@@ -35,7 +39,13 @@ def find(jobs: Jobs, name: str) -> JobRow:
     return row
 
 
-def order(outside: Outside, jobs: Jobs, name: str, what: Order) -> JobRow:
+def is_held(setups: Setups, sync: str, job: str) -> bool:
+    """Check whether a job has to wait because its sync is off; the one that followed from that does not."""
+    found = setups.sync(sync)
+    return found is not None and not found.enabled and job != own_job(found, 0).id
+
+
+def order(outside: Outside, setups: Setups, jobs: Jobs, name: str, what: Order) -> JobRow:
     """Publish what somebody wants of a job, and return the job as it stands then; raises `Problem`.
 
     An order that stands already is given once more, which changes nothing.
@@ -47,6 +57,8 @@ def order(outside: Outside, jobs: Jobs, name: str, what: Order) -> JobRow:
         raise Problem(409, "It is cancelled", f"Job {name!r} is cancelled and ends: ask for a new one.")
     if what == "confirm" and not row.job.review:
         raise Problem(409, "Nothing to confirm", f"Job {name!r} needs no confirmation.")
+    if what in GOES_ON and is_held(setups, row.job.sync, name):
+        raise is_off(row.job.sync)
     part, did = _PARTS[what], Did(what=f"job.{what}", about=f"job:{name}")
     if what == "resume":
         publish(outside, [_document(f"{part}:{name}", None)], did)

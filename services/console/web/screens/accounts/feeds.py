@@ -43,7 +43,7 @@ def _page(asked: Asked, row: Connection, given: Mapping[str, str], errors: Mappi
     found = feeds(asked.console, row)
     body = [
         refusals(errors),
-        _told(asked, found),
+        _told(asked, row.id, found),
         _feeds(asked, row.id, found),
         _push(asked, row, found, given, errors),
     ]
@@ -184,10 +184,12 @@ def reach(asked: Asked) -> Response:
     """Check whether the app can reach this installation."""
     name = asked.params["name"]
     found = pushing.reach(asked.console, name)
-    return see_other(url(f"{path_of_account(name)}/feeds", reached=found.step))
+    # Sealed, for a page must not say what somebody else has written into its address.
+    said = asked.console.connections.sealed(found.detail, f"{name} reached") if found.detail else ""
+    return see_other(url(f"{path_of_account(name)}/feeds", reached=found.step, said=said))
 
 
-def _told(asked: Asked, found: Mapping[str, Any]) -> Element | None:
+def _told(asked: Asked, name: str, found: Mapping[str, Any]) -> Element | None:
     """Return what came of what was done."""
     if asked.query.get("done") == "kept":
         return notice("ok", "Done", h.p[f"{told_how(found['webhooks'])}."], name="done")
@@ -195,5 +197,8 @@ def _told(asked: Asked, found: Mapping[str, Any]) -> Element | None:
     if step not in SENTENCES:
         return None
     title, remedy = SENTENCES[step]
+    sealed = asked.query.get("said", "")
+    said = asked.console.connections.opened(sealed, f"{name} reached") if sealed else ""
     return notice("ok" if step == "works" else "bad", title, h.p[prose(remedy)],
+                  h.p[f"What failed says: {said}."] if said else None,
                   h.p(".muted")["This was asked from here, not from where the app is."], name="done")  # fmt: skip

@@ -13,9 +13,9 @@ from services.console.explain import NEVER, names_of
 from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import card, notice, send, table
+from services.console.web.parts.pieces import card, notice, table
 from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, badge, icon, many, moment, prose, url
-from services.console.web.screens.standing.standing import path_of
+from services.console.web.screens.standing.standing import path_of, resync_button
 from shared.model.pairs import Pair
 from shared.model.records import SIDES, Side
 
@@ -67,7 +67,7 @@ def show(asked: Asked) -> Response:
             crumbs=(("Records", "/records"), (told["sync"], path_of(told["sync"]))),
             actions=[
                 badge(_mark(told["status"])),
-                send(asked, f"{address(told['id'])}/resync", "Resync this record", mark="refresh"),
+                resync_button(asked, told["sync"], f"{address(told['id'])}/resync", "Resync this record"),
             ],
             every=_EVERY_S,
         )

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from services.console.use.connections.apps import title_in
 from services.console.use.reasons import reason_of
-from services.console.use.records.resyncing import resync_chosen
+from services.console.use.records.resyncing import chosen_by, resync_chosen
 from services.console.use.standing.records import PERIODS, SORTS, Filter, RecordsPage, page_of, sort_of
+from services.console.use.syncs import off_sentence
 from services.console.views.lists import Listing, Sort, matching
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
@@ -65,17 +66,27 @@ def keep_columns(asked: Asked) -> Response:
 
 def resync(asked: Asked) -> Response:
     """Ask for all records that the filters choose to be looked at again; leads to the job, or to all of them."""
-    made = resync_chosen(asked.console, Filter.read(asked.form))
-    return see_other(jobs.path_of(made[0]["id"]) if len(made) == 1 else jobs.PATH)
+    wanted = Filter.read(asked.form)
+    off = chosen_by(asked.console, wanted).off
+    made = resync_chosen(asked.console, wanted)
+    path = jobs.path_of(made[0]["id"]) if len(made) == 1 else jobs.PATH
+    return see_other(url(path, without=",".join(off)))
 
 
-def _resync(asked: Asked, wanted: Filter, found: RecordsPage) -> Element | None:
-    """Return the button that resyncs what is listed; so many that they are to be confirmed are counted first."""
+def _resync(asked: Asked, wanted: Filter, found: RecordsPage) -> Node:
+    """Return the button that resyncs what is listed, and which syncs it leaves out because they are off.
+
+    So many that they are to be confirmed are counted first.
+    """
     if not found.rows:
         return None
-    number = found.total
-    text = f"Resync {many(number.number, 'record')}" if number is not None and number.exact else "Resync all of these"
-    return send(asked, f"{PATH}/resync", text, mark="refresh", **wanted.query())
+    chosen, number = chosen_by(asked.console, wanted), found.total
+    if chosen.off and not chosen.on:
+        return h.span(".muted")[off_sentence(*chosen.off)]
+    is_known = number is not None and number.exact and not chosen.off
+    text = f"Resync {many(number.number, 'record')}" if number is not None and is_known else "Resync all of these"
+    told = h.span(".muted")[f"Left out: {off_sentence(*chosen.off)}"] if chosen.off else None
+    return [told, send(asked, f"{PATH}/resync", text, mark="refresh", **wanted.query())]
 
 
 def _searched(asked: Asked, found: RecordsPage, sort: Sort) -> Element:

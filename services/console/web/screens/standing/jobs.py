@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
-from services.console.use.standing.jobs import Order
+from services.console.use.standing.jobs import GOES_ON, Order, is_held
+from services.console.use.syncs import is_switched_off, off_sentence
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, empty, notice, send, table
@@ -63,7 +64,8 @@ def show_all(asked: Asked) -> Response:
         if rows
         else empty("No job yet", "A first sync or a resync of many records is shown here with its progress.")
     )
-    return html(page(asked, "Jobs", card("All jobs", inside, name="all"), here=PATH, every=_EVERY_S))
+    body = h.div(".stack")[_left_out(asked), card("All jobs", inside, name="all")]
+    return html(page(asked, "Jobs", body, here=PATH, every=_EVERY_S))
 
 
 def show(asked: Asked) -> Response:
@@ -76,7 +78,8 @@ def show(asked: Asked) -> Response:
             _title(row),
             h.div(".stack")[
                 notice("info", "Asked for", h.p[_TOLD[told]]) if told in _TOLD and not ended else None,
-                _word(row),
+                _left_out(asked),
+                _word(asked, row),
                 _facts(asked, row),
                 job_records.show(asked, row["id"], path_of(row["id"])),
             ],
@@ -127,6 +130,12 @@ def _title(row: Mapping[str, Any]) -> str:
     return f"{capital(JobKind(row['kind']).called)} of {row['sync']}"
 
 
+def _left_out(asked: Asked) -> Element | None:
+    """Return which syncs a resync of several has left out because they are off."""
+    syncs = [name for name in asked.query.get("without", "").split(",") if is_switched_off(asked.console.setups, name)]
+    return notice("warn", "Left out", h.p[off_sentence(*syncs)], name="without") if syncs else None
+
+
 def _so_far(row: Mapping[str, Any]) -> str:
     read, touched = sum(row.get("read", {}).values()), row.get("touched", 0)
     return f"{many(read, 'record')} read, {many(touched, 'pair')} looked at"
@@ -136,12 +145,14 @@ def _buttons(asked: Asked, row: Mapping[str, Any]) -> list[Node]:
     return [
         send(asked, f"{path_of(row['id'])}/{what}", text, mark=mark, kind="primary" if what == "confirm" else "plain")
         for what, text, mark, states in _BUTTONS
-        if row["state"] in states
+        if row["state"] in states and not (what in GOES_ON and is_held(asked.console.setups, row["sync"], row["id"]))
     ]
 
 
-def _word(row: Mapping[str, Any]) -> Element | None:
+def _word(asked: Asked, row: Mapping[str, Any]) -> Element | None:
     """Return what a job wants of people, what it has done, or why it did not."""
+    if row["state"] in ("unconfirmed", "paused") and is_held(asked.console.setups, row["sync"], row["id"]):
+        return notice("warn", "It waits for its sync", h.p[off_sentence(row["sync"])], name="held")
     if row["state"] == "unconfirmed":
         pairs = row.get("pairs")
         found = "It is being counted." if pairs is None else f"It will look at {many(pairs, 'pair')}."

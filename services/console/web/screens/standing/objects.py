@@ -10,9 +10,9 @@ from starlette.responses import Response
 from services.console.use.connections.apps import title_in
 from services.console.web.asked import Asked, html
 from services.console.web.parts.page import page
-from services.console.web.parts.pieces import button, empty, pick, send, table
+from services.console.web.parts.pieces import button, empty, pick, table
 from services.console.web.parts.words import STATUS, ago, badge, count, url
-from services.console.web.screens.standing.standing import between, path_of, state_of
+from services.console.web.screens.standing.standing import between, path_of, resync_button, state_of
 from services.console.web.screens.standing.sync import panel_of
 from shared.model.records import SIDES
 
@@ -105,7 +105,7 @@ def _row(asked: Asked, row: Mapping[str, Any], said: Mapping[str, str], now_ms: 
         ],
         h.td(data_label="Last settled")[ago(row["last_settled_ms"], now_ms)],
         h.td[
-            send(asked, f"{path_of(name)}/resync", "Resync failing", mark="refresh", what="failing")
+            resync_button(asked, name, f"{path_of(name)}/resync", "Resync failing", what="failing")
             if row["counts"]["failing"]
             else None
         ],

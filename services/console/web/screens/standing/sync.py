@@ -11,13 +11,14 @@ from services.console.explain import names_of
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
 from services.console.use.standing.installation import JobRequest
+from services.console.use.syncs import off_sentence
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.forms import form
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, notice, send, table
 from services.console.web.parts.words import STATUS, ago, badge, count, icon, many, prose, span, url
 from services.console.web.screens.standing.jobs import jobs_table
-from services.console.web.screens.standing.standing import between, path_of, state_of
+from services.console.web.screens.standing.standing import between, path_of, resync_button, state_of
 from shared.model.syncs import Direction
 
 _EVERY_S: Final = 5
@@ -49,7 +50,7 @@ def show(asked: Asked) -> Response:
                 )
                 if told in RESYNCS
                 else None,
-                notice("info", _SWITCHED[done]) if done in _SWITCHED else None,
+                _switched(row, done),
                 _numbers(row, panel),
                 panel_of(asked, row, panel),
                 _settings(asked, row, now_ms),
@@ -58,7 +59,7 @@ def show(asked: Asked) -> Response:
             crumbs=(("Home", "/"), ("Syncs", "/#syncs")),
             actions=[
                 badge(state_of(row)),
-                _resync(asked, name, "all", "Resync all records"),
+                _resync(asked, name, "all", "Resync all records") if row["enabled"] else None,
                 _switch(asked, row) if row["enabled"] is not None else None,
             ],
             every=_EVERY_S,
@@ -117,6 +118,13 @@ def switch_on(asked: Asked) -> Response:
     return see_other(url(path_of(asked.params["name"]), done="on"))
 
 
+def _switched(row: Mapping[str, Any], done: str) -> Element | None:
+    """Return what was switched just now, or that the sync is off."""
+    if done in _SWITCHED:
+        return notice("info", _SWITCHED[done])
+    return notice("info", "It is off", h.p[off_sentence(row["id"])], name="off") if row["enabled"] is False else None
+
+
 def _switch(asked: Asked, row: Mapping[str, Any]) -> Element | None:
     path = path_of(row["id"])
     off = f"{path}/switch-off"
@@ -126,7 +134,7 @@ def _switch(asked: Asked, row: Mapping[str, Any]) -> Element | None:
 
 
 def _resync(asked: Asked, sync: str, what: str, text: str) -> Element | None:
-    return send(asked, f"{path_of(sync)}/resync", text, mark="refresh", what=what)
+    return resync_button(asked, sync, f"{path_of(sync)}/resync", text, what=what)
 
 
 def _numbers(row: Mapping[str, Any], panel: str) -> Element:
