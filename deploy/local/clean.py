@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from deploy.local.held import Held, hold
+from deploy.local.servers.held import Held, hold
 
 
 def clean(folder: Path) -> int:

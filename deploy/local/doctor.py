@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.local.ports import DEFAULT_BASE, port_layout
+from deploy.local.servers.ports import DEFAULT_BASE, port_layout
 from shared import findings
 from shared.findings import Finding
 
@@ -133,7 +133,7 @@ def _disk(needs: Needs) -> Iterable[Finding]:
 
 
 def _ports(needs: Needs) -> Iterable[Finding]:
-    from deploy.local.base_server import is_free  # noqa: PLC0415  # keeps this module importable on a bare Python
+    from deploy.local.servers.base import is_free  # noqa: PLC0415  # keeps this module importable on a bare Python
 
     taken = {name: port for name, port in needs.ports.items() if not is_free(port)}
     for name, port in taken.items():
@@ -186,12 +186,12 @@ def _redis(needs: Needs) -> Iterable[Finding]:
         yield _reachable("REDIS", *_split_address("REDIS", needs.redis, "REDIS=redis://127.0.0.1:6379/0"))
         return
     try:
-        from deploy.local import base_server, redis_server  # noqa: PLC0415
+        from deploy.local.servers import base, redis  # noqa: PLC0415
     except ImportError:
         return  # reported by the check of the packages
     try:
-        program = redis_server.executable()
-    except base_server.ServerError as error:
+        program = redis.executable()
+    except base.ServerError as error:
         yield Finding(ok=False, title="Redis is missing", advice=str(error))
     else:
         yield _runs(program, "--version", "Redis", "set REDIS=redis://host:port/0")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local import doctor
-from deploy.local.held import Held, hold
+from deploy.local.servers.held import Held, hold
 
 DATA: Final = Path(__file__).parents[2] / ".run"
 

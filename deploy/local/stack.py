@@ -19,12 +19,12 @@ import requests
 import yaml
 
 from deploy.local import doctor, people
-from deploy.local.hubspot_server import HubSpotProcess
-from deploy.local.ports import port_layout
-from deploy.local.processes import Child, Group, Stoppable, keep_short
 from deploy.local.progress import Display
-from deploy.local.readiness import late
-from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, ServerError
+from deploy.local.servers.hubspot import HubSpotProcess
+from deploy.local.servers.ports import port_layout
+from deploy.local.servers.processes import Child, Group, Stoppable, keep_short
+from deploy.local.servers.readiness import late
+from deploy.local.servers.real import KafkaServer, RadicaleServer, RedisServer, ServerError
 
 ROOT: Final = Path(__file__).parents[2]
 PORTAL: Final = 4001

@@ -17,7 +17,7 @@ from tests.apps.driver import Driver
 from tests.apps.world import World, marker
 
 if TYPE_CHECKING:
-    from deploy.local.servers import RadicaleServer, XandikosServer
+    from deploy.local.servers.real import RadicaleServer, XandikosServer
 
 _MKCOL = (
     '<mkcol xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"><set><prop><resourcetype><collection/>'

@@ -12,7 +12,7 @@ from tests.apps.driver import Driver
 from tests.slice.book import Book
 
 if TYPE_CHECKING:
-    from deploy.local.servers import RadicaleServer, XandikosServer
+    from deploy.local.servers.real import RadicaleServer, XandikosServer
 
 
 def found(driver: Driver, path: str) -> list[Place]:

@@ -20,7 +20,7 @@ from typing import Any, Final
 import psutil
 import requests
 
-from deploy.local.servers import KafkaServer
+from deploy.local.servers.real import KafkaServer
 from services.console.exports.formats import FORMATS
 from services.console.exports.known import Exports
 from services.console.use.standing.exports import Exporting

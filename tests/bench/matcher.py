@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.local.processes import Child
-from deploy.local.servers import KafkaServer, RedisServer, free_port
+from deploy.local.servers.processes import Child
+from deploy.local.servers.real import KafkaServer, RedisServer, free_port
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
 from shared.io.kafka.producer import KafkaBus

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from deploy.local.base_server import free_port
-from deploy.local.processes import Child, Group
+from deploy.local.servers.base import free_port
+from deploy.local.servers.processes import Child, Group
 from deploy.local.stack import ROOT
 from tests.e2e.live import Live
 

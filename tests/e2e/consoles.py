@@ -13,8 +13,8 @@ from typing import Final, Self
 
 import requests
 
-from deploy.local.base_server import free_port
-from deploy.local.processes import Child
+from deploy.local.servers.base import free_port
+from deploy.local.servers.processes import Child
 from deploy.local.stack import Stack
 from tests.console.web.client import ConsoleClient
 from tests.e2e.live import wait

@@ -13,8 +13,8 @@ from typing import Any
 import requests
 
 from deploy.local import people
-from deploy.local.base_server import is_free
-from deploy.local.ports import port_layout
+from deploy.local.servers.base import is_free
+from deploy.local.servers.ports import port_layout
 from deploy.local.stack import PORTAL, SYNC, Stack
 from shared.apps import APPS
 from shared.apps.carddav.card import read_card, read_fields

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.processes import Child
-from deploy.local.servers import KafkaServer
+from deploy.local.servers.processes import Child
+from deploy.local.servers.real import KafkaServer
 from deploy.local.stack import ROOT
 from shared.io.kafka.producer import KafkaBus
 from shared.io.kafka.reader import KafkaOffsets, read_to_end

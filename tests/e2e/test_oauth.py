@@ -10,7 +10,7 @@ import pytest
 import requests
 import yaml
 
-from deploy.local.processes import Child
+from deploy.local.servers.processes import Child
 from deploy.local.stack import PORTAL, ROOT, Stack
 from tests.e2e.live import Live, free_ports
 

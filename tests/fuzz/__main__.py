@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from deploy.local.servers import RadicaleServer
+from deploy.local.servers.real import RadicaleServer
 from tests.fuzz import worlds
 from tests.fuzz.bodies import check_body, odd_body
 from tests.fuzz.cards import check_reading, check_writing, odd_card, some_fields

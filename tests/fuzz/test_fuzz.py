@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.local.servers import RadicaleServer
+from deploy.local.servers.real import RadicaleServer
 from tests.fuzz import worlds
 from tests.fuzz.__main__ import body, card, failures
 

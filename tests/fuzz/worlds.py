@@ -9,7 +9,7 @@ from typing import Final
 import requests
 
 from deploy.local.hubspot import HubSpotServer
-from deploy.local.servers import RadicaleServer
+from deploy.local.servers.real import RadicaleServer
 from shared.apps.carddav.card import read_card
 from shared.apps.carddav.content import NotACard
 from shared.model.outcomes import Park

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hubspot.utils.signature import Signature
 
-from deploy.local.hubspot.events import Hook
-from deploy.local.hubspot.webhooks import RETRY_SECONDS, sign
+from deploy.local.hubspot.events.events import Hook
+from deploy.local.hubspot.events.webhooks import RETRY_SECONDS, sign
 from tests.hubspot_simulator.conftest import Portal
 
 ALL = [

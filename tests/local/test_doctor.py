@@ -10,8 +10,8 @@ import pytest
 
 from deploy.local import doctor
 from deploy.local.doctor import Needs, examine, needs_from
-from deploy.local.ports import NAMES, port_layout
-from deploy.local.servers import RedisServer
+from deploy.local.servers.ports import NAMES, port_layout
+from deploy.local.servers.real import RedisServer
 from shared import findings
 from shared.findings import Finding
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import psutil
 import pytest
 
-from deploy.local.processes import Child, Group, RestartPolicy
+from deploy.local.servers.processes import Child, Group, RestartPolicy
 
 _SLEEP = "import time; time.sleep(60)"
 _STUBBORN = (
@@ -218,7 +218,7 @@ def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = f"""
         import sys, threading, time
         from pathlib import Path
-        from deploy.local.processes import Child
+        from deploy.local.servers.processes import Child
         children = [Child(n, [sys.executable, "-c", code], log=Path({str(tmp_path)!r}, n))
                     for n, code in (("plain", {_SLEEP!r}), ("stubborn", {_STUBBORN!r}))]
         for child in children:

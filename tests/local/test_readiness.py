@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy.local.readiness import late
+from deploy.local.servers.readiness import late
 
 
 class Time:

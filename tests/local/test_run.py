@@ -11,10 +11,10 @@ import pytest
 
 from deploy.local import doctor
 from deploy.local.clean import clean
-from deploy.local.held import Held, hold
 from deploy.local.hubspot.world import World
-from deploy.local.ports import port_layout
-from deploy.local.processes import keep_short
+from deploy.local.servers.held import Held, hold
+from deploy.local.servers.ports import port_layout
+from deploy.local.servers.processes import keep_short
 from deploy.local.stack import PORTAL, Stack
 
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,10 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from redis import Redis
 
-from deploy.local import kafka_server
-from deploy.local.base_server import free_port, is_free
 from deploy.local.jars import JarError, JarLock, LockedJar, cache_folder, class_path, read_lock
-from deploy.local.servers import KafkaServer, RadicaleServer, RedisServer, ServerError, XandikosServer
+from deploy.local.servers import kafka as kafka_server
+from deploy.local.servers.base import free_port, is_free
+from deploy.local.servers.real import KafkaServer, RadicaleServer, RedisServer, ServerError, XandikosServer
 
 pytestmark = pytest.mark.server
 

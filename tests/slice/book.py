@@ -6,7 +6,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from deploy.local.servers import RadicaleServer
+from deploy.local.servers.real import RadicaleServer
 
 _MKCOL = (
     '<?xml version="1.0"?><mkcol xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"><set><prop><resourcetype>'

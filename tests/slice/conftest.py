@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from deploy.local.servers import RadicaleServer
+from deploy.local.servers.real import RadicaleServer
 from tests.slice.book import Book
 
 

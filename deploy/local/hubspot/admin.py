@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from deploy.local.hubspot import edits, properties, schemas
 from deploy.local.hubspot.account import Account
 from deploy.local.hubspot.directory import make_owner
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found
-from deploy.local.hubspot.events import Hook, parse_subscription
+from deploy.local.hubspot.events import edits
+from deploy.local.hubspot.events.events import Hook, parse_subscription
 from deploy.local.hubspot.faults import Faults
 from deploy.local.hubspot.http import Answer, object_type
+from deploy.local.hubspot.objects import properties, schemas
 from deploy.local.hubspot.world import World
 
 if TYPE_CHECKING:
-    from deploy.local.hubspot.webhooks import Dispatcher
+    from deploy.local.hubspot.events.webhooks import Dispatcher
 
 Body = dict[str, Any]
 Query = Mapping[str, str]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from deploy.local.hubspot.errors import not_found
 from deploy.local.hubspot.http import Answer, Call, paged
-from deploy.local.hubspot.values import iso
+from deploy.local.hubspot.objects.values import iso
 
 
 def account_details(call: Call) -> Answer:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from deploy.local.hubspot.account import Account
-from deploy.local.hubspot.catalogue import BY_SPELLING, ObjectType
 from deploy.local.hubspot.errors import bad_request, invalid_input, not_found
-from deploy.local.hubspot.records import Author
+from deploy.local.hubspot.objects.catalogue import BY_SPELLING, ObjectType
+from deploy.local.hubspot.objects.records import Author
+from deploy.local.hubspot.objects.values import iso
 from deploy.local.hubspot.store import Table
-from deploy.local.hubspot.values import iso
 from deploy.local.hubspot.world import App, Grant, World
 
 

@@ -4,17 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.local.hubspot import (
-    association_schema,
-    associations,
-    directory,
-    objects,
-    properties,
-    schemas,
-    search,
-)
-from deploy.local.hubspot.catalogue import BY_SPELLING
+from deploy.local.hubspot import directory
 from deploy.local.hubspot.http import Handler
+from deploy.local.hubspot.objects import association_schema, associations, objects, properties, schemas, search
+from deploy.local.hubspot.objects.catalogue import BY_SPELLING
 
 Access = Literal[
     "read", "write", "schema_read", "schema_write", "custom_schema_read", "custom_schema_write", "owners", "none"

@@ -19,10 +19,10 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from deploy.local.hubspot import admin, oauth, routes
 from deploy.local.hubspot.client import AdminClient
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found, rate_limited, wrong_hublet
+from deploy.local.hubspot.events.webhooks import Dispatcher
 from deploy.local.hubspot.faults import Fault
 from deploy.local.hubspot.http import Answer, Call
-from deploy.local.hubspot.search import MAX_BODY
-from deploy.local.hubspot.webhooks import Dispatcher
+from deploy.local.hubspot.objects.search import MAX_BODY
 from deploy.local.hubspot.world import World
 
 Scope = MutableMapping[str, Any]

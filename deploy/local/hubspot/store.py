@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.local.hubspot.catalogue import OBJECT_TYPES, AssociationType, ObjectType
-from deploy.local.hubspot.values import iso
+from deploy.local.hubspot.objects.catalogue import OBJECT_TYPES, AssociationType, ObjectType
+from deploy.local.hubspot.objects.values import iso
 
 Entry = dict[str, Any]
 FIRST_ID = 1001

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.local.hubspot.account import Account, Settings
-from deploy.local.hubspot.catalogue import OBJECT_TYPES
-from deploy.local.hubspot.journal import Journal
+from deploy.local.hubspot.account import Account
+from deploy.local.hubspot.events.journal import Journal
+from deploy.local.hubspot.objects.catalogue import OBJECT_TYPES
+from deploy.local.hubspot.settings import Settings
 
 ALL_SCOPES = tuple(
     dict.fromkeys(

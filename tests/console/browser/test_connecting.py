@@ -16,7 +16,7 @@ from tests.services.console.connecting import ConnectingHarness, equip
 from tests.slice.book import Book
 
 if TYPE_CHECKING:
-    from deploy.local.servers import RadicaleServer
+    from deploy.local.servers.real import RadicaleServer
 
 
 @pytest.fixture(name="connecting")

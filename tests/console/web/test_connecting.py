@@ -15,7 +15,7 @@ from tests.slice.book import Book
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deploy.local.servers import RadicaleServer
+    from deploy.local.servers.real import RadicaleServer
 
 FORM = "/apps/carddav/connect"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from deploy.local.servers import RedisServer
+from deploy.local.servers.real import RedisServer
 from shared.findings import Finding
 from shared.io.kafka.topics import configs_of
 from shared.io.process import examining

@@ -20,7 +20,7 @@ from shared.settings import Settings
 from tests.e2e.live import free_ports
 
 if TYPE_CHECKING:
-    from deploy.local.servers import KafkaServer
+    from deploy.local.servers.real import KafkaServer
 
 _ROOT = Path(__file__).parents[3]
 

@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from deploy.local.hubspot import AdminClient, HubSpotServer
-from deploy.local.hubspot_server import HubSpotProcess
+from deploy.local.servers.hubspot import HubSpotProcess
 from shared.apps.hubspot import HUBSPOT
 from tests.console.web.client import ConsoleClient
 

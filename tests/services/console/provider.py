@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import requests
 
-from deploy.local.base_server import Server
+from deploy.local.servers.base import Server
 
 
 class ProviderServer(Server):

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from deploy.local.hubspot import records
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found
 from deploy.local.hubspot.http import Answer, Call, batch, cursor, need_text, object_type, paged
+from deploy.local.hubspot.objects import records
+from deploy.local.hubspot.objects.values import iso
 from deploy.local.hubspot.store import Record, Table
-from deploy.local.hubspot.values import iso
 
 BATCH = 100
 

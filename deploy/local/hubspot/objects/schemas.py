@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-from deploy.local.hubspot import association_schema, properties
 from deploy.local.hubspot.account import Account
-from deploy.local.hubspot.catalogue import BY_SPELLING, ObjectType, custom, group_of
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found
 from deploy.local.hubspot.http import Answer, Call, need_text, object_type
-from deploy.local.hubspot.values import iso
+from deploy.local.hubspot.objects import association_schema, properties
+from deploy.local.hubspot.objects.catalogue import BY_SPELLING, ObjectType, custom, group_of
+from deploy.local.hubspot.objects.values import iso
 
 MOST = 10
 """Custom objects that one account may have."""

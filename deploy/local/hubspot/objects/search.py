@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input
-from deploy.local.hubspot.fields import Property
 from deploy.local.hubspot.http import Answer, Call, paged
-from deploy.local.hubspot.objects import show, wanted
+from deploy.local.hubspot.objects.fields import Property
+from deploy.local.hubspot.objects.objects import show, wanted
+from deploy.local.hubspot.objects.values import parse_time
 from deploy.local.hubspot.store import Record, Table
-from deploy.local.hubspot.values import parse_time
 
 MAX_PAGE, MAX_RESULTS, MAX_BODY = 200, 10_000, 3_000
 MAX_GROUPS, MAX_FILTERS, MAX_ALL = 5, 6, 18

@@ -16,8 +16,8 @@ import aiohttp
 import orjson
 
 from deploy.local.hubspot.account import Account
-from deploy.local.hubspot.events import Hook
-from deploy.local.hubspot.outbox import Owed
+from deploy.local.hubspot.events.events import Hook
+from deploy.local.hubspot.events.outbox import Owed
 from deploy.local.hubspot.world import World
 
 BATCH = 100

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from deploy.local.hubspot.catalogue import ASSOCIATIONS_BY_ID, USER_DEFINED, AssociationType, user_defined
+from deploy.local.hubspot.objects.catalogue import ASSOCIATIONS_BY_ID, USER_DEFINED, AssociationType, user_defined
 
 
 class AssociationTypes:

@@ -6,9 +6,9 @@ from typing import Any
 
 from deploy.local.hubspot.account import Account
 from deploy.local.hubspot.errors import ApiError, bad_request, not_found
-from deploy.local.hubspot.fields import Property
 from deploy.local.hubspot.http import Answer, Call, batch, need_text
-from deploy.local.hubspot.values import iso
+from deploy.local.hubspot.objects.fields import Property
+from deploy.local.hubspot.objects.values import iso
 
 FIELD_TYPES = {
     "string": ("text", "textarea", "html", "file", "phonenumber"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import requests
 
-from deploy.local.base_server import Server
 from deploy.local.hubspot.client import ACCOUNTS, ADMIN_TOKEN, AdminClient
+from deploy.local.servers.base import Server
 
 
 class HubSpotProcess(Server):
@@ -53,7 +53,7 @@ class HubSpotProcess(Server):
         """Return the tokens, and let it be found from its own folder."""
         return {
             **os.environ,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
             ADMIN_TOKEN: self._admin_token,
             ACCOUNTS: ",".join(f"{portal}:{token}" for portal, token in self.accounts.items()),
         }

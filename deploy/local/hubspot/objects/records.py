@@ -9,9 +9,9 @@ from typing import Any
 
 from deploy.local.hubspot.account import Account
 from deploy.local.hubspot.errors import ApiError, bad_request, invalid_input, invalid_values, not_found
-from deploy.local.hubspot.fields import Property
+from deploy.local.hubspot.objects.fields import Property
+from deploy.local.hubspot.objects.values import MAX_LENGTH, ValueRefusedError, normalise
 from deploy.local.hubspot.store import Record, Table, keys
-from deploy.local.hubspot.values import MAX_LENGTH, ValueRefusedError, normalise
 
 _FREE_MAIL = frozenset({"gmail.com", "yahoo.com", "outlook.com", "hotmail.com", "icloud.com"})
 """Domains of mail providers: HubSpot never takes them for a company's."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from deploy.local.hubspot.fields import LIFECYCLE, Property
+from deploy.local.hubspot.objects.fields import LIFECYCLE, Property
 
 MAX_LENGTH = 65_536
 

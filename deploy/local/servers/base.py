@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local.processes import Child
+from deploy.local.servers.processes import Child
 
 _HOST = "127.0.0.1"
 

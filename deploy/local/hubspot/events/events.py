@@ -7,13 +7,11 @@ a privacy deletion comes with a plain deletion; the time of the last change is n
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from deploy.local.hubspot.catalogue import BY_SPELLING, ObjectType
+from deploy.local.hubspot.objects.catalogue import BY_SPELLING, ObjectType
+from deploy.local.hubspot.settings import Settings
 from deploy.local.hubspot.store import Entry, Store
-
-if TYPE_CHECKING:
-    from deploy.local.hubspot.account import Settings
 
 ACTIONS = ("creation", "deletion", "merge", "restore", "propertyChange", "associationChange", "privacyDeletion")
 _REDACTED = "REDACTED"
@@ -81,7 +79,7 @@ def parse_subscription(
 
 
 def events_of(
-    entry: Entry, store: Store, hooks: list[Hook], portal_id: int, settings: "Settings"
+    entry: Entry, store: Store, hooks: list[Hook], portal_id: int, settings: Settings
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield pairs of app id and event."""
     facts = list(_facts(entry, store))

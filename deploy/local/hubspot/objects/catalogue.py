@@ -6,8 +6,8 @@ A new object type is one row of `OBJECT_TYPES` and its properties in `fields.py`
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.local.hubspot import fields
-from deploy.local.hubspot.fields import Property
+from deploy.local.hubspot.objects import fields
+from deploy.local.hubspot.objects.fields import Property
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

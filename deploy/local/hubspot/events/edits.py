@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from deploy.local.hubspot import dataset, records
+from deploy.local.hubspot import dataset
 from deploy.local.hubspot.account import Account
 from deploy.local.hubspot.errors import ApiError, bad_request, not_found
 from deploy.local.hubspot.http import need_text, object_type
-from deploy.local.hubspot.records import Author
+from deploy.local.hubspot.objects import records
+from deploy.local.hubspot.objects.records import Author
 from deploy.local.hubspot.store import Record, Table
 
 OPERATIONS = ("create", "update", "archive", "restore", "merge", "privacy", "link", "unlink")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import requests
 
-from deploy.local.base_server import Server, ServerError
+from deploy.local.servers.base import Server, ServerError
 
 _MKCOL = """<?xml version="1.0" encoding="utf-8"?>
 <mkcol xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"><set><prop>

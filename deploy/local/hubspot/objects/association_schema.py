@@ -3,9 +3,9 @@
 from typing import Any
 
 from deploy.local.hubspot.account import Account
-from deploy.local.hubspot.catalogue import AssociationType
 from deploy.local.hubspot.errors import bad_request, invalid_input
 from deploy.local.hubspot.http import Answer, Call, batch, need_text, object_type
+from deploy.local.hubspot.objects.catalogue import AssociationType
 
 
 def labels(call: Call) -> Answer:

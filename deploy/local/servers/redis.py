@@ -7,7 +7,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from deploy.local.base_server import Server, ServerError
+from deploy.local.servers.base import Server, ServerError
 
 
 def executable() -> Path:

@@ -1,0 +1,1 @@
+"""The servers of a local run: each is started, watched and ended as a child of its own."""
