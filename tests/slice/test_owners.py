@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import pytest
+
 from deploy.local.hubspot import HubSpotServer
 from services.console.explain import explain
 from services.console.use.standing.fields import fields_of
@@ -128,6 +130,28 @@ def test_an_owner_who_comes_later_is_noticed_and_gets_the_record(server: HubSpot
     assert world.later() == 1
     assert (world.owners(), dict(world.pair.notes)) == (["503", "905"], {})
     assert world.later() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "lasting"),
+    [
+        ({"clears": "keep"}, ("one", ""), "kept_clear"),
+        ({"clears": "keep"}, ("two", ""), "kept_clear"),
+        ({"direction": "to_right"}, ("two", "903"), "drift"),
+    ],
+)
+def test_who_comes_later_gets_the_record_also_where_its_owner_was_left_different_before(
+    server: HubSpotServer, changes: dict[str, str], first: tuple[str, str], lasting: str
+) -> None:
+    """What is told of an owner whom the other account does not have takes the place of what was told before."""
+    world = _World(server, **changes)
+    world.give(*first)
+    assert dict(world.pair.notes) == {"owner": lasting}
+    world.give("one", "503", phone="+39 333 1234567")
+    assert dict(world.pair.notes) == {"owner": "owner_unmapped"}
+    world.hire("two", "905", "CID@a.example")
+    assert world.later() == 1
+    assert (world.owners(), dict(world.pair.notes)) == (["503", "905"], {})
 
 
 def test_nobody_is_given_a_record_who_has_left(server: HubSpotServer) -> None:
