@@ -211,7 +211,6 @@ class OpenId:
                     "iss": {"essential": True, "value": about.issuer},
                     "aud": {"essential": True, "value": client.client_id},
                     "sub": {"essential": True},
-                    "nonce": {"essential": True, "value": nonce},
                 },
                 {"nonce": nonce, "client_id": client.client_id, "access_token": access},
             )
