@@ -75,6 +75,17 @@ class ApiToken(Frozen):
     """When it ends; 0 for never."""
 
 
+class ScopedToken(ApiToken):
+    """A token that may do only what its scopes open, and of that no more than its role and its owner may.
+
+    It is a document of its own kind: a version that knows no scopes takes it for no token, instead of for one that may
+    do everything its role may.
+    """
+
+    scopes: tuple[str, ...] = Field(min_length=1)
+    """Such as `records:read`. One that is not known where it is read opens nothing there."""
+
+
 class SignInProvider(Frozen):
     """A provider of OpenID Connect by which people sign in, and who of them may come in."""
 
@@ -215,6 +226,7 @@ class AccessDoc(Frozen):
     sessions: Ended | None = None
     seen: Seen | None = None
     token: ApiToken | None = None
+    scoped: ScopedToken | None = None
     provider: SignInProvider | None = None
     mail: MailServer | None = None
     link: PersonLink | None = None

@@ -38,7 +38,7 @@ def page() -> str:
     rows = [found["info"]["description"].strip(), "", "[The document](openapi.json) has all of it for programs.", ""]
     for tag in found["tags"]:
         rows += [f"## {tag['name'].capitalize()}", "", tag["description"], ""]
-        rows += ["| request | what it does | role | takes | answers |", "| --- | --- | --- | --- | --- |"]
+        rows += ["| request | what it does | role | scope | takes | answers |", "| --- | --- | --- | --- | --- | --- |"]
         rows += [_row(method, path, route) for method, path, route in routes(found) if route["tags"] == [tag["name"]]]
         rows.append("")
     rows += ["## Problems", "", "| `type` | title | status |", "| --- | --- | --- |"]
@@ -81,8 +81,8 @@ def _row(method: str, path: str, route: Mapping[str, Any]) -> str:
     kinds = [_named(row["schema"]) if kind == "application/json" else kind for kind, row in content.items()]
     answers = ", ".join(kinds)
     return (
-        f"| `{method} {path}` | {route['summary']} | {route['x-role']} | {', '.join(takes) or '-'} | "
-        f"{status}: {answers} |"
+        f"| `{method} {path}` | {route['summary']} | {route['x-role']} | `{route['x-scope']}` | "
+        f"{', '.join(takes) or '-'} | {status}: {answers} |"
     )
 
 

@@ -215,11 +215,12 @@ class People:
     # Tokens
 
     def tokens(self) -> list[ApiToken]:
-        """List the API tokens, the newest first."""
-        found = [doc.token for doc in list(self._docs["token"].values()) if doc.token is not None]
+        """List the API tokens, those with scopes among them, the newest first."""
+        docs = [*list(self._docs["token"].values()), *list(self._docs["scoped"].values())]
+        found = [token for doc in docs if (token := doc.scoped or doc.token) is not None]
         return sorted(found, key=lambda row: (-row.created_ms, row.id))
 
     def token(self, name: str) -> ApiToken | None:
         """Return an API token by id."""
-        doc = self._docs["token"].get(name)
-        return doc.token if doc else None
+        doc = self._docs["scoped"].get(name) or self._docs["token"].get(name)
+        return (doc.scoped or doc.token) if doc else None

@@ -70,10 +70,8 @@ def problem_json(
     detail: str,
     headers: Mapping[str, str] | None,
     *,
-    fields: Mapping[str, str] | None = None,
+    members: Mapping[str, object] | None = None,
 ) -> JSONResponse:
-    """Return what is wrong as RFC 9457 has it, field by field where it is about fields."""
-    body = {"type": problem_type(title), "title": title, "status": status, "detail": detail}
-    if fields:
-        body["fields"] = dict(fields)
+    """Return what is wrong as RFC 9457 has it, with extension members."""
+    body = {"type": problem_type(title), "title": title, "status": status, "detail": detail, **(members or {})}
     return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")

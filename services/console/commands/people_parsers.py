@@ -31,6 +31,9 @@ def add_parsers(commands: Any) -> None:
     add.add_argument("name", help="what it is for")
     add.add_argument("--role", default="viewer", help=f"the most that it may do: {_ROLE} (default: %(default)s)")
     add.add_argument("--days", type=int, default=90, help="for how many days; 0 for ever (default: %(default)s)")
+    add.add_argument("--scope", action="append", metavar="SCOPE",
+                     help="limit it to this, such as records:read; given again for each (default: all that the role "
+                     "allows)")  # fmt: skip
     what.add_parser("revoke", help="end a token").add_argument("name", help="its id")
     mail = commands.add_parser("mail", help="show by which server mail is sent, change, try or remove it")
     what = mail.add_subparsers(dest="what", required=False)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from services.console.access.authentication import Access
 from services.console.access.protect import problem_json, protect
 from services.console.access.roles import NEEDS, check_role, methods_at
+from services.console.access.scopes import check_scope
 from services.console.rest.describing import Route, describe
 from services.console.rest.routes.access import add_access
 from services.console.rest.routes.agreeing import add_agreeing
@@ -32,7 +33,7 @@ from services.console.rest.versions import check_takes_versions, seen_by, unchan
 from services.console.use.activity import acting, acts
 from services.console.use.callers import Caller
 from services.console.use.changes import HEADER, noting, read, spell, wait_for
-from services.console.use.problems import Problem, Refused
+from services.console.use.problems import Problem
 from services.console.use.standing.installation import Installation
 from services.console.use.versions import seeing
 from services.console.use.zones import note_zone, times_in
@@ -57,6 +58,7 @@ def _authorized(api: Installation, access: Access) -> Callable[..., Caller]:
         needed = NEEDS[route]
         if needed is not None:
             check_role(caller.role, needed)
+        check_scope(caller.scopes, route)
         check_takes_versions(request, route)
         request.state.who = caller.who
         acts(caller)
@@ -129,8 +131,7 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
 
     @web.exception_handler(Problem)
     async def problem(_: Request, error: Problem) -> JSONResponse:
-        fields = error.fields if isinstance(error, Refused) else {}
-        return problem_json(error.status, error.title, error.detail, error.headers, fields=fields)
+        return problem_json(error.status, error.title, error.detail, error.headers, members=error.members)
 
     @web.exception_handler(HTTPException)
     async def not_possible(request: Request, error: HTTPException) -> JSONResponse:
@@ -142,6 +143,6 @@ def make_app(api: Installation, access: Access, names: Collection[str] = ()) -> 
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         fields = {".".join(map(str, row["loc"][1:])): row["msg"] for row in error.errors()}
         detail = "; ".join(f"{name}: {text}" for name, text in fields.items())
-        return problem_json(422, "Not understood", detail, None, fields=fields)
+        return problem_json(422, "Not understood", detail, None, members={"fields": fields})
 
     return web

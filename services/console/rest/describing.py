@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from services.console.access.rates import COSTS
 from services.console.access.roles import NEEDS, ROLES
+from services.console.access.scopes import SCOPE_OF, SCOPES
 from services.console.rest.shapes.common import Problem, Shown
 from services.console.rest.versions import CHANGED, READ
 from services.console.use.changes import HEADER
@@ -28,11 +29,18 @@ TAGS: Final[Mapping[str, str]] = {
     "activity": "Who did what, and when.",
 }
 """What routes are about, in the order of the document."""
+_SCOPES: Final = "\n".join(f"- `{scope}`: {text}" for scope, text in SCOPES.items())
 DESCRIPTION: Final = f"""\
 How everything stands, why, and what can be done about it.
 
 **Sign-in.** Each request carries a token: one that was made under *Settings > API tokens*, or the installation's own.
 A token may do what its role may, and each route says which role it takes: {", ".join(f"`{role}`" for role in ROLES)}.
+
+**Scopes.** A token may be limited to scopes: then it may do of that only what they open. Each route names the scope
+that opens it (`x-scope`); `change` does not open what `read` does. Whoever lacks it is refused with 403 and
+`urn:syncline:problem:scope-missing`, and `scope` says which it is. A token with scopes makes no tokens with others.
+
+{_SCOPES}
 
 **Lists** come in pages: `limit` rows at most, `total` where it is known, and `next`, which is the `cursor` of the
 next page and null at the end. Rows that come or go meanwhile move no other row to another page. Each row has an `id`,
@@ -61,7 +69,7 @@ sent again.
 _MEANINGS: Final[Mapping[int, str]] = {
     400: "What was sent cannot be read, or `cursor` is of another list.",
     401: "The token is missing, wrong or has ended.",
-    403: "The token's role is not enough.",
+    403: "The token's role is not enough, or it lacks a scope.",
     404: "There is nothing of this name.",
     409: "It cannot be done as things stand.",
     410: "What it named is gone.",
@@ -76,6 +84,7 @@ _MEANINGS: Final[Mapping[int, str]] = {
 }
 _HEADERS: Final[Mapping[int, tuple[str, str]]] = {
     401: ("WWW-Authenticate", "`Bearer`."),
+    403: ("WWW-Authenticate", '`Bearer error="insufficient_scope"`, and the scope, where one is missing.'),
     429: ("Retry-After", "Seconds."),
     503: ("Retry-After", "Seconds."),
 }
@@ -172,8 +181,10 @@ def _complete(method: str, path: str, route: dict[str, Any]) -> None:
     route["responses"] = dict(sorted(answers.items()))
     needed = NEEDS[f"{method.upper()} {path}"]
     route["x-role"] = needed
+    route["x-scope"] = SCOPE_OF[f"{method.upper()} {path}"]
     route["x-calls"] = COSTS.get(f"{method.upper()} {path}", 1)
-    route["description"] = f"{route.get('description', '')}\n\nTakes the role `{needed}`.".strip()
+    takes = f"Takes the role `{needed}`, and of a token with scopes `{route['x-scope']}`."
+    route["description"] = f"{route.get('description', '')}\n\n{takes}".strip()
     _add_versions(f"{method.upper()} {path}", route)
     if method != HTTPMethod.GET.lower():
         for status, answer in route["responses"].items():

@@ -17,6 +17,8 @@ class Caller:
     """The user's id; empty for the installation itself."""
     token: str = ""
     """The API token's id, where one was sent."""
+    scopes: frozenset[str] | None = None
+    """What that token is limited to; None for all that the role allows."""
 
 
 def at_terminal() -> Caller:

@@ -12,14 +12,24 @@ class Problem(Exception):  # noqa: N818 - named as RFC 9457 names it
         title: What kind of problem it is, in a few words.
         detail: One sentence that says what is wrong, and what to do.
         headers: What the answer carries besides, such as `Retry-After`.
+        members: What programs are told besides, as RFC 9457's extension members.
     """
 
-    def __init__(self, status: int, title: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        members: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.title = title
         self.detail = detail
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
 
 
 class Refused(Problem):
@@ -30,7 +40,7 @@ class Refused(Problem):
     """
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(422, "Not accepted", " ".join(fields.values()))
+        super().__init__(422, "Not accepted", " ".join(fields.values()), members={"fields": dict(fields)})
         self.fields = dict(fields)
 
 

@@ -17,7 +17,13 @@ def test_a_token_tells_whose_it_is_and_what_it_may(console: ConsoleHarness) -> N
     assert ann is not None
     assert (found["who"], found["role"], found["user"]) == ("own", "viewer", ann.id)
     assert found["token"] in headers["Authorization"]
-    assert console.get("account") == {"who": "installation", "role": "admin", "user": None, "token": None}
+    assert console.get("account") == {
+        "who": "installation",
+        "role": "admin",
+        "user": None,
+        "token": None,
+        "scopes": None,
+    }
 
 
 def test_a_password_is_changed_by_whoever_knows_the_old_one(console: ConsoleHarness) -> None:

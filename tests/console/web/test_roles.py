@@ -1,7 +1,7 @@
 """Who may do what: every address with every role, on ids that exist and on ids that do not, is as the table says."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -170,14 +170,20 @@ def test_an_address_is_found_with_its_names_filled_in() -> None:
             needed_at("POST", path)
 
 
-def ask(console: ConsoleHarness, row: str, role: Role, names: Mapping[str, str] | None) -> requests.Response:
-    """Ask at an address as somebody with a role."""
+def ask(
+    console: ConsoleHarness,
+    row: str,
+    role: Role,
+    names: Mapping[str, str] | None,
+    scopes: Collection[str] | None = None,
+) -> requests.Response:
+    """Ask at an address as somebody with a role; of the API, by a token with scopes where these are given."""
     verb, _, pattern = row.partition(" ")
     path, body = filled(pattern, names), _BODIES.get(row, {})
     if path.startswith("/api/"):
         more: dict[str, Any] = {"json": body} if verb in ("POST", "PATCH", "PUT") else {}
         more |= {"stream": True} if row == ENDLESS else {}
-        bearer = console.access.tokens.make(caller_of(console.person(role)), "for this call", role, 1)[1]
+        bearer = console.access.tokens.make(caller_of(console.person(role)), "for this call", role, 1, scopes)[1]
         answer = console.call(
             verb, path.removeprefix("/api/v1/"), headers={"Authorization": f"Bearer {bearer}"}, **more
         )

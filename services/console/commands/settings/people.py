@@ -122,14 +122,15 @@ def _tokens(accounts: Accounts, given: argparse.Namespace) -> Iterator[Said]:
     rows = [tokens.row(token) for token in tokens.seen_by(_BY)]
     for row in rows:
         ended = "  ended" if row["ended"] else ""
-        yield Said(f"{row['id']}  {row['name']}  {row['role']}  {row['owner'] or 'installation'}{ended}", row)
+        limits = f"  {', '.join(row['scopes'])}" if row["scopes"] else ""
+        yield Said(f"{row['id']}  {row['name']}  {row['role']}  {row['owner'] or 'installation'}{limits}{ended}", row)
     if not rows:
         yield Said("there are no tokens")
 
 
 def _make(accounts: Accounts, given: argparse.Namespace) -> Iterator[Said]:
     tokens = Tokens(accounts)
-    token, secret = tokens.make(_BY, given.name, role_of(given.role), given.days)
+    token, secret = tokens.make(_BY, given.name, role_of(given.role), given.days, given.scope)
     yield Said(secret, {**tokens.row(token), "secret": secret})
     sys.stderr.write(f"token {token.id}: it is shown this once\n")
 

@@ -88,7 +88,7 @@ def add_access(router: APIRouter, access: Access, who: Callable[..., Caller]) ->
         response_model=TokenMade,
     )
     def make_token(wanted: NewToken, by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:
-        token, secret = tokens.make(by, wanted.name, wanted.role, wanted.days)
+        token, secret = tokens.make(by, wanted.name, wanted.role, wanted.days, wanted.scopes)
         return {**tokens.row(token), "secret": secret}
 
     @router.get("/tokens/{name}", tags=["access"], summary="A token of yours; for admins any", response_model=TokenRow)

@@ -1,11 +1,12 @@
 """The part of the REST API that tells what changes, as it happens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 
 from services.console.access.authentication import Access
+from services.console.access.scopes import check_scope, opens
 from services.console.access.streaming import EventStream, stream
 from services.console.rest.describing import may
 from services.console.rest.shapes.events import EXAMPLE
@@ -22,7 +23,13 @@ says that the stream lives.
 Each event has an `id`. A stream that broke off goes on at any console where `Last-Event-ID` names it: of what happened
 meanwhile, the last of each record and job is told at least. `end` says why no more comes: the token has ended, or more
 waited than is kept for one listener. Come back then, after `retry` milliseconds. Who was away for more than 100,000
-changes is told what happens from now on alone."""
+changes is told what happens from now on alone.
+
+A token with scopes hears of jobs where it has `jobs:read`, and of connections where it has `connections:read`."""
+_ALSO_AT: Final[Mapping[Kind, str]] = {
+    "record": "GET /api/v1/records", "job": "GET /api/v1/jobs", "connection": "GET /api/v1/connections",
+}  # fmt: skip
+"""Where else one reads what an event of a kind tells: whoever may not read it there does not hear of it."""
 
 
 def add_events(router: APIRouter, api: Installation, access: Access, who: Callable[..., Caller]) -> None:
@@ -60,7 +67,8 @@ def add_events(router: APIRouter, api: Installation, access: Access, who: Callab
         last_event_id: Annotated[str, Header(description="`id` of the last event that was heard.")] = "",
     ) -> EventStream:
         token = request.headers.get("authorization", "").partition(" ")[2].strip()
-        wish = Wish(
-            sync=sync, object=object, connection=connection, kinds=frozenset(KINDS if kind is None else (kind,))
-        )
+        if kind is not None:
+            check_scope(by.scopes, _ALSO_AT[kind])
+        kinds = frozenset(one for one in KINDS if kind in (None, one) and opens(by.scopes, _ALSO_AT[one]))
+        wish = Wish(sync=sync, object=object, connection=connection, kinds=kinds)
         return stream(api.events, by.token or by.who, wish, last_event_id, lambda: access.counts(token))

@@ -28,7 +28,8 @@ def add_own(router: APIRouter, access: Access, who: Callable[..., Caller]) -> No
 
     @router.get("/account", tags=["access"], summary="Who you are, and what you may do", response_model=Own)
     def get_own_account(by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:
-        return {"who": by.who, "role": by.role, "user": by.user or None, "token": by.token or None}
+        scopes = None if by.scopes is None else sorted(by.scopes)
+        return {"who": by.who, "role": by.role, "user": by.user or None, "token": by.token or None, "scopes": scopes}
 
     @router.put(
         "/account/password",

@@ -1,15 +1,17 @@
 """Users, tokens, and links to sign in."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import Field
 
+from services.console.access.scopes import SCOPES
 from services.console.rest.shapes.common import NOT_BLANK, Given, Page, Shown, examples
 from services.console.use.administration.tokens import LONGEST_DAYS
 from services.console.use.administration.users import EMAIL
 from services.console.use.asked import NUMBER, Flag
 from shared.wire.messages import Role
 
+Scope: TypeAlias = Annotated[str, Field(json_schema_extra={"enum": list(SCOPES)})]
 _USER: Final[dict[str, Any]] = {
     "id": "9f1c2e7a4b5d6038",
     "email": "ann@example.com",
@@ -36,6 +38,7 @@ _TOKEN: Final[dict[str, Any]] = {
     "id": "0c1d2e3f4a5b6c7d",
     "name": "backup",
     "role": "viewer",
+    "scopes": ["records:read", "jobs:read"],
     "owner": "ann@example.com",
     "created_ms": 1_700_000_000_000,
     "until_ms": 1_707_776_000_000,
@@ -212,7 +215,7 @@ class Invited(UserRow):
 class NewToken(Given):
     """A token to be made."""
 
-    model_config = examples({"name": "backup", "role": "viewer"})
+    model_config = examples({"name": "backup", "role": "viewer", "scopes": ["records:read", "jobs:read"]})
 
     name: str = Field(max_length=100, json_schema_extra=NOT_BLANK)
     """What it is for."""
@@ -220,6 +223,8 @@ class NewToken(Given):
     """The most that it may do."""
     days: Annotated[int, Field(ge=0, le=LONGEST_DAYS), NUMBER] = 90
     """For how many days; 0 until it is revoked."""
+    scopes: list[Scope] | None = Field(default=None, min_length=1, max_length=len(SCOPES))
+    """What it is limited to; null for all that its role allows."""
 
 
 class TokenRow(Shown):
@@ -230,6 +235,8 @@ class TokenRow(Shown):
     id: str
     name: str
     role: Role
+    scopes: list[str] | None
+    """What it is limited to; null for all that its role allows."""
     owner: str
     """The address of its owner; empty for one of the installation."""
     created_ms: int

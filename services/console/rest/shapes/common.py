@@ -100,3 +100,5 @@ class Problem(Shown):
     """What is wrong with this request, and what to do."""
     fields: dict[str, str] = Field(default={})
     """A sentence for each field of the request that is wrong, where it is about fields."""
+    scope: str = Field(default="")
+    """The scope that the token lacks, where it is about scopes."""

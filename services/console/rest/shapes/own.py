@@ -19,8 +19,9 @@ class Own(Shown):
     """Who calls."""
 
     model_config = examples(
-        {"who": "backup", "role": "viewer", "user": "9f1c2e7a4b5d6038", "token": "0c1d2e3f4a5b6c7d"}
-    )
+        {"who": "backup", "role": "viewer", "user": "9f1c2e7a4b5d6038", "token": "0c1d2e3f4a5b6c7d",
+         "scopes": ["people:read", "records:read"]}
+    )  # fmt: skip
 
     who: str
     """As people know you: an address, or the name of a token."""
@@ -30,6 +31,8 @@ class Own(Shown):
     """`id` of the user whom the token belongs to; null for the installation's own."""
     token: str | None
     """`id` of the token; null for the installation's own."""
+    scopes: list[str] | None
+    """What the token is limited to; null for all that the role allows."""
 
 
 class NewPassword(Given):

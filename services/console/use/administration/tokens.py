@@ -1,19 +1,23 @@
-"""Tokens of the API: each may do what its role and its owner may, until it ends; its secret is shown once."""
+"""Tokens of the API: each may do what its role and its owner may, until it ends; its secret is shown once.
+
+One with scopes may do of that only what its scopes open.
+"""
 
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from services.console.access.roles import ROLES, check_role, reaches
+from services.console.access.scopes import SCOPES, least_role, missing
 from services.console.use.activity import Did
 from services.console.use.administration.users import Accounts, digest
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem, Refused
 from services.console.use.versions import Standing, check_seen, version_of
 from shared.wire import topics
-from shared.wire.messages import AccessDoc, ApiToken, Role
+from shared.wire.messages import AccessDoc, ApiToken, Role, ScopedToken
 
 LONGEST_DAYS: Final = 3650
 _SPELLED: Final = re.compile(r"syn_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
@@ -30,7 +34,9 @@ class Tokens:
     def _now(self) -> int:
         return self._accounts.outside.clock.now_ms()
 
-    def make(self, by: Caller, name: str, role: Role, days: int) -> tuple[ApiToken, str]:
+    def make(
+        self, by: Caller, name: str, role: Role, days: int, scopes: Collection[str] | None = None
+    ) -> tuple[ApiToken, str]:
         """Make a token of whoever asks, and return it with what is sent as the bearer.
 
         Args:
@@ -38,20 +44,28 @@ class Tokens:
             name: What it is for.
             role: The most that it may do.
             days: For how many days; 0 for ever.
+            scopes: What it is limited to; None for all that the role allows.
         """
         check_role(by.role, role)
         if not name.strip():
             raise Refused({"name": "Say what the token is for."})
         if not 0 <= days <= LONGEST_DAYS:
             raise Refused({"days": f"Choose at most {LONGEST_DAYS} days, or 0 for a token that does not end."})
+        limits = _limits(by, role, scopes)
         secret = secrets.token_urlsafe(32)
         token = ApiToken(
             id=secrets.token_hex(8), name=name.strip()[:100], owner=by.user, role=role, hashed=digest(secret),
             created_ms=self._now, until_ms=self._now + days * topics.DAY_MS if days else 0,
         )  # fmt: skip
+        changes: list[tuple[str, str, str]] = [("role", "", role)]
+        doc = AccessDoc(token=token)
+        if limits:
+            token = ScopedToken(**dict(token), scopes=limits)
+            changes.append(("scopes", "", ", ".join(limits)))
+            doc = AccessDoc(scoped=token)
         ends = f"after {days} days" if days else "when it is revoked"
-        did = Did(what="token.made", about=f"token:{token.name}", changes=[("role", "", role), ("ends", "", ends)])
-        self._accounts.store(did, (f"token:{token.id}", AccessDoc(token=token)))
+        did = Did(what="token.made", about=f"token:{token.name}", changes=[*changes, ("ends", "", ends)])
+        self._accounts.store(did, (_key(token), doc))
         return token, f"syn_{token.id}_{secret}"
 
     def seen_by(self, by: Caller) -> Sequence[ApiToken]:
@@ -80,7 +94,7 @@ class Tokens:
         """End one's own token, or any as an admin; raises `Problem`."""
         token = self.find(by, name)
         check_seen(self.standing(token))
-        self._accounts.store(Did(what="token.revoked", about=f"token:{token.name}"), (f"token:{name}", None))
+        self._accounts.store(Did(what="token.revoked", about=f"token:{token.name}"), (_key(token), None))
         return token
 
     def recognise(self, bearer: str) -> Caller | None:
@@ -96,7 +110,11 @@ class Tokens:
         if token.owner:
             owner = self._people.whoever(token.owner)
             role = None if owner is None or owner.disabled else min(owner.role, token.role, key=ROLES.index)
-        return None if role is None else Caller(token.name, role, user=owner.id if owner else "", token=token.id)
+        if role is None:
+            return None
+        scopes = scopes_of(token)
+        limits = None if scopes is None else frozenset(scopes)
+        return Caller(token.name, role, user=owner.id if owner else "", token=token.id, scopes=limits)
 
     def row(self, token: ApiToken) -> dict[str, Any]:
         """Show one token as a row of a list."""
@@ -105,9 +123,43 @@ class Tokens:
             "id": token.id,
             "name": token.name,
             "role": token.role,
+            "scopes": scopes_of(token),
             "owner": owner.email if owner else token.owner,
             "created_ms": token.created_ms,
             "until_ms": token.until_ms or None,
             "last_seen_ms": self._people.seen_ms(token.id) or None,
             "ended": bool(token.until_ms) and self._now >= token.until_ms,
         }
+
+
+def scopes_of(token: ApiToken) -> list[str] | None:
+    """List what a token is limited to; None for all that its role allows."""
+    return list(token.scopes) if isinstance(token, ScopedToken) else None
+
+
+def _key(token: ApiToken) -> str:
+    """Return under which key a token stands."""
+    return f"{'scoped' if isinstance(token, ScopedToken) else 'token'}:{token.id}"
+
+
+def _limits(by: Caller, role: Role, scopes: Collection[str] | None) -> tuple[str, ...]:
+    """Return the scopes of a new token, in their order and each once; none where it is not limited.
+
+    Nobody passes on what he may not do himself; and a scope that would open nothing is a mistake that is told.
+    """
+    if scopes is None:
+        if by.scopes is not None:
+            raise Refused({"scopes": "Name its scopes: a token that has scopes makes none without."})
+        return ()
+    if not scopes:
+        raise Refused({"scopes": "Name one scope at least, or leave them out for all that the role allows."})
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise Refused({"scopes": f"There is no scope {scope!r}: choose of {', '.join(SCOPES)}."})
+        if by.scopes is not None and scope not in by.scopes:
+            raise missing(scope, "This token lacks the scope {} itself, so it can make none that has it.")
+        if not reaches(role, least_role(scope)):
+            raise Refused(
+                {"scopes": f"{scope} opens nothing to the role {role}: choose {least_role(scope)}, or leave it out."}
+            )
+    return tuple(scope for scope in SCOPES if scope in scopes)

@@ -7,13 +7,14 @@ import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.access.roles import role_of
+from services.console.access.roles import reaches, role_of
+from services.console.access.scopes import SCOPES, least_role
 from services.console.use.problems import Problem, Refused
 from services.console.web.asked import Asked, html, see_other
-from services.console.web.parts.forms import choice, field, form, refusals
+from services.console.web.parts.forms import choice, field, form, refusals, tick
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty, notice, send, table
-from services.console.web.parts.words import Mark, ago, badge, span, url
+from services.console.web.parts.words import Mark, ago, badge, icon, span, url
 from services.console.web.screens.people.users import roles_up_to, shown_once
 from shared.wire.messages import ApiToken
 
@@ -32,9 +33,10 @@ def make(asked: Asked) -> Response:
     days = given.get("days", "90")
     if days not in dict(_LIVES):
         raise Problem(422, "Not understood", "Choose how long the token lives.")
+    scopes = [scope for scope in SCOPES if given.get(scope) == "on"]
     try:
         token, secret = asked.site.access.tokens.make(
-            asked.caller, given.get("name", ""), role_of(given.get("role", "")), int(days)
+            asked.caller, given.get("name", ""), role_of(given.get("role", "")), int(days), scopes or None
         )
     except Refused as refused:
         return html(_page(asked, refused.fields), 422)
@@ -70,7 +72,9 @@ def _row(asked: Asked, token: ApiToken) -> Element:
     return h.tr[
         h.th(".name", scope="row")[token.name],
         h.td(".state")[badge(Mark("Ended", "minus", "off") if row["ended"] else Mark("Works", "check", "ok"))],
-        h.td(data_label="Role")[token.role],
+        h.td(".wrap", data_label="Role")[
+            token.role, [" ", h.span(".sub")[", ".join(row["scopes"])]] if row["scopes"] else None
+        ],
         h.td(data_label="Owner")[row["owner"] or "installation"],
         h.td(data_label="Ends")[_ends(token, asked.now_ms)],
         h.td(data_label="Last used")[ago(row["last_seen_ms"] or 0, asked.now_ms)],
@@ -92,6 +96,27 @@ def _make(asked: Asked, errors: Mapping[str, str] | None) -> Element:
         field("What it is for", "name", value=given.get("name", ""), errors=errors),
         choice("The most that it may do", "role", roles_up_to(asked.caller.role), value=given.get("role", "viewer"),
                hint="It may never do more than its owner, and ends when its owner is disabled."),
+        _scopes(asked, errors),
         choice("Valid for", "days", _LIVES, value=given.get("days", "90")),
         h.p[button("Make the token", kind="primary", type="submit")],
     )  # fmt: skip
+
+
+def _scopes(asked: Asked, errors: Mapping[str, str] | None) -> Element:
+    """Return where a token is limited; offered is what the role of whoever asks reaches."""
+    error, given = (errors or {}).get("scopes", ""), asked.form
+    return h.fieldset(".ticks", id="scopes", tabindex="-1", aria_describedby="scopes-hint")[
+        h.legend["Limit it to"],
+        h.p(".hint", id="scopes-hint")["Where nothing is ticked, it may do all that its role may."],
+        h.p(".error")[icon("alert"), error] if error else None,
+        [
+            tick(scope, scope, value=given.get(scope, ""), hint=_opens(scope, text))
+            for scope, text in SCOPES.items()
+            if reaches(asked.caller.role, least_role(scope))
+        ],
+    ]
+
+
+def _opens(scope: str, text: str) -> str:
+    least = least_role(scope)
+    return text if least == "viewer" else f"{text} Takes at least the role {least}."
