@@ -8,9 +8,11 @@ from services.console.setups.owners import named
 from services.console.use.zones import local
 from services.console.withholding import Withheld, withheld_from
 from shared.config.setups import Setups, UnknownSetup
-from shared.engine.merging import Flow, Unknown, equal
+from shared.engine.merging import UNKNOWN, Flow, are_known, equal
+from shared.engine.refusals import WHOLE
 from shared.model.pairs import Pair, Pending, Problem, Trace
-from shared.model.records import SIDES, Side, ids_of, opposite
+from shared.model.records import LEFT, RIGHT, SIDES, Side, ids_of, opposite
+from shared.model.sides import BySide, read_side, side_and_name
 from shared.model.syncs import Connection, Sync
 from shared.model.wording import Hidden, capital, flow_title, said
 from shared.model.words import By, Did, Note, Status, Wait
@@ -111,13 +113,13 @@ def summary(pair: Pair, setups: Setups) -> str:  # noqa: PLR0911 - one sentence 
         return f"Not synced: {_titled(problem.code if problem else pair.reason, names)}."
     if pair.status is Status.CLOSED:
         if pair.L and pair.R:
-            return f"Deleted in {names['L']} and in {names['R']}."
+            return f"Deleted in {names[LEFT]} and in {names[RIGHT]}."
         return "Merged into another record." if pair.reason == "merged" else "Deleted; it had no partner."
     if pair.status is Status.ABSORBED:
         return f"Its record belongs to pair {pair.absorbed_by} now."
     if off:
         return "Not shown: the sync is switched off, and the record is not linked."
-    side: Side = "R" if pair.L is None else "L"
+    side: Side = RIGHT if pair.L is None else LEFT
     return f"Indexed, and not shown: this sync takes no records out of {names[side]}."
 
 
@@ -136,15 +138,24 @@ def _in_sync(pair: Pair, setups: Setups, names: Mapping[Side, str], *, off: bool
 
 def carried_next(flow: Flow, names: Mapping[Side, str]) -> str:
     """Return which edit of a flow that differs is carried over, as the beginning of a sentence."""
-    if flow.to_left and flow.to_right:
+    if all(flow.writes):
         return "The next edit of either side is carried over"
-    return f"The next edit in {names['L' if flow.to_right else 'R']} is carried over"
+    return f"The next edit in {names[LEFT if flow.writes.right else RIGHT]} is carried over"
 
 
 def differs(pair: Pair, flow: Flow) -> bool:
     """Check whether the two sides of an association were settled although they lead to different records."""
-    base = pair.link_base.get(flow.left)
+    base = pair.link_base.get(flow.names.left)
     return base is not None and {*ids_of(base[0])} != {*ids_of(base[1])}
+
+
+def agrees(pair: Pair, rule: Flow) -> bool | None:
+    """Check whether both fields of a mapping mean the same; None where one of them is not known."""
+    ends = pair.ends
+    held = BySide.of(lambda side: UNKNOWN if (end := ends[side]) is None else rule.held_in(side, end.fields))
+    if not are_known(held):
+        return None
+    return held.left == held.right or equal(rule, held)
 
 
 def _differing(pair: Pair, setups: Setups) -> list[Flow]:
@@ -152,16 +163,7 @@ def _differing(pair: Pair, setups: Setups) -> list[Flow]:
     policy = setups.policy(pair.sync)
     if policy is None or pair.L is None or pair.R is None:
         return []
-    left, right = pair.L.fields, pair.R.fields
-    fields = [
-        rule
-        for rule in policy.rules
-        if rule.on
-        and not isinstance(here := rule.held_in("L", left), Unknown)
-        and not isinstance(there := rule.held_in("R", right), Unknown)
-        and here != there
-        and not equal(rule, here, there)
-    ]
+    fields = [rule for rule in policy.rules if rule.on and agrees(pair, rule) is False]
     return [*fields, *(flow for flow in policy.associations if differs(pair, flow))]
 
 
@@ -171,7 +173,7 @@ def _why(pair: Pair, setups: Setups, records: Callable[..., str], withheld: With
     if pair.L is not None and pair.R is not None:
         found.append(_how_matched(pair, setups, withheld))
     else:
-        side: Side = "L" if pair.L is not None else "R"
+        side: Side = LEFT if pair.L is not None else RIGHT
         found.append(f"The record of {names[side]} has no partner in {names[opposite(side)]}.")
     if pair.others:
         found.append(_OTHERS.get(pair.reason, "It is about {records}.").format(records=records(pair.others)))
@@ -209,7 +211,7 @@ def _titled(code: str, names: Mapping[Side, str]) -> str:
 
 def _within(title: str, names: Mapping[Side, str]) -> str:
     """Return a title as a part of a sentence, with the names of the two apps."""
-    named = title.replace("the left app", names["L"]).replace("the right app", names["R"])
+    named = title.replace("the left app", names[LEFT]).replace("the right app", names[RIGHT])
     return named[:1].lower() + named[1:]
 
 
@@ -231,7 +233,7 @@ def _started(key: str) -> str:
 def _note(key: str, note: str) -> str:
     """Return the sentence of a note; one about the whole pair is a sentence of its own."""
     text = Note.sentence_of(note)
-    return _sentence(text) if key == "*" else f"{_started(key)} {text}."
+    return _sentence(text) if key == WHOLE else f"{_started(key)} {text}."
 
 
 def _how_matched(pair: Pair, setups: Setups, withheld: Withheld) -> str:
@@ -240,7 +242,7 @@ def _how_matched(pair: Pair, setups: Setups, withheld: Withheld) -> str:
         return "The two records are linked."
     if match.by in _MATCHED:
         return f"Linked because {_MATCHED[match.by]}."
-    if policy is not None and any(policy.side(side).identifiers & withheld.fields[side] for side in SIDES):
+    if policy is not None and any(policy.sides[side].identifiers & withheld.fields[side] for side in SIDES):
         return f"Linked because their {match.by} is the same."
     return f"Linked because their {match.by} is the same: {match.key}." if match.key else f"Linked by {match.by}."
 
@@ -281,7 +283,7 @@ def decided(log: Sequence[Trace], sync: str, setups: Setups, *, sealed: bool = F
         if trace.did not in (Did.WRITE, Did.REWRITTEN):
             return _decided(row, names, records)  # its values are ids of records, at most
         if sealed:
-            app = names[trace.side or "L"]
+            app = names[trace.side or LEFT]
             changed = "is written to" if trace.did == Did.WRITE else "was stored as something else by"
             return f"{_started(trace.key)} {changed} {app}."
         held = {name: HIDDEN for name in ("old", "new", "lost") if row.get(name) is not None}
@@ -342,9 +344,9 @@ def names_of(setups: Setups, sync: str) -> dict[Side, str]:
 
 def _record(setups: Setups, sync: str, ref: str, label_of: LabelOf) -> str:
     """Name a record, given as its side and id."""
-    side: Side = "R" if ref.startswith("R") else "L"
-    label, where = label_of(sync, side, ref[1:]), names_of(setups, sync)[side]
-    return f"{label} (record {ref[1:]} of {where})" if label else f"the record {ref[1:]} of {where}"
+    side, record = side_and_name(ref)
+    label, where = label_of(sync, side, record), names_of(setups, sync)[side]
+    return f"{label} (record {record} of {where})" if label else f"the record {record} of {where}"
 
 
 def _pending(side: Side, row: Pending, names: Mapping[Side, str], withheld: Withheld) -> dict[str, Any]:
@@ -357,7 +359,7 @@ def _pending(side: Side, row: Pending, names: Mapping[Side, str], withheld: With
 
 
 def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callable[..., str]) -> str:
-    side: Side = "R" if row.get("side") == "R" else "L"
+    side = read_side(row.get("side"))
     app, did, key = names[side], row["did"], row.get("key", "")
     old, new, note = row.get("old"), row.get("new"), row.get("note", "")
     if did == Did.WRITE:
@@ -370,7 +372,7 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callabl
     what = _SURVIVED.get(note, "") if did == Did.REPLACED else what
     about = records(new) if did == Did.NOT_UNIQUE and isinstance(new, list | tuple) else note
     return Did(did).sentence.format(
-        app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about, by=_by(row, names["L"])
+        app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about, by=_by(row, names[LEFT])
     )
 
 
@@ -378,7 +380,7 @@ def _with_names(row: Mapping[str, Any], sync: Sync | None, setups: Setups) -> Ma
     """Return a decision with the addresses of people in place of their ids."""
     if sync is None or not row.get("key"):
         return row
-    side: Side = "R" if row.get("side") == "R" else "L"
+    side = read_side(row.get("side"))
     values = {name: row.get(name) for name in ("old", "new", "lost")}
     return {**row, **{name: named(setups, sync, row["key"], side, value) for name, value in values.items()}}
 

@@ -29,7 +29,7 @@ class TakenVersions:
             wanted += [
                 (number, notice, policy, side)
                 for policy, side in running.sides_of(notice.connection, notice.object)
-                if policy.side(side).ordered
+                if policy.sides[side].ordered
             ]
         if not wanted:
             return set()
@@ -52,7 +52,7 @@ def _has(state: str, policy: Policy, side: Side, notice: Notice) -> bool:
         return False  # whoever reads it may
     if end is None or end.id != notice.id or end.version.order is None or end.life is not Life.ALIVE:
         return False  # a record that is gone and has changed may be back, under the version that it had
-    part = policy.side(side)
+    part = policy.sides[side]
     if end.partial or not part.fields <= end.fields.keys() or not part.links <= end.links.keys():
         return False
     return notice.version is not None and notice.version.order is not None and end.version.order >= notice.version.order

@@ -48,7 +48,7 @@ def _prepare(work: Work, sync: Sync) -> None:
     for side in SIDES:
         end = sync.side(side)
         prepare = setups.binding(end.connection, end.object).prepare
-        if prepare is not None and policy is not None and policy.side(side).create:
+        if prepare is not None and policy is not None and policy.sides[side].create:
             session = setups.session(end.connection)
             run_blocking(work.parts.caller.run(end.connection, prepare(session), wait_s=10.0))
 

@@ -42,7 +42,7 @@ async def find_doubles(
     if not wanted:
         return {}
     values = sorted({value for row in wanted for value in row.identity.s})
-    names = sorted({name for row in wanted for name in row.policy.side(row.command.message.side).identifiers})
+    names = sorted({name for row in wanted for name in row.policy.sides[row.command.message.side].identifiers})
     exchange = binding.find(setups.session(target.connection), values, names)
     about = [row.command.message.pair for row in wanted]
     found = await caller.run(target.connection, exchange, share=target.share, wait_s=wait_s, about=about)
@@ -56,7 +56,7 @@ def _wanted(setups: Setups, command: Command) -> _Wanted | None:
     policy = setups.policy(write.sync)
     if policy is None:
         return None
-    known = policy.side(write.side).identify(write.fields)
+    known = policy.sides[write.side].identify(write.fields)
     identity = read_identity(known.identity)
     return _Wanted(command, policy, identity) if known.keys and identity.s else None
 
@@ -81,4 +81,4 @@ def _holds(row: _Wanted, fields: Fields, keys: frozenset[str]) -> bool:
 
 
 def _identity(policy: Policy, side: Side, fields: Fields) -> Identity:
-    return read_identity(policy.side(side).identify(fields).identity)
+    return read_identity(policy.sides[side].identify(fields).identity)

@@ -245,7 +245,7 @@ class Write:
         if error is None:
             by_key = {result.key: result for result in results}
             sides = running.sides_of(call.target.connection, binding.object)
-            identifiers = frozenset[str]().union(*(policy.side(side).identifiers for policy, side in sides))
+            identifiers = frozenset[str]().union(*(policy.sides[side].identifiers for policy, side in sides))
             without = running.foreign_syncs(call.target.connection, binding.object)
             return [
                 told(

@@ -9,11 +9,12 @@ from typing import Any, Final, TypeAlias
 from shared.contract.app import Binding
 from shared.contract.people import People
 from shared.engine.matching import Identity, Rule
-from shared.engine.merging import Choice, Edited, Flow, InvalidValue, Part
+from shared.engine.merging import NO_PARTS, Choice, Edited, Flow, InvalidValue, Part
 from shared.engine.policies import Identified, Policy, SidePolicy
 from shared.model.fields import FieldInfo, link_name
 from shared.model.mapping import FieldMapping
 from shared.model.records import LONGEST, SIDES, Fields, Side, TooLong, Value, goes_to, opposite
+from shared.model.sides import BySide
 from shared.model.syncs import AssociationMapping, Connection, Sync, SyncSettings
 from shared.objects import OBJECTS, ObjectType
 from shared.objects.base import TypeRules
@@ -29,7 +30,7 @@ NOBODY: Final[Mapping[str, People]] = MappingProxyType({})
 Names: TypeAlias = tuple[str, ...]
 BindingOf: TypeAlias = Callable[[str, str], Binding]
 """(connection, object) to how its app holds it; raises KeyError where there is none."""
-Infos: TypeAlias = Mapping[Side, Mapping[str, FieldInfo]]
+Infos: TypeAlias = BySide[Mapping[str, FieldInfo]]
 Recognise: TypeAlias = Callable[[tuple[Value | None, ...]], Identified]
 
 
@@ -42,27 +43,24 @@ def compile_policy(
     people: Mapping[str, People] = NOBODY,
 ) -> Policy:
     """Look everything up once; raises KeyError when the settings name what does not exist."""
-    ends = {side: sync.side(side) for side in SIDES}
-    bindings = {side: binding_of(end.connection, end.object) for side, end in ends.items()}
+    ends = BySide.of(sync.side)
+    bindings = ends.map(lambda end: binding_of(end.connection, end.object))
     type_ = type_of(sync, bindings)
     rules = _rules(type_, sync)
-    strange = {role for end in ends.values() for role in end.roles if role not in type_.roles}
+    strange = {role for end in ends for role in end.roles if role not in type_.roles}
     if strange:
         raise KeyError(", ".join(sorted(strange)))
-    sides = {
-        side: _side(sync, side, connections[end.connection], bindings[side], type_, rules) for side, end in ends.items()
-    }
-    left, right = connections[sync.left.connection], connections[sync.right.connection]
-    infos = {side: {info.name: info for info in binding.fields} for side, binding in bindings.items()}
+    accounts = ends.map(lambda end: connections[end.connection])
+    persons = accounts.map(lambda account: people.get(account.id))
+    infos = bindings.map(lambda binding: {info.name: info for info in binding.fields})
     return Policy(
         sync=sync.id,
         setup=sync.version,
         enabled=sync.enabled,
         live=live,
-        left=sides["L"],
-        right=sides["R"],
+        sides=BySide.of(lambda side: _side(sync, side, accounts[side], bindings[side], type_, rules)),
         rules=tuple(
-            _rule(sync, mapping, _context(mapping, left, right, people, infos), infos) for mapping in sync.mappings
+            _rule(sync, mapping, _context(mapping, accounts, persons, infos), infos) for mapping in sync.mappings
         ),
         match=_match_rule(sync, type_, rules),
         match_settings=sync.match,
@@ -71,17 +69,17 @@ def compile_policy(
 
 
 def _context(
-    mapping: FieldMapping, left: Connection, right: Connection, people: Mapping[str, People], infos: Infos
+    mapping: FieldMapping, accounts: BySide[Connection], people: BySide[People | None], infos: Infos
 ) -> LensContext:
     """Return what the values of a mapping mean beyond themselves."""
     table = of_values(mapping) if mapping.lens in ("table", "set_table") else NO_TABLE
     if mapping.lens == "owner":
-        table = of_people(mapping, people.get(left.id), people.get(right.id))
+        table = of_people(mapping, people)
     money = NO_MONEY
     if mapping.lens == "money":
-        money = Money(left=_kept(mapping, "L", left, infos), right=_kept(mapping, "R", right, infos))
-    country, zone = left.country or right.country, _zone(mapping, left, right)
-    return LensContext(country=country, zone=zone, table=table, money=money)
+        money = Money(BySide.of(lambda side: _kept(mapping, side, accounts[side], infos)))
+    country = accounts.left.country or accounts.right.country
+    return LensContext(country=country, zone=_zone(mapping, accounts), table=table, money=money)
 
 
 def _kept(mapping: FieldMapping, side: Side, connection: Connection, infos: Infos) -> Kept:
@@ -90,19 +88,20 @@ def _kept(mapping: FieldMapping, side: Side, connection: Connection, infos: Info
     return Kept(scale=info.scale if info is not None else None, currency=connection.own_currency, fixed=not currency)
 
 
-def _parts(mapping: FieldMapping, side: Side, context: LensContext) -> tuple[Part, ...]:
-    """Return what belongs to the values of a mapping besides their field."""
+def _parts(mapping: FieldMapping, context: LensContext) -> BySide[tuple[Part, ...]]:
+    """Return what belongs to the values of a mapping besides their fields."""
     if mapping.lens != "money":
-        return ()
-    return (Part(field=mapping.currency(side), default=context.money.kept(side).currency),)
+        return NO_PARTS
+    defaults = context.money.kept.map(lambda kept: kept.currency)
+    return BySide.of(lambda side: (Part(field=mapping.currency(side), default=defaults[side]),))
 
 
-def type_of(sync: SyncSettings, bindings: Mapping[Side, Binding]) -> ObjectType[Any]:
+def type_of(sync: SyncSettings, bindings: BySide[Binding]) -> ObjectType[Any]:
     """Return the type whose rules both ends of a sync follow; raises KeyError when they are no one type."""
-    names = {side: sync.side(side).type or binding.type for side, binding in bindings.items()}
-    if names["L"] != names["R"]:
-        raise KeyError(f"{names['L']} and {names['R']}")
-    return OBJECTS[names["L"]]
+    left, right = (sync.side(side).type or binding.type for side, binding in bindings.items())
+    if left != right:
+        raise KeyError(f"{left} and {right}")
+    return OBJECTS[left]
 
 
 def _rules(type_: ObjectType[Any], sync: Sync) -> TypeRules:
@@ -113,9 +112,9 @@ def _rules(type_: ObjectType[Any], sync: Sync) -> TypeRules:
     return found
 
 
-def _zone(mapping: FieldMapping, left: Connection, right: Connection) -> str:
+def _zone(mapping: FieldMapping, accounts: BySide[Connection]) -> str:
     """Return the zone that the mapping names, else the one of the account that holds the time."""
-    return mapping.zone or (right.zone if mapping.lens == "date_datetime" else left.zone)
+    return mapping.zone or (accounts.right if mapping.lens == "date_datetime" else accounts.left).zone
 
 
 def _match_rule(sync: Sync, type_: ObjectType[Any], rules: TypeRules) -> Rule:
@@ -223,12 +222,11 @@ def _fitting(value: Value | None, info: FieldInfo | None) -> Value | None:
 
 def _rule(sync: Sync, mapping: FieldMapping, context: LensContext, infos: Infos) -> Flow:
     lens = LENS[mapping.lens]
-    left, right = infos["L"].get(mapping.left), infos["R"].get(mapping.right)
+    left, right = (infos[side].get(mapping.field(side)) for side in SIDES)
     policy = POLICIES[mapping.policy]
 
     def choose(one: Value, other: Value, edited: Edited) -> Choice:
-        left_ms, right_ms = edited
-        return policy(Conflict(left=one, right=other, default=sync.default_app, left_ms=left_ms, right_ms=right_ms))
+        return policy(Conflict(left=one, right=other, default=sync.default_app, edited=edited))
 
     def get(value: Value) -> Value | None:
         return _fitting(value if isinstance(value, TooLong) else lens.get(value, context), right)
@@ -248,13 +246,11 @@ def _rule(sync: Sync, mapping: FieldMapping, context: LensContext, infos: Infos)
 
     return Flow(
         key=mapping.key,
-        left=mapping.left,
-        right=mapping.right,
+        names=BySide.of(mapping.field),
         get=get,
         put=put,
         same=same,
-        to_left=goes_to(sync.direction, "L") and goes_to(mapping.direction, "L"),
-        to_right=goes_to(sync.direction, "R") and goes_to(mapping.direction, "R"),
+        writes=_writes(sync, mapping.direction),
         clears=mapping.clears,
         since=mapping.since,
         on=mapping.on,
@@ -263,24 +259,26 @@ def _rule(sync: Sync, mapping: FieldMapping, context: LensContext, infos: Infos)
         sensitive=mapping.sensitive,
         members=lens.members,
         agree=agree if lens.agree is not None else None,
-        left_parts=_parts(mapping, "L", context),
-        right_parts=_parts(mapping, "R", context),
+        parts=_parts(mapping, context),
     )
 
 
-def _association(sync: Sync, row: AssociationMapping, bindings: Mapping[Side, Binding]) -> Flow:
+def _writes(sync: Sync, direction: str) -> BySide[bool]:
+    """Return to which sides values go that travel in a direction."""
+    return BySide.of(lambda side: goes_to(sync.direction, side) and goes_to(direction, side))
+
+
+def _association(sync: Sync, row: AssociationMapping, bindings: BySide[Binding]) -> Flow:
     """Compile an association: its values are pairs of another sync, several where both apps allow several."""
     ends = [end for side in SIDES for end in bindings[side].associations if end.label == row.named(side)]
     policy = POLICIES[row.policy]
     return Flow(
         key=link_name(row.label),
-        left=row.named("L"),
-        right=row.named("R"),
+        names=BySide.of(row.named),
         get=_itself,
         put=_itself,
         same=operator.eq,
-        to_left=goes_to(sync.direction, "L") and goes_to(row.direction, "L"),
-        to_right=goes_to(sync.direction, "R") and goes_to(row.direction, "R"),
+        writes=_writes(sync, row.direction),
         clears=row.clears,
         choose=lambda one, other, _edited: policy(Conflict(left=one, right=other, default=sync.default_app)),
         members=texts if ends and all(end.max_links != 1 for end in ends) else None,

@@ -38,6 +38,6 @@ class Running:
         """List what must be read of a record: fields of all its syncs, associations by `link_name`."""
         names: set[str] = set()
         for policy, side in self.sides_of(connection, object_):
-            names |= policy.side(side).fields
-            names |= {link_name(flow.field(side)) for flow in policy.associations}
+            names |= policy.sides[side].fields
+            names |= {link_name(flow.names[side]) for flow in policy.associations}
         return tuple(sorted(names))

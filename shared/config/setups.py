@@ -164,7 +164,7 @@ class Setups:
         sides: dict[tuple[str, str], list[tuple[Policy, Side]]] = {}
         for policy in policies.values():
             for side in SIDES:
-                part = policy.side(side)
+                part = policy.sides[side]
                 sides.setdefault((part.connection, part.object), []).append((policy, side))
         self.running = Running(policies=policies, not_run=not_run, sides=sides, foreign=foreign)
 

@@ -5,6 +5,7 @@ from shared.engine.merging import UNKNOWN, Flow, Held, Unknown
 from shared.engine.policies import Neighbour, Neighbours
 from shared.engine.refusals import is_narrowing, is_refused, mark
 from shared.model.records import SIDES, LinkChange, LinkWrite, Side, Value, ids_of, opposite
+from shared.model.sides import BySide
 from shared.model.words import Note
 
 
@@ -17,9 +18,9 @@ def doubt_links(draft: Draft, neighbours: Neighbours) -> None:
     for side in SIDES if linked_now else tuple(draft.old_links):
         end = draft.ends[side]
         if end is not None and not end.ask and any(
-            neighbours.get((side, flow.field(side), record), Neighbour()).gone
+            neighbours.get((side, flow.names[side], record), Neighbour()).gone
             for flow in draft.policy.associations
-            for record in ids_of(end.links.get(flow.field(side)))
+            for record in ids_of(end.links.get(flow.names[side]))
         ):  # fmt: skip
             draft.ask(side)
 
@@ -52,7 +53,7 @@ def _pairs_of(
     apart: set[str],
     notes: dict[str, str] | None,
 ) -> Held:
-    end, label = draft.ends[side], flow.field(side)
+    end, label = draft.ends[side], flow.names[side]
     if end is None or label not in end.links:
         return UNKNOWN
     found: list[str] = []
@@ -63,7 +64,7 @@ def _pairs_of(
             continue
         if neighbour.linked:
             found.append(neighbour.pair)
-            draft.partners[neighbour.pair] = {"L": neighbour.left, "R": neighbour.right}
+            draft.partners[neighbour.pair] = BySide(neighbour.left, neighbour.right)
             continue
         apart.add(neighbour.pair)
         draft.outside.setdefault(flow.key, set()).add(side)
@@ -111,10 +112,10 @@ def links_for(draft: Draft, side: Side, neighbours: Neighbours) -> tuple[dict[st
         return links, source
     resolve_links(draft, neighbours)
     for flow in draft.policy.associations:
-        value, label = draft.held(side, flow), flow.field(target)
-        if isinstance(value, Unknown) or not value or not flow.flows_to(target):
+        value, label = draft.held(side, flow), flow.names[target]
+        if isinstance(value, Unknown) or not value or not flow.writes[target]:
             continue
         link = as_written(draft, target, flow, value)
-        if label in draft.policy.side(target).links and not is_refused(draft, flow.key, mark(link)):
+        if label in draft.policy.sides[target].links and not is_refused(draft, flow.key, mark(link)):
             links[label], source[flow.key] = link, value
     return links, source

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from shared.engine.draft import Draft
-from shared.engine.merging import InvalidValue, LeftOut, Unknown
+from shared.engine.merging import InvalidValue, Unknown
 from shared.engine.policies import SidePolicy
-from shared.engine.refusals import WHOLE, WITHHELD, Links, Parts, is_narrowing, is_refused, mark, mark_whole
+from shared.engine.refusals import WHOLE, Links, Parts, is_narrowing, is_refused, mark, mark_whole, note_unfit
 from shared.model.pairs import Problem
 from shared.model.records import Side, Value, opposite
 
@@ -15,24 +15,19 @@ def fields_for(draft: Draft, side: Side) -> tuple[dict[str, Value | None], dict[
     target = opposite(side)
     fields: dict[str, Value | None] = {}
     source: dict[str, Value | None] = {}
-    draft.notes = {key: note for key, note in draft.notes.items() if key == "*"}
+    draft.notes = {key: note for key, note in draft.notes.items() if key == WHOLE}
     for rule in draft.policy.rules:
         value = draft.held(side, rule)
-        if not rule.on or not rule.flows_to(target) or isinstance(value, Unknown):
+        if not rule.on or not rule.writes[target] or isinstance(value, Unknown):
             continue
         source[rule.key] = value
         if value is None:
             draft.problems.pop(rule.key, None)
             continue
         try:
-            sent = rule.get(value) if side == "L" else rule.put(value, None)
-        except LeftOut as error:
-            draft.problems.pop(rule.key, None)
-            draft.notes[rule.key] = error.code
-            continue
+            sent = rule.translated(value, target)
         except InvalidValue as error:
-            told = WITHHELD if rule.sensitive else str(error)
-            draft.problems[rule.key] = Problem(code=error.code, message=told, field=rule.field(side))
+            note_unfit(error, rule, rule.names[side], draft.problems, draft.notes)
             continue
         if sent is not None:
             fields |= rule.as_fields(target, sent, {})
@@ -46,7 +41,7 @@ def to_create(
 
     A record is not created without what identifies it, nor without what its app requires.
     """
-    part = draft.policy.side(target)
+    part = draft.policy.sides[target]
     refused = _refused_fields(draft, target, fields)
     left = {name: value for name, value in fields.items() if name not in refused}
     missed = _missed(part, fields, left, refused)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from shared.engine.merging import UNKNOWN, Edited, Flow, Held, Unknown
+from shared.engine.merging import NOBODY_KNOWS, UNKNOWN, Edited, Flow, Held, Unknown
 from shared.engine.policies import Policy
 from shared.model.ids import second_read_token
 from shared.model.pairs import FORM, Match, Pair, Pending, Problem, Recognised, SideState, Trace, stands_at
-from shared.model.records import SIDES, Fields, Life, Linked, Side, Value, put_together
+from shared.model.records import LEFT, RIGHT, Fields, Life, Linked, Side, Value, put_together
+from shared.model.sides import BySide, with_side
 from shared.model.words import Status
 
 
@@ -40,8 +41,8 @@ class Draft:
 
     was: Pair
     policy: Policy
-    ends: dict[Side, SideState | None]
-    base: dict[Side, dict[str, Value | None]]
+    ends: BySide[SideState | None]
+    base: BySide[dict[str, Value | None]]
     other_links: dict[str, tuple[Linked, Linked]]
     """Bases of associations that the settings do not name at present."""
     pending: dict[Side, Pending]
@@ -78,7 +79,7 @@ class Draft:
     """What the sides hold of associations, by flow."""
     outside: dict[str, set[Side]] = field(default_factory=dict)
     """By flow, the sides whose association leads to records without a partner as well."""
-    partners: dict[str, dict[Side, str]] = field(default_factory=dict)
+    partners: dict[str, BySide[str]] = field(default_factory=dict)
     """By pair at the other end of an association, its two records."""
     trace: list[Trace] = field(default_factory=list)
     cause: str = ""
@@ -93,23 +94,21 @@ class Draft:
     @classmethod
     def of(cls, pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -> "Draft":
         """Open a pair for changes."""
-        base: dict[Side, dict[str, Value | None]] = {"L": {}, "R": {}}
+        base: BySide[dict[str, Value | None]] = BySide({}, {})
         other_links = dict(pair.link_base)
         for flow in policy.associations:
-            if flow.left in other_links:
-                base["L"][flow.key], base["R"][flow.key] = other_links.pop(flow.left)
+            if flow.names.left in other_links:
+                base.left[flow.key], base.right[flow.key] = other_links.pop(flow.names.left)
         if pair.L and pair.R:
-            sides: tuple[tuple[Side, SideState, Fields], ...]
-            sides = (("L", pair.L, pair.base_l), ("R", pair.R, pair.base_r))
-            for rule in policy.rules:
-                if rule.key in pair.fresh or rule.since > pair.setup:
-                    continue
-                for side, end, kept in sides:
+            settled = [rule for rule in policy.rules if rule.key not in pair.fresh and rule.since <= pair.setup]
+            for side, end in BySide(pair.L, pair.R).items():
+                kept, bases = pair.base(side), base[side]
+                for rule in settled:
                     known = kept[rule.key] if rule.key in kept else rule.held_in(side, end.fields)
                     if not isinstance(known, Unknown):
-                        base[side][rule.key] = known
+                        bases[rule.key] = known
         return cls(
-            was=pair, policy=policy, ends={"L": pair.L, "R": pair.R}, base=base, other_links=other_links,
+            was=pair, policy=policy, ends=pair.ends, base=base, other_links=other_links,
             pending=dict(pair.pending), unsure=dict(pair.unsure), problems=dict(pair.problems),
             notes=dict(pair.notes), recent=dict(pair.recent),
             status=pair.status, reason=pair.reason, detail=pair.detail, others=pair.others, match=pair.match,
@@ -121,9 +120,9 @@ class Draft:
     @property
     def half(self) -> Side | None:
         """Return the only side that the pair has; None when it has both or none."""
-        if (self.ends["L"] is None) == (self.ends["R"] is None):
+        if (self.ends.left is None) == (self.ends.right is None):
             return None
-        return "R" if self.ends["L"] is None else "L"
+        return RIGHT if self.ends.left is None else LEFT
 
     def value(self, side: Side, name: str) -> Held:
         """Return what a side holds in a field."""
@@ -145,24 +144,46 @@ class Draft:
             if flow.dated and any(
                 name in fields and fields[name] != self.value(side, name) for name in flow.fields(side)
             ):
-                self.edited[f"{side}{flow.key}"] = at_ms
+                self.edited[with_side(side, flow.key)] = at_ms
 
     def when_edited(self, flow: Flow) -> Edited:
         """Return when both values of a flow were edited, as far as it matters."""
-        return self.edited.get(f"L{flow.key}"), self.edited.get(f"R{flow.key}")
+        if not flow.dated:
+            return NOBODY_KNOWS
+        return BySide.of(lambda side: self.edited.get(with_side(side, flow.key)))
 
     def base_of(self, side: Side, key: str) -> Held:
         """Return a side's base of a mapping."""
         return self.base[side].get(key, UNKNOWN) if key in self.base[side] else UNKNOWN
 
-    def settle(self, key: str, left: Value | None, right: Value | None) -> None:
+    def has_bases(self, key: str) -> bool:
+        """Check whether both sides have a base of a mapping."""
+        return key in self.base.left and key in self.base.right
+
+    def unsettled(self) -> tuple[BySide[dict[str, Value | None]], tuple[str, ...]]:
+        """Return the bases of a linked pair that differ from what its sides hold, and which mappings have none yet."""
+        differing: BySide[dict[str, Value | None]] = BySide({}, {})
+        if self.ends.left is None or self.ends.right is None:
+            return differing, ()
+        left, right = self.base
+        settled = [rule for rule in self.policy.rules if rule.key in left and rule.key in right]
+        for side, end in BySide(self.ends.left, self.ends.right).items():
+            bases, found = self.base[side], differing[side]
+            for rule in settled:
+                base = bases[rule.key]
+                if rule.held_in(side, end.fields) != base:
+                    found[rule.key] = base
+        if len(settled) == len(self.policy.rules):
+            return differing, ()
+        return differing, tuple(rule.key for rule in self.policy.rules if not self.has_bases(rule.key))
+
+    def settle(self, key: str, bases: BySide[Value | None]) -> None:
         """Set both bases of a mapping."""
-        self.base["L"][key] = left
-        self.base["R"][key] = right
+        self.base.left[key], self.base.right[key] = bases
 
     def forget_bases(self) -> None:
         """Drop all bases: one side is another record now."""
-        self.base = {"L": {}, "R": {}}
+        self.base = BySide({}, {})
         self.other_links = {}
 
     def doubt(self, side: Side) -> None:
@@ -180,7 +201,7 @@ class Draft:
         current = self.ends[side]
         if current is not None and current is not self.was.side(side):
             self.show(side, current.life, current.fields)
-        self.ends[side] = end
+        self.ends = self.ends.replaced(side, end)
         self.doubted.pop(side, None)
 
     def ask(self, side: Side, place: int = -1) -> None:
@@ -189,11 +210,11 @@ class Draft:
         if end is None:
             raise ValueError("only a record that is known can be read again")
         token = second_read_token(self.was.pair, side, self.was.rev, place)
-        self.ends[side] = end.model_copy(update={"ask": token})
+        self.ends = self.ends.replaced(side, end.model_copy(update={"ask": token}))
 
     def show(self, side: Side, life: Life, fields: Fields) -> Recognised | None:
         """Note the keys that the links had by a report which this step does not leave in the pair's state."""
-        part = self.policy.side(side)
+        part = self.policy.sides[side]
         if life is not Life.ALIVE or not part.identifiers <= fields.keys():
             return None
         found = part.identify(fields)
@@ -202,24 +223,13 @@ class Draft:
 
     def close(self, *, place: int, now_ms: int) -> Pair:
         """Return the changed pair, with its next revision."""
-        left, right = self.ends["L"], self.ends["R"]
-        kept_l: dict[str, Value | None] = {}
-        kept_r: dict[str, Value | None] = {}
-        fresh: list[str] = []
-        open_ = False  # whether a mapping that is on waits for its first link
+        left, right = self.ends
         linked = left is not None and right is not None
-        if left is not None and right is not None:
-            base_l, base_r = self.base["L"], self.base["R"]
-            for rule in self.policy.rules:
-                key = rule.key
-                if key not in base_l or key not in base_r:
-                    fresh.append(key)
-                    open_ = open_ or (rule.on and key not in self.notes)
-                    continue
-                if rule.held_in("L", left.fields) != base_l[key]:
-                    kept_l[key] = base_l[key]
-                if rule.held_in("R", right.fields) != base_r[key]:
-                    kept_r[key] = base_r[key]
+        differing, fresh = self.unsettled()
+        # Whether a mapping that is on waits for its first link:
+        open_ = bool(fresh) and any(
+            rule.on and rule.key in fresh and rule.key not in self.notes for rule in self.policy.rules
+        )
         settled = linked and not self.pending and not open_ and self.status is Status.IN_SYNC
         changed = (self.status, self.reason) != (self.was.status, self.was.reason)
         sensitive = {rule.key for rule in self.policy.rules if rule.sensitive} if self.trace else set[str]()
@@ -229,8 +239,8 @@ class Draft:
             "sync": self.was.sync, "pair": self.was.pair, "form": FORM, "rev": next_rev(self.was, now_ms),
             **stands_at(place), "setup": self.policy.setup,
             "generation": self.was.generation, "n": self.n, "L": left, "R": right,
-            "base_l": kept_l, "base_r": kept_r,
-            "fresh": tuple(fresh), "link_base": self._link_base(), "pending": self.pending, "unsure": self.unsure,
+            "base_l": differing.left, "base_r": differing.right,
+            "fresh": fresh, "link_base": self._link_base(), "pending": self.pending, "unsure": self.unsure,
             "problems": {} if self.absorbed_by else self.problems,
             "notes": self.notes, "waits": self.waits,
             "status": self.status, "reason": self.reason, "detail": self.detail,
@@ -260,22 +270,21 @@ class Draft:
 
     def _link_base(self) -> dict[str, tuple[Linked, Linked]]:
         known = {
-            flow.left: (self.base["L"][flow.key], self.base["R"][flow.key])
+            flow.names.left: (self.base.left[flow.key], self.base.right[flow.key])
             for flow in self.policy.associations
-            if flow.key in self.base["L"] and flow.key in self.base["R"]
+            if self.has_bases(flow.key)
         }
         return {**self.other_links, **known}  # type: ignore[dict-item]  # the bases of an association name pairs
 
     def _label(self) -> str:
-        if self.was.label and self.ends["L"] is self.was.L and self.ends["R"] is self.was.R:
+        if self.was.label and self.ends.left is self.was.L and self.ends.right is self.was.R:
             return self.was.label
-        for side in SIDES:
-            end = self.ends[side]
+        for side, end in self.ends.items():
             if end is not None:  # of one that was erased nothing is known any more
-                label = self.policy.side(side).label(end.fields)[:LABEL_MOST]
+                label = self.policy.sides[side].label(end.fields)[:LABEL_MOST]
                 if label:
                     return label
-        erased = any(end is not None and end.life is Life.ERASED for end in self.ends.values())
+        erased = any(end is not None and end.life is Life.ERASED for end in self.ends)
         return "" if erased else self.was.label
 
 

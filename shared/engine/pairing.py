@@ -58,7 +58,7 @@ class Step:
         """Decide, and close the step; of a redelivery, what the stored step had to tell others is told again."""
         draft = self._draft
         linked_now = draft.was.L is None or draft.was.R is None
-        if linked_now and draft.ends["L"] and draft.ends["R"] and draft.match is not None and not draft.match.at_ms:
+        if linked_now and all(draft.ends) and draft.match is not None and not draft.match.at_ms:
             draft.match = draft.match.model_copy(update={"at_ms": now_ms})
         decide(draft, counterpart, neighbours, now_ms)
         pair = draft.close(place=self._place, now_ms=now_ms)
@@ -73,7 +73,7 @@ class Step:
 
 
 def _told_again(pair: Pair, was: Pair) -> Pair:
-    erased = any(end is not None and end.life is Life.ERASED for end in (pair.L, pair.R))
+    erased = any(end is not None and end.life is Life.ERASED for end in pair.ends)
     return pair.model_copy(
         update={
             "pokes": tuple(sorted({*pair.pokes, *was.pokes})),
@@ -97,10 +97,9 @@ def open_step(pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -
 def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
     """Collect the keys that a pair's living records carry."""
     keys: set[str] = set()
-    for side in SIDES:
-        end = pair.side(side)
+    for side, end in pair.ends.items():
         if end is not None and end.life == "alive":
-            keys.update(policy.side(side).identify(end.fields).keys)
+            keys.update(policy.sides[side].identify(end.fields).keys)
     return frozenset(keys)
 
 

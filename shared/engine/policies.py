@@ -8,6 +8,7 @@ from shared.engine.matching import Rule
 from shared.engine.merging import Flow
 from shared.model.mapping import MatchSettings
 from shared.model.records import Fields, Side
+from shared.model.sides import BySide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,7 @@ class Policy:
     enabled: bool
     live: bool
     """False while both sides are still being read for the first time: nothing is matched or created yet."""
-    left: SidePolicy
-    right: SidePolicy
+    sides: BySide[SidePolicy]
     rules: tuple[Flow, ...]
     """Of all mappings, also of those that are off."""
     match: Rule
@@ -71,10 +71,6 @@ class Policy:
     match_settings: MatchSettings
     associations: tuple[Flow, ...] = ()
     """Associations that travel with the records, by their labels."""
-
-    def side(self, side: Side) -> SidePolicy:
-        """Return one side's part."""
-        return self.left if side == "L" else self.right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from shared.engine.draft import Draft
-from shared.engine.merging import Send, Unknown
+from shared.engine.merging import Flow, InvalidValue, LeftOut, Send, Unknown
 from shared.model.pairs import Answer, Pending, Problem, Trace
 from shared.model.records import LinkWrite, Side, Value, opposite
 from shared.model.wording import flow_title
@@ -39,7 +39,7 @@ def note_refusal(draft: Draft, side: Side, pending: Pending, answer: Answer) -> 
     """Remember what was refused of a write at the part that it concerns, and return that part's key."""
     rules = {rule.key: rule for rule in draft.policy.rules if rule.key in pending.source}
     names = {name: rule.key for rule in rules.values() for name in rule.fields(side) if name in pending.fields}
-    labels = {flow.key: flow.field(side) for flow in draft.policy.associations if flow.field(side) in pending.links}
+    labels = {flow.key: flow.names[side] for flow in draft.policy.associations if flow.names[side] in pending.links}
     names |= {key: key for key in labels}
     named, several = answer.field, len(set(names.values())) > 1
     if not named and names and not several:
@@ -57,6 +57,18 @@ def note_refusal(draft: Draft, side: Side, pending: Pending, answer: Answer) -> 
         value=value, unnamed=not answer.field, narrow=narrow and (pending.op == "update" or answer.code != TAKEN),
     )  # fmt: skip
     return key
+
+
+def note_unfit(
+    error: InvalidValue, flow: Flow, field: str, problems: dict[str, Problem], notes: dict[str, str]
+) -> None:
+    """Note that a value of a flow is not carried: a problem of its *field*, or a note where nobody needs to act."""
+    if isinstance(error, LeftOut):
+        problems.pop(flow.key, None)
+        notes[flow.key] = error.code
+        return
+    told = WITHHELD if flow.sensitive else str(error)
+    problems[flow.key] = Problem(code=error.code, message=told, field=field)
 
 
 def forget_unnamed(draft: Draft) -> None:
@@ -80,7 +92,7 @@ def one_part(
     draft: Draft, side: Side, fields: dict[str, Value | None], links: dict[str, LinkWrite]
 ) -> tuple[dict[str, Value | None], dict[str, LinkWrite]]:
     """Return the parts of an update that may go out: all, one while a refusal is narrowed down, none if all are."""
-    together = [names for rule in draft.policy.rules if (names := rule.fields(side))[0] in fields]
+    together = [rule.fields(side) for rule in draft.policy.rules if rule.names[side] in fields]
     number = len(together) + len(links)
     if is_narrowing(draft) and number > 1:
         first = {name: fields[name] for name in together[0] if name in fields} if together else {}
@@ -97,10 +109,11 @@ def give_up(draft: Draft, side: Side, wants: dict[str, Send]) -> None:
 
     It is either refused the identifier that its source has instead, or its source has none.
     """
-    for rule in draft.policy.rules:
-        needed = draft.wanted.get(side, {}).get(rule.key)
+    wanted = draft.wanted.get(side, {})
+    for rule in draft.policy.rules if wanted else ():
+        needed = wanted.get(rule.key)
         held, source = draft.held(side, rule), draft.held(opposite(side), rule)
-        if needed is None or held is None or isinstance(held, Unknown) or not rule.on or not rule.flows_to(side):
+        if needed is None or held is None or isinstance(held, Unknown) or not rule.on or not rule.writes[side]:
             continue
         if not rule.same(needed, held):
             continue

@@ -61,7 +61,7 @@ def _rate(policy: Policy, side: Side, report: Report, candidate: Candidate) -> _
     end = pair.side(side)
     if end is None:
         return _Rated(identifier=False, contradicts=0, holds=False, agrees=0, age_ms=0, old=old)
-    identify = policy.side(side).identify
+    identify = policy.sides[side].identify
     mine, theirs = (Identity.model_validate_json(identify(row.fields).identity).p for row in (end, report))
     settled = pair.base(side)
     agrees = contradicts = 0

@@ -12,6 +12,7 @@ from shared.engine.survivors import SAME_RECORD
 from shared.model.ids import create_id, read_marker
 from shared.model.pairs import Answer, Match, PairEvent, Pending, SideState, Trace
 from shared.model.records import SIDES, Life, Report, Side, Value, is_done, opposite, put_together
+from shared.model.sides import BySide
 from shared.model.syncs import HALTED
 from shared.model.touches import effects_of
 from shared.model.words import Did, Wait
@@ -165,7 +166,7 @@ def _may_have_moved(draft: Draft, side: Side, verdict: Taken, own: Answer | None
     """
     if own is not None:
         return verdict == "taken" and own.result == "stale"
-    return verdict == "taken" or not draft.policy.side(side).ordered
+    return verdict == "taken" or not draft.policy.sides[side].ordered
 
 
 def _believe(  # noqa: C901, PLR0911 - one decision table, read from top to bottom
@@ -180,7 +181,7 @@ def _believe(  # noqa: C901, PLR0911 - one decision table, read from top to bott
     if event.doubtful and not confirmed and report.life is not current.life:
         draft.ask(side, place)  # what is gone has no version that could tell which of the two is newer
         return "asked_again"
-    if draft.policy.side(side).ordered and report.version.order is not None and current.version.order is not None:
+    if draft.policy.sides[side].ordered and report.version.order is not None and current.version.order is not None:
         if report.version.order < current.version.order:
             return "stale_version"
         if report.version.order > current.version.order:
@@ -206,7 +207,7 @@ def _believe(  # noqa: C901, PLR0911 - one decision table, read from top to bott
 def _believe_answer(draft: Draft, side: Side, current: SideState, report: Report, own: Answer) -> Taken | None:
     """Judge what answers our own write; None when it says no more than any other report."""
     pending = draft.pending[side]
-    if not draft.policy.side(side).ordered and own.result != "stale" and report.life is Life.ALIVE:
+    if not draft.policy.sides[side].ordered and own.result != "stale" and report.life is Life.ALIVE:
         # The app's lock says that our write followed directly on what it expected; any other state that was
         # believed since must be a later one.
         return "taken" if pending.expected == current.version else "known"
@@ -216,7 +217,7 @@ def _believe_answer(draft: Draft, side: Side, current: SideState, report: Report
 
 
 def _same_content(draft: Draft, side: Side, current: SideState, report: Report) -> bool:
-    kept = draft.policy.side(side).fields
+    kept = draft.policy.sides[side].fields
     return (
         report.life is current.life
         and all(current.fields.get(name, UNKNOWN) == value for name, value in report.fields.items() if name in kept)
@@ -226,7 +227,7 @@ def _same_content(draft: Draft, side: Side, current: SideState, report: Report) 
 
 def _only_adds(draft: Draft, side: Side, current: SideState, report: Report) -> bool:
     """Check whether a report says only what was not known yet: an app may tell only some of what it created."""
-    kept = draft.policy.side(side).fields
+    kept = draft.policy.sides[side].fields
     return all(
         current.fields.get(name, value) == value for name, value in report.fields.items() if name in kept
     ) and all(current.links.get(label, other) == other for label, other in report.links.items())
@@ -234,7 +235,7 @@ def _only_adds(draft: Draft, side: Side, current: SideState, report: Report) -> 
 
 def _is_whole(draft: Draft, side: Side, report: Report) -> bool:
     """Check whether a report shows all of its record that the sync keeps, as it is in the report's version."""
-    part = draft.policy.side(side)
+    part = draft.policy.sides[side]
     return not report.partial and part.fields <= report.fields.keys() and part.links <= report.links.keys()
 
 
@@ -242,7 +243,7 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
     """Put what the report says over what was known; what it does not say stays."""
     if report.life is Life.ERASED:  # nobody may read any more what was known of it
         return SideState(id=report.id, version=report.version, life=Life.ERASED, created=report.created)
-    kept = draft.policy.side(side).fields
+    kept = draft.policy.sides[side].fields
     fields = {name: value for name, value in report.fields.items() if name in kept}
     if current is not None:
         fields = {**current.fields, **fields}
@@ -282,7 +283,7 @@ def _note_arrival(draft: Draft, side: Side, report: Report, pending: Pending | N
     if pending is not None and not answered:
         _arrived(draft, side, report, pending)
         for flow in draft.policy.associations:
-            label = flow.field(side)
+            label = flow.names[side]
             if label in report.links and label in pending.links and is_done(report.links[label], pending.links[label]):
                 _settle_one(draft, side, flow, pending, None)
 
@@ -303,13 +304,13 @@ def _arrived(draft: Draft, side: Side, report: Report, write: Pending) -> bool:
 def _settle_one(draft: Draft, side: Side, flow: Flow, pending: Pending, stored: Value | None) -> None:
     """Move both bases of a flow to what was written; an association's are the pairs that its records stand for."""
     other, key, dropped = opposite(side), flow.key, _dropped(side, flow, pending, stored)
-    moves = dict(zip(SIDES, pending.moves.get(key, ()), strict=False))
-    if moves and flow.members is not None and key in draft.base["L"] and key in draft.base["R"]:
-        for end, change in moves.items():
+    moves = pending.moves.get(key)
+    if moves is not None and flow.members is not None and draft.has_bases(key):
+        for end, change in BySide(*moves).items():
             after = change.on(flow.members_of(draft.base[end][key])) or ()
             draft.base[end][key] = tuple(one for one in after if end == other or one not in dropped) or None
         return
-    source = pending.source.get(key, pending.link_source.get(flow.field(side)))
+    source = pending.source.get(key, pending.link_source.get(flow.names[side]))
     base = pending.bases.get(key, source if flow.to else stored)
     if dropped:
         base = tuple(one for one in flow.members_of(base) if one not in dropped) or None
@@ -318,7 +319,7 @@ def _settle_one(draft: Draft, side: Side, flow: Flow, pending: Pending, stored: 
 
 def _dropped(side: Side, flow: Flow, pending: Pending, stored: Value | None) -> frozenset[str]:
     """Return the members of a set that the app did not take."""
-    sent = None if flow.to else pending.fields.get(flow.field(side))
+    sent = None if flow.to else pending.fields.get(flow.names[side])
     return frozenset(flow.members_of(sent)).difference(flow.members_of(stored))
 
 
@@ -343,7 +344,7 @@ def _settle_answer(draft: Draft, side: Side, pending: Pending, answer: Answer, r
             if stored != sent:
                 draft.trace.append(Trace(did=Did.REWRITTEN, key=rule.key, side=side, old=sent, new=stored))
         for flow in draft.policy.associations:
-            if _was_linked(flow.field(side), pending, report):
+            if _was_linked(flow.names[side], pending, report):
                 _settle_one(draft, side, flow, pending, None)
         draft.trace.append(Trace(did=Did(answer.result), side=side, note=pending.op))
         draft.tries = 0

@@ -10,6 +10,7 @@ from shared.engine.refusals import Links, Parts, is_refused, mark, one_part
 from shared.model.ids import update_id
 from shared.model.pairs import Pending, Problem, Trace
 from shared.model.records import SIDES, LinkWrite, Side, Value, linked_after, opposite
+from shared.model.sides import BySide, with_side
 from shared.model.words import Code, Did
 
 FLAP_WRITES: Final = 5
@@ -17,10 +18,10 @@ FLAP_WRITES: Final = 5
 FLAP_MS: Final = 600_000
 
 
-def update(draft: Draft, wants: Mapping[Side, Mapping[str, Send]], now_ms: int) -> bool:
+def update(draft: Draft, wants: BySide[Mapping[str, Send]], now_ms: int) -> bool:
     """Decide the writes of what is wanted, by side and flow, and return whether any of them has to wait."""
     flows = {flow.key: flow for flow in (*draft.policy.rules, *draft.policy.associations)}
-    refused = {side: _refused_of(draft, side, wants[side], flows) for side in SIDES}
+    refused = BySide.of(lambda side: _refused_of(draft, side, wants[side], flows))
     for side in SIDES:
         if side not in draft.pending and not _holds_back(draft, side):
             _update(draft, side, wants[side], flows, refused, now_ms)
@@ -34,7 +35,7 @@ def _holds_back(draft: Draft, side: Side) -> bool:
     question anew, and the writes could overtake the readings for ever.
     """
     end = draft.ends[side]
-    in_doubt = end is not None and bool(end.ask) and not draft.policy.side(side).ordered
+    in_doubt = end is not None and bool(end.ask) and not draft.policy.sides[side].ordered
     return in_doubt or bool(draft.again and draft.tries)
 
 
@@ -53,7 +54,7 @@ def _update(
     side: Side,
     wants: Mapping[str, Send],
     flows: Mapping[str, Flow],
-    refused: Mapping[Side, frozenset[str]],
+    refused: BySide[frozenset[str]],
     now_ms: int,
 ) -> None:
     """Turn what is wanted on a side into its one pending write."""
@@ -71,7 +72,7 @@ def _update(
         if key not in draft.wanted.get(side, {}) and key not in refused[opposite(side)]:
             draft.problems.pop(key, None)
         if flow.to:
-            links[flow.field(side)] = as_written(draft, side, flow, send.value)
+            links[flow.names[side]] = as_written(draft, side, flow, send.value)
         else:
             fields |= flow.as_fields(side, send.value, end.fields)
     fields, links = one_part(draft, side, fields, links)
@@ -84,12 +85,12 @@ def _update(
     draft.pending[side] = Pending(
         key=key, op="update", fields=fields, source={key: send.source for key, send in going.items()}, links=links,
         bases={key: send.base for key, send in going.items() if flows[key].many},
-        moves={key: send.moves for key, send in going.items() if send.moves is not None}, before=before,
-        expected=end.version, setup=draft.policy.setup, n=draft.n, accepted_ms=draft.accepted_ms,
+        moves={key: (moves.left, moves.right) for key, send in going.items() if (moves := send.moves) is not None},
+        before=before, expected=end.version, setup=draft.policy.setup, n=draft.n, accepted_ms=draft.accepted_ms,
     )  # fmt: skip
     for rule_key, send in going.items():
-        flow, name = flows[rule_key], flows[rule_key].field(side)
-        draft.recent[f"{side}{rule_key}"] = (*_lately(draft, rule_key, side, now_ms), now_ms)
+        flow, name = flows[rule_key], flows[rule_key].names[side]
+        draft.recent[with_side(side, rule_key)] = (*_lately(draft, rule_key, side, now_ms), now_ms)
         draft.edits += 1 if send.edit else 0
         held = end.links.get(name) if flow.to else flow.held_in(side, end.fields)
         old: Value | None = None if isinstance(held, Unknown) else held
@@ -98,11 +99,11 @@ def _update(
 
 
 def _goes(flow: Flow, side: Side, fields: Parts, links: Links) -> bool:
-    return flow.field(side) in (links if flow.to else fields)
+    return flow.names[side] in (links if flow.to else fields)
 
 
 def _lately(draft: Draft, key: str, side: Side, now_ms: int) -> tuple[int, ...]:
-    return tuple(at for at in draft.recent.get(f"{side}{key}", ()) if now_ms - at < FLAP_MS)
+    return tuple(at for at in draft.recent.get(with_side(side, key), ()) if now_ms - at < FLAP_MS)
 
 
 def _flaps(draft: Draft, key: str, side: Side, now_ms: int) -> bool:

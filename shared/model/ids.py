@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from shared.model.records import LinkWrite, Side, Value, Version
+from shared.model.records import LEFT, RIGHT, SIDES, LinkWrite, Side, Value, Version
 
 
 def _digest(*parts: str) -> str:
@@ -34,9 +34,9 @@ def read_marker(marker: str | None, sync: str) -> tuple[str, Side] | None:
     if not marker or not marker.startswith(f"{sync}."):
         return None
     rest = marker[len(sync) + 1 :].split(".")
-    if len(rest) != 2 or len(rest[0]) != 20 or rest[1][:1] not in ("l", "r") or not rest[1][1:].isdigit():
+    if len(rest) != 2 or len(rest[0]) != 20 or rest[1][:1].upper() not in SIDES or not rest[1][1:].isdigit():
         return None
-    return rest[0], "L" if rest[1][0] == "l" else "R"
+    return rest[0], LEFT if rest[1][0] == LEFT.lower() else RIGHT
 
 
 def update_id(

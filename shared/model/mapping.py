@@ -4,10 +4,19 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.model.records import Frozen, Side
+from shared.model.records import LEFT, Frozen, Side
 
 
-class ValueRow(Frozen):
+class _OfBoth(Frozen):
+    left: str
+    right: str
+
+    def of(self, side: Side) -> str:
+        """Return the value of one side's field."""
+        return self.left if side == LEFT else self.right
+
+
+class ValueRow(_OfBoth):
     """A value on each side that mean the same. Where one stands in several rows, the first says what is written."""
 
     left: str = Field(examples=["appointmentscheduled"])
@@ -16,7 +25,7 @@ class ValueRow(Frozen):
     """Value of the right field."""
 
 
-class Otherwise(Frozen):
+class Otherwise(_OfBoth):
     """What is written for a value that no row names."""
 
     left: str = Field(default="", examples=["other"])
@@ -61,11 +70,11 @@ class MappingSettings(Frozen):
 
     def field(self, side: Side) -> str:
         """Return the field of one side."""
-        return self.left if side == "L" else self.right
+        return self.left if side == LEFT else self.right
 
     def currency(self, side: Side) -> str:
         """Return the field that names the currency on one side; empty where there is none."""
-        return self.left_currency if side == "L" else self.right_currency
+        return self.left_currency if side == LEFT else self.right_currency
 
 
 class FieldMapping(MappingSettings):

@@ -9,7 +9,8 @@ from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from shared.model.records import Fields, Frozen, Life, Linked, LinkWrite, Report, SetChange, Side, Value, Version
+from shared.model.records import LEFT, Fields, Frozen, Life, Linked, LinkWrite, Report, SetChange, Side, Value, Version
+from shared.model.sides import BySide
 from shared.model.words import Retry, Status
 
 FORM: Final = 1
@@ -264,11 +265,16 @@ class Pair(Frozen):
 
     def side(self, side: Side) -> SideState | None:
         """Return what is known of one side."""
-        return self.L if side == "L" else self.R
+        return self.L if side == LEFT else self.R
+
+    @property
+    def ends(self) -> BySide[SideState | None]:
+        """Return what is known of both sides."""
+        return BySide(self.L, self.R)
 
     def base(self, side: Side) -> Fields:
         """Return what a side held when it was last settled, by mapping key, where that is something else than now."""
-        return self.base_l if side == "L" else self.base_r
+        return self.base_l if side == LEFT else self.base_r
 
 
 class _Named(BaseModel):
@@ -303,7 +309,7 @@ class Standing(BaseModel):
 
     def record(self, side: Side) -> str:
         """Return the id of a side's record; empty where there is none."""
-        end = self.L if side == "L" else self.R
+        end = self.L if side == LEFT else self.R
         return end.id if end is not None else ""
 
 

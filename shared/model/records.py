@@ -17,17 +17,19 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 Side: TypeAlias = Literal["L", "R"]
-SIDES: Final[tuple[Side, Side]] = ("L", "R")
+LEFT: Final = "L"
+RIGHT: Final = "R"
+SIDES: Final[tuple[Side, Side]] = (LEFT, RIGHT)
 
 
 def opposite(side: Side) -> Side:
     """Name the other side."""
-    return "R" if side == "L" else "L"
+    return RIGHT if side == LEFT else LEFT
 
 
 def goes_to(direction: str, side: Side) -> bool:
     """Check whether what goes in a direction, such as `two_way` or `to_left`, goes to a side."""
-    return direction in ("two_way", "to_left" if side == "L" else "to_right")
+    return direction in ("two_way", "to_left" if side == LEFT else "to_right")
 
 
 class Frozen(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from shared.model.earlier import RULES, with_rules, without_rules
 from shared.model.job_kinds import JobKind
 from shared.model.mapping import FieldMapping, MatchSettings
-from shared.model.records import Frozen, Side
+from shared.model.records import LEFT, RIGHT, Frozen, Side
 
 Phase: TypeAlias = Literal["indexing", "live"]
 Direction: TypeAlias = Literal["two_way", "to_left", "to_right"]
@@ -43,7 +43,7 @@ class Create(Frozen):
 
     def allows(self, side: Side) -> bool:
         """Check whether records may be created on a side."""
-        return self.to_left if side == "L" else self.to_right
+        return self.to_left if side == LEFT else self.to_right
 
 
 class AssociationMapping(Frozen):
@@ -66,7 +66,7 @@ class AssociationMapping(Frozen):
 
     def named(self, side: Side) -> str:
         """Return the association's name in the app of one side."""
-        return self.right_label or self.label if side == "R" else self.label
+        return self.label if side == LEFT else self.right_label or self.label
 
 
 class SyncSettings(Frozen):
@@ -82,7 +82,7 @@ class SyncSettings(Frozen):
     """Whether the sync runs. One that is off writes nothing, and catches up when it is switched on again."""
     direction: Direction = Field(default="two_way", examples=["to_right"])
     """Which way changes travel."""
-    default_app: Side = Field(default="L", examples=["R"])
+    default_app: Side = Field(default=LEFT, examples=[RIGHT])
     """Side that wins where both changed."""
     create: Create = Create()
     """Whether records may be created, per direction."""
@@ -95,7 +95,7 @@ class SyncSettings(Frozen):
 
     def side(self, side: Side) -> SyncSide:
         """Return one end."""
-        return self.left if side == "L" else self.right
+        return self.left if side == LEFT else self.right
 
     @property
     def is_new_to_earlier(self) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shared.engine.merging import Choice
-from shared.model.records import Side, Value
+from shared.engine.merging import NOBODY_KNOWS, Choice, Edited
+from shared.model.records import LEFT, RIGHT, Side, Value
 from shared.model.words import By
 
 _CLOCKS_AGREE_MS: Final = 5000
@@ -20,20 +20,19 @@ class Conflict:
     right: Value
     default: Side
     """The side that wins where nothing else decides."""
-    left_ms: int | None = None
-    """When the left value was edited, in milliseconds since 1970; None when nobody knows."""
-    right_ms: int | None = None
+    edited: Edited = NOBODY_KNOWS
     granularity_ms: int = 0
     """The coarser resolution of the two clocks."""
 
 
 def _most_recent(conflict: Conflict) -> Choice:
-    if conflict.left_ms is None or conflict.right_ms is None:
+    left_ms, right_ms = conflict.edited
+    if left_ms is None or right_ms is None:
         return Choice(conflict.default, By.NO_CLOCK)
-    ahead = conflict.left_ms - conflict.right_ms
+    ahead = left_ms - right_ms
     if abs(ahead) <= max(_CLOCKS_AGREE_MS, conflict.granularity_ms):
         return Choice(conflict.default, By.NO_CLOCK)
-    return Choice("L" if ahead > 0 else "R", By.MOST_RECENT)
+    return Choice(LEFT if ahead > 0 else RIGHT, By.MOST_RECENT)
 
 
 def _inherit(conflict: Conflict) -> Choice:
@@ -41,11 +40,11 @@ def _inherit(conflict: Conflict) -> Choice:
 
 
 def _left(_conflict: Conflict) -> Choice:
-    return Choice("L", By.MAPPING)
+    return Choice(LEFT, By.MAPPING)
 
 
 def _right(_conflict: Conflict) -> Choice:
-    return Choice("R", By.MAPPING)
+    return Choice(RIGHT, By.MAPPING)
 
 
 def _manual(_conflict: Conflict) -> Choice:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 
 from shared.engine.merging import InvalidValue
-from shared.model.records import Value
+from shared.model.records import LEFT, RIGHT, Value
 from shared.model.wording import said
 from shared.rules import identifiers
 from shared.rules.countries import country_code
@@ -328,11 +328,11 @@ def _money_key(value: Value, _context: LensContext) -> Hashable:
 
 
 def _money_right(value: Value, _old: Value | None, context: LensContext) -> Value:
-    return _money(value, context.money.right)
+    return _money(value, context.money.kept.right)
 
 
 def _money_left(value: Value, _old: Value | None, context: LensContext) -> Value:
-    return _money(value, context.money.left)
+    return _money(value, context.money.kept.left)
 
 
 def _money(value: Value, kept: Kept) -> Value:
@@ -350,12 +350,12 @@ def _money_agree(left: Value, right: Value, context: LensContext) -> bool:
 
 def _table_right(value: Value, _old: Value | None, context: LensContext) -> Value | None:
     text = _tidy(_first(value))
-    return context.table.right_of(text) if text else None
+    return context.table.on(RIGHT, text) if text else None
 
 
 def _table_left(value: Value, _old: Value | None, context: LensContext) -> Value | None:
     text = _tidy(_first(value))
-    return context.table.left_of(text) if text else None
+    return context.table.on(LEFT, text) if text else None
 
 
 def _table_agree(left: Value, right: Value, context: LensContext) -> bool:
@@ -363,15 +363,16 @@ def _table_agree(left: Value, right: Value, context: LensContext) -> bool:
 
 
 def _set_right(value: Value, _old: Value | None, context: LensContext) -> Value | None:
-    return tuple(sorted({context.table.right_of(one) for one in _members(value)})) or None
+    return tuple(sorted({context.table.on(RIGHT, one) for one in _members(value)})) or None
 
 
 def _set_left(value: Value, old: Value | None, context: LensContext) -> Value | None:
     """Keep the members whose meaning stays, and add the first that means it for each that is new."""
     wanted = _members(value)
-    kept = {one for one in _members(old) if context.table.to_right.get(one) in wanted} if old is not None else set()
-    covered = {context.table.to_right[one] for one in kept}
-    return tuple(sorted(kept | {context.table.left_of(one) for one in wanted - covered})) or None
+    words = context.table.to.right.words
+    kept = {one for one in _members(old) if words.get(one) in wanted} if old is not None else set()
+    covered = {words[one] for one in kept}
+    return tuple(sorted(kept | {context.table.on(LEFT, one) for one in wanted - covered})) or None
 
 
 LENS: Final[Mapping[str, Lens]] = {

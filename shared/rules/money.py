@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import Final
 
 from shared.engine.merging import InvalidValue
-from shared.model.records import Side
+from shared.model.sides import BySide
 from shared.model.wording import said
 
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -76,22 +76,17 @@ class Kept:
         return currency
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Money:
     """What both sides can keep of amounts."""
 
-    left: Kept
-    right: Kept
-
-    def kept(self, side: Side) -> Kept:
-        """Return what one side can keep."""
-        return self.left if side == "L" else self.right
+    kept: BySide[Kept]
 
     def agree(self, left: Decimal, right: Decimal) -> bool:
         """Check whether two amounts are the same at the coarser scale."""
-        scales = [side.scale for side in (self.left, self.right) if side.scale is not None]
+        scales = [side.scale for side in self.kept if side.scale is not None]
         coarser = min(scales, default=None)
         return rounded(left, coarser) == rounded(right, coarser)
 
 
-NO_MONEY: Final = Money(left=Kept(), right=Kept())
+NO_MONEY: Final = Money(BySide(Kept(), Kept()))

@@ -11,8 +11,34 @@ from typing import Final
 from shared.contract.people import People
 from shared.engine.merging import InvalidValue, LeftOut
 from shared.model.mapping import FieldMapping
+from shared.model.records import RIGHT, Side, opposite
+from shared.model.sides import BySide
 from shared.model.wording import said
 from shared.model.words import Note
+
+
+@dataclass(frozen=True, slots=True)
+class OneWay:
+    """What is written on one side for the values of the other."""
+
+    words: Mapping[str, str] = field(default_factory=dict)
+    """By the other side's value."""
+    otherwise: str = ""
+    """For a value without a row; empty where there is none."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What people call a value of the other side, where that is not the value itself."""
+
+    def agrees(self, value: str, written: str) -> bool:
+        """Check whether a value has no row, and what is written for such a one stands there."""
+        return value not in self.words and written == self.otherwise != ""
+
+    def extends(self, was: "OneWay") -> bool:
+        """Check whether it only says what another one left open."""
+        kept = all(self.words.get(value) == other for value, other in was.words.items())
+        return kept and (not was.otherwise or (was.words.keys(), was.otherwise) == (self.words.keys(), self.otherwise))
+
+
+_NOTHING: Final = BySide(OneWay(), OneWay())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,42 +47,27 @@ class Table:
 
     rows: frozenset[tuple[str, str]] = frozenset()
     """All that mean the same, left and right."""
-    to_right: Mapping[str, str] = field(default_factory=dict)
-    """By left value, what is written on the right."""
-    to_left: Mapping[str, str] = field(default_factory=dict)
-    other_right: str = ""
-    """What is written on the right for a left value without a row; empty where there is none."""
-    other_left: str = ""
+    to: BySide[OneWay] = _NOTHING
     note: str = ""
     """What is told of a value without a row that is left out; empty where it is refused."""
     code: str = "option_unknown"
     """As what it is refused: a row of the error registry."""
     missing: str = "is not in the mapping's `values`: add a row for it"
-    names_left: Mapping[str, str] = field(default_factory=dict)
-    """What people call a left value, where that is not the value itself."""
-    names_right: Mapping[str, str] = field(default_factory=dict)
 
-    def right_of(self, left: str) -> str:
-        """Return what a left value is on the right; raises `InvalidValue` where no row tells."""
-        return self.to_right.get(left) or self._otherwise(self.names_left.get(left, left), self.other_right)
-
-    def left_of(self, right: str) -> str:
-        """Return what a right value is on the left; raises `InvalidValue` where no row tells."""
-        return self.to_left.get(right) or self._otherwise(self.names_right.get(right, right), self.other_left)
-
-    def _otherwise(self, value: str, other: str) -> str:
-        if other:
-            return other
+    def on(self, side: Side, value: str) -> str:
+        """Return what a value of the other side is on this one; raises `InvalidValue` where no row tells."""
+        way = self.to[side]
+        found = way.words.get(value) or way.otherwise
+        if found:
+            return found
+        told = f"{said(way.names.get(value, value))} {self.missing}"
         if self.note:
-            raise LeftOut(self.note, f"{said(value)} {self.missing}")
-        raise InvalidValue(self.code, f"{said(value)} {self.missing}")
+            raise LeftOut(self.note, told)
+        raise InvalidValue(self.code, told)
 
     def agree(self, left: str, right: str) -> bool:
         """Check whether two values mean the same."""
-        if (left, right) in self.rows:
-            return True
-        stands_left = left not in self.to_right and right == self.other_right != ""
-        return stands_left or (right not in self.to_left and left == self.other_left != "")
+        return (left, right) in self.rows or self.to.right.agrees(left, right) or self.to.left.agrees(right, left)
 
 
 NO_TABLE: Final = Table()
@@ -67,40 +78,44 @@ def of_values(mapping: FieldMapping) -> Table:
     rows = tuple((row.left, row.right) for row in mapping.values)
     return Table(
         rows=frozenset(rows),
-        to_right=firsts(rows),
-        to_left=firsts((right, left) for left, right in rows),
-        other_right=mapping.otherwise.right,
-        other_left=mapping.otherwise.left,
+        to=BySide.of(lambda side: OneWay(firsts(_towards(side, rows)), mapping.otherwise.of(side))),
         note=Note.VALUE_UNMAPPED if mapping.unmapped == "skip" else "",
     )
 
 
-def of_people(mapping: FieldMapping, left: People | None, right: People | None) -> Table:
+def of_people(mapping: FieldMapping, people: BySide[People | None]) -> Table:
     """Make the table of those who are the same person in both apps: by their addresses, or as the settings say.
 
     Nobody is given a record who has left. While the people of an app are not known, every owner is left out.
     """
-    skips = mapping.unmapped != "fail" or left is None or right is None
-    here, there = _by_address(left), _by_address(right)
-    pairs = _same_people(mapping, here, there)
-    active = {side: _active(people) for side, people in (("L", left), ("R", right))}
+    skips = mapping.unmapped != "fail" or any(one is None for one in people)
+    by_address, active = people.map(_by_address), people.map(_active)
+    pairs = _same_people(mapping, by_address)
+
+    def to(side: Side) -> OneWay:
+        from_ = people[opposite(side)]
+        return OneWay(
+            firsts(row for row in _towards(side, pairs) if row[1] in active[side]),
+            _first_active(by_address[side], mapping.otherwise.of(side), active[side]),
+            from_.names() if from_ is not None else {},
+        )
+
     return Table(
         rows=frozenset(pairs),
-        to_right=firsts(pair for pair in pairs if pair[1] in active["R"]),
-        to_left=firsts((other, one) for one, other in pairs if one in active["L"]),
-        other_right=_first_active(there, mapping.otherwise.right, active["R"]),
-        other_left=_first_active(here, mapping.otherwise.left, active["L"]),
+        to=BySide.of(to),
         note=Note.OWNER_UNMAPPED if skips else "",
         code="owner_unmapped",
         missing="is nobody in the other account: add the person there, or a row to the mapping's `values`",
-        names_left=left.names() if left is not None else {},
-        names_right=right.names() if right is not None else {},
     )
 
 
-def _same_people(
-    mapping: FieldMapping, here: Mapping[str, Sequence[str]], there: Mapping[str, Sequence[str]]
-) -> list[tuple[str, str]]:
+def _towards(side: Side, rows: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Return rows of a left and a right value so that the value of one side comes last."""
+    return rows if side == RIGHT else ((right, left) for left, right in rows)
+
+
+def _same_people(mapping: FieldMapping, by_address: BySide[dict[str, list[str]]]) -> list[tuple[str, str]]:
+    here, there = by_address
     rows = [(row.left.casefold(), row.right.casefold()) for row in mapping.values]
     named = {left for left, _ in rows}
     # Whoever has the address comes first: a row may give somebody the records of others besides.

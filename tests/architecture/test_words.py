@@ -61,7 +61,8 @@ def test_each_word_is_explained() -> None:
 def test_each_status_and_reason_that_the_engine_gives_is_such_a_word() -> None:
     given = [
         argument.value for node in _nodes()
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_set", "_one_sided")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        and node.func.id in ("set_status", "_one_sided")
         for argument in node.args[1:4]
         if isinstance(argument, ast.Constant)
     ]  # fmt: skip

@@ -61,8 +61,8 @@ def test_a_time_on_the_left_becomes_the_day_it_is_there() -> None:
 
 def test_a_company_needs_a_name_or_a_domain() -> None:
     """HubSpot creates none without; a contact needs nothing."""
-    assert compiled("company").right.required == (("name", "domain"),)
-    assert compiled("contact").right.required == ()
+    assert compiled("company").sides.right.required == (("name", "domain"),)
+    assert compiled("contact").sides.right.required == ()
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,12 @@ def test_records_follow_the_rules_of_the_type_that_their_end_names() -> None:
     ann: Fields = {"firstname": "Ann", "lastname": "Lee", "company": "Acme", "email": None}
     contacts = compiled(rules={"email_required": False})
     leads = compiled(type_="lead", rules={"email_required": False})
-    assert (contacts.left.identify(ann).keys, leads.left.identify(ann).keys) == (("n:ann|lee|c:acme",), ())
-    assert contacts.left.identify(ann).excluded == ""
-    assert compiled(type_="lead").left.identify(ann).excluded == "email_missing"
-    assert compiled(type_="lead", rules={"contact_company": True}).left.identify(ann).keys == ("n:ann|lee|c:acme",)
-    assert (leads.left.object, leads.right.object) == ("contact", "contact"), "as settings and messages call it"
+    assert (contacts.sides.left.identify(ann).keys, leads.sides.left.identify(ann).keys) == (("n:ann|lee|c:acme",), ())
+    assert contacts.sides.left.identify(ann).excluded == ""
+    assert compiled(type_="lead").sides.left.identify(ann).excluded == "email_missing"
+    by_company = compiled(type_="lead", rules={"contact_company": True})
+    assert by_company.sides.left.identify(ann).keys == ("n:ann|lee|c:acme",)
+    assert [end.object for end in leads.sides] == ["contact", "contact"], "as settings and messages call it"
 
 
 def test_a_sync_whose_ends_follow_two_types_or_no_rule_that_is_known_does_not_run() -> None:
@@ -102,20 +103,20 @@ def test_a_sync_whose_ends_follow_two_types_or_no_rule_that_is_known_does_not_ru
         with pytest.raises(KeyError):
             compiled("contact", **changes)
     made = compiled("deal", rules={"email_required": False})
-    assert made.left.identify({}).excluded == "", "what earlier versions took at every sync is passed over"
+    assert made.sides.left.identify({}).excluded == "", "what earlier versions took at every sync is passed over"
 
 
 def test_a_record_is_recognised_and_named_by_the_fields_that_have_the_roles() -> None:
     """They are read although no mapping names them."""
     policy = compiled(roles={"email": "work_email", "last_name": "jobtitle"})
     ann: Fields = {"work_email": "Ann@X.example", "email": "old@x.example", "firstname": "Ann", "jobtitle": "Lee"}
-    assert policy.left.identify(ann).keys == ("e:ann@x.example",)
-    assert policy.right.identify(ann).keys == ("e:old@x.example",), "the other end has its usual fields"
-    assert policy.left.label(ann) == "Ann Lee"
-    assert {"work_email", "jobtitle"} <= policy.left.fields & policy.left.identifiers
-    assert "email" not in policy.left.identifiers
+    assert policy.sides.left.identify(ann).keys == ("e:ann@x.example",)
+    assert policy.sides.right.identify(ann).keys == ("e:old@x.example",), "the other end has its usual fields"
+    assert policy.sides.left.label(ann) == "Ann Lee"
+    assert {"work_email", "jobtitle"} <= policy.sides.left.fields & policy.sides.left.identifiers
+    assert "email" not in policy.sides.left.identifiers
     deal = compiled("deal", roles={"name": "description"})
-    assert deal.left.fields == {"description"}
-    assert deal.left.label({"description": "Big"}) == "Big"
+    assert deal.sides.left.fields == {"description"}
+    assert deal.sides.left.label({"description": "Big"}) == "Big"
     with pytest.raises(KeyError, match="mail"):
         compiled(roles={"mail": "email"})

@@ -24,6 +24,7 @@ from shared.engine.merging import equal
 from shared.engine.policies import Policy
 from shared.io.kafka.reader import read_to_end
 from shared.model.records import Value
+from shared.model.sides import BySide
 from shared.settings import load
 from shared.wire import topics
 
@@ -293,9 +294,9 @@ class Live:
                 found.append(f"{left} and {right} are linked, and one of them is gone")
                 continue
             for rule in policy.rules:
-                mine = contacts[left].get(rule.left) or None
-                if rule.on and not equal(rule, mine, cards[right].get(rule.right)):
-                    found.append(f"{left}/{right} {rule.key}: {mine!r} is not {cards[right].get(rule.right)!r}")
+                held = BySide(contacts[left].get(rule.names.left) or None, cards[right].get(rule.names.right))
+                if rule.on and not equal(rule, held):
+                    found.append(f"{left}/{right} {rule.key}: {held.left!r} is not {held.right!r}")
         return found
 
     # Waiting

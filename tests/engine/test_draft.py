@@ -12,6 +12,7 @@ from shared.engine.taking import take
 from shared.model.mapping import FieldMapping
 from shared.model.pairs import Pair, PairEvent, Pending, SideState
 from shared.model.records import SIDES, Report, Side, Version
+from shared.model.sides import BySide
 from shared.wire.messages import SetupDoc
 from tests.services.environment import LEFT, RIGHT, SYNC, app, connection, people
 
@@ -35,7 +36,7 @@ def drafts(draw: st.DrawFn) -> Draft:
     draft.forget_bases()
     if ends["L"] and ends["R"]:
         for key in sorted(draw(st.sets(st.sampled_from(KEYS)))):
-            draft.settle(key, draw(VALUES), draw(VALUES))
+            draft.settle(key, BySide(draw(VALUES), draw(VALUES)))
     for side in SIDES:
         if draw(st.booleans()):
             draft.pending[side] = Pending(key=f"k{side}", op="update", fields={"f": "9"}, setup=1)

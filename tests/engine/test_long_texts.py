@@ -10,6 +10,7 @@ from shared.config.compiling import compile_policy
 from shared.engine.merging import Flow, InvalidValue, Keep, Send, Settle, merge
 from shared.model.mapping import FieldMapping
 from shared.model.records import LONGEST, Report, TooLong, Version, within_limit
+from shared.model.sides import BySide
 from shared.model.syncs import Connection, Sync, SyncSide
 from shared.wire.messages import RecordSeen
 from shared.wire.topics import RECORDS
@@ -89,8 +90,8 @@ def test_a_number_is_held_to_the_decimals_of_the_field_that_would_take_it() -> N
 def test_long_texts_in_the_merge() -> None:
     """The same on both sides is settled, unchanged is left alone, and a new short one takes the long one's place."""
     rule = _rule()
-    assert merge(rule, _LONG, _LONG, None, None) == Settle(_LONG, _LONG)
-    assert merge(rule, _LONG, "a", _LONG, "a") == Keep()
-    assert merge(rule, "new", "a", _LONG, "a") == Send("R", "new", "new")
+    assert merge(rule, BySide(_LONG, _LONG), BySide(None, None)) == Settle(BySide(_LONG, _LONG))
+    assert merge(rule, BySide(_LONG, "a"), BySide(_LONG, "a")) == Keep()
+    assert merge(rule, BySide("new", "a"), BySide(_LONG, "a")) == Send("R", "new", "new")
     with pytest.raises(InvalidValue):
-        merge(rule, _LONG, "a", "a", "a")
+        merge(rule, BySide(_LONG, "a"), BySide("a", "a"))

@@ -6,6 +6,7 @@ import pytest
 
 from shared.model.mapping import FieldMapping
 from shared.model.records import SIDES, Side
+from shared.model.sides import BySide
 from shared.model.words import By
 from shared.rules.conflict_policies import POLICIES, Conflict
 
@@ -14,7 +15,7 @@ def conflict(
     default: Side, left_ms: int | None = None, right_ms: int | None = None, granularity_ms: int = 0
 ) -> Conflict:
     return Conflict(
-        left="a", right="b", default=default, left_ms=left_ms, right_ms=right_ms, granularity_ms=granularity_ms
+        left="a", right="b", default=default, edited=BySide(left_ms, right_ms), granularity_ms=granularity_ms
     )
 
 

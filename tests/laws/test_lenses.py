@@ -10,16 +10,19 @@ from hypothesis import strategies as st
 
 from shared.engine.merging import InvalidValue
 from shared.model.records import Value
+from shared.model.sides import BySide
 from shared.rules.countries import country_code
 from shared.rules.errors import ERRORS
 from shared.rules.lenses import LENS, LensContext
-from shared.rules.tables import Table, firsts
+from shared.rules.tables import OneWay, Table, firsts
 
 _ROWS = (("hot", "A"), ("warm", "B"), ("tepid", "B"), ("cold", "C"))
 ITALY = LensContext(
     country="IT",
     zone="Europe/Rome",
-    table=Table(rows=frozenset(_ROWS), to_right=firsts(_ROWS), to_left=firsts((right, left) for left, right in _ROWS)),
+    table=Table(
+        rows=frozenset(_ROWS), to=BySide(OneWay(firsts((right, left) for left, right in _ROWS)), OneWay(firsts(_ROWS)))
+    ),
 )
 
 words = st.text(max_size=30)

@@ -23,6 +23,7 @@ from shared.engine.merging import (
     merge,
 )
 from shared.model.records import SIDES, Fields, Side, Value
+from shared.model.sides import BySide
 from shared.model.words import By
 from shared.rules.errors import CODES
 from shared.rules.lenses import LENS, LensContext
@@ -40,24 +41,25 @@ def wins(winner: Side | Literal["ask"]) -> Callable[..., Choice]:
 
 def flow(left: Kept, right: Kept, **changes: Any) -> Flow:
     """Return the flow of an amount and its currency."""
-    lens, context = LENS["money"], LensContext(money=Money(left=left, right=right))
+    lens, context = LENS["money"], LensContext(money=Money(BySide(left, right)))
     assert lens.agree is not None
     agree = lens.agree
     return Flow(
-        key="k", left="amount", right="amount",
-        left_parts=(Part(field="" if left.fixed else "code", default=left.currency),),
-        right_parts=(Part(field="" if right.fixed else "code", default=right.currency),),
+        key="k", names=BySide("amount", "amount"),
+        parts=BySide(left, right).map(
+            lambda kept: (Part(field="" if kept.fixed else "code", default=kept.currency),)
+        ),
         get=lambda value: lens.get(value, context), put=lambda value, old: lens.put(value, old, context),
         same=lambda one, other: lens.same(one, other, context),
         agree=lambda one, other: agree(one, other, context), **changes,
     )  # fmt: skip
 
 
-def settled(rule: Flow, fields: dict[Side, Fields], base: dict[Side, Held]) -> dict[Side, Fields]:
+def settled(rule: Flow, fields: dict[Side, Fields], base: BySide[Held]) -> dict[Side, Fields]:
     """Carry decisions out until nothing is left to write; returns the fields of both sides."""
     for _ in range(4):
-        held = {side: rule.held_in(side, fields[side]) for side in SIDES}
-        decision = merge(rule, held["L"], held["R"], base["L"], base["R"])
+        held = BySide(rule.held_in("L", fields["L"]), rule.held_in("R", fields["R"]))
+        decision = merge(rule, held, base)
         if not isinstance(decision, Send):
             assert isinstance(decision, Settle | Keep)
             return fields
@@ -65,7 +67,7 @@ def settled(rule: Flow, fields: dict[Side, Fields], base: dict[Side, Held]) -> d
         written = rule.as_fields(side, decision.value, fields[side])
         assert len(written) == (1 if decision.value is None else len(rule.fields(side))), "all of it, or nothing"
         fields = {**fields, side: {**fields[side], **written}}
-        base = {**base, side: rule.held_in(side, fields[side]), other: decision.source}
+        base = base.replaced(side, rule.held_in(side, fields[side])).replaced(other, decision.source)
     raise AssertionError(f"it writes for ever: {fields} {base}")
 
 
@@ -80,7 +82,7 @@ def test_amount_and_currency_of_two_edits_are_never_mixed(
         choose=wins(default),
     )
     was, edited = rule.held_in("L", base), {"L": rule.held_in("L", left), "R": rule.held_in("R", right)}
-    after = settled(rule, {"L": left, "R": right}, {"L": was, "R": was})
+    after = settled(rule, {"L": left, "R": right}, BySide(was, was))
     held = [rule.held_in(side, after[side]) for side in SIDES]
     assert held[0] == held[1]
     assert held[0] in edited.values()
@@ -93,7 +95,7 @@ def test_amount_and_currency_of_two_edits_are_never_mixed(
 def test_at_the_first_link_one_of_both_stands_as_a_whole(left: Fields, right: Fields) -> None:
     rule = flow(Kept(currency="EUR"), Kept(currency="EUR"))
     before = [rule.held_in("L", left), rule.held_in("R", right)]
-    after = settled(rule, {"L": left, "R": right}, {"L": UNKNOWN, "R": UNKNOWN})
+    after = settled(rule, {"L": left, "R": right}, BySide(UNKNOWN, UNKNOWN))
     assert rule.held_in("L", after["L"]) == rule.held_in("R", after["R"])
     assert rule.held_in("L", after["L"]) == next((value for value in before if value is not None), None)
 
@@ -114,7 +116,7 @@ def test_what_was_rounded_is_the_same_and_comes_back_as_it_stood(
     assert rule.agree is not None
     assert rule.agree(left, sent)
     assert rule.put(sent, left) == left
-    assert merge(rule, left, sent, UNKNOWN, UNKNOWN) == Settle(left, sent)
+    assert merge(rule, BySide(left, sent), BySide(UNKNOWN, UNKNOWN)) == Settle(BySide(left, sent))
 
 
 @pytest.mark.parametrize(
@@ -165,5 +167,5 @@ def test_an_amount_that_the_other_side_cannot_keep_is_refused(left: Kept, value:
     assert refused.value.code in CODES
     assert rule.get(("5", "EUR")) == ("5", "EUR")
     assert rule.as_fields("R", ("5", "EUR"), {}) == {"amount": "5"}
-    assert merge(flow(left, Kept(currency="EUR", fixed=True), choose=wins("ask")), ("5", "EUR"), ("6", "EUR"),
-                 ("4", "EUR"), ("4", "EUR")) == Ask()  # fmt: skip
+    assert merge(flow(left, Kept(currency="EUR", fixed=True), choose=wins("ask")), BySide(("5", "EUR"), ("6", "EUR")),
+                 BySide(("4", "EUR"), ("4", "EUR"))) == Ask()  # fmt: skip

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from shared.engine import associating
 from shared.engine.merging import Flow, Held, Keep, MergedSet, Settle, merge
+from shared.model.fields import link_name
 from shared.model.records import SIDES, Side, Value
+from shared.model.sides import BySide
 from shared.rules.identifiers import texts
 
 _PAIRS: Final = "abcd"
 _EDGES: Final = tuple("".join(edge) for edge in combinations(_PAIRS, 2))
 _GRAPH: Final = st.frozensets(st.sampled_from(_EDGES))
 _FLOW: Final = Flow(
-    key="@friends", left="friends", right="friends", get=lambda value: value, put=lambda value, _old: value,
+    key=link_name("friends"), names=BySide("friends", "friends"),
+    get=lambda value: value, put=lambda value, _old: value,
     same=operator.eq, members=texts, clears="propagate", to="people", mutual=True,
 )  # fmt: skip
 _ACTS: Final = st.lists(
@@ -31,9 +34,7 @@ class _World:
 
     def __init__(self, graph: frozenset[str]) -> None:
         self.graph: dict[Side, set[str]] = {side: set(graph) for side in SIDES}
-        self.base: dict[str, dict[Side, Held]] = {
-            pair: dict.fromkeys(SIDES, self._carried(pair, "L")) for pair in _PAIRS
-        }
+        self.base: dict[str, BySide[Held]] = {pair: BySide(*(self._carried(pair, "L"),) * 2) for pair in _PAIRS}
         self.writes: list[tuple[Side, str]] = []
 
     def _carried(self, pair: str, side: Side) -> tuple[str, ...]:
@@ -42,18 +43,19 @@ class _World:
 
     def step(self, pair: str) -> None:
         """Have a pair decide what its records show, and have its writes done."""
-        held = {side: self._carried(pair, side) for side in SIDES}
-        decision = merge(_FLOW, held["L"], held["R"], self.base[pair]["L"], self.base[pair]["R"])
+        held = BySide.of(lambda side: self._carried(pair, side))
+        decision = merge(_FLOW, held, self.base[pair])
         match decision:
-            case Settle(left, right):
-                self.base[pair] = {"L": left, "R": right}
+            case Settle(bases):
+                self.base[pair] = bases
             case MergedSet():
-                self.base[pair] = {"L": decision.left, "R": decision.right}
+                self.base[pair] = decision.bases
                 for send in decision.sends:
                     self._write(pair, send.side, held[send.side], send.value)
                     assert send.moves is not None
-                    for side, change in zip(SIDES, send.moves, strict=True):
-                        self.base[pair][side] = change.on(_FLOW.members_of(self.base[pair][side]))
+                    for side, change in send.moves.items():
+                        base = change.on(_FLOW.members_of(self.base[pair][side]))
+                        self.base[pair] = self.base[pair].replaced(side, base)
             case Keep():
                 pass
             case _:

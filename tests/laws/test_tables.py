@@ -12,6 +12,7 @@ from shared.contract.people import People, Person
 from shared.engine.merging import InvalidValue, LeftOut
 from shared.model.fields import Option
 from shared.model.mapping import FieldMapping, Otherwise, ValueRow
+from shared.model.sides import BySide
 from shared.rules.errors import CODES
 from shared.rules.lenses import LENS, LensContext
 from shared.rules.tables import Table, of_people, of_values
@@ -54,7 +55,9 @@ def test_a_value_stays_that_means_the_same_already(rows: tuple[ValueRow, ...], l
     context = _context(_mapping(*((row.left, row.right) for row in rows)))
     agrees = any((row.left, row.right) == (left, right) for row in rows)
     if any(row.right == right for row in rows):
-        assert (LENS["table"].put(right, left, context) == left) is (agrees or context.table.to_left[right] == left)
+        assert (LENS["table"].put(right, left, context) == left) is (
+            agrees or context.table.to.left.words[right] == left
+        )
 
 
 @given(
@@ -139,43 +142,43 @@ _ANN, _BOB, _OLD = (
 
 def _owners(left: Sequence[Person], right: Sequence[Person], **more: object) -> Table:
     mapping = FieldMapping.model_validate({"key": "k", "left": "l", "right": "r", "lens": "owner", **more})
-    return of_people(mapping, *(People(connection="c", people=tuple(rows)) for rows in (left, right)))
+    return of_people(mapping, BySide(left, right).map(lambda rows: People(connection="c", people=tuple(rows))))
 
 
 def test_people_are_the_same_by_address_and_nobody_is_given_what_is_theirs_no_more() -> None:
     table = _owners([_ANN, _BOB], [_OLD, Person(id="9", email="BOB@X.example")])
-    assert table.to_right == {"2": "9"}
-    assert table.to_left == {"3": "2", "9": "2"}
+    assert table.to.right.words == {"2": "9"}
+    assert table.to.left.words == {"3": "2", "9": "2"}
     assert [table.agree("2", other) for other in ("3", "9", "1")] == [True, True, False]
     with pytest.raises(LeftOut, match=r"'ann@x\.example' is nobody in the other account"):
-        table.right_of("1")
+        table.on("R", "1")
 
 
 def test_a_row_says_who_somebody_is_and_their_own_address_no_longer_does() -> None:
     there = [Person(id="7", email="ann@x.example"), Person(id="8", email="anna@y.example")]
     rows = [{"left": "Ann@x.example", "right": "ANNA@y.example"}]
     table = _owners([_ANN], there, values=rows)
-    assert (table.to_right, table.to_left) == ({"1": "8"}, {"8": "1"})
+    assert (table.to.right.words, table.to.left.words) == ({"1": "8"}, {"8": "1"})
 
 
 def test_somebody_who_takes_the_records_of_others_keeps_their_own() -> None:
     table = _owners([_BOB, _ANN], [_ANN], values=[{"left": "bob@x.example", "right": "ann@x.example"}])
-    assert (table.to_right, table.to_left) == ({"1": "1", "2": "1"}, {"1": "1"})
+    assert (table.to.right.words, table.to.left.words) == ({"1": "1", "2": "1"}, {"1": "1"})
 
 
 def test_a_default_owner_must_be_there_and_active() -> None:
-    assert _owners([_ANN], [_BOB, _OLD], otherwise={"right": "BOB@x.example"}).right_of("1") == "2"
+    assert _owners([_ANN], [_BOB, _OLD], otherwise={"right": "BOB@x.example"}).on("R", "1") == "2"
     with pytest.raises(LeftOut):
-        _owners([_ANN], [_OLD], otherwise={"right": "bob@x.example"}).right_of("1")
+        _owners([_ANN], [_OLD], otherwise={"right": "bob@x.example"}).on("R", "1")
 
 
 def test_all_owners_are_left_out_while_nobody_knows_the_people() -> None:
     mapping = FieldMapping(key="k", left="l", right="r", lens="owner", unmapped="fail")
     with pytest.raises(LeftOut) as left_out:
-        of_people(mapping, None, People(connection="c", people=(_ANN,))).right_of("1")
+        of_people(mapping, BySide(None, People(connection="c", people=(_ANN,)))).on("R", "1")
     assert left_out.value.code == "owner_unmapped"
     with pytest.raises(InvalidValue) as refused:
-        _owners([_ANN], [], unmapped="fail").right_of("1")
+        _owners([_ANN], [], unmapped="fail").on("R", "1")
     assert refused.value.code in CODES
 
 
@@ -192,8 +195,8 @@ def test_owners_travel_to_whom_they_are_and_back_to_one_who_is_the_same(
     left: list[Person], right: list[Person]
 ) -> None:
     table, active = _owners(left, right), {person.id for person in right if person.active}
-    for one, other in table.to_right.items():
+    for one, other in table.to.right.words.items():
         assert other in active
         assert table.agree(one, other)
-    for other, one in table.to_left.items():
+    for other, one in table.to.left.words.items():
         assert table.agree(one, other)

@@ -9,6 +9,7 @@ from shared.engine.policies import Counterpart, Neighbours, Policy
 from shared.model.fields import link_name
 from shared.model.pairs import Answer, Pair, PairEvent
 from shared.model.records import Side
+from shared.model.sides import BySide
 from tests.simulator.faults import CALM
 from tests.simulator.settings import SYNC
 from tests.simulator.world import World
@@ -28,7 +29,7 @@ def live_policy() -> Policy:
 def association(label: str, to: str, **changes: Any) -> Flow:
     """Make an association with one end."""
     itself = {"get": lambda value: value, "put": lambda value, _old: value, "same": operator.eq}
-    return Flow(key=link_name(label), left=label, right=label, to=to, **{**itself, **changes})
+    return Flow(key=link_name(label), names=BySide(label, label), to=to, **{**itself, **changes})
 
 
 class Lived:

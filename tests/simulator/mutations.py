@@ -12,7 +12,7 @@ from services.matcher.resolving import resolve, telling
 from services.matcher.resolving.outputs import outputs
 from services.matcher.resolving.work import as_swap
 from services.writer.write import Write
-from shared.engine import associating, deciding, draft, pairing, taking
+from shared.engine import associating, draft, half_pairs, linked_pairs, pairing, settling, taking
 from shared.engine.merging import Flow
 from shared.io.links import places, rebuild, scripts, store
 from shared.io.ports import Inbound
@@ -99,7 +99,7 @@ def nobody_told_of_freed_keys(patch: pytest.MonkeyPatch) -> None:
 
 def nobody_gives_up(patch: pytest.MonkeyPatch) -> None:
     """A record keeps the identifier that its source gave up while the one it should have instead is refused."""
-    patch.setattr(deciding, "give_up", lambda *_args: None)
+    patch.setattr(linked_pairs, "give_up", lambda *_args: None)
 
 
 def nobody_looks_again(patch: pytest.MonkeyPatch) -> None:
@@ -133,8 +133,8 @@ def believed_at_once(patch: pytest.MonkeyPatch) -> None:
     def believe(*args: Any) -> Any:
         given, side, current = args[:3]
         verdict = original(*args)
-        if verdict == "asked_again" and not given.policy.side(side).ordered:
-            given.ends[side] = current
+        if verdict == "asked_again" and not given.policy.sides[side].ordered:
+            given.ends = given.ends.replaced(side, current)
             return "taken"
         return verdict
 
@@ -198,7 +198,7 @@ def no_pending_check(patch: pytest.MonkeyPatch) -> None:
 
 def no_quiet_field(patch: pytest.MonkeyPatch) -> None:
     """A field is written on one side while its write on the other is unanswered."""
-    patch.setattr(deciding, "is_in_flight", lambda *_args: False)
+    patch.setattr(settling, "is_in_flight", lambda *_args: False)
 
 
 def no_own_values(patch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ def half_of_an_amount(patch: pytest.MonkeyPatch) -> None:
     def as_fields(self: Flow, side: Any, value: Any, held: Any) -> dict[str, Any]:
         found = original(self, side, value, held)
         changed = {name: text for name, text in found.items() if held.get(name) != text}
-        return {self.field(side): found[self.field(side)], **changed}
+        return {self.names[side]: found[self.names[side]], **changed}
 
     patch.setattr(Flow, "as_fields", as_fields)
 
@@ -260,7 +260,7 @@ class _AnyContent(str):
 
 def create_id_of_the_content(patch: pytest.MonkeyPatch) -> None:
     """A create that is recomputed after an edit is another create."""
-    original_id, original_decide = ids.create_id, deciding._decide_create
+    original_id, original_decide = ids.create_id, half_pairs._decide_create
     numbers: dict[str, int] = {}
     count = itertools.count(10)
 
@@ -271,7 +271,7 @@ def create_id_of_the_content(patch: pytest.MonkeyPatch) -> None:
             number = numbers.setdefault(repr(sorted(pending.fields.items())), next(count))
             given.pending[target] = pending.model_copy(update={"key": f"{pending.key}{number}"})
 
-    patch.setattr(deciding, "_decide_create", decide_create)
+    patch.setattr(half_pairs, "_decide_create", decide_create)
     patch.setattr(taking, "create_id", lambda *args: _AnyContent(original_id(*args)))
 
 

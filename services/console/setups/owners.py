@@ -7,7 +7,8 @@ from services.console.setups.ends import Unasked
 from shared.config.setups import Setups
 from shared.contract.people import People, Person
 from shared.model.mapping import FieldMapping
-from shared.model.records import SIDES, Side, Value
+from shared.model.records import SIDES, Side, Value, goes_to, opposite
+from shared.model.sides import BySide
 from shared.model.syncs import Sync
 from shared.rules.tables import of_people
 from shared.rules.type_compat import MONEY
@@ -18,14 +19,15 @@ _NAMED: Final = 20
 """Most people that one sentence names."""
 
 
-def known(sync: Sync, told: Told, standing: Mapping[str, People]) -> dict[Side, People | None]:
+def known(sync: Sync, told: Told, standing: Mapping[str, People]) -> BySide[People | None]:
     """Return the people of both ends, as they were told now or before."""
-    found: dict[Side, People | None] = {}
-    for side in SIDES:
+
+    def of(side: Side) -> People | None:
         name = sync.side(side).connection
         row = told.get(name)
-        found[side] = row if isinstance(row, People) else standing.get(name)
-    return found
+        return row if isinstance(row, People) else standing.get(name)
+
+    return BySide.of(of)
 
 
 def news(sync: Sync, told: Told, standing: Mapping[str, People]) -> list[People]:
@@ -53,28 +55,25 @@ def hints(sync: Sync, told: Told, standing: Mapping[str, People]) -> Iterator[st
                 f"were, or left out: {found.reason}"
             )
     people = known(sync, told, standing)
-    left, right = people["L"], people["R"]
+    left, right = people
     if left is not None and right is not None:
         for row in _carrying(sync):
-            yield from _of(sync, row, left, right)
+            yield from _of(sync, row, BySide(left, right))
 
 
-def _of(sync: Sync, row: FieldMapping, left: People, right: People) -> Iterator[str]:
-    where, table = f"sync {sync.id!r}, mapping {row.key!r}", of_people(row, left, right)
-    for end, values in (
-        (left, [*(each.left for each in row.values), row.otherwise.left]),
-        (right, [*(each.right for each in row.values), row.otherwise.right]),
-    ):
+def _of(sync: Sync, row: FieldMapping, people: BySide[People]) -> Iterator[str]:
+    where, table = f"sync {sync.id!r}, mapping {row.key!r}", of_people(row, people)
+    for side, end in people.items():
+        values = [*(each.of(side) for each in row.values), row.otherwise.of(side)]
         there = {one.email.casefold() for one in end.people if one.active}
         lacking = [value for value in values if value and value.casefold() not in there]
         if lacking:
             yield f"{where}: nobody of connection {end.connection!r} has the address {_listed(lacking)}"
-    for one, other, ids, default, closed in (
-        (left, right, table.to_right, table.other_right, row.direction == "to_left"),
-        (right, left, table.to_left, table.other_left, row.direction == "to_right"),
-    ):
-        alone = [person for person in one.people if person.active and person.id not in ids]
-        if alone and not closed and not default:
+    for side, one in people.items():
+        target = opposite(side)
+        other, way = people[target], table.to[target]
+        alone = [person for person in one.people if person.active and person.id not in way.words]
+        if alone and goes_to(row.direction, target) and not way.otherwise:
             becomes = "fail" if row.unmapped == "fail" else "keep the owner that they have there"
             names = _listed([_shown(person) for person in alone])
             yield (

@@ -64,7 +64,7 @@ class FieldWatch(Watch):
         appeared = {name for name in changed if not before[name]}
         at_ms, found = self.clock.now_ms(), []
         for policy, side in self.setups.sides_of(connection, object_):
-            fields = policy.side(side).fields
+            fields = policy.sides[side].fields
             if policy.enabled and policy.live and fields & changed:
                 statuses = () if fields & appeared else _OPEN
                 name = f"fields-{policy.sync}-{at_ms}"

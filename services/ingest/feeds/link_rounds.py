@@ -120,7 +120,7 @@ class LinkRounds:
             ]
 
     def _ask(self, connection: str, object_: str, feed: LinkFeed, rows: list[_Row]) -> int:
-        labels = sorted({flow.field(row.side) for row in rows for flow in row.policy.associations})
+        labels = sorted({flow.names[row.side] for row in rows for flow in row.policy.associations})
         records = list(dict.fromkeys(row.record for row in rows))
         exchange = feed.read(self._setups.session(connection), records, labels)
         links = run_blocking(self._caller.run(connection, exchange, share="backfill", wait_s=_WAIT_S))
@@ -146,5 +146,5 @@ def _differs(state: str, row: _Row, links: Links) -> bool:
         return False
     return any(
         label in links and end.links.get(label, _NOT_SEEN) != links[label]
-        for label in (flow.field(row.side) for flow in row.policy.associations)
+        for label in (flow.names[row.side] for flow in row.policy.associations)
     )

@@ -3,9 +3,10 @@
 from shared.config.compiling import read_identity
 from shared.engine.matching import Ambiguous, Create, Duplicate, Link, Member, TooCommon, choose
 from shared.engine.policies import Counterpart, Policy
-from shared.io.links.requests import Component, LinkedRecord, ref
+from shared.io.links.requests import Component, LinkedRecord
 from shared.model.pairs import SideState
 from shared.model.records import Side, opposite
+from shared.model.sides import with_side
 
 
 def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, component: Component) -> Counterpart | None:  # noqa: PLR0911 - one decision table, read from top to bottom
@@ -29,19 +30,19 @@ def counterpart_of(policy: Policy, side: Side, end: SideState, pair: str, compon
             row = by_node[partner]
             return Counterpart(what="join", pair=row.pair, by=by, key=key)
         case Duplicate(holder, key):
-            return Counterpart(what="duplicate", pair=by_node[holder].pair, others=(ref(*holder),), key=key)
+            return Counterpart(what="duplicate", pair=by_node[holder].pair, others=(with_side(*holder),), key=key)
         case Ambiguous(candidates):
             best = sorted(candidates, key=lambda row: -row[1])
-            return Counterpart(what="ambiguous", others=tuple(ref(*node) for node, _ in best))
+            return Counterpart(what="ambiguous", others=tuple(with_side(*node) for node, _ in best))
         case TooCommon():
             return Counterpart(what="common", detail=f"{len(members)} records or more share one identifier")
         case Create(alike):
-            return Counterpart(what="create", others=tuple(ref(*node) for node in alike))
+            return Counterpart(what="create", others=tuple(with_side(*node) for node in alike))
 
 
 def recognised_as(policy: Policy, side: Side, end: SideState, row: LinkedRecord) -> bool:
     """Check whether Redis and the pair agree on the identity of a living record."""
-    return row.slots.of(side) == f":{end.id}" and row.identity == policy.side(side).identify(end.fields).identity
+    return row.slots.of(side) == f":{end.id}" and row.identity == policy.sides[side].identify(end.fields).identity
 
 
 def _member(row: LinkedRecord, own: LinkedRecord, policy: Policy) -> Member:
@@ -50,7 +51,7 @@ def _member(row: LinkedRecord, own: LinkedRecord, policy: Policy) -> Member:
         side=row.side,
         id=row.id,
         identity=identity,
-        enters=policy.side(row.side).enters and not identity.x,
+        enters=policy.sides[row.side].enters and not identity.x,
         created=row.created,
         held=other.startswith(":"),  # a partner that is gone leaves its place to a living record
         creating=other == "*" and row is not own,

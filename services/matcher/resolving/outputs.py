@@ -85,7 +85,7 @@ def _accepted(cause: Inbound[Any]) -> int:
 def as_report(policy: Policy, side: Side, end: SideState) -> Report:
     """Return what is known of a side as a report."""
     return Report(
-        connection=policy.side(side).connection, object=policy.side(side).object, id=end.id, version=end.version,
+        connection=policy.sides[side].connection, object=policy.sides[side].object, id=end.id, version=end.version,
         life=end.life, merged_into=end.merged_into, fields=end.fields, created=end.created, links=end.links,
         partial=end.partial,
     )  # fmt: skip
@@ -94,7 +94,7 @@ def as_report(policy: Policy, side: Side, end: SideState) -> Report:
 def _write(
     pair: Pair, side: Side, pending: Pending, policy: Policy, cause: Inbound[Any], *, backfill: bool
 ) -> Outbound:
-    target = policy.side(side)
+    target = policy.sides[side]
     end = pair.side(side)
     record = end.id if end is not None and pending.op == "update" else ""
     command = WriteCommand(
@@ -108,7 +108,7 @@ def _write(
 
 
 def _second_read(policy: Policy, side: Side, end: SideState, cause: Inbound[Any], now_ms: int) -> Outbound:
-    part = policy.side(side)
+    part = policy.sides[side]
     notice = Notice(
         connection=part.connection,
         object=part.object,
@@ -124,7 +124,7 @@ def _second_read(policy: Policy, side: Side, end: SideState, cause: Inbound[Any]
 
 def read_again(policy: Policy, side: Side, record: str, cause: Inbound[Any], now_ms: int) -> Outbound:
     """Ask for a record to be read."""
-    part = policy.side(side)
+    part = policy.sides[side]
     notice = Notice(connection=part.connection, object=part.object, id=record, accepted_ms=now_ms)
     return Outbound(
         topic=topics.NOTICES, key=record_key(part.connection, part.object, record), message=notice, cause=cause

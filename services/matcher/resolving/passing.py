@@ -76,7 +76,7 @@ def _set_back(decided: Resolved, side: Side, report: Report) -> bool:
     now = decided.ends.get(side)
     if now is None or now.id != report.id:
         return False
-    told = place_of(decided.work.policy.side(side), report)
+    told = place_of(decided.work.policy.sides[side], report)
     if told.alive and now.alive and told.identity == UNCHANGED_IDENTITY:
         return False
     return (told.alive, spell_keys(told)) != (now.alive, spell_keys(now))

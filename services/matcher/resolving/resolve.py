@@ -35,6 +35,7 @@ from shared.metrics import Metrics
 from shared.model.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Drop, Outcome, Park
 from shared.model.pairs import NewerState, Pair, PairEvent
 from shared.model.records import SIDES, Side, ids_of
+from shared.model.sides import read_side
 from shared.model.touches import effects_of
 from shared.model.words import Status
 from shared.wire import topics
@@ -201,7 +202,7 @@ class Resolve:
                 target = running.policies.get(flow.to)
                 off = target is not None and not target.enabled
                 for side in SIDES:
-                    end, label = one.step.draft.ends[side], flow.field(side)
+                    end, label = one.step.draft.ends[side], flow.names[side]
                     for record in ids_of(end.links.get(label)) if end is not None else ():
                         if not ready[flow.to]:
                             one.neighbours[side, label, record] = Neighbour(off=True)
@@ -274,7 +275,7 @@ class Resolve:
                 sync, side, record = wait.split("/", 2)
                 if self._setups.policy(sync) is None:
                     continue  # it has no links in which anybody could wait
-                over.append((sync, "L" if side == "L" else "R", record, one.work.key))
+                over.append((sync, read_side(side), record, one.work.key))
         if over:
             await self._store.unwait(over)
 

@@ -7,11 +7,12 @@ from services.matcher.matching.counterparts import recognised_as
 from shared.engine.pairing import Step, Stepped
 from shared.engine.policies import Counterpart, Neighbours, Policy
 from shared.io.links.places import UNCHANGED_IDENTITY, place_of
-from shared.io.links.requests import Component, Place, Swap, ref, spell_keys
+from shared.io.links.requests import Component, Place, Swap, spell_keys
 from shared.io.ports import Inbound
 from shared.model.outcomes import Outcome
 from shared.model.pairs import Pair, PairEvent
 from shared.model.records import SIDES, Side
+from shared.model.sides import with_side
 
 Key: TypeAlias = tuple[str, str]
 """Sync and pair."""
@@ -113,7 +114,7 @@ def as_swap(decided: Resolved) -> Swap:
         release=decided.stepped.release,
         give_to=pair.absorbed_by,
         digest=component.digest if bound and component is not None else "",
-        origin=ref(*decided.opened.origin) if bound else "",
+        origin=with_side(*decided.opened.origin) if bound else "",
         pokes=pair.pokes,
         freed=pair.freed,
         woken=pair.woken,
@@ -136,7 +137,7 @@ def _stepped_keys(decided: Resolved) -> dict[Side, tuple[str, ...]]:
 def _places_brought(decided: Resolved, side: Side, record: str) -> list[Place]:
     """Return the places that this step's reports of a record were claimed with, but for those still in doubt."""
     work, end = decided.work, decided.pair.side(side)
-    part, doubted = work.policy.side(side), set()
+    part, doubted = work.policy.sides[side], set()
     if end is not None and end.ask:
         known = {id(event): result for event, result in decided.opened.step.results}
         doubted = {id(x) for x in work.messages if known.get(id(x.message), "asked_again") == "asked_again"}

@@ -14,7 +14,7 @@ UNCHANGED_IDENTITY: Final = "?"
 
 def as_claim(policy: Policy, side: Side, report: Report) -> Claim:
     """Encode a report as a claim for its pair."""
-    part = policy.side(side)
+    part = policy.sides[side]
     marked = read_marker(report.marker, policy.sync)
     return Claim(
         side=side,
@@ -42,7 +42,7 @@ def places(policy: Policy, pair: Pair) -> dict[Side, Place]:
         end = pair.side(side)
         if end is None:
             continue
-        identified = policy.side(side).identify(end.fields)
+        identified = policy.sides[side].identify(end.fields)
         ends[side] = Place(
             id=end.id,
             alive=end.life is Life.ALIVE,

@@ -167,7 +167,7 @@ class _Lost:
             rev=place if holder == event.pair else -1,
             state="",
             kind="tail" if self._is_claim(event, event.side, event.report, late=is_late(stored.headers)) else "given",
-            ends={event.side: place_of(self.policy.side(event.side), event.report)},
+            ends={event.side: place_of(self.policy.sides[event.side], event.report)},
             surplus=event.surplus,
             aliases=event.report.aliases,
         )

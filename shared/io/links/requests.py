@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from shared.io.links.scripts import ClaimArgs, EndArgs, PlaceArgs, RestoreArgs, SwapArgs
-from shared.model.records import Side
+from shared.model.records import LEFT, RIGHT, SIDES, Side
 
 SEP: Final = "\x1f"
 """Between the entries of a list."""
@@ -75,7 +75,7 @@ class Slots:
 
     def of(self, side: Side) -> str:
         """Return one side's slot."""
-        return self.L if side == "L" else self.R
+        return self.L if side == LEFT else self.R
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,8 @@ class Swap:
             pair=self.pair,
             expected=str(self.expected),
             state=f"{self.rev}\t{self.state}",
-            L=self._end("L"),
-            R=self._end("R"),
+            L=self._end(LEFT),
+            R=self._end(RIGHT),
             create=self.create or "",
             release="".join(self.release),
             give_to=self.give_to,
@@ -196,7 +196,7 @@ class Restored:
 
     def args(self) -> RestoreArgs:
         """Encode it for the script."""
-        left, right = self.ends.get("L"), self.ends.get("R")
+        left, right = map(self.ends.get, SIDES)
         return RestoreArgs(
             pair=self.pair,
             rev=str(self.rev),
@@ -211,8 +211,3 @@ class Restored:
 def spell_keys(place: Place) -> str:
     """Encode the keys that the links hold for a record after a claim."""
     return SEP.join(place.keys) if place.alive else ""
-
-
-def ref(side: Side, record: str) -> str:
-    """Name a record within a sync's links."""
-    return side + record

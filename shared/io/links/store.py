@@ -22,11 +22,11 @@ from shared.io.links.requests import (
     Slots,
     Swap,
     Swapped,
-    ref,
 )
 from shared.io.links.scripts import Call, Scripts
 from shared.io.ports import NotReady
 from shared.model.records import Side
+from shared.model.sides import read_side, side_and_name, with_side
 
 _CHUNK = 200
 """Items one script call takes, so that Redis is never busy with one call for more than some milliseconds."""
@@ -79,7 +79,7 @@ class Store:
         found: dict[tuple[str, Side, str], Component] = {}
         for (sync, chunk), rows in zip(chunks, await self._run(calls), strict=True):
             for name, row in zip(chunk, rows, strict=True):
-                side, record = _unref(name)
+                side, record = side_and_name(name)
                 members = tuple(_member(member) for member in row[1:])
                 found[sync, side, record] = Component(row[0], members)
         return found
@@ -130,7 +130,7 @@ class Store:
         calls = []
         for sync, side, record, pair, rev, held in items:
             there, keys = (held.id, SEP.join(held.keys)) if held else ("", "")
-            lost = lua.LetGoArgs(ref=ref(side, record), pair=pair, rev=str(rev), held=there, keys=keys)
+            lost = lua.LetGoArgs(ref=with_side(side, record), pair=pair, rev=str(rev), held=there, keys=keys)
             calls.append(lua.LET_GO.call(sync, lua.NoArgs(), [lost]))
         await self._run(calls)
 
@@ -199,21 +199,17 @@ def new_token() -> str:
 
 
 def _wait(side: Side, record: str, waiting: tuple[str, str] | None) -> lua.WaitArgs:
-    return lua.WaitArgs(ref=ref(side, record), waiting="\t".join(waiting) if waiting else "")
-
-
-def _unref(text: str) -> tuple[Side, str]:
-    return ("L" if text[0] == "L" else "R"), text[1:]
+    return lua.WaitArgs(ref=with_side(side, record), waiting="\t".join(waiting) if waiting else "")
 
 
 def _member(row: Sequence[str]) -> LinkedRecord:
-    side, record = _unref(row[0])
+    side, record = side_and_name(row[0])
     return LinkedRecord(side, record, row[1], row[2] == "s", row[3], row[4], Slots(row[5], row[6]))
 
 
 def _swapped(row: Sequence[str]) -> Swapped:
     if row[0] == "taken":
-        return Swapped("taken", side="L" if row[1] == "L" else "R", owner=row[2], surplus=row[3] == "s")
+        return Swapped("taken", side=read_side(row[1]), owner=row[2], surplus=row[3] == "s")
     if row[0] != "ok":
         return Swapped(row[0])  # type: ignore[arg-type]  # the script's own words
     gap = row.index("")

@@ -38,7 +38,7 @@ def test_a_custom_object_is_found_and_kept_with_its_sync(
     assert [info.name for info in setups.binding("one", "p_machine").fields if info.canonical] == ["serial"]
     policy = setups.policy("machines")
     assert policy is not None
-    assert (policy.left.object, {*policy.left.fields} >= {"serial", "weight"}) == ("p_machine", True)
+    assert (policy.sides.left.object, {*policy.sides.left.fields} >= {"serial", "weight"}) == ("p_machine", True)
     assert harness.run("plan", file) == 0, capsys.readouterr().out
     objects = Objects(harness.service, Apps)
     left, right = (Half(name, objects.one(setups.connection(name), "p_machine")) for name in ("one", "two"))

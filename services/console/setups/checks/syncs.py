@@ -87,10 +87,10 @@ def rules(wanted: SyncFile, type_: ObjectType[Any]) -> Mapping[str, RuleValue]:
 def creates(sync: Sync, policy: Policy, apps: Mapping[str, App]) -> None:
     """Refuse a sync that may create records, and would lack what they need; raises `SetupError`."""
     for side in SIDES:
-        part, word = policy.side(side), "to_left" if side == "L" else "to_right"
+        part, word = policy.sides[side], "to_left" if side == "L" else "to_right"
         if not part.create:
             continue
-        written = {name for rule in policy.rules if rule.flows_to(side) for name in rule.fields(side)}
+        written = {name for rule in policy.rules if rule.writes[side] for name in rule.fields(side)}
         lacking = [group for group in part.required if not written & set(group)]
         where = f"{part.object} of {apps[part.app].title} (connection {part.connection!r})"
         if lacking:

@@ -9,7 +9,8 @@ from services.console.setups.ends import End
 from services.console.setups.files import MappingFile, SetupError
 from shared.model.fields import FieldInfo, Option
 from shared.model.mapping import FieldMapping, Otherwise, ValueRow
-from shared.model.records import FieldType
+from shared.model.records import SIDES, FieldType, goes_to, opposite
+from shared.model.sides import SPOKEN, BySide
 from shared.rules.tables import of_values
 from shared.rules.type_compat import TABLES
 
@@ -72,14 +73,7 @@ def extends(new: FieldMapping, old: FieldMapping) -> bool:
     if not old.values:
         return new.lens == "owner"  # addresses tell of all whom no row names
     now, was = of_values(new), of_values(old)
-    closed_left, closed_right = bool(was.other_left), bool(was.other_right)
-    return (
-        was.rows <= now.rows
-        and all(now.to_right[value] == other for value, other in was.to_right.items())
-        and all(now.to_left[value] == other for value, other in was.to_left.items())
-        and not (closed_right and (was.to_right.keys() != now.to_right.keys() or was.other_right != now.other_right))
-        and not (closed_left and (was.to_left.keys() != now.to_left.keys() or was.other_left != now.other_left))
-    )
+    return was.rows <= now.rows and all(now.to[side].extends(was.to[side]) for side in SIDES)
 
 
 def lacking(where: str, one: FieldInfo, other: FieldInfo, app: str) -> list[str]:
@@ -101,14 +95,14 @@ def hints(where: str, row: FieldMapping, one: FieldInfo, other: FieldInfo) -> It
             yield f"{where}: equal options suggest `values: {_written(proposed)}`"
         return
     table = of_values(row)
-    for side, info, named, other_value, closed in (
-        ("left", one, table.to_right, table.other_right, row.direction == "to_left"),
-        ("right", other, table.to_left, table.other_left, row.direction == "to_right"),
-    ):
-        open_ = [option.value for option in info.options if option.value not in named]
-        if open_ and not other_value and not closed:
+    for side, info in BySide(one, other).items():
+        target = opposite(side)
+        way = table.to[target]
+        open_ = [option.value for option in info.options if option.value not in way.words]
+        if open_ and not way.otherwise and goes_to(row.direction, target):
             becomes = "is left out" if row.unmapped == "skip" else "fails"
-            yield f"{where}: `values` has no row for the {side} {_listed(open_)}: a record that holds one {becomes}"
+            lacks = f"`values` has no row for the {SPOKEN[side]} {_listed(open_)}"
+            yield f"{where}: {lacks}: a record that holds one {becomes}"
 
 
 def proposal(left: Sequence[Option], right: Sequence[Option]) -> list[ValueRow]:

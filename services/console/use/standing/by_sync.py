@@ -72,7 +72,7 @@ def _not_run_hint(reason: str, gone: Collection[str]) -> str:
 
 def _lacks(policy: Policy | None) -> list[str]:
     """List what a sync carries and its accounts do not have any more, in sentences."""
-    parts = [(policy.side(side), flow.field(side)) for side in SIDES for flow in policy.associations] if policy else []
+    parts = [(policy.sides[side], flow.names[side]) for side in SIDES for flow in policy.associations] if policy else []
     return [
         f"The account of connection {part.connection!r} has no association {label!r} of {part.object} any more."
         for part, label in parts

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
-from services.console.explain import carried_next, differs, names_of
+from services.console.explain import agrees, carried_next, differs, names_of
 from services.console.setups.owners import named
 from services.console.use.reasons import reason_of
 from services.console.withholding import withheld_from
 from shared.config.setups import Setups
-from shared.engine.merging import UNKNOWN, Flow, Held, Unknown, equal
+from shared.engine.merging import UNKNOWN, Flow, Held, Unknown
 from shared.model.mapping import FieldMapping
 from shared.model.pairs import Pair, Problem
-from shared.model.records import SIDES, Fields, Side, Value, ids_of
+from shared.model.records import LEFT, RIGHT, SIDES, Fields, Side, Value, goes_to, ids_of
+from shared.model.sides import BySide
 from shared.model.syncs import Sync
 from shared.model.wording import SENSITIVE, capital, flow_title, said
 from shared.model.words import Note
@@ -24,7 +25,6 @@ _LONGEST: Final = 400
 """Characters of a value that are shown."""
 ShownAs: TypeAlias = Callable[[Side, Value | None], Value | None]
 """(side, value) to the value as whoever asks is told it."""
-_WAYS: Final[Mapping[str, str]] = {"two_way": "both ways", "to_left": "into {L}", "to_right": "into {R}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,27 +81,31 @@ def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Fl
     happens, sentence = _happens(pair, names, mapping, rule, shown)
     return FieldRow(
         key=mapping.key,
-        way=_WAYS[mapping.direction].format(**names),
-        left=_cell(pair, sync, setups, "L", mapping, rule, shown),
-        right=_cell(pair, sync, setups, "R", mapping, rule, shown),
+        way=_way(BySide.of(partial(goes_to, mapping.direction)), names),
+        left=_cell(pair, sync, setups, LEFT, mapping, rule, shown),
+        right=_cell(pair, sync, setups, RIGHT, mapping, rule, shown),
         happens=happens,
         sentence=sentence,
     )
 
 
+def _way(writes: BySide[bool], names: Mapping[Side, str]) -> str:
+    return "both ways" if all(writes) else f"into {names[LEFT if writes.left else RIGHT]}"
+
+
 def _association(pair: Pair, setups: Setups, flow: Flow) -> FieldRow:
     """Return the row of an association: the records at its other end, on each side."""
     names = names_of(setups, pair.sync)
-    ends: dict[Side, Cell] = {}
-    for side in SIDES:
-        end, label = pair.side(side), flow.field(side)
+
+    def cell(side: Side) -> Cell:
+        end, label = pair.side(side), flow.names[side]
         known = end is not None and label in end.links
         value = ", ".join(ids_of(end.links[label])) if end is not None and known else ""
-        ends[side] = Cell(name=capital(flow_title(flow.key)), value=value, known=known)
-    way = "two_way" if flow.to_left and flow.to_right else "to_left" if flow.to_left else "to_right"
+        return Cell(name=capital(flow_title(flow.key)), value=value, known=known)
+
     happens, sentence = _happens_to_links(pair, names, flow)
     return FieldRow(
-        key=flow.key, way=_WAYS[way].format(**names), left=ends["L"], right=ends["R"], happens=happens,
+        key=flow.key, way=_way(flow.writes, names), left=cell(LEFT), right=cell(RIGHT), happens=happens,
         sentence=sentence,
     )  # fmt: skip
 
@@ -112,7 +116,7 @@ def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow) -> tupl
         return _refused(problem)
     for side in SIDES:
         write = pair.pending.get(side)
-        if write is not None and flow.field(side) in write.links:
+        if write is not None and flow.names[side] in write.links:
             return "written", f"It is being written to {names[side]}"
     if note is not None:
         return "differs", capital(Note.sentence_of(note))
@@ -120,7 +124,7 @@ def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow) -> tupl
         return "alone", "There is no partner to compare it with"
     if differs(pair, flow):
         return "differs", carried_next(flow, names)
-    return ("agree" if flow.left in pair.link_base else "unknown"), ""
+    return ("agree" if flow.names.left in pair.link_base else "unknown"), ""
 
 
 def _refused(problem: Problem) -> tuple[Happens, str]:
@@ -174,12 +178,10 @@ def _happens(  # noqa: PLR0911 - one outcome a line
         return "alone", "There is no partner to compare it with"
     if rule is None:
         return "unknown", ""
-    left, right = rule.held_in("L", pair.L.fields), rule.held_in("R", pair.R.fields)
-    if isinstance(left, Unknown) or isinstance(right, Unknown):
+    same = agrees(pair, rule)
+    if same is None:
         return "unknown", ""
-    if left == right or equal(rule, left, right):
-        return "agree", ""
-    return "differs", carried_next(rule, names)
+    return ("agree", "") if same else ("differs", carried_next(rule, names))
 
 
 def _held(rule: Flow | None, side: Side, field: str, fields: Fields) -> Held:
