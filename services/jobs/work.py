@@ -117,7 +117,7 @@ class Work:
             raise Stopped
         if row.state == "cancelling":
             raise Cancelled
-        if row.state in ("paused", "unconfirmed"):
+        if row.state in ("paused", "unconfirmed", "held"):
             raise Held
 
     def awaits_confirmation(self) -> bool:

@@ -24,7 +24,9 @@ ENDS: Final = ("done", "failed", "cancelled")
 """Phases of a job that has ended."""
 JOB_TRACES: Final = "00000000"
 """The beginning of the traces of jobs."""
-State: TypeAlias = Literal["unconfirmed", "waiting", "running", "paused", "cancelling", "done", "failed", "cancelled"]
+State: TypeAlias = Literal[
+    "unconfirmed", "waiting", "running", "paused", "held", "cancelling", "done", "failed", "cancelled"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class JobRow:
     Args:
         seen: Offset of `setups` that whoever asked for it, or told of it last, had read.
         orders: Those of `ORDERS` that stand.
+        is_off: Whether its sync is off, and the job would read and try again for nothing.
         is_taken_over: False while the job stands in `setups` alone, where the version before keeps jobs.
     """
 
@@ -41,6 +44,7 @@ class JobRow:
     progress: JobProgress | None
     seen: int = -1
     orders: frozenset[str] = frozenset()
+    is_off: bool = False
     is_taken_over: bool = True
 
     @property
@@ -59,7 +63,14 @@ class JobRow:
             return "unconfirmed"
         if "paused" in self.orders:
             return "paused"
+        if self.is_off:
+            return "held"
         return "waiting" if self.progress is None else "running"
+
+    @property
+    def is_held(self) -> bool:
+        """Check whether it waits for its sync to be on, whatever else it waits for."""
+        return self.is_off and not self.has_ended and "cancelled" not in self.orders
 
     @property
     def is_open(self) -> bool:
@@ -83,6 +94,11 @@ def own_job(sync: Sync, at_ms: int) -> Job:
         name, statuses = f"edited-{sync.id}-{sync.version}", () if sync.enabled else (Status.PENDING.value,)
         return Job(id=name, kind=JobKind.RESYNC, sync=sync.id, statuses=statuses, asked_at_ms=at_ms)
     return Job(id=f"first-{sync.id}", kind=JobKind.FIRST_SYNC, sync=sync.id, asked_at_ms=at_ms)
+
+
+def _is_off(job: Job, sync: Sync | None) -> bool:
+    """Check whether a job is of a sync that is off; the one that follows from switching it off is done all the same."""
+    return sync is not None and not sync.enabled and job.id != own_job(sync, 0).id
 
 
 def is_asked(sync: Sync, rows: Sequence[JobRow]) -> bool:
@@ -182,7 +198,8 @@ class Jobs:
         if job is None or not self._foreign.isdisjoint(keys):
             return None
         seen = max(self._seen.get(key, -1) for key in keys)
-        return JobRow(job=job, progress=self._progress.get(name), seen=seen, orders=self._orders_of(name))
+        off = _is_off(job, self._setups.sync(job.sync))
+        return JobRow(job=job, progress=self._progress.get(name), seen=seen, orders=self._orders_of(name), is_off=off)
 
     def _orders_of(self, name: str) -> frozenset[str]:
         return frozenset(order for order in ORDERS if f"{order}:{name}" in self._orders)

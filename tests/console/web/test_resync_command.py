@@ -166,6 +166,19 @@ def test_very_many_are_counted_and_wait_to_be_confirmed(
     assert console.installation.jobs.rows()[-1].orders == {"confirmed"}
 
 
+def test_it_waits_no_longer_once_the_sync_is_off(
+    console: ConsoleHarness, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(_: float) -> None:
+        console.env.set_up("sync", SetupDoc(sync=people(version=2, enabled=False)), SYNC)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    code, out, err = run("--sync", SYNC, "--wait")
+    (job,) = _jobs(console)
+    assert (code, out) == (1, f"{job.id}: held\n")
+    assert err.splitlines()[-1] == f"it waits until its sync is on: ./syncline syncs switch-on {SYNC}"
+
+
 @pytest.mark.parametrize("words", [(), ("a", "--all"), ("--all", "--sync", SYNC), ("a", "--wait"), ("a", "--confirm")])
 def test_what_does_not_fit_together_asks_for_nothing(console: ConsoleHarness, run: Run, words: tuple[str, ...]) -> None:
     console.show(linked("a"))

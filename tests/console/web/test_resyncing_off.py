@@ -8,7 +8,7 @@ from services.console.use.standing.installation import JobRequest
 from shared.config.jobs import own_job
 from shared.model.syncs import Job
 from shared.wire import topics
-from shared.wire.messages import JobDoc, SetupDoc
+from shared.wire.messages import JobDoc, JobProgress, SetupDoc
 from tests.console.web.client import ConsoleClient
 from tests.services.console.harness import ConsoleHarness, is_problem, linked
 from tests.services.environment import SYNC, people
@@ -137,7 +137,25 @@ def test_a_job_of_a_sync_that_is_off_does_not_begin_or_go_on(console: ConsoleHar
     assert console.call("POST", f"jobs/{review}/cancel").json()["state"] == "cancelling"
     console.env.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
     assert "It waits for its sync" not in client.open(f"/jobs/{paused}").words
+    assert "held" not in console.get(f"jobs/{paused}")
     assert console.call("POST", f"jobs/{paused}/resume").json()["state"] == "waiting"
+
+
+def test_a_job_whose_sync_was_switched_off_meanwhile_says_that_it_waits(
+    console: ConsoleHarness, client: ConsoleClient
+) -> None:
+    """By page and API, until it ends or its sync is on."""
+    job = console.ask("k", sync=SYNC).json()["id"]
+    console.follow()
+    console.env.set_up("sync", SetupDoc(sync=people(enabled=False, version=2)), SYNC)
+    assert (console.get(f"jobs/{job}")["state"], console.get(f"jobs/{job}")["held"]) == ("held", True)
+    page = client.open(f"/jobs/{job}")
+    assert f"It waits for its sync {SENTENCE}" in page.words
+    assert [form.action for form in page.forms if job in form.action] == [f"/jobs/{job}/cancel"]
+    assert "Its sync is off" in client.open("/jobs").words
+    console.env.set_job("progress", JobDoc(progress=JobProgress(job=job, phase="done")), job)
+    assert console.get(f"jobs/{job}")["state"] == "done"
+    assert "held" not in console.get(f"jobs/{job}")
 
 
 def test_the_job_that_follows_from_switching_off_goes_on(console: ConsoleHarness) -> None:

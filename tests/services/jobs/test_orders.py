@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from shared.config.jobs import own_job
 from shared.wire import topics
-from shared.wire.messages import JobDoc, JobOrder
-from tests.services.environment import LEFT, RIGHT, Answer, Environment, fails
+from shared.wire.messages import JobDoc, JobOrder, SetupDoc
+from tests.services.environment import LEFT, RIGHT, SYNC, Answer, Environment, fails, people
 from tests.services.jobs.harness import JobsHarness, ask, listing, pair
 
 
@@ -103,6 +104,44 @@ def test_a_job_that_looks_at_pairs_goes_on_among_them(env: Environment, harness:
     harness.until(harness.ended)
     assert sorted(touched) == sorted(f"p{number}" for number in range(40))
     assert (harness.told()[-1].touched, harness.told()[-1].result) == (40, "40 pairs looked at")
+
+
+@pytest.mark.usefixtures("live")
+def test_a_job_stops_within_a_page_when_its_sync_is_switched_off_and_goes_on_when_it_is_on(
+    env: Environment, harness: JobsHarness
+) -> None:
+    """The job that follows from switching it off is done meanwhile: what waits is not written any more."""
+    pair(env, "p1", left="h0", status="pending")
+    rows, off = listing(), people(version=2, judged=2, enabled=False)
+
+    def answer(connection: str, cursor: str | None) -> Any:
+        if (connection, cursor, env.setups.sync(SYNC)) == (LEFT, "1", people()):
+            env.set_up("sync", SetupDoc(sync=off), SYNC)
+        return rows(connection, cursor)
+
+    env.answers["list"] = answer
+    ask(env, "resync")
+    harness.until(lambda: len(read(env)) == 2 and rests(harness))
+    assert state(env) == "held"
+    own = own_job(off, env.clock.now_ms())
+    env.set_job("job", JobDoc(job=own), own.id)
+    harness.until(harness.ended)
+    assert [row.job for row in harness.told() if row.phase == "done"] == [own.id]
+    assert [row.pair for row in env.told(topics.PAIRS)] == ["p1"]
+    assert len(read(env)) == 2
+    env.set_up("sync", SetupDoc(sync=people(version=3)), SYNC)
+    harness.until(lambda: state(env) == "done")
+    assert read(env) == [(at, cursor) for at in (LEFT, RIGHT) for cursor in (None, "1", "2")]
+
+
+@pytest.mark.usefixtures("live")
+def test_a_job_of_a_sync_that_is_off_can_be_cancelled(env: Environment, harness: JobsHarness) -> None:
+    env.set_up("sync", SetupDoc(sync=people(version=2, enabled=False)), SYNC)
+    ask(env, "resync")
+    assert state(env) == "held"
+    want(env, "cancelled")
+    harness.until(lambda: state(env) == "cancelled")
+    assert read(env) == []
 
 
 def test_a_cancelled_job_stops_within_a_page_and_says_what_it_has_done(env: Environment, harness: JobsHarness) -> None:

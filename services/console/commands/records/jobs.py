@@ -36,9 +36,7 @@ def run(service: Service, what: What, name: str, *, status: str = "", as_json: b
     service.read_jobs()
     rows = service.jobs.rows()
     if what != "list":
-        rows = [
-            find(service.jobs, name) if known is None else order(service, service.setups, service.jobs, name, known)
-        ]
+        rows = [find(service.jobs, name) if known is None else order(service, service.jobs, name, known)]
     shown = [job_row(row) for row in rows]
     if as_json:
         write_json(shown)

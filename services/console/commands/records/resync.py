@@ -59,7 +59,9 @@ def run(
         sys.stdout.writelines(f"{_record_line(row) if records else job_line(row)}\n" for row in rows)
     held = [row["id"] for row in rows if not records and row["state"] == "unconfirmed"]
     sys.stderr.writelines(f"it waits until somebody confirms it: ./syncline jobs confirm {name}\n" for name in held)
-    return 1 if (wait and held) or any(row.get("state") in _BAD for row in rows) else 0
+    off = [row["sync"] for row in rows if not records and row["state"] == "held"]
+    sys.stderr.writelines(f"it waits until its sync is on: ./syncline syncs switch-on {name}\n" for name in off)
+    return 1 if (wait and (held or off)) or any(row.get("state") in _BAD for row in rows) else 0
 
 
 def _resync_one(calls: Calls, name: str) -> Any:
@@ -87,12 +89,12 @@ def _confirm(calls: Calls, row: Mapping[str, Any]) -> Any:
 
 
 def _wait(calls: Calls, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Wait until a job ends, or is counted and waits for somebody, and tell how far it is meanwhile."""
+    """Wait until a job ends, or waits for somebody, and tell how far it is meanwhile."""
     told = ""
     while True:
         row = calls.get(_path(row))
         counted = row["state"] == "unconfirmed" and row.get("pairs") is not None
-        if counted or row["state"] in _ENDS:
+        if counted or row["state"] in ("held", *_ENDS):
             return row
         line = job_line(row)
         if line != told:

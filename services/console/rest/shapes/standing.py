@@ -92,7 +92,9 @@ class JobRow(Shown):
     """The text that it is narrowed by, where it is."""
     asked_at_ms: int
     state: str
-    """`unconfirmed`, `waiting`, `running`, `paused`, `cancelling`, `done`, `failed` or `cancelled`."""
+    """`unconfirmed`, `waiting`, `running`, `paused`, `held`, `cancelling`, `done`, `failed` or `cancelled`."""
+    held: bool = False
+    """Whether it waits for its sync, which is off, to be on."""
     phase: str
     """What it does at the moment."""
     read: dict[str, int] = Field(default={})

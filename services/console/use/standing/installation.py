@@ -298,7 +298,7 @@ class Installation:
 
     def order_job(self, name: str, what: Order) -> dict[str, Any]:
         """Confirm, pause, resume or cancel a job, and return it as it stands then."""
-        return job_row(order(self, self.setups, self.jobs, name, what))
+        return job_row(order(self, self.jobs, name, what))
 
     def add_job(self, wanted: JobRequest, key: str) -> dict[str, Any]:
         """Ask for a job; the same key asks for the same job; raises a problem where there is no sync, or it is off."""

@@ -7,8 +7,7 @@ from services.console.use.activity import Did
 from services.console.use.problems import Problem
 from services.console.use.publishing import Outside, publish
 from services.console.use.syncs import is_off
-from shared.config.jobs import JobRow, Jobs, own_job
-from shared.config.setups import Setups
+from shared.config.jobs import JobRow, Jobs
 from shared.io.ports import Outbound
 from shared.wire import topics
 from shared.wire.messages import JobDoc, JobOrder
@@ -28,7 +27,7 @@ def job_row(row: JobRow) -> dict[str, Any]:
     asked: dict[str, Any] = {"id": job.id, "kind": job.kind, "sync": job.sync, "statuses": job.statuses}
     narrowed = {"category": ", ".join(job.reasons), "since": job.since_ms, "q": job.text}
     asked |= {name: value for name, value in narrowed.items() if value} | {"asked_at_ms": job.asked_at_ms}
-    return {**asked, "state": row.state, **shown}
+    return {**asked, "state": row.state, **shown, **({"held": True} if row.is_held else {})}
 
 
 def find(jobs: Jobs, name: str) -> JobRow:
@@ -39,13 +38,7 @@ def find(jobs: Jobs, name: str) -> JobRow:
     return row
 
 
-def is_held(setups: Setups, sync: str, job: str) -> bool:
-    """Check whether a job has to wait because its sync is off; the one that followed from that does not."""
-    found = setups.sync(sync)
-    return found is not None and not found.enabled and job != own_job(found, 0).id
-
-
-def order(outside: Outside, setups: Setups, jobs: Jobs, name: str, what: Order) -> JobRow:
+def order(outside: Outside, jobs: Jobs, name: str, what: Order) -> JobRow:
     """Publish what somebody wants of a job, and return the job as it stands then; raises `Problem`.
 
     An order that stands already is given once more, which changes nothing.
@@ -57,7 +50,7 @@ def order(outside: Outside, setups: Setups, jobs: Jobs, name: str, what: Order) 
         raise Problem(409, "It is cancelled", f"Job {name!r} is cancelled and ends: ask for a new one.")
     if what == "confirm" and not row.job.review:
         raise Problem(409, "Nothing to confirm", f"Job {name!r} needs no confirmation.")
-    if what in GOES_ON and is_held(setups, row.job.sync, name):
+    if what in GOES_ON and row.is_held:
         raise is_off(row.job.sync)
     part, did = _PARTS[what], Did(what=f"job.{what}", about=f"job:{name}")
     if what == "resume":

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
-from services.console.use.standing.jobs import GOES_ON, Order, is_held
+from services.console.use.standing.jobs import GOES_ON, Order
 from services.console.use.syncs import is_switched_off, off_sentence
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
@@ -29,6 +29,7 @@ _STATES: Final[Mapping[str, Mark]] = {
     "waiting": Mark("Waiting", "clock", "wait"),
     "running": Mark("Running", "refresh", "wait"),
     "paused": Mark("Paused", "pause", "warn"),
+    "held": Mark("Its sync is off", "pause", "warn"),
     "cancelling": Mark("Being cancelled", "clock", "wait"),
     "done": Mark("Done", "check", "ok"),
     "failed": Mark("Failed", "alert", "bad"),
@@ -39,7 +40,7 @@ _BUTTONS: Final[Sequence[tuple[Order, str, str, tuple[str, ...]]]] = (
     ("confirm", "Confirm", "check", ("unconfirmed",)),
     ("resume", "Resume", "refresh", ("paused",)),
     ("pause", "Pause", "pause", _OPEN),
-    ("cancel", "Cancel the job", "minus", ("unconfirmed", "paused", *_OPEN)),
+    ("cancel", "Cancel the job", "minus", ("unconfirmed", "paused", "held", *_OPEN)),
 )
 """What may be done to a job: the order, its button, and in which states of the job."""
 _TOLD: Final[Mapping[str, str]] = {
@@ -79,7 +80,7 @@ def show(asked: Asked) -> Response:
             h.div(".stack")[
                 notice("info", "Asked for", h.p[_TOLD[told]]) if told in _TOLD and not ended else None,
                 _left_out(asked),
-                _word(asked, row),
+                _word(row),
                 _facts(asked, row),
                 job_records.show(asked, row["id"], path_of(row["id"])),
             ],
@@ -145,13 +146,13 @@ def _buttons(asked: Asked, row: Mapping[str, Any]) -> list[Node]:
     return [
         send(asked, f"{path_of(row['id'])}/{what}", text, mark=mark, kind="primary" if what == "confirm" else "plain")
         for what, text, mark, states in _BUTTONS
-        if row["state"] in states and not (what in GOES_ON and is_held(asked.console.setups, row["sync"], row["id"]))
+        if row["state"] in states and not (what in GOES_ON and row.get("held"))
     ]
 
 
-def _word(asked: Asked, row: Mapping[str, Any]) -> Element | None:
+def _word(row: Mapping[str, Any]) -> Element | None:
     """Return what a job wants of people, what it has done, or why it did not."""
-    if row["state"] in ("unconfirmed", "paused") and is_held(asked.console.setups, row["sync"], row["id"]):
+    if row.get("held"):
         return notice("warn", "It waits for its sync", h.p[off_sentence(row["sync"])], name="held")
     if row["state"] == "unconfirmed":
         pairs = row.get("pairs")
