@@ -41,6 +41,7 @@ _WORLD: Final = {
     "POST /api/v1/alerts": "what is watched has a place of its kind, and somebody is told",
     "PUT /api/v1/alerts/{id}": "what is watched stays",
     "PUT /api/v1/account/preferences": "a time zone is one of those that there are",
+    "POST /api/v1/tokens": "a scope may open nothing to the role",
     "POST /api/v1/users": "an address may be that of a user already",
     "POST /api/v1/exports": "a key may have asked for another file",
     "POST /api/v1/jobs": "a key may have asked for other work",
