@@ -7,7 +7,7 @@ state alone (`outputs`), so a redelivered message publishes again exactly what t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.engine.deciding import decide, wants_match
+from shared.engine.deciding.steps import decide, wants_match
 from shared.engine.draft import NOBODY, Draft
 from shared.engine.policies import Counterpart, Neighbours, Policy
 from shared.engine.taking import Taken, take

@@ -9,7 +9,7 @@ from typing import Final
 from shared.objects import OBJECTS
 
 _SHARED: Final = Path(__file__).parents[2] / "shared"
-ENGINE: Final = [path for name in ("model", "contract", "engine") for path in (_SHARED / name).glob("*.py")]
+ENGINE: Final = [path for name in ("model", "contract", "engine") for path in (_SHARED / name).rglob("*.py")]
 _EARLIER: Final = "earlier.py"
 """Knows how versions before this one spell the rules of types."""
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 import pytest
 
 from shared.config.setups import Setups
+from shared.engine.deciding.updating import FLAP_MS, FLAP_WRITES
 from shared.engine.pairing import open_step
 from shared.engine.policies import Policy
-from shared.engine.updating import FLAP_MS, FLAP_WRITES
 from shared.io.memory import ManualClock
 from shared.model.mapping import FieldMapping
 from shared.model.pairs import Answer, Pair, PairEvent

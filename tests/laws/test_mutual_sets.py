@@ -8,7 +8,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.engine import associating
+from shared.engine.deciding import associating
 from shared.engine.merging import Flow, Held, Keep, MergedSet, Settle, merge
 from shared.model.fields import link_name
 from shared.model.records import SIDES, Side, Value

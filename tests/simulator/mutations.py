@@ -12,7 +12,8 @@ from services.matcher.resolving import resolve, telling
 from services.matcher.resolving.outputs import outputs
 from services.matcher.resolving.work import as_swap
 from services.writer.write import Write
-from shared.engine import associating, draft, half_pairs, linked_pairs, pairing, settling, taking
+from shared.engine import draft, pairing, taking
+from shared.engine.deciding import associating, half_pairs, linked_pairs, settling
 from shared.engine.merging import Flow
 from shared.io.links import places, rebuild, scripts, store
 from shared.io.ports import Inbound

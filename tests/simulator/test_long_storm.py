@@ -18,7 +18,7 @@ from services.matcher.matching.match import Match
 from services.matcher.resolving.resolve import Resolve
 from services.writer.write import Write
 from shared.contract.calls import AppError, HttpRequest, HttpResponse
-from shared.engine.status import HELD_MS
+from shared.engine.deciding.status import HELD_MS
 from shared.io.envelope import Raw
 from shared.io.handling import process
 from shared.io.links.store import Store

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.engine.associating import doubt_links, resolve_links
+from shared.engine.deciding.associating import doubt_links, resolve_links
+from shared.engine.deciding.settling import Settling
+from shared.engine.deciding.status import set_linked, set_status
+from shared.engine.deciding.updating import update
 from shared.engine.draft import Draft
 from shared.engine.merging import Flow
 from shared.engine.policies import Neighbours
 from shared.engine.refusals import WHOLE, give_up
-from shared.engine.settling import Settling
-from shared.engine.status import set_linked, set_status
-from shared.engine.updating import update
 from shared.model.pairs import SideState
 from shared.model.records import SIDES, Life, Side
 from shared.model.sides import BySide, with_side

@@ -2,12 +2,12 @@
 
 from typing import assert_never
 
-from shared.engine.associating import links_for
-from shared.engine.creating import fields_for, to_create
+from shared.engine.deciding.associating import links_for
+from shared.engine.deciding.creating import fields_for, to_create
+from shared.engine.deciding.status import set_status, set_waiting
 from shared.engine.draft import Draft
 from shared.engine.policies import Counterpart, Neighbours
 from shared.engine.refusals import WHOLE, about
-from shared.engine.status import set_status, set_waiting
 from shared.model.ids import create_id
 from shared.model.pairs import Match, Pending, Trace
 from shared.model.records import Life, Side, opposite

@@ -1,8 +1,8 @@
 """The second half of a step: from what is known of a pair, decide what is written, and what people are told."""
 
+from shared.engine.deciding.half_pairs import decide_half
+from shared.engine.deciding.linked_pairs import decide_linked
 from shared.engine.draft import Draft
-from shared.engine.half_pairs import decide_half
-from shared.engine.linked_pairs import decide_linked
 from shared.engine.policies import Counterpart, Neighbours
 from shared.model.records import Life, opposite
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from shared.engine.associating import as_written
+from shared.engine.deciding.associating import as_written
 from shared.engine.draft import Draft
 from shared.engine.merging import Flow, Send, Unknown
 from shared.engine.refusals import Links, Parts, is_refused, mark, one_part
