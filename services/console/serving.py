@@ -18,6 +18,7 @@ from services.console.use.administration.mailing import Mailing
 from services.console.use.administration.retention import Keeping
 from services.console.use.administration.single_sign_on import SingleSignOn
 from services.console.use.administration.users import Accounts
+from services.console.use.asking import Asking
 from services.console.use.connections.connections import Connections
 from services.console.use.standing.exports import Exporting
 from services.console.use.standing.installation import Installation
@@ -88,6 +89,7 @@ def wire(service: Service) -> None:
         feed_notes=RedisFeedNotes(client),
         call_notes=RedisCallNotes(client),
         states_from=lambda start: states_from(settings, start),
+        asking=Asking(RedisRates(client, service.clock)),
     )
     views.watchers.append(installation.events.take)
     service.start("events", installation.events.run)

@@ -12,6 +12,7 @@ from shared.contract.sign_in import AccountInfo, Auth, Owner
 from shared.contract.webhooks import Webhook
 from shared.contract.writing import Change, WriteResult
 from shared.model.fields import FieldInfo, FoundObject
+from shared.model.ids import plain_id
 from shared.model.records import Report
 
 
@@ -70,6 +71,8 @@ class Binding:
     """Make what the app needs before the first write, such as the unique property that holds the marker."""
     record_url: str = ""
     """Web address of a record, with ``{account}`` and ``{id}``."""
+    id_in: Callable[[Session, str], str] = lambda _session, text: plain_id(text)
+    """(session, what a person wrote: an id, or the path of an address) -> the id that it may be; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,13 @@
 """Deterministic ids: the same facts give the same id in every worker, however often a step is repeated."""
 
 import hashlib
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from shared.model.records import LEFT, RIGHT, SIDES, LinkWrite, Side, Value, Version
+
+_PLAIN: Final = re.compile(r"(?=.*[0-9A-Za-z])[0-9A-Za-z._~:-]{1,200}")
 
 
 def _digest(*parts: str) -> str:
@@ -13,6 +17,11 @@ def _digest(*parts: str) -> str:
 def record_key(connection: str, object_: str, record: str) -> str:
     """Name a record as the key of its messages: under one key they stay in order."""
     return f"{connection}/{object_}/{record}"
+
+
+def plain_id(text: str) -> str:
+    """Return a text that may be the id of a record: one word, which leads nowhere else in a path; else nothing."""
+    return text if _PLAIN.fullmatch(text) else ""
 
 
 def pair_id(sync: str, side: Side, record: str) -> str:

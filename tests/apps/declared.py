@@ -164,6 +164,14 @@ class Declared:
             return
         raise AssertionError(heard)
 
+    def test_an_id_is_known_in_what_people_write_and_what_leads_elsewhere_is_none(self, world: World) -> None:
+        """Whoever may look at records must reach no other address of the app by what they write."""
+        made = world.made(1).id
+        assert world.binding.id_in(world.session, made) == made
+        for text in ("", ".", "..", "../" + made, f"{made}/../{made}", f"/{made}", "Ann Lee", f"{made}\n", "a?b=c/.."):
+            found = world.binding.id_in(world.session, text)
+            assert found == "", text
+
     def test_what_is_declared_fits_together(self, world: World) -> None:
         """Names that others go by are there, once."""
         app, binding = world.app, world.binding

@@ -33,6 +33,7 @@ DONE: Final = (
     Deed(("POST /jobs/{name}/{what}",), ("POST /api/v1/jobs/{name}/{what}",), "jobs cancel"),
     Deed(("POST /records/columns", "POST /account/zone"), ("PUT /api/v1/account/preferences",), "(of the pages)"),
     Deed(("POST /records/resync",), ("POST /api/v1/records/resync",), "resync"),
+    Deed(("POST /records/read",), ("POST /api/v1/records/read",), "resync"),
     Deed(("POST /records/{name}/resync",), ("POST /api/v1/records/{name}/resync",), "resync"),
     Deed(("POST /exports",), ("POST /api/v1/exports",), "exports make"),
     Deed(("POST /exports/{name}/delete",), ("DELETE /api/v1/exports/{name}",), "exports delete"),

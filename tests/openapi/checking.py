@@ -46,6 +46,7 @@ _WORLD: Final = {
     "POST /api/v1/exports": "a key may have asked for another file",
     "POST /api/v1/jobs": "a key may have asked for other work",
     "POST /api/v1/records/resync": "a key may have asked for other work",
+    "GET /api/v1/explanations": "a record is named by q, or else by the other three",
 }
 """Where what is described is refused for what no description can say."""
 _FILE: Final = "GET /api/v1/exports/{id}/file"

@@ -1,9 +1,11 @@
 """The console beside a slice: its views of what Kafka in memory holds, and what can be done with them."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from services.console.exports.known import Exports
+from services.console.setups.accounts.discovery import Apps
+from services.console.use.asking import Asking
 from services.console.use.connections.connections import Connections
 from services.console.use.standing.exports import Exporting
 from services.console.use.standing.installation import Installation
@@ -17,10 +19,20 @@ from shared.io.memory import MemoryReader
 from shared.io.process.service import Service
 from shared.io.redis.feed_notes import MemoryFeedNotes
 from shared.io.redis.once import MemoryOnce
+from shared.io.redis.rates import MemoryRates
+from shared.model.syncs import Connection
 from shared.settings import Settings
 from shared.wire import topics
 from shared.wire.messages import Parked
 from tests.slice.harness import Slice
+
+
+class _Apps(Apps):
+    """Calls the apps of a slice, as its workers do."""
+
+    def __init__(self, world: Slice, rows: Iterable[Connection]) -> None:
+        del rows
+        self.setups, self.caller = world.setups, world.caller  # type: ignore[assignment]  # without budgets
 
 
 class Console(Installation):
@@ -46,8 +58,12 @@ class Console(Installation):
             parked_from=self._parked_from,
             exports=Exporting(service, Exports(), Vault(), lambda _: (_ for _ in ())),
             connections=Connections(
-                service, lambda topic: MemoryReader(world.broker, topic).read_to_end(), MemoryOnce(world.clock)
+                service,
+                lambda topic: MemoryReader(world.broker, topic).read_to_end(),
+                MemoryOnce(world.clock),
+                lambda _, rows: _Apps(world, rows),
             ),
+            asking=Asking(MemoryRates(world.clock)),
         )
 
     def _parked_from(self, at: int) -> Generator[Stored[Parked], None, None]:

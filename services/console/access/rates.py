@@ -42,6 +42,7 @@ COSTS: Final[Mapping[str, int]] = {
     "GET /exports/{name}/file": 20,
     # What looks through many rows
     "GET /api/v1/records": 2,
+    "GET /api/v1/explanations": 2,
     "GET /api/v1/health/series": 2,
     "GET /records": 2,
     "GET /why": 2,

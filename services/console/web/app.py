@@ -113,6 +113,7 @@ PAGES: Final = (
     Page("GET", "/exports/{name}/file", exports.download),
     Page("POST", "/exports/{name}/delete", exports.delete),
     Page("GET", "/why", why.show),
+    Page("POST", "/records/read", why.read),
     Page("GET", "/objects", objects.show),
     Page("GET", "/health", health.show),
     Page("GET", "/parked", parked.show),

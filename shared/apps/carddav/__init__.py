@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shared.apps.carddav.card import FIELDS
+from shared.apps.carddav.dav import id_in
 from shared.apps.carddav.finding import books
 from shared.apps.carddav.reading import BATCH, OBJECT, account, discover, find, list_page, poll, read
 from shared.apps.carddav.writing import archive_many, create_many, update_many
@@ -59,6 +60,7 @@ _CONTACT: Final = Binding(
     archive_many=archive_many,
     find=find,
     discover=discover,
+    id_in=id_in,
 )
 
 CARDDAV: Final = App(

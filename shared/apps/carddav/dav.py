@@ -24,6 +24,11 @@ _XML: Final = {"Content-Type": "application/xml; charset=utf-8"}
 _REFERENCE: Final = re.compile("&#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));", re.IGNORECASE)
 _NAMESPACES: Final = 'xmlns="DAV:" xmlns:c="urn:ietf:params:xml:ns:carddav"'
 
+_PRINTED: Final = 32
+"""Signs below this one are not printed."""
+_LONGEST: Final = 1_000
+"""Characters of a card's id at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -66,6 +71,18 @@ def id_of(session: Session, href: str) -> str:
     book = unquote(urlsplit(book_of(session)).path)
     path = unquote(urlsplit(href).path)
     return path[len(book) :] if path.startswith(book) else posixpath.basename(path)
+
+
+def id_in(session: Session, text: str) -> str:
+    """Return the id of the card that a text may name, by its path or by its name in the book; else nothing.
+
+    One outside of the book is none of its cards, whatever else the sign-in may read on that server. Several words
+    without a path are the name of a person, not of a card.
+    """
+    book = unquote(urlsplit(book_of(session)).path)
+    name = text.removeprefix(book)
+    strange = any(ord(sign) < _PRINTED or (name == text and sign.isspace()) for sign in name)
+    return "" if strange or {"", ".", ".."} & {*name.split("/")} or len(name) > _LONGEST else name
 
 
 def propfind(path: str, properties: Iterable[str], depth: int) -> HttpRequest:

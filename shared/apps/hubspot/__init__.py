@@ -40,6 +40,8 @@ from shared.model.fields import FieldInfo, FoundObject
 from shared.model.records import Linked
 
 __all__ = ["HUBSPOT"]
+_DIGITS: Final = 20
+"""Digits of a record's id at most."""
 
 
 def _feeds(kind: Kind) -> tuple[Feed, ...]:
@@ -124,6 +126,7 @@ def _binding(kind: Kind, type_: str) -> Binding:
         discover=discover_,
         prepare=prepare_,
         record_url=f"https://app.hubspot.com/contacts/{{account}}/record/{kind.type_id}/{{id}}",
+        id_in=lambda _session, text: text if text.isascii() and text.isdigit() and len(text) <= _DIGITS else "",
     )
 
 

@@ -17,7 +17,7 @@ from shared.settings import Settings
 from shared.wire import topics
 from shared.wire.messages import JobDoc, JobProgress, SetupDoc
 from tests.services.console.harness import TOKEN, ConsoleHarness, linked
-from tests.services.environment import SYNC, people
+from tests.services.environment import LEFT, RIGHT, SYNC, as_json, people, report
 
 Run: TypeAlias = Callable[..., tuple[int, str, str]]
 
@@ -104,6 +104,19 @@ def test_a_record_is_read_again_by_its_id_here_or_in_an_app(console: ConsoleHarn
     code, _, err = run("h-nobody")
     assert code == 1
     assert "There is no row 'h-nobody'" in err
+
+
+def test_a_record_that_no_sync_has_seen_is_read_by_its_id(console: ConsoleHarness, run: Run) -> None:
+    """Where two accounts have one, it is not guessed."""
+    held = {at: as_json([report("h-new", 3, at=at)]) for at in (LEFT, RIGHT)}
+    console.env.answers["read"] = lambda at, _: held[LEFT] if at == LEFT else []
+    assert run("h-new") == (0, f"contact h-new of {LEFT} is read now\n", "")
+    (notice,) = console.env.told(topics.NOTICES)
+    assert (notice.connection, notice.id) == (LEFT, "h-new")
+    console.env.answers["read"] = lambda at, _: held[at]
+    code, _, err = run("h-new")
+    assert (code, "several accounts have a record 'h-new' (contact of book, contact of hub)" in err) == (1, True)
+    assert len(console.env.told(topics.NOTICES)) == 1
 
 
 def test_a_record_of_two_syncs_is_not_guessed(console: ConsoleHarness, run: Run) -> None:

@@ -33,6 +33,8 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
     "POST /settings/users/{name}/role": {"role": "editor"},
     "POST /settings/tokens": {"name": "backup", "role": "viewer", "days": "30"},
     "POST /api/v1/jobs": {"sync": "people"},
+    "POST /records/read": {"connection": "hub", "object": "contact", "record": "h-new"},
+    "POST /api/v1/records/read": {"connection": "hub", "object": "contact", "record_id": "h-new"},
     "POST /exports": {"format": "csv"},
     "POST /api/v1/exports": {"format": "xlsx"},
     "POST /api/v1/users": {"email": "newer@x.example"},

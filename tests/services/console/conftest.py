@@ -21,6 +21,7 @@ from services.console.use.administration.mailing import Mailing
 from services.console.use.administration.retention import Keeping
 from services.console.use.administration.single_sign_on import SingleSignOn
 from services.console.use.administration.users import Accounts
+from services.console.use.asking import Asking
 from services.console.use.standing.installation import Installation
 from services.console.views.projection import Views
 from shared.io.calls.budgets import MemoryBudgets
@@ -66,6 +67,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], ConsoleHarness]]:
         feed_notes=MemoryFeedNotes(),
         call_notes=MemoryCallNotes(env.clock),
         states_from=env.states_from,
+        asking=Asking(MemoryRates(env.clock)),
     )
     stop = threading.Event()
     events = threading.Thread(target=installation.events.run, args=(stop,), daemon=True)
@@ -97,6 +99,7 @@ def opened(folder: Path) -> Iterator[Callable[[Path], ConsoleHarness]]:
         installation.views, installation.setups = console.views, env.setups
         installation.jobs, installation.bus, installation.clock = env.jobs, env.bus, env.clock
         installation.parked_from, installation.call_notes = env.parked_from, MemoryCallNotes(env.clock)
+        installation.asking = Asking(MemoryRates(env.clock))
         installation.events._states_from = env.states_from
         console.views.watchers.append(installation.events.take)
         installation.connections, installation.exports = connections_of(env), exports_of(env)

@@ -13,7 +13,7 @@ from shared.model.pairs import Match, Pending, Problem, Trace
 from shared.settings import Settings
 from tests.e2e.live import free_ports
 from tests.services.console.harness import TOKEN, ConsoleHarness, linked
-from tests.services.environment import RIGHT, SYNC
+from tests.services.environment import LEFT, RIGHT, SYNC, as_json, report
 
 
 def settings_of(console: ConsoleHarness, token: str | None = TOKEN) -> Settings:
@@ -101,3 +101,23 @@ def test_what_is_missing_is_named(
     ):
         assert why.run("Ann", settings=settings) == 1
         assert said in capsys.readouterr().err
+
+
+def test_a_record_that_no_sync_has_seen_is_asked_for(
+    console: ConsoleHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The app says why it is in no list, what decides, and how to have it read."""
+    held = as_json([report("h-new", 3)])
+    console.env.answers["read"] = lambda at, _: held if at == LEFT else []
+    assert why.run("h-new", settings=settings_of(console)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"h-new@x.example ({SYNC}): Hub has contact h-new, and nothing stands in its way: ")
+    assert "  email: h-new@x.example" in lines
+    assert "  To have it read now: ./syncline resync h-new" in lines
+    held = as_json([report("h-new", 3, life="merged", merged_into="h-b")])
+    assert why.run("h-new", settings=settings_of(console)) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "Not seen: Hub has merged contact h-new into h-b.", "  Ask for h-b next.",
+    ]  # fmt: skip
+    assert why.run("h-other", settings=settings_of(console)) == 1
+    assert "None of these knows a record 'h-other': Hub (contacts), Book (contacts)." in capsys.readouterr().err

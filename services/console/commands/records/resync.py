@@ -70,7 +70,22 @@ def _resync_one(calls: Calls, name: str) -> Any:
     if len(fits) > 1:
         named = ", ".join(f"{row['id']} (sync {row['sync']})" for row in fits)
         raise NoAnswerError(f"several records have the id {name!r}; name one of these: {named}")
+    if not fits and name and (unseen := _unseen(calls, name)) is not None:
+        return calls.post("records/read", unseen)
     return calls.post(f"records/{quote(fits[0]['id'] if fits else name, safe='')}/resync", {})
+
+
+def _unseen(calls: Calls, name: str) -> dict[str, str] | None:
+    """Return the record that no sync has seen, but would take up once read; raises `NoAnswerError` for several."""
+    try:
+        asked = [row["asked"] for row in calls.get("explanations", q=name)["explanations"]]
+    except NoAnswerError as error:
+        raise NoAnswerError(f"There is no row {name!r}. {error}") from error
+    places = {(row["connection"], row["object"], row["record"]) for row in asked if row and row["can_be_read"]}
+    if len(places) > 1:
+        named = ", ".join(f"{object_} of {connection}" for connection, object_, _ in sorted(places))
+        raise NoAnswerError(f"several accounts have a record {name!r} ({named}); name it by its web address")
+    return dict(zip(("connection", "object", "record_id"), *places, strict=True)) if places else None
 
 
 def _ask(calls: Calls, query: Mapping[str, str]) -> list[Any]:
@@ -108,4 +123,6 @@ def _path(row: Mapping[str, Any]) -> str:
 
 
 def _record_line(row: Mapping[str, Any]) -> str:
+    if "id" not in row:
+        return f"{row['object']} {row['record']} of {row['connection']} is read now"
     return f"{row['id']}: {row['label'] or 'a record without a name'} ({row['sync']}) is read again"

@@ -23,6 +23,8 @@ def run(name: str, *, sync: str = "", as_json: bool = False, settings: Settings 
     ask = calls_of(settings)
     found = _named(ask, name, sync)
     told = [ask.get(f"records/{quote(row['id'], safe='')}/explanation") for row in found[:_MOST]]
+    if not told and name and not sync:
+        told = ask.get("explanations", q=name)["explanations"]
     if not told:
         where = f" in sync {sync!r}" if sync else ""
         sys.stderr.write(f"no record{where} has {name!r} in its name, or as its id\n" if name else "no record yet\n")
@@ -48,7 +50,9 @@ def _named(ask: Calls, name: str, sync: str) -> list[dict[str, Any]]:
 
 def sentences(told: Mapping[str, Any]) -> Iterator[str]:
     """Yield an explanation as lines for people."""
-    yield f"{told['label'] or 'A record without a name'} ({told['sync']}): {told['summary']}"
+    asked = told["asked"]
+    named = told["label"] or ("Not seen" if asked else "A record without a name")
+    yield f"{named} ({told['sync']}): {told['summary']}" if told["sync"] else f"{named}: {told['summary']}"
     yield from (f"  {row}" for row in told["why"])
     yield from (f"  {row['sentence']}" for row in told["pending"])
     if told["hint"]:
@@ -58,8 +62,18 @@ def sentences(told: Mapping[str, Any]) -> Iterator[str]:
         if end is not None:
             gone = "" if end["life"] == "alive" else f", {end['life'].replace('_', ' ')}"
             yield f"  {end['connection']}: record {end['record']}{gone}" + (f", {end['url']}" if end["url"] else "")
+    yield from _asked(asked) if asked else ()
     yield from _steps(told["history"])
     yield from _calls(told)
+
+
+def _asked(asked: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an app said of a record that no sync has seen."""
+    yield from (f"  {row['label']}: {row['value'] or 'blank'}" for row in asked["values"])
+    if asked["merged_into"]:
+        yield f"  Ask for {asked['merged_into']} next."
+    if asked["can_be_read"]:
+        yield f"  To have it read now: ./syncline resync {asked['record']}"
 
 
 def _calls(told: Mapping[str, Any]) -> Iterator[str]:

@@ -9,16 +9,24 @@ from fastapi import APIRouter, Depends, Query
 from services.console.rest.describing import may
 from services.console.rest.pages import named
 from services.console.rest.shapes.common import Cursor, IdempotencyKey, Limit, RecordId
-from services.console.rest.shapes.records import Explanation, Explanations, History, RecordList, RecordRow
+from services.console.rest.shapes.records import (
+    Explanation,
+    Explanations,
+    History,
+    RecordAsked,
+    RecordList,
+    RecordNamed,
+    RecordRow,
+)
 from services.console.rest.shapes.standing import JobsAsked
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
 from services.console.use.records.resyncing import chosen_by, resync_chosen
 from services.console.use.standing.installation import Installation
 from services.console.use.standing.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
+from services.console.use.unseen import MOST_EXPLAINED, explained, read_now, why_at, why_of
 from services.console.views.lists import Sort
 from shared.model.pairs import Pair
-from shared.model.records import SIDES
 
 
 def _filter(
@@ -111,27 +119,43 @@ def add_records(router: APIRouter, api: Installation, who: Callable[..., Caller]
     def get_history(name: RecordId, by: Annotated[Caller, Depends(who)]) -> dict[str, Any]:
         return {"history": api.history(api.find(name), by.role)}
 
+    @router.post(
+        "/records/read",
+        tags=["records"],
+        status_code=202,
+        summary="Read one record of an account, be it known or not, as if its app had told of it",
+        response_model=RecordAsked,
+        responses=may(404, 409),
+    )
+    def read_record(wanted: RecordNamed) -> dict[str, Any]:
+        return asdict(read_now(api, wanted.connection, wanted.object, wanted.record_id))
+
     @router.get(
         "/explanations",
         tags=["records"],
-        summary="Why a record of an app is as it is, by its id there",
+        summary="Why a record of an app is as it is, by its id there, also where no sync has seen it",
         response_model=Explanations,
         responses=may(404),
     )
     def explain_by_app(
-        connection: Annotated[str, Query(description="The account that it is in.")],
-        object: Annotated[str, Query(description="Its object type, such as `contact`.")],  # noqa: A002 - the API's word
-        record_id: Annotated[str, Query(description="Its id in the app.")],
         by: Annotated[Caller, Depends(who)],
+        connection: Annotated[str, Query(description="The account that it is in.")] = "",
+        object: Annotated[str, Query(description="Its object type, such as `contact`.")] = "",  # noqa: A002 - the API's word
+        record_id: Annotated[str, Query(description="Its id in the app.", max_length=1000)] = "",
+        q: Annotated[
+            str,
+            Query(
+                description="In place of the three: its id, its web address in an app, an e-mail address, or a name. "
+                f"At most {MOST_EXPLAINED} records are explained.",
+                max_length=500,
+            ),
+        ] = "",
     ) -> dict[str, Any]:
-        found = []
-        for sync in api.setups.syncs():
-            for side in SIDES:
-                end = sync.side(side)
-                if (end.connection, end.object) == (connection, object):
-                    pair = api.views.holding(sync.id, side, record_id)
-                    if pair is not None:
-                        found.append(api.explain(pair, by.role))
+        if bool(q.strip()) == bool(connection or object or record_id):
+            raise Problem(422, "Not understood", "Name a record by connection, object and record_id, or else by q.")
+        pairs, told = why_of(api, by, q) if q.strip() else why_at(api, by, connection, object, record_id)
+        found = [api.explain(pair, by.role) for pair in pairs[:MOST_EXPLAINED]]
+        found += [explained(api, answer, by.role) for answer in told.answers]
         if not found:
-            raise Problem(404, "Not seen", f"No sync has seen {object} {record_id!r} of connection {connection!r} yet.")
+            raise Problem(404, "Not seen", f"No sync has seen it yet. {told.nowhere}")
         return {"explanations": found}

@@ -2,10 +2,11 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from services.console.rest.shapes.common import Page, Shown, examples
+from services.console.rest.shapes.common import Given, Page, Shown, examples
 from services.console.rest.shapes.parked import ParkedRow
+from services.console.use.unseen import Found
 
 _ROW: Final[dict[str, Any]] = {
     "id": "contacts~4c1f",
@@ -78,6 +79,45 @@ _EXPLANATION: Final[dict[str, Any]] = {
         }
     ],
     "calls_known": True,
+    "asked": None,
+}
+_UNSEEN: Final[dict[str, Any]] = {
+    **_EXPLANATION,
+    "id": "",
+    "label": "Bob Ray",
+    "status": "unseen",
+    "reason": "email_missing",
+    "summary": "HubSpot has contact 502, and it takes no part in sync contacts by itself: no e-mail address.",
+    "why": ["Whether it has a partner in Address book is looked up when it is read."],
+    "hint": "Add an e-mail address, or untick 'Sync only contacts with an email address'.",
+    "sides": {
+        "L": {
+            "connection": "hubspot",
+            "record": "502",
+            "url": "https://app.hubspot.com/contacts/1/record/0-1/502",
+            "life": "alive",
+            "fields": {"email": None, "firstname": "Bob", "lastname": "Ray"},
+            "settled": {},
+            "links": {},
+        },
+        "R": None,
+    },
+    "history": [],
+    "who": "",
+    "fields": [],
+    "calls": [],
+    "asked": {
+        "connection": "hubspot",
+        "object": "contact",
+        "record": "502",
+        "url": "https://app.hubspot.com/contacts/1/record/0-1/502",
+        "life": "alive",
+        "at": "2023-11-14T22:14:50.000+00:00",
+        "found": "excluded",
+        "merged_into": "",
+        "can_be_read": True,
+        "values": [{"name": "email", "label": "Email", "value": ""}],
+    },
 }
 
 
@@ -221,16 +261,78 @@ class CallShown(Shown):
     """The app's own words of what it refused, without secrets, or what kept it from answering; empty otherwise."""
 
 
+class ValueShown(Shown):
+    """A field, and what it holds."""
+
+    name: str
+    label: str
+    """What people call the field."""
+    value: str
+    """Empty where it holds nothing."""
+
+
+class AskedShown(Shown):
+    """What an app said of a record that no sync has seen, when it was asked for this explanation."""
+
+    connection: str
+    object: str
+    record: str
+    """Its id; empty where it was not the id by which the app was asked."""
+    url: str
+    """Where the app shows it; empty where that is not known."""
+    life: str
+    """`alive`, or another word of its life; empty where it is not known."""
+    at: str
+    """When, in UTC."""
+    found: Found
+    """What came of it."""
+    merged_into: str
+    """The record into which it was merged."""
+    can_be_read: bool
+    """Whether its sync takes it up when `POST /api/v1/records/read` has it read."""
+    values: list[ValueShown]
+    """What decides about it."""
+
+
+class RecordNamed(Given):
+    """A record of an account."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_extra={"examples": [{"connection": "hubspot", "object": "contact", "record_id": "502"}]},
+    )
+
+    connection: str = Field(max_length=200)
+    """The account that it is in."""
+    object: str = Field(max_length=200)
+    """Its object type, such as `contact`."""
+    record_id: str = Field(max_length=1000)
+    """Its id in the app."""
+
+
+class RecordAsked(Shown):
+    """A record that is read now, as if its app had told of it."""
+
+    model_config = examples({"connection": "hubspot", "object": "contact", "record": "502"})
+
+    connection: str
+    object: str
+    record: str
+
+
 class Explanation(Shown):
     """Why a record is as it is."""
 
-    model_config = examples(_EXPLANATION)
+    model_config = examples(_EXPLANATION, _UNSEEN)
 
     id: str
+    """Empty where no sync has seen it."""
     sync: str
+    """Empty where no sync uses its object."""
     label: str
     status: str
-    """As in lists."""
+    """As in lists; `unseen` where no sync has seen it, and its app was asked."""
     reason: str
     summary: str
     """How it stands, in one sentence."""
@@ -253,12 +355,14 @@ class Explanation(Shown):
     week at most."""
     calls_known: bool
     """False while Redis, which keeps them, does not answer."""
+    asked: AskedShown | None
+    """What its app said when it was asked for this explanation; null of a record that a sync has seen."""
 
 
 class Explanations(Shown):
     """Why a record of an app is as it is, in each sync that it takes part in."""
 
-    model_config = examples({"explanations": [_EXPLANATION]})
+    model_config = examples({"explanations": [_EXPLANATION]}, {"explanations": [_UNSEEN]})
 
     explanations: list[Explanation] = Field(min_length=1)
 

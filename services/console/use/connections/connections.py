@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from services.console.setups import consent
 from services.console.setups.accounts import deleting
@@ -21,7 +21,7 @@ from services.console.use.syncs import Syncs
 from services.console.use.versions import Standing, check_seen, is_seen, overtaken, version_of
 from shared.config.accounts import account_name, is_account
 from shared.contract.app import App
-from shared.contract.calls import AppError
+from shared.contract.calls import AppError, Exchange
 from shared.io.calls.vault import Vault, VaultError
 from shared.io.envelope import Stored
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
@@ -37,6 +37,9 @@ _TRIES: Final = 3
 _DRAFT: Final = "draft"
 _TEST_S: Final = 15.0
 """How long a test may wait for the account's budget."""
+_ASK_S: Final = 2.0
+"""The same of a question."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +220,11 @@ class Connections:
             said = f"it leads to {info.name} now, and was made for {row.account}"
             return Tested(works=False, reason="permission_denied", detail=said, account=info.name)
         return Tested(works=True, account=info.name)
+
+    def ask(self, name: str, exchange: Exchange[T]) -> T:
+        """Ask an account something that nothing waits for, behind all other calls; raises as a `Caller` does."""
+        apps = self._apps_with(self._service, [self.find(name)])
+        return run_blocking(apps.caller.run(name, exchange, share="backfill", wait_s=_ASK_S))
 
     # Disconnecting
 

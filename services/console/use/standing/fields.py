@@ -147,7 +147,7 @@ def _cell(
     base = pair.base(side)
 
     def text(value: Value | None) -> str:
-        return _text(shown(side, value))
+        return text_of(shown(side, value))
 
     agreed = text(base[mapping.key]) if mapping.key in base and mapping.key not in pair.fresh else None
     return Cell(name=name, value=text(held), known=True, agreed=agreed)
@@ -189,7 +189,7 @@ def _held(rule: Flow | None, side: Side, field: str, fields: Fields) -> Held:
     return rule.held_in(side, fields) if rule is not None else fields.get(field, UNKNOWN)
 
 
-def _text(value: Value | None) -> str:
+def text_of(value: Value | None) -> str:
     """Return a value as people read it, without quotes: it stands in a cell of its own."""
     if value is None:
         return ""
@@ -197,5 +197,5 @@ def _text(value: Value | None) -> str:
         text = " ".join(value.split())
         return f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text
     if isinstance(value, list | tuple):
-        return ", ".join(_text(one) for one in value)
+        return ", ".join(text_of(one) for one in value)
     return said(value)

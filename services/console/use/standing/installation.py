@@ -9,10 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from services.console.explain import explain, summary
 from services.console.use.activity import Did
 from services.console.use.asked import NUMBER, Flag
+from services.console.use.asking import Asking
 from services.console.use.connections.connections import Connections
+from services.console.use.meant import Place
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
 from services.console.use.reasons import acting
+from services.console.use.rereading import notice_of
 from services.console.use.standing.by_sync import syncs_of
 from services.console.use.standing.calls import calls_about
 from services.console.use.standing.events import Hub
@@ -41,7 +44,7 @@ from shared.model.syncs import HALTED, Connection, Job
 from shared.model.touches import Touch
 from shared.rules.errors import CODES
 from shared.wire import topics
-from shared.wire.messages import JobDoc, Notice, Parked, Role
+from shared.wire.messages import JobDoc, Parked, Role
 
 _OF_VIEWS: Final = frozenset(topic.name for topic in FOLLOWED if topic.partitions == 1)
 
@@ -92,6 +95,7 @@ class Installation:
         call_notes: What workers note of calls about records.
         exports: Lists as files.
         states_from: Reads `pair-state` from offsets by partition to its end; raises `BusUnavailable`.
+        asking: Asks apps while somebody waits.
     """
 
     def __init__(
@@ -112,6 +116,7 @@ class Installation:
         call_notes: CallNotes,
         exports: Exporting,
         states_from: Callable[[Mapping[int, int]], Iterator[Stored[Any]]],
+        asking: Asking,
     ) -> None:
         self.views = views
         self.setups = setups
@@ -127,6 +132,7 @@ class Installation:
         self.feed_notes = feed_notes
         self.call_notes = call_notes
         self.exports = exports
+        self.asking = asking
         self.events = Hub(self, states_from)
         self.followed: dict[str, Callable[[], int]] = {
             topics.JOBS.name: lambda: self.jobs.offset,
@@ -247,7 +253,7 @@ class Installation:
         told, pair = self._told(pair, role)
         calls = calls_about(pair, self.setups, self.call_notes, role)
         fields = [asdict(row) for row in fields_of(pair, self.setups, role)]
-        return {**told, "who": acting(pair), "fields": fields, **calls}
+        return {**told, "who": acting(pair), "fields": fields, **calls, "asked": None}
 
     def history(self, pair: Pair, role: Role) -> Any:
         """Return what was decided about a pair, in words for somebody of a role, the newest first."""
@@ -282,9 +288,7 @@ class Installation:
         for side in SIDES:
             end, part = pair.side(side), sync.side(side)
             if end is not None:
-                notice = Notice(connection=part.connection, object=part.object, id=end.id, accepted_ms=now)
-                key = record_key(part.connection, part.object, end.id)
-                out.append(Outbound(topic=topics.NOTICES, key=key, message=notice))
+                out.append(notice_of(Place(part.connection, part.object, end.id), now))
         publish(self, out, Did(what="record.resynced", about=f"record:{pair.pair}", note=pair.label))
         return pair
 
