@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from deploy.local.servers import RadicaleServer
+from deploy.local.servers.real import RadicaleServer
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
-from services.console.use.unseen import Answer, Told, ask_at, explained, read_now, why_at, why_of
+from services.console.use.records.unseen import Answer, Told, ask_at, explained, read_now, why_at, why_of
 from shared.model.syncs import Create
 from shared.wire import topics
 from shared.wire.messages import SetupDoc

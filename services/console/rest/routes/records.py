@@ -22,9 +22,9 @@ from services.console.rest.shapes.standing import JobsAsked
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
 from services.console.use.records.resyncing import chosen_by, resync_chosen
+from services.console.use.records.unseen import MOST_EXPLAINED, explained, read_now, why_at, why_of
 from services.console.use.standing.installation import Installation
 from services.console.use.standing.records import LATEST_MS, LONGEST, Filter, Period, Status, page_of
-from services.console.use.unseen import MOST_EXPLAINED, explained, read_now, why_at, why_of
 from services.console.views.lists import Sort
 from shared.model.pairs import Pair
 

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from services.console.rest.shapes.common import Given, Page, Shown, examples
 from services.console.rest.shapes.parked import ParkedRow
-from services.console.use.unseen import Found
+from services.console.use.records.unseen import Found
 
 _ROW: Final[dict[str, Any]] = {
     "id": "contacts~4c1f",

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.console.use.meant import Place
 from services.console.use.records.finding import MOST, find, held_at
-from services.console.use.unseen import Told, explained, read_now, why_at, why_of
+from services.console.use.records.unseen import Told, explained, read_now, why_at, why_of
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty, notice, send, table

@@ -12,12 +12,12 @@ from services.console.use.activity import Did
 from services.console.use.asking import NotAsked, Question
 from services.console.use.callers import Caller
 from services.console.use.connections.apps import title_in
-from services.console.use.judging import judged
 from services.console.use.meant import Place, accounts_at, address_in, addressed, page_of, place_of, with_id
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
 from services.console.use.reasons import Reason, reason_of
 from services.console.use.records.finding import find, held_at
+from services.console.use.records.judging import judged
 from services.console.use.rereading import notice_of
 from services.console.use.standing.fields import text_of
 from services.console.use.standing.installation import Installation
@@ -168,7 +168,7 @@ def _reading(console: Installation, place: Place) -> Exchange[Sequence[ReadResul
 def _names(console: Installation, place: Place) -> list[str]:
     """List the fields that syncs know of a record: what decides, and what people know it by."""
     sides = console.setups.sides_of(place.connection, place.object)
-    return sorted({name for policy, side in sides for name in policy.side(side).fields})
+    return sorted({name for policy, side in sides for name in policy.sides[side].fields})
 
 
 def _search(console: Installation, by: Caller, addresses: Sequence[str]) -> Told:
@@ -209,7 +209,7 @@ def _search(console: Installation, by: Caller, addresses: Sequence[str]) -> Told
 def _has(console: Installation, report: Report, addresses: Sequence[str]) -> bool:
     """Check whether a record has one of these addresses: an app may find more than it was asked for."""
     return any(
-        {*addresses} & {*read_identity(policy.side(side).identify(report.fields).identity).s}
+        {*addresses} & {*read_identity(policy.sides[side].identify(report.fields).identity).s}
         for policy, side in console.setups.sides_of(report.connection, report.object)
     )
 
@@ -264,7 +264,7 @@ def _of_living(console: Installation, place: Place, report: Report) -> list[Answ
 
 def _of_sync(console: Installation, place: Place, report: Report, policy: Policy, side: Side, held: str) -> Answer:
     """Return what one sync makes of a record."""
-    other, part = names_of(console.setups, policy.sync)[opposite(side)], policy.side(side)
+    other, part = names_of(console.setups, policy.sync)[opposite(side)], policy.sides[side]
     pair = judged(policy, side, report, console.clock.now_ms())
     names = {*part.identifiers}
     found: Found
@@ -303,7 +303,7 @@ def _of_sync(console: Installation, place: Place, report: Report, policy: Policy
 
 def _lacking(policy: Policy, side: Side) -> set[str]:
     """Return the fields of a side from which the other side's required fields are filled."""
-    wanted = {name for group in policy.side(opposite(side)).required for name in group}
+    wanted = {name for group in policy.sides[opposite(side)].required for name in group}
     return {name for flow in policy.rules if wanted & {*flow.fields(opposite(side))} for name in flow.fields(side)}
 
 
@@ -370,7 +370,7 @@ def explained(console: Installation, answer: Answer, role: Role) -> dict[str, An
     return {
         "id": "",
         "sync": answer.sync,
-        "label": policy.side(answer.side).label(clear) if policy is not None else "",
+        "label": policy.sides[answer.side].label(clear) if policy is not None else "",
         "status": "unseen",
         "reason": answer.code or answer.found,
         "summary": answer.summary,
