@@ -99,7 +99,7 @@ class Asking:
 
 
 def _end(gate: BoundedSemaphore, future: Future[Any]) -> None:
-    """Let the next question in; what goes wrong once nobody waits any more is logged."""
+    """Open the gate for the next question; what goes wrong once nobody waits any more is logged."""
     gate.release()
     error = None if future.cancelled() else future.exception()
     if error is not None and not isinstance(error, _EXPECTED):

@@ -399,7 +399,7 @@ def explained(console: Installation, answer: Answer, role: Role) -> dict[str, An
 
 
 def read_now(console: Installation, connection: str, object_: str, record: str) -> Place:
-    """Have one record read as if its app had told of it, be it known or not; raises `Problem`."""
+    """Ask for one record to be read as if its app had told of it, be it known or not; raises `Problem`."""
     place = place_of(console.setups, connection, object_, record)
     if place is None:
         raise Problem(404, "No such record", f"There can be no {object_} {record!r} in connection {connection!r}.")

@@ -45,7 +45,7 @@ def show(asked: Asked) -> Response:
 
 
 def read(asked: Asked) -> Response:
-    """Have a record read that no sync has seen yet."""
+    """Ask for a record to be read that no sync has seen yet."""
     given = (asked.form.get(name, "") for name in ("connection", "object", "record"))
     place = read_now(asked.console, *given)
     return see_other(url("/why", connection=place.connection, object=place.object, record=place.record, asked="read"))
