@@ -24,6 +24,8 @@ class FieldInfo(Frozen):
     canonical: str | None = None
     """The canonical field of `shared.objects` that it holds, where there is one."""
     options: tuple[Option, ...] = ()
+    options_hidden: str = ""
+    """Why the app does not tell its options, and what to do; empty where it tells them, or there are none."""
     readable: bool = True
     creatable: bool = True
     updatable: bool = True

@@ -1,14 +1,18 @@
 """HubSpot, on the simulator: deals."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from deploy.local.hubspot import HubSpotServer
-from shared.contract.calls import AppError
+from shared.apps.hubspot.errors import as_error, read_refusal
+from shared.contract.calls import AppError, HttpResponse
 from shared.contract.writing import Change, Refused, Written
+from shared.model.fields import FieldInfo
 from shared.model.records import Fields, Life, LinkChange, Report
+from tests.apps.driver import Driver
 from tests.apps.test_hubspot_conformance import HubSpotConformance, Portal, portal_of
 from tests.apps.world import marker
 
@@ -28,6 +32,10 @@ class Deals(Portal):
             "dealstage": "appointmentscheduled",
             "pipeline": "default",
         }
+
+
+def _row(one: str, label: str, order: int, **more: object) -> dict[str, object]:
+    return {"id": one, "label": label, "displayOrder": order, "archived": False, **more}
 
 
 @pytest.fixture(name="server", scope="module")
@@ -138,6 +146,80 @@ class TestDeals(HubSpotConformance):
             ids[1]: {"contacts": (), "company": None, "deals": (ids[0],)},
         }
         assert world.driver.run(feed.read(world.session, ids, [])) == {}
+
+    def fields(self, world: Portal) -> dict[str, FieldInfo]:
+        """Ask which fields a deal has."""
+        return {info.name: info for info in world.driver.run(world.binding.discover(world.session))}
+
+    def shown(self, info: FieldInfo) -> list[tuple[str, str]]:
+        """List the options of a field."""
+        return [(option.value, option.label) for option in info.options]
+
+    def test_the_options_of_a_stage_are_those_of_the_pipelines(self, world: Portal) -> None:
+        """By one more call; of several pipelines, each stage says which it belongs to."""
+        found = self.fields(world)
+        assert self.shown(found["pipeline"]) == [("default", "Sales Pipeline")]
+        assert self.shown(found["dealstage"])[::6] == [
+            ("appointmentscheduled", "Appointment Scheduled"),
+            ("closedlost", "Closed Lost"),
+        ]
+        stages = {"Sales": {"s1": "New", "s2": "Won"}, "Again": {"a1": "New"}}
+        world.admin.set_pipelines(world.number, "deals", stages)
+        before = len(world.driver.calls)
+        found = self.fields(world)
+        assert self.shown(found["pipeline"]) == [("sales", "Sales"), ("again", "Again")]
+        assert self.shown(found["dealstage"]) == [("s1", "Sales: New"), ("s2", "Sales: Won"), ("a1", "Again: New")]
+        assert [call.path for call in world.driver.calls[before:]] == [
+            "/crm/v3/properties/deals",
+            "/crm/v3/pipelines/deals",
+        ]
+        assert not any(info.options_hidden for info in found.values())
+
+    def test_who_may_not_see_the_pipelines_is_told_all_else(self, world: Portal, server: HubSpotServer) -> None:
+        """The options are not known, which says what to grant."""
+        scopes = ["crm.schemas.deals.read"]
+        world.admin.call("POST", f"accounts/{world.number}/tokens", {"token": "narrow", "scopes": scopes})
+        driver = Driver(base_url=server.url, headers={"Authorization": "Bearer narrow"})
+        found = {info.name: info for info in driver.run(world.binding.discover(world.session))}
+        hidden = {name: info.options_hidden for name, info in found.items() if info.options_hidden}
+        assert found.keys() == self.fields(world).keys()
+        assert hidden.keys() == {"pipeline", "dealstage"}
+        assert found["dealstage"].options == ()
+        assert "grant it crm.objects.deals.read" in hidden["dealstage"]
+
+    def test_an_order_of_its_own_and_what_is_archived_are_heeded(self, world: Portal) -> None:
+        """HubSpot says nowhere that it lists stages in their order, nor that it leaves out what was archived."""
+        stages = [_row("s2", "Won", 1), _row("s3", "Lost", 2, archived=True), _row("s1", "New", 0)]
+        pipelines = [_row("old", "Old", 0, archived=True, stages=[]), _row("sales", "Sales", 1, stages=stages)]
+        body = json.dumps({"results": pipelines}).encode()
+        world.driver.instead = lambda request: (
+            HttpResponse(status=200, body=body) if request.path == "/crm/v3/pipelines/deals" else None
+        )
+        found = self.fields(world)
+        assert self.shown(found["pipeline"]) == [("sales", "Sales")]
+        assert self.shown(found["dealstage"]) == [("s1", "New"), ("s2", "Won")]
+
+    def test_a_stage_of_another_pipeline_is_an_option_that_is_not_there(self, world: Portal) -> None:
+        """It alone is refused, and what says so is a setting, not an edit."""
+        world.admin.set_pipelines(
+            world.number, "deals", {"Default": {"appointmentscheduled": "New"}, "B": {"b": "New"}}
+        )
+        one, other = world.made(1), world.made(2)
+        results = world.update(
+            Change(key="1", id=one.id, fields={"dealstage": "b"}, expected=one.version),
+            Change(key="2", id=other.id, fields={"dealstage": "b", "pipeline": "b"}, expected=other.version),
+        )
+        refused, written = results
+        assert isinstance(refused, Refused)
+        assert (refused.code, refused.retry, refused.field) == ("option_unknown", "setup", "dealstage")
+        assert isinstance(written, Written)
+
+    def test_a_stage_that_is_refused_in_other_words_is_the_same(self) -> None:
+        """No documentation says which code HubSpot gives for a stage of another pipeline."""
+        detail = {"message": "Not in this pipeline", "code": "NEW_WORD", "context": {"propertyName": ["dealstage"]}}
+        body = {"status": "error", "category": "VALIDATION_ERROR", "message": "No", "errors": [detail]}
+        error = as_error(read_refusal(body, 400))
+        assert (error.code, error.retry) == ("option_unknown", "setup")
 
     def test_an_amount_keeps_its_currency(self, world: Portal) -> None:
         """The one is worth nothing without the other: both are read and written as they are stored."""

@@ -10,7 +10,7 @@ from services.console.setups.files import MappingFile, SetupError
 from shared.apps import APPS
 from shared.apps.defaults import default_mappings
 from shared.model.fields import FieldInfo, Option
-from shared.model.mapping import FieldMapping
+from shared.model.mapping import FieldMapping, ValueRow
 from shared.model.records import FieldType
 from shared.model.syncs import Sync, SyncSide
 
@@ -127,6 +127,20 @@ def test_options_that_the_other_field_does_not_take_are_pointed_out() -> None:
     assert hints("s", one_way, None, left, right) == both[:1]
     free = complete("s", [MappingFile(key="k", left="any", right="phase", direction="to_left")], left, right)
     assert hints("s", free, None, left, right) == []
+
+
+def test_options_that_an_app_hides_are_pointed_out_with_what_to_do() -> None:
+    """A table of them is taken, but nothing checks it."""
+    hidden = _choice("stage").model_copy(update={"options_hidden": "Grant it the pipelines"})
+    left, right = end("CRM", stage=hidden), end("ERP", phase=_choice("phase", won="Gained", gone="Lost"))
+    row = MappingFile(key="k", left="stage", right="phase", values=(ValueRow(left="a", right="won"),))
+    told = hints("s", complete("s", [row], left, right), None, left, right)
+    assert told[0] == (
+        "sync 's', mapping 'k': the options of 'stage' of CRM are not known, so nothing checks them. "
+        "Grant it the pipelines"
+    )
+    assert "no row for the right gone" in told[1]
+    assert len(told) == 2
 
 
 TIER = _choice("tier", hot="Hot", cold="Cold")

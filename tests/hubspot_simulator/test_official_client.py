@@ -4,7 +4,7 @@ from typing import Any
 
 import hubspot
 import pytest
-from hubspot.crm import associations, companies, contacts, objects, owners, properties
+from hubspot.crm import associations, companies, contacts, objects, owners, pipelines, properties
 
 from tests.hubspot_simulator.conftest import Portal
 
@@ -329,6 +329,45 @@ def test_owners(portal: Portal) -> None:
     assert api.get_by_id(active[0].user_id, id_property="userId").id == active[0].id
     with pytest.raises(owners.ApiException):
         api.get_by_id("424242")
+
+
+def test_pipelines(portal: Portal) -> None:
+    """Deals and tickets have their usual pipeline, and an account may have others; no other type has any."""
+    api = portal.client.crm.pipelines.pipelines_api
+    (sales,) = api.get_all("deals").results
+    assert (sales.id, sales.label, sales.display_order, sales.archived) == ("default", "Sales Pipeline", 0, False)
+    assert [row.id for row in sales.stages] == [
+        "appointmentscheduled",
+        "qualifiedtobuy",
+        "presentationscheduled",
+        "decisionmakerboughtin",
+        "contractsent",
+        "closedwon",
+        "closedlost",
+    ]
+    assert [row.display_order for row in sales.stages] == list(range(7))
+    first, won = sales.stages[0], sales.stages[5]
+    assert (first.label, first.metadata) == ("Appointment Scheduled", {"isClosed": "false", "probability": "0.2"})
+    assert (won.label, won.metadata) == ("Closed Won", {"isClosed": "true", "probability": "1.0"})
+    (support,) = api.get_all("tickets").results
+    assert [row.metadata["ticketState"] for row in support.stages] == ["OPEN", "OPEN", "OPEN", "CLOSED"]
+    assert api.get_all("companies").results == []
+    stages = {"Sales": {"s1": "New"}, "Renewals": {"r1": "Due"}}
+    portal.admin.set_pipelines(portal.number, "deals", stages)
+    assert [(row.id, row.label, row.stages[0].id) for row in api.get_all("deals").results] == [
+        ("sales", "Sales", "s1"),
+        ("renewals", "Renewals", "r1"),
+    ]
+    assert api.get_by_id("deals", "renewals").stages[0].label == "Due"
+    with pytest.raises(pipelines.ApiException) as caught:
+        api.get_by_id("deals", "default")
+    assert caught.value.status == 404
+    dated = portal.client.api_request({"path": "/crm/pipelines/2026-03/deals"}).json()
+    assert [row["id"] for row in dated["results"]] == ["sales", "renewals"]
+    known = {row.name: row for row in portal.client.crm.properties.core_api.get_all("deals").results}
+    assert [(known[name].external_options, known[name].options) for name in ("pipeline", "dealstage")] == [
+        (True, [])
+    ] * 2
 
 
 def test_raw_request_reads_account_details(portal: Portal) -> None:

@@ -41,6 +41,8 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, how: signal.Signals) -> No
         admin.add_property(4001, "contacts", name="ext_id", unique=True)
         admin.call("POST", "accounts/4001/owners", {"owners": [{"email": "o@firm.example"}]})
         admin.settings(4001, index_lag_ms=0, time_zone="Europe/Berlin")
+        admin.set_pipelines(4001, "deals", {"Sales": {"s1": "New"}})
+        pipelines = http.get(f"{url}/crm/v3/pipelines/deals", timeout=5).json()
         admin.set_webhooks(4001, "http://127.0.0.1:9/nobody", ["contact.creation"])
         inputs = [{"properties": {"email": f"p{number}@firm.example", "ext_id": str(number)}} for number in range(100)]
         made = http.post(f"{url}/crm/v3/objects/contacts/batch/create", json={"inputs": inputs}, timeout=10)
@@ -65,6 +67,8 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, how: signal.Signals) -> No
         )
         assert admin.call("GET", "accounts/4001")["settings"]["time_zone"] == "Europe/Berlin"
         assert admin.webhooks(4001)["pending"] == pending
+        assert http.get(f"{url}/crm/v3/pipelines/deals", timeout=5).json() == pipelines
+        assert [row["id"] for row in pipelines["results"]] == ["sales"]
         base = f"{url}/crm/v3/objects/contacts"
         assert http.get(f"{base}/{ids[1]}", timeout=5).json()["id"] == merged
         assert http.get(f"{base}/50", params={"idProperty": "ext_id"}, timeout=5).json()["id"] == ids[50]

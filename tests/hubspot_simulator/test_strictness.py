@@ -168,6 +168,54 @@ def test_required_properties(portal: Portal, kind: str, properties: dict[str, st
     assert (status, body["errors"][0]["code"]) == (400, "MISSING_REQUIRED_PROPERTY")
 
 
+def _moved(portal: Portal, kind: str, record: str, **properties: str) -> list[tuple[str, str, str]]:
+    answer = portal.send("PATCH", f"/crm/v3/objects/{kind}/{record}", {"properties": properties})
+    errors = answer.json().get("errors", [])
+    assert answer.status_code == (400 if errors else 200)
+    return [(row["context"]["propertyName"][0], row["code"], row["message"]) for row in errors]
+
+
+def test_a_deal_stands_in_a_stage_of_its_own_pipeline(portal: Portal) -> None:
+    """Another account's stages mean nothing; who does not move a deal need not know where it stands."""
+    stages = {"Sales": {"s1": "New", "s2": "Won"}, "Renewals": {"r1": "Due"}}
+    portal.admin.set_pipelines(portal.number, "deals", stages)
+    unknown = {"dealname": "Roof", "pipeline": "sales", "dealstage": "appointmentscheduled"}
+    status, body = _refusal(portal, {"properties": unknown}, "deals")
+    assert (status, body["errors"][0]["code"]) == (400, "INVALID_OPTION")
+    deal = portal.make("deals", dealname="Roof", pipeline="sales", dealstage="s1")
+    sales = "was not one of the allowed options: [s1, s2]"
+    assert _moved(portal, "deals", deal, dealstage="r1") == [("dealstage", "INVALID_OPTION", f"r1 {sales}")]
+    renewals = [("dealstage", "INVALID_OPTION", "s1 was not one of the allowed options: [r1]")]
+    assert _moved(portal, "deals", deal, pipeline="renewals") == renewals
+    nowhere = [("pipeline", "INVALID_OPTION", "default was not one of the allowed options: [sales, renewals]")]
+    assert _moved(portal, "deals", deal, pipeline="default", dealstage="s1") == nowhere
+    assert _moved(portal, "deals", deal, pipeline="renewals", dealstage="r1") == []
+    portal.admin.set_pipelines(portal.number, "deals", {"Sales": stages["Sales"]})
+    assert _moved(portal, "deals", deal, dealname="Attic", dealstage="r1") == []
+    assert portal.read(deal, "dealstage", kind="deals")["dealstage"] == "r1"
+
+
+def test_a_ticket_stands_in_a_stage_of_its_own_pipeline(portal: Portal) -> None:
+    ticket = portal.make("tickets", subject="Leak", hs_pipeline="0", hs_pipeline_stage="1")
+    ((name, code, _),) = _moved(portal, "tickets", ticket, hs_pipeline_stage="9")
+    assert (name, code) == ("hs_pipeline_stage", "INVALID_OPTION")
+    assert _moved(portal, "tickets", ticket, hs_pipeline_stage="4") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "pipelines", "said"),
+    [
+        ("contacts", {"Sales": {"s1": "New"}}, "contacts have no pipelines; there are deals, tickets"),
+        ("deals", {}, "deals need a pipeline"),
+        ("deals", {"Sales": {}}, "each pipeline needs a stage"),
+        ("deals", {"A": {"s1": "New"}, "B": {"s1": "New"}}, "each stage belongs to one pipeline"),
+    ],
+)
+def test_pipelines_that_cannot_be_are_refused(portal: Portal, kind: str, pipelines: Any, said: str) -> None:
+    with pytest.raises(RuntimeError, match=said):
+        portal.admin.set_pipelines(portal.number, kind, pipelines)
+
+
 def test_batch_create_fails_whole_without_trace_ids(portal: Portal) -> None:
     """One conflict fails all inputs of a create, and nothing is made."""
     first = portal.make(email="one@firm.example")
@@ -303,6 +351,8 @@ def test_missing_scope_is_named(portal: Portal) -> None:
     assert (refused.status_code, refused.json()["category"]) == (403, "MISSING_SCOPES")
     assert refused.json()["errors"][0]["context"]["requiredGranularScopes"] == ["crm.objects.contacts.write"]
     assert portal.http.get(url.replace("contacts", "companies"), headers=headers, timeout=5).status_code == 403
+    stages = portal.http.get(f"{portal.server.url}/crm/v3/pipelines/deals", headers=headers, timeout=5)
+    assert stages.json()["errors"][0]["context"]["requiredGranularScopes"] == ["crm.objects.deals.read"]
 
 
 def test_company_of_the_email_domain_is_associated_when_switched_on(portal: Portal) -> None:

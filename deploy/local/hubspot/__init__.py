@@ -34,6 +34,7 @@ clientSecret?, appId?, settings?, owners?}`           settings are the fields of
 `POST accounts/N/owners` `{owners: [{email, ...}]}`   owners; `archived: true` for one that left
 `POST accounts/N/properties/TYPE` `{name, label,      a custom property, in the words of the properties API
 type, fieldType, hasUniqueValue?, options?}`
+`PUT accounts/N/pipelines/TYPE` `{pipelines: [...]}`  other pipelines in place of these: see `stages.Pipelines`
 `PUT`, `GET accounts/N/webhooks` `{url, signature,    one app's hook; `subscriptions` are `{eventType, propertyName?,
 subscriptions, appId?, publicUrl?, redact?}`          objectTypeId?}`; GET also tells pending, counts, last requests
 `PUT`, `GET accounts/N/faults` `{seed, rules}`        rules are the fields of `faults.Fault`; an empty list ends them

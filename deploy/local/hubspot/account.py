@@ -14,6 +14,7 @@ from deploy.local.hubspot.limits import Limiter, Policy
 from deploy.local.hubspot.objects.association_types import AssociationTypes
 from deploy.local.hubspot.objects.catalogue import OBJECT_TYPES, ObjectType, custom
 from deploy.local.hubspot.objects.fields import Property
+from deploy.local.hubspot.objects.stages import Pipelines
 from deploy.local.hubspot.settings import Settings
 from deploy.local.hubspot.store import Entry, Store, Table
 
@@ -59,6 +60,7 @@ class Account:
         self.portal_id = portal_id
         self.settings = settings
         self.associations = AssociationTypes()
+        self.pipelines = Pipelines()
         self.store = Store(self.associations.rows)
         self.properties: dict[str, dict[str, Property]] = {
             kind.name: {prop.name: prop for prop in kind.properties} for kind in OBJECT_TYPES
@@ -187,6 +189,7 @@ class Account:
             "schemas": list(self.schemas.values()),
             "schemas_made": self._schemas_made,
             "associations": self.associations.config(),
+            "pipelines": self.pipelines.config(),
             "properties": [
                 {"object": kind, **asdict(self.properties[kind][name])} for kind, name in sorted(self._custom)
             ],
@@ -204,6 +207,7 @@ class Account:
         for name in kept.keys() - self.custom.keys():
             self.add_custom(custom(self.portal_id, kept[name]), kept[name])
         self.associations.restore(config.get("associations", {}))
+        self.pipelines.restore(config.get("pipelines", {}))
         rows = [(row.pop("object"), _property(row)) for row in config["properties"]]
         for kind, name in self._custom - {(kind, prop.name) for kind, prop in rows}:
             self.remove_property(kind, name)

@@ -97,6 +97,8 @@ class Admin:
                 return self._records(account, object_type(steps[3], account).name)
             if len(steps) == 4 and (method, name) == ("POST", "properties"):
                 return self._add_property(account, object_type(steps[3], account).name, body)
+            if len(steps) == 4 and (method, name) == ("PUT", "pipelines"):
+                return self._set_pipelines(account, object_type(steps[3], account).name, body)
             if len(steps) == 5 and (method, name) == ("GET", "associations"):
                 ends = object_type(steps[3], account).name, object_type(steps[4], account).name
                 links = account.store.links.get(ends, {})
@@ -191,6 +193,12 @@ class Admin:
         )
         self._world.save()
         return properties.show(prop)
+
+    def _set_pipelines(self, account: Account, kind: str, body: Body) -> Body:
+        """Have other pipelines in place of those of an object type, as an admin does in the account's settings."""
+        made = account.pipelines.replace(kind, body["pipelines"], self._world.clock())
+        self._world.save()
+        return {"results": made}
 
     def _schemas(self, account: Account, body: Body, _: Query) -> Body:
         """Make a custom object, or remove one (`remove`) with all its records."""

@@ -1,7 +1,7 @@
 """A small client of the admin API, for tests, `make run` and the bench."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import requests
@@ -49,6 +49,24 @@ class AdminClient:
         """Create a property; a text unless `type` and `fieldType` say otherwise."""
         body = {"name": name, "label": name, "type": "string", "fieldType": "text", "hasUniqueValue": unique, **fields}
         return self.call("POST", f"accounts/{portal}/properties/{kind}", body)
+
+    def set_pipelines(self, portal: int, kind: str, pipelines: Mapping[str, Mapping[str, str]]) -> None:
+        """Have other pipelines in place of those of an object type.
+
+        Args:
+            portal: the account.
+            kind: `deals` or `tickets`.
+            pipelines: by label, the stages: id and label. A pipeline's id is its label in lower case.
+        """
+        rows = [
+            {
+                "id": label.lower(),
+                "label": label,
+                "stages": [{"id": one, "label": name} for one, name in stages.items()],
+            }
+            for label, stages in pipelines.items()
+        ]
+        self.call("PUT", f"accounts/{portal}/pipelines/{kind}", {"pipelines": rows})
 
     def add_object(self, portal: int, name: str, /, *, required: Iterable[str] = (), **types: str) -> dict[str, Any]:
         """Create a custom object with properties of these types; the first one names its records."""

@@ -6,7 +6,15 @@ from typing import Literal
 
 from deploy.local.hubspot import directory
 from deploy.local.hubspot.http import Handler
-from deploy.local.hubspot.objects import association_schema, associations, objects, properties, schemas, search
+from deploy.local.hubspot.objects import (
+    association_schema,
+    associations,
+    objects,
+    pipelines,
+    properties,
+    schemas,
+    search,
+)
 from deploy.local.hubspot.objects.catalogue import BY_SPELLING
 
 Access = Literal[
@@ -98,6 +106,8 @@ ROUTES = (
     Route("GET", "v3", "properties/{type}/{name}", properties.read, "properties", "schema_read"),
     Route("PATCH", "v3", "properties/{type}/{name}", properties.update, "properties", "schema_write"),
     Route("DELETE", "v3", "properties/{type}/{name}", properties.archive, "properties", "schema_write"),
+    Route("GET", "v3", "pipelines/{type}", pipelines.list_all, "pipelines", "read"),
+    Route("GET", "v3", "pipelines/{type}/{id}", pipelines.read, "pipelines", "read"),
     Route("GET", "", "crm-object-schemas/v3/schemas", schemas.list_all, "schemas", "custom_schema_read"),
     Route("POST", "", "crm-object-schemas/v3/schemas", schemas.create, "schemas", "custom_schema_write"),
     Route("GET", "", "crm-object-schemas/v3/schemas/{type}", schemas.read, "schemas", "custom_schema_read"),
@@ -116,7 +126,7 @@ ROUTES = (
 )
 
 _VERSIONED = re.compile(r"/crm/(v3|v4)/(.+)")
-_DATED = re.compile(r"/crm/(objects|properties|owners|associations)/20\d\d-(?:0[1-9]|1[0-2])((?:/.*)?)")
+_DATED = re.compile(r"/crm/(objects|properties|pipelines|owners|associations)/20\d\d-(?:0[1-9]|1[0-2])((?:/.*)?)")
 _BY_SHAPE: dict[tuple[str, int], list[tuple[tuple[str, ...], Route]]] = {}
 for _route in ROUTES:
     _segments = tuple(_route.pattern.split("/"))

@@ -130,15 +130,16 @@ def _binding(kind: Kind, type_: str) -> Binding:
     )
 
 
-def _scopes(object_: str, what: str) -> tuple[Scope, ...]:
+def _scopes(object_: str, what: str, *, staged: bool = False) -> tuple[Scope, ...]:
     named = what if what != "custom" else "custom objects"
+    read = f"{named} and their pipelines," if staged else named
     return (
         Scope(
             name=f"crm.objects.{what}.read",
             objects=(object_,),
             access="read",
             required=True,
-            reason=f"To read {named} and to notice when they change.",
+            reason=f"To read {read} and to notice when they change.",
         ),
         Scope(
             name=f"crm.objects.{what}.write",
@@ -174,6 +175,7 @@ HUBSPOT: Final = App(
         ConnectionField(name="objects_path", label="Path of the objects API", kind="text", required=False),
         ConnectionField(name="properties_path", label="Path of the properties API", kind="text", required=False),
         ConnectionField(name="schemas_path", label="Path of the schemas API", kind="text", required=False),
+        ConnectionField(name="pipelines_path", label="Path of the pipelines API", kind="text", required=False),
         ConnectionField(name="owners_path", label="Path of the owners API", kind="text", required=False),
         ConnectionField(name="associations_path", label="Path of the associations API", kind="text", required=False),
         ConnectionField(
@@ -215,7 +217,7 @@ HUBSPOT: Final = App(
             required=True,
             reason="To sign in at all; HubSpot gives it to every app.",
         ),
-        *(scope for kind in KINDS for scope in _scopes(kind.object, kind.path)),
+        *(scope for kind in KINDS for scope in _scopes(kind.object, kind.path, staged=kind.stages is not None)),
         *_scopes(OWN_OBJECTS, "custom"),
         Scope(
             name="crm.objects.owners.read",

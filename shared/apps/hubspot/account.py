@@ -6,6 +6,7 @@ from typing import Any, Final
 from shared.apps.hubspot.calls import after, ask, path, post, read_json, rows
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import LONGEST, MARKER, Kind
+from shared.apps.hubspot.pipelines import with_stages
 from shared.apps.kit.calls import get, inner
 from shared.contract.calls import AppError, Exchange, Session
 from shared.contract.sign_in import AccountInfo, Owner
@@ -60,10 +61,11 @@ def owners(session: Session) -> Exchange[Sequence[Owner]]:
 
 
 def discover(session: Session, kind: Kind) -> Exchange[Sequence[FieldInfo]]:
-    """List the properties of an object type."""
+    """List the properties of an object type, those that hold a stage with the stages of the account."""
     body = yield from ask(get(path(session, "properties_path", kind.path), archived="false"))
     known = {info.name: info for info in kind.fields}
-    return [field_of(row, known.get(str(row.get("name")))) for row in rows(body)]
+    found = [field_of(row, known.get(str(row.get("name")))) for row in rows(body)]
+    return (yield from with_stages(session, kind, found))
 
 
 def field_of(row: Mapping[str, Any], known: FieldInfo | None) -> FieldInfo:

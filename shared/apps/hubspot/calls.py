@@ -13,6 +13,7 @@ PREFIXES: Final = {
     "objects_path": "/crm/v3/objects",
     "properties_path": "/crm/v3/properties",
     "schemas_path": "/crm-object-schemas/v3/schemas",
+    "pipelines_path": "/crm/v3/pipelines",
     "owners_path": "/crm/v3/owners",
     "associations_path": "/crm/v4/associations",
     "record_associations_path": "/crm/v4/objects",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared.apps.hubspot.objects import KINDS
 from shared.apps.kit.bodies import read_body
 from shared.apps.kit.calls import wait_s
 from shared.apps.kit.refusals import Meaning, meaning
@@ -17,6 +18,7 @@ from shared.contract.calls import AppError, HttpRequest, HttpResponse
 _EXISTING: Final = re.compile(r"Existing ID:\s*(\d+)")
 _HOLDER: Final = re.compile(r"(\d+) already has that value")
 _NAMED: Final = re.compile(r"(?:propertyName=|Property \\?\"|\\?\"name\\?\":\s*\\?\")([A-Za-z0-9_]+)")
+_STAGED: Final = frozenset(name for kind in KINDS if kind.stages for name in kind.stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,12 @@ ROWS: Final = (
     Row(fits=_category("CONFLICT"), code="duplicate_in_target", retry="edit"),
     Row(fits=_category("FORBIDDEN"), code="permission_denied", retry="setup"),
     Row(fits=_category("OBJECT_NOT_FOUND"), code="not_readable", retry="setup"),
+    # No documentation says how a stage of another pipeline is refused.
+    Row(
+        fits=lambda refusal: refusal.category == "VALIDATION_ERROR" and refusal.field in _STAGED,
+        code="option_unknown",
+        retry="setup",
+    ),
     Row(
         fits=lambda refusal: refusal.status < 400 and refusal.category == "VALIDATION_ERROR",
         code="invalid_value",

@@ -61,6 +61,13 @@ class Link:
         return self.most == 1
 
 
+class Stages(NamedTuple):
+    """The properties that hold where a record stands; their options are the account's pipelines, and the stages."""
+
+    pipeline: str
+    stage: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One object type."""
@@ -76,6 +83,8 @@ class Kind:
     fields: tuple[FieldInfo, ...]
     links: tuple[Link, ...] = ()
     required_any: tuple[tuple[str, ...], ...] = ()
+    stages: Stages | None = None
+    """Where its records move through the stages of pipelines."""
     types: Mapping[str, FieldType] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -244,6 +253,7 @@ DEAL: Final = Kind(
         Link(label="contacts", to="contact", path="contacts", types=(LinkType(3),)),
         _each_other("deal", "deals", 451),
     ),
+    stages=Stages("pipeline", "dealstage"),
 )
 
 

@@ -23,7 +23,8 @@ class Property:
     unique: bool = False
     read_only: bool = False
     external: str = ""
-    """`OWNER` when the options are the account's owners, `PIPELINE` when they are pipeline stages."""
+    """`OWNER` when the options are the account's owners, `PIPELINE` or `PIPELINE_STAGE` when the
+    account's pipelines hold them."""
     description: str = ""
     hubspot_defined: bool = True
     hidden: bool = False
@@ -81,8 +82,11 @@ def _owner(group: str) -> Property:
     )
 
 
-def _stage(group: str, name: str, label: str) -> Property:
-    return Property(name=name, label=label, type="enumeration", field_type="select", group=group, external="PIPELINE")
+def _staged(group: str, names: tuple[str, str], stage: str) -> tuple[Property, ...]:
+    return tuple(
+        Property(name=name, label=label, type="enumeration", field_type="select", group=group, external=external)
+        for name, label, external in zip(names, ("Pipeline", stage), ("PIPELINE", "PIPELINE_STAGE"), strict=True)
+    )
 
 
 def system(group: str, modified: str, created: str = "createdate") -> tuple[Property, ...]:
@@ -187,8 +191,7 @@ DEAL = (
     *_of(_D, "number", "number", ("amount", "Amount")),
     *_of(_D, "datetime", "date", ("closedate", "Close Date")),
     *_of(_D, "string", "textarea", ("description", "Deal Description")),
-    _stage(_D, "dealstage", "Deal Stage"),
-    _stage(_D, "pipeline", "Pipeline"),
+    *_staged(_D, ("pipeline", "dealstage"), "Deal Stage"),
     _owner(_D),
 )
 
@@ -196,8 +199,7 @@ _T = "ticketinformation"
 TICKET = (
     *_text(_T, ("subject", "Ticket name")),
     *_of(_T, "string", "textarea", ("content", "Ticket description")),
-    _stage(_T, "hs_pipeline", "Pipeline"),
-    _stage(_T, "hs_pipeline_stage", "Ticket status"),
+    *_staged(_T, ("hs_pipeline", "hs_pipeline_stage"), "Ticket status"),
     _choice(_T, "hs_ticket_priority", "Priority", (("LOW", "Low"), ("MEDIUM", "Medium"), ("HIGH", "High"))),
     _owner(_T),
 )

@@ -54,6 +54,7 @@ def check(account: Account, table: Table, raw: object, current: Record | None) -
             continue
         if text != held.get(name, ""):
             changes[name] = text
+    problems += account.pipelines.unfit(table.kind.name, held, changes)
     if problems:
         raise invalid_values(problems)
     for name in table.unique:

@@ -156,7 +156,7 @@ def _options(prop: Property, value: str, current: str | None, owners: Collection
     allowed = [name for name, _ in prop.options]
     if prop.field_type != "checkbox":
         if value not in allowed:
-            raise _no_option(value, allowed)
+            raise no_option(value, allowed)
         if prop.name == "lifecyclestage" and current:
             # Backward moves are skipped without a word: the stage must be cleared first.
             forward = _LIFECYCLE_RANK.get(value, 99) > _LIFECYCLE_RANK.get(current, -1)
@@ -165,11 +165,12 @@ def _options(prop: Property, value: str, current: str | None, owners: Collection
     wanted = value.removeprefix(";").split(";")
     for option in wanted:
         if option not in allowed:
-            raise _no_option(option, allowed)
+            raise no_option(option, allowed)
     if value.startswith(";") and current:
         wanted = current.split(";") + wanted
     return ";".join(dict.fromkeys(wanted))
 
 
-def _no_option(value: str, allowed: list[str]) -> ValueRefusedError:
+def no_option(value: str, allowed: list[str]) -> ValueRefusedError:
+    """Refuse an option that is not there."""
     return ValueRefusedError("INVALID_OPTION", f"{value} was not one of the allowed options: [{', '.join(allowed)}]")

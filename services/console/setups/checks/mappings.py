@@ -87,6 +87,7 @@ def hints(sync: str, made: Sequence[FieldMapping], old: Sync | None, left: End, 
             if not row.values:
                 found += value_tables.lacking(f"{where}: {name!r} of {target.app}", one, other, source.app)
         one, other = left.fields[row.left], right.fields[row.right]
+        found += value_tables.hidden(where, one, left.app) + value_tables.hidden(where, other, right.app)
         found += value_tables.hints(where, row, one, other)
         found += money.hints(where, row, left, right)
     return found

@@ -87,6 +87,14 @@ def lacking(where: str, one: FieldInfo, other: FieldInfo, app: str) -> list[str]
     return [f"{told}: a record that holds one fails until it has"]
 
 
+def hidden(where: str, info: FieldInfo, app: str) -> list[str]:
+    """Point out a field whose options its app does not show."""
+    if not info.options_hidden:
+        return []
+    told = f"{where}: the options of {info.name!r} of {app} are not known, so nothing checks them"
+    return [f"{told}. {info.options_hidden}"]
+
+
 def hints(where: str, row: FieldMapping, one: FieldInfo, other: FieldInfo) -> Iterator[str]:
     """Propose a table where options differ, and point out the options that a table does not name."""
     if not row.values:
