@@ -189,3 +189,16 @@ def test_a_plan_points_out_stages_that_differ_and_proposes_a_table(server: HubSp
     assert "equal options suggest `values: [" in proposed
     for one in ("appointmentscheduled", "contractsent", "closedwon", "due", "renewed"):
         assert f'{{left: "{one}", right: "{one}2"}}' in proposed
+
+
+def test_a_mixture_of_two_moves_is_told_and_ends_with_the_next_move(world: _World) -> None:
+    """A pipeline of one side and a stage of the other are no place that HubSpot knows: neither is written."""
+    world.move("one", pipeline="renewals", dealstage="due")
+    world.move("two", dealstage="s3")
+    world.settle()
+    assert (world.pair.status, world.pair.reason) == ("failing", "option_unknown")
+    assert (world.held("one"), world.held("two")) == (("renewals", "due"), ("sales", "s3"))
+    assert "s3 was not one of the allowed options: [a1, a2]" in world.why()
+    world.move("two", pipeline="again", dealstage="a2")
+    world.settle()
+    assert (world.pair.status, world.held("one")) == ("in_sync", ("renewals", "renewed"))

@@ -2,7 +2,7 @@
 
 What an app refuses because a field or an option is not there (`option_unknown`, `permission_denied`) is written by
 itself once it is: the records that were refused are tried again. A field that appears was never read, so all records
-are read. Every ten minutes one call asks which fields there are, and soon after a refusal of that kind.
+are read. Every ten minutes each object is asked which fields it has, and soon after a refusal of that kind.
 """
 
 import hashlib

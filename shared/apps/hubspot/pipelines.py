@@ -13,10 +13,10 @@ from shared.model.fields import FieldInfo, Option
 def with_stages(session: Session, kind: Kind, fields: Sequence[FieldInfo]) -> Exchange[Sequence[FieldInfo]]:
     """Complete the fields of an object type with its pipelines and stages, by one call where it has some.
 
-    Where HubSpot shows them to no app like ours, their options stay unknown, which is no reason to know no field.
+    Where HubSpot does not show them to this app, their options stay unknown; the fields are known all the same.
     """
     names = kind.stages
-    if names is None or not any(info.name in names for info in fields):
+    if names is None:
         return fields
     request = get(path(session, "pipelines_path", kind.path))
     response = yield request
