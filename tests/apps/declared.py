@@ -31,6 +31,7 @@ class Declared:
             values = [option.value for option in info.options]
             assert len({*values}) == len(values), f"{info.name} has an option twice"
             assert info.label or not values, f"people are to choose an option of {info.name}, which has no label"
+            assert info.options_hidden == "", f"{info.name} hides its options from somebody who may see all"
 
     def test_a_field_takes_as_much_as_is_declared_and_no_more(self, world: World) -> None:
         """What fits arrives whole; of what does not, a person is told which field it is."""
