@@ -195,7 +195,7 @@ class Admin:
         return properties.show(prop)
 
     def _set_pipelines(self, account: Account, kind: str, body: Body) -> Body:
-        """Have other pipelines in place of those of an object type, as an admin does in the account's settings."""
+        """Replace the pipelines of an object type, as an admin does in the account's settings."""
         made = account.pipelines.replace(kind, body["pipelines"], self._world.clock())
         self._world.save()
         return {"results": made}

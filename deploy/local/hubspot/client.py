@@ -51,7 +51,7 @@ class AdminClient:
         return self.call("POST", f"accounts/{portal}/properties/{kind}", body)
 
     def set_pipelines(self, portal: int, kind: str, pipelines: Mapping[str, Mapping[str, str]]) -> None:
-        """Have other pipelines in place of those of an object type.
+        """Replace the pipelines of an object type.
 
         Args:
             portal: the account.

@@ -70,7 +70,7 @@ class Pipelines:
         return self._rows.get(kind, {})
 
     def replace(self, kind: str, bodies: Sequence[Row], now: int) -> list[Row]:
-        """Have these pipelines in place of all others.
+        """Replace the pipelines of an object type.
 
         Args:
             kind: `deals` or `tickets`.
