@@ -109,7 +109,7 @@ def test_an_object_that_no_sync_uses(world: Slice, console: Console) -> None:
     assert (answer.found, answer.sync, answer.report, answer.can_be_read) == ("no_sync", "", None, False)
     assert answer.summary == f"one has company {record}, and no sync uses the companies of this account."
     assert "Ace" not in repr(explained(console, answer, "admin"))
-    with pytest.raises(Problem, match="No sync that is on uses company"):
+    with pytest.raises(Problem, match="No sync uses company"):
         read_now(console, "one", "company", record)
 
 

@@ -151,7 +151,7 @@ def test_a_record_is_read_as_if_its_app_had_told_of_it(console: ConsoleHarness) 
     for change, status in (({"connection": "x"}, 404), ({"object": "x"}, 404), ({"record_id": "../x"}, 404)):
         is_problem(console.call("POST", "records/read", json={**body, **change}), status)
     console.env.set_up("sync", SetupDoc(sync=people(version=2, enabled=False)), SYNC)
-    assert "No sync that is on uses contact" in is_problem(console.call("POST", "records/read", json=body), 409)
+    assert f"sync {SYNC} is off" in is_problem(console.call("POST", "records/read", json=body), 409)
     assert len(console.env.told(topics.NOTICES)) == 1
 
 

@@ -21,6 +21,7 @@ from services.console.use.records.judging import judged
 from services.console.use.rereading import notice_of
 from services.console.use.standing.fields import text_of
 from services.console.use.standing.installation import Installation
+from services.console.use.syncs import is_off
 from services.console.withholding import withheld_from
 from shared.config.compiling import read_identity
 from shared.contract.calls import Exchange
@@ -403,9 +404,12 @@ def read_now(console: Installation, connection: str, object_: str, record: str) 
     place = place_of(console.setups, connection, object_, record)
     if place is None:
         raise Problem(404, "No such record", f"There can be no {object_} {record!r} in connection {connection!r}.")
-    if not any(policy.enabled for policy, _ in console.setups.sides_of(connection, object_)):
-        said = f"No sync that is on uses {object_} of connection {connection!r}: what is read would go nowhere."
+    syncs = [policy for policy, _ in console.setups.sides_of(connection, object_)]
+    if not syncs:
+        said = f"No sync uses {object_} of connection {connection!r}: what is read would go nowhere."
         raise Problem(409, "Nobody takes it", said)
+    if not any(policy.enabled for policy in syncs):
+        raise is_off(*(policy.sync for policy in syncs))
     about = f"record:{connection}/{object_}/{place.record}"
     publish(console, [notice_of(place, console.clock.now_ms())], Did(what="record.resynced", about=about))
     return place
