@@ -10,9 +10,9 @@ from services.console.withholding import Withheld, withheld_from
 from shared.config.setups import Setups, UnknownSetup
 from shared.engine.merging import UNKNOWN, Flow, are_known, equal
 from shared.engine.refusals import WHOLE
-from shared.model.pairs import Pair, Pending, Problem, Trace
+from shared.model.pairs import Awaited, Pair, Pending, Problem, Trace
 from shared.model.records import LEFT, RIGHT, SIDES, Side, ids_of, opposite
-from shared.model.sides import BySide, read_side, side_and_name
+from shared.model.sides import SPOKEN, BySide, read_side, side_and_name, with_side
 from shared.model.syncs import Connection, Sync
 from shared.model.wording import Hidden, capital, flow_title, said
 from shared.model.words import By, Did, Note, Status, Wait
@@ -113,7 +113,7 @@ def summary(pair: Pair, setups: Setups) -> str:  # noqa: PLR0911 - one sentence 
         return f"Not synced: {_titled(problem.code if problem else pair.reason, names)}."
     if pair.status is Status.CLOSED:
         if pair.L and pair.R:
-            return f"Deleted in {names[LEFT]} and in {names[RIGHT]}."
+            return f"Deleted in {names.left} and in {names.right}."
         return "Merged into another record." if pair.reason == "merged" else "Deleted; it had no partner."
     if pair.status is Status.ABSORBED:
         return f"Its record belongs to pair {pair.absorbed_by} now."
@@ -123,7 +123,7 @@ def summary(pair: Pair, setups: Setups) -> str:  # noqa: PLR0911 - one sentence 
     return f"Indexed, and not shown: this sync takes no records out of {names[side]}."
 
 
-def _in_sync(pair: Pair, setups: Setups, names: Mapping[Side, str], *, off: bool) -> str:
+def _in_sync(pair: Pair, setups: Setups, names: BySide[str], *, off: bool) -> str:
     settled = f"last settled {_moment(pair.synced_ms)}"
     if off:
         return f"The sync is switched off: what is edited is not carried over; {settled}."
@@ -136,7 +136,7 @@ def _in_sync(pair: Pair, setups: Setups, names: Mapping[Side, str], *, off: bool
     return f"Both records hold the same values; {settled}."
 
 
-def carried_next(flow: Flow, names: Mapping[Side, str]) -> str:
+def carried_next(flow: Flow, names: BySide[str]) -> str:
     """Return which edit of a flow that differs is carried over, as the beginning of a sentence."""
     if all(flow.writes):
         return "The next edit of either side is carried over"
@@ -188,8 +188,8 @@ def _why(pair: Pair, setups: Setups, records: Callable[..., str], withheld: With
             if flow.key not in pair.notes
         ]
     for wait in pair.waits:
-        other, side_, record = wait.split("/", 2)
-        found.append(f"Waits for {records((f'{side_}{record}',), other)} to be linked.")
+        awaited = Awaited.read(wait)
+        found.append(f"Waits for {records((with_side(awaited.side, awaited.record),), awaited.sync)} to be linked.")
     if sync is not None and not sync.enabled:
         found.append("The sync is switched off.")
     return found
@@ -203,15 +203,15 @@ def _of_parked(row: Mapping[str, Any]) -> str:
     )
 
 
-def _titled(code: str, names: Mapping[Side, str]) -> str:
+def _titled(code: str, names: BySide[str]) -> str:
     """Return what a category or reason means, as a part of a sentence."""
     row = CODES.get(code)
     return _within(row.title, names) if row else code
 
 
-def _within(title: str, names: Mapping[Side, str]) -> str:
+def _within(title: str, names: BySide[str]) -> str:
     """Return a title as a part of a sentence, with the names of the two apps."""
-    named = title.replace("the left app", names[LEFT]).replace("the right app", names[RIGHT])
+    named = with_apps(title, names)
     return named[:1].lower() + named[1:]
 
 
@@ -247,7 +247,7 @@ def _how_matched(pair: Pair, setups: Setups, withheld: Withheld) -> str:
     return f"Linked because their {match.by} is the same: {match.key}." if match.key else f"Linked by {match.by}."
 
 
-def _problem(problem: Problem, names: Mapping[Side, str]) -> str:
+def _problem(problem: Problem, names: BySide[str]) -> str:
     title = capital(_titled(problem.code, names))
     where = f" ({flow_title(problem.field)})" if problem.field else ""
     other = f" The record {problem.other} stands in the way." if problem.other else ""
@@ -333,13 +333,27 @@ def _connection(setups: Setups, sync: Sync | None, side: Side) -> Connection | N
     return next((row for row in setups.connections() if row.id == wanted), None)
 
 
-def names_of(setups: Setups, sync: str) -> dict[Side, str]:
+def names_of(setups: Setups, sync: str) -> BySide[str]:
     """Return what people call the two accounts of a sync."""
-    settings, names = setups.sync(sync), dict[Side, str]()
-    for side in SIDES:
+    settings = setups.sync(sync)
+
+    def name(side: Side) -> str:
         row = _connection(setups, settings, side)
-        names[side] = row.label if row else ("the left app" if side == "L" else "the right app")
-    return names
+        return row.label if row else f"the {SPOKEN[side]} app"
+
+    return BySide.of(name)
+
+
+def way(writes: BySide[bool], names: BySide[str]) -> str:
+    """Return which way values go, in words."""
+    return "both ways" if all(writes) else f"into {names[LEFT if writes.left else RIGHT]}"
+
+
+def with_apps(title: str, names: BySide[str]) -> str:
+    """Return the title of a reason with the names of the two apps in it."""
+    for side in SIDES:
+        title = title.replace(f"the {SPOKEN[side]} app", names[side])
+    return title
 
 
 def _record(setups: Setups, sync: str, ref: str, label_of: LabelOf) -> str:
@@ -349,7 +363,7 @@ def _record(setups: Setups, sync: str, ref: str, label_of: LabelOf) -> str:
     return f"{label} (record {record} of {where})" if label else f"the record {record} of {where}"
 
 
-def _pending(side: Side, row: Pending, names: Mapping[Side, str], withheld: Withheld) -> dict[str, Any]:
+def _pending(side: Side, row: Pending, names: BySide[str], withheld: Withheld) -> dict[str, Any]:
     return {
         "side": side,
         "op": row.op,
@@ -358,7 +372,7 @@ def _pending(side: Side, row: Pending, names: Mapping[Side, str], withheld: With
     }
 
 
-def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callable[..., str]) -> str:
+def _decided(row: Mapping[str, Any], names: BySide[str], records: Callable[..., str]) -> str:
     side = read_side(row.get("side"))
     app, did, key = names[side], row["did"], row.get("key", "")
     old, new, note = row.get("old"), row.get("new"), row.get("note", "")
@@ -372,7 +386,7 @@ def _decided(row: Mapping[str, Any], names: Mapping[Side, str], records: Callabl
     what = _SURVIVED.get(note, "") if did == Did.REPLACED else what
     about = records(new) if did == Did.NOT_UNIQUE and isinstance(new, list | tuple) else note
     return Did(did).sentence.format(
-        app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about, by=_by(row, names[LEFT])
+        app=app, key=_started(key), old=said(old), new=said(new), note=what, records=about, by=_by(row, names.left)
     )
 
 

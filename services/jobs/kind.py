@@ -6,6 +6,7 @@ from typing import Final
 
 from services.jobs.work import Parts, Work
 from shared.config.jobs import JobRow
+from shared.model.records import SIDES, Side
 from shared.model.syncs import Sync
 from shared.wire.messages import JobPhase, JobProgress
 
@@ -33,18 +34,15 @@ class Row:
     text: Callable[[Sync], str]
 
 
-READ: Final = (
-    Row(
-        lambda told: told.read.get("L", 0),
-        lambda told: told.totals.get("L"),
-        lambda sync: f"records of {sync.left.connection} read",
-    ),
-    Row(
-        lambda told: told.read.get("R", 0),
-        lambda told: told.totals.get("R"),
-        lambda sync: f"records of {sync.right.connection} read",
-    ),
-)
+def _read(side: Side) -> Row:
+    return Row(
+        lambda told: told.read.get(side, 0),
+        lambda told: told.totals.get(side),
+        lambda sync: f"records of {sync.side(side).connection} read",
+    )
+
+
+READ: Final = tuple(map(_read, SIDES))
 LOOKED_AT: Final = (Row(lambda told: told.touched, lambda told: told.pairs, lambda _sync: "pairs looked at"),)
 
 

@@ -13,7 +13,7 @@ from shared.io.health import Offsets
 from shared.io.links.requests import Slots
 from shared.io.links.store import BUCKETS, Store
 from shared.io.ports import Bus, BusUnavailable, Caller, Clock, Outbound, run_blocking
-from shared.model.records import Side
+from shared.model.sides import BySide
 from shared.model.syncs import Job
 from shared.wire import topics
 from shared.wire.messages import JobDoc, JobPhase, JobProgress
@@ -27,7 +27,7 @@ _BUCKETS: Final = 64
 """Buckets of pairs read in one round trip."""
 _log = logs.get(__name__)
 
-Listed: TypeAlias = dict[Side, set[str]]
+Listed: TypeAlias = BySide[set[str]]
 
 
 class Stopped(Exception):  # noqa: N818 - the process ends; another one goes on
@@ -79,7 +79,7 @@ class Work:
         """What its messages are known by, and all that follows from them."""
         term = row.progress.term + 1 if row.progress is not None else 1
         self.progress = progress.model_copy(update={"term": term, "runner": runner})
-        self.listed: Listed = {"L": set(), "R": set()}
+        self.listed: Listed = BySide(set(), set())
         """Records that were listed, for those who look for the others."""
         self.taken_up = bool(progress.cursors)
         """Nothing was read since the listing was taken up where somebody else had left it."""

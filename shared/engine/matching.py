@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from shared.model.mapping import MatchSettings
-from shared.model.records import Frozen, Side
+from shared.model.records import LEFT, RIGHT, Frozen, Side
+from shared.model.sides import BySide
 
 COMPONENT_LIMIT: Final = 50
 """Records in a component beyond which its key means nothing ("Test", "n/a")."""
@@ -152,8 +153,8 @@ class _Choice:
         return self._verdicts
 
     def _find_edges(self) -> dict[Node, dict[Node, Edge]]:
-        lefts = [member for member in self._members.values() if member.side == "L"]
-        rights = [member for member in self._members.values() if member.side == "R"]
+        lefts = [member for member in self._members.values() if member.side == LEFT]
+        rights = [member for member in self._members.values() if member.side == RIGHT]
         edges: dict[Node, dict[Node, Edge]] = {node: {} for node in self._members}
         for left in lefts:
             for right in rights:
@@ -198,7 +199,7 @@ class _Choice:
             (node, other)
             for node, edges in open_edges.items()
             for other in self._best(node, edges)
-            if node[0] == "L" and node in self._best(other, open_edges[other])
+            if node[0] == LEFT and node in self._best(other, open_edges[other])
         }
         groups = _groups(kept)
         for group in groups:
@@ -223,7 +224,7 @@ class _Choice:
         self._verdicts[right] = Link(left, edge.by, _key(edge))
         for node in (*lefts, *rights):
             if node not in (left, right):
-                self._verdicts[node] = Duplicate(right if node[0] == "L" else left, _key(edge))
+                self._verdicts[node] = Duplicate(right if node[0] == LEFT else left, _key(edge))
             self._busy.add(node)
 
     def _create(self) -> None:
@@ -231,7 +232,7 @@ class _Choice:
 
         A record that may not enter is not created, and makes no other one a duplicate; the caller gives the reason.
         """
-        made: dict[Side, list[Member]] = {"L": [], "R": []}
+        made: BySide[list[Member]] = BySide([], [])
         for member in self._members.values():
             if member.creating and member.node not in self._busy:
                 made[member.side].append(member)

@@ -107,4 +107,4 @@ class MatchSettings(Frozen):
 
     def field(self, side: Side) -> str:
         """Return the field of one side that alone decides."""
-        return self.left_field if side == "L" else self.right_field
+        return self.left_field if side == LEFT else self.right_field

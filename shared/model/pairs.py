@@ -5,12 +5,12 @@ knows is in exactly one pair.
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.model.records import LEFT, Fields, Frozen, Life, Linked, LinkWrite, Report, SetChange, Side, Value, Version
-from shared.model.sides import BySide
+from shared.model.sides import BySide, read_side
 from shared.model.words import Retry, Status
 
 FORM: Final = 1
@@ -144,6 +144,24 @@ def stands_at(place: int) -> dict[str, int]:
     return {"at": at, "item": item}
 
 
+class Awaited(NamedTuple):
+    """An associated record that a pair waits for, because it is not linked yet."""
+
+    sync: str
+    side: Side
+    record: str
+
+    @classmethod
+    def read(cls, text: str) -> "Awaited":
+        """Read it as `text` writes it."""
+        sync, side, record = text.split("/", 2)
+        return cls(sync, read_side(side), record)
+
+    def text(self) -> str:
+        """Write it as a pair's state holds it."""
+        return "/".join(self)
+
+
 class Pair(Frozen):
     """Everything a sync knows of one left and one right record."""
 
@@ -183,7 +201,7 @@ class Pair(Frozen):
     notes: Mapping[str, str] = Field(default_factory=dict)
     """Things worth seeing that need nobody: by flow, or ``*`` for the whole pair."""
     waits: tuple[str, ...] = ()
-    """Associated records that are not linked yet: ``sync/side/id``."""
+    """Associated records that are not linked yet, as `Awaited` writes them."""
     status: Status = Status.PENDING
     reason: str = ""
     detail: str = ""

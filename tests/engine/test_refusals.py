@@ -131,6 +131,17 @@ def test_a_refusal_that_names_what_was_not_sent_is_that_of_the_whole_write() -> 
         assert (lived.pair.status, lived.pair.reason, lived.pair.n) == ("failing", "permission_denied", decided), op
 
 
+def test_a_refusal_of_a_whole_write_is_over_once_nothing_is_to_be_written_any_more() -> None:
+    lived = _Picky((), named=True)
+    lived.linked()
+    lived.see("L", _left())
+    lived.answer("R", "refused", code="permission_denied", field="syncline_id", retry="setup")
+    assert lived.pair.problems.keys() == {"*"}
+    lived.policy = replace(lived.policy, rules=tuple(replace(rule, on=False) for rule in lived.policy.rules))
+    lived.touch("settings")
+    assert (lived.pair.status, dict(lived.pair.problems)) == ("in_sync", {})
+
+
 def test_an_association_that_is_refused_does_not_hold_up_the_fields() -> None:
     class _Employed(_Picky):
         def neighbours(self, ends: Any) -> Any:

@@ -16,8 +16,8 @@ _SET = {"lens": "set", "clears": "propagate"}
 class _Sets(Lived):
     """A pair whose two records hold the members a and b."""
 
-    def __init__(self) -> None:
-        super().__init__(policy(mapping=_SET), ("a", "b"), ("a", "b"))  # type: ignore[arg-type]  # texts there, sets here
+    def __init__(self, **mapping: Any) -> None:
+        super().__init__(policy(mapping={**_SET, **mapping}), ("a", "b"), ("a", "b"))  # type: ignore[arg-type]  # texts there, sets here
 
     def choose(self, **chosen: str) -> None:
         """Let people choose other members on both sides before either is read."""
@@ -111,3 +111,11 @@ def test_a_write_of_a_set_that_the_version_before_decided_is_settled_as_it_does(
     pair.answer(target)
     assert (pair.stand(), pair.writes) == (("ad", "ad"), 0)
     assert (dict(pair.pair.base_l), dict(pair.pair.base_r)) == ({}, {})
+
+
+def test_what_is_told_of_a_set_stays_told_while_its_write_is_unanswered() -> None:
+    pair = _Sets(direction="to_right")
+    pair.choose(L="abc", R="abd")
+    assert (pair.wanted(), dict(pair.pair.notes)) == ({"R": "abcd"}, {"f": "drift"})
+    pair.event(kind="touch", reason="again")
+    assert (pair.wanted(), dict(pair.pair.notes)) == ({"R": "abcd"}, {"f": "drift"})

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from shared.model.pairs import FORM, NewerState, Pair, Pending, SideState, Standing
-from shared.model.records import SIDES, Version
+from shared.model.pairs import FORM, Awaited, NewerState, Pair, Pending, SideState, Standing
+from shared.model.records import SIDES, Side, Version
 
 _EXAMPLES: Final = Path(__file__).parents[1] / "examples" / "pair-state"
 
@@ -39,3 +39,11 @@ def test_both_ways_of_reading_agree(text: str) -> None:
 def test_a_state_of_a_newer_form_is_left_to_a_newer_worker() -> None:
     with pytest.raises(NewerState):
         Standing.read(Pair(sync="s", pair="p", form=FORM + 1).text())
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_who_is_waited_for_is_read_as_states_hold_it(side: Side) -> None:
+    """Ids of records may hold what stands between the parts."""
+    awaited = Awaited("firms", side, "cards/ann.vcf")
+    assert awaited.text() == f"firms/{side}/cards/ann.vcf"
+    assert Awaited.read(awaited.text()) == awaited

@@ -24,6 +24,7 @@ from shared.contract.sign_in import AccountInfo
 from shared.model.job_kinds import JobKind
 from shared.model.mapping import FieldMapping
 from shared.model.records import carried
+from shared.model.sides import BySide
 from shared.model.syncs import Connection, ConnectionSettings, Job, Moved, Sync, SyncSettings, SyncSide
 from shared.objects import ObjectType
 from shared.objects.roles import in_roles
@@ -277,7 +278,7 @@ def _plan_sync(
     idle = sorted(wanted.rules.keys() - type_.rules.model_fields.keys())
     drawn.hints += [f"sync {wanted.id!r}: {name} means nothing for records of type {type_.name}" for name in idle]
     others: Mapping[str, SyncSettings] = {**drawn.syncs, **named}
-    associations.check(wanted, {"L": left, "R": right}, others)
+    associations.check(wanted, BySide(left, right), others)
     rows = _mappings(drawn, current, wanted, type_, discovered)
     if rows is None:
         return

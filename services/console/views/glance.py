@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from pydantic_core import from_json
 
 from shared.model import pairs
+from shared.model.records import LEFT, RIGHT
 from shared.model.words import Status
 from shared.rules.searching import Searched
 from shared.wire import topics
@@ -100,8 +101,8 @@ def read(raw: bytes, headers: Mapping[str, str]) -> Glance:
             status,
             told.get("reason", ""),
             told.get("label", ""),
-            _end(told.get("L")),
-            _end(told.get("R")),
+            _end(told.get(LEFT)),
+            _end(told.get(RIGHT)),
             _known(told.get("match")),
             {side: _Waits(row.get("accepted_ms", 0)) for side, row in pending.items()} if pending else {},
             told.get("changed_ms", 0),

@@ -19,6 +19,7 @@ from services.console.views.glance import STATUSES, Listed, ends_of
 from services.console.views.hours import count_delays
 from shared.io.envelope import Stored
 from shared.model.records import Side
+from shared.model.sides import SPOKEN
 from shared.model.words import Status
 from shared.rules.searching import folded, identifiers, words_of
 
@@ -174,7 +175,7 @@ def holding(database: sqlite3.Connection, sync: str, side: Side, record: str) ->
 
     While the tables are filled anew there is no index of ids, so none is found.
     """
-    column = "left_id" if side == "L" else "right_id"
+    column = f"{SPOKEN[side]}_id"
     if is_loading(database):
         return []
     return database.execute(

@@ -33,9 +33,8 @@ from shared.io.links.store import Store
 from shared.io.ports import Bus, Clock, Inbound, NotReady, Outbound
 from shared.metrics import Metrics
 from shared.model.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Drop, Outcome, Park
-from shared.model.pairs import NewerState, Pair, PairEvent
+from shared.model.pairs import Awaited, NewerState, Pair, PairEvent
 from shared.model.records import SIDES, Side, ids_of
-from shared.model.sides import read_side
 from shared.model.touches import effects_of
 from shared.model.words import Status
 from shared.wire import topics
@@ -272,10 +271,10 @@ class Resolve:
         over: list[tuple[str, Side, str, Key]] = []
         for one in decided:
             for wait in set(one.old.waits) - set(one.pair.waits) if one.work.outcomes else ():
-                sync, side, record = wait.split("/", 2)
-                if self._setups.policy(sync) is None:
+                awaited = Awaited.read(wait)
+                if self._setups.policy(awaited.sync) is None:
                     continue  # it has no links in which anybody could wait
-                over.append((sync, read_side(side), record, one.work.key))
+                over.append((*awaited, one.work.key))
         if over:
             await self._store.unwait(over)
 

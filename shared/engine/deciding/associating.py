@@ -4,6 +4,7 @@ from shared.engine.draft import Draft
 from shared.engine.merging import UNKNOWN, Flow, Held, Unknown
 from shared.engine.policies import Neighbour, Neighbours
 from shared.engine.refusals import is_narrowing, is_refused, mark
+from shared.model.pairs import Awaited
 from shared.model.records import SIDES, LinkChange, LinkWrite, Side, Value, ids_of, opposite
 from shared.model.sides import BySide
 from shared.model.words import Note
@@ -68,7 +69,7 @@ def _pairs_of(
             continue
         apart.add(neighbour.pair)
         draft.outside.setdefault(flow.key, set()).add(side)
-        waits.add(f"{flow.to}/{side}/{record}")
+        waits.add(Awaited(flow.to, side, record).text())
         if notes is not None:
             notes[flow.key] = Note.OBJECT_SYNC_OFF if neighbour.off else Note.WAITING_PARENT
         if not flow.many:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from services.console.commands.calling import UNANSWERED, Calls, calls_of
 from services.console.commands.printing import ending_on, write_json
+from shared.model.records import SIDES
 from shared.settings import Settings
 
 _MOST: Final = 3
@@ -57,7 +58,7 @@ def sentences(told: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {row['sentence']}" for row in told["pending"])
     if told["hint"]:
         yield f"  What to do: {told['hint']}"
-    for side in ("L", "R"):
+    for side in SIDES:
         end = told["sides"][side]
         if end is not None:
             gone = "" if end["life"] == "alive" else f", {end['life'].replace('_', ' ')}"

@@ -1,12 +1,13 @@
 """Records: rows of lists, and why each is as it is."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import ConfigDict, Field
 
 from services.console.rest.shapes.common import Given, Page, Shown, examples
 from services.console.rest.shapes.parked import ParkedRow
 from services.console.use.records.unseen import Found
+from shared.model.records import Side
 
 _ROW: Final[dict[str, Any]] = {
     "id": "contacts~4c1f",
@@ -197,7 +198,7 @@ class SideShown(Shown):
 class PendingWrite(Shown):
     """A write that is on its way."""
 
-    side: Literal["L", "R"]
+    side: Side
     op: str
     """`create` or `update`."""
     fields: dict[str, Any]
@@ -250,7 +251,7 @@ class CallShown(Shown):
 
     at: str
     """When, in UTC."""
-    side: Literal["L", "R"]
+    side: Side
     connection: str
     method: str
     path: str
@@ -340,7 +341,7 @@ class Explanation(Shown):
     """The reasons, in their order."""
     hint: str
     """What to do; empty where nothing is to be done."""
-    sides: dict[Literal["L", "R"], SideShown | None]
+    sides: dict[Side, SideShown | None]
     """Both records; null where there is none."""
     pending: list[PendingWrite]
     """Writes that are on their way."""

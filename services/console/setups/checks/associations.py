@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from services.console.setups.files import SetupError, SyncFile
 from shared.contract.app import Association, Binding
 from shared.model.records import SIDES, Side
+from shared.model.sides import SPOKEN, BySide
 from shared.model.syncs import AssociationMapping, SyncSettings
 
 
-def check(wanted: SyncFile, bindings: Mapping[Side, Binding], others: Mapping[str, SyncSettings]) -> None:
+def check(wanted: SyncFile, bindings: BySide[Binding], others: Mapping[str, SyncSettings]) -> None:
     """Check that a sync's associations are known to both apps and lead to the records of the syncs that they name.
 
     Args:
@@ -36,7 +37,7 @@ def check(wanted: SyncFile, bindings: Mapping[Side, Binding], others: Mapping[st
                 "change in it is merged, so no side has to win: leave out policy"
             )
         if row.to in others:
-            _check_ends(wanted, row, {"L": left, "R": right}, others[row.to])
+            _check_ends(wanted, row, BySide(left, right), others[row.to])
         if row.to == wanted.id and left.max_links != 1:
             _check_mutual(wanted, row, left, right)
 
@@ -78,16 +79,14 @@ def _check_mutual(wanted: SyncFile, row: AssociationMapping, left: Association, 
         raise SetupError(f"{said}, so what is removed on one side is removed on the other: write clears: propagate")
 
 
-def _check_ends(
-    wanted: SyncFile, row: AssociationMapping, ends: Mapping[Side, Association], target: SyncSettings
-) -> None:
+def _check_ends(wanted: SyncFile, row: AssociationMapping, ends: BySide[Association], target: SyncSettings) -> None:
     """Check that an association leads to the records that the other sync keeps the same."""
     for side in SIDES:
         own, other = wanted.side(side), target.side(side)
         if (own.connection, ends[side].to) != (other.connection, other.object):
             raise SetupError(
                 f"sync {wanted.id!r}: association {row.named(side)!r} leads to {ends[side].to} of connection "
-                f"{own.connection!r}, and the {'left' if side == 'L' else 'right'} end of sync {row.to!r} is "
+                f"{own.connection!r}, and the {SPOKEN[side]} end of sync {row.to!r} is "
                 f"{other.object} of connection {other.connection!r}: name the sync of these records, with the same "
                 "connection on the same side"
             )

@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeAlias
 
 from services.console.setups.files import SetupError
-from shared.model.records import Side
+from shared.model.records import Side, opposite
+from shared.model.sides import BySide
 from shared.model.syncs import Sync
 
 _Node: TypeAlias = tuple[str, str]
@@ -34,16 +36,17 @@ def way_between(sync: Sync, others: Iterable[Sync], account_of: AccountOf) -> li
         end = one.side(side)
         return account_of(end.connection), end.object
 
-    start, goal = node(sync, "L"), node(sync, "R")
-    edges = [(one.id, node(one, "L"), node(one, "R")) for one in others if one.id != sync.id]
+    start, goal = BySide.of(partial(node, sync))
+    edges = [(one.id, BySide.of(partial(node, one))) for one in others if one.id != sync.id]
     ways: dict[_Node, list[str]] = {start: []}
     waiting = deque([start])
     while waiting:
         here = waiting.popleft()
         if here == goal:
             return ways[here]
-        for name, left, right in edges:
-            for one, other in ((left, right), (right, left)):
+        for name, ends in edges:
+            for side, one in ends.items():
+                other = ends[opposite(side)]
                 if one == here and other not in ways:
                     ways[other] = [*ways[here], name]
                     waiting.append(other)

@@ -9,7 +9,8 @@ from services.console.setups.files import MappingChanges, MappingFile, SetupErro
 from shared.apps.defaults import default_mappings
 from shared.model.fields import FieldInfo
 from shared.model.mapping import FieldMapping
-from shared.model.records import SIDES, FieldType, Side, goes_to, opposite
+from shared.model.records import LEFT, RIGHT, SIDES, FieldType, goes_to, opposite
+from shared.model.sides import BySide
 from shared.model.syncs import Sync
 from shared.rules.type_compat import MONEY, TABLES, Fit, fit, lenses_for, partners
 
@@ -75,7 +76,7 @@ def hints(sync: str, made: Sequence[FieldMapping], old: Sync | None, left: End, 
     for row in made:
         if not row.on or (_carries(row), row.values) in standing:
             continue
-        where, ends = f"sync {sync!r}, mapping {row.key!r}", {"L": (left, row.left), "R": (right, row.right)}
+        where, ends = f"sync {sync!r}, mapping {row.key!r}", BySide((left, row.left), (right, row.right))
         for side in (side for side in SIDES if goes_to(row.direction, side)):
             (target, name), (source, held) = ends[side], ends[opposite(side)]
             one, other = source.fields[held], target.fields[name]
@@ -95,8 +96,7 @@ def hints(sync: str, made: Sequence[FieldMapping], old: Sync | None, left: End, 
 
 def _check_written(sync: str, made: Sequence[FieldMapping], left: End, right: End) -> None:
     """Refuse two mappings that write one field."""
-    ends: tuple[tuple[Side, End], ...] = (("L", left), ("R", right))
-    for side, end in ends:
+    for side, end in BySide(left, right).items():
         written: dict[str, str] = {}
         for row in made:
             if not row.on or not goes_to(row.direction, side):
@@ -125,7 +125,7 @@ def dated(row: FieldMapping, old: Sync | None) -> FieldMapping:
 
 
 def _carries(row: FieldMapping) -> tuple[str, ...]:
-    return *row.fields("L"), "", *row.fields("R"), "", row.lens, row.zone
+    return *row.fields(LEFT), "", *row.fields(RIGHT), "", row.lens, row.zone
 
 
 def _one(where: str, row: MappingFile, left: End, right: End) -> FieldMapping:

@@ -10,6 +10,7 @@ from shared.contract.app import App, Binding
 from shared.contract.sign_in import Auth
 from shared.engine.policies import Policy
 from shared.model.records import SIDES, goes_to
+from shared.model.sides import SPOKEN
 from shared.model.syncs import Connection, RuleValue, Sync
 from shared.objects import OBJECTS, ObjectType
 
@@ -87,7 +88,7 @@ def rules(wanted: SyncFile, type_: ObjectType[Any]) -> Mapping[str, RuleValue]:
 def creates(sync: Sync, policy: Policy, apps: Mapping[str, App]) -> None:
     """Refuse a sync that may create records, and would lack what they need; raises `SetupError`."""
     for side in SIDES:
-        part, word = policy.sides[side], "to_left" if side == "L" else "to_right"
+        part, word = policy.sides[side], f"to_{SPOKEN[side]}"
         if not part.create:
             continue
         written = {name for rule in policy.rules if rule.writes[side] for name in rule.fields(side)}

@@ -18,6 +18,7 @@ from shared.io.calls.vault import VaultError
 from shared.io.ports import BusUnavailable, NotReady, run_blocking
 from shared.io.process.service import Service
 from shared.model.fields import FieldInfo, FoundObject
+from shared.model.records import LEFT, RIGHT
 from shared.model.syncs import Connection, Sync, SyncSide
 from shared.model.wording import capital, ways_of
 from shared.objects import OBJECTS
@@ -106,7 +107,7 @@ class Objects:
                     "syncs": [
                         sync.id
                         for sync, end in syncs
-                        if any(x.named("L" if end is sync.left else "R") == one.label for x in sync.associations)
+                        if any(x.named(LEFT if end is sync.left else RIGHT) == one.label for x in sync.associations)
                     ],
                 }
                 for one in binding.associations

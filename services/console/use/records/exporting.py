@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 from services.console.explain import names_of
@@ -35,11 +35,7 @@ def batches(console: Installation, wanted: Listing) -> Iterator[Sequence[Row]]:
         console: Where the records are.
         wanted: Which of them; all of them, not a page.
     """
-
-    @lru_cache(maxsize=256)
-    def names(sync: str) -> tuple[str, str]:
-        found = names_of(console.setups, sync)
-        return found["L"], found["R"]
+    names = lru_cache(maxsize=256)(partial(names_of, console.setups))
 
     @lru_cache(maxsize=256)
     def why(status: str, reason: str) -> tuple[str, str, str]:

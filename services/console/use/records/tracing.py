@@ -9,7 +9,7 @@ from shared.config.setups import Setups, UnknownSetup
 from shared.io.envelope import WAITED, Stored, trace_id
 from shared.model.ids import pair_id, record_key
 from shared.model.pairs import Answer, Pair, PairEvent
-from shared.model.records import SIDES, Life, Report
+from shared.model.records import LEFT, SIDES, Life, Report
 from shared.rules.searching import title_of
 from shared.wire import topics
 from shared.wire.messages import Delayed, HistoryBundle, Notice, Parked, RecordSeen, WriteCommand
@@ -180,7 +180,7 @@ def _held(report: Report) -> str:
 
 
 def _event(message: PairEvent, setups: Setups) -> str:
-    names, side = names_of(setups, message.sync), message.side or "L"
+    names, side = names_of(setups, message.sync), message.side or LEFT
     parts = []
     if message.answer is not None:
         parts.append(f"{names[side]} answered the write: {_answered(message.answer)}")

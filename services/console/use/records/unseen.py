@@ -28,7 +28,7 @@ from shared.contract.calls import Exchange
 from shared.contract.reading import ReadResult, Unreadable
 from shared.engine.policies import Policy
 from shared.model.pairs import Pair
-from shared.model.records import Life, Report, Side, opposite
+from shared.model.records import LEFT, SIDES, Life, Report, Side, opposite
 from shared.model.syncs import HALTED
 from shared.model.words import Code, Status
 from shared.rules import identifiers
@@ -68,7 +68,7 @@ class Answer:
     code: str = ""
     """A row of `shared.rules.errors`, where the reason is one."""
     sync: str = ""
-    side: Side = "L"
+    side: Side = LEFT
     why: tuple[str, ...] = ()
     report: Report | None = None
     """What it holds; None where that is not known, or nobody's business: no sync uses its object."""
@@ -378,7 +378,7 @@ def explained(console: Installation, answer: Answer, role: Role) -> dict[str, An
         "why": list(answer.why),
         "hint": answer.reason.remedy,
         "who": answer.reason.who,
-        "sides": {"L": end if answer.side == "L" else None, "R": end if answer.side == "R" else None},
+        "sides": {side: end if side == answer.side else None for side in SIDES},
         "pending": [], "history": [], "fields": [], "calls": [], "calls_known": True,
         "asked": {
             "connection": place.connection,

@@ -1,11 +1,11 @@
 """Both records of a pair side by side, field by field: what each holds, what was last agreed, and what happens."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, TypeAlias
 
-from services.console.explain import agrees, carried_next, differs, names_of
+from services.console.explain import agrees, carried_next, differs, names_of, way
 from services.console.setups.owners import named
 from services.console.use.reasons import reason_of
 from services.console.withholding import withheld_from
@@ -81,16 +81,12 @@ def _row(pair: Pair, sync: Sync, setups: Setups, mapping: FieldMapping, rule: Fl
     happens, sentence = _happens(pair, names, mapping, rule, shown)
     return FieldRow(
         key=mapping.key,
-        way=_way(BySide.of(partial(goes_to, mapping.direction)), names),
+        way=way(BySide.of(partial(goes_to, mapping.direction)), names),
         left=_cell(pair, sync, setups, LEFT, mapping, rule, shown),
         right=_cell(pair, sync, setups, RIGHT, mapping, rule, shown),
         happens=happens,
         sentence=sentence,
     )
-
-
-def _way(writes: BySide[bool], names: Mapping[Side, str]) -> str:
-    return "both ways" if all(writes) else f"into {names[LEFT if writes.left else RIGHT]}"
 
 
 def _association(pair: Pair, setups: Setups, flow: Flow) -> FieldRow:
@@ -105,12 +101,12 @@ def _association(pair: Pair, setups: Setups, flow: Flow) -> FieldRow:
 
     happens, sentence = _happens_to_links(pair, names, flow)
     return FieldRow(
-        key=flow.key, way=_way(flow.writes, names), left=cell(LEFT), right=cell(RIGHT), happens=happens,
+        key=flow.key, way=way(flow.writes, names), left=cell(LEFT), right=cell(RIGHT), happens=happens,
         sentence=sentence,
     )  # fmt: skip
 
 
-def _happens_to_links(pair: Pair, names: Mapping[Side, str], flow: Flow) -> tuple[Happens, str]:
+def _happens_to_links(pair: Pair, names: BySide[str], flow: Flow) -> tuple[Happens, str]:
     problem, note = pair.problems.get(flow.key), pair.notes.get(flow.key)
     if problem is not None:
         return _refused(problem)
@@ -155,7 +151,7 @@ def _cell(
 
 def _happens(  # noqa: PLR0911 - one outcome a line
     pair: Pair,
-    names: Mapping[Side, str],
+    names: BySide[str],
     mapping: FieldMapping,
     rule: Flow | None,
     shown: ShownAs,

@@ -6,16 +6,16 @@ from typing import Final, NamedTuple
 import htpy as h
 from htpy import Element, Node
 
-from services.console.explain import names_of
+from services.console.explain import names_of, with_apps
 from services.console.use.reasons import reason_of
 from services.console.views.lists import PairRow
 from services.console.web.asked import Asked
 from services.console.web.parts.pieces import button, hidden
 from services.console.web.parts.words import ago, status_badge
 from services.console.web.screens.records.record import address
-from shared.model.records import Side
+from shared.model.sides import BySide
 
-Names = Mapping[Side, str]
+Names = BySide[str]
 
 
 class _Column(NamedTuple):
@@ -31,8 +31,7 @@ def _status(row: PairRow, names: Names, _now_ms: int) -> Node:
 
 
 def _why(row: PairRow, names: Names) -> str:
-    title = reason_of(row.status, row.reason).title
-    return title.replace("the left app", names["L"]).replace("the right app", names["R"])
+    return with_apps(reason_of(row.status, row.reason).title, names)
 
 
 def _none(text: str) -> Element:
@@ -153,7 +152,7 @@ def table_of(asked: Asked, rows: Sequence[PairRow], shown: Sequence[str]) -> Ele
     now, setups, wide = asked.now_ms, asked.console.setups, _kept_widths(asked)
     names = {sync: names_of(setups, sync) for sync in {row.sync for row in rows}}
     titles = {name: _COLUMNS[name].title for name in shown}
-    sides = {(of["L"], of["R"]) for of in names.values()}
+    sides = {*names.values()}
     if len(sides) == 1:
         ((left, right),) = sides
         titles |= {name: title for name, title in (("left", left), ("right", right)) if name in titles}
@@ -176,5 +175,5 @@ def _link(row: PairRow) -> Element:
 
 def _cell(row: PairRow, name: str, names: Names, now_ms: int, width: str) -> Element:
     column = _COLUMNS[name]
-    label = {"status": None, "left": names["L"], "right": names["R"]}.get(name, column.title)
+    label = {"status": None, "left": names.left, "right": names.right}.get(name, column.title)
     return h.td(class_=_class(column.kind, width), data_label=label)[column.cell(row, names, now_ms)]

@@ -18,6 +18,7 @@ from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, badge, 
 from services.console.web.screens.standing.standing import path_of, resync_button
 from shared.model.pairs import Pair
 from shared.model.records import SIDES, Side
+from shared.model.sides import BySide
 
 _EVERY_S: Final = 3
 _PROBLEMS: Final = 3
@@ -102,8 +103,8 @@ def _sentence(told: Mapping[str, Any], said: Sequence[str]) -> Element:
     )
 
 
-def _sides(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
-    heads = ("Field", names["L"], names["R"], "What happens")
+def _sides(told: Mapping[str, Any], names: BySide[str]) -> Element:
+    heads = ("Field", *names, "What happens")
     agree = [_field(row, names) for row in told["fields"] if row["happens"] == "agree"]
     other = [_field(row, names) for row in told["fields"] if row["happens"] != "agree"]
     return card(
@@ -120,14 +121,14 @@ def _sides(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
     )
 
 
-def _field(row: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
+def _field(row: Mapping[str, Any], names: BySide[str]) -> Element:
     return h.tr(class_=row["happens"])[
         h.th(".name.wrap", scope="row")[
             row["left"]["name"],
             h.div(".sub")[row["right"]["name"]] if row["right"]["name"] != row["left"]["name"] else None,
         ],
-        h.td(".wrap.value", data_label=names["L"])[_value(row["left"])],
-        h.td(".wrap.value", data_label=names["R"])[_value(row["right"])],
+        h.td(".wrap.value", data_label=names.left)[_value(row["left"])],
+        h.td(".wrap.value", data_label=names.right)[_value(row["right"])],
         h.td(".wrap.happens")[
             badge(_HAPPENS[row["happens"]]),
             h.div(".sub")[" · ".join(filter(None, (row["sentence"], f"goes {row['way']}")))],
@@ -135,7 +136,7 @@ def _field(row: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
     ]
 
 
-def _end(told: Mapping[str, Any], names: Mapping[Side, str], side: Side) -> Element:
+def _end(told: Mapping[str, Any], names: BySide[str], side: Side) -> Element:
     end = told["sides"][side]
     if end is None:
         return h.div[h.dt[names[side]], h.dd(".none")["No record"]]
@@ -167,11 +168,10 @@ def _list(title: str, name: str, sentences: Sequence[str]) -> Element | None:
     return card(title, h.ul(".pad.lines")[[h.li[prose(one)] for one in sentences]], name=name)
 
 
-def _associations(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element | None:
-    links: dict[Side, Mapping[str, str | None]] = {
-        side: told["sides"][side]["links"] if told["sides"][side] else {} for side in SIDES
-    }
-    labels = sorted({*links["L"], *links["R"]})
+def _associations(told: Mapping[str, Any], names: BySide[str]) -> Element | None:
+    links: BySide[Mapping[str, str | None]]
+    links = BySide.of(lambda side: told["sides"][side]["links"] if told["sides"][side] else {})
+    labels = sorted({*links.left, *links.right})
     if not labels:
         return None
     rows = [
@@ -184,10 +184,10 @@ def _associations(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element
         ]
         for label in labels
     ]  # fmt: skip
-    return card("Associations", table("Associations", ("Association", names["L"], names["R"]), rows), name="links")
+    return card("Associations", table("Associations", ("Association", *names), rows), name="links")
 
 
-def _calls(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element | None:
+def _calls(told: Mapping[str, Any], names: BySide[str]) -> Element | None:
     """Return the last calls about both records; nothing where none is known."""
     if not told["calls_known"]:
         return card("Last calls", h.p(".pad")["They cannot be read now: Redis does not answer."], name="calls")
@@ -197,7 +197,7 @@ def _calls(told: Mapping[str, Any], names: Mapping[Side, str]) -> Element | None
     return card("Last calls", table("Last calls", heads, [_call(row, names) for row in told["calls"]]), name="calls")
 
 
-def _call(row: Mapping[str, Any], names: Mapping[Side, str]) -> Element:
+def _call(row: Mapping[str, Any], names: BySide[str]) -> Element:
     return h.tr[
         h.th(".name", scope="row")[_time(row["at"])],
         h.td(data_label="App")[names[row["side"]]],

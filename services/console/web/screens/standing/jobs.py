@@ -20,6 +20,8 @@ from services.console.web.screens.standing import job_records
 from services.console.web.screens.standing.standing import path_of as path_of_sync
 from shared.config.jobs import ENDS
 from shared.model.job_kinds import JobKind
+from shared.model.records import SIDES
+from shared.model.sides import SPOKEN, BySide
 from shared.model.wording import capital
 
 PATH: Final = "/jobs"
@@ -169,7 +171,7 @@ def _facts(asked: Asked, row: Mapping[str, Any]) -> Element:
     now_ms = asked.console.clock.now_ms()
     sync = asked.console.setups.sync(row["sync"])
     labels = {one.id: one.label or one.id for one in asked.console.setups.connections()}
-    names = {"L": sync.left.connection, "R": sync.right.connection} if sync is not None else {"L": "left", "R": "right"}
+    names = BySide.of(sync.side).map(lambda end: end.connection) if sync is not None else SPOKEN
     read, totals = row.get("read", {}), row.get("totals", {})
     facts: list[tuple[Node, Node]] = [
         ("Sync", h.a(href=path_of_sync(row["sync"]))[row["sync"]]),
@@ -181,7 +183,7 @@ def _facts(asked: Asked, row: Mapping[str, Any]) -> Element:
         ("Last heard of", ago(row.get("at_ms", 0), now_ms)),
         *(
             (f"Read of {labels.get(names[side], names[side])}", _bar(read.get(side, 0), totals.get(side), "records"))
-            for side in ("L", "R")
+            for side in SIDES
             if side in read or side in totals
         ),
         ("Pairs looked at", _bar(row.get("touched", 0), row.get("pairs"), "pairs")),

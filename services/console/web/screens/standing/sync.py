@@ -1,13 +1,14 @@
 """One sync: its numbers, each opening its reasons with what to do and who acts, and looking at records again."""
 
 from collections.abc import Mapping
-from typing import Any, Final, get_args
+from functools import partial
+from typing import Any, Final
 
 import htpy as h
 from htpy import Element, Node
 from starlette.responses import Response
 
-from services.console.explain import names_of
+from services.console.explain import names_of, way, with_apps
 from services.console.use.problems import Problem
 from services.console.use.reasons import reason_of
 from services.console.use.standing.installation import JobRequest
@@ -19,10 +20,10 @@ from services.console.web.parts.pieces import button, card, notice, send, table
 from services.console.web.parts.words import STATUS, ago, badge, count, icon, many, prose, span, url
 from services.console.web.screens.standing.jobs import jobs_table
 from services.console.web.screens.standing.standing import between, path_of, resync_button, state_of
-from shared.model.syncs import Direction
+from shared.model.records import goes_to
+from shared.model.sides import BySide
 
 _EVERY_S: Final = 5
-_WAYS: Final[Mapping[str, str]] = dict(zip(get_args(Direction), ("both ways", "into {L}", "into {R}"), strict=True))
 _SHOWN_JOBS: Final = 5
 _SWITCHED: Final = {
     "off": "The sync is off: it writes nothing any more. What changes meanwhile is caught up when it is switched on.",
@@ -192,8 +193,7 @@ def _reason(asked: Asked, sync: str, status: str, code: str, number: int) -> Ele
 
 
 def _named(asked: Asked, sync: str, title: str) -> str:
-    names = names_of(asked.console.setups, sync)
-    return title.replace("the left app", names["L"]).replace("the right app", names["R"])
+    return with_apps(title, names_of(asked.console.setups, sync))
 
 
 def _settings(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
@@ -208,7 +208,7 @@ def _settings(asked: Asked, row: Mapping[str, Any], now_ms: int) -> Element:
         on = sum(mapping.on for mapping in sync.mappings)
         facts = [
             ("Between", between(asked, sync.id)),
-            ("Way", _WAYS[sync.direction].format(**names)),
+            ("Way", way(BySide.of(partial(goes_to, sync.direction)), names)),
             ("When both sides changed", f"keep the value of {names[sync.default_app]}"),
             ("Field mappings", f"{on} on, {len(sync.mappings) - on} off"),
             *facts,
