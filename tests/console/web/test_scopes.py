@@ -141,6 +141,18 @@ def test_a_token_with_scopes_ends_in_its_time_and_when_it_is_revoked(
     assert {row["name"] for row in console.get("tokens")["tokens"]} == {"for a day"}
 
 
+@pytest.mark.parametrize("days", [0, 90])
+def test_a_token_that_a_token_makes_ends_with_it_at_the_latest(
+    console: ConsoleHarness, tokens: Tokens, ann: Caller, days: int
+) -> None:
+    maker, secret = tokens.make(ann, "for two days", "viewer", 2)
+    made = by(console, secret, "POST", "tokens", json={"name": "made", "role": "viewer", "days": days}).json()
+    assert made["until_ms"] == maker.until_ms
+    day = by(console, secret, "POST", "tokens", json={"name": "day", "role": "viewer", "days": 1}).json()
+    assert day["until_ms"] == maker.until_ms - topics.DAY_MS
+    assert tokens.make(ann, "by a person", "viewer", days)[0].until_ms != maker.until_ms
+
+
 # Making one
 
 
@@ -212,13 +224,13 @@ def test_the_log_tells_the_scopes_of_a_token(console: ConsoleHarness, tokens: To
 def test_a_listener_hears_of_what_its_scopes_let_it_read(console: ConsoleHarness, tokens: Tokens, ann: Caller) -> None:
     records = tokens.make(ann, "records", "viewer", 1, ["records:read"])[1]
     accounts = tokens.make(ann, "accounts", "viewer", 1, ["records:read", "connections:read"])[1]
-    stream, other = Stream(console, records), Stream(console, accounts)
-    tell(console, pair("bob"))
+    stream, other = Stream(console, records), Stream(console, accounts).begun()
     stream.until("begin")
+    tell(console, pair("bob"))
     found = stream.one()
     assert found is not None
     assert (found[0], found[1]["id"]) == ("record", "bob"), "nothing of connections"
-    assert other.begun().names(1) == ["bob"]
+    assert other.names(1) == ["bob"]
     refused = by(console, records, "GET", "events", params={"kind": "job"}, stream=True)
     assert (is_problem(refused, 403), refused.json()["scope"]) == (
         "This takes the scope jobs:read, which this token lacks: use one that has it.", "jobs:read",

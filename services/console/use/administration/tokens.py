@@ -39,6 +39,8 @@ class Tokens:
     ) -> tuple[ApiToken, str]:
         """Make a token of whoever asks, and return it with what is sent as the bearer.
 
+        One that a token makes ends with that token at the latest: it would outlive what it was made by.
+
         Args:
             by: Its owner.
             name: What it is for.
@@ -55,7 +57,7 @@ class Tokens:
         secret = secrets.token_urlsafe(32)
         token = ApiToken(
             id=secrets.token_hex(8), name=name.strip()[:100], owner=by.user, role=role, hashed=digest(secret),
-            created_ms=self._now, until_ms=self._now + days * topics.DAY_MS if days else 0,
+            created_ms=self._now, until_ms=self._end(by, days),
         )  # fmt: skip
         changes: list[tuple[str, str, str]] = [("role", "", role)]
         doc = AccessDoc(token=token)
@@ -63,10 +65,17 @@ class Tokens:
             token = ScopedToken(**dict(token), scopes=limits)
             changes.append(("scopes", "", ", ".join(limits)))
             doc = AccessDoc(scoped=token)
-        ends = f"after {days} days" if days else "when it is revoked"
+        left = -(-(token.until_ms - self._now) // topics.DAY_MS)
+        ends = f"after {left} days" if token.until_ms else "when it is revoked"
         did = Did(what="token.made", about=f"token:{token.name}", changes=[*changes, ("ends", "", ends)])
         self._accounts.store(did, (_key(token), doc))
         return token, f"syn_{token.id}_{secret}"
+
+    def _end(self, by: Caller, days: int) -> int:
+        """Return when a new token ends, in milliseconds since 1970; 0 for never."""
+        maker = self._people.token(by.token) if by.token else None
+        ends = (self._now + days * topics.DAY_MS if days else 0, maker.until_ms if maker else 0)
+        return min(filter(None, ends), default=0)
 
     def seen_by(self, by: Caller) -> Sequence[ApiToken]:
         """List one's own tokens; an admin sees all."""
