@@ -59,6 +59,8 @@ class MemoryApp:
         self.writes = 0
         self.changed: list[str] = []
         """Records whose change nobody was told of yet."""
+        self.relinked: list[str] = []
+        """Records that lead to another one since a merge: their versions have not moved, and nobody was told yet."""
         self.linked: set[str] = set()
         """Labels of associations that were written."""
 
@@ -106,6 +108,10 @@ class MemoryApp:
         for row in (winner, loser):
             row.merged_into, row.marker = made.id, None
             self.leave(row, Life.MERGED)
+            led_here = (
+                other for other in self.rows.values() if any(row.id in ids_of(end) for end in other.links.values())
+            )
+            self.relinked += [other.id for other in led_here if not other.dead and other is not made]
         return made
 
     def survivor(self, row: Row) -> Row:

@@ -136,6 +136,9 @@ class World:
                 self._notice(name, record, told=True)
                 if self.rng.random() < 0.1:
                     self._notice(name, record)
+            # As a feed of associations does, which compares what records lead to with what is known.
+            while app.relinked:
+                self._notice(name, app.relinked.pop())
 
     def _notice(self, connection: str, record: str, *, told: bool = False) -> None:
         """Say that a record changed; where its version is *told*, one that is known need not be read."""
