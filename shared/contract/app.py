@@ -66,6 +66,9 @@ class Binding:
     find: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Sequence[Report]]] | None = None
     """(session, identifiers in normal form, field names) -> all living records that may hold one of them, and perhaps
     more. Asked before a create; None where the app itself refuses a second record, or where nothing can be asked."""
+    look_up: Callable[[Session, Sequence[str], Sequence[str]], Exchange[Sequence[Report]]] | None = None
+    """The same for people alone, who ask about a record, where no create needs it. It finds what was made a moment ago:
+    an index that lags does not serve. None where `find` serves, or where nothing can be asked."""
     discover: Callable[[Session], Exchange[Sequence[FieldInfo]]]
     prepare: Callable[[Session], Exchange[None]] | None = None
     """Make what the app needs before the first write, such as the unique property that holds the marker."""

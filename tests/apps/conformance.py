@@ -147,6 +147,21 @@ class Conformance(Declared):
         assert isinstance(result, Refused)
         assert (result.code, result.conflicting_id) == ("duplicate_in_target", record)
 
+    def test_a_living_record_is_found_by_its_address_where_its_app_can_be_asked(self, world: World) -> None:
+        """Whoever asks why somebody is not synced is told of that one, at once, and of nobody who was deleted."""
+        assert world.binding.find is None or world.binding.look_up is None, "one of them serves"
+        search = world.binding.find or world.binding.look_up
+        if search is None:
+            return
+        column = next(info.name for info in world.binding.fields if info.canonical == "email")
+        ann, bob, _ = world.person_creates([world.sample(number) for number in (1, 2, 3)])
+        world.person_deletes(bob)
+        addresses = [str(world.sample(number)[column]) for number in (1, 2, 4)]
+        found = world.driver.run(search(world.session, addresses, [column]))
+        assert [(one.id, one.life, one.fields) for one in found] == [(ann, Life.ALIVE, {column: addresses[0]})]
+        assert found[0] == world.driver.run(world.binding.read(world.session, [ann], [column]))[0], "as when it is read"
+        assert list(world.driver.run(search(world.session, addresses[1:], [column]))) == []
+
     def test_an_update_writes_and_reports_what_is_stored(self, world: World) -> None:
         """The answer carries the new value and the version that the feed will tell, so the echo is recognised."""
         report = world.made()

@@ -319,6 +319,24 @@ class TestContacts(HubSpotConformance):
         assert isinstance(done, Refused)
         assert (done.code, done.conflicting_id) == ("duplicate_in_target", report.id)
 
+    def test_a_contact_is_looked_up_by_any_of_its_addresses(self, world: Portal) -> None:
+        """Once, in few calls, and before the index of the search knows of it."""
+        assert world.binding.look_up is not None
+        assert world.binding.find is None, "HubSpot refuses a second contact itself: no create needs to ask"
+        world.admin.settings(world.number, index_lag_ms=3_600_000)
+        rows: list[Fields] = [{"email": one} for one in ("Ann@X.example", "home@x.example", "cid@x.example")]
+        ann, home, cid = world.person_creates(rows)
+        survivor = world.person_merges(ann, home)
+        wanted = ["ann@x.example", "home@x.example", "cid@x.example"]
+        world.driver.calls.clear()
+        found = world.driver.run(world.binding.look_up(world.session, wanted, ["email", "hs_additional_emails"]))
+        assert [one.id for one in found] == [survivor, cid]
+        assert found[0].fields == {"email": "ann@x.example", "hs_additional_emails": ("home@x.example",)}
+        many = [f"nobody{number}@x.example" for number in range(100)]
+        assert world.driver.run(world.binding.look_up(world.session, [*many, *wanted], ["email"]))[0].id == survivor
+        assert [call.path for call in world.driver.calls] == ["/crm/v3/objects/contacts/batch/read"] * 3
+        assert all(call.safe for call in world.driver.calls)
+
     def test_what_hubspot_rewrites_is_reported_as_stored(self, world: Portal) -> None:
         """It puts addresses in lower case, and stages do not go back."""
         report = world.made()

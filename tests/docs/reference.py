@@ -55,15 +55,17 @@ def _apps() -> str:
     for app in APPS.values():
         tested = ", ".join(app.tested_versions)
         rows += [f"## {app.title}\n", f"Tested with {tested}; [its own documentation]({app.docs_url}).\n"]
-        rows += ["| object | tells changes by | creates are found again by | lock | records a read, a write |"]
-        rows += ["| --- | --- | --- | --- | --- |"]
+        heads = ("object", "tells changes by", "creates are found again by", "found by e-mail address", "lock")
+        rows += [f"| {' | '.join(heads)} | records a read, a write |", "| --- | --- | --- | --- | --- | --- |"]
         for name, binding in app.objects.items():
             feeds = ", ".join(f"{feed.name} ({', '.join(sorted(feed.covers))})" for feed in binding.feeds)
             if binding.link_feed is not None:
                 feeds += f", {binding.link_feed.name}: each linked record in turn, {binding.link_feed.batch} a call"
             hook = "webhooks, " if app.webhook else ""
             sizes = f"{binding.read_batch}, {binding.write_batch}"
-            rows.append(f"| {name} | {hook}{feeds} | {binding.create} | {binding.lock} | {sizes} |")
+            asked = "when people ask" if binding.look_up else "no"
+            asked = "when people ask, and before creates" if binding.find else asked
+            rows.append(f"| {name} | {hook}{feeds} | {binding.create} | {asked} | {binding.lock} | {sizes} |")
         limits = [
             f"{limit.amount} in {limit.window_s:g} s for each {limit.scope} ({limit.name})"
             for limit in app.limits

@@ -10,6 +10,7 @@ from deploy.local.servers.real import RadicaleServer
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
 from services.console.use.records.unseen import Answer, Told, ask_at, explained, read_now, why_at, why_of
+from shared.model.records import SIDES
 from shared.model.syncs import Create
 from shared.wire import topics
 from shared.wire.messages import SetupDoc
@@ -179,13 +180,46 @@ def test_a_card_is_found_by_its_address_and_by_an_e_mail_address(
     organisation = _only(_told(console, f"{book.url}org.vcf"))
     assert (organisation.found, organisation.code) == ("excluded", "out_of_scope")
     nobody = _told(console, "bob@x.example").nowhere
-    assert nobody.startswith(f"Nobody with bob@x.example was found in {BOOK} (contacts). Not searched by ")
+    assert nobody.startswith("Nobody with bob@x.example was found in ")
+    assert f"{BOOK} (contacts)" in nobody
     assert "one (contacts)" in nobody
+    assert "Not searched" not in nobody
     read_now(console, BOOK, "contact", "ann.vcf")
     world.run()
     console.follow()
     (known,) = why_of(console, BY, "ann@x.example")[0]
     assert known.R is not None
+
+
+@pytest.mark.parametrize("type_", ["contact", "lead"])
+def test_a_contact_of_hubspot_is_found_by_an_e_mail_address(server: HubSpotServer, tmp_path: Path, type_: str) -> None:
+    """By an additional one, too, and by one that the sync takes for none; companies cannot be asked by one."""
+    rules = {"placeholder_emails": ["noemail@*"]}
+    people = sync("contacts", "contact")
+    ends = {side: people.side(side).model_copy(update={"type": type_}) for side in SIDES}
+    people = people.model_copy(update={"left": ends["L"], "right": ends["R"], "rules": rules})
+    world = Slice(server, [people, sync("companies", "company")])
+    console = Console(world, tmp_path)
+    ann, home = _made(world, **ANN), _made(world, email="home@x.example")
+    survivor = world.admin.edit(7001, "merge", "contacts", ann, other=home)
+    _made(world, email="jo.ann@x.example")
+    for text in ("ann@x.example", "Ann Lee <ANN@x.example>", "home@x.example"):
+        answer = _only(_told(console, text))
+        assert (answer.place.connection, answer.place.record, answer.found) == ("one", survivor, "not_told")
+        assert explained(console, answer, "viewer")["label"] == "Ann Lee"
+    none = _made(world, email="noemail@x.example")
+    answer = _only(_told(console, "noemail@x.example"))
+    assert (answer.place.record, answer.found, answer.code) == (none, "excluded", "email_missing")
+    nobody = _told(console, "bob@x.example").nowhere
+    assert nobody == (
+        "Nobody with bob@x.example was found in one (contacts), two (contacts). Not searched by e-mail address: "
+        "one (companies), two (companies). Give the record's id, or its link there."
+    )
+    world.notice("one", "contact", survivor)
+    world.run()
+    console.follow()
+    pairs, told = why_of(console, BY, "home@x.example")
+    assert ([pair.L and pair.L.id for pair in pairs], told.answers) == ([survivor], ())
 
 
 def test_nobody_reads_what_lies_outside_of_the_book(

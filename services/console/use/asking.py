@@ -117,5 +117,5 @@ def _answer(future: Future[Any] | None, until: float, waited_s: float) -> Any | 
         return late
     except AppError as error:
         return NotAsked(error.code, error.message)
-    except (NotReady, BusUnavailable, VaultError) as error:
+    except (NotReady, BusUnavailable, VaultError, Problem) as error:
         return NotAsked("", str(error))

@@ -80,8 +80,16 @@ def place_of(setups: Setups, connection: str, object_: str, record: str) -> Plac
 
 def page_of(setups: Setups, place: Place) -> str:
     """Return where the app shows a record; empty where that is not known."""
-    template = setups.binding(place.connection, place.object).record_url
-    return template.format(account=setups.connection(place.connection).account, id=place.record)
+    try:
+        template, row = setups.binding(place.connection, place.object).record_url, setups.connection(place.connection)
+    except UnknownSetup:  # it was disconnected meanwhile
+        return ""
+    return template.format(account=row.account, id=place.record)
+
+
+def label_of(setups: Setups, connection: str) -> str:
+    """Return what people call an account; its name, where it has no label or was disconnected meanwhile."""
+    return next((row.label for row in setups.connections() if row.id == connection), "") or connection
 
 
 def _bindings(setups: Setups) -> Iterator[tuple[Connection, Binding]]:

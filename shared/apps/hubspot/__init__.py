@@ -7,7 +7,8 @@ What is particular here:
   by that property; there is no partial upsert by e-mail, so never that one.
 - **Merges** make a new record id. The old ids still resolve when read alone, not in a batch; the new record lists them.
 - **Archived** records can be restored for 90 days under their id; privacy deletions are final.
-- **Search** lags behind the writes: it tells what changed (see `feeds`), never whether a record exists.
+- **Search** lags behind the writes: it tells what changed (see `feeds`), never whether a record exists. A contact is
+  read by an e-mail address for people who ask (`look_up`); companies can only be searched by domain, so nobody does.
 - **Values** are strings; an empty one clears (see `values`).
 - Secondary e-mails are readable in one property, and writable only by an endpoint that HubSpot retired: read only.
 - HubSpot may rewrite what it is sent (e-mails in lower case) or keep its own (``lifecyclestage`` moves only forward):
@@ -22,7 +23,7 @@ from shared.apps.hubspot.associations import READ, read_all_links
 from shared.apps.hubspot.custom import find
 from shared.apps.hubspot.feeds import poll_archived, poll_modified, rewind_archived, rewind_modified
 from shared.apps.hubspot.objects import KINDS, Kind, custom
-from shared.apps.hubspot.reading import BATCH, list_page, read
+from shared.apps.hubspot.reading import BATCH, list_page, look_up, read
 from shared.apps.hubspot.signing import page, redeem, refresh, revoke
 from shared.apps.hubspot.webhook import OLDEST, SIGNATURES, verify
 from shared.apps.hubspot.webhook import read as read_webhook
@@ -37,7 +38,7 @@ from shared.contract.sign_in import Auth, CodeFlow
 from shared.contract.webhooks import Webhook
 from shared.contract.writing import Change, WriteResult
 from shared.model.fields import FieldInfo, FoundObject
-from shared.model.records import Linked
+from shared.model.records import Linked, Report
 
 __all__ = ["HUBSPOT"]
 _DIGITS: Final = 20
@@ -98,6 +99,9 @@ def _binding(kind: Kind, type_: str) -> Binding:
     def archive(session: Session, changes: Sequence[Change]) -> Exchange[Sequence[WriteResult]]:
         return archive_many(session, kind, changes)
 
+    def look_up_(session: Session, values: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[Report]]:
+        return look_up(session, kind, values, names)
+
     def discover_(session: Session) -> Exchange[Sequence[FieldInfo]]:
         return discover(session, kind)
 
@@ -123,6 +127,7 @@ def _binding(kind: Kind, type_: str) -> Binding:
         create_many=create,
         update_many=update,
         archive_many=archive,
+        look_up=look_up_ if kind.address else None,
         discover=discover_,
         prepare=prepare_,
         record_url=f"https://app.hubspot.com/contacts/{{account}}/record/{kind.type_id}/{{id}}",

@@ -96,6 +96,11 @@ class Kind:
         return (MARKER, self.modified, CREATED, MERGED)
 
     @property
+    def address(self) -> str:
+        """Return the property by which one record is read, as by its id, that is an e-mail address; empty for none."""
+        return next((info.name for info in self.fields if info.unique and info.type is FieldType.EMAIL), "")
+
+    @property
     def associations(self) -> tuple[Association, ...]:
         """Declare the links."""
         return tuple(Association(label=x.label, to=x.to, max_links=x.most, mutual=x.mutual) for x in self.links)

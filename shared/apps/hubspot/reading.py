@@ -11,7 +11,7 @@ from shared.apps.hubspot.calls import after, ask, inputs, objects, post, read_js
 from shared.apps.hubspot.errors import refuse
 from shared.apps.hubspot.objects import CREATED, MARKER, MERGED, Kind
 from shared.apps.hubspot.values import REDACTED, canonical, iso, moment_ms
-from shared.apps.kit.batches import read_each
+from shared.apps.kit.batches import chunks, read_each
 from shared.apps.kit.calls import get
 from shared.apps.kit.results import gone
 from shared.contract.calls import AppError, Exchange, Session
@@ -121,6 +121,18 @@ def read_alone(session: Session, kind: Kind, record: str, names: Sequence[str]) 
         )
         return [loser, report]
     return [gone(session, kind.object, record)]
+
+
+def look_up(session: Session, kind: Kind, values: Sequence[str], names: Sequence[str]) -> Exchange[Sequence[Report]]:
+    """Read the living records that have one of these e-mail addresses, be it an additional one.
+
+    HubSpot reads them by address as it does by id, so that one that was just made is found; its search lags behind.
+    """
+    found: dict[str, Report] = {}
+    for chunk in chunks(values, BATCH):
+        bodies = yield from read_batch(session, kind, chunk, names, idProperty=kind.address)
+        found |= {one.id: one for body in bodies if (one := report_of(session, kind, body, names)).life is Life.ALIVE}
+    return list(found.values())
 
 
 def with_links(

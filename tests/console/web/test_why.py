@@ -90,6 +90,19 @@ def test_who_was_asked_in_vain_and_who_did_not_answer_is_said(console: ConsoleHa
     assert "Nobody needs to act." in page.words
 
 
+def test_an_account_that_is_disconnected_while_it_is_asked(console: ConsoleHarness, client: ConsoleClient) -> None:
+    def leave(_at: str, _ids: Any) -> Any:
+        console.env.set_up("connection", None, LEFT)
+        return as_json([report("h-new", 3)])
+
+    console.env.answers["read"] = leave
+    page = client.open(f"{_PLACE}h-new")
+    assert f"{LEFT} could not be asked: it was disconnected meanwhile." in page.words
+    assert "Acts: admin." in page.words
+    assert _buttons(page) == []
+    assert "There can be no contact" in client.open(f"{_PLACE}h-new").words
+
+
 def test_who_asks_too_much_is_told_when_to_ask_again(console: ConsoleHarness, client: ConsoleClient) -> None:
     console.installation.asking.a_minute = 2
     client.open("/why?q=h-new")

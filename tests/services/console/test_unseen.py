@@ -12,6 +12,7 @@ from services.console.use import asking
 from services.console.use.asking import Asking
 from services.console.use.callers import Caller
 from services.console.use.problems import Problem
+from services.console.use.records import unseen
 from shared.io.memory import ManualClock
 from shared.io.ports import NotReady
 from shared.io.redis.rates import MemoryRates
@@ -20,7 +21,7 @@ from shared.model.records import Life
 from shared.wire import topics
 from shared.wire.messages import SetupDoc
 from tests.services.console.harness import ConsoleHarness, is_problem
-from tests.services.environment import LEFT, RIGHT, SYNC, as_json, fails, people, report
+from tests.services.environment import LEFT, RIGHT, SYNC, as_json, fails, people, report, with_binding
 
 ANN = Caller("ann@x.example", "viewer", user="ann")
 BOB = Caller("bob@x.example", "viewer", user="bob")
@@ -111,6 +112,80 @@ def test_redis_that_is_away_is_said(console: ConsoleHarness, monkeypatch: pytest
     assert "are not ready" in told["summary"]
 
 
+def test_an_account_that_is_disconnected_while_it_is_asked_is_said_to_be(console: ConsoleHarness) -> None:
+    """What it answers counts no more; the others are told as ever."""
+    rows = as_json([report("x-new", 3, at=RIGHT)])
+
+    def leave(at: str, _ids: Any) -> Any:
+        if at == LEFT:
+            console.env.set_up("sync", None, SYNC)
+            console.env.set_up("connection", None, LEFT)
+        return rows if at == RIGHT else as_json([report("x-new", 3)])
+
+    console.env.answers["read"] = leave
+    answer = console.call("GET", "explanations", params={"q": "x-new"})
+    assert answer.status_code == 200, answer.text
+    left, right = answer.json()["explanations"]
+    assert (left["asked"]["found"], left["who"], left["asked"]["url"]) == ("not_answered", "admin", "")
+    assert left["summary"] == f"{LEFT} could not be asked: it was disconnected meanwhile."
+    assert left["hint"] == "Connect it again, if its records shall travel."
+    assert right["summary"].startswith("Book has contact x-new, and no sync uses the contacts")
+    assert "There can be no contact" in is_problem(_ask(console, "x-new"), 404)
+
+
+@pytest.mark.parametrize("text", ["h-new", "ann@x.example"])
+def test_an_account_that_is_disconnected_just_before_it_is_asked_is_said_to_be(
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Between finding out whom to ask, and asking."""
+    with_binding(console.env, LEFT, look_up=_nobody)
+    ask = console.installation.asking.ask
+
+    def late(by: Caller, how: Any, questions: Any) -> Any:
+        console.env.set_up("connection", None, LEFT)
+        return ask(by, how, questions)
+
+    monkeypatch.setattr(console.installation.asking, "ask", late)
+    answer = console.call("GET", "explanations", params={"q": text})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()["explanations"][0]
+    assert told["summary"] == f"{LEFT} could not be asked: it was disconnected meanwhile."
+
+
+@pytest.mark.parametrize(
+    ("step", "query", "status"),
+    [
+        ("with_id", {"q": "h-new"}, 200),
+        ("place_of", {"connection": LEFT, "object": "contact", "record_id": "h-new"}, 200),
+        ("_search_in", {"q": "ann@x.example"}, 200),
+        ("objects_in_use", {"q": "ann@x.example"}, 404),
+    ],
+)
+def test_settings_that_go_between_two_looks_at_them_are_no_error(
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch, step: str, query: dict[str, str], status: int
+) -> None:
+    """The thread that follows them may take an account away at any moment."""
+    with_binding(console.env, LEFT, look_up=_nobody)
+    where: Any = console.env.setups if step == "objects_in_use" else unseen
+    look = getattr(where, step)
+
+    def last(*given: Any) -> Any:
+        found = look(*given)
+        console.env.set_up("connection", None, LEFT)
+        return found
+
+    monkeypatch.setattr(where, step, last)
+    answer = console.call("GET", "explanations", params=query)
+    assert answer.status_code == status, answer.text
+    said = f"{LEFT} could not be asked: it was disconnected meanwhile."
+    assert (said if status == 200 else f"Not searched by e-mail address: {LEFT} (contacts)") in answer.text
+
+
+def _nobody(_session: Any, _values: Any, _names: Any) -> Any:
+    yield from ()
+    return []
+
+
 # Who is told what
 
 
@@ -161,6 +236,17 @@ def test_a_record_is_read_as_if_its_app_had_told_of_it(console: ConsoleHarness) 
 def test_a_record_is_named_in_one_way(console: ConsoleHarness, query: dict[str, str]) -> None:
     assert console.call("GET", "explanations", params=query).status_code in (404, 422)
     assert console.env.asked("read") == []
+
+
+def test_who_could_have_been_searched_and_was_not_is_named(
+    console: ConsoleHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One question asks few accounts."""
+    for name in (LEFT, RIGHT):
+        with_binding(console.env, name, look_up=_nobody)
+    monkeypatch.setattr(unseen, "MOST", 1)
+    said = is_problem(console.call("GET", "explanations", params={"q": "ann@x.example"}), 404)
+    assert "Nobody with ann@x.example was found in Hub (contacts). Not searched by e-mail address: Book (con" in said
 
 
 # How often and for how long

@@ -3,7 +3,7 @@
 Nothing of it is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -12,7 +12,7 @@ from services.console.use.activity import Did
 from services.console.use.asking import NotAsked, Question
 from services.console.use.callers import Caller
 from services.console.use.connections.apps import title_in
-from services.console.use.meant import Place, accounts_at, address_in, addressed, page_of, place_of, with_id
+from services.console.use.meant import Place, accounts_at, address_in, addressed, label_of, page_of, place_of, with_id
 from services.console.use.problems import Problem
 from services.console.use.publishing import publish
 from services.console.use.reasons import Reason, reason_of
@@ -23,8 +23,8 @@ from services.console.use.standing.fields import text_of
 from services.console.use.standing.installation import Installation
 from services.console.use.syncs import is_off
 from services.console.withholding import withheld_from
-from shared.config.compiling import read_identity
-from shared.contract.calls import Exchange
+from shared.config.setups import Setups, UnknownSetup
+from shared.contract.calls import Exchange, Session
 from shared.contract.reading import ReadResult, Unreadable
 from shared.engine.policies import Policy
 from shared.model.pairs import Pair
@@ -40,6 +40,8 @@ Found: TypeAlias = Literal[
     "not_readable", "not_answered",
 ]  # fmt: skip
 """What came of asking an app for a record. `failing`: it would fail if it were read; `not_told`: it would enter."""
+Search: TypeAlias = Callable[[Session, Sequence[str], Sequence[str]], Exchange[Sequence[Report]]]
+"""As `Binding.find`."""
 MOST: Final = 6
 """Objects of accounts in which one id is looked for."""
 MOST_EXPLAINED: Final = 5
@@ -52,6 +54,8 @@ _BY_NAME: Final = (
     "Records are found by words of their name, address or id, or by the beginnings of such words. No app was asked: "
     "they are asked by id, link or e-mail address, not by name."
 )
+_GONE: Final = NotAsked("", "it was disconnected meanwhile")
+_CONNECT: Final = Reason("", "Connect it again, if its records shall travel.", "admin")
 _LOST: Final = "It was deleted, never existed, or this sign-in may not see it."
 
 
@@ -142,7 +146,7 @@ def ask_for(console: Installation, by: Caller, text: str) -> Told:
 
 def ask_at(console: Installation, by: Caller, places: Sequence[Place]) -> Told:
     """Ask for records in these places; raises `Problem` for who asks too much."""
-    came = _asked(console, by, [(place, _reading(console, place)) for place in places])
+    came = _asked(console, by, places, lambda place: _reading(console, place))
     found = {place: _judged(console, place, one) for place, one in zip(places, came, strict=True)}
     answers = tuple(answer for rows in found.values() for answer in rows)
     exists = any(answer.found != "not_answered" for answer in answers)
@@ -152,12 +156,24 @@ def ask_at(console: Installation, by: Caller, places: Sequence[Place]) -> Told:
     )
 
 
-def _asked(console: Installation, by: Caller, wanted: Sequence[tuple[Place, Exchange[Any]]]) -> list[Any | NotAsked]:
-    """Return what each account says; one that somebody has paused is not called."""
-    halted = {row.id for row in console.setups.connections() if row.paused}
-    questions = [Question(place.connection, exchange) for place, exchange in wanted if place.connection not in halted]
-    answers = iter(console.asking.ask(by, console.connections.ask, questions))
-    return [NotAsked(HALTED, "") if place.connection in halted else next(answers) for place, _ in wanted]
+def _asked(
+    console: Installation, by: Caller, places: Sequence[Place], asking: Callable[[Place], Exchange[Any]]
+) -> list[Any | NotAsked]:
+    """Return what each account says; one that is paused is not called, one that is disconnected says nothing more."""
+    answers: dict[Place, Any] = {row: NotAsked(HALTED, "") for row in places if _is_paused(console, row)}
+    questions: dict[Place, Question] = {}
+    for place in places:
+        try:
+            questions |= {} if place in answers else {place: Question(place.connection, asking(place))}
+        except UnknownSetup:
+            answers[place] = _GONE
+    answers |= zip(questions, console.asking.ask(by, console.connections.ask, list(questions.values())), strict=True)
+    connected = {row.id for row in console.setups.connections()}  # somebody may disconnect one while it is asked
+    return [answers[place] if place.connection in connected else _GONE for place in places]
+
+
+def _is_paused(console: Installation, place: Place) -> bool:
+    return any(row.paused for row in console.setups.connections() if row.id == place.connection)
 
 
 def _reading(console: Installation, place: Place) -> Exchange[Sequence[ReadResult]]:
@@ -176,15 +192,14 @@ def _search(console: Installation, by: Caller, addresses: Sequence[str]) -> Told
     """Ask those accounts for e-mail addresses that can be searched by them."""
     setups = console.setups
     used = [Place(connection, object_, "") for connection, object_ in setups.objects_in_use()]
-    searches = {place: setups.binding(place.connection, place.object).find for place in used}
-    wanted = [
-        (place, search(setups.session(place.connection), addresses, _names(console, place)))
-        for place, search in searches.items()
-        if search is not None
-    ][:MOST]
+    searches = {place: search for place in used if (search := _search_in(setups, place)) is not None}
+    wanted, left = [*searches][:MOST], [*searches][MOST:]
+    came_from = _asked(
+        console, by, wanted, lambda at: searches[at](setups.session(at.connection), addresses, _names(console, at))
+    )
     answers: list[Answer] = []
     pairs: dict[str, Pair] = {}
-    for (place, _), came in zip(wanted, _asked(console, by, wanted), strict=True):
+    for place, came in zip(wanted, came_from, strict=True):
         if isinstance(came, NotAsked):
             answers.append(_not_answered(console, place, came))
             continue
@@ -197,9 +212,8 @@ def _search(console: Installation, by: Caller, addresses: Sequence[str]) -> Told
             answers += [] if known else _of_living(console, at, report)
     if pairs or any(answer.found != "not_answered" for answer in answers):
         return Told(answers=tuple(answers), pairs=tuple(pairs.values()))
-    asked = [place for place, _ in wanted]
-    told = [f"Nobody with {addresses[0]} was found in {_spelled(console, asked)}."] if asked else []
-    unable = [place for place, search in searches.items() if search is None]
+    told = [f"Nobody with {addresses[0]} was found in {_spelled(console, wanted)}."] if wanted else []
+    unable = [*(place for place in used if place not in searches), *left]
     if unable:
         told.append(
             f"Not searched by e-mail address: {_spelled(console, unable)}. Give the record's id, or its link there."
@@ -207,12 +221,24 @@ def _search(console: Installation, by: Caller, addresses: Sequence[str]) -> Told
     return Told(answers=tuple(answers), nowhere=" ".join(told) or "No sync uses an account that could be asked.")
 
 
+def _search_in(setups: Setups, place: Place) -> Search | None:
+    """Return what finds records of an object by what identifies them; None where its app cannot be asked."""
+    try:
+        binding = setups.binding(place.connection, place.object)
+    except UnknownSetup:  # it was disconnected meanwhile
+        return None
+    return binding.find or binding.look_up
+
+
 def _has(console: Installation, report: Report, addresses: Sequence[str]) -> bool:
-    """Check whether a record has one of these addresses: an app may find more than it was asked for."""
-    return any(
-        {*addresses} & {*read_identity(policy.sides[side].identify(report.fields).identity).s}
-        for policy, side in console.setups.sides_of(report.connection, report.object)
-    )
+    """Check whether a record has one of these addresses: an app may find more than it was asked for.
+
+    One that stands for none, by a rule of the sync, is an address to whoever asks for it.
+    """
+    sides = console.setups.sides_of(report.connection, report.object)
+    names = {name for policy, side in sides for name in policy.sides[side].identifiers}
+    texts = [text for name in names for text in identifiers.texts(report.fields.get(name))]
+    return not {*addresses}.isdisjoint(one for text in texts for one in identifiers.emails(text))
 
 
 # What it says
@@ -310,6 +336,7 @@ def _lacking(policy: Policy, side: Side) -> set[str]:
 
 def _not_answered(console: Installation, place: Place, why: NotAsked) -> Answer:
     reason = reason_of(Status.FAILING, why.code) if why.code in CODES else Reason("", "Ask again in a moment.")
+    reason = _CONNECT if why is _GONE else reason
     said = why.message or (reason.title[:1].lower() + reason.title[1:])
     return Answer(
         place=place, found="not_answered", code=why.code, reason=reason,
@@ -338,7 +365,15 @@ def _called(place: Place) -> str:
 
 
 def _label(console: Installation, place: Place) -> str:
-    return console.setups.connection(place.connection).label or place.connection
+    return label_of(console.setups, place.connection)
+
+
+def _columns(setups: Setups, place: Place) -> dict[str, str]:
+    """Return what people call the fields of an object; nothing of an account that was disconnected meanwhile."""
+    try:
+        return {info.name: info.label for info in setups.binding(place.connection, place.object).fields}
+    except UnknownSetup:
+        return {}
 
 
 def _spelled(console: Installation, places: Sequence[Place]) -> str:
@@ -361,7 +396,7 @@ def explained(console: Installation, answer: Answer, role: Role) -> dict[str, An
         name: withheld.told(answer.side, name, value) for name, value in (report.fields if report else {}).items()
     }
     clear = {name: value for name, value in (report.fields if report else {}).items() if fields[name] == value}
-    labels = {info.name: info.label for info in setups.binding(place.connection, place.object).fields}
+    labels = _columns(setups, place)
     end = None
     if report is not None:
         end = {

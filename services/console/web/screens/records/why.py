@@ -7,7 +7,7 @@ import htpy as h
 from htpy import Element
 from starlette.responses import Response
 
-from services.console.use.meant import Place
+from services.console.use.meant import Place, label_of
 from services.console.use.records.finding import MOST, find, held_at
 from services.console.use.records.unseen import Told, explained, read_now, why_at, why_of
 from services.console.web.asked import Asked, html, see_other
@@ -123,7 +123,7 @@ def _answer(asked: Asked, told: Mapping[str, Any], number: int) -> Element:
     place = {part: said[part] for part in ("connection", "object", "record")}
     into = url("/why", connection=said["connection"], object=said["object"], record=said["merged_into"])
     heads = ("What decides", "Value")
-    app = asked.console.setups.connection(said["connection"]).label or "the app"
+    app = label_of(asked.console.setups, said["connection"])
     values = [
         h.tr[
             h.th(".name.wrap", scope="row")[row["label"]],
