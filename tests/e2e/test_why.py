@@ -96,8 +96,12 @@ def test_records_that_nobody_has_seen_are_explained_and_one_is_brought_in(live: 
     page = _ask(reader, _link("987654321"))
     expect(page.locator("main")).to_contain_text("HubSpot knows no contact 987654321. It was deleted, never existed")
     _look(reader, "why-nowhere")
-    page = _ask(reader, _link(ann))
-    expect(page.locator("main")).to_contain_text("nothing stands in its way: sync contacts has not been told of it yet")
+    for text in (_link(ann), "ann@x.example"):
+        page = _ask(reader, text)
+        expect(page.locator("main")).to_contain_text(
+            f"HubSpot has contact {ann}, and nothing stands in its way: sync contacts has not been told of it yet"
+        )
+        assert _terminal(live, "why", text).startswith(f"Ann Lee (contacts): HubSpot has contact {ann}, and nothing ")
     _look(reader, "why-not-told")
     assert live.rows() == []
     page.get_by_role("button", name="Read this record now").press("Enter")

@@ -131,7 +131,7 @@ def look_up(session: Session, kind: Kind, values: Sequence[str], names: Sequence
     found: dict[str, Report] = {}
     for chunk in chunks(values, BATCH):
         bodies = yield from read_batch(session, kind, chunk, names, idProperty=kind.address)
-        found |= {one.id: one for body in bodies if (one := report_of(session, kind, body, names)).life is Life.ALIVE}
+        found |= {one.id: one for one in (report_of(session, kind, body, names) for body in bodies)}
     return list(found.values())
 
 
