@@ -119,11 +119,9 @@ class _Lost:
         return self.restored(pair)
 
     def restored(self, pair: Pair) -> Restored:
-        """Return a state for the links; what it had to tell may not be published while its messages come again."""
+        """Return a state for the links."""
         if pair.pair in self.unsettled:
             self._note_newest(pair)
-        if pair.place >= self.unsettled.get(pair.pair, _TO_COME) and not pair.absorbed_by:
-            pair = pair.model_copy(update={"untold": True})
         return as_restored(self.policy, pair)
 
     def _note_newest(self, pair: Pair) -> None:
@@ -192,6 +190,14 @@ class _Lost:
             ends = dict(places(self.policy, pair))
             yield Restored(pair=_holder(pair.pair, self.given_away), rev=-1, state="", kind="given", ends=ends)
 
+    def untold(self) -> Iterator[Restored]:
+        """Yield the pairs whose messages come again: what was decided of them may not have been published.
+
+        Which states took them, only the links know: they may have kept one that the journal was never told.
+        """
+        for pair, place in self.unsettled.items():
+            yield Restored(pair=pair, rev=place, state="", kind="untold")
+
 
 _Syncs: TypeAlias = Mapping[str, _Lost]
 _Entries: TypeAlias = Iterator[tuple[_Lost, Restored] | None]
@@ -247,6 +253,7 @@ class Rebuilder:
             lambda: self._again(lost),
             lambda: self._claims(lost),
             lambda: ((row, entry) for row in lost.values() for entry in row.handed_over()),
+            lambda: ((row, entry) for row in lost.values() for entry in row.untold()),
         )
         # Those that came are read first as well, for they may be put off to wait meanwhile.
         for stored in chain(self._journal.unstepped(), self._unhandled()):

@@ -185,9 +185,10 @@ class Restored:
 
     pair: str
     rev: int
-    """Of a claim, the offset of the message that tells of it; -1 when another message tells more."""
+    """Of a claim, the place of the message that tells of it; -1 when another message tells more. Of what is untold, the
+    place of the first message that it may have been decided of."""
     state: str
-    kind: Literal["full", "half", "absorbed", "tail", "given", "removed"]
+    kind: Literal["full", "half", "absorbed", "tail", "given", "untold", "removed"]
     ends: Mapping[Side, Place] = field(default_factory=dict)
     surplus: bool = False
     """The record carries the mark of one that was linked already."""

@@ -2,6 +2,9 @@
 -- "given" is the tail of a record that another pair handed over, perhaps long ago: of a known record it tells nothing,
 -- and whether an unknown one still has a place that was taken before, only the next claim will tell.
 -- A "!" behind the kind says that the record is a copy, whose pair holds nothing else.
+-- "untold" puts nothing back: what a pair decided of the message at the place `rev`, or of newer ones, may not have been told, and
+-- its messages may be put off behind newer ones. That is noted in the state that stands here, for it may be newer than the journal:
+-- Redis keeps most of what it holds when a replica takes over.
 -- A "removed" pair was deleted with its sync: what was put back of it before is taken away, however new it was.
 -- A slot that awaits its create comes as id "*". The rev of a tail is the place of the message that told of the claim (`place_at`):
 -- it says more than the state only where the pair has not taken that message yet.
@@ -20,6 +23,13 @@ local function forget(ref, r)
   for _, key in ipairs(split(r.keys)) do index_remove(key, ref) end
   rdel(ref)
 end
+
+local function place_taken(state)
+  local at = tonumber(string.match(state, '"at":(%d+)'))
+  return at and at * MOST_IN_BUNDLE + (tonumber(string.match(state, '"at":%d+,"item":(%d+)')) or 0) or -1
+end
+
+local UNTOLD = ',"untold":true}'
 
 local function remove(pair)
   local c = cget(pair) or {L = '', R = ''}
@@ -44,10 +54,12 @@ for item in items() do
   local known = current and tonumber(string.match(current, '^%d+')) or 0
   if kind == 'removed' then
     remove(pair)
+  elseif kind == 'untold' then
+    if current and place_taken(current) >= rev and string.sub(current, -#UNTOLD) ~= UNTOLD then
+      redis.call('SET', S .. 'p:' .. pair, string.sub(current, 1, -2) .. UNTOLD)
+    end
   elseif kind == 'tail' or rev >= known then
-    local taken = -1
-    if current then taken = tonumber(string.match(current, '"at":(%d+)')) or -1 end
-    if taken >= 0 then taken = taken * MOST_IN_BUNDLE + (tonumber(string.match(current, '"at":%d+,"item":(%d+)')) or 0) end
+    local taken = current and place_taken(current) or -1
     local c = cget(pair) or {L = '', R = ''}
     for _, side in ipairs({'L', 'R'}) do
       local id, alive, created = item[side].id, item[side].alive == '1', item[side].created
