@@ -52,6 +52,8 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     mutations.late_reports_believed: f"{_LATE}::test_a_record_of_a_late_report_is_read_again_before_anything_follows",
     mutations.nothing_noted_of_the_dead: f"{_LATE}::"
     "test_what_a_worker_died_before_it_told_is_told_when_the_sync_runs_again",
+    mutations.nothing_noted_in_a_rebuild: "tests/io/links/test_rebuild.py::"
+    "test_a_state_that_redis_kept_and_the_journal_never_heard_of_is_told_as_well",
     mutations.no_waiting_claims_in_a_rebuild: "tests/io/links/test_rebuild.py::"
     "test_what_a_message_claimed_that_waits_is_put_back_and_its_pair_tells_all_once_more",
     mutations.bundles_pass_for_one_message: f"{_STEPS}::test_a_bundle_may_end_in_a_later_batch",

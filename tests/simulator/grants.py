@@ -1,10 +1,11 @@
 """Watches what Redis grants: no create for a person whose living record on that side was claimed before."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from shared.io.envelope import Received
 from shared.io.links.scripts import Call, ClaimArgs, SwapArgs
+from shared.model.pairs import Pair
 from shared.model.records import SIDES, Life, Side
 from shared.wire import topics
 from tests.simulator.objects import OBJECTS, named
@@ -20,7 +21,7 @@ class Grants:
         self.states: list[tuple[int, str]] = []
         """The states that were set, as text, each with the revision that it followed on."""
         self.forgotten: set[tuple[str, int]] = set()
-        """Pairs and revisions of states that Redis may have lost before the journal told of them."""
+        """Pairs and revisions of states that Redis lost before the journal told of them."""
         self._told: set[tuple[str, int]] = set()
         self._set: set[tuple[str, int]] = set()
         self._known: dict[tuple[Side, str], str] = {}
@@ -44,8 +45,8 @@ class Grants:
             if report.life is Life.ALIVE and report.fields.get(name):
                 self._known[node] = f"{kind}:{report.fields[name]}"
 
-    def lost(self) -> None:
-        """Note that Redis may have forgotten what was claimed and not passed on yet.
+    def lost(self, left: Mapping[str, Any]) -> None:
+        """Note that Redis may have forgotten what was claimed and not passed on yet, and what it has left.
 
         It may also know it again, for a rebuild reads what was published before it was committed: until match has
         committed, a record may be known by its old address or by its new one.
@@ -54,7 +55,7 @@ class Grants:
             if self._known.get(node, key) != key:
                 del self._known[node]
         self._claimed.clear()
-        self.forgotten |= self._set - self._told
+        self.forgotten |= self._set - self._told - _standing(left)
 
     def highest(self, pair: str) -> int:
         """Return the highest revision that was set of a pair, but for those that were lost before anybody was told.
@@ -119,3 +120,13 @@ class Grants:
             for known, key in {**self._known, **self._claimed}.items()
             if known[0] == side and key in keys and known not in self._copies
         ]
+
+
+def _standing(left: Mapping[str, Any]) -> set[tuple[str, int]]:
+    """List the pairs and revisions that the states in a Redis have to tell: their own, and those of steps before."""
+    found = set()
+    for key, text in left.items():
+        if key.split("}", 1)[1].startswith("p:"):
+            state = Pair.read(text.partition("\t")[2])
+            found |= {(state.pair, state.rev), *((state.pair, step.rev) for step in state.earlier)}
+    return found

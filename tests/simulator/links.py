@@ -11,7 +11,7 @@ def check_rebuild(world: "World") -> None:
     """Assert that Redis holds after a rebuild what it held before, once everything has come to rest."""
     before = _meaning(world.scripts.dump())
     world.scripts.flush()
-    world.grants.lost()
+    world.grants.lost(world.scripts.dump())
     world.rebuild()
     after = _meaning(world.scripts.dump())
     wrong = [f"{name}: {before.get(name)!r} became {after.get(name)!r}" for name in sorted({*before, *after})

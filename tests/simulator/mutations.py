@@ -176,6 +176,11 @@ def nothing_noted_of_the_dead(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(resolve, "note_untold", note)
 
 
+def nothing_noted_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
+    """A rebuild leaves states as they are of which messages come again, as if all of them had been told."""
+    patch.setattr(rebuild._Lost, "untold", lambda _self: iter(()))
+
+
 def no_waiting_claims_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
     """A rebuild forgets what was claimed for messages that wait."""
     patch.setattr(rebuild.Rebuilder, "_unhandled", lambda self: self._journal.unstepped())

@@ -120,7 +120,7 @@ def rebuilt_before_it_was_told(seed: int) -> None:
     while not bus.hangs:
         work.send(None)
     world.scripts.flush()
-    world.grants.lost()
+    world.grants.lost(world.scripts.dump())
     world.rebuild()
     bus.goes_on = True
     with suppress(NotReady):  # then the message comes again

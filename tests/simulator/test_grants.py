@@ -1,8 +1,10 @@
 """What the simulator makes of the creates that Redis grants."""
 
+from shared.io.links.requests import Swap
 from shared.io.memory import MemoryBroker, MemoryBus
 from shared.io.ports import Outbound, run_blocking
 from shared.io.redis.memory import MemoryScripts
+from shared.model.pairs import Decided, Pair, Trace
 from shared.model.records import Report, Version
 from shared.wire import topics
 from shared.wire.messages import RecordSeen
@@ -61,7 +63,7 @@ def test_a_create_beside_a_record_that_redis_should_know_again_is_wrong() -> Non
     links = _links(grants)
     _pass(grants, links, "c", "ada@x.example")
     links.flush()
-    grants.lost()
+    grants.lost({})
     _create_beside(links, "ada@x.example")
     assert grants.wrong
 
@@ -73,7 +75,7 @@ def test_a_create_for_an_address_that_a_record_gave_up_is_not() -> None:
     _pass(grants, links, "c", "ada@x.example")
     links.claim(claim("Rc", "e:new@x.example"))
     links.flush()
-    grants.lost()
+    grants.lost({})
     _create_beside(links, "ada@x.example")
     assert not grants.wrong
 
@@ -88,8 +90,26 @@ def test_the_newest_state_of_a_pair_is_the_newest_that_redis_has_not_lost_untold
     links.swap(swap("pRb", first, {"R": place("b", "k")}))
     second = grants.highest("pRb")
     assert second > first > grants.highest("pRc") == 0
-    grants.lost()
+    grants.lost({})
     assert grants.highest("pRb") == first
     grants.told("pRb", second)
     assert grants.highest("pRb") == second
     assert not grants.wrong
+
+
+def test_what_another_redis_took_over_is_not_lost() -> None:
+    """Nor what the state that it has must tell of those before it."""
+    grants = Grants()
+    links = in_memory(MemoryScripts(watch=grants.watch)).ready()
+    before = Decided(rev=1, at_ms=1, cause="", log=(Trace(did="write"),))
+    for rev, earlier in ((1, ()), (2, (before,))):
+        state = Pair(sync=links.sync, pair="p", rev=rev, earlier=earlier).text()
+        links.swap(Swap(pair="p", expected=rev - 1, rev=rev, state=state, ends={}))
+    kept = links.contents()
+    links.swap(Swap(pair="p", expected=2, rev=3, state=Pair(sync=links.sync, pair="p", rev=3).text(), ends={}))
+    links.failover()
+    grants.lost(kept)
+    assert grants.forgotten == {("p", 3)}
+    links.flush()
+    grants.lost(links.contents())
+    assert grants.forgotten == {("p", 1), ("p", 2), ("p", 3)}

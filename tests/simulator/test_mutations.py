@@ -78,6 +78,7 @@ CAUGHT: Final = (
     Caught(mutations.no_second_look_at_the_epoch, 0, story=rebuilt_before_it_was_told),
     Caught(mutations.late_reports_believed, 8, _REMOVED, DELETING, look_again=False),
     Caught(mutations.nothing_noted_of_the_dead, 0, _STOPPED, look_again=False),
+    Caught(mutations.nothing_noted_in_a_rebuild, 8, _REMOVED, look_again=False),
     Caught(mutations.no_waiting_claims_in_a_rebuild, 2, _REMOVED, MOVING),
     Caught(mutations.no_digest, 7, habits=Habits(twins=0.6)),
     Caught(mutations.no_pending_check, 13, _UNLUCKY, Habits(undo=0.8, persons=2)),

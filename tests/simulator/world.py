@@ -214,10 +214,10 @@ class World:
         draw = self.rng.random()
         if draw < self.faults.flush:
             self.scripts.flush()
-            self.grants.lost()
+            self.grants.lost(self.scripts.dump())
         elif draw < self.faults.flush + self.faults.failover:
             self.scripts.failover(self.rng.randrange(4))
-            self.grants.lost()
+            self.grants.lost(self.scripts.dump())
 
     def _start_something(self) -> None:
         busy = {(task.topic, task.partition) for task in self._tasks if not task.zombie}

@@ -81,6 +81,22 @@ class TestRebuild:
         assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
         assert empty.keys_of("La") == keys
 
+    @pytest.mark.parametrize(("item", "noted"), [(2, True), (3, True), (4, False)])
+    def test_a_pair_has_yet_to_tell_what_it_took_of_a_message_that_comes_again(
+        self,
+        empty: Links,
+        item: int,
+        noted: bool,  # noqa: FBT001 - a column of a table
+    ) -> None:
+        taken = Restored(pair="pLa", rev=1, state='{"at":8,"item":3}', kind="half", ends={"L": place("a", "k")})
+        again = Restored(pair="pLa", rev=place_at(8, item), state="", kind="untold")
+        nobody = Restored(pair="pLb", rev=-1, state="", kind="untold")
+        assert empty.run(empty.store.begin_rebuild(empty.sync, "t", 60_000)) == "begun"
+        assert empty.restore(taken, again, again, nobody)
+        assert empty.run(empty.store.finish_rebuild(empty.sync, "t"))
+        assert empty.load("pLa").state == ('{"at":8,"item":3,"untold":true}' if noted else '{"at":8,"item":3}')
+        assert (empty.slots("pLa"), empty.load("pLb").state) == ((":a", ""), "")
+
     def test_a_record_that_was_claimed_as_gone_is_gone(self, empty: Links) -> None:
         links = self._rebuilt(empty, '{"at":7}', 8, alive=False)
         assert (links.keys_of("La"), links.slots("pLa")[0]) == (set(), "-a")

@@ -1,13 +1,13 @@
 """A rebuild makes the same of the journal in whatever order it tells of several pairs."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
 from shared.io.envelope import WAITED, Stored
 from shared.io.links.rebuild import Rebuilder
-from shared.io.links.requests import Slots
+from shared.io.links.requests import Slots, Swap
 from shared.io.links.store import Store
 from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.ports import run_blocking
@@ -29,6 +29,8 @@ def _state(pair: str, rev: int, **ends: str) -> Pair:
 
 _PLACES: tuple[tuple[Side, str], ...] = (("L", "a1"), ("R", "b2"), ("R", "b1"))
 _LINKED = [_state("p", 1, L="a1", R="b1"), _state("p", 2, L="a1", R="b2")]
+_TOUCH = PairEvent(sync=SYNC, pair="p", kind="touch", reason="again")
+_OTHERS = PairEvent(sync=SYNC, pair="q", kind="touch", reason="again")
 _FOUNDED = [_state("q", 1, R="b1"), _state("q", 2, R="b1")]
 
 
@@ -87,10 +89,14 @@ def _rebuilt(
 
 
 def _rebuilt_from(journal: _Journal) -> Store:
-    store, clock = Store(MemoryScripts()), ManualClock()
-    bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1))
-    assert run_blocking(Rebuilder(store, bus, set_up(), journal, clock).rebuild_lost()) == [SYNC]
+    store = Store(MemoryScripts())
+    _rebuild(store, journal)
     return store
+
+
+def _rebuild(store: Store, journal: _Journal) -> None:
+    bus = MemoryBus(MemoryBroker(topics.catalogue(()), partitions=1))
+    assert run_blocking(Rebuilder(store, bus, set_up(), journal, ManualClock()).rebuild_lost()) == [SYNC]
 
 
 @pytest.mark.parametrize("told", _orders(), ids=lambda told: "".join(f"{pair.pair}{pair.rev}" for pair in told))
@@ -170,16 +176,45 @@ def test_what_a_message_claimed_that_waits_is_put_back_and_its_pair_tells_all_on
 def test_a_pair_tells_all_once_more_whose_worker_took_a_message_and_died_before_it_was_committed(at: int) -> None:
     """The message may be put off to wait before it comes again, and newer ones be taken first."""
     told = _LINKED[-1].model_copy(update={"at": at})
-    store = _rebuilt([told], [PairEvent(sync=SYNC, pair="p", kind="touch", reason="again")])
+    store = _rebuilt([told], [_TOUCH])
     loaded = run_blocking(store.load([(SYNC, "p")]))
     assert Pair.read(loaded[SYNC, "p"].state) == told.model_copy(update={"untold": at >= 0})
 
 
 def test_a_message_is_found_that_is_put_off_to_wait_while_a_rebuild_looks_for_it() -> None:
     told = _LINKED[-1].model_copy(update={"at": 0})
-    journal = _PutOff([told], [PairEvent(sync=SYNC, pair="p", kind="touch", reason="again")])
+    journal = _PutOff([told], [_TOUCH])
     loaded = run_blocking(_rebuilt_from(journal).load([(SYNC, "p")]))
     assert Pair.read(loaded[SYNC, "p"].state).untold
+
+
+@pytest.mark.parametrize("told", [_LINKED[:1], []], ids=["an older state", "nothing"])
+@pytest.mark.parametrize(
+    ("comes", "noted"),
+    [
+        pytest.param({"waiting": [_TOUCH]}, 1, id="it waits"),
+        pytest.param({"unstepped": [_TOUCH]}, 1, id="it was taken"),
+        pytest.param({"unstepped": [_OTHERS, _TOUCH]}, 0, id="it is new"),
+        pytest.param({}, 0, id="none comes"),
+    ],
+)
+def test_a_state_that_redis_kept_and_the_journal_never_heard_of_is_told_as_well(
+    told: Sequence[Pair], comes: Mapping[str, Sequence[PairEvent]], noted: int
+) -> None:
+    """A replica took over after a worker had stored what it decided, and died."""
+    scripts, decided = MemoryScripts(), _LINKED[-1].model_copy(update={"at": 0, "rev": 5})
+    store = Store(scripts)
+    for number in range(3):
+        scripts.failover(0)
+        _rebuild(store, _Journal(told, **comes) if number else _Journal(told))
+        if number == 0:
+            swap = Swap(
+                pair="p", expected=max((row.rev for row in told), default=0), rev=5, state=decided.text(), ends={}
+            )
+            assert run_blocking(store.swap({SYNC: [swap]}))[SYNC, "p"].what == "ok"
+    (found,) = run_blocking(store.load([(SYNC, "p")])).values()
+    assert Pair.read(found.state) == decided.model_copy(update={"untold": bool(noted)})
+    assert found.state.count("untold") == noted, "it is noted once, however often Redis is lost"
 
 
 def _said(email: str, order: int, accepted_ms: int, *, token: str = "") -> PairEvent:

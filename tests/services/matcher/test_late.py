@@ -10,6 +10,8 @@ import pytest
 from services.matcher.matching.match import Match
 from services.matcher.resolving.resolve import Resolve
 from shared.io.envelope import WAITED
+from shared.io.handling import follow_up
+from shared.io.links.rebuild import Rebuilder
 from shared.io.links.requests import Swap
 from shared.io.links.store import Store
 from shared.io.memory import MemoryBus
@@ -18,10 +20,11 @@ from shared.model.outcomes import NEWER_VERSION, NOT_RUN_HERE, Done, Later, Outc
 from shared.model.pairs import FORM, NewerState, Pair, PairEvent
 from shared.model.records import Life, Report, Version
 from shared.wire import topics
-from shared.wire.messages import RecordSeen
+from shared.wire.messages import Rebuilt, RecordSeen, SetupDoc
 from tests.services.environment import LEFT, SYNC, Environment, report
 from tests.services.matcher.test_guards import Before
 from tests.services.matcher.test_outputs import Matcher, linked
+from tests.simulator.storage import Journal
 
 
 def late(batch: Sequence[Inbound[Any]], why: Later = NOT_RUN_HERE) -> list[Inbound[Any]]:
@@ -47,6 +50,23 @@ def written_as(matcher: Matcher, pair: Pair, doc: Any) -> None:
     """Have the state of a pair stand in Redis as it is spelled."""
     swap = Swap(pair=pair.pair, expected=pair.rev, rev=pair.rev, state=json.dumps(doc), ends={})
     assert run_blocking(matcher.env.store.swap({SYNC: [swap]}))[SYNC, pair.pair].what == "ok"
+
+
+def put_off(matcher: Matcher, batch: Sequence[Inbound[Any]]) -> None:
+    """Publish what a batch that waits leads to, and commit it."""
+    env = matcher.env
+    later = [follow_up(inbound, NOT_RUN_HERE, env.clock.now_ms()) for inbound in batch]
+    run_blocking(env.bus.publish([row for row in later if row is not None]))
+    for part, end in env.broker.end_offsets(topics.PAIRS.name).items():
+        env.broker.commit(topics.MATCHER_GROUP, topics.PAIRS.name, part, end)
+
+
+def rebuild(matcher: Matcher) -> None:
+    """Put the links back that a Redis lacks, which were whole before."""
+    env = matcher.env
+    env.inbound(topics.SETUPS, (f"rebuilt:{SYNC}", SetupDoc(rebuilt=Rebuilt(sync=SYNC, at_ms=1))))
+    work = Rebuilder(env.store, env.bus, env.setups, Journal(env.broker), env.clock).rebuild_lost()
+    assert run_blocking(work) == [SYNC]
 
 
 def outcomes(matcher: Matcher, batch: Sequence[Inbound[Any]]) -> list[Outcome]:
@@ -117,6 +137,27 @@ def test_what_a_worker_died_before_it_told_is_told_when_the_sync_runs_again() ->
     assert not kept(matcher, name).untold
     matcher.step(late(first))
     assert [row.fields for row in matcher.env.told(topics.writes("opaque"))] == [{"f": "new"}] * 2, "one key, twice"
+
+
+def test_what_a_worker_died_before_it_told_is_told_although_another_redis_took_over() -> None:
+    """The links are lost when its message is put off, and a rebuild finds a state there of which no journal tells."""
+    matcher = linked()
+    matcher.see(report("h1", 2, fields={"email": "ann@x.example", "f": "new"}))
+    first = matcher.waiting()
+    cut_off(matcher, first)
+    env, name = matcher.env, first[0].message.pair
+    decided = kept(matcher, name)
+    env.stop()
+    env.scripts.failover(0)
+    assert outcomes(matcher, first) == [NOT_RUN_HERE]
+    env.go_on()
+    put_off(matcher, first)
+    rebuild(matcher)
+    assert kept(matcher, name) == decided.model_copy(update={"untold": True})
+    matcher.tell(PairEvent(sync=SYNC, pair=name, kind="touch", reason="rematch"))
+    matcher.rest()
+    assert [row.fields for row in env.told(topics.writes("opaque"))] == [{"f": "new"}]
+    assert decided.rev in told_of(matcher)
 
 
 def test_what_a_newer_worker_died_before_it_told_is_told_when_one_is_back() -> None:
