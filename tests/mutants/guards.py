@@ -107,8 +107,8 @@ _UNREACHED: Final = {
 }
 """Guards of the protocol that no run of the simulator can miss, and why they stay."""
 _RARE: Final = (
-    Caught(mutations.any_redis, 11, Faults(crash=0.03, zombie=0, flush=0.006, failover=0.012), HARD),
-    Caught(mutations.records_of_others, 22, habits=DELETING, look_again=False),
+    Caught(mutations.any_redis, 34, Faults(crash=0.03, zombie=0, flush=0.006, failover=0.012), HARD),
+    Caught(mutations.records_of_others, 30, habits=DELETING, look_again=False),
 )
 """Runs that miss a guard so seldom that the tests leave them to this command."""
 GUARDS: Final = (
