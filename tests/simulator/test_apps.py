@@ -37,7 +37,7 @@ def test_a_car_follows_its_driver_into_a_merge_although_its_version_does_not_mov
 
     assert drivers() == {"old@x.example"}
     world.scripts.flush()  # Redis may know who has waited for the driver, and who waited once is told of the merge
-    world.grants.lost()
+    world.grants.lost(world.scripts.dump())
     world.rebuild()
     world.rest()
     version = car.version
