@@ -112,6 +112,23 @@ def test_both_records_stand_side_by_side(console: ConsoleHarness, client: Consol
     assert "unseen UNSEEN not known not known Not known" in words
 
 
+def test_what_is_blank_on_both_sides_stands_folded_behind_what_is_not(
+    console: ConsoleHarness, client: ConsoleClient
+) -> None:
+    mappings = tuple(FieldMapping(key=key, left=key, right=key.upper()) for key in ("name", "phone", "city"))
+    console.env.set_up("sync", SetupDoc(sync=people(mappings=mappings, version=2)), SYNC)
+    left = SideState(id="h-a", version=Version(order=1), fields={"name": "Ann", "phone": None, "city": None})
+    console.show(pair("a", "excluded", reason="email_missing", L=left))
+    page = client.open("/records/a")
+    assert "name NAME Ann not known One side" in page.words
+    assert "2 fields are blank Field Hub Book What happens phone PHONE blank not known" in page.words
+    right = SideState(id="b-a", version=Version(token="v"), fields={"NAME": "Ann", "PHONE": None, "CITY": "Oslo"})
+    console.show(pair("b", "in_sync", L=left, R=right, base_l={"phone": "1"}))
+    words = client.open("/records/b").words
+    assert "2 fields agree Field Hub Book What happens name NAME Ann Ann Agree goes both ways phone PHONE" in words
+    assert "fields are blank" not in words, "what was agreed is told, also where it is gone on both sides"
+
+
 def test_a_record_without_a_partner_says_so(console: ConsoleHarness, client: ConsoleClient) -> None:
     console.show(pair("a", "excluded", reason="email_missing"))
     words = client.open("/records/a").words

@@ -105,20 +105,37 @@ def _sentence(told: Mapping[str, Any], said: Sequence[str]) -> Element:
 
 def _sides(told: Mapping[str, Any], names: BySide[str]) -> Element:
     heads = ("Field", *names, "What happens")
-    agree = [_field(row, names) for row in told["fields"] if row["happens"] == "agree"]
-    other = [_field(row, names) for row in told["fields"] if row["happens"] != "agree"]
+    rows: dict[str, list[Element]] = {"other": [], "agree": [], "blank": []}
+    for row in told["fields"]:
+        rows["blank" if _is_blank(row) else "agree" if row["happens"] == "agree" else "other"].append(
+            _field(row, names)
+        )
+    other, agree, blank = rows.values()
     return card(
         "Both records",
         h.dl(".facts")[[_end(told, names, side) for side in SIDES]],
         table("Fields", heads, other) if other else None,
-        h.details(".more", id="agree", open=not other)[
-            h.summary[f"{many(len(agree), 'field')} {'agrees' if len(agree) == 1 else 'agree'}"],
-            table("Fields that agree", heads, agree),
-        ]
-        if agree
-        else None,
+        _folded("agree", agree, ("agrees", "agree"), heads, is_open=not other),
+        _folded("blank", blank, ("is blank", "are blank"), heads, is_open=not other and not agree),
         name="fields",
     )
+
+
+def _is_blank(row: Mapping[str, Any]) -> bool:
+    """Check whether neither record holds anything in a field, and nothing happens to it."""
+    cells = (row["left"], row["right"])
+    return row["happens"] in ("agree", "alone") and not any(cell["value"] or cell["agreed"] for cell in cells)
+
+
+def _folded(
+    name: str, rows: Sequence[Element], verb: tuple[str, str], heads: Sequence[str], *, is_open: bool
+) -> Element | None:
+    if not rows:
+        return None
+    return h.details(".more", id=name, open=is_open)[
+        h.summary[f"{many(len(rows), 'field')} {verb[len(rows) > 1]}"],
+        table(f"Fields that {verb[1]}", heads, rows),
+    ]
 
 
 def _field(row: Mapping[str, Any], names: BySide[str]) -> Element:
