@@ -60,8 +60,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, pla
     if verdict in ("taken", "known"):
         _note_arrival(draft, side, report, pending, own)
         if verdict == "taken":
-            draft.note_edits(side, report.fields, report.changed_ms or event.accepted_ms)
-            draft.put(side, _overlay(draft, side, current, report))
+            _put_report(draft, side, current, report, event, place)
         elif current.ask in event.asks:
             draft.put(side, current.model_copy(update={"ask": ""}))
         if _may_have_moved(draft, side, verdict, own):
@@ -79,6 +78,21 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, pla
             # Associations have no version: whether somebody changed them meanwhile, only another reading can tell.
             draft.ask(side, place)
     return verdict
+
+
+def _put_report(draft: Draft, side: Side, current: SideState, report: Report, event: PairEvent, place: int) -> None:
+    """Put what is believed of a record into the pair; ask for it once more where the links may know it otherwise."""
+    draft.note_edits(side, report.fields, report.changed_ms or event.accepted_ms)
+    now = _overlay(draft, side, current, report)
+    draft.put(side, now)
+    if event.doubtful and not event.asks and _keys(draft, side, now) != _keys(draft, side, current):
+        # What waited comes in any order, so the links may know it by an older report: reading claims it anew.
+        draft.ask(side, place)
+
+
+def _keys(draft: Draft, side: Side, end: SideState) -> frozenset[str]:
+    """Return what the links should know a record by."""
+    return frozenset(draft.policy.sides[side].identify(end.fields).keys)
 
 
 def _take_new_record(
