@@ -16,7 +16,7 @@ class Settings:
     token_ttl_s: int = 1800
     """Life of an OAuth access token."""
     token_rotates: bool = False
-    """Give a new refresh token with each access token, and forget the one before at once."""
+    """Return a new refresh token with each access token, and forget the one before at once."""
     withheld_scopes: list[str] = field(default_factory=list)
     """What this account's products do not include: consent leaves it out."""
     ten_secondly: int = 190

@@ -28,7 +28,7 @@ BOB = Caller("bob@x.example", "viewer", user="bob")
 
 
 def _holds(console: ConsoleHarness, *reports: Any) -> None:
-    """Have the left app hold records."""
+    """Enter records in the left app."""
     rows = {row["id"]: row for row in as_json(reports)}
     console.env.answers["read"] = lambda at, ids: [rows[one] for one in ids if one in rows and at == LEFT]
 

@@ -14,7 +14,7 @@ from services.console.use.reasons import reason_of
 from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import card, notice, table
-from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, badge, icon, many, moment, prose, url
+from services.console.web.parts.words import OTHER_STATUS, STATUS, Mark, Tone, badge, icon, many, moment, prose, url
 from services.console.web.screens.standing.standing import path_of, resync_button
 from shared.model.pairs import Pair
 from shared.model.records import SIDES, Side
@@ -57,7 +57,7 @@ def show(asked: Asked) -> Response:
                 notice("info", "Asked for", h.p["Both records are read again; what changes shows here by itself."])
                 if "asked" in asked.query
                 else None,
-                _sentence(told, _said(pair)),
+                sentence(told, _mark(told["status"]).tone, _said(pair)[:_PROBLEMS], name="sentence"),
                 _sides(told, names),
                 _list("How it came to this", "came", told["why"]),
                 _list("On its way", "waits", [row["sentence"] for row in told["pending"]]),
@@ -92,14 +92,15 @@ def _said(pair: Pair) -> list[str]:
     return [f"{title}: {problem.message}" for title, problem in found if problem.message]
 
 
-def _sentence(told: Mapping[str, Any], said: Sequence[str]) -> Element:
+def sentence(told: Mapping[str, Any], tone: Tone, said: Sequence[Node], *, name: str = "") -> Element:
+    """Return why a record is as it is: one sentence, what was said of it besides, what to do, and who acts."""
     return notice(
-        _mark(told["status"]).tone,
+        tone,
         told["summary"],
-        [h.p[one] for one in said[:_PROBLEMS]],
+        [h.p[one] for one in said],
         h.p[prose(told["hint"])] if told["hint"] else None,
         h.p[f"Acts: {told['who']}." if told["who"] else "Nobody needs to act."],
-        name="sentence",
+        name=name,
     )
 
 

@@ -14,7 +14,7 @@ from services.console.web.asked import Asked, html, see_other
 from services.console.web.parts.page import page
 from services.console.web.parts.pieces import button, card, empty, notice, send, table
 from services.console.web.parts.words import Tone, ago, icon, many, prose, status_badge, url
-from services.console.web.screens.records.record import address
+from services.console.web.screens.records.record import address, sentence
 from shared.model.pairs import Pair
 
 _EVERY_S: Final = 3
@@ -134,13 +134,7 @@ def _answer(asked: Asked, told: Mapping[str, Any], number: int) -> Element:
     return card(
         told["label"] or f"{said['object'].replace('_', ' ').capitalize()} {said['record']}".strip(),
         h.div(".pad.stack")[
-            notice(
-                _TONES.get(said["found"], "info"),
-                told["summary"],
-                [h.p[prose(one)] for one in told["why"]],
-                h.p[prose(told["hint"])] if told["hint"] else None,
-                h.p[f"Acts: {told['who']}." if told["who"] else "Nobody needs to act."],
-            ),
+            sentence(told, _TONES.get(said["found"], "info"), [prose(one) for one in told["why"]]),
             h.p[h.a(href=into)[f"Why is {said['merged_into']} as it is?"]] if said["merged_into"] else None,
             h.p[h.a(href=said["url"], rel="noreferrer")[f"Open in {app} ", icon("out")]]
             if said["url"].startswith("https://")
