@@ -177,10 +177,11 @@ class _Living:
         people, family = self._world.people, self._history.family(self._name, self._row.id)
         last = {value for node in family if (value := people.last.get(node))}
         addresses = {value for node in family if (value := people.lives.addresses.get(node))}
-        for name, record in family:  # what somebody edited last in a record that is gone may have gone with it
-            if self._world.apps[name].rows[record].dead:
-                last |= {value for value in people.held.get((name, record, "h"), ()) if value}
-                addresses |= people.lives.former.get((name, record), set())
+        ends = {(name, end.id) for name, end in (("a", pair.L), ("b", pair.R)) if end is not None}
+        # What somebody edited last in a record that left the pair may have left with it, although it was restored.
+        for name, record in family - ends:
+            last |= {value for value in people.held.get((name, record, "h"), ()) if value}
+            addresses |= people.lives.former.get((name, record), set())
         assert not last or values["h"] in last, f"{pair.pair}: {values['h']!r} came back, but people wrote {last}"
         assert not addresses or values["email"] in addresses, (
             f"{pair.pair}: {values['email']!r} came back, but people wrote {addresses}"
