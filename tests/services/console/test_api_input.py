@@ -33,9 +33,11 @@ def test_nothing_is_told_without_the_token(console: ConsoleHarness, method: str,
             http.trust_env = False
             body = {"sync": SYNC} if method in ("POST", "PATCH", "PUT") else None
             where = f"{console.address}/api/v1/{re.sub(r'{name}|{app}', 'x', path)}"
-            answer = http.request(method, where, headers=headers, timeout=20, json=body)
-        is_problem(answer, 401)
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+            # An answer without end would otherwise be read for ever, where somebody is answered who should not be.
+            with http.request(method, where, headers=headers, timeout=20, json=body, stream=True) as answer:
+                assert answer.status_code == 401
+                is_problem(answer, 401)
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert console.env.told(topics.SETUPS) == console.env.told(topics.JOBS) == []
 
 
