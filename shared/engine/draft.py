@@ -212,14 +212,14 @@ class Draft:
         token = second_read_token(self.was.pair, side, self.was.rev, place)
         self.ends = self.ends.replaced(side, end.model_copy(update={"ask": token}))
 
-    def show(self, side: Side, life: Life, fields: Fields) -> Recognised | None:
+    def show(self, side: Side, life: Life, fields: Fields, claimed_at: int = -1) -> Recognised | None:
         """Note the keys that the links had by a report which this step does not leave in the pair's state."""
         part = self.policy.sides[side]
         if life is not Life.ALIVE or not part.identifiers <= fields.keys():
             return None
         found = part.identify(fields)
         self.shown.update(found.keys)
-        return Recognised(identity=found.identity, keys=found.keys)
+        return Recognised(identity=found.identity, keys=found.keys, claimed_at=claimed_at)
 
     def close(self, *, place: int, now_ms: int) -> Pair:
         """Return the changed pair, with its next revision."""

@@ -68,8 +68,10 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, pla
         if own is None and report.life is not Life.ALIVE:
             _drop_pending(draft, side, doubted=True)  # it may be executed yet, once the record is there again
     else:
-        recognised = draft.show(side, report.life, report.fields)
-        if recognised is not None and verdict == "asked_again":
+        recognised = draft.show(side, report.life, report.fields, event.claimed_at)
+        doubted = draft.doubted.get(side)
+        newer = doubted is None or doubted.claimed_at <= event.claimed_at
+        if recognised is not None and verdict == "asked_again" and newer:
             draft.doubted[side] = recognised
     if own is not None and pending is not None:
         _settle_answer(draft, side, pending, own, report)
@@ -83,7 +85,7 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, pla
 def _put_report(draft: Draft, side: Side, current: SideState, report: Report, event: PairEvent, place: int) -> None:
     """Put what is believed of a record into the pair; ask for it once more where the links may know it otherwise."""
     draft.note_edits(side, report.fields, report.changed_ms or event.accepted_ms)
-    now = _overlay(draft, side, current, report)
+    now = _overlay(draft, side, current, report, event)
     draft.put(side, now)
     if event.doubtful and not event.asks and _keys(draft, side, now) != _keys(draft, side, current):
         # What waited comes in any order, so the links may know it by an older report: reading claims it anew.
@@ -125,7 +127,7 @@ def _take_new_record(
         # Somebody else's record took the place: the create is not wanted any more, and a sent one finds the place taken.  # noqa: E501 - one row reads better whole
         _drop_pending(draft, side)
         pending = None
-    end = _overlay(draft, side, None, report)
+    end = _overlay(draft, side, None, report, event)
     asks = event.doubtful and not event.asks
     draft.put(side, end)
     if asks:
@@ -253,7 +255,7 @@ def _is_whole(draft: Draft, side: Side, report: Report) -> bool:
     return not report.partial and part.fields <= report.fields.keys() and part.links <= report.links.keys()
 
 
-def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report) -> SideState:
+def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report, event: PairEvent) -> SideState:
     """Put what the report says over what was known; what it does not say stays."""
     if report.life is Life.ERASED:  # nobody may read any more what was known of it
         return SideState(id=report.id, version=report.version, life=Life.ERASED, created=report.created)
@@ -264,6 +266,7 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
     version = report.version
     if current is not None and version.order is None and not version.token:
         version = current.version
+    known_at = current.claimed_at if current is not None and current.id == report.id else -1
     # A part moves no knowledge of the whole: it is known up to where it was, and was partial as it was.
     seen_before = current is not None and version == current.version and not current.partial
     return put_together(
@@ -278,6 +281,7 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
             "links": {**(current.links if current else {}), **report.links},
             "partial": not seen_before and not _is_whole(draft, side, report),
             "ask": "",
+            "claimed_at": -1 if draft.policy.sides[side].ordered else max(known_at, event.claimed_at),
         },
         current if current is not None and current.id == report.id else None,
     )

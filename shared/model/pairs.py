@@ -36,6 +36,8 @@ class SideState(Frozen):
     that version is not known before the record is read."""
     ask: str = ""
     """Token of the second read that was asked for; only its answer is believed until then."""
+    claimed_at: int = -1
+    """Where versions have no order, by which claim the record is known so, as `PairEvent.claimed_at`."""
 
 
 class Pending(Frozen):
@@ -95,6 +97,8 @@ class Recognised(Frozen):
 
     identity: str
     keys: tuple[str, ...] = ()
+    claimed_at: int = -1
+    """By which claim the links know that, as `PairEvent.claimed_at`."""
 
 
 class Trace(Frozen):
@@ -404,4 +408,7 @@ class PairEvent(Frozen):
     """The record carries our marker although its place is taken: it must never be copied."""
     wanted: Fields = Field(default_factory=dict)
     """By mapping key, identifiers of this side's record that another pair's record is refused for."""
+    claimed_at: int = -1
+    """Where the report stood in `records` for which matching claimed the record: of two claims of a record, the later
+    one stands behind the earlier one. -1 where that is not known, or says nothing."""
     accepted_ms: int = 0

@@ -56,6 +56,10 @@ _SMALL: Final[dict[Callable[[pytest.MonkeyPatch], None], str]] = {
     "test_a_state_that_redis_kept_and_the_journal_never_heard_of_is_told_as_well",
     mutations.no_waiting_claims_in_a_rebuild: "tests/io/links/test_rebuild.py::"
     "test_what_a_message_claimed_that_waits_is_put_back_and_its_pair_tells_all_once_more",
+    mutations.given_as_it_comes_in_a_rebuild: "tests/io/links/test_rebuild.py::"
+    "test_a_record_that_was_given_twice_is_found_where_it_was_given_last",
+    mutations.claims_by_time_in_a_rebuild: "tests/io/links/test_rebuild.py::"
+    "test_a_message_that_waits_undoes_no_doubt_that_came_after_it",
     mutations.bundles_pass_for_one_message: f"{_STEPS}::test_a_bundle_may_end_in_a_later_batch",
     mutations.no_digest: f"{_STEPS}::test_no_partner_is_created_beside_one_that_turned_up_since_the_decision",
     mutations.no_claims_in_a_rebuild: "tests/simulator/test_handing_over.py",

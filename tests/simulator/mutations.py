@@ -15,12 +15,13 @@ from services.writer.write import Write
 from shared.engine import draft, pairing, taking
 from shared.engine.deciding import associating, half_pairs, linked_pairs, settling
 from shared.engine.merging import Flow
-from shared.io.links import places, rebuild, scripts, store
+from shared.io.links import lost, places, rebuild, scripts, store
 from shared.io.ports import Inbound
 from shared.io.redis import memory as memory_redis
 from shared.model import ids
 from shared.model.outcomes import Drop
-from shared.model.pairs import MOST_IN_BUNDLE, Pair
+from shared.model.pairs import MOST_IN_BUNDLE, Pair, PairEvent
+from shared.model.records import Report
 from shared.model.touches import effects_of
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -178,7 +179,21 @@ def nothing_noted_of_the_dead(patch: pytest.MonkeyPatch) -> None:
 
 def nothing_noted_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
     """A rebuild leaves states as they are of which messages come again, as if all of them had been told."""
-    patch.setattr(rebuild._Lost, "untold", lambda _self: iter(()))
+    patch.setattr(lost.Lost, "untold", lambda _self: iter(()))
+
+
+def given_as_it_comes_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
+    """A rebuild puts a record that was given twice where the message says that it reads first."""
+    patch.setattr(lost.Claimed, "age", 0)
+
+
+def claims_by_time_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:
+    """A rebuild takes that claim for the last one whose change was accepted last."""
+
+    def claimed(event: PairEvent, report: Report) -> lost.Claimed:
+        return lost.Claimed(report.version.order, event.accepted_ms)
+
+    patch.setattr(lost, "_claimed", claimed)
 
 
 def no_waiting_claims_in_a_rebuild(patch: pytest.MonkeyPatch) -> None:

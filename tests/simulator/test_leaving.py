@@ -286,6 +286,16 @@ def test_a_pair_tells_which_identifiers_it_gave_up() -> None:
     assert lived.pair.freed == ("e:ada@x.example",)
 
 
+def test_a_pair_knows_by_which_claim_a_record_is_known_where_versions_have_no_order() -> None:
+    lived = _Moved()
+    lived.report("L", "a1", 1, claimed_at=3)
+    lived.report("R", "b1", 1, claimed_at=4)
+    assert [end.claimed_at for end in (lived.pair.L, lived.pair.R) if end is not None] == [-1, 4]
+    lived.report("R", "b1", 3, email="newest@x.example", claimed_at=9)
+    lived.report("R", "b1", 2, email="older@x.example", claimed_at=6)
+    assert (lived.pair.doubted["R"].keys, lived.pair.doubted["R"].claimed_at) == (("e:newest@x.example",), 9)
+
+
 def test_a_pair_tells_when_an_identifier_that_was_in_doubt_turns_out_not_to_be_its_own() -> None:
     """The links had it meanwhile, and whoever carries it as well may have been kept out."""
     lived = _Moved().linked()

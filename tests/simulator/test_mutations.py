@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulator import mutations
 from tests.simulator.faults import CALM, Faults
-from tests.simulator.people import ALL, DELETING, HARD, LINKED, MILD, MOVING, Habits
+from tests.simulator.people import ALL, DELETING, HARD, LINKED, MERGING, MILD, MOVING, Habits
 from tests.simulator.scenarios import (
     addresses_swapped,
     bundle_cut_in_two,
@@ -80,6 +80,8 @@ CAUGHT: Final = (
     Caught(mutations.nothing_noted_of_the_dead, 0, _STOPPED, look_again=False),
     Caught(mutations.nothing_noted_in_a_rebuild, 8, _REMOVED, look_again=False),
     Caught(mutations.no_waiting_claims_in_a_rebuild, 2, _REMOVED, MOVING),
+    Caught(mutations.given_as_it_comes_in_a_rebuild, 1900, _REMOVED, MERGING, look_again=False),
+    Caught(mutations.claims_by_time_in_a_rebuild, 1186, _REMOVED, MOVING),
     Caught(mutations.no_digest, 7, habits=Habits(twins=0.6)),
     Caught(mutations.no_pending_check, 13, _UNLUCKY, Habits(undo=0.8, persons=2)),
     Caught(mutations.no_quiet_field, 277, _BLIND, Habits(twins=0.1, shared=0.9, undo=0.6)),

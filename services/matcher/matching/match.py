@@ -90,7 +90,7 @@ def _events(
         sync=sync, pair=claim.pair, kind="report", side=side, report=seen.report, asks=seen.asks, answer=own,
         origin=seen.origin, surplus=claim.what == "surplus", doubtful=claim.what == "back" or is_late(inbound.headers),
         survived=survivor.evidence if survivor is not None and claim.pair == survivor.pair else "",
-        accepted_ms=seen.accepted_ms,
+        claimed_at=inbound.place, accepted_ms=seen.accepted_ms,
     )  # fmt: skip
     out = [Outbound(topic=topics.PAIRS, key=claim.pair, message=event, cause=inbound)]
     for row in answers:

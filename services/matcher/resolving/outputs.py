@@ -72,7 +72,7 @@ def _hand_over(pair: Pair, policy: Policy, cause: Inbound[Any], *, makes_way: bo
         report = as_report(policy, side, end)
         event = PairEvent(
             sync=pair.sync, pair=pair.absorbed_by, kind="report", side=side, report=report, matched=pair.match,
-            origin="snapshot" if makes_way else "live", accepted_ms=_accepted(cause),
+            origin="snapshot" if makes_way else "live", claimed_at=end.claimed_at, accepted_ms=_accepted(cause),
         )  # fmt: skip
         out.append(Outbound(topic=topics.PAIRS, key=pair.absorbed_by, message=event, cause=cause))
     return out

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.io.links.rebuild import in_circles
+from shared.io.links.lost import in_circles
 from shared.model.pairs import Pair
 
 _names = st.sampled_from("abcdefg")

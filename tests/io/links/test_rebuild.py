@@ -13,7 +13,7 @@ from shared.io.memory import ManualClock, MemoryBroker, MemoryBus
 from shared.io.ports import run_blocking
 from shared.io.redis.memory import MemoryScripts
 from shared.model.outcomes import NOT_RUN_HERE
-from shared.model.pairs import Pair, PairEvent, Recognised, SideState
+from shared.model.pairs import Match, Pair, PairEvent, Recognised, SideState
 from shared.model.records import Life, Report, Side, Version
 from shared.wire import topics
 from tests.simulator.settings import SYNC, set_up
@@ -217,10 +217,17 @@ def test_a_state_that_redis_kept_and_the_journal_never_heard_of_is_told_as_well(
     assert found.state.count("untold") == noted, "it is noted once, however often Redis is lost"
 
 
-def _said(email: str, order: int, accepted_ms: int, *, token: str = "") -> PairEvent:
+def _said(email: str, order: int, accepted_ms: int, *, token: str = "", claimed_at: int = -1) -> PairEvent:
     version = Version(token=token) if token else Version(order=order)
     report = Report(connection="a", object="contact", id="a1", version=version, fields={"email": email})
-    return PairEvent(sync=SYNC, pair="p", kind="report", side="L", report=report, accepted_ms=accepted_ms)
+    return PairEvent(
+        sync=SYNC, pair="p", kind="report", side="L", report=report, claimed_at=claimed_at, accepted_ms=accepted_ms
+    )  # fmt: skip
+
+
+_CLAIMED_LAST = _said("new@x.example", 0, 1, token="b", claimed_at=8)
+_CLAIMED_FIRST = _said("old@x.example", 0, 2, token="a", claimed_at=7)
+"""A record that was read again is told with the change that it was first read for, be it read long after it."""
 
 
 @pytest.mark.parametrize(
@@ -232,6 +239,7 @@ def _said(email: str, order: int, accepted_ms: int, *, token: str = "") -> PairE
         pytest.param(
             1, [_said("new@x.example", 0, 2, token="b"), _said("old@x.example", 0, 1, token="a")], "new", id="by time"
         ),
+        pytest.param(1, [_CLAIMED_LAST, _CLAIMED_FIRST], "new", id="by claim"),
     ],
 )
 def test_of_messages_that_wait_the_newest_says_what_a_record_is_known_by(
@@ -245,14 +253,74 @@ def test_of_messages_that_wait_the_newest_says_what_a_record_is_known_by(
     assert [f"{expected}@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]
 
 
-@pytest.mark.parametrize(("accepted_ms", "expected"), [(1, "new"), (3, "old")])
-def test_a_message_that_waits_undoes_no_doubt_that_came_after_it(accepted_ms: int, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("accepted_ms", "claims", "expected"),
+    [
+        pytest.param(1, (-1, -1), "new", id="accepted before it"),
+        pytest.param(3, (-1, -1), "old", id="accepted after it"),
+        pytest.param(3, (8, 7), "new", id="claimed before it"),
+        pytest.param(1, (7, 8), "old", id="claimed after it, before the pair looked last"),
+    ],
+)
+def test_a_message_that_waits_undoes_no_doubt_that_came_after_it(
+    accepted_ms: int, claims: tuple[int, int], expected: str
+) -> None:
     """The record is read again, and until then nobody may be created beside what it was shown to be last."""
     end = _LINKED[-1].L
     assert end is not None
-    shown = Recognised(identity='{"p":"new@x.example"}', keys=("e:new@x.example",))
+    shown = Recognised(identity='{"p":"new@x.example"}', keys=("e:new@x.example",), claimed_at=claims[0])
     changes = {"L": end.model_copy(update={"ask": "t"}), "doubted": {"L": shown}, "seen_ms": 2}
-    waits = _said("old@x.example", 0, accepted_ms, token="a")
+    waits = _said("old@x.example", 0, accepted_ms, token="a", claimed_at=claims[1])
     store = _rebuilt([_LINKED[-1].model_copy(update=changes)], waiting=[waits])
     (found,) = run_blocking(store.components([(SYNC, "L", "a1")])).values()
     assert [f"{expected}@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]
+
+
+@pytest.mark.parametrize(("claimed_at", "expected"), [(7, "ada"), (9, "old")])
+def test_a_message_that_waits_undoes_nothing_that_was_claimed_after_it(claimed_at: int, expected: str) -> None:
+    """Where versions have no order, only the claims tell which of the two is newer."""
+    end = _LINKED[-1].L
+    assert end is not None
+    told = _LINKED[-1].model_copy(update={"L": end.model_copy(update={"claimed_at": 8})})
+    store = _rebuilt([told], waiting=[_said("old@x.example", 0, 9, token="a", claimed_at=claimed_at)])
+    (found,) = run_blocking(store.components([(SYNC, "L", "a1")])).values()
+    assert [f"{expected}@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]
+
+
+def _given(pair: str, email: str, order: int) -> PairEvent:
+    match = Match(by="email", key=email, at_ms=order)
+    return _said(email, order, order).model_copy(update={"pair": pair, "matched": match})
+
+
+_TAKERS = [_state("p", 1, R="b1"), _state("q", 1, R="b2")]
+_NEWEST = _given("p", "new@x.example", 6)
+_OLD = _given("q", "old@x.example", 1)
+_GIVER = Pair(
+    sync=SYNC,
+    pair="g",
+    rev=1,
+    L=SideState(id="a1", version=Version(order=6), fields={"email": "new@x.example"}),
+    absorbed_by="p",
+    seen_ms=6,
+)
+
+
+@pytest.mark.parametrize(
+    ("told", "unstepped", "waiting"),
+    [
+        pytest.param(_TAKERS, [], [_OLD, _NEWEST], id="both wait"),
+        pytest.param(_TAKERS, [], [_NEWEST, _OLD], id="in the other order"),
+        pytest.param(_TAKERS, [_NEWEST], [_OLD], id="the old one waits"),
+        pytest.param(
+            [*_TAKERS, _GIVER], [_TOUCH.model_copy(update={"pair": "g"})], [_OLD], id="only the journal tells"
+        ),
+    ],
+)
+def test_a_record_that_was_given_twice_is_found_where_it_was_given_last(
+    told: Sequence[Pair], unstepped: Sequence[PairEvent], waiting: Sequence[PairEvent]
+) -> None:
+    """Its taker could create somebody beside it, who is it."""
+    store = _rebuilt(told, unstepped, waiting)
+    assert run_blocking(store.look([(SYNC, "L", "a1", None)])) == [("p", Slots(":a1", ":b1"))]
+    (found,) = run_blocking(store.components([(SYNC, "L", "a1")])).values()
+    assert ["new@x.example" in row.identity for row in found.members if row.id == "a1"] == [True]

@@ -42,3 +42,11 @@ def test_the_answer_to_a_part_does_not_bring_a_deleted_record_back() -> None:
     assert _slot(env) == "-1"
     _step(env, deleted)
     assert _slot(env) == "-1"
+
+
+def test_a_pair_is_told_which_of_two_claims_of_a_record_was_the_later_one() -> None:
+    env = Environment()
+    first, second = _claim(env, report("1", 1), report("1", 2))
+    (third,) = _claim(env, report("1", 3))
+    assert -1 < first.claimed_at < second.claimed_at
+    assert third.claimed_at > -1

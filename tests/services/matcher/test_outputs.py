@@ -240,6 +240,18 @@ def test_a_pair_that_gave_its_record_away_asks_for_nothing_more() -> None:
     assert matcher.env.told(topics.LATER["10s"]) == []
 
 
+def test_a_record_is_handed_over_with_the_claim_that_it_is_known_by() -> None:
+    matcher = Matcher()
+    for at, name in ((LEFT, "h1"), (RIGHT, "b1")):
+        matcher.see(report(name, 1, at=at, fields={"email": "ann@x.example"}))
+        matcher.rest()
+    (absorbed,) = [row for row in matcher.env.told(topics.PAIR_STATE) if row.absorbed_by]
+    given, kept = absorbed.R, matcher.pair().R
+    assert given.claimed_at > -1
+    assert kept is not None
+    assert kept.claimed_at == given.claimed_at
+
+
 def test_a_write_that_was_held_is_not_lost_with_the_crash() -> None:
     """Its pair is touched again, or decides at once; in both cases a write follows."""
     matcher = linked()

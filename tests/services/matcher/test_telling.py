@@ -10,7 +10,7 @@ from services.matcher.resolving import telling
 from services.matcher.resolving.resolve import Resolve
 from shared.io.envelope import trace_id
 from shared.io.erasable import new_key, place, unseal
-from shared.io.links.rebuild import as_restored
+from shared.io.links.lost import as_restored
 from shared.io.links.store import Store
 from shared.io.memory import MemoryBus
 from shared.io.ports import BusUnavailable, Inbound, Outbound, run_blocking
