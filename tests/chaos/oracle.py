@@ -48,9 +48,11 @@ def judge(people: Sequence[Person], left: Records, right: Records) -> Verdict:
         wanted = _wanted(person)
         for side in SIDES:
             _count(verdict, person, side, found[side], wanted=side in wanted)
-        held = {side: sides[side][found[side][0]] for side in SIDES if side in wanted and found[side]}
+        held = {side: sides[side][_own(person, side, found[side])] for side in SIDES if side in wanted and found[side]}
+        # Of two records on one side, the person's own may be the one that has no partner.
+        doubled = any(len(names) > 1 for names in found.values())
         for name in FIELDS:
-            if len(held) == 2:
+            if len(held) == 2 and not doubled:
                 _judge_pair(verdict, person, name, held["L"][name], held["R"][name])
             else:
                 for side, row in held.items():
@@ -63,6 +65,12 @@ def _wanted(person: Person) -> set[Side]:
     if person.stays is not None:
         return {person.stays} - person.gone
     return {side for side in SIDES if side not in person.gone and not (person.merged and side == "L")}
+
+
+def _own(person: Person, side: Side, found: Sequence[str]) -> str:
+    """Return the record that the person was entered as; any other where that one is gone."""
+    own = person.ids.get(side, "")
+    return own if own in found else found[0]
 
 
 def _count(verdict: Verdict, person: Person, side: Side, found: Sequence[str], *, wanted: bool) -> None:

@@ -71,3 +71,11 @@ def test_nobody_is_there_twice() -> None:
     rows = {"1": _row("ann", note="a"), "2": _row("ann", note="a")}
     assert judge([person], rows, {"1": _row("ann", note="a")}).doubled
     assert judge([], {"1": _row("bob")}, {}).strange
+
+
+def test_of_somebody_who_is_there_twice_the_record_keeps_what_was_typed_there() -> None:
+    """The other record was made by a create that overtook it."""
+    person = _ann(Edit(side="R", value="b"), ids={"L": "1", "R": "2"}, twin=True)
+    left, made = {"1": _row("ann")}, _row("ann")
+    assert judge([person], left, {"1": made, "2": _row("ann", note="b")}).broken() == []
+    assert judge([person], left, {"1": made, "2": made}).lost
