@@ -113,10 +113,16 @@ def _with_pokes(pair: Pair, was: Pair, policy: Policy, shown: frozenset[str]) ->
         return pair
     after = keys_of(pair, policy)
     before = after if same else keys_of(was, policy)
-    if stands and before == after and shown <= after:
+    entering = same or _may_enter(was, policy) == _may_enter(pair, policy)
+    if stands and entering and before == after and shown <= after:
         return pair
     before |= shown
     return pair.model_copy(update={"pokes": tuple(sorted(before | after)), "freed": tuple(sorted(before - after))})
+
+
+def _may_enter(pair: Pair, policy: Policy) -> tuple[bool, ...]:
+    """Return for each record of a pair whether it may enter by itself: one that may not is in nobody's way."""
+    return tuple(policy.sides[side].lets_in(end.fields) for side, end in pair.ends.items() if end is not None)
 
 
 def _standing(pair: Pair) -> tuple[object, ...]:

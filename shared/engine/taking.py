@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from shared.engine.draft import Draft
 from shared.engine.merging import UNKNOWN, Flow, Unknown
+from shared.engine.policies import Identified
 from shared.engine.refusals import TAKEN, WHOLE, forget_unnamed, note_refusal
 from shared.engine.survivors import SAME_RECORD
 from shared.model.ids import create_id, read_marker
@@ -87,14 +88,14 @@ def _put_report(draft: Draft, side: Side, current: SideState, report: Report, ev
     draft.note_edits(side, report.fields, report.changed_ms or event.accepted_ms)
     now = _overlay(draft, side, current, report, event)
     draft.put(side, now)
-    if event.doubtful and not event.asks and _keys(draft, side, now) != _keys(draft, side, current):
+    if event.doubtful and not event.asks and _known_by(draft, side, now) != _known_by(draft, side, current):
         # What waited comes in any order, so the links may know it by an older report: reading claims it anew.
         draft.ask(side, place)
 
 
-def _keys(draft: Draft, side: Side, end: SideState) -> frozenset[str]:
-    """Return what the links should know a record by."""
-    return frozenset(draft.policy.sides[side].identify(end.fields).keys)
+def _known_by(draft: Draft, side: Side, end: SideState) -> Identified:
+    """Return what the links should know of a record: by what it is found, and whether it may enter."""
+    return draft.policy.sides[side].identify(end.fields)
 
 
 def _take_new_record(

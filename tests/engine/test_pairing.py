@@ -10,17 +10,17 @@ from shared.engine.deciding.updating import FLAP_MS, FLAP_WRITES
 from shared.engine.pairing import open_step
 from shared.engine.policies import Policy
 from shared.io.memory import ManualClock
-from shared.model.mapping import FieldMapping
+from shared.model.mapping import FieldMapping, MatchSettings
 from shared.model.pairs import Answer, Pair, PairEvent
 from shared.model.records import SIDES, Life, Report, Side, Version
 from shared.wire.messages import SetupDoc
-from tests.services.environment import LEFT, RIGHT, SYNC, app, connection, people
+from tests.services.environment import LEFT, RIGHT, SYNC, app, connection, people, report
 
 _AT: Final[dict[Side, str]] = {"L": LEFT, "R": RIGHT}
 
 
 def policy(kind: str = "ordered", **changes: Any) -> Policy:
-    """Make a live sync of one mapping, both of whose sides have versions of one kind."""
+    """Make a sync of one mapping, both of whose sides have versions of one kind; its first sync has not ended."""
     mapping = FieldMapping(**{"key": "f", "left": "f", "right": "f", **changes.pop("mapping", {})})
     changes = {"mappings": (mapping,), **changes}
     setups = Setups({kind: app(kind)})
@@ -362,3 +362,17 @@ def test_slow_changes_to_and_fro_are_no_fight() -> None:
     lived = Lived(policy())
     assert fight(lived, 20, FLAP_MS // 4) == 20
     assert lived.pair.status == "in_sync"
+
+
+def test_a_record_that_a_late_message_bars_from_entering_is_read_again() -> None:
+    """Its key stays the same; but the links may know it as one that may enter, by a report that was claimed later."""
+    rules = policy(match=MatchSettings(mode="fields", left_field="f", right_field="f"))
+    pair = Pair(sync=SYNC, pair="0" * 20)
+    for version, email in ((1, "ann@x.example"), (2, None)):
+        told = report("1", version, fields={"f": "1", "email": email})
+        step = open_step(pair, rules)
+        event = PairEvent(sync=SYNC, pair=pair.pair, kind="report", side="L", report=told, doubtful=version == 2)
+        step.take([(version, event)])
+        pair = step.decide(None, {}, version).pair
+    assert pair.L is not None
+    assert pair.L.ask

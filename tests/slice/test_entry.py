@@ -80,3 +80,21 @@ def test_of_two_with_one_key_the_one_who_may_enter_is_created(server: HubSpotSer
     world.settle()
     assert [row["properties"]["email"] for row in world.records("two", "contacts").values()] == ["ann@x.example"]
     assert sorted(pair.reason for pair in world.pairs("contacts")) == ["", "email_missing"]
+
+
+def test_who_was_kept_out_by_a_record_enters_when_that_one_may_no_longer(server: HubSpotServer) -> None:
+    """The key that both carry stays the same, and is free now."""
+    match = {"mode": "fields", "left_field": "fax", "right_field": "fax"}
+    world = Polling(server, [sync("contacts", "contact", match=match, create={"to_right": False})])
+    old, young = (
+        world.admin.edit(7001, "create", "contacts", properties={"fax": "7", "email": f"{name}@x.example"})
+        for name in ("ann", "bea")
+    )
+
+    def reasons() -> dict[str, str]:
+        world.settle()
+        return {pair.L.id: pair.reason for pair in world.pairs("contacts") if pair.L is not None}
+
+    assert reasons() == {old: "create_off", young: "duplicate_identifier"}
+    world.admin.edit(7001, "update", "contacts", old, properties={"email": ""})
+    assert reasons() == {old: "email_missing", young: "create_off"}
