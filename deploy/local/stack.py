@@ -231,11 +231,11 @@ class Stack:
         from shared.apps import APPS  # noqa: PLC0415 - see above
 
         admin = self.hubspot.admin()
-        kinds = ("contact", "company", "deal")
-        events = [f"{kind}.{what}" for kind in kinds for what in ("creation", "deletion", "merge", "restore")]
-        for kind in kinds:
-            fields = APPS["hubspot"].objects[kind].fields
-            events += [f"{kind}.propertyChange:{info.name}" for info in fields if info.canonical and info.updatable]
+        events = []
+        for kind, binding in APPS["hubspot"].objects.items():
+            events += [f"{kind}.{what}" for what in ("creation", "deletion", "merge", "restore")]
+            properties = [info.name for info in binding.fields if info.canonical and info.updatable]
+            events += [f"{kind}.propertyChange:{name}" for name in properties]
         events += ["contact.privacyDeletion", "contact.associationChange", "deal.associationChange"]
         try:
             answer = admin.set_webhooks(portal, f"{self.ingest_url}/webhooks/hubspot", events)

@@ -20,7 +20,7 @@ def forgotten(rows: Sequence[JobRow], syncs: Collection[str], now_ms: int) -> li
     kept = set[str]()
     for sync in syncs:
         own = sorted((row for row in ended if row.job.sync == sync), key=_at_ms)
-        whole = [row for row in own if not row.job.statuses and row.progress and row.progress.phase == "done"]
+        whole = [row for row in own if row.job.reads_all and row.progress and row.progress.phase == "done"]
         kept |= {rows[-1].job.id for rows in (own, whole) if rows}
     return [
         row

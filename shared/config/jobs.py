@@ -105,8 +105,7 @@ def is_asked(sync: Sync, rows: Sequence[JobRow]) -> bool:
     """Check whether a sync's own job is known, or another one that has read everything under the same settings."""
     own = own_job(sync, 0).id
     return any(
-        row.job.id == own or (not row.job.statuses and row.progress and row.progress.setup >= sync.version)
-        for row in rows
+        row.job.id == own or (row.job.reads_all and row.progress and row.progress.setup >= sync.version) for row in rows
     )
 
 

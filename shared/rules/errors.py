@@ -185,14 +185,14 @@ ERRORS: Final[tuple[ErrorRow, ...]] = (
         title="Deleted in the left app",
         who="operator",
         retry="edit",
-        remedy="Restore the record in its app, or recreate it from the surviving one.",
+        remedy="Restore the record in its app, or enter it there anew.",
     ),
     ErrorRow(
         code="deleted_in_right",
         title="Deleted in the right app",
         who="operator",
         retry="edit",
-        remedy="Restore the record in its app, or recreate it from the surviving one.",
+        remedy="Restore the record in its app, or enter it there anew.",
     ),
     ErrorRow(
         code="partner_merged",

@@ -7,7 +7,9 @@ from itertools import count
 import pytest
 
 from deploy.local.hubspot import AdminClient, HubSpotServer
+from deploy.local.hubspot.world import ALL_SCOPES
 from shared.apps.hubspot import HUBSPOT
+from shared.apps.hubspot.objects import KINDS
 from shared.contract.calls import AppError, HttpRequest, Session
 from shared.contract.feeds import FeedExpired
 from shared.contract.writing import Change, Refused, Stale, Written
@@ -100,12 +102,17 @@ def portal_of(
         bad=bad,
         admin=admin,
         number=number,
-        path={"contact": "contacts", "company": "companies", "deal": "deals"}[object_],
+        path=next(kind.path for kind in KINDS if kind.object == object_),
     )
     assert binding.prepare is not None
     portal.driver.run(binding.prepare(portal.session))
     yield portal
     admin.close()
+
+
+def test_every_scope_that_is_asked_for_is_one_that_hubspot_has() -> None:
+    """Not every object has scopes of its own name."""
+    assert {scope.name for scope in HUBSPOT.scopes} <= {*ALL_SCOPES}
 
 
 class HubSpotConformance(Conformance):
