@@ -71,8 +71,8 @@ def _take_report(draft: Draft, side: Side, report: Report, event: PairEvent, pla
     else:
         recognised = draft.show(side, report.life, report.fields, event.claimed_at)
         doubted = draft.doubted.get(side)
-        newer = doubted is None or doubted.claimed_at <= event.claimed_at
-        if recognised is not None and verdict == "asked_again" and newer:
+        outdated = doubted is not None and 0 <= event.claimed_at < doubted.claimed_at
+        if recognised is not None and verdict == "asked_again" and not outdated:
             draft.doubted[side] = recognised
     if own is not None and pending is not None:
         _settle_answer(draft, side, pending, own, report)
