@@ -25,7 +25,8 @@ What runs now is a copy of the example, against a small server of the tests. Rep
   2. {app}/: its paths, and what its answers mean (shared/apps/kit/ has what apps share).
   3. {test}: a server that behaves like the app, in place of JsonServer.
 After each step: make test T={test}
-Then {page}, a line in CHANGELOG.md, and make check.
+Where its objects are known only at run time, tests/apps/tables/ is the better example.
+Then {page}, the folder in docs/architecture.md, a line in CHANGELOG.md, and make check.
 """
 
 

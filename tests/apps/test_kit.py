@@ -176,6 +176,13 @@ def test_records_are_read_in_batches_and_what_one_leaves_out_is_asked_for_alone(
     assert told == {"a": Life.ALIVE, "b": Life.ALIVE, "c": Life.MERGED, "z": Life.GONE}
 
 
+def test_no_is_a_value_and_an_empty_text_is_none() -> None:
+    row = {"id": "1", "version": 1, "no": False, "yes": True, "blank": "", "none": [], "null": None, "text": "a"}
+    names = ("no", "yes", "blank", "none", "null", "text", "unknown")
+    found = PEOPLE.report(Session(connection="c"), row, names).fields
+    assert found == {"no": False, "yes": True, "blank": None, "none": None, "null": None, "text": "a"}
+
+
 def test_a_refusal_is_read_where_the_app_says_it() -> None:
     refusing = Refusing(
         app="Acme", told=lambda body: inner(body, "error"), code=("kind",), named=("at", "field"), twin=("other",),

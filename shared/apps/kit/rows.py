@@ -97,7 +97,8 @@ class Rows:
             object=self.object,
             id=str(row[self.id]),
             version=self.version(row),
-            fields={name: row[name] or None for name in names if name in row},
+            # An empty text and an empty list are no value, as in most forms; "no" is one.
+            fields={name: row[name] if row[name] is False else row[name] or None for name in names if name in row},
             marker=row.get(self.marker),
             created=str(row.get(self.created) or ""),
         )
