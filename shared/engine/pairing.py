@@ -94,13 +94,21 @@ def open_step(pair: Pair, policy: Policy, seated: Mapping[Side, str] = NOBODY) -
     return Step(pair, policy, seated)
 
 
-def keys_of(pair: Pair, policy: Policy) -> frozenset[str]:
-    """Collect the keys that a pair's living records carry."""
+def _known_by(pair: Pair, policy: Policy) -> tuple[frozenset[str], tuple[bool, ...]]:
+    """Return the keys that a pair's living records carry, and which of its records may not enter by themselves.
+
+    One that may not is in nobody's way.
+    """
     keys: set[str] = set()
+    barred: list[bool] = []
     for side, end in pair.ends.items():
-        if end is not None and end.life == "alive":
-            keys.update(policy.sides[side].identify(end.fields).keys)
-    return frozenset(keys)
+        if end is None:
+            continue
+        found = policy.sides[side].identify(end.fields)
+        barred.append(bool(found.excluded))
+        if end.life is Life.ALIVE:
+            keys.update(found.keys)
+    return frozenset(keys), tuple(barred)
 
 
 def _with_pokes(pair: Pair, was: Pair, policy: Policy, shown: frozenset[str]) -> Pair:
@@ -111,18 +119,13 @@ def _with_pokes(pair: Pair, was: Pair, policy: Policy, shown: frozenset[str]) ->
     stands, same = _standing(was) == _standing(pair), pair.L is was.L and pair.R is was.R
     if stands and same and not shown:
         return pair
-    after = keys_of(pair, policy)
-    before = after if same else keys_of(was, policy)
-    entering = same or _may_enter(was, policy) == _may_enter(pair, policy)
-    if stands and entering and before == after and shown <= after:
+    now = _known_by(pair, policy)
+    then = now if same else _known_by(was, policy)
+    (before, _), (after, _) = then, now
+    if stands and then == now and shown <= after:
         return pair
     before |= shown
     return pair.model_copy(update={"pokes": tuple(sorted(before | after)), "freed": tuple(sorted(before - after))})
-
-
-def _may_enter(pair: Pair, policy: Policy) -> tuple[bool, ...]:
-    """Return for each record of a pair whether it may enter by itself: one that may not is in nobody's way."""
-    return tuple(policy.sides[side].lets_in(end.fields) for side, end in pair.ends.items() if end is not None)
 
 
 def _standing(pair: Pair) -> tuple[object, ...]:

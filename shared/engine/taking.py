@@ -267,7 +267,7 @@ def _overlay(draft: Draft, side: Side, current: SideState | None, report: Report
     version = report.version
     if current is not None and version.order is None and not version.token:
         version = current.version
-    known_at = current.claimed_at if current is not None and current.id == report.id else -1
+    known_at = current.claimed_at if current is not None else -1
     # A part moves no knowledge of the whole: it is known up to where it was, and was partial as it was.
     seen_before = current is not None and version == current.version and not current.partial
     return put_together(
